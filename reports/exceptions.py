@@ -1,0 +1,77 @@
+"""What can go wrong with a report. Each docstring is the default message, each code is stable."""
+
+from __future__ import annotations
+
+from accounts.exceptions import DomainError
+
+
+class ReportNotFound(DomainError):
+    """No such report."""
+
+    code = "report_not_found"
+
+
+class InvalidParameters(DomainError):
+    """Some parameters are missing or not valid."""
+
+    code = "invalid_parameters"
+
+    def __init__(self, fields: dict[str, list[str]]) -> None:
+        super().__init__(fields=fields)
+        self.fields = fields
+
+
+class InvalidDefinition(DomainError):
+    """The definition is not valid."""
+
+    code = "invalid_definition"
+
+
+class FormatNotOffered(DomainError):
+    """The report is not offered in this format."""
+
+    code = "format_not_offered"
+
+
+class RunError(DomainError):
+    """The report could not be run."""
+
+    code = "run_failed"
+
+
+class SourceMissing(RunError):
+    """The report's data source no longer exists. An administrator has to point the report at another one."""
+
+    code = "source_missing"
+
+
+class SourceUnavailable(RunError):
+    """The data source does not answer at the moment."""
+
+    code = "source_unavailable"
+    retryable = True
+
+
+class QueryFailed(RunError):
+    """The data source refused the query."""
+
+    code = "query_failed"
+
+
+class QueryTimeout(RunError):
+    """The query took longer than the report allows. Narrow the parameters, or ask an administrator to raise the limit."""
+
+    code = "timeout"
+
+
+class FormatCannotHold(RunError):
+    """The result does not fit into this format."""
+
+    code = "format_cannot_hold_result"
+
+
+class OutOfSpace(RunError):
+    """The server has no room left for the result."""
+
+    code = "out_of_space"
+    retryable = True

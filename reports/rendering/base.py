@@ -1,0 +1,45 @@
+"""The seam between rows and a file format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import BinaryIO, ClassVar, Protocol
+
+import pyarrow as pa
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document:
+    """What a format may show around the rows. `parameters` maps a label to the value as people read it."""
+
+    title: str
+    description: str = ""
+    version: int = 1
+    generated_at: datetime
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+
+class Writer(Protocol):
+    """A file being written. Batches go in one by one; nothing holds the whole result."""
+
+    def write(self, batch: pa.RecordBatch) -> None: ...
+
+    def close(self, *, rows: int, truncated: str | None) -> None:
+        """End the file. `rows` were written; `truncated` is the sentence that says why there are no more, or None."""
+        ...
+
+
+class Renderer(Protocol):
+    """A format: what it is called, and how to start a file of it."""
+
+    format: ClassVar[str]
+    media_type: ClassVar[str]
+    extension: ClassVar[str]
+    #: Rows that a file of this format can hold and people can use; None where there is no such limit.
+    max_rows: ClassVar[int | None]
+
+    def open(self, out: BinaryIO, schema: pa.Schema, document: Document) -> Writer:
+        """Start a file. `out` is seekable. Raises FormatCannotHold for columns that the format has no place for."""
+        ...

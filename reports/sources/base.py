@@ -1,0 +1,50 @@
+"""The seam between a data source and everything after it: Arrow record batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+import pyarrow as pa
+
+from reports.parameters import TypedValue
+
+
+@dataclass(frozen=True, kw_only=True)
+class SourceSpec:
+    """Where rows come from. `location` is an absolute path or a URL; a URL may hold a password, so it stays out of repr."""
+
+    kind: str
+    location: str = field(repr=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What one query may use: wall time in seconds, memory in bytes, and a folder of its own for spilling."""
+
+    timeout_seconds: int
+    memory_bytes: int
+    temp_dir: Path
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A result being read: its schema, and its batches, each read from the source when asked for."""
+
+    schema: pa.Schema
+    batches: Iterator[pa.RecordBatch]
+
+
+class Source(Protocol):
+    """One kind of data source. Opens it read-only by the engine's own means and binds every value."""
+
+    kind: ClassVar[str]
+
+    def read(
+        self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits
+    ) -> AbstractContextManager[Rows]:
+        """Run one query. Raises the RunErrors of reports.exceptions, at opening or while batches are read."""
+        ...
