@@ -11,14 +11,25 @@ import pyarrow as pa
 
 
 @dataclass(frozen=True, kw_only=True)
+class CsvOptions:
+    """How a report wants its CSV. The guard puts ' before text that a spreadsheet would run as a formula."""
+
+    delimiter: str = ","
+    byte_order_mark: bool = False
+    formula_guard: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class Document:
     """What a format may show around the rows. `parameters` maps a label to the value as people read it."""
 
     title: str
     description: str = ""
     version: int = 1
+    #: Aware; shown in UTC.
     generated_at: datetime
     parameters: Mapping[str, str] = field(default_factory=dict)
+    csv: CsvOptions = field(default_factory=CsvOptions)
 
 
 class Writer(Protocol):
@@ -27,7 +38,8 @@ class Writer(Protocol):
     def write(self, batch: pa.RecordBatch) -> None: ...
 
     def close(self, *, rows: int, truncated: str | None) -> None:
-        """End the file. `rows` were written; `truncated` is the sentence that says why there are no more, or None."""
+        """End the file and leave `out` open. `rows` were written; `truncated` is the sentence that says why there
+        are no more, or None."""
         ...
 
 

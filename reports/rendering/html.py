@@ -1,0 +1,95 @@
+"""HTML: one self-contained page with nothing in it that runs or loads."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from html import escape
+from typing import BinaryIO, ClassVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reports.rendering.base import Document, Writer
+from reports.rendering.cells import join, pieces, replace, text, write_values
+from reports.rendering.html_page import HEAD, STYLE
+from reports.rendering.kinds import NUMBERS, Kind, kind_of
+
+#: Browsers drop or refuse control characters; their pictures (U+2400 and on) are seen.
+_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"} | {
+    chr(code): chr(0x2400 + code) for code in range(32) if code not in (9, 10, 13)
+}
+_FREE_TEXT = frozenset({Kind.TEXT, Kind.JSON, Kind.NESTED, Kind.NUMERIC_TEXT})
+#: The style sheet draws a dash into it, so NULL is seen, and a copied table still has an empty cell.
+_NULL = "<i></i>"
+
+
+class HtmlWriter:
+    def __init__(self, out: BinaryIO, schema: pa.Schema, document: Document) -> None:
+        self._out = out
+        out.write(_opening(schema, document).encode())
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        for piece in pieces(batch):
+            write_values(self._out, _rows(piece))
+
+    def close(self, *, rows: int, truncated: str | None) -> None:
+        notice = f'<p class="truncated" role="alert">{escape(truncated)}</p>\n' if truncated else ""
+        count = f"<p>{rows:,} {'row' if rows == 1 else 'rows'}</p>\n"
+        ending = f"</tbody>\n</table>\n</div>\n<footer>\n{notice}{count}</footer>\n</main>\n</body>\n</html>\n"
+        self._out.write(ending.encode())
+
+
+def _rows(piece: pa.RecordBatch) -> pa.Array:
+    parts: list[pa.Array | str] = ["<tr><td>"]
+    for column in piece.columns:
+        parts += [_cell(column), "</td><td>"]
+    return join(*parts[:-1], "</td></tr>\n")
+
+
+def _cell(column: pa.Array) -> pa.Array:
+    kind, texts = kind_of(column.type), text(column)
+    if kind in _FREE_TEXT:
+        texts = replace(texts, _ESCAPES)
+    elif kind is Kind.TIMESTAMP:
+        texts = pc.replace_substring(texts, "T", " ", max_replacements=1)
+    return pc.fill_null(texts, _NULL)
+
+
+def _opening(schema: pa.Schema, document: Document) -> str:
+    title = escape(document.title)
+    description = f'<p class="description">{escape(document.description)}</p>\n' if document.description else ""
+    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in schema.names)
+    return (
+        f"{HEAD}<title>{title}</title>\n<style>\n{STYLE}{_alignment(schema)}</style>\n</head>\n<body>\n<main>\n"
+        f"<header>\n<h1>{title}</h1>\n{description}{_about(document)}</header>\n"
+        f'<div class="table" role="region" tabindex="0" aria-label="{title}">\n'
+        f'<table class="rows">\n<thead>\n<tr>{heads}</tr>\n</thead>\n<tbody>\n'
+    )
+
+
+def _about(document: Document) -> str:
+    moment = document.generated_at.astimezone(UTC)
+    facts = [*document.parameters.items(), ("Generated", f"{moment:%Y-%m-%d %H:%M:%S} UTC")]
+    facts.append(("Version", str(document.version)))
+    lines = (f'<tr><th scope="row">{escape(label)}</th><td>{escape(value)}</td></tr>\n' for label, value in facts)
+    return f'<table class="about">\n{"".join(lines)}</table>\n'
+
+
+def _alignment(schema: pa.Schema) -> str:
+    """Numbers to the right. By column, as a class in every cell would double the size of narrow tables."""
+    columns = [index for index, field in enumerate(schema, 1) if kind_of(field.type) in NUMBERS]
+    if not columns:
+        return ""
+    cells = ",".join(f".rows tr>:nth-child({index})" for index in columns)
+    return f"{cells} {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }}\n"
+
+
+class HtmlRenderer:
+    format: ClassVar[str] = "html"
+    media_type: ClassVar[str] = "text/html; charset=utf-8"
+    extension: ClassVar[str] = "html"
+    #: Browsers lay out a table as a whole, and become unusable with more.
+    max_rows: ClassVar[int | None] = 200_000
+
+    def open(self, out: BinaryIO, schema: pa.Schema, document: Document) -> Writer:
+        return HtmlWriter(out, schema, document)

@@ -1,0 +1,127 @@
+"""Columns as JSON text, exact and vectorised, nested types included."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Callable, Mapping
+from typing import NoReturn
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.types as pt
+
+from reports.rendering.cells import join, replace, text
+from reports.rendering.kinds import Kind, kind_of, plain
+from reports.rendering.moments import TEXT
+
+#: The backslash first: the escapes that follow bring backslashes of their own.
+_ESCAPES = {"\\": "\\\\", '"': '\\"'} | {chr(code): f"\\u{code:04x}" for code in range(32)}
+_ESCAPES |= {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+_NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
+_NULL = pa.scalar("null", TEXT)
+
+
+def json_text(array: pa.Array) -> pa.Array:
+    """Each value as JSON, as large_string without NULLs: NULL is the text `null`."""
+    kind = kind_of(array.type)
+    texts = _JSON_OF[kind](plain(array)) if kind in _JSON_OF else _quoted(text(array))
+    return pc.fill_null(texts, _NULL)
+
+
+def json_string(value: str) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _quoted(texts: pa.Array) -> pa.Array:
+    return join('"', texts, '"')
+
+
+def _string(array: pa.Array) -> pa.Array:
+    return _quoted(replace(array, _ESCAPES))
+
+
+def _bare(array: pa.Array) -> pa.Array:
+    return text(array)
+
+
+def _float(array: pa.Array) -> pa.Array:
+    """JSON has no NaN and no infinity: they become null, as in every browser."""
+    return pc.if_else(pc.is_finite(array), array.cast(TEXT), _NULL)
+
+
+def _numeric_text(array: pa.Array) -> pa.Array:
+    return pc.if_else(pc.match_substring_regex(array, _NUMBER), array, _NULL)
+
+
+def _base64(array: pa.Array) -> pa.Array:
+    values = [None if value is None else b64encode(value).decode() for value in array.to_pylist()]
+    return _quoted(pa.array(values, TEXT))
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(name)
+
+
+def _embedded(value: str) -> str:
+    """JSON stays JSON, on one line; what only claims to be JSON becomes a string."""
+    try:
+        json.loads(value, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return json_string(value)
+    return value.replace("\n", " ").replace("\r", " ")
+
+
+def _json(array: pa.Array) -> pa.Array:
+    return pa.array([None if value is None else _embedded(value) for value in array.to_pylist()], TEXT)
+
+
+def _nested(array: pa.Array) -> pa.Array:
+    data_type = array.type
+    if pt.is_struct(data_type):
+        return _struct(array)
+    if pt.is_map(data_type):
+        return _map(array)
+    if pt.is_list(data_type) or pt.is_large_list(data_type):
+        return _list(array, json_text(array.values))
+    values = [None if value is None else json.dumps(value, default=str) for value in array.to_pylist()]
+    return pa.array(values, TEXT)
+
+
+def _struct(array: pa.StructArray) -> pa.Array:
+    if array.type.num_fields == 0:
+        return pc.if_else(array.is_valid(), pa.scalar("{}", TEXT), pa.scalar(None, TEXT))
+    parts: list[pa.Array | str] = []
+    for index, field in enumerate(array.type):
+        parts += [f"{',' if index else '{'}{json_string(field.name)}:", json_text(array.field(index))]
+    # The fields of a NULL struct hold whatever was in memory: the struct's own validity decides.
+    return pc.if_else(array.is_valid(), join(*parts, "}"), pa.scalar(None, TEXT))
+
+
+def _list(array: pa.Array, items: pa.Array, opening: str = "[", closing: str = "]") -> pa.Array:
+    offsets = array.offsets.cast(pa.int64())
+    lists = pa.LargeListArray.from_arrays(offsets, items)
+    joined = join(opening, pc.binary_join(lists, pa.scalar(",", TEXT)), closing)
+    return pc.if_else(array.is_valid(), joined, pa.scalar(None, TEXT))
+
+
+def _map(array: pa.MapArray) -> pa.Array:
+    """An object where the keys are text, else a list of [key, value] pairs."""
+    keys, items = json_text(array.keys), json_text(array.items)
+    if kind_of(array.type.key_type) is Kind.TEXT:
+        return _list(array, join(keys, ":", items), "{", "}")
+    return _list(array, join("[", keys, ",", items, "]"))
+
+
+_JSON_OF: Mapping[Kind, Callable[[pa.Array], pa.Array]] = {
+    Kind.INTEGER: _bare,
+    Kind.FLOAT: _float,
+    Kind.DECIMAL: _bare,
+    Kind.NUMERIC_TEXT: _numeric_text,
+    Kind.BOOLEAN: _bare,
+    Kind.TEXT: _string,
+    Kind.JSON: _json,
+    Kind.BINARY: _base64,
+    Kind.NESTED: _nested,
+    Kind.NULL: _bare,
+}

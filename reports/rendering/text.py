@@ -1,0 +1,144 @@
+"""CSV, JSON and NDJSON. The exact rule for every type is in docs/formats.md."""
+
+from __future__ import annotations
+
+import re
+from typing import BinaryIO, ClassVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reports.rendering.base import CsvOptions, Document, Writer
+from reports.rendering.cells import EMPTY, holds_any, join, pieces, text, value_bytes, write_values
+from reports.rendering.jsontext import json_string, json_text
+from reports.rendering.kinds import Kind, kind_of, unique_names
+from reports.rendering.moments import TEXT
+
+#: OWASP's list: what makes Excel, LibreOffice or Sheets take a text cell for a formula, full-width forms included.
+_FORMULA = "^[-=+@\t\r\n\\x00\uff1d\uff0b\uff0d\uff20]"
+_TEXT_KINDS = frozenset({Kind.TEXT, Kind.JSON, Kind.NESTED})
+
+
+class CsvWriter:
+    """RFC 4180 with a header. NULL is an empty field, an empty text is "", other fields are quoted when needed."""
+
+    def __init__(self, out: BinaryIO, schema: pa.Schema, options: CsvOptions) -> None:
+        self._out = out
+        self._options = options
+        self._quote_if = f'{options.delimiter}"\r\n'
+        self._needs_quotes = f"[{re.escape(self._quote_if)}]"
+        # A line with nothing in it is skipped by most readers, and its row is lost.
+        self._null = '""' if len(schema) == 1 else ""
+        header = self._quoted(self._guarded(pa.array(schema.names, TEXT))).to_pylist()
+        mark = "\ufeff" if options.byte_order_mark else ""
+        out.write((mark + options.delimiter.join(header) + "\r\n").encode())
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        for piece in pieces(batch):
+            write_values(self._out, self._lines(piece))
+
+    def close(self, *, rows: int, truncated: str | None) -> None:
+        """Nothing ends a CSV file: whoever hands it out says that it was truncated."""
+
+    def _lines(self, piece: pa.RecordBatch) -> pa.Array:
+        parts: list[pa.Array | str] = []
+        for column in piece.columns:
+            parts += [self._field(column), self._options.delimiter]
+        return join(*parts[:-1], "\r\n")
+
+    def _field(self, column: pa.Array) -> pa.Array:
+        texts = text(column)
+        if kind_of(column.type) in _TEXT_KINDS:
+            texts = self._quoted(self._guarded(texts))
+        elif holds_any(texts, self._options.delimiter):
+            texts = join('"', texts, '"')
+        return pc.fill_null(texts, self._null)
+
+    def _guarded(self, texts: pa.Array) -> pa.Array:
+        if not self._options.formula_guard:
+            return texts
+        dangerous = pc.match_substring_regex(texts, _FORMULA)
+        return pc.if_else(dangerous, join("'", texts), texts) if pc.any(dangerous).as_py() else texts
+
+    def _quoted(self, texts: pa.Array) -> pa.Array:
+        needs = pc.equal(texts, EMPTY)
+        if holds_any(texts, self._quote_if):
+            needs = pc.or_(needs, pc.match_substring_regex(texts, self._needs_quotes))
+        if not pc.any(needs).as_py():
+            return texts
+        return pc.if_else(needs, join('"', pc.replace_substring(texts, '"', '""'), '"'), texts)
+
+
+class NdjsonWriter:
+    """One JSON object a line."""
+
+    def __init__(self, out: BinaryIO, schema: pa.Schema) -> None:
+        self._out = out
+        self._keys = _keys(schema)
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        for piece in pieces(batch):
+            write_values(self._out, _objects(self._keys, piece, "{", "}\n"))
+
+    def close(self, *, rows: int, truncated: str | None) -> None:
+        """Nothing ends an NDJSON file: each line stands alone."""
+
+
+class JsonWriter:
+    """One array of objects, an object a line."""
+
+    def __init__(self, out: BinaryIO, schema: pa.Schema) -> None:
+        self._out = out
+        self._keys = _keys(schema)
+        self._skip = 1
+        out.write(b"[")
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        for piece in pieces(batch):
+            # Every object brings the comma before it, so the first one of the file is written without.
+            self._out.write(value_bytes(_objects(self._keys, piece, ",\n{", "}"))[self._skip :])
+            self._skip = 0
+
+    def close(self, *, rows: int, truncated: str | None) -> None:
+        self._out.write(b"\n]\n")
+
+
+def _keys(schema: pa.Schema) -> list[str]:
+    return [json_string(name) + ":" for name in unique_names(schema)]
+
+
+def _objects(keys: list[str], piece: pa.RecordBatch, opening: str, closing: str) -> pa.Array:
+    parts: list[pa.Array | str] = [opening]
+    for key, column in zip(keys, piece.columns, strict=True):
+        parts += [key, json_text(column), ","]
+    return join(*parts[:-1], closing)
+
+
+class CsvRenderer:
+    format: ClassVar[str] = "csv"
+    media_type: ClassVar[str] = "text/csv; charset=utf-8"
+    extension: ClassVar[str] = "csv"
+    max_rows: ClassVar[int | None] = None
+
+    def open(self, out: BinaryIO, schema: pa.Schema, document: Document) -> Writer:
+        return CsvWriter(out, schema, document.csv)
+
+
+class JsonRenderer:
+    format: ClassVar[str] = "json"
+    media_type: ClassVar[str] = "application/json"
+    extension: ClassVar[str] = "json"
+    max_rows: ClassVar[int | None] = None
+
+    def open(self, out: BinaryIO, schema: pa.Schema, document: Document) -> Writer:
+        return JsonWriter(out, schema)
+
+
+class NdjsonRenderer:
+    format: ClassVar[str] = "ndjson"
+    media_type: ClassVar[str] = "application/x-ndjson"
+    extension: ClassVar[str] = "ndjson"
+    max_rows: ClassVar[int | None] = None
+
+    def open(self, out: BinaryIO, schema: pa.Schema, document: Document) -> Writer:
+        return NdjsonWriter(out, schema)
