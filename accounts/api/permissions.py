@@ -1,0 +1,16 @@
+"""Rights that come from a role alone."""
+
+from __future__ import annotations
+
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+
+class IsAdministrator(IsAuthenticated):
+    """Signed in, and an Administrator."""
+
+    message = "Only an Administrator may do this."
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return super().has_permission(request, view) and request.user.is_administrator

@@ -1,0 +1,69 @@
+"""Who uses the server: tenants, users, and the sign-ins that refresh tokens belong to."""
+
+from __future__ import annotations
+
+import uuid
+from functools import cached_property
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.db.models import Q
+
+from accounts.querysets import ADMINISTRATOR, Users
+
+
+class Tenant(models.Model):
+    """An organisation. Owns users, data sources, reports, jobs and audit entries; nothing crosses tenants."""
+
+    slug = models.SlugField(unique=True)
+    name = models.CharField(max_length=200)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class User(AbstractUser):
+    """A person or a program that signs in. Roles are Django groups."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, null=True, blank=True, related_name="users")
+
+    objects = Users()
+
+    class Meta(AbstractUser.Meta):
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(tenant__isnull=False) | Q(is_superuser=True), name="user_has_tenant_or_is_superuser"
+            )
+        ]
+
+    @cached_property
+    def is_administrator(self) -> bool:
+        """Whether this user may do everything in the own tenant; a superuser may, everywhere."""
+        if not self.is_active:
+            return False
+        if self.is_superuser:
+            return True
+        if hasattr(self, "has_administrator_role"):
+            return bool(self.has_administrator_role)
+        return self.groups.filter(name=ADMINISTRATOR).exists()
+
+    def administers(self, tenant_id: int | None) -> bool:
+        """Whether this user is an Administrator of that tenant."""
+        return self.is_administrator and (self.is_superuser or self.tenant_id == tenant_id)
+
+
+class RefreshSession(models.Model):
+    """One sign-in through the API. Only the newest refresh token of it is good, and only its digest is kept.
+
+    A token that was used already revokes the session: either its holder or a thief has the newer one
+    (RFC 9700, section 4.14.2).
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="refresh_sessions")
+    digest = models.CharField(max_length=64)
+    expires_at = models.DateTimeField(db_index=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.user_id} until {self.expires_at:%Y-%m-%d}"

@@ -1,0 +1,80 @@
+"""Writing to the audit log, and checking it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Subquery
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from accounts.models import User
+from audit import chain
+from audit.models import Action, AuditHead, AuditLog
+
+#: The actor of what the server does by itself.
+SYSTEM = "system"
+
+
+def record(
+    action: Action,
+    *,
+    actor: User | str,
+    tenant_id: int | None,
+    target: tuple[str, object],
+    details: Mapping[str, object] | None = None,
+) -> AuditLog:
+    """Append one entry, inside the caller's transaction: if the entry can't be written, the action does not happen.
+
+    `target` is (kind, id). Every writer waits here for the one before it to commit, so call it last.
+    """
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("An audit entry belongs to the transaction of its action.")
+    head = _locked_head()
+    entry = AuditLog(
+        sequence=head.sequence + 1,
+        tenant_id=tenant_id,
+        timestamp=timezone.now(),
+        actor=actor if isinstance(actor, str) else actor.get_username(),
+        action=action,
+        target_type=target[0],
+        target_id=str(target[1]),
+        details=dict(details or {}),
+        previous_hash=head.hash,
+    )
+    entry.hash = chain.entry_hash(_key(), entry.sequence, entry.previous_hash, entry.content())
+    entry.save()
+    _advance(head, entry)
+    return entry
+
+
+def verify() -> chain.Break | None:
+    """Check the whole log; None when it is as it was written."""
+    head = AuditHead.objects.filter(pk=1).first() or AuditHead(seal=chain.head_seal(_key(), 0, chain.GENESIS))
+    entries = AuditLog.objects.filter(sequence__lte=head.sequence).order_by("sequence").iterator(chunk_size=5000)
+    links = (entry.link() for entry in entries)
+    return chain.verify(_key(), links, (head.sequence, head.hash, head.seal)) or _unsealed()
+
+
+def _unsealed() -> chain.Break | None:
+    """Entries after the end of the chain; one statement, since others may be writing meanwhile."""
+    end = Coalesce(Subquery(AuditHead.objects.values("sequence")[:1]), 0)
+    first = AuditLog.objects.filter(sequence__gt=end).order_by("sequence").first()
+    return chain.Break(first.sequence, "entries follow the sealed end of the log") if first else None
+
+
+def _locked_head() -> AuditHead:
+    AuditHead.objects.bulk_create([AuditHead(seal=chain.head_seal(_key(), 0, chain.GENESIS))], ignore_conflicts=True)
+    return AuditHead.objects.select_for_update().get(pk=1)
+
+
+def _advance(head: AuditHead, entry: AuditLog) -> None:
+    head.sequence, head.hash = entry.sequence, entry.hash
+    head.seal = chain.head_seal(_key(), head.sequence, head.hash)
+    head.save(update_fields=["sequence", "hash", "seal"])
+
+
+def _key() -> bytes:
+    return str(settings.AUDIT_KEY).encode()

@@ -1,0 +1,86 @@
+"""The hash chain that makes the audit log tamper-evident. Pure: no database, no Django.
+
+Each entry's hash is an HMAC-SHA-256 (RFC 2104) over the previous hash and the canonical JSON of the entry, under a key
+that is not in the database: who can write to the table, but has no key, can't recompute the chain. The head (last
+sequence and hash, with an HMAC of its own) shows when entries were cut off at the end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+GENESIS = "0" * 64
+
+
+@dataclass(frozen=True)
+class Link:
+    """One entry as it is hashed: its place, its content, and the two hashes stored with it."""
+
+    sequence: int
+    content: Mapping[str, object]
+    previous_hash: str
+    hash: str
+
+
+@dataclass(frozen=True)
+class Break:
+    """The first place where the chain does not hold, and why."""
+
+    sequence: int
+    reason: str
+
+
+def canonical(content: Mapping[str, object]) -> bytes:
+    """Bytes of the content that are the same whatever the order of its keys."""
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def entry_hash(key: bytes, sequence: int, previous_hash: str, content: Mapping[str, object]) -> str:
+    """The hex hash that seals one entry."""
+    return _mac(key, b"entry", str(sequence).encode(), previous_hash.encode(), canonical(content))
+
+
+def head_seal(key: bytes, sequence: int, last_hash: str) -> str:
+    """The hex seal of a chain that ends at this sequence with this hash."""
+    return _mac(key, b"head", str(sequence).encode(), last_hash.encode())
+
+
+def verify(key: bytes, links: Iterable[Link], head: tuple[int, str, str]) -> Break | None:
+    """Walk the chain from its start; None when every entry and the head (sequence, hash, seal) hold."""
+    previous = GENESIS
+    expected = 1
+    for link in links:
+        if reason := _fault(key, link, expected, previous):
+            return Break(expected, reason)
+        previous = link.hash
+        expected += 1
+    return _head_fault(key, expected - 1, previous, head)
+
+
+def _fault(key: bytes, link: Link, expected: int, previous: str) -> str | None:
+    if link.sequence != expected:
+        return "the entry is missing"
+    if link.previous_hash != previous:
+        return "the entry does not follow the one before it"
+    if not hmac.compare_digest(link.hash, entry_hash(key, link.sequence, link.previous_hash, link.content)):
+        return "the entry was changed after it was written"
+    return None
+
+
+def _head_fault(key: bytes, sequence: int, last_hash: str, head: tuple[int, str, str]) -> Break | None:
+    head_sequence, head_hash, seal = head
+    if not hmac.compare_digest(seal, head_seal(key, head_sequence, head_hash)):
+        return Break(head_sequence, "the seal of the log's end does not hold")
+    if head_sequence > sequence:
+        return Break(sequence + 1, "entries at the end of the log are missing")
+    if (head_sequence, head_hash) != (sequence, last_hash):
+        return Break(head_sequence + 1, "entries follow the sealed end of the log")
+    return None
+
+
+def _mac(key: bytes, *parts: bytes) -> str:
+    return hmac.new(key, b"\x00".join(parts), hashlib.sha256).hexdigest()

@@ -1,0 +1,29 @@
+"""Queries over the audit log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NoReturn
+
+from django.db import models
+
+from audit.exceptions import AuditLogIsAppendOnly
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from audit.models import AuditLog
+
+
+class AuditLogQuerySet(models.QuerySet["AuditLog"]):
+    """Entries, which only ever get more."""
+
+    def visible_to(self, user: User) -> AuditLogQuerySet:
+        """The entries of the user's tenant for an Administrator, all for a superuser, none for others."""
+        if not user.is_administrator:
+            return self.none()
+        return self if user.is_superuser else self.filter(tenant_id=user.tenant_id)
+
+    def update(self, **kwargs: object) -> NoReturn:
+        raise AuditLogIsAppendOnly
+
+    def delete(self) -> NoReturn:
+        raise AuditLogIsAppendOnly

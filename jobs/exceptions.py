@@ -1,0 +1,86 @@
+"""What can go wrong with a job. Each docstring is the default message, each code is stable."""
+
+from __future__ import annotations
+
+from accounts.exceptions import DomainError
+
+
+class JobNotFound(DomainError):
+    """No such job."""
+
+    code = "job_not_found"
+
+    def __init__(self, job_id: object) -> None:
+        super().__init__(f"Job with ID '{job_id}' not found.")
+
+
+class ReportNotAsynchronous(DomainError):
+    """Report is not configured for asynchronous generation."""
+
+    code = "report_not_asynchronous"
+
+
+class ReportConfigurationMissing(DomainError):
+    """The original report configuration could not be found."""
+
+    code = "report_configuration_missing"
+
+
+class JobNotFailed(DomainError):
+    """Only a failed job can be retried."""
+
+    code = "job_not_failed"
+
+
+class JobAlreadyRetried(DomainError):
+    """This job was retried already."""
+
+    code = "job_already_retried"
+
+
+class JobAlreadyEnded(DomainError):
+    """The job has ended; there is nothing left to cancel."""
+
+    code = "job_already_ended"
+
+
+class TooManyJobs(DomainError):
+    """Too many jobs are waiting or running. Wait for some of them to end, then ask again."""
+
+    code = "too_many_jobs"
+
+
+class IdempotencyConflict(DomainError):
+    """This Idempotency-Key was used before with another request body."""
+
+    code = "idempotency_key_reused"
+
+
+class InvalidIdempotencyKey(DomainError):
+    """Idempotency-Key must be 1 to 255 visible ASCII characters."""
+
+    code = "invalid_idempotency_key"
+
+
+class ResultNotReady(DomainError):
+    """Job is not yet complete. Please continue polling the status URL."""
+
+    code = "job_not_complete"
+
+
+class ResultOfFailedJob(DomainError):
+    """Job failed to generate a result. Check job logs for details."""
+
+    code = "job_failed"
+
+
+class ResultMissing(DomainError):
+    """Internal server error: Result file for completed job is missing."""
+
+    code = "result_missing"
+
+
+class IllegalMove(DomainError):
+    """A job can't go from its status to that one."""
+
+    code = "illegal_move"

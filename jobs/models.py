@@ -1,0 +1,213 @@
+"""One requested run of a report: the job, its timeline, its result file, and the hosts that work."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from accounts.models import Tenant
+from jobs.querysets import JobQuerySet
+from reports.models import ReportConfiguration, ReportVersion
+
+
+class Status(models.TextChoices):
+    """Where a job is. A cancelled or timed-out job is Failed, with an error code that says so."""
+
+    QUEUED = "Queued", "Queued"
+    RUNNING = "Running", "Running"
+    SUCCEEDED = "Succeeded", "Succeeded"
+    FAILED = "Failed", "Failed"
+
+
+#: Every move that a job may make.
+MOVES = {
+    Status.QUEUED: {Status.RUNNING, Status.FAILED},
+    Status.RUNNING: {Status.QUEUED, Status.SUCCEEDED, Status.FAILED},
+    Status.SUCCEEDED: set(),
+    Status.FAILED: set(),
+}
+UNFINISHED = (Status.QUEUED, Status.RUNNING)
+ENDED = (Status.SUCCEEDED, Status.FAILED)
+
+
+class JobExecutionLog(models.Model):
+    """One job. This row is the truth about it; messages in the queue only say that there may be work.
+
+    `fence` grows with every claim and every release: a worker whose fence is not the row's has lost the job.
+    Names and numbers of the report are copied, so that the row outlives it.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="jobs")
+    report = models.ForeignKey(ReportConfiguration, on_delete=models.SET_NULL, null=True, related_name="jobs")
+    version = models.ForeignKey(ReportVersion, on_delete=models.SET_NULL, null=True, related_name="jobs")
+    report_uuid = models.UUIDField()
+    report_slug = models.CharField(max_length=100)
+    report_name = models.CharField(max_length=200)
+    version_number = models.PositiveIntegerField()
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="jobs"
+    )
+    requested_by_name = models.CharField(max_length=150)
+    parameters = models.JSONField(default=dict)
+    format = models.CharField(max_length=20)
+    retry_of = models.OneToOneField(
+        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="retried_as"
+    )
+    idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - unique where given
+    request_fingerprint = models.CharField(max_length=64, blank=True)
+
+    status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
+    priority = models.SmallIntegerField(default=100, help_text="Lower goes first.")
+    queued_at = models.DateTimeField()
+    available_at = models.DateTimeField(help_text="Not claimed before this time.")
+    started_at = models.DateTimeField(null=True, help_text="When the last attempt began.")
+    ended_at = models.DateTimeField(null=True)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    max_attempts = models.PositiveSmallIntegerField()
+    timeout_seconds = models.PositiveIntegerField()
+
+    fence = models.PositiveBigIntegerField(default=0)
+    owner = models.CharField(max_length=32, blank=True, help_text="The worker process that has the lease.")
+    host = models.CharField(max_length=255, blank=True)
+    pid = models.PositiveIntegerField(null=True)
+    heartbeat_at = models.DateTimeField(null=True)
+    lease_expires_at = models.DateTimeField(null=True)
+    deadline_at = models.DateTimeField(null=True)
+    cancel_requested_at = models.DateTimeField(null=True)
+    cancel_requested_by = models.CharField(max_length=150, blank=True)
+    rung_at = models.DateTimeField(null=True, help_text="When the queue was last told of it.")
+
+    rows = models.PositiveBigIntegerField(default=0)
+    bytes = models.PositiveBigIntegerField(default=0)
+    percent = models.PositiveSmallIntegerField(null=True)
+
+    error_code = models.CharField(max_length=50, blank=True)
+    error_message = models.TextField(blank=True)
+    error_retryable = models.BooleanField(default=False)
+    error_trace = models.TextField(blank=True, help_text="For Administrators only.")
+    error_fingerprint = models.CharField(max_length=16, blank=True)
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-queued_at", "-id"]
+        verbose_name = "job"
+        indexes = [
+            models.Index(fields=["tenant", "-queued_at", "-id"], name="job_newest"),
+            models.Index(fields=["tenant", "status", "-queued_at", "-id"], name="job_newest_of_status"),
+            models.Index(fields=["report", "-queued_at"], name="job_of_report"),
+            models.Index(
+                fields=["priority", "available_at", "queued_at"], name="job_claimable", condition=Q(status="Queued")
+            ),
+            models.Index(fields=["lease_expires_at"], name="job_leased", condition=Q(status="Running")),
+            models.Index(fields=["error_fingerprint"], name="job_error", condition=~Q(error_fingerprint="")),
+        ]
+        constraints = [
+            models.CheckConstraint(condition=Q(status__in=Status.values), name="job_status_known"),
+            models.CheckConstraint(
+                condition=~Q(status="Running")
+                | (
+                    ~Q(owner="")
+                    & Q(started_at__isnull=False, lease_expires_at__isnull=False, deadline_at__isnull=False)
+                ),
+                name="job_running_has_lease",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=ENDED, ended_at__isnull=False) | Q(status__in=UNFINISHED, ended_at__isnull=True),
+                name="job_ended_has_end",
+            ),
+            models.CheckConstraint(
+                condition=(Q(status="Failed") & ~Q(error_code="")) | (~Q(status="Failed") & Q(error_code="")),
+                name="job_failed_has_error",
+            ),
+            models.CheckConstraint(condition=Q(fence__gte=F("attempt")), name="job_fence_covers_attempts"),
+            models.UniqueConstraint(
+                fields=["requested_by", "report", "idempotency_key"],
+                name="job_idempotency_key",
+                condition=Q(idempotency_key__isnull=False),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.report_name} ({self.status})"
+
+    @property
+    def is_ended(self) -> bool:
+        return self.status in ENDED
+
+    @property
+    def result(self) -> Artifact | None:
+        """The result file that can be had now, or None."""
+        artifact: Artifact | None = getattr(self, "artifact", None)
+        return artifact if artifact and artifact.purged_at is None else None
+
+
+class JobEvent(models.Model):
+    """One entry of a job's timeline; append-only."""
+
+    class Kind(models.TextChoices):
+        QUEUED = "queued"
+        CLAIMED = "claimed"
+        REQUEUED = "requeued"
+        CANCEL_REQUESTED = "cancel_requested"
+        SUCCEEDED = "succeeded"
+        FAILED = "failed"
+        RETRIED = "retried"
+        PURGED = "purged"
+        RESULT_MISSING = "result_missing"
+
+    job = models.ForeignKey(JobExecutionLog, on_delete=models.CASCADE, related_name="events")
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=20, choices=Kind)
+    attempt = models.PositiveSmallIntegerField()
+    fence = models.PositiveBigIntegerField()
+    details = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.kind
+
+
+class Artifact(models.Model):
+    """The result file of a Succeeded job. Its place follows from the job's id, the fence and the format."""
+
+    job = models.OneToOneField(JobExecutionLog, on_delete=models.CASCADE, related_name="artifact")
+    fence = models.PositiveBigIntegerField()
+    size = models.PositiveBigIntegerField()
+    sha256 = models.CharField(max_length=64)
+    rows = models.PositiveBigIntegerField()
+    truncated = models.CharField(max_length=500, blank=True, help_text="Why there are no more rows, if there are not.")
+    stamp = models.CharField(max_length=100, help_text="The file's identity and times when it was written.")
+    expires_at = models.DateTimeField()
+    purged_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["expires_at"], name="artifact_expiry", condition=Q(purged_at__isnull=True))]
+
+    def __str__(self) -> str:
+        return f"{self.job_id}: {self.size} bytes"
+
+
+class WorkerHost(models.Model):
+    """A running jobserver, for people and health checks. Nothing decides by it who has a job."""
+
+    instance = models.CharField(primary_key=True, max_length=32)
+    host = models.CharField(max_length=255)
+    pid = models.PositiveIntegerField()
+    slots = models.PositiveSmallIntegerField()
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    restarts = models.PositiveIntegerField(default=0)
+    note = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["host", "pid"]
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.pid}"

@@ -1,0 +1,66 @@
+"""Queries over jobs: who sees which, which may be claimed, and the one compare-and-set."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from jobs.exceptions import JobNotFound
+from reports.querysets import Right, as_uuid, has_grant
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from jobs.models import JobExecutionLog
+
+
+def from_now(seconds: float) -> models.expressions.Combinable:
+    """The database's clock, that many seconds on. Never this host's: hosts disagree."""
+    return models.ExpressionWrapper(Now() + timedelta(seconds=seconds), output_field=models.DateTimeField())
+
+
+class JobQuerySet(models.QuerySet["JobExecutionLog"]):
+    """Jobs."""
+
+    def in_tenant_of(self, user: User) -> JobQuerySet:
+        """The jobs that exist as far as this user can know."""
+        return self if user.is_superuser else self.filter(tenant_id=user.tenant_id)
+
+    def visible_to(self, user: User) -> JobQuerySet:
+        """Jobs of reports the user has the view right on, and the own jobs of those with the generate right."""
+        jobs = self.in_tenant_of(user)
+        if user.is_administrator:
+            return jobs
+        own = Q(requested_by=user) & has_grant(user, Right.GENERATE, "report")
+        return jobs.filter(has_grant(user, Right.VIEW, "report") | own)
+
+    def find(self, user: User, job_id: str) -> JobExecutionLog:
+        """The job of this id in the user's tenant; JobNotFound for anything else."""
+        uuid = as_uuid(job_id)
+        found = self.in_tenant_of(user).with_relations().filter(pk=uuid).first() if uuid else None
+        if found is None:
+            raise JobNotFound(job_id)
+        return found
+
+    def with_relations(self) -> JobQuerySet:
+        """With what a job's status shows, in the same query."""
+        return self.select_related("artifact", "retry_of", "retried_as")
+
+    def unfinished(self) -> JobQuerySet:
+        return self.filter(status__in=["Queued", "Running"])
+
+    def claimable(self) -> JobQuerySet:
+        """Queued jobs whose time has come, the next one first."""
+        eligible = self.filter(status="Queued", available_at__lte=Now(), cancel_requested_at__isnull=True)
+        return eligible.order_by("priority", "available_at", "queued_at")
+
+    def held(self, job_id: object, fence: int) -> JobQuerySet:
+        """The job, if it is still Running under this fence: the condition of everything a worker writes."""
+        return self.filter(pk=job_id, fence=fence, status="Running")
+
+    def lost(self) -> JobQuerySet:
+        """Running jobs whose worker has not renewed its lease in time, or overran the deadline by a minute."""
+        return self.filter(status="Running").filter(Q(lease_expires_at__lt=Now()) | Q(deadline_at__lt=from_now(-60)))

@@ -1,0 +1,78 @@
+"""Queries over reports: who may do what with which."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.apps import apps
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+
+from reports.exceptions import ReportNotFound
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from reports.models import ReportConfiguration
+
+
+class Right(StrEnum):
+    """What a grant on a report allows; the value is the start of guardian's permission codename."""
+
+    VIEW = "view"
+    GENERATE = "generate"
+
+    @property
+    def codename(self) -> str:
+        return f"{self}_reportconfiguration"
+
+
+class ReportQuerySet(models.QuerySet["ReportConfiguration"]):
+    """Reports."""
+
+    def in_tenant_of(self, user: User) -> ReportQuerySet:
+        """The reports that exist as far as this user can know."""
+        return self if user.is_superuser else self.filter(tenant_id=user.tenant_id)
+
+    def granted(self, user: User, right: Right) -> ReportQuerySet:
+        """The reports on which the user has the right now, by a role or by name."""
+        reports = self.in_tenant_of(user)
+        return reports if user.is_administrator else reports.filter(has_grant(user, right, "pk"))
+
+    def visible_to(self, user: User) -> ReportQuerySet:
+        """The reports that the user may look at: to run them, or to watch their jobs."""
+        reports = self.in_tenant_of(user)
+        if user.is_administrator:
+            return reports
+        return reports.filter(has_grant(user, Right.VIEW, "pk") | has_grant(user, Right.GENERATE, "pk"))
+
+    def find(self, user: User, key: str) -> ReportConfiguration:
+        """The report of this id or slug in the user's tenant; ReportNotFound for anything else."""
+        uuid = as_uuid(key)
+        match = Q(pk=uuid) if uuid else Q(slug=key)
+        found = self.in_tenant_of(user).filter(match).select_related("tenant", "current").order_by("created_at").first()
+        if found is None:
+            raise ReportNotFound
+        return found
+
+
+def has_grant(user: User, right: Right, report: str) -> Q:
+    """Condition: the user has the right on the report that the field `report` points to."""
+    by_name = _grants("UserGrant", right, report).filter(user=user)
+    by_role = _grants("RoleGrant", right, report).filter(group__user=user)
+    return Q(Exists(by_name)) | Q(Exists(by_role))
+
+
+def as_uuid(text: str) -> UUID | None:
+    """The id in its canonical form, or None. Other spellings that Python reads are not ids here."""
+    try:
+        uuid = UUID(text)
+    except ValueError:
+        return None
+    return uuid if str(uuid) == text.lower() else None
+
+
+def _grants(model: str, right: Right, report: str) -> models.QuerySet[models.Model]:
+    grants = apps.get_model("reports", model)._default_manager
+    return grants.filter(content_object=OuterRef(report), permission__codename=right.codename)

@@ -1,0 +1,156 @@
+"""The one place where exceptions become HTTP answers."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import DatabaseError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from rest_framework import exceptions as drf
+from rest_framework.response import Response
+
+from accounts.exceptions import DomainError
+from jobs import exceptions as jobs
+from reports import exceptions as reports
+
+log = logging.getLogger("reportserver.errors")
+PROBLEM = "application/problem+json"
+
+STATUS: dict[type[DomainError], int] = {
+    reports.ReportNotFound: 404,
+    reports.InvalidParameters: 400,
+    reports.InvalidDefinition: 400,
+    reports.FormatNotOffered: 400,
+    jobs.JobNotFound: 404,
+    jobs.ReportNotAsynchronous: 409,
+    jobs.ReportConfigurationMissing: 409,
+    jobs.JobNotFailed: 409,
+    jobs.JobAlreadyRetried: 409,
+    jobs.JobAlreadyEnded: 409,
+    jobs.TooManyJobs: 429,
+    jobs.InvalidIdempotencyKey: 400,
+    jobs.IdempotencyConflict: 422,
+    jobs.ResultNotReady: 409,
+    jobs.ResultOfFailedJob: 410,
+    jobs.ResultMissing: 500,
+}
+
+_DRF_CODES: dict[type[drf.APIException], str] = {
+    drf.ParseError: "malformed_json",
+    drf.NotAuthenticated: "not_authenticated",
+    drf.AuthenticationFailed: "not_authenticated",
+    drf.PermissionDenied: "permission_denied",
+    drf.NotFound: "not_found",
+    drf.MethodNotAllowed: "method_not_allowed",
+    drf.UnsupportedMediaType: "unsupported_media_type",
+    drf.Throttled: "throttled",
+    drf.ValidationError: "invalid_request",
+}
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
+    """Answer any exception of an API view with the error body of the contract (DRF's EXCEPTION_HANDLER)."""
+    request = context["request"]._request
+    status, body, headers = _translate(error)
+    if status >= 500:
+        log.error("%s failed: %s", request.resolver_match.route, body["code"], exc_info=error)
+    if status == 429 and (counted := getattr(request, "rate_count", None)):
+        headers |= counted.headers()
+    body, content_type = negotiated(request, status, body)
+    return Response(body, status=status, headers=headers, content_type=content_type)
+
+
+def negotiated(request: HttpRequest, status: int, body: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """The body as the client asked for it: plain, or with the members of RFC 9457 (whose `status` is a number)."""
+    if PROBLEM not in request.headers.get("Accept", ""):
+        return body, "application/json"
+    title = HTTPStatus(status).phrase
+    problem = {"type": "about:blank", "title": title, "detail": body["error"], "instance": request.path}
+    return {**body, **problem, "status": status}, PROBLEM
+
+
+def _translate(error: Exception) -> tuple[int, dict[str, Any], dict[str, str]]:
+    if isinstance(error, DomainError):
+        return _status_of(error), {"error": error.message, "code": error.code, **error.details}, _domain_headers(error)
+    if isinstance(error, drf.APIException):
+        return error.status_code, _drf_body(error), _drf_headers(error)
+    if isinstance(error, Http404):
+        return 404, {"error": "Not found.", "code": "not_found"}, {}
+    if isinstance(error, PermissionDenied):
+        return 403, {"error": "You have no right to do this.", "code": "permission_denied"}, {}
+    if isinstance(error, RequestDataTooBig):
+        return 413, {"error": "The request body is too large.", "code": "request_too_large"}, {}
+    if isinstance(error, DatabaseError):
+        sentence = "The server's database does not answer. Nothing was changed; try again shortly."
+        return 503, {"error": sentence, "code": "unavailable"}, {"Retry-After": "5"}
+    return 500, {"error": "Internal server error. The log has the details.", "code": "internal_error"}, {}
+
+
+def _status_of(error: DomainError) -> int:
+    for kind in type(error).__mro__:
+        if kind in STATUS:
+            return STATUS[kind]
+    return 500
+
+
+def _domain_headers(error: DomainError) -> dict[str, str]:
+    return {"Retry-After": "5"} if isinstance(error, jobs.TooManyJobs | jobs.ResultNotReady) else {}
+
+
+def _drf_body(error: drf.APIException) -> dict[str, Any]:
+    code = next((_DRF_CODES[kind] for kind in type(error).__mro__ if kind in _DRF_CODES), "error")
+    if isinstance(error, drf.ValidationError):
+        fields = error.detail if isinstance(error.detail, dict) else {"body": error.detail}
+        return {"error": "The request is not valid.", "code": code, "fields": fields}
+    return {"error": _sentence(error), "code": code}
+
+
+def _sentence(error: drf.APIException) -> str:
+    detail = error.detail
+    if isinstance(detail, dict):
+        detail = detail.get("detail", error.default_detail)
+    return str(detail)
+
+
+def _drf_headers(error: drf.APIException) -> dict[str, str]:
+    headers = {}
+    if challenge := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = challenge
+    if wait := getattr(error, "wait", None):
+        headers["Retry-After"] = str(int(wait))
+    return headers
+
+
+# --- Outside of DRF's views: unknown addresses, and what breaks before a view runs ------------------------------------
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _plain(request, 400, "bad_request", "The request is not valid.")
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _plain(request, 403, "permission_denied", "You have no right to do this.")
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return _plain(request, 404, "not_found", "There is nothing at this address.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    return _plain(request, 500, "internal_error", "Internal server error. The log has the details.")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return _plain(request, 403, "csrf_failed", "The form is too old or came from elsewhere. Reload the page and try again.")
+
+
+def _plain(request: HttpRequest, status: int, code: str, sentence: str) -> HttpResponse:
+    if not request.path.startswith("/api/"):
+        context = {"status": status, "sentence": sentence, "request_id": getattr(request, "request_id", "")}
+        return render(request, "error.html", context, status=status)
+    body, content_type = negotiated(request, status, {"error": sentence, "code": code})
+    return JsonResponse(body, status=status, content_type=content_type)

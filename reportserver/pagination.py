@@ -1,0 +1,30 @@
+"""Cursor paging: stable while rows are added, and as fast on the last page as on the first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.pagination import CursorPagination
+from rest_framework.response import Response
+
+
+class LinkedCursorPagination(CursorPagination):
+    """DRF's cursors, with the page's neighbours as a Link header too (RFC 8288). Views name their `ordering`."""
+
+    page_size_query_param = "pageSize"
+    max_page_size = 200
+
+    def get_ordering(self, request: Any, queryset: Any, view: Any) -> tuple[str, ...]:
+        ordering = view.ordering
+        return (ordering,) if isinstance(ordering, str) else tuple(ordering)
+
+    def get_paginated_response(self, data: Any) -> Response:
+        following, previous = self.get_next_link(), self.get_previous_link()
+        links = [f'<{url}>; rel="{rel}"' for url, rel in ((following, "next"), (previous, "prev")) if url]
+        headers = {"Link": ", ".join(links)} if links else {}
+        return Response({"results": data, "next": following, "previous": previous}, headers=headers)
+
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        link = {"type": "string", "format": "uri", "nullable": True}
+        properties = {"results": schema, "next": link, "previous": link}
+        return {"type": "object", "required": list(properties), "properties": properties}

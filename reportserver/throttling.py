@@ -1,0 +1,112 @@
+"""Rate limits whose counters are atomic and shared by all web processes.
+
+DRF's own throttles read, change and write back a list in the cache: parallel calls overwrite each other, and a cache in
+memory counts per process. Here one SQL statement counts a call in a fixed window of a minute.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from dataclasses import dataclass
+from functools import cache
+
+from django.conf import settings
+from django.db import connections
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+from rest_framework.views import APIView
+
+WINDOW_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Count:
+    """Where a caller stands in the window that `resets_in` seconds end."""
+
+    scope: str
+    limit: int
+    used: int
+    resets_in: int
+
+    @property
+    def exceeded(self) -> bool:
+        return self.used > self.limit
+
+    def headers(self) -> dict[str, str]:
+        """RateLimit fields (draft-ietf-httpapi-ratelimit-headers-10)."""
+        left = max(0, self.limit - self.used)
+        return {
+            "RateLimit-Policy": f'"{self.scope}";q={self.limit};w={WINDOW_SECONDS}',
+            "RateLimit": f'"{self.scope}";r={left};t={self.resets_in}',
+        }
+
+
+def count(scope: str, who: str, *, amount: int = 1) -> Count:
+    """Add `amount` calls (0 only looks) to the caller's count in this window, and return it."""
+    now = int(time.time())
+    window = now - now % WINDOW_SECONDS
+    key = hashlib.sha256(f"{scope}\x00{who}".encode()).hexdigest()
+    used = _add(key, window, amount)
+    return Count(scope, settings.RATE_LIMITS[scope], used, window + WINDOW_SECONDS - now)
+
+
+def _add(key: str, window: int, amount: int) -> int:
+    connection = connections[_alias()]
+    _ensure_table(_alias())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into rate_count (key, started, used) values (%s, %s, %s) on conflict (key) do update set "
+            "used = case when rate_count.started = excluded.started then rate_count.used else 0 end + excluded.used, "
+            "started = excluded.started returning used",
+            [key, window, amount],
+        )
+        return int(cursor.fetchone()[0])
+
+
+def forget_old_counts() -> None:
+    """Drop the counts of past windows, so that the table holds only callers of the last minutes."""
+    _ensure_table(_alias())
+    with connections[_alias()].cursor() as cursor:
+        cursor.execute("delete from rate_count where started < %s", [int(time.time()) - 2 * WINDOW_SECONDS])
+
+
+def _alias() -> str:
+    return "counters" if "counters" in settings.DATABASES else "default"
+
+
+@cache
+def _ensure_table(alias: str) -> None:
+    # Not a model: the counts are worth nothing after a crash, so they live where no migration and no fsync reaches.
+    unlogged = "unlogged" if connections[alias].vendor == "postgresql" else ""
+    with connections[alias].cursor() as cursor:
+        cursor.execute(
+            f"create {unlogged} table if not exists rate_count "
+            "(key char(64) primary key, started bigint not null, used bigint not null)"
+        )
+
+
+class UserThrottle(BaseThrottle):
+    """Counts the signed-in user's calls of one scope, and leaves the headers to reportserver.errors and the views."""
+
+    scope = "api"
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        if not request.user.is_authenticated:
+            return True
+        self.counted = count(self.scope, f"user:{request.user.pk}")
+        request._request.rate_count = self.counted  # type: ignore[attr-defined]
+        return not self.counted.exceeded
+
+    def wait(self) -> float:
+        return self.counted.resets_in
+
+
+class ApiThrottle(UserThrottle):
+    """All calls of the API."""
+
+
+class GenerateThrottle(UserThrottle):
+    """Calls that make a job."""
+
+    scope = "generate"
