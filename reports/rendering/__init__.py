@@ -6,8 +6,9 @@ from reports.rendering.base import Renderer
 from reports.rendering.html import HtmlRenderer
 from reports.rendering.parquet import ParquetRenderer
 from reports.rendering.text import CsvRenderer, JsonRenderer, NdjsonRenderer
+from reports.rendering.xlsx import XlsxRenderer
 
 RENDERERS: dict[str, Renderer] = {
     renderer.format: renderer
-    for renderer in (CsvRenderer(), JsonRenderer(), NdjsonRenderer(), ParquetRenderer(), HtmlRenderer())
+    for renderer in (CsvRenderer(), JsonRenderer(), NdjsonRenderer(), ParquetRenderer(), XlsxRenderer(), HtmlRenderer())
 }

@@ -6,13 +6,11 @@ from typing import BinaryIO, ClassVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pyarrow.types as pt
 
 from reports.exceptions import FormatCannotHold
 from reports.rendering.base import Document, Writer
 from reports.rendering.cells import text
 from reports.rendering.kinds import Kind, kind_of, plain, unique_names
-from reports.rendering.moments import TEXT
 
 #: A row group is held in memory until it is full, by rows or by bytes.
 GROUP_ROWS = 131_072
