@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import IO, BinaryIO, ClassVar
-from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pyarrow as pa
 
@@ -18,7 +18,7 @@ MAX_COLUMNS = 16_384
 #: Excel's own number, and what a sheet may weigh: past 2 GiB a zip entry needs an extension that not all readers know.
 SHEET_ROWS = 1_048_576
 SHEET_BYTES = 2_000_000_000
-#: Level 1 takes a third of the time of the default and gives a file some 30 % larger.
+#: Level 1 takes a third of the time of level 6 and gives a file a quarter larger.
 COMPRESSION = 1
 
 
@@ -82,8 +82,8 @@ class XlsxWriter:
         self._row += piece.num_rows
 
     def _begin_sheet(self) -> None:
-        info = self._entry(f"xl/worksheets/sheet{len(self._sheets) + 1}.xml")
-        self._sheet = self._zip.open(info, "w")
+        # By name: an entry opened by ZipInfo forgets the compression level of the archive.
+        self._sheet = self._zip.open(f"xl/worksheets/sheet{len(self._sheets) + 1}.xml", "w")
         self._row = self._bytes = 0
         widths = self._widths or [float(len(name) + 4) for name in self._schema.names]
         self._put(parts.sheet_opening(widths).encode())
@@ -105,13 +105,8 @@ class XlsxWriter:
             self._bytes += self._sheet.write(data)
 
     def _add(self, name: str, content: str) -> None:
-        self._zip.writestr(self._entry(name), content.encode())
-
-    def _entry(self, name: str) -> ZipInfo:
-        moment = self._document.generated_at
-        info = ZipInfo(name, (max(1980, moment.year), moment.month, moment.day, moment.hour, moment.minute, 0))
-        info.compress_type = ZIP_DEFLATED
-        return info
+        with self._zip.open(name, "w") as part:
+            part.write(content.encode())
 
 
 class XlsxRenderer:

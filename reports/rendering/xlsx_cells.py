@@ -131,9 +131,16 @@ def _is_exact(kind: Kind, values: pa.Array, texts: pa.Array) -> pa.Array | bool:
         return pc.is_finite(values)
     if kind is Kind.DECIMAL and values.type.precision <= DIGITS:
         return True
-    digits = pc.utf8_trim(pc.replace_substring(texts, ".", ""), "-0")
-    short = pc.less_equal(pc.utf8_length(digits), DIGITS)
+    short = pc.less_equal(pc.utf8_length(_digits(texts)), DIGITS)
     return pc.and_(short, pc.match_substring_regex(texts, _PLAIN_NUMBER)) if kind is Kind.NUMERIC_TEXT else short
+
+
+def _digits(texts: pa.Array) -> pa.Array:
+    """The digits that count: zeros in front, and zeros that end a fraction, are not lost by a double."""
+    if holds_any(texts, "."):
+        with_point = pc.match_substring(texts, ".")
+        texts = pc.if_else(with_point, pc.utf8_rtrim(texts, "0"), texts)
+    return pc.utf8_ltrim(pc.replace_substring(texts, ".", ""), "-0")
 
 
 def _is_short(integers: pa.Array) -> pa.Array | bool:

@@ -47,7 +47,7 @@ def sheet_opening(widths: Sequence[float]) -> str:
 
 
 def sheet_ending(last_letter: str, rows: int) -> str:
-    setup = '<pageSetup paperSize="9" orientation="landscape" fitToHeight="0"/>'
+    setup = '<pageSetup paperSize="9" orientation="landscape"/>'
     return f'</sheetData><autoFilter ref="A1:{last_letter}{rows}"/>{setup}</worksheet>'
 
 
