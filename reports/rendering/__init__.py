@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
-from reports.rendering.base import Renderer
+from reports.rendering.base import CsvOptions, Document, Renderer, Writer
 from reports.rendering.html import HtmlRenderer
 from reports.rendering.parquet import ParquetRenderer
+from reports.rendering.pdf import PdfRenderer
 from reports.rendering.text import CsvRenderer, JsonRenderer, NdjsonRenderer
 from reports.rendering.xlsx import XlsxRenderer
 
+__all__ = ["RENDERERS", "CsvOptions", "Document", "Renderer", "Writer", "preload"]
+
 RENDERERS: dict[str, Renderer] = {
-    renderer.format: renderer
-    for renderer in (CsvRenderer(), JsonRenderer(), NdjsonRenderer(), ParquetRenderer(), XlsxRenderer(), HtmlRenderer())
+    "csv": CsvRenderer(),
+    "json": JsonRenderer(),
+    "ndjson": NdjsonRenderer(),
+    "xlsx": XlsxRenderer(),
+    "parquet": ParquetRenderer(),
+    "html": HtmlRenderer(),
+    "pdf": PdfRenderer(),
 }
+
+
+def preload() -> None:
+    """Import and parse what children forked from here would each import and parse again; starts no thread."""
+    import reportlab.pdfgen.canvas  # noqa: F401
+
+    from reports.rendering import pdf_fonts
+
+    pdf_fonts.regular()
+    pdf_fonts.bold()

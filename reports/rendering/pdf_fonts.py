@@ -82,7 +82,9 @@ class Glyphs:
         notes = []
         if self.replaced:
             count = f"{self.replaced:,} character{'s are' if self.replaced > 1 else ' is'}"
-            notes.append(f"{count} not in the font of this document and shown as {REPLACEMENT}. html and xlsx show them.")
+            notes.append(
+                f"{count} not in the font of this document and shown as {REPLACEMENT}. html and xlsx show them."
+            )
         if self.right_to_left:
             count = f"{self.right_to_left:,} text{'s' if self.right_to_left > 1 else ''}"
             notes.append(f"{count} in a script written from right to left: letters stand in storage order here.")

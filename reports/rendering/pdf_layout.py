@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import pyarrow as pa
-
-from reports.rendering.kinds import NUMBERS, Kind, kind_of
+from reports.rendering.kinds import NUMBERS, Kind
 from reports.rendering.pdf_fonts import Face, bold, regular
 
 PORTRAIT, LANDSCAPE = (595.28, 841.89), (841.89, 595.28)
@@ -55,18 +53,17 @@ class Layout:
         return last.x + last.width + PADDING - MARGIN if last else self.width
 
 
-def lay_out(schema: pa.Schema, sample: Sequence[Sequence[str | None]]) -> Layout:
+def lay_out(names: Sequence[str], kinds: Sequence[Kind], sample: Sequence[Sequence[str | None]]) -> Layout:
     """`sample` has the texts of the first rows, by column."""
-    kinds = [kind_of(field.type) for field in schema]
     flexible = [kind in _FLEXIBLE for kind in kinds]
     page, size = LANDSCAPE, SIZES[-1]
     for page, size in ((PORTRAIT, SIZES[0]), *((LANDSCAPE, size) for size in SIZES)):
-        natural = [_natural(name, texts, size) for name, texts in zip(schema.names, sample, strict=True)]
+        natural = [_natural(name, texts, size) for name, texts in zip(names, sample, strict=True)]
         least = [min(width, _MIN_FLEXIBLE) if bends else width for width, bends in zip(natural, flexible, strict=True)]
         if sum(natural if page is PORTRAIT else least) <= page[0] - 2 * MARGIN:
             break
     widths = _shared(natural, least, page[0] - 2 * MARGIN)
-    return Layout(page, size, _placed(schema.names, kinds, widths))
+    return Layout(page, size, _placed(names, kinds, widths))
 
 
 def _natural(name: str, texts: Sequence[str | None], size: float) -> float:
