@@ -62,13 +62,21 @@ class InvalidIdempotencyKey(DomainError):
     code = "invalid_idempotency_key"
 
 
-class ResultNotReady(DomainError):
+class NoResult(DomainError):
+    """The job has no result."""
+
+    def __init__(self, status: str) -> None:
+        super().__init__()
+        self.details = {"status": status, "message": self.message}
+
+
+class ResultNotReady(NoResult):
     """Job is not yet complete. Please continue polling the status URL."""
 
     code = "job_not_complete"
 
 
-class ResultOfFailedJob(DomainError):
+class ResultOfFailedJob(NoResult):
     """Job failed to generate a result. Check job logs for details."""
 
     code = "job_failed"
@@ -84,3 +92,10 @@ class IllegalMove(DomainError):
     """A job can't go from its status to that one."""
 
     code = "illegal_move"
+
+
+class QueueUnavailable(DomainError):
+    """The job queue does not answer. Nothing was queued; try again shortly."""
+
+    code = "queue_unavailable"
+    retryable = True

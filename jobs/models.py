@@ -158,7 +158,6 @@ class JobEvent(models.Model):
         FAILED = "failed"
         RETRIED = "retried"
         PURGED = "purged"
-        RESULT_MISSING = "result_missing"
 
     job = models.ForeignKey(JobExecutionLog, on_delete=models.CASCADE, related_name="events")
     at = models.DateTimeField()

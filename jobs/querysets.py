@@ -64,3 +64,8 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
     def lost(self) -> JobQuerySet:
         """Running jobs whose worker has not renewed its lease in time, or overran the deadline by a minute."""
         return self.filter(status="Running").filter(Q(lease_expires_at__lt=Now()) | Q(deadline_at__lt=from_now(-60)))
+
+    def annotate_overdue(self) -> JobQuerySet:
+        """With `is_overdue`: whether the deadline has passed."""
+        overdue = models.Case(models.When(deadline_at__lt=Now(), then=True), default=False)
+        return self.annotate(is_overdue=models.ExpressionWrapper(overdue, models.BooleanField()))

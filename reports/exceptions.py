@@ -39,6 +39,12 @@ class RunError(DomainError):
     code = "run_failed"
 
 
+class ReportDeleted(RunError):
+    """The report was deleted before the job ran."""
+
+    code = "report_configuration_missing"
+
+
 class SourceMissing(RunError):
     """The report's data source no longer exists. An administrator has to point the report at another one."""
 
@@ -75,3 +81,15 @@ class OutOfSpace(RunError):
 
     code = "out_of_space"
     retryable = True
+
+
+class SourceUnusable(SourceUnavailable):
+    """The data source cannot be read the way it is set up. An administrator has to look at it."""
+
+    retryable = False
+
+
+class ResultTooLarge(RunError):
+    """The result is larger than the report allows. Narrow the parameters, or ask an administrator to raise the limit."""
+
+    code = "result_too_large"

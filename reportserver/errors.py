@@ -37,6 +37,7 @@ STATUS: dict[type[DomainError], int] = {
     jobs.ResultNotReady: 409,
     jobs.ResultOfFailedJob: 410,
     jobs.ResultMissing: 500,
+    jobs.QueueUnavailable: 503,
 }
 
 _DRF_CODES: dict[type[drf.APIException], str] = {
@@ -58,8 +59,6 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
     status, body, headers = _translate(error)
     if status >= 500:
         log.error("%s failed: %s", request.resolver_match.route, body["code"], exc_info=error)
-    if status == 429 and (counted := getattr(request, "rate_count", None)):
-        headers |= counted.headers()
     body, content_type = negotiated(request, status, body)
     return Response(body, status=status, headers=headers, content_type=content_type)
 
@@ -98,7 +97,8 @@ def _status_of(error: DomainError) -> int:
 
 
 def _domain_headers(error: DomainError) -> dict[str, str]:
-    return {"Retry-After": "5"} if isinstance(error, jobs.TooManyJobs | jobs.ResultNotReady) else {}
+    later = (jobs.TooManyJobs, jobs.ResultNotReady, jobs.QueueUnavailable)
+    return {"Retry-After": "2"} if isinstance(error, later) else {}
 
 
 def _drf_body(error: drf.APIException) -> dict[str, Any]:

@@ -27,6 +27,9 @@ class RequestLog:
         started = time.monotonic()
         response = self.get_response(request)
         response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
+        if counted := getattr(request, "rate_count", None):
+            for name, value in counted.headers().items():
+                response[name] = value
         log.info("call", extra=_fields(request, response, time.monotonic() - started))
         return response
 

@@ -264,14 +264,14 @@ RATE_LIMITS = {
 MAX_WAITERS = 8
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["reportserver.tokens.BearerAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["reportserver.authentication.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "reportserver.negotiation.AlwaysJson",
     "DEFAULT_PAGINATION_CLASS": "reportserver.pagination.LinkedCursorPagination",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_THROTTLE_CLASSES": ["reportserver.throttling.ApiThrottle"],
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.throttling.ApiThrottle"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "reportserver.errors.exception_handler",
     "PAGE_SIZE": 50,

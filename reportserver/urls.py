@@ -2,4 +2,42 @@
 
 from __future__ import annotations
 
-urlpatterns: list = []
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from reportserver import health
+from reportserver.docs import BearerOrSession
+
+api_urls = [
+    path("", include("reportserver.api.urls")),
+    path("", include("reports.api.urls")),
+    path("", include("jobs.api.urls")),
+    path("", include("audit.api.urls")),
+]
+
+health_urls = [
+    path("livez", health.livez, name="livez"),
+    path("readyz", health.readyz, name="readyz"),
+]
+
+page_urls = [
+    path("", include("accounts.urls")),
+    path("", include("jobs.urls")),
+    path("", include("reports.urls")),
+    path("", include("audit.urls")),
+    path("admin/", admin.site.urls),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("api/v1/", include(api_urls)),
+    path("api/schema", SpectacularAPIView.as_view(**BearerOrSession), name="schema"),
+    path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="schema", **BearerOrSession), name="docs"),
+    *health_urls,
+    *page_urls,
+]
+
+handler400 = "reportserver.errors.bad_request"
+handler403 = "reportserver.errors.permission_denied"
+handler404 = "reportserver.errors.page_not_found"
+handler500 = "reportserver.errors.server_error"

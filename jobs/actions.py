@@ -1,0 +1,190 @@
+"""What people do with jobs: ask for one, retry, cancel; each one transaction with its event and audit entry."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
+
+from accounts.models import User
+from audit import actions as audit
+from audit.models import Action
+from jobs import exceptions, queue
+from jobs.models import JobEvent, JobExecutionLog, Status
+from reports.exceptions import FormatNotOffered
+from reports.models import ReportConfiguration, ReportVersion
+from reports.parameters import to_json, typed_values
+
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+@dataclass(frozen=True)
+class Idempotency:
+    """The caller's Idempotency-Key, and what tells its request apart from another one under the same key."""
+
+    key: str
+    fingerprint: str
+
+    @classmethod
+    def of(cls, key: str, body: object) -> Idempotency:
+        """From the header's value (bare, or a quoted structured string) and the parsed body."""
+        bare = key[1:-1] if len(key) > 2 and key[0] == key[-1] == '"' else key
+        if not _KEY.fullmatch(bare):
+            raise exceptions.InvalidIdempotencyKey
+        canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), default=str)
+        return cls(bare, hashlib.sha256(canonical.encode()).hexdigest())
+
+
+def submit(
+    *,
+    report: ReportConfiguration,
+    actor: User,
+    parameters: Mapping[str, object],
+    format: str | None = None,
+    from_text: bool = False,
+    idempotency: Idempotency | None = None,
+) -> JobExecutionLog:
+    """Queue a run of the report's current version. Job, event, audit entry and queue message are one transaction."""
+    version = report.version
+    if not version.is_asynchronous():
+        raise exceptions.ReportNotAsynchronous
+    job = _new_job(version, report, actor)
+    job.format = _offered(version, format)
+    job.parameters = to_json(typed_values(version.declared(), parameters, from_text=from_text))
+    if idempotency:
+        job.idempotency_key, job.request_fingerprint = idempotency.key, idempotency.fingerprint
+    with transaction.atomic():
+        _check_quota(actor, report.tenant_id)
+        _enqueue(job, actor, Action.JOB_GENERATE, {"report": report.slug, "version": version.number})
+    return job
+
+
+def submit_once(
+    *,
+    report: ReportConfiguration,
+    actor: User,
+    parameters: Mapping[str, object],
+    format: str | None,
+    idempotency: Idempotency,
+) -> tuple[JobExecutionLog, bool]:
+    """As submit, but the same request under the same key makes one job only. Also whether it was made before."""
+    if earlier := _replayed(report, actor, idempotency):
+        return earlier, True
+    try:
+        job = submit(report=report, actor=actor, parameters=parameters, format=format, idempotency=idempotency)
+    except IntegrityError:
+        if earlier := _replayed(report, actor, idempotency):
+            return earlier, True
+        raise
+    return job, False
+
+
+def retry(*, job: JobExecutionLog, actor: User) -> JobExecutionLog:
+    """Queue the same version, parameters and format again, as a new job. The failed one stays as it is."""
+    if job.status != Status.FAILED:
+        raise exceptions.JobNotFailed
+    if job.report is None or job.version is None:
+        raise exceptions.ReportConfigurationMissing
+    again = _new_job(job.version, job.report, actor)
+    again.format, again.parameters, again.retry_of = job.format, job.parameters, job
+    try:
+        with transaction.atomic():
+            again_id = str(again.pk)
+            details = {"originalJobId": str(job.pk), "newJobId": again_id}
+            _enqueue(again, actor, Action.JOB_RETRY, details, target=job)
+            note(job, JobEvent.Kind.RETRIED, {"newJobId": again_id, "actor": actor.get_username()})
+    except IntegrityError:
+        first = JobExecutionLog.objects.filter(retry_of=job).first()
+        if first is None:
+            raise
+        raise exceptions.JobAlreadyRetried(jobId=str(first.pk)) from None
+    return again
+
+
+def cancel(*, job: JobExecutionLog, actor: User) -> None:
+    """End a queued job at once; ask the worker of a running one to end it, which it does within seconds."""
+    name = actor.get_username()
+    live = JobExecutionLog.objects.filter(pk=job.pk)
+    error = {"error_code": "cancelled", "error_message": f"The job was cancelled by {name}."}
+    with transaction.atomic():
+        if live.filter(status=Status.QUEUED).update(
+            status=Status.FAILED, ended_at=Now(), cancel_requested_at=Now(), cancel_requested_by=name, **error
+        ):
+            note(job, JobEvent.Kind.FAILED, {"code": "cancelled", "actor": name})
+        elif live.filter(status=Status.RUNNING, cancel_requested_at=None).update(
+            cancel_requested_at=Now(), cancel_requested_by=name
+        ):
+            note(job, JobEvent.Kind.CANCEL_REQUESTED, {"actor": name})
+        elif live.filter(status=Status.RUNNING).exists():
+            return
+        else:
+            raise exceptions.JobAlreadyEnded
+        audit.record(Action.JOB_CANCEL, actor=actor, tenant_id=job.tenant_id, target=("job", job.pk))
+
+
+def note(job: JobExecutionLog, kind: JobEvent.Kind, details: Mapping[str, object] | None = None) -> None:
+    """Add to the job's timeline."""
+    JobEvent.objects.create(
+        job=job, at=Now(), kind=kind, attempt=job.attempt, fence=job.fence, details=dict(details or {})
+    )
+
+
+def _replayed(report: ReportConfiguration, actor: User, idempotency: Idempotency) -> JobExecutionLog | None:
+    jobs = JobExecutionLog.objects.filter(requested_by=actor, report=report, idempotency_key=idempotency.key)
+    earlier = jobs.first()
+    if earlier and earlier.request_fingerprint != idempotency.fingerprint:
+        raise exceptions.IdempotencyConflict
+    return earlier
+
+
+def _new_job(version: ReportVersion, report: ReportConfiguration, actor: User) -> JobExecutionLog:
+    return JobExecutionLog(
+        tenant_id=report.tenant_id,
+        report=report,
+        version=version,
+        report_uuid=report.pk,
+        report_slug=report.slug,
+        report_name=version.name,
+        version_number=version.number,
+        requested_by=actor,
+        requested_by_name=actor.get_username(),
+        max_attempts=version.max_attempts,
+        timeout_seconds=version.timeout_seconds,
+        queued_at=Now(),
+        available_at=Now(),
+        rung_at=Now(),
+    )
+
+
+def _offered(version: ReportVersion, format: str | None) -> str:
+    chosen = format or version.formats[0]
+    if chosen not in version.formats:
+        raise FormatNotOffered(f"This report is offered as {', '.join(version.formats)}.")
+    return str(chosen)
+
+
+def _check_quota(actor: User, tenant_id: int) -> None:
+    unfinished = JobExecutionLog.objects.unfinished()
+    if unfinished.filter(requested_by=actor).count() >= settings.MAX_UNFINISHED_PER_USER:
+        raise exceptions.TooManyJobs
+    if unfinished.filter(tenant_id=tenant_id).count() >= settings.MAX_UNFINISHED_PER_TENANT:
+        raise exceptions.TooManyJobs
+
+
+def _enqueue(
+    job: JobExecutionLog,
+    actor: User,
+    action: Action,
+    details: Mapping[str, object],
+    target: JobExecutionLog | None = None,
+) -> None:
+    job.save(force_insert=True)
+    note(job, JobEvent.Kind.QUEUED, {"actor": actor.get_username()})
+    queue.ring()
+    audit.record(action, actor=actor, tenant_id=job.tenant_id, target=("job", (target or job).pk), details=details)

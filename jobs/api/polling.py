@@ -1,0 +1,62 @@
+"""Cheap polling of a status: ETags, how long to wait, and answers that wait for a change (RFC 7240)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import threading
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.http import parse_etags
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from jobs.models import JobExecutionLog
+
+LONGEST_WAIT_SECONDS = 25
+_LOOK_SECONDS = 0.2
+_waiters = threading.BoundedSemaphore(settings.MAX_WAITERS)
+
+
+def wait_preference(request: Request) -> int | None:
+    """The N of `Prefer: wait=N`, bounded; None without one."""
+    match = re.search(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\b", request.headers.get("Prefer", ""))
+    return min(int(match[1]), LONGEST_WAIT_SECONDS) if match else None
+
+
+def wait_for_change(job: JobExecutionLog, seconds: int) -> JobExecutionLog:
+    """The job after its next change of status, or after that time. Each waiter holds a thread, so they are bounded."""
+    if not _waiters.acquire(blocking=False):
+        return job
+    try:
+        until = time.monotonic() + seconds
+        jobs = JobExecutionLog.objects.filter(pk=job.pk)
+        while time.monotonic() < until and jobs.filter(status=job.status, attempt=job.attempt).exists():
+            time.sleep(_LOOK_SECONDS)
+        return jobs.with_relations().get()
+    finally:
+        _waiters.release()
+
+
+def answer(request: Request, job: JobExecutionLog, body: Mapping[str, Any], *, waited: bool) -> Response:
+    """200 with the body, or 304 when the caller has it already."""
+    etag = f'W/"{hashlib.sha256(json.dumps(body, default=str).encode()).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Prefer"}
+    if not job.is_ended:
+        headers["Retry-After"] = str(pause(job))
+    if waited:
+        headers["Preference-Applied"] = "wait"
+    if etag in parse_etags(request.headers.get("If-None-Match", "")):
+        return Response(status=304, headers=headers)
+    return Response(body, headers=headers)
+
+
+def pause(job: JobExecutionLog) -> int:
+    """Seconds a client should wait before it asks again: longer for a job that is at it for long."""
+    age = (timezone.now() - job.queued_at).total_seconds()
+    return 1 if age < 10 else 2 if age < 60 else 5

@@ -1,0 +1,144 @@
+"""How jobs look from outside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from accounts.api.schema import ErrorSerializer
+from jobs import downloads
+from jobs.models import JobEvent, JobExecutionLog, Status
+
+
+def status_url(job: JobExecutionLog) -> str:
+    """Absolute, from the configured address: the Host header is the client's word."""
+    return f"{settings.PUBLIC_URL}/api/v1/jobs/{job.pk}"
+
+
+class JobReportSerializer(serializers.Serializer[JobExecutionLog]):
+    id = serializers.UUIDField(source="report_uuid")
+    slug = serializers.CharField(source="report_slug")
+    name = serializers.CharField(source="report_name")
+    version = serializers.IntegerField(source="version_number")
+
+
+class JobProgressSerializer(serializers.Serializer[JobExecutionLog]):
+    percent = serializers.IntegerField(allow_null=True)
+    rows = serializers.IntegerField()
+    bytes = serializers.IntegerField()
+
+
+class JobErrorSerializer(serializers.Serializer[JobExecutionLog]):
+    code = serializers.CharField(source="error_code")
+    message = serializers.CharField(source="error_message")
+    retryable = serializers.BooleanField(source="error_retryable")
+    attempts = serializers.IntegerField(source="attempt")
+
+
+class JobResultSerializer(serializers.Serializer[JobExecutionLog]):
+    filename = serializers.SerializerMethodField()
+    contentType = serializers.SerializerMethodField()
+    size = serializers.IntegerField(source="artifact.size")
+    sha256 = serializers.CharField(source="artifact.sha256")
+    rows = serializers.IntegerField(source="artifact.rows")
+    truncated = serializers.SerializerMethodField()
+    truncatedReason = serializers.CharField(source="artifact.truncated")
+
+    def get_filename(self, job: JobExecutionLog) -> str:
+        return downloads.filename(job)
+
+    def get_contentType(self, job: JobExecutionLog) -> str:  # noqa: N802 - the field's name
+        return downloads.media_type(job)
+
+    def get_truncated(self, job: JobExecutionLog) -> bool:
+        return bool(job.artifact.truncated)
+
+
+class JobSerializer(serializers.Serializer[JobExecutionLog]):
+    """A job's status. Every key is always there."""
+
+    jobId = serializers.UUIDField(source="pk")
+    status = serializers.ChoiceField(choices=Status.choices)
+    startTime = serializers.SerializerMethodField(help_text="When the last attempt began; while Queued, when accepted.")
+    endTime = serializers.DateTimeField(source="ended_at", allow_null=True)
+    resultUrl = serializers.SerializerMethodField()
+    errorDetails = serializers.SerializerMethodField()
+    queuedTime = serializers.DateTimeField(source="queued_at")
+    createdBy = serializers.CharField(source="requested_by_name")
+    report = JobReportSerializer(source="*")
+    format = serializers.CharField()
+    parameters = serializers.DictField()
+    progress = JobProgressSerializer(source="*")
+    attempt = serializers.IntegerField()
+    retryOf = serializers.UUIDField(source="retry_of_id", allow_null=True)
+    expiresAt = serializers.SerializerMethodField()
+    result = serializers.SerializerMethodField()
+
+    @extend_schema_field(OpenApiTypes.DATETIME)
+    def get_startTime(self, job: JobExecutionLog) -> str:  # noqa: N802 - the field's name
+        begun = job.started_at if job.status != Status.QUEUED else None
+        return (begun or job.queued_at).isoformat().replace("+00:00", "Z")
+
+    @extend_schema_field(serializers.URLField(allow_null=True))
+    def get_resultUrl(self, job: JobExecutionLog) -> str | None:  # noqa: N802 - the field's name
+        return f"{status_url(job)}/result" if job.result else None
+
+    @extend_schema_field(JobErrorSerializer(allow_null=True))
+    def get_errorDetails(self, job: JobExecutionLog) -> Any:  # noqa: N802 - the field's name
+        return JobErrorSerializer(job).data if job.status == Status.FAILED else None
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_expiresAt(self, job: JobExecutionLog) -> str | None:  # noqa: N802 - the field's name
+        return job.result.expires_at.isoformat().replace("+00:00", "Z") if job.result else None
+
+    @extend_schema_field(JobResultSerializer(allow_null=True))
+    def get_result(self, job: JobExecutionLog) -> Any:
+        return JobResultSerializer(job).data if job.result else None
+
+
+class StrictSerializer(serializers.Serializer[Any]):
+    """A body in which a field that does not exist is an error, not ignored."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        values = super().to_internal_value(data)
+        if unknown := set(data) - set(self.fields):
+            raise serializers.ValidationError({str(name)[:100]: ["There is no such field."] for name in unknown})
+        return values
+
+
+class GenerateSerializer(StrictSerializer):
+    parameters = serializers.DictField(required=False, default=dict)
+    format = serializers.CharField(required=False, allow_null=True, default=None, max_length=20)
+
+
+class AcceptedSerializer(serializers.Serializer[JobExecutionLog]):
+    jobId = serializers.UUIDField(source="pk")
+    statusUrl = serializers.SerializerMethodField()
+    status = serializers.ChoiceField(choices=Status.choices)
+
+    @extend_schema_field(OpenApiTypes.URI)
+    def get_statusUrl(self, job: JobExecutionLog) -> str:  # noqa: N802 - the field's name
+        return status_url(job)
+
+
+class RetriedSerializer(AcceptedSerializer):
+    retryOf = serializers.UUIDField(source="retry_of_id")
+
+
+class JobEventSerializer(serializers.ModelSerializer[JobEvent]):
+    details = serializers.DictField()
+
+    class Meta:
+        model = JobEvent
+        fields = ["at", "kind", "attempt", "fence", "details"]
+
+
+class NoResultSerializer(ErrorSerializer):
+    """Why there is no result to download."""
+
+    status = serializers.ChoiceField(choices=Status.choices)
+    message = serializers.CharField()

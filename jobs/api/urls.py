@@ -1,0 +1,15 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from jobs.api import views
+
+urlpatterns = [
+    path("reports/<str:key>/generate", views.Generate.as_view(), name="api-generate"),
+    path("jobs", views.JobList.as_view(), name="api-jobs"),
+    path("jobs/<str:job_id>", views.JobStatus.as_view(), name="api-job"),
+    path("jobs/<str:job_id>/result", views.JobResult.as_view(), name="api-job-result"),
+    path("jobs/<str:job_id>/retry", views.JobRetry.as_view(), name="api-job-retry"),
+    path("jobs/<str:job_id>/cancel", views.JobCancel.as_view(), name="api-job-cancel"),
+    path("jobs/<str:job_id>/events", views.JobEvents.as_view(), name="api-job-events"),
+]

@@ -1,0 +1,224 @@
+"""The calls about jobs. A view parses, authorizes, makes one call and answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import status
+from rest_framework.exceptions import PermissionDenied, ValidationError
+from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.api.schema import errors, header
+from accounts.models import User
+from accounts.throttling import ApiThrottle, GenerateThrottle
+from jobs import actions, downloads
+from jobs.api import polling
+from jobs.api.serializers import (
+    AcceptedSerializer,
+    GenerateSerializer,
+    JobEventSerializer,
+    JobSerializer,
+    NoResultSerializer,
+    RetriedSerializer,
+    status_url,
+)
+from jobs.exceptions import ReportNotAsynchronous
+from jobs.filters import JobFilter
+from jobs.models import JobExecutionLog
+from reports.models import ReportConfiguration
+from reports.querysets import Right
+from reports.rendering import RENDERERS
+
+_ID = OpenApiParameter("job_id", OpenApiTypes.UUID, OpenApiParameter.PATH)
+_LOCATION = header("Location", "The status URL.", 202, type=OpenApiTypes.URI)
+_RETRY_AFTER = header("Retry-After", "Seconds to wait before the next poll.", 202, 409, type=OpenApiTypes.INT)
+
+
+class JobView(APIView):
+    """A call about one job, which the caller must be allowed to see now."""
+
+    @property
+    def user(self) -> User:
+        return self.request.user  # type: ignore[return-value]
+
+    def get_job(self, job_id: str) -> JobExecutionLog:
+        """The job; 404 when there is none in the caller's tenant, 403 without a right on its report."""
+        job = JobExecutionLog.objects.find(self.user, job_id)
+        if not JobExecutionLog.objects.visible_to(self.user).filter(pk=job.pk).exists():
+            raise PermissionDenied("You have no view right on this job's report.")
+        return job
+
+    def administer(self, job_id: str) -> JobExecutionLog:
+        """The job, for an Administrator."""
+        job = JobExecutionLog.objects.find(self.user, job_id)
+        if not self.user.administers(job.tenant_id):
+            raise PermissionDenied("Only an Administrator may do this.")
+        return job
+
+
+class Generate(APIView):
+    """Ask for a report. The job is queued; poll its status URL."""
+
+    throttle_classes = [ApiThrottle, GenerateThrottle]
+
+    @extend_schema(
+        operation_id="generate",
+        request=GenerateSerializer,
+        parameters=[
+            OpenApiParameter("key", str, OpenApiParameter.PATH, description="The report's id or slug."),
+            OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, description="1 to 255 characters."),
+            _LOCATION,
+            _RETRY_AFTER,
+            header("Idempotency-Replayed", "`true` when the answer is that of an earlier call.", 202),
+        ],
+        responses={202: AcceptedSerializer, **errors(400, 401, 403, 404, 409, 413, 422, 429, 503)},
+    )
+    def post(self, request: Request, key: str) -> Response:
+        report = self._report(key)
+        body = GenerateSerializer(data=_body(request))
+        body.is_valid(raise_exception=True)
+        asked = {"report": report, "actor": request.user, **body.validated_data}
+        if (idempotency_key := request.headers.get("Idempotency-Key")) is None:
+            return _accepted(actions.submit(**asked))
+        idempotency = actions.Idempotency.of(idempotency_key, body.validated_data)
+        job, replayed = actions.submit_once(**asked, idempotency=idempotency)
+        return _accepted(job, {"Idempotency-Replayed": "true"} if replayed else {})
+
+    def _report(self, key: str) -> ReportConfiguration:
+        user: Any = self.request.user
+        report = ReportConfiguration.objects.find(user, key)
+        if not ReportConfiguration.objects.granted(user, Right.GENERATE).filter(pk=report.pk).exists():
+            raise PermissionDenied("You have no generate right on this report.")
+        if not report.version.is_asynchronous():
+            raise ReportNotAsynchronous
+        return report
+
+
+class JobList(ListAPIView[JobExecutionLog]):
+    """The jobs that the caller may see, newest first."""
+
+    serializer_class = JobSerializer
+    filterset_class = JobFilter
+    queryset = JobExecutionLog.objects.all()
+    ordering = ("-queued_at", "-id")
+
+    def get_queryset(self) -> QuerySet[JobExecutionLog]:
+        user: Any = self.request.user
+        return JobExecutionLog.objects.visible_to(user).with_relations()
+
+
+class JobStatus(JobView):
+    """A job's status. Poll it, no more often than Retry-After says, or wait with `Prefer: wait=N`."""
+
+    @extend_schema(
+        operation_id="job_status",
+        parameters=[
+            _ID,
+            OpenApiParameter("Prefer", str, OpenApiParameter.HEADER, description="`wait=N`: N ≤ 25 seconds."),
+            OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER),
+            header("ETag", "Changes with the status.", 200, 304),
+            header("Retry-After", "Seconds to wait before the next poll; not after the end.", 200),
+        ],
+        responses={200: JobSerializer, 304: OpenApiResponse(description="Unchanged."), **errors(401, 403, 404, 429)},
+    )
+    def get(self, request: Request, job_id: str) -> Response:
+        job = self.get_job(job_id)
+        preferred = polling.wait_preference(request)
+        if preferred and not job.is_ended:
+            job = polling.wait_for_change(job, preferred)
+        return polling.answer(request, job, JobSerializer(job).data, waited=preferred is not None)
+
+
+class JobResult(JobView):
+    """The result file."""
+
+    @extend_schema(
+        operation_id="job_result",
+        parameters=[
+            _ID,
+            OpenApiParameter("Range", str, OpenApiParameter.HEADER),
+            OpenApiParameter("If-Range", str, OpenApiParameter.HEADER),
+            OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER),
+            header("Content-Disposition", "attachment, with the file's name.", 200, 206),
+            header("ETag", "The file's sha-256, quoted.", 200, 206, 304),
+            header("Repr-Digest", "The file's sha-256 (RFC 9530).", 200, 206),
+            header("Accept-Ranges", "bytes", 200, 206, 416),
+            header("Content-Range", "Which bytes these are.", 206, 416),
+            _RETRY_AFTER,
+        ],
+        responses={
+            **{(code, kind.media_type): OpenApiTypes.BINARY for code in (200, 206) for kind in RENDERERS.values()},
+            304: OpenApiResponse(description="Unchanged."),
+            416: OpenApiResponse(description="No byte of the file is in the range."),
+            **errors(401, 403, 404, 429, 500),
+            409: OpenApiResponse(NoResultSerializer, description="Queued or Running."),
+            410: OpenApiResponse(NoResultSerializer, description="Failed."),
+        },
+    )
+    def get(self, request: Request, job_id: str) -> HttpResponseBase:
+        return downloads.result_response(request._request, self.get_job(job_id), self.user)
+
+
+class JobRetry(JobView):
+    """Run a failed job again, as a new job with the same version, parameters and format."""
+
+    throttle_classes = [ApiThrottle, GenerateThrottle]
+
+    @extend_schema(
+        operation_id="job_retry",
+        request=None,
+        parameters=[_ID, _LOCATION, _RETRY_AFTER],
+        responses={202: RetriedSerializer, **errors(401, 403, 404, 409, 429, 503)},
+    )
+    def post(self, request: Request, job_id: str) -> Response:
+        job = actions.retry(job=self.administer(job_id), actor=self.user)
+        return _accepted(job, serializer=RetriedSerializer)
+
+
+class JobCancel(JobView):
+    """End a queued or running job; a running one ends within seconds."""
+
+    @extend_schema(
+        operation_id="job_cancel",
+        request=None,
+        parameters=[_ID, _LOCATION, _RETRY_AFTER],
+        responses={202: AcceptedSerializer, **errors(401, 403, 404, 409, 429, 503)},
+    )
+    def post(self, request: Request, job_id: str) -> Response:
+        job = self.get_job(job_id)
+        if job.requested_by_id != self.user.pk and not self.user.administers(job.tenant_id):
+            raise PermissionDenied("Only who requested the job, or an Administrator, may cancel it.")
+        actions.cancel(job=job, actor=self.user)
+        return _accepted(JobExecutionLog.objects.get(pk=job.pk))
+
+
+class JobEvents(JobView):
+    """A job's timeline, oldest first."""
+
+    @extend_schema(
+        operation_id="job_events",
+        parameters=[_ID],
+        responses={200: JobEventSerializer(many=True), **errors(401, 403, 404, 429)},
+    )
+    def get(self, request: Request, job_id: str) -> Response:
+        return Response({"results": JobEventSerializer(self.get_job(job_id).events.all(), many=True).data})
+
+
+def _body(request: Request) -> Any:
+    """The parsed body; an empty one is an empty object."""
+    data = request.data if request.body else {}
+    if not isinstance(data, dict):
+        raise ValidationError({"body": ["The body must be a JSON object."]})
+    return data
+
+
+def _accepted(job: JobExecutionLog, extra: dict[str, str] | None = None, serializer: Any = AcceptedSerializer) -> Response:
+    headers = {"Location": status_url(job), "Retry-After": "1", **(extra or {})}
+    return Response(serializer(job).data, status=status.HTTP_202_ACCEPTED, headers=headers)

@@ -1,0 +1,91 @@
+"""Result files. A file's place follows from the job's id, the fence and the format; nothing a person typed is in it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+from uuid import UUID
+
+from django.conf import settings
+
+from jobs.exceptions import ResultMissing
+
+
+def place(job_id: UUID, fence: int, extension: str) -> Path:
+    """Where the file of that attempt is, once it is whole."""
+    return folder(job_id) / f"{fence}.{extension}"
+
+
+def draft(job_id: UUID, fence: int) -> Path:
+    """Where the file of that attempt grows. Its folder is made if need be."""
+    path = folder(job_id) / f"{fence}.part"
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def folder(job_id: UUID) -> Path:
+    """The folder of one job. Two levels: a folder of a million entries is slow on every file system."""
+    return Path(settings.ARTIFACTS_DIR) / job_id.hex[:2] / str(job_id)
+
+
+def publish(finished: Path, final: Path) -> str:
+    """Move a file that was synced to its final name, durably, and return its stamp."""
+    finished.rename(final)
+    directory = os.open(final.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+    with final.open("rb") as file:
+        return stamp(file)
+
+
+def stamp(file: BinaryIO) -> str:
+    """What tells cheaply that a file is still the one that was written: size, times and identity."""
+    status = os.fstat(file.fileno())
+    return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}"
+
+
+def open_checked(path: Path, *, size: int, sha256: str, written: str) -> BinaryIO:
+    """Open a result for reading. ResultMissing if it is gone or is not the file that was written.
+
+    Reading 200 MB to compare digests takes longer than a first byte may, so the digest is only recomputed when the
+    stamp differs, as it does after a restore from backup or a manipulation.
+    """
+    try:
+        file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb", buffering=0)
+    except OSError as error:
+        raise ResultMissing from error
+    if stamp(file) != written and not _is_same(file, size, sha256):
+        file.close()
+        raise ResultMissing
+    return file
+
+
+def remove(job_id: UUID) -> None:
+    """Delete every file of a job. Nothing to delete is fine."""
+    shutil.rmtree(folder(job_id), ignore_errors=True)
+
+
+def remove_attempt(job_id: UUID, fence: int) -> None:
+    """Delete what one attempt left. Files of other attempts stay: one of them may be the result."""
+    for path in folder(job_id).glob(f"{fence}.*"):
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def folders() -> Iterator[Path]:
+    """The folders of all jobs that have files."""
+    root = Path(settings.ARTIFACTS_DIR)
+    return root.glob("??/*") if root.is_dir() else iter(())
+
+
+def _is_same(file: BinaryIO, size: int, sha256: str) -> bool:
+    if os.fstat(file.fileno()).st_size != size:
+        return False
+    same = hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    file.seek(0)
+    return same

@@ -1,0 +1,158 @@
+"""The process that makes one report: forked from a worker, limited, and heard through a pipe.
+
+It touches neither the server's database nor the queue: it gets what to do by the fork, and answers in JSON lines.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import resource
+import select
+import shutil
+import signal
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from jobs import artifacts
+from jobs.lifecycle import Failure
+from jobs.models import JobExecutionLog
+from jobs.processes import die_with_parent, signal_group, wait_for
+from reports import engine, rendering
+from reports.exceptions import ReportDeleted, RunError
+from reports.runs import run_spec
+
+log = logging.getLogger(__name__)
+#: Seconds between being asked to end and being made to.
+_GRACE_SECONDS = 5
+#: Seconds between two lines of progress.
+_PROGRESS_SECONDS = 0.5
+
+
+class Child:
+    """A running child, as its parent sees it."""
+
+    def __init__(self, job: JobExecutionLog) -> None:
+        self.rows = self.bytes = 0
+        self.outcome: dict[str, Any] | None = None
+        self._heard = b""
+        parent = os.getpid()
+        self._pipe, write = os.pipe()
+        self.pid = os.fork()
+        if self.pid == 0:
+            os.close(self._pipe)
+            _live(job, parent, write)
+        os.close(write)
+
+    def listen(self, seconds: float) -> bool:
+        """Take in what the child says for at most that long. False once it has said everything."""
+        ready, _, _ = select.select([self._pipe], [], [], seconds)
+        if not ready:
+            return True
+        heard = os.read(self._pipe, 65536)
+        *lines, self._heard = (self._heard + heard).split(b"\n")
+        for line in lines:
+            self._take(json.loads(line))
+        return bool(heard)
+
+    def end(self, *, kill: bool) -> int | None:
+        """Reap the child, killing its whole group first if so asked or if it resists. Returns its exit status."""
+        if kill:
+            signal_group(self.pid, signal.SIGTERM)
+        status = wait_for(self.pid, _GRACE_SECONDS)
+        signal_group(self.pid, signal.SIGKILL)
+        os.close(self._pipe)
+        return status if status is not None else wait_for(self.pid, _GRACE_SECONDS)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        if "progress" in message:
+            self.rows, self.bytes = message["progress"]
+        else:
+            self.outcome = message
+
+
+def failure_of(outcome: Mapping[str, Any] | None, status: int | None) -> Failure:
+    """Why a child failed, from its last words or, where there are none, from how it ended."""
+    if outcome:
+        return Failure(**outcome["failure"])
+    how = f"signal {-status}" if status is not None and status < 0 else f"exit status {status}"
+    return Failure("worker_lost", f"The process that made the report ended without a word ({how}).", retryable=True)
+
+
+def _live(job: JobExecutionLog, parent: int, pipe: int) -> None:
+    """The whole life of the child; never returns."""
+    try:
+        os.setsid()
+        die_with_parent(parent)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.alarm(0)
+        _limit()
+        _say(pipe, _make(job, pipe))
+    except BaseException as error:  # noqa: BLE001 - the parent must hear of anything at all
+        _say(pipe, {"failure": _describe(error)})
+    finally:
+        os._exit(0)
+
+
+def _make(job: JobExecutionLog, pipe: int) -> dict[str, Any]:
+    draft = artifacts.draft(job.pk, job.fence)
+    spill = draft.with_suffix(".spill")
+    spill.mkdir(mode=0o700, exist_ok=True)
+    try:
+        if job.version is None:
+            raise ReportDeleted
+        spec = run_spec(job.version, job.parameters, job.format, spill)
+        result = engine.run(spec, draft, _reporter(pipe))
+    finally:
+        shutil.rmtree(spill, ignore_errors=True)
+    extension = rendering.RENDERERS[job.format].extension
+    stamp = artifacts.publish(draft, artifacts.place(job.pk, job.fence, extension))
+    return {"rows": result.rows, "size": result.size, "sha256": result.sha256, "truncated": result.truncated, "stamp": stamp}
+
+
+def _reporter(pipe: int) -> Callable[[int, int], None]:
+    last = [0.0]
+
+    def report(rows: int, size: int) -> None:
+        now = time.monotonic()
+        if now - last[0] >= _PROGRESS_SECONDS:
+            last[0] = now
+            _say(pipe, {"progress": [rows, size]})
+
+    return report
+
+
+def _describe(error: BaseException) -> dict[str, Any]:
+    trace = "".join(traceback.format_exception(error))
+    if isinstance(error, RunError):
+        driver = error.details.get("driver", "")
+        return _failure(error.code, error.message, error.retryable, f"{driver}\n\n{trace}")
+    if isinstance(error, MemoryError):
+        return _failure("out_of_memory", "The report needs more memory than a job may use.", False, trace)
+    return _failure("internal_error", "The report could not be made because of a fault in the server.", False, trace)
+
+
+def _failure(code: str, message: str, retryable: bool, trace: str) -> dict[str, Any]:
+    return {"code": code, "message": message, "retryable": retryable, "trace": trace.strip()}
+
+
+def _say(pipe: int, message: Mapping[str, Any]) -> None:
+    data = json.dumps(message).encode() + b"\n"
+    while data:
+        data = data[os.write(pipe, data) :]
+
+
+def _limit() -> None:
+    """Bound memory, file size and core dumps, and offer this process first when the machine runs out of memory."""
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + settings.JOB_MEMORY_BYTES,) * 2)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (settings.JOB_FILE_BYTES,) * 2)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    Path("/proc/self/oom_score_adj").write_text("500")

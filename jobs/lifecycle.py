@@ -1,0 +1,172 @@
+"""What workers and the reconciler do with jobs: every move is one compare-and-set on status and fence."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from audit import actions as audit
+from audit.models import Action
+from jobs import queue
+from jobs.actions import note
+from jobs.exceptions import IllegalMove
+from jobs.models import MOVES, Artifact, JobEvent, JobExecutionLog, Status
+from jobs.querysets import from_now
+
+_NO_LEASE: dict[str, Any] = {"lease_expires_at": None, "deadline_at": None, "pid": None}
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an attempt failed. `message` is for the API's client, `trace` for Administrators."""
+
+    code: str
+    message: str
+    retryable: bool = False
+    trace: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for failures that differ only in numbers and quoted names."""
+        shape = re.sub(r"'[^']*'|\"[^\"]*\"|\d+", "#", f"{self.code} {self.message}")
+        return hashlib.sha256(shape.encode()).hexdigest()[:16]
+
+
+LOST = Failure("worker_lost", "The worker that made the report was lost.", retryable=True)
+OVERDUE = Failure("timeout", "The report took longer than it may.")
+
+
+def move(job_id: UUID, fence: int, source: Status, target: Status, **changes: Any) -> bool:
+    """Change the status if the job is still where the caller thinks, under the same fence. False: somebody was first."""
+    if target not in MOVES[source]:
+        raise IllegalMove(f"A job can't go from {source} to {target}.")
+    return bool(JobExecutionLog.objects.filter(pk=job_id, fence=fence, status=source).update(status=target, **changes))
+
+
+def claim(*, owner: str, host: str, pid: int) -> JobExecutionLog | None:
+    """Take the next job: attempt and fence go up, a lease and a deadline begin. None when there is nothing to do.
+
+    The attempt is counted here and not at its end, so that a job which kills its worker is not tried for ever.
+    """
+    with transaction.atomic():
+        job = _next()
+        if job is None or not move(
+            job.pk,
+            job.fence,
+            Status.QUEUED,
+            Status.RUNNING,
+            **{"attempt": F("attempt") + 1, "fence": F("fence") + 1, "owner": owner, "host": host, "pid": pid},
+            **{"started_at": Now(), "heartbeat_at": Now(), "rows": 0, "bytes": 0, "percent": None},
+            lease_expires_at=from_now(settings.LEASE_SECONDS),
+            deadline_at=from_now(job.timeout_seconds),
+        ):
+            return None
+        job = JobExecutionLog.objects.select_related("version__data_source", "report").get(pk=job.pk)
+        note(job, JobEvent.Kind.CLAIMED, {"host": host, "pid": pid})
+    return job
+
+
+def renew(job: JobExecutionLog, *, rows: int, bytes: int) -> bool | None:
+    """Prolong the lease and write the progress. Returns whether a cancel is wished; None when the job was lost."""
+    held = JobExecutionLog.objects.held(job.pk, job.fence)
+    if not held.update(
+        lease_expires_at=from_now(settings.LEASE_SECONDS), heartbeat_at=Now(), rows=rows, bytes=bytes
+    ):
+        return None
+    return held.filter(cancel_requested_at__isnull=False).exists()
+
+
+def succeed(job: JobExecutionLog, result: Mapping[str, Any]) -> bool:
+    """Make the result visible. False when the job was lost: then nothing is changed and the caller's file is waste."""
+    with transaction.atomic():
+        counts = {"rows": result["rows"], "bytes": result["size"], "percent": 100}
+        if not move(
+            job.pk, job.fence, Status.RUNNING, Status.SUCCEEDED, ended_at=Now(), heartbeat_at=Now(), **counts, **_NO_LEASE
+        ):
+            return False
+        kept = timedelta(days=job.version.retention_days if job.version else 30)
+        Artifact.objects.create(
+            job=job,
+            fence=job.fence,
+            size=result["size"],
+            sha256=result["sha256"],
+            rows=result["rows"],
+            truncated=result["truncated"] or "",
+            stamp=result["stamp"],
+            expires_at=timezone.now() + kept,
+        )
+        note(job, JobEvent.Kind.SUCCEEDED, {"rows": result["rows"], "size": result["size"]})
+        audit.record(Action.JOB_SUCCEEDED, actor=audit.SYSTEM, tenant_id=job.tenant_id, target=("job", job.pk))
+    return True
+
+
+def fail(job: JobExecutionLog, failure: Failure) -> bool:
+    """End a running attempt: back into the queue if another one may help, else Failed. False when the job was lost."""
+    if failure.retryable and job.attempt < job.max_attempts and job.cancel_requested_at is None:
+        return release(job, failure, seconds=backoff(job.attempt))
+    return _end_failed(job, failure)
+
+
+def release(job: JobExecutionLog, failure: Failure, *, seconds: float, refund: bool = False) -> bool:
+    """Put a running job back into the queue, to be claimed after that time. `refund`: the attempt was not its fault."""
+    with transaction.atomic():
+        moved = move(
+            job.pk,
+            job.fence,
+            Status.RUNNING,
+            Status.QUEUED,
+            **{"fence": F("fence") + 1, "attempt": F("attempt") - int(refund), "owner": "", "rung_at": None},
+            available_at=from_now(seconds),
+            **_NO_LEASE,
+        )
+        if moved:
+            note(job, JobEvent.Kind.REQUEUED, {"code": failure.code, "message": failure.message, "seconds": seconds})
+            if seconds == 0:
+                queue.ring()
+    return moved
+
+
+def backoff(attempt: int) -> float:
+    """Seconds to wait before the next attempt: doubling from 2 s to 5 min, with jitter so that jobs spread out."""
+    return round(min(300.0, 2.0**attempt) * random.uniform(0.5, 1.0), 1)  # noqa: S311 - not a secret
+
+
+def _next() -> JobExecutionLog | None:
+    eligible = JobExecutionLog.objects.claimable()
+    if connection.features.has_select_for_update_skip_locked:
+        eligible = eligible.select_for_update(skip_locked=True)
+    return eligible.first()
+
+
+def _end_failed(job: JobExecutionLog, failure: Failure) -> bool:
+    with transaction.atomic():
+        moved = move(
+            job.pk,
+            job.fence,
+            Status.RUNNING,
+            Status.FAILED,
+            ended_at=Now(),
+            **{"fence": F("fence") + 1, "error_code": failure.code, "error_message": failure.message},
+            **{"error_retryable": failure.retryable, "error_trace": failure.trace[:20_000]},
+            error_fingerprint=failure.fingerprint,
+            **_NO_LEASE,
+        )
+        if moved:
+            note(job, JobEvent.Kind.FAILED, {"code": failure.code, "message": failure.message})
+            details = {"code": failure.code}
+            audit.record(
+                Action.JOB_FAILED, actor=audit.SYSTEM, tenant_id=job.tenant_id, target=("job", job.pk), details=details
+            )
+    return moved

@@ -1,0 +1,84 @@
+"""The one module that speaks to django-q2. A message means no more than "there may be a job to claim".
+
+Two faults of django-q2 1.11 are repaired here, where its cluster starts: a worker killed while it waits for work keeps
+the lock of the shared queue for ever, and processes whose parent was killed work on without a guard.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import tempfile
+from datetime import timedelta
+from typing import Any
+
+import django_q.cluster
+from django.utils import timezone
+from django_q.conf import Conf
+from django_q.models import OrmQ
+from django_q.queues import Queue
+from django_q.tasks import async_task
+
+from jobs.exceptions import QueueUnavailable
+from jobs.processes import let_no_child_survive
+
+DOORBELL = "jobs.tasks.doorbell"
+
+
+def ring() -> None:
+    """Put a message into the queue, in the caller's transaction: with its rollback the message is gone too."""
+    try:
+        async_task(DOORBELL, task_name="doorbell", save=False)
+    except Exception as error:  # a broker raises errors of its own library
+        raise QueueUnavailable from error
+
+
+def waiting() -> int:
+    """How many messages wait for a worker."""
+    return int(OrmQ.objects.filter(key=Conf.CLUSTER_NAME, lock__lte=timezone.now()).count())
+
+
+def forget_stale(seconds: int) -> int:
+    """Delete messages that were fetched that long ago and never acknowledged; return how many."""
+    given_out = timezone.now() + timedelta(seconds=Conf.RETRY - seconds)
+    stale = OrmQ.objects.filter(key=Conf.CLUSTER_NAME, lock__gt=timezone.now(), lock__lt=given_out)
+    return int(stale.delete()[0])
+
+
+def run_cluster() -> None:
+    """Start the cluster's processes under this one, and return when it was told to stop and they have ended."""
+    let_no_child_survive()
+    django_q.cluster.Queue = QueueWithRecordLocks
+    cluster = django_q.cluster.Cluster()
+    cluster.start()
+    cluster.sentinel.join()
+
+
+class RecordLock:
+    """A lock between processes that the kernel frees when its holder dies, as it does not with a semaphore."""
+
+    def __init__(self) -> None:
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - open for as long as the queue lives
+
+    def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
+        fcntl.lockf(self._file, fcntl.LOCK_EX)
+        return True
+
+    def release(self) -> None:
+        fcntl.lockf(self._file, fcntl.LOCK_UN)
+
+    def __enter__(self) -> RecordLock:
+        self.acquire()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.release()
+
+
+class QueueWithRecordLocks(Queue):  # type: ignore[misc]
+    """django-q2's queue between its processes; a reader that is killed does not stop the others."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._rlock = RecordLock()
+        self._wlock = RecordLock()
+        self._reset()

@@ -1,0 +1,73 @@
+"""Byte ranges of a file (RFC 9110, section 14)."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from dataclasses import dataclass
+from typing import BinaryIO
+
+_SINGLE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII | re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Range:
+    """Bytes from `start` up to, not including, `stop`."""
+
+    start: int
+    stop: int
+
+    @property
+    def length(self) -> int:
+        return self.stop - self.start
+
+
+class Unsatisfiable(Exception):  # noqa: N818 - the standard's word
+    """No byte of the file is in the range: 416."""
+
+
+def parse(header: str | None, size: int) -> Range | None:
+    """The range that is asked for; None to send the whole file, as for other units, several ranges or bad syntax."""
+    match = _SINGLE.fullmatch(header.strip()) if header and len(header) < 100 else None
+    first, last = match.groups() if match else ("", "")
+    if not first and not last:
+        return None
+    if not first:
+        return _suffix(int(last), size)
+    if last and int(last) < int(first):
+        return None
+    if int(first) >= size:
+        raise Unsatisfiable
+    return Range(int(first), min(int(last) + 1, size) if last else size)
+
+
+def _suffix(length: int, size: int) -> Range:
+    if length == 0 or size == 0:
+        raise Unsatisfiable
+    return Range(max(0, size - length), size)
+
+
+class Slice(io.RawIOBase):
+    """A part of an open file. It has the file's descriptor, at the part's start, so that a server may use sendfile."""
+
+    def __init__(self, file: BinaryIO, part: Range) -> None:
+        self._file = file
+        self._left = part.length
+        os.lseek(file.fileno(), part.start, os.SEEK_SET)
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        data = os.read(self.fileno(), min(len(buffer), self._left))
+        self._left -= len(data)
+        buffer[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()

@@ -1,0 +1,95 @@
+"""Every few seconds, on every host: make true again what a crash left untrue. Each step is a compare-and-set, so any
+number of reconcilers may run at once, and none of it is itself a job that could get stuck."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from jobs import artifacts, lifecycle, queue
+from jobs.models import JobExecutionLog, Status
+from jobs.querysets import from_now
+from jobs.wal import checkpoint
+
+log = logging.getLogger(__name__)
+#: Jobs handled by one step of one round; the next round takes the next ones.
+_BATCH = 200
+#: Seconds after which a message that was fetched but never acknowledged is deleted: it was only a hint.
+_STALE_MESSAGE_SECONDS = 600
+#: Seconds a file may lie about that belongs to no running attempt and no result.
+_STRAY_SECONDS = 3600
+
+
+def reconcile() -> None:
+    """One round. A step that fails is logged and does not stop the others."""
+    for step in (recover_lost, ring_for_waiting, forget_messages, checkpoint):
+        _try(step)
+
+
+def tidy() -> None:
+    """The slower round: files that no job needs any more."""
+    _try(collect_strays)
+
+
+def recover_lost() -> int:
+    """Take running jobs from workers that no longer renew their lease, or that overran the deadline."""
+    lost = JobExecutionLog.objects.lost().annotate_overdue()[:_BATCH]
+    return sum(lifecycle.fail(job, _verdict(job)) for job in lost)
+
+
+def ring_for_waiting() -> int:
+    """Ring for jobs that can be claimed but have too few messages: one was lost, or their time came only now."""
+    silent = Q(rung_at=None) | Q(rung_at__lt=from_now(-2 * settings.RECONCILE_SECONDS))
+    waiting = JobExecutionLog.objects.claimable()
+    missing = min(waiting.filter(silent)[:_BATCH].count(), settings.WORKERS * 2) - queue.waiting()
+    if missing <= 0:
+        return 0
+    with transaction.atomic():
+        chosen = list(waiting.filter(silent).values_list("pk", flat=True)[:missing])
+        JobExecutionLog.objects.filter(pk__in=chosen).update(rung_at=Now())
+        for _ in chosen:
+            queue.ring()
+    return len(chosen)
+
+
+def forget_messages() -> int:
+    return queue.forget_stale(_STALE_MESSAGE_SECONDS)
+
+
+def collect_strays() -> int:
+    """Delete files of attempts that neither run nor were committed."""
+    count = 0
+    for folder in artifacts.folders():
+        for path in folder.iterdir():
+            if path.stat().st_mtime < time.time() - _STRAY_SECONDS and _is_stray(folder.name, path.name):
+                artifacts.remove_attempt(UUID(folder.name), int(path.name.partition(".")[0]))
+                count += 1
+    return count
+
+
+def _is_stray(job_id: str, name: str) -> bool:
+    fence = int(name.partition(".")[0])
+    jobs = JobExecutionLog.objects.filter(pk=job_id)
+    needed = Q(status=Status.RUNNING, fence=fence) | Q(artifact__fence=fence, artifact__purged_at=None)
+    return not jobs.filter(needed).exists()
+
+
+def _verdict(job: JobExecutionLog) -> lifecycle.Failure:
+    if job.cancel_requested_at is not None:
+        return lifecycle.Failure("cancelled", "The job was cancelled while it ran.")
+    return lifecycle.OVERDUE if job.is_overdue else lifecycle.LOST  # type: ignore[attr-defined]
+
+
+def _try(step: Callable[[], object]) -> None:
+    try:
+        if done := step():
+            log.info("reconciled", extra={"step": step.__name__, "count": done})
+    except Exception:
+        log.exception("A step of the reconciler failed: %s", step.__name__)

@@ -1,0 +1,185 @@
+"""The workers of one host under one parent: starts the queue's cluster, reconciles, notices a stuck cluster, stops
+within a bound, and leaves no process behind."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from django.conf import settings
+from django.db import connections, transaction
+from django.db.models.functions import Now
+
+from jobs import lifecycle, queue, reconciler
+from jobs.models import JobExecutionLog, Status, WorkerHost
+from jobs.processes import die_with_parent, signal_group, wait_for
+from jobs.purge import purge_expired
+from jobs.querysets import from_now
+from jobs.worker import INSTANCE_VARIABLE
+from reports import rendering, sources
+
+log = logging.getLogger(__name__)
+#: Seconds with work to do, free slots and no claim, after which the cluster counts as stuck.
+_STUCK_SECONDS = 20
+#: Seconds between two rounds of housekeeping.
+_TIDY_SECONDS = 3600
+#: Seconds to wait before a cluster that died is started again: the first time, and at most.
+_RESTART_SECONDS = (0.5, 30.0)
+_STOPPED = lifecycle.Failure("host_stopped", "The host was stopped while the job ran.", retryable=True)
+
+
+@dataclass
+class Supervisor:
+    """One jobserver. Times are of the monotonic clock, in seconds."""
+
+    instance: str = field(default_factory=lambda: uuid.uuid4().hex)
+    cluster: int = 0
+    restarts: int = 0
+    stopping: bool = False
+    busy_since: float | None = None
+    tidied: float = float("-inf")
+
+    def run(self) -> int:
+        """Work until told to stop. The exit code: 0 when everything ended by itself, 1 when something had to be killed."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        os.environ[INSTANCE_VARIABLE] = self.instance
+        rendering.preload()
+        sources.preload()
+        self._announce()
+        self._start_cluster()
+        while not self.stopping:
+            self._round()
+            self._nap(settings.RECONCILE_SECONDS)
+        return self._wind_up()
+
+    def _round(self) -> None:
+        reconciler.reconcile()
+        self._guarded(self._seen)
+        if self._cluster_ended():
+            self._restart("it ended unexpectedly")
+        elif self._is_stuck():
+            self._restart("it took no job although some wait")
+        if time.monotonic() - self.tidied > _TIDY_SECONDS:
+            self.tidied = time.monotonic()
+            reconciler.tidy()
+            self._guarded(purge_expired)
+
+    def _nap(self, seconds: float) -> None:
+        """Sleep, but wake at once when the cluster ends or a stop is asked for."""
+        until = time.monotonic() + seconds
+        while not self.stopping and time.monotonic() < until:
+            if wait_for(self.cluster, 0.2) is not None:
+                self.cluster = 0
+                return
+
+    def _start_cluster(self) -> None:
+        connections.close_all()
+        parent = os.getpid()
+        self.cluster = os.fork()
+        if self.cluster == 0:
+            _be_cluster(parent)
+
+    def _cluster_ended(self) -> bool:
+        return self.cluster == 0
+
+    def _is_stuck(self) -> bool:
+        """Whether jobs could be claimed, slots are free, and yet nothing was claimed for a while."""
+        jobs = JobExecutionLog.objects
+        try:
+            waits = jobs.claimable().filter(available_at__lt=from_now(-_STUCK_SECONDS)).exists()
+            mine = jobs.filter(owner=self.instance)
+            free = mine.filter(status=Status.RUNNING).count() < settings.WORKERS
+            claimed = mine.filter(started_at__gt=from_now(-_STUCK_SECONDS)).exists()
+        except Exception:
+            log.exception("Whether the cluster is stuck could not be found out.")
+            return False
+        if not (waits and free and not claimed):
+            self.busy_since = None
+            return False
+        self.busy_since = self.busy_since or time.monotonic()
+        return time.monotonic() - self.busy_since > _STUCK_SECONDS
+
+    def _restart(self, reason: str) -> None:
+        log.critical("The cluster is started again: %s.", reason, extra={"restarts": self.restarts})
+        self._kill_cluster()
+        self._release_mine()
+        self._nap_before_restart()
+        self.restarts += 1
+        self.busy_since = None
+        if not self.stopping:
+            self._start_cluster()
+
+    def _nap_before_restart(self) -> None:
+        first, most = _RESTART_SECONDS
+        until = time.monotonic() + min(most, first * 2 ** min(self.restarts, 10))
+        while not self.stopping and time.monotonic() < until:
+            time.sleep(0.1)
+
+    def _wind_up(self) -> int:
+        """Let running jobs end; put back, without charging the attempt, those that do not in time."""
+        if self.cluster:
+            os.kill(self.cluster, signal.SIGTERM)
+        status = wait_for(self.cluster, settings.DRAIN_SECONDS) if self.cluster else 0
+        clean = status == 0
+        if status is not None:
+            self.cluster = 0
+        self._kill_cluster()
+        self._guarded(self._release_mine)
+        self._guarded(lambda: WorkerHost.objects.filter(pk=self.instance).delete())
+        return 0 if clean else 1
+
+    def _kill_cluster(self) -> None:
+        if self.cluster:
+            signal_group(self.cluster, signal.SIGKILL)
+            wait_for(self.cluster, 5)
+            self.cluster = 0
+
+    def _release_mine(self) -> None:
+        for job in JobExecutionLog.objects.filter(owner=self.instance, status=Status.RUNNING):
+            lifecycle.release(job, _STOPPED, seconds=0, refund=True)
+
+    def _announce(self) -> None:
+        with transaction.atomic():
+            WorkerHost.objects.filter(seen_at__lt=from_now(-86400)).delete()
+            WorkerHost.objects.create(
+                instance=self.instance,
+                host=socket.gethostname(),
+                pid=os.getpid(),
+                slots=settings.WORKERS,
+                started_at=Now(),
+                seen_at=Now(),
+            )
+
+    def _seen(self) -> None:
+        WorkerHost.objects.filter(pk=self.instance).update(seen_at=Now(), restarts=self.restarts)
+
+    def _stop(self, number: int, frame: object) -> None:
+        self.stopping = True
+
+    def _guarded(self, step: Callable[[], object]) -> None:
+        try:
+            step()
+        except Exception:
+            log.exception("A step of the supervisor failed.")
+            connections.close_all()
+
+
+def _be_cluster(parent: int) -> None:
+    """The cluster's main process; never returns."""
+    code = 1
+    try:
+        os.setsid()
+        die_with_parent(parent)
+        queue.run_cluster()
+        code = 0
+    except BaseException:
+        log.exception("The cluster failed.")
+    finally:
+        os._exit(code)

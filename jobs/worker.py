@@ -1,0 +1,125 @@
+"""One worker runs one job at a time: claims it, keeps its lease, and ends its child when it must."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from django.conf import settings
+from django.db import DatabaseError, connections
+
+from jobs import artifacts, lifecycle
+from jobs.child import Child, failure_of
+from jobs.lifecycle import Failure
+from jobs.models import JobExecutionLog
+
+log = logging.getLogger(__name__)
+#: Names the jobserver that this worker belongs to; set before the cluster is forked.
+INSTANCE_VARIABLE = "REPORTSERVER_INSTANCE"
+#: Seconds before the lease's end at which a worker that can't renew it gives the job up.
+_SAFETY_SECONDS = 5
+
+
+def work() -> None:
+    """Claim one job and see it through. Nothing to claim is fine: messages are only hints."""
+    owner = os.environ.get(INSTANCE_VARIABLE, "by-hand")
+    job = lifecycle.claim(owner=owner, host=socket.gethostname(), pid=os.getpid())
+    if job is not None:
+        log.info("claimed", extra={"job_id": str(job.pk), "attempt": job.attempt})
+        run(job)
+
+
+def run(job: JobExecutionLog) -> None:
+    """Run a claimed job in a child process, and write down how it ended."""
+    # A connection must not be shared with the child: both would speak on it.
+    connections.close_all()
+    watch = Watch(job, Child(job))
+    verdict = watch.until_end()
+    status = watch.child.end(kill=verdict is not None)
+    if isinstance(verdict, Lost):
+        _forget_file(job)
+    elif verdict is not None:
+        _settle(job, verdict)
+    elif watch.child.outcome and "failure" not in watch.child.outcome:
+        _commit(job, watch.child.outcome)
+    else:
+        _settle(job, failure_of(watch.child.outcome, status))
+
+
+class Lost:
+    """The verdict on a job that is no longer this worker's."""
+
+
+@dataclass
+class Watch:
+    """A child under watch: when it must end, and when the next heartbeat is due. Times are of the monotonic clock."""
+
+    job: JobExecutionLog
+    child: Child
+    deadline: float = field(init=False)
+    beat: float = field(init=False)
+    renewed: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.renewed = time.monotonic()
+        self.deadline = self.renewed + self.job.timeout_seconds
+        self.beat = self.renewed + settings.HEARTBEAT_SECONDS
+
+    def until_end(self) -> Failure | Lost | None:
+        """Listen until the child has said everything (None), or must be ended, and why."""
+        while self.child.listen(self._pause()):
+            now = time.monotonic()
+            if now >= self.deadline:
+                return Failure("timeout", f"The report took longer than the {self.job.timeout_seconds} s it may.")
+            if now >= self.beat and (verdict := self._heartbeat(now)):
+                return verdict
+        return None
+
+    def _pause(self) -> float:
+        return max(0.0, min(self.beat, self.deadline) - time.monotonic())
+
+    def _heartbeat(self, now: float) -> Failure | Lost | None:
+        self.beat = now + settings.HEARTBEAT_SECONDS
+        try:
+            cancel = lifecycle.renew(self.job, rows=self.child.rows, bytes=self.child.bytes)
+        except DatabaseError:
+            log.warning("heartbeat failed", extra={"job_id": str(self.job.pk)}, exc_info=True)
+            connections.close_all()
+            return Lost() if now > self.renewed + settings.LEASE_SECONDS - _SAFETY_SECONDS else None
+        self.renewed = now
+        if cancel is None:
+            return Lost()
+        return Failure("cancelled", "The job was cancelled while it ran.") if cancel else None
+
+
+def _commit(job: JobExecutionLog, result: dict[str, object]) -> None:
+    if not _persistently(lambda: lifecycle.succeed(job, result)):
+        _forget_file(job)
+
+
+def _settle(job: JobExecutionLog, failure: Failure) -> None:
+    log.info("attempt failed", extra={"job_id": str(job.pk), "code": failure.code})
+    _forget_file(job)
+    _persistently(lambda: lifecycle.fail(job, failure))
+
+
+def _persistently(write: Callable[[], bool]) -> bool:
+    """Write the end of an attempt, again while the lease lasts: a database that restarts must not cost the work done."""
+    give_up = time.monotonic() + settings.LEASE_SECONDS - _SAFETY_SECONDS
+    while True:
+        try:
+            return write()
+        except DatabaseError:
+            log.warning("the end of an attempt could not be written", exc_info=True)
+            connections.close_all()
+            if time.monotonic() > give_up:
+                return False
+            time.sleep(1)
+
+
+def _forget_file(job: JobExecutionLog) -> None:
+    artifacts.remove_attempt(job.pk, job.fence)

@@ -1,0 +1,47 @@
+"""From a stored version and stored parameters to what the engine runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from django.conf import settings
+from django.utils import timezone
+
+from reports.engine import RunSpec
+from reports.models import ReportVersion
+from reports.parameters import for_people, typed_values
+from reports.rendering.base import Document
+from reports.sources.base import Limits
+
+#: The share of a job's memory that a source may use; the rest is for the format.
+_SOURCE_SHARE = 0.25
+
+
+def run_spec(version: ReportVersion, parameters: Mapping[str, object], format: str, temp_dir: Path) -> RunSpec:
+    """What to run. `parameters` are stored ones, already checked when the job was asked for."""
+    declared = version.declared()
+    values = typed_values(declared, parameters)
+    document = Document(
+        title=version.name,
+        description=version.description,
+        version=version.number,
+        generated_at=timezone.now(),
+        parameters=for_people(declared, values),
+    )
+    limits = Limits(
+        timeout_seconds=version.timeout_seconds,
+        memory_bytes=int(settings.JOB_MEMORY_BYTES * _SOURCE_SHARE),
+        temp_dir=temp_dir,
+    )
+    return RunSpec(
+        source=version.source(),
+        query=version.query,
+        values=values,
+        format=format,
+        document=document,
+        limits=limits,
+        max_rows=version.max_rows,
+        max_bytes=settings.JOB_FILE_BYTES,
+        on_limit="truncate",
+    )

@@ -1,0 +1,90 @@
+"""The token calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth import authenticate
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers, status
+from rest_framework.exceptions import AuthenticationFailed, Throttled
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.api.schema import errors
+from accounts.models import User
+from accounts.throttling import count
+from reportserver import tokens
+from reportserver.api.serializers import CredentialsSerializer, PairSerializer, RefreshSerializer, TokenSerializer
+
+
+class PublicView(APIView):
+    """A call that needs no access token; a missing right to it is still told as 401 with a challenge."""
+
+    authentication_classes = []
+    permission_classes = []
+    throttle_classes = []
+
+    def get_authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="api"'
+
+    def handle_exception(self, exc: Exception) -> Response:
+        response = super().handle_exception(exc)
+        if response.status_code == status.HTTP_401_UNAUTHORIZED:
+            response["WWW-Authenticate"] = self.get_authenticate_header(self.request)
+        return response
+
+    def body(self, serializer: type[serializers.Serializer[Any]]) -> Any:
+        """The checked body, or a ValidationError."""
+        parsed = serializer(data=self.request.data)
+        parsed.is_valid(raise_exception=True)
+        return parsed.validated_data
+
+
+class SignIn(PublicView):
+    """Exchange a user name and password for tokens. Repeated failures are answered with 429 for a while."""
+
+    @extend_schema(request=CredentialsSerializer, responses={200: PairSerializer, **errors(400, 401, 429)})
+    def post(self, request: Request) -> Response:
+        credentials = self.body(CredentialsSerializer)
+        caller = f"{credentials['username'].lower()}@{request.META.get('REMOTE_ADDR')}"
+        refuse_if_exceeded(caller)
+        user = authenticate(request._request, **credentials)
+        if not isinstance(user, User):
+            count("sign_in", caller)
+            raise AuthenticationFailed("The user name or the password is wrong.")
+        return Response(tokens.sign_in(user))
+
+
+def refuse_if_exceeded(caller: str) -> None:
+    """Raise Throttled when this name failed to sign in from this address too often in the last minute."""
+    failures = count("sign_in", caller, amount=0)
+    if failures.used >= failures.limit:
+        raise Throttled(failures.resets_in, "Too many failed sign-ins.")
+
+
+class Refresh(PublicView):
+    """Exchange a refresh token for a new pair; the old one is worth nothing afterwards."""
+
+    @extend_schema(request=RefreshSerializer, responses={200: PairSerializer, **errors(400, 401)})
+    def post(self, request: Request) -> Response:
+        return Response(tokens.rotate(self.body(RefreshSerializer)["refresh"]))
+
+
+class Verify(PublicView):
+    """Say whether a token would be accepted now."""
+
+    @extend_schema(request=TokenSerializer, responses={200: OpenApiResponse(), **errors(400, 401)})
+    def post(self, request: Request) -> Response:
+        tokens.verify(self.body(TokenSerializer)["token"])
+        return Response({})
+
+
+class Revoke(PublicView):
+    """Sign out: end the session that a refresh token belongs to."""
+
+    @extend_schema(request=RefreshSerializer, responses={204: None, **errors(400, 401)})
+    def post(self, request: Request) -> Response:
+        tokens.revoke(self.body(RefreshSerializer)["refresh"])
+        return Response(status=status.HTTP_204_NO_CONTENT)
