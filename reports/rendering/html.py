@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC
 from html import escape
 from typing import BinaryIO, ClassVar
@@ -19,6 +20,7 @@ _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"} | {
     chr(code): chr(0x2400 + code) for code in range(32) if code not in (9, 10, 13)
 }
 _FREE_TEXT = frozenset({Kind.TEXT, Kind.JSON, Kind.NESTED, Kind.NUMERIC_TEXT})
+_MOMENTS = frozenset({Kind.DATE, Kind.TIME, Kind.TIMESTAMP})
 #: The style sheet draws a dash into it, so NULL is seen, and a copied table still has an empty cell.
 _NULL = "<i></i>"
 
@@ -76,12 +78,17 @@ def _about(document: Document) -> str:
 
 
 def _alignment(schema: pa.Schema) -> str:
-    """Numbers to the right. By column, as a class in every cell would double the size of narrow tables."""
-    columns = [index for index, field in enumerate(schema, 1) if kind_of(field.type) in NUMBERS]
-    if not columns:
-        return ""
-    cells = ",".join(f".rows tr>:nth-child({index})" for index in columns)
-    return f"{cells} {{ text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap }}\n"
+    """Numbers to the right, dates on one line. By column: a class in every cell would double narrow tables."""
+    kinds = [kind_of(field.type) for field in schema]
+    right = "text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap"
+    return _rule([kind in NUMBERS for kind in kinds], right) + _rule(
+        [kind in _MOMENTS for kind in kinds], "white-space: nowrap"
+    )
+
+
+def _rule(columns: Sequence[bool], declarations: str) -> str:
+    cells = ",".join(f".rows tr>:nth-child({index})" for index, chosen in enumerate(columns, 1) if chosen)
+    return f"{cells} {{ {declarations} }}\n" if cells else ""
 
 
 class HtmlRenderer:

@@ -26,7 +26,7 @@ STYLE = """:root {
 * { box-sizing: border-box }
 body { margin: 0; background: var(--paper); color: var(--ink);
   font: 14px/1.45 system-ui, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", "DejaVu Sans", Arial, sans-serif }
-main { padding: 24px 28px 32px; width: max-content; min-width: 100% }
+main { padding: 24px 28px 32px; width: fit-content; min-width: 100% }
 header, footer { position: sticky; left: 28px; max-width: min(60rem, calc(100vw - 56px)) }
 h1 { margin: 0; font-size: 22px; line-height: 1.25; font-weight: 650; overflow-wrap: anywhere }
 .description { margin: 6px 0 0; color: var(--soft); white-space: pre-line }
@@ -39,7 +39,7 @@ table { border-collapse: collapse }
   border-bottom: 1px solid var(--line); white-space: nowrap; vertical-align: bottom }
 .rows th, .rows td { padding: 5px 14px }
 .rows td { border-top: 1px solid var(--line); vertical-align: top; white-space: pre-wrap; overflow-wrap: break-word;
-  max-width: 36rem; unicode-bidi: plaintext }
+  max-width: 42rem; unicode-bidi: plaintext }
 .rows tr:first-child td { border-top: 0 }
 .rows tbody tr:nth-child(even) td { background: var(--band) }
 .rows i::before { content: "\\2013"; color: var(--soft); opacity: .6; font-style: normal }

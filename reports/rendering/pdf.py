@@ -60,8 +60,11 @@ class PdfWriter:
 
 
 def _canvas(out: BinaryIO, document: Document) -> Any:
+    from reportlab import rl_config
     from reportlab.pdfgen.canvas import Canvas
 
+    # Base-85 keeps pages printable for mail gateways of old; it costs half of the time and a quarter of the size.
+    rl_config.useA85 = 0
     canvas = Canvas(out, pageCompression=1, lang="en")
     canvas.setTitle(document.title)
     canvas.setSubject(document.description)

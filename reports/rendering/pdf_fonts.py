@@ -42,7 +42,9 @@ class Face:
     def encoded(self, text: str, pdf: Any) -> list[tuple[int, str]]:
         """(subset, string literal) of each run; a TrueType font is embedded in subsets of 256 glyphs."""
         if text.isascii():
-            return [(0, _SPECIAL.sub(r"\\\g<0>", text))]
+            if "(" in text or ")" in text or "\\" in text:
+                text = _SPECIAL.sub(r"\\\g<0>", text)
+            return [(0, text)]
         return [(subset, _literal(codes)) for subset, codes in self.font.splitString(text, pdf)]
 
     def internal_name(self, subset: int, pdf: Any) -> str:

@@ -70,7 +70,7 @@ def _natural(name: str, texts: Sequence[str | None], size: float) -> float:
     """Room for the longest line of the sample and for the longest word of the header."""
     face: Face = regular()
     longest = max((face.width(line, size) for text in texts if text for line in text.split("\n")), default=0.0)
-    head = max((bold().width(word, size) for word in name.replace("_", " ").split()), default=0.0)
+    head = max((bold().width(word, size) for word in name.split()), default=0.0)
     return min(_MAX_NATURAL, max(longest, head, 14.0)) + 2 * PADDING + 0.5
 
 

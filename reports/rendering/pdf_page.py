@@ -20,6 +20,7 @@ class Pen:
         self._texts: list[str] = []
         self._font = ""
         self._colour = ""
+        self._fonts: dict[tuple[Face, int, float], str] = {}
 
     def text(self, x: float, y: float, text: str, face: Face, size: float, colour: str = INK) -> None:
         texts = self._texts
@@ -28,11 +29,15 @@ class Pen:
             self._colour = colour
         texts.append(f"1 0 0 1 {x:.2f} {y:.2f} Tm")
         for subset, literal in face.encoded(text, self._pdf):
-            font = f"{face.internal_name(subset, self._pdf)} {size:g} Tf"
+            font = self._fonts.get((face, subset, size)) or self._named(face, subset, size)
             if font != self._font:
                 texts.append(font)
                 self._font = font
             texts.append(f"({literal}) Tj")
+
+    def _named(self, face: Face, subset: int, size: float) -> str:
+        name = self._fonts[face, subset, size] = f"{face.internal_name(subset, self._pdf)} {size:g} Tf"
+        return name
 
     def rule(self, x: float, y: float, width: float, thickness: float = 0.5, colour: str = LINE) -> None:
         self.band(x, y - thickness / 2, width, thickness, colour)

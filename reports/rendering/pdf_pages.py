@@ -13,7 +13,7 @@ from reports.rendering.pdf_page import ALERT, BAND, FAINT, INK, LINE, SOFT, Pen
 
 #: Height kept free for the footer, and the width of " of 12,345" at its right end.
 _FOOTER = 24.0
-_TOTAL_WIDTH = 38.0
+_TOTAL_WIDTH = 32.0
 _SMALL = 7.0
 _MAX_HEAD_LINES = 8
 #: Drawn on every page, defined after the last: only then the number of pages and the reason to stop are known.
