@@ -30,7 +30,7 @@ class RefusedError(ValueError):
 
 @dataclass(frozen=True)
 class Scalar:
-    """One type. `from_json` and `from_text` raise RefusedError; `to_json` is what from_json reads back to an equal value."""
+    """One type. `from_json` and `from_text` raise RefusedError; from_json reads back what `to_json` gives."""
 
     expected: str
     schema: Mapping[str, Any]

@@ -1,0 +1,63 @@
+"""Data sources by kind, and the one way to read from them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import pyarrow as pa
+
+from reports.exceptions import QueryFailed
+from reports.parameters import TypedValue
+from reports.sources.base import Limits, Rows, Source, SourceSpec
+from reports.sources.columns import leaving, leaving_schema
+from reports.sources.failures import unknown_placeholders
+from reports.sources.files import FilesSource
+from reports.sources.placeholders import pieces, single_statement
+from reports.sources.postgresql import PostgresqlSource
+from reports.sources.sqlite import SqliteSource
+
+SOURCES: dict[str, Source] = {source.kind: source for source in (SqliteSource(), FilesSource(), PostgresqlSource())}
+#: Which SQL a kind of source speaks.
+DIALECTS = {"sqlite": "sqlite", "files": "duckdb", "postgresql": "postgresql"}
+
+
+@contextmanager
+def read(
+    spec: SourceSpec,
+    query: str,
+    values: Mapping[str, TypedValue],
+    limits: Limits,
+    *,
+    source: Source | None = None,
+) -> Iterator[Rows]:
+    """Run one query and stream its rows. Raises RunErrors, at opening or while batches are read.
+
+    `source` is the one that a SchemaWidened asked for. Column names are unique, types are what the formats know.
+    """
+    query = checked_query(query, DIALECTS[spec.kind], values)
+    with (source or SOURCES[spec.kind]).read(spec, query, values, limits) as rows:
+        schema = leaving_schema(rows.schema)
+        yield Rows(schema, _leaving(rows.batches, schema))
+
+
+def checked_query(query: str, dialect: str, names: Mapping[str, object]) -> str:
+    """The query's one statement. Raises QueryFailed for a second one, or a placeholder that is not in `names`."""
+    query = single_statement(query, dialect)
+    found = [piece for piece in pieces(query, dialect) if piece.name]
+    unknown = [piece.name for piece in found if piece.name and piece.name not in names]
+    if unknown:
+        raise unknown_placeholders(list(dict.fromkeys(unknown)))
+    for piece in found:
+        _check_list_stands_alone(piece.text, piece.place, names[piece.name or ""])
+    return query
+
+
+def _check_list_stands_alone(text: str, place: str, value: object) -> None:
+    if place == "in mixed" and isinstance(value, TypedValue) and isinstance(value.value, tuple):
+        raise QueryFailed(f"The list {text} has to stand alone, as in “x in {text}”.")
+
+
+def _leaving(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        yield leaving(batch, schema)

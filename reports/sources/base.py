@@ -15,7 +15,7 @@ from reports.parameters import TypedValue
 
 @dataclass(frozen=True, kw_only=True)
 class SourceSpec:
-    """Where rows come from. `location` is an absolute path or a URL; a URL may hold a password, so it stays out of repr."""
+    """Where rows come from. `location`: a path, or a URL that may hold a password and so stays out of repr."""
 
     kind: str
     location: str = field(repr=False)
@@ -48,3 +48,11 @@ class Source(Protocol):
     ) -> AbstractContextManager[Rows]:
         """Run one query. Raises the RunErrors of reports.exceptions, at opening or while batches are read."""
         ...
+
+
+class SchemaWidened(Exception):  # noqa: N818 -- not an error: it asks for the file to be started again
+    """A value does not fit the schema that was announced. `source` reads the same query with one that holds it."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__()
+        self.source = source

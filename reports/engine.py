@@ -1,0 +1,183 @@
+"""One run: a query's rows, batch by batch, into one file of one format. Knows no job, no database row, no request."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from math import ceil
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import pyarrow as pa
+
+from reports.exceptions import FormatCannotHold, OutOfSpace, ResultTooLarge
+from reports.parameters import TypedValue
+from reports.rendering import RENDERERS
+from reports.rendering.base import Document, Renderer, Writer
+from reports.sources import read
+from reports.sources.base import Limits, Rows, SchemaWidened, Source, SourceSpec
+from reports.sources.failures import Deadline
+
+#: With a limit in bytes the file's size is looked at after so many rows, and so the file is at most that much over.
+_ROWS_BETWEEN_SIZE_CHECKS = 1_000
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSpec:
+    """All that a run needs. `query` and `values` go to the source; `max_rows` and `max_bytes` bound the file."""
+
+    source: SourceSpec
+    query: str
+    values: Mapping[str, TypedValue]
+    format: str
+    document: Document
+    limits: Limits
+    max_rows: int | None = None
+    max_bytes: int | None = None
+    on_limit: Literal["truncate", "fail"] = "truncate"
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """The finished file: rows in it, bytes, sha-256 in hexadecimal, and why there are no more rows, or None."""
+
+    rows: int
+    size: int
+    sha256: str
+    truncated: str | None
+
+
+def run(spec: RunSpec, path: Path, progress: Callable[[int, int], None]) -> RunResult:
+    """Write the file at `path`, flushed to the disk, calling `progress(rows, bytes)` after every batch.
+
+    Raises RunErrors; after any error, also one that `progress` raises to stop the run, there is no file.
+    """
+    deadline = Deadline(spec.limits.timeout_seconds)
+    try:
+        with _out_of_space(), path.open("w+b") as out:
+            rows, truncated = _write_until_it_fits(spec, out, deadline, progress)
+            out.flush()
+            os.fsync(out.fileno())
+            size = out.seek(0, os.SEEK_END)
+            out.seek(0)
+            return RunResult(rows, size, hashlib.file_digest(out, "sha256").hexdigest(), truncated)
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _write_until_it_fits(
+    spec: RunSpec, out: BinaryIO, deadline: Deadline, progress: Callable[[int, int], None]
+) -> tuple[int, str | None]:
+    """Starts again when a source meets a value that its announced columns cannot hold; each time they get wider."""
+    source: Source | None = None
+    while True:
+        limits = replace(spec.limits, timeout_seconds=max(1, ceil(deadline.remaining)))
+        try:
+            with read(spec.source, spec.query, spec.values, limits, source=source) as rows:
+                return _write(spec, rows, out, deadline, progress)
+        except SchemaWidened as widened:
+            deadline.check()
+            source = widened.source
+            out.seek(0)
+            out.truncate()
+
+
+def _write(
+    spec: RunSpec, rows: Rows, out: BinaryIO, deadline: Deadline, progress: Callable[[int, int], None]
+) -> tuple[int, str | None]:
+    renderer = RENDERERS[spec.format]
+    writer = renderer.open(out, rows.schema, spec.document)
+    cut = _Cut(spec, renderer)
+    for batch in rows.batches:
+        deadline.check()
+        for part in cut.allowed(batch, out):
+            writer.write(part)
+        progress(cut.rows, out.tell())
+        if cut.reason:
+            break
+    deadline.check()
+    _close(writer, cut)
+    progress(cut.rows, out.tell())
+    return cut.rows, cut.reason
+
+
+def _close(writer: Writer, cut: _Cut) -> None:
+    writer.close(rows=cut.rows, truncated=cut.reason)
+
+
+class _Cut:
+    """Lets rows through until one of the limits, and then knows the sentence that says which."""
+
+    def __init__(self, spec: RunSpec, renderer: Renderer) -> None:
+        self.rows = 0
+        self.reason: str | None = None
+        self._spec = spec
+        self._renderer = renderer
+
+    def allowed(self, batch: pa.RecordBatch, out: BinaryIO) -> Iterator[pa.RecordBatch]:
+        """The parts of the batch that may be written, each to be written before the next is asked for."""
+        most = self._spec.max_rows
+        fitting = batch if most is None else batch.slice(0, most - self.rows)
+        self._check_format(fitting.num_rows)
+        for part in self._parts(fitting):
+            if self._is_full(out):
+                return
+            self.rows += part.num_rows
+            yield part
+        if fitting.num_rows < batch.num_rows:
+            self._stop(f"Only the first {most:,} rows are here: the report allows no more.")
+
+    def _parts(self, batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        step = batch.num_rows if self._spec.max_bytes is None else _ROWS_BETWEEN_SIZE_CHECKS
+        for start in range(0, batch.num_rows, max(1, step)):
+            yield batch.slice(start, step)
+
+    def _is_full(self, out: BinaryIO) -> bool:
+        most = self._spec.max_bytes
+        if most is None or out.tell() < most:
+            return False
+        self._stop(f"Only the first {self.rows:,} rows are here: the report allows files of {_size(most)} at most.")
+        return True
+
+    def _stop(self, reason: str) -> None:
+        if self._spec.on_limit == "fail":
+            raise ResultTooLarge
+        self.reason = reason
+
+    def _check_format(self, more: int) -> None:
+        most = self._renderer.max_rows
+        if most is not None and self.rows + more > most:
+            raise FormatCannotHold(
+                f"A {self._renderer.format} file holds at most {most:,} rows, and this result has more. "
+                f"Choose {' or '.join(_roomier(most))} instead."
+            )
+
+
+def _roomier(rows: int) -> list[str]:
+    """Formats that hold more, the best known first."""
+    roomier = [name for name, renderer in RENDERERS.items() if renderer.max_rows is None or renderer.max_rows > rows]
+    preferred = [name for name in roomier if name in ("csv", "parquet")]
+    return preferred or roomier[:2] or ["a narrower selection"]
+
+
+def _size(count: int) -> str:
+    for unit, bytes_in_it in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if count >= bytes_in_it:
+            return f"{count / bytes_in_it:.3g} {unit}"
+    return f"{count} bytes"
+
+
+@contextmanager
+def _out_of_space() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise OutOfSpace from error
+        raise

@@ -1,0 +1,187 @@
+"""PostgreSQL, streamed by COPY through ADBC.
+
+ADBC leaves the COPY path, and holds the whole result, when a query has bound values. So each value is bound once, to a
+setting of the transaction (`select set_config('reportserver.p1', $1, true)`), and the query reads that setting, cast to
+the declared type. The transaction is read-only; what the server may read is what the URL's role may read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+
+import adbc_driver_manager as adbc
+import pyarrow as pa
+from adbc_driver_postgresql import dbapi
+
+from reports.exceptions import QueryFailed
+from reports.parameters import TypedValue
+from reports.sources import failures
+from reports.sources.base import Limits, Rows, SchemaWidened, SourceSpec
+from reports.sources.failures import Deadline
+from reports.sources.placeholders import Piece, substitute
+from reports.sources.postgresql_errors import checked_url, connection_error, query_error
+from reports.sources.postgresql_types import Decimals, decimal_schema, readable, to_decimals, widened
+
+_BATCH_BYTES = 4 * 2**20
+_TYPES = {"string": "text", "integer": "bigint", "number": "numeric", "boolean": "boolean", "date": "date",
+          "datetime": "timestamptz"}  # fmt: skip
+_DRIVER_ERRORS = (adbc.Error, pa.ArrowException, OSError)
+
+
+class PostgresqlSource:
+    """One database. `decimals` is what an earlier reading of the same query learned about its numeric columns."""
+
+    kind: ClassVar[str] = "postgresql"
+
+    def __init__(self, decimals: Decimals | None = None) -> None:
+        self.decimals: Decimals = decimals or {}
+
+    @contextmanager
+    def read(self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits) -> Iterator[Rows]:
+        deadline = Deadline(limits.timeout_seconds)
+        sql, settings = bind(query, values)
+        with _cursor(spec.location) as cursor, _plain_errors(deadline):
+            _begin(cursor, settings, limits)
+            sql = readable(sql, _described(cursor, sql))
+            cursor.execute(sql)
+            reader = cursor.fetch_record_batch()
+            try:
+                yield self._rows(reader, deadline)
+            finally:
+                with suppress(*_DRIVER_ERRORS):
+                    # Closing alone would first receive all the rows that nobody wants any more.
+                    cursor.adbc_cancel()
+
+    def _rows(self, reader: pa.RecordBatchReader, deadline: Deadline) -> Rows:
+        """The first batch is read before the schema is known: it shows how many digits a numeric column needs."""
+        first = next(iter(reader), None)
+        decimals = widened(reader.schema, self.decimals, first)
+        schema = decimal_schema(reader.schema, decimals)
+        return Rows(schema, _batches(first, reader, schema, decimals, deadline))
+
+
+def _batches(
+    first: pa.RecordBatch | None,
+    reader: pa.RecordBatchReader,
+    schema: pa.Schema,
+    decimals: Decimals,
+    deadline: Deadline,
+) -> Iterator[pa.RecordBatch]:
+    batch = first
+    with _plain_errors(deadline):
+        while batch is not None:
+            deadline.check()
+            ready = to_decimals(batch, schema)
+            if ready is None:
+                raise SchemaWidened(PostgresqlSource(widened(reader.schema, decimals, batch)))
+            yield ready
+            batch = next(iter(reader), None)
+
+
+def bind(query: str, values: Mapping[str, TypedValue]) -> tuple[str, dict[str, str]]:
+    """The query reading settings of the transaction, and those settings. NULL is written out: a setting has none."""
+    numbers = {name: f"reportserver.p{number}" for number, name in enumerate(values, start=1)}
+    settings: dict[str, str] = {}
+
+    def replace(piece: Piece) -> str:
+        typed, setting = values[piece.name or ""], numbers[piece.name or ""]
+        if typed.value is not None:
+            settings[setting] = _array(typed.value) if isinstance(typed.value, tuple) else _text(typed.value)
+        return _expression(piece.place, typed, setting)
+
+    return substitute(query, "postgresql", replace), settings
+
+
+def _expression(place: str, typed: TypedValue, setting: str) -> str:
+    many = isinstance(typed.value, tuple)
+    read = "null" if typed.value is None else f"current_setting('{setting}')"
+    # cast() and not ::, so that a cast that follows in the query applies to all of it.
+    expression = f"cast({read} as {_TYPES[typed.type]}{'[]' if many else ''})"
+    if many and place != "value":
+        expression = f"select unnest({expression})"
+    return f"({expression})" if place == "in" else expression
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (date, datetime)):
+        return value.isoformat()
+    return format(value, "f") if isinstance(value, Decimal) else str(value)
+
+
+def _array(values: tuple[object, ...]) -> str:
+    """PostgreSQL's own text form of an array: every element quoted, so that commas, braces and NULL are just text."""
+    escaped = (_text(value).replace("\\", "\\\\").replace('"', '\\"') for value in values)
+    return "{" + ",".join(f'"{text}"' for text in escaped) + "}"
+
+
+# ---- the connection
+
+
+@contextmanager
+def _cursor(url: str) -> Iterator[Any]:
+    checked = checked_url(url)
+    try:
+        connection = dbapi.connect(checked, autocommit=False)
+    except adbc.Error as error:
+        raise connection_error(error, url) from error
+    try:
+        cursor = connection.cursor()
+        cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)})
+        try:
+            yield cursor
+        finally:
+            with suppress(*_DRIVER_ERRORS):
+                cursor.close()
+    finally:
+        with suppress(*_DRIVER_ERRORS):
+            connection.rollback()
+        with suppress(*_DRIVER_ERRORS):
+            connection.close()
+
+
+def _begin(cursor: Any, settings: Mapping[str, str], limits: Limits) -> None:
+    """Make the transaction read-only and bounded, and put the values into it.
+
+    Of the server's own settings only those that it has: client_connection_check_interval came with PostgreSQL 14.
+    """
+    cursor.execute("set transaction read only")
+    milliseconds = str(max(1, limits.timeout_seconds) * 1000)
+    bounds = {
+        "statement_timeout": milliseconds,
+        "lock_timeout": str(min(10_000, int(milliseconds))),
+        "idle_in_transaction_session_timeout": milliseconds,
+        "client_connection_check_interval": "2000",
+        "application_name": "reportserver",
+        "TimeZone": "UTC",
+        "standard_conforming_strings": "on",
+    }
+    for name, value in bounds.items():
+        cursor.execute(
+            "select set_config(name, $2, true) from pg_settings where lower(name) = lower($1)", [name, value]
+        )
+        cursor.fetchall()
+    for name, value in settings.items():
+        cursor.execute("select set_config($1, $2, true)", [name, value])
+        cursor.fetchall()
+
+
+def _described(cursor: Any, sql: str) -> pa.Schema:
+    """The columns, without running anything. What has none is no query: COPY TO or COMMIT would be carried out."""
+    schema = cursor.adbc_execute_schema(sql)
+    if len(schema) == 0:
+        raise QueryFailed(failures.NOT_READING)
+    return schema
+
+
+@contextmanager
+def _plain_errors(deadline: Deadline) -> Iterator[None]:
+    try:
+        yield
+    except _DRIVER_ERRORS as error:
+        raise query_error(error, deadline) from error

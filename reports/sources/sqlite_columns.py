@@ -1,0 +1,51 @@
+"""Arrow columns for SQLite's values, which need not have one type in one column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+#: What is in a column: the Python types met, and "wide" for an integer that a float would round.
+Kind = frozenset[object]
+
+_WIDE = "wide"
+_EXACT_IN_FLOAT = 2**53
+
+
+def kind_of(values: Sequence[Any]) -> Kind:
+    kinds: set[object] = set(map(type, values))
+    kinds.discard(type(None))
+    # Only where both are met does it matter, but the float may come in a later batch than the integer.
+    if int in kinds and any(type(v) is int and not -_EXACT_IN_FLOAT <= v <= _EXACT_IN_FLOAT for v in values):
+        kinds.add(_WIDE)
+    return frozenset(kinds)
+
+
+def kinds_schema(names: list[str], kinds: Sequence[Kind]) -> pa.Schema:
+    return pa.schema([pa.field(name, _type(kind)) for name, kind in zip(names, kinds, strict=True)])
+
+
+def column(values: Sequence[Any], type: pa.DataType) -> pa.Array:
+    """Exact: a type that cannot hold one of the values raises."""
+    if pa.types.is_string(type):
+        return pa.array([None if v is None else _text(v) for v in values], type)
+    if pa.types.is_floating(type):
+        return pa.array([None if v is None else float(v) for v in values], type)
+    return pa.array(values, type)
+
+
+def _type(kind: Kind) -> pa.DataType:
+    """Integers and floats meet in a float where that is exact; whatever else meets, meets in text."""
+    met = kind - {_WIDE}
+    if met == {int}:
+        return pa.int64()
+    if met == {float} or (met == {int, float} and _WIDE not in kind):
+        return pa.float64()
+    return pa.binary() if met == {bytes} else pa.string()
+
+
+def _text(value: object) -> str:
+    """Bytes beside text are written as SQL writes them, X'00FF'."""
+    return f"X'{value.hex().upper()}'" if isinstance(value, bytes) else str(value)
