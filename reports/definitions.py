@@ -1,0 +1,287 @@
+"""The definitions file as types: what each field means, its limits and its default. No database is asked here."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from reports import definitions_faults
+from reports.definitions_faults import Faults, FieldFaultsError
+from reports.definitions_values import (
+    Email,
+    EnvName,
+    FlatValue,
+    Format,
+    JobSeconds,
+    Name,
+    PlainPath,
+    Principal,
+    Role,
+    RowCount,
+    SharePath,
+    TenantSlug,
+    Text,
+    ThingSlug,
+    Username,
+    WebAddress,
+)  # fmt: skip
+from reports.exceptions import InvalidDefinition, QueryFailed
+from reports.parameters import Parameter
+from reports.sources import placeholders
+
+#: SQL dialect by kind of data source.
+DIALECTS = {"sqlite": "sqlite", "files": "duckdb", "postgresql": "postgresql"}
+
+
+class Definition(BaseModel):
+    """A mapping of the file. Strict: a text is never read as a number, and an unknown field is an error."""
+
+    # Inputs stay out of pydantic's own messages: somebody may put a password where it does not belong.
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+class TenantDefinition(Definition):
+    """An organisation. Nothing crosses tenants."""
+
+    slug: TenantSlug = Field(description="Its name in references: letters, digits, - and _.")
+    name: Name = Field(description="Its name for people.")
+
+
+class UserDefinition(Definition):
+    """Somebody who signs in."""
+
+    username: Username = Field(description="Unique on the whole server.")
+    tenant: TenantSlug = Field(description="The slug of the tenant.")
+    roles: list[Role] = Field(
+        default=[], max_length=100, description="Administrator may do everything in the tenant; others are free."
+    )
+    password_env: EnvName | None = Field(
+        default=None, description="The environment variable that holds the password; needed for a new user."
+    )
+
+
+class DataSourceDefinition(Definition):
+    """Where rows come from; read-only."""
+
+    slug: ThingSlug = Field(description="Unique in the tenant.")
+    tenant: TenantSlug = Field(description="The slug of the tenant.")
+    kind: Literal["sqlite", "files", "postgresql"] = Field(
+        description="sqlite: a file; files: a folder whose CSV, Parquet and JSON files are tables; postgresql: a server"
+    )
+    location: PlainPath | None = Field(
+        default=None, description="Path of the file or folder, relative to this file. For sqlite and files."
+    )
+    url_env: EnvName | None = Field(
+        default=None, description="The environment variable that holds postgresql://… . For postgresql."
+    )
+
+    @model_validator(mode="after")
+    def _place_of_its_kind(self) -> DataSourceDefinition:
+        needed, other = ("url_env", "location") if self.kind == "postgresql" else ("location", "url_env")
+        faults: Faults = {}
+        if getattr(self, needed) is None:
+            faults[needed] = [f"A data source of kind {self.kind} needs {needed}."]
+        if getattr(self, other) is not None:
+            faults[other] = [f"A data source of kind {self.kind} has {needed}, not {other}."]
+        if faults:
+            raise FieldFaultsError(faults)
+        return self
+
+
+class ParameterDefinition(Definition):
+    """One value that is asked for when the report is run, and bound to `:name` in the query."""
+
+    name: Text = Field(max_length=63, description="Letters, digits and _, no digit first.")
+    type: Literal["string", "integer", "number", "boolean", "date", "datetime"] = Field(description="Of each value.")
+    required: bool = Field(default=False, description="Whether a value has to be given where there is no default.")
+    default: FlatValue = Field(default=None, description="The value when none is given; without it, NULL.")
+    label: Text = Field(max_length=200, default="", description="Its name for people.")
+    help: Text = Field(max_length=1000, default="", description="A sentence for people.")
+    choices: list[FlatValue] = Field(default=[], max_length=1000, description="The only values allowed.")
+    multiple: bool = Field(default=False, description="Whether it takes a list of values, for `in :name`.")
+    minimum: FlatValue = Field(default=None, description="The smallest value; of numbers, dates and date-times.")
+    maximum: FlatValue = Field(default=None, description="The largest value; of numbers, dates and date-times.")
+    pattern: Text = Field(
+        max_length=1000, default="", description="A regular expression that the whole text must match; of strings."
+    )
+    max_length: int | None = Field(default=None, description="Characters; of strings.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ParameterDefinition:
+        try:
+            self.declaration()
+        except InvalidDefinition as error:
+            faults = definitions_faults.faults_in(error)
+            raise FieldFaultsError({key: _without_key(key, faults[key]) for key in faults}) from None
+        return self
+
+    def declaration(self) -> Parameter:
+        """The same as reports.parameters has it. Raises InvalidDefinition."""
+        return Parameter.from_dict(self.model_dump(exclude_unset=True, exclude_none=True))
+
+
+class ApiResponseDelivery(Definition):
+    """The result is fetched through the API: later, by job id (asynchronous), or in the answer (synchronous)."""
+
+    kind: Literal["api_response"]
+    mode: Literal["asynchronous", "synchronous"]
+
+
+class EmailDelivery(Definition):
+    """The result is sent by e-mail."""
+
+    kind: Literal["email"]
+    to: list[Email] = Field(min_length=1, max_length=50, description="Addresses.")
+
+
+class WebhookDelivery(Definition):
+    """An address is called when the result is there."""
+
+    kind: Literal["webhook"]
+    url: WebAddress = Field(description="http or https, without a password in it.")
+
+
+class FileShareDelivery(Definition):
+    """The result is put into the file share."""
+
+    kind: Literal["file_share"]
+    path: SharePath = Field(description="A path inside of the file share.")
+
+
+DeliveryDefinition = Annotated[
+    ApiResponseDelivery | EmailDelivery | WebhookDelivery | FileShareDelivery, Field(discriminator="kind")
+]
+
+
+class GrantsDefinition(Definition):
+    """Who may use the report, beside Administrators: roles, or "user:" and a user name."""
+
+    generate: list[Principal] = Field(default=[], max_length=200, description="May run it, and see the own jobs.")
+    view: list[Principal] = Field(default=[], max_length=200, description="May see it, and everybody's jobs of it.")
+
+
+def _asynchronous() -> list[DeliveryDefinition]:
+    return [ApiResponseDelivery(kind="api_response", mode="asynchronous")]
+
+
+class ReportDefinition(Definition):
+    """A report. A change of any field but slug and grants makes a new version of it."""
+
+    slug: ThingSlug = Field(description="Unique in the tenant.")
+    tenant: TenantSlug = Field(description="The slug of the tenant.")
+    name: Name = Field(description="Its name for people.")
+    description: Text = Field(max_length=10_000, default="", description="For people.")
+    data_source: ThingSlug = Field(description="The slug of a data source of the tenant.")
+    query: Text = Field(
+        min_length=1,
+        max_length=100_000,
+        description="One SQL statement. `:name` is a bound value of a parameter, never text put into the SQL.",
+    )
+    parameters: list[ParameterDefinition] = Field(default=[], max_length=100)
+    formats: list[Format] = Field(min_length=1, description="What it can be had as. The first is the default.")
+    delivery: list[DeliveryDefinition] = Field(
+        default_factory=_asynchronous,
+        min_length=1,
+        max_length=20,
+        description="Where results go. Without it, asynchronous through the API.",
+    )
+    grants: GrantsDefinition = Field(default=GrantsDefinition(), description="Without it, for Administrators only.")
+    timeout_seconds: JobSeconds = Field(default=300, description="Seconds that one attempt may take.")
+    max_rows: RowCount | None = Field(
+        default=None, description="Rows after which the result is cut, and says so. Without it, no limit."
+    )
+    max_attempts: int = Field(default=3, ge=1, le=10, description="Tries, where the failure may pass by itself.")
+    retention_days: int = Field(default=30, ge=1, le=3650, description="Days that a result is kept.")
+
+    #: Kept with the report itself and not with its versions.
+    UNVERSIONED: ClassVar[frozenset[str]] = frozenset({"slug", "tenant", "grants"})
+
+    @model_validator(mode="after")
+    def _no_twins(self) -> ReportDefinition:
+        faults = _twins("parameters", [parameter.name for parameter in self.parameters], "name")
+        faults |= _twins("formats", self.formats)
+        faults |= _twins("delivery", [target.model_dump_json() for target in self.delivery])
+        if faults:
+            raise FieldFaultsError(faults)
+        return self
+
+    def entry(self) -> dict[str, Any]:
+        """The entry of the file, with every default written out; goes back through parse_report unchanged."""
+        declared = [parameter.declaration().to_dict() for parameter in self.parameters]
+        return self.model_dump(mode="json", exclude={"parameters"}) | {"parameters": declared}
+
+
+class Definitions(Definition):
+    """The definitions file of the report server."""
+
+    tenants: list[TenantDefinition] = []
+    users: list[UserDefinition] = []
+    data_sources: list[DataSourceDefinition] = []
+    reports: list[ReportDefinition] = []
+
+    @model_validator(mode="after")
+    def _no_twins(self) -> Definitions:
+        faults = _twins("tenants", [tenant.slug for tenant in self.tenants], "slug")
+        faults |= _twins("users", [user.username for user in self.users], "username")
+        faults |= _twins("data_sources", [(source.tenant, source.slug) for source in self.data_sources], "slug")
+        faults |= _twins("reports", [(report.tenant, report.slug) for report in self.reports], "slug")
+        if faults:
+            raise FieldFaultsError(faults)
+        return self
+
+
+def parse(data: object) -> Definitions:
+    """The definitions in a file's data. Raises InvalidDefinition with every fault by path."""
+    try:
+        return Definitions.model_validate(data)
+    except ValidationError as error:
+        raise definitions_faults.from_pydantic(error) from None
+
+
+def parse_report(entry: object) -> ReportDefinition:
+    """One entry of a file's `reports`. Raises InvalidDefinition with every fault by path."""
+    try:
+        return ReportDefinition.model_validate(entry)
+    except ValidationError as error:
+        raise definitions_faults.from_pydantic(error) from None
+
+
+def query_faults(report: ReportDefinition, kind: str) -> Faults:
+    """What is wrong with the query, for a data source of that kind: its placeholders and parameters have to agree."""
+    dialect = DIALECTS[kind]
+    try:
+        placeholders.single_statement(report.query, dialect)
+    except QueryFailed as error:
+        return {"query": [error.message]}
+    used, declared = placeholders.names(report.query, dialect), [parameter.name for parameter in report.parameters]
+    undeclared = [f"Uses :{name}, which is not declared under parameters." for name in used if name not in declared]
+    faults: Faults = {"query": undeclared} if undeclared else {}
+    unused = [at for at, name in enumerate(declared) if name not in used]
+    return faults | {f"parameters[{at}].name": [f"The query does not use :{declared[at]}."] for at in unused}
+
+
+def _twins(section: str, keys: Iterable[Hashable], field: str = "") -> Faults:
+    first: dict[Hashable, int] = {}
+    faults: Faults = {}
+    for at, key in enumerate(keys):
+        if first.setdefault(key, at) != at:
+            path = definitions_faults.joined(f"{section}[{at}]", field)
+            faults[path] = [f"The same as in {section}[{first[key]}]; it must be there once only."]
+    return faults
+
+
+def _without_key(key: str, sentences: Iterable[str]) -> list[str]:
+    return [sentence.removeprefix(f"{key}: ") for sentence in sentences]
+
+
+def merge_patch(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    """`target` after a JSON merge patch (RFC 7396): mappings are merged, null takes a field back to its default."""
+    merged = {key: value for key, value in target.items() if key not in patch}
+    for key, value in patch.items():
+        if isinstance(value, Mapping) and isinstance(below := target.get(key), Mapping):
+            merged[key] = merge_patch(below, value)
+        elif value is not None:
+            merged[key] = value
+    return merged
