@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Mapping
 
 from django.conf import settings
@@ -37,7 +38,7 @@ def record(
         sequence=head.sequence + 1,
         tenant_id=tenant_id,
         timestamp=timezone.now(),
-        actor=actor if isinstance(actor, str) else actor.get_username(),
+        actor=name_of(actor),
         action=action,
         target_type=target[0],
         target_id=str(target[1]),
@@ -48,6 +49,16 @@ def record(
     entry.save()
     _advance(head, entry)
     return entry
+
+
+def name_of(actor: User | str) -> str:
+    """What the log calls an actor: a user's name, or the text that stands for the server or its operator."""
+    return actor if isinstance(actor, str) else actor.get_username()
+
+
+def operator() -> str:
+    """The actor of a command: who runs it on this machine."""
+    return f"operator:{getpass.getuser()}"
 
 
 def verify() -> chain.Break | None:

@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 
 from accounts.models import User
 from audit import actions as audit
+from audit.actions import name_of
 from audit.models import Action
 from jobs import exceptions, queue
 from jobs.models import JobEvent, JobExecutionLog, Status
@@ -85,7 +86,7 @@ def submit_once(
     return job, False
 
 
-def retry(*, job: JobExecutionLog, actor: User) -> JobExecutionLog:
+def retry(*, job: JobExecutionLog, actor: User | str) -> JobExecutionLog:
     """Queue the same version, parameters and format again, as a new job. The failed one stays as it is."""
     if job.status != Status.FAILED:
         raise exceptions.JobNotFailed
@@ -98,7 +99,7 @@ def retry(*, job: JobExecutionLog, actor: User) -> JobExecutionLog:
             again_id = str(again.pk)
             details = {"originalJobId": str(job.pk), "newJobId": again_id}
             _enqueue(again, actor, Action.JOB_RETRY, details, target=job)
-            note(job, JobEvent.Kind.RETRIED, {"newJobId": again_id, "actor": actor.get_username()})
+            note(job, JobEvent.Kind.RETRIED, {"newJobId": again_id, "actor": name_of(actor)})
     except IntegrityError:
         first = JobExecutionLog.objects.filter(retry_of=job).first()
         if first is None:
@@ -107,9 +108,9 @@ def retry(*, job: JobExecutionLog, actor: User) -> JobExecutionLog:
     return again
 
 
-def cancel(*, job: JobExecutionLog, actor: User) -> None:
+def cancel(*, job: JobExecutionLog, actor: User | str) -> None:
     """End a queued job at once; ask the worker of a running one to end it, which it does within seconds."""
-    name = actor.get_username()
+    name = name_of(actor)
     live = JobExecutionLog.objects.filter(pk=job.pk)
     error = {"error_code": "cancelled", "error_message": f"The job was cancelled by {name}."}
     with transaction.atomic():
@@ -143,7 +144,7 @@ def _replayed(report: ReportConfiguration, actor: User, idempotency: Idempotency
     return earlier
 
 
-def _new_job(version: ReportVersion, report: ReportConfiguration, actor: User) -> JobExecutionLog:
+def _new_job(version: ReportVersion, report: ReportConfiguration, actor: User | str) -> JobExecutionLog:
     return JobExecutionLog(
         tenant_id=report.tenant_id,
         report=report,
@@ -152,8 +153,8 @@ def _new_job(version: ReportVersion, report: ReportConfiguration, actor: User) -
         report_slug=report.slug,
         report_name=version.name,
         version_number=version.number,
-        requested_by=actor,
-        requested_by_name=actor.get_username(),
+        requested_by=actor if isinstance(actor, User) else None,
+        requested_by_name=name_of(actor),
         max_attempts=version.max_attempts,
         timeout_seconds=version.timeout_seconds,
         queued_at=Now(),
@@ -179,12 +180,12 @@ def _check_quota(actor: User, tenant_id: int) -> None:
 
 def _enqueue(
     job: JobExecutionLog,
-    actor: User,
+    actor: User | str,
     action: Action,
     details: Mapping[str, object],
     target: JobExecutionLog | None = None,
 ) -> None:
     job.save(force_insert=True)
-    note(job, JobEvent.Kind.QUEUED, {"actor": actor.get_username()})
+    note(job, JobEvent.Kind.QUEUED, {"actor": name_of(actor)})
     queue.ring()
     audit.record(action, actor=actor, tenant_id=job.tenant_id, target=("job", (target or job).pk), details=details)

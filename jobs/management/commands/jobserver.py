@@ -1,0 +1,16 @@
+"""manage.py jobserver: the workers of one host."""
+
+from __future__ import annotations
+
+import sys
+
+from django.core.management.base import BaseCommand
+
+from jobs.supervisor import Supervisor
+
+
+class Command(BaseCommand):
+    help = "Run the workers of this host, supervised. Start it on as many hosts as needed; SIGTERM stops it gracefully."
+
+    def handle(self, *args: object, **options: object) -> None:
+        sys.exit(Supervisor().run())

@@ -1,0 +1,28 @@
+"""manage.py purge_results: retention, by hand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from audit.actions import operator
+from jobs import purge
+
+
+class Command(BaseCommand):
+    help = "Delete results whose retention has ended, as the server does by itself every hour. Jobs stay listed."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--older-than", type=int, metavar="DAYS", help="delete results of jobs older than that instead")
+        parser.add_argument("--dry-run", action="store_true", help="only list what would be deleted")
+
+    def handle(self, *args: object, **options: Any) -> None:
+        days = options["older_than"]
+        if options["dry_run"]:
+            found = list(purge.expired(days))
+            for artifact in found:
+                self.stdout.write(f"{artifact.job_id}  {artifact.size:,} bytes")
+            self.stdout.write(f"{len(found)} result(s) would be deleted.")
+        else:
+            self.stdout.write(f"{purge.purge_expired(days, actor=operator())} result(s) deleted.")

@@ -1,0 +1,21 @@
+"""How gunicorn serves: threads, because a thread waits in sendfile or a long poll while the others answer."""
+
+from __future__ import annotations
+
+import os
+
+from django.conf import settings
+
+bind = f"{settings.HOST}:{settings.PORT}"
+wsgi_app = "reportserver.wsgi"
+worker_class = "gthread"
+workers = int(os.environ.get("REPORTSERVER_WEB_PROCESSES", "2"))
+threads = int(os.environ.get("REPORTSERVER_WEB_THREADS", "16"))
+preload_app = True
+timeout = 60
+graceful_timeout = 20
+keepalive = 30
+control_socket_disable = True
+accesslog = None
+errorlog = "-"
+loglevel = "warning"

@@ -1,0 +1,35 @@
+"""manage.py serve: web server and workers under one supervisor."""
+
+from __future__ import annotations
+
+import socket
+import sys
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from reportserver import demo
+from reportserver.serving import Server
+
+
+class Command(BaseCommand):
+    help = "Run the web server and the workers, restart what dies, stop both cleanly on Ctrl-C or SIGTERM."
+
+    def handle(self, *args: object, **options: object) -> None:
+        self._check_address()
+        sys.exit(Server(greet=self._greet).run())
+
+    def _check_address(self) -> None:
+        family = socket.AF_INET6 if ":" in settings.HOST else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((settings.HOST, settings.PORT))
+            except OSError as error:
+                address = f"{settings.HOST}:{settings.PORT}"
+                raise CommandError(f"Can't listen on {address}: {error.strerror}. Set PORT to a free one.") from error
+
+    def _greet(self) -> None:
+        empty = f"Report server at {settings.PUBLIC_URL}\nMake a first Administrator: manage.py createsuperuser\n"
+        self.stdout.write(demo.walk() if settings.DEMO else empty)
+        self.stdout.flush()

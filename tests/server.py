@@ -1,0 +1,155 @@
+"""A whole report server, started as an operator starts it: `manage.py prepare`, then `manage.py serve`."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass
+class Client:
+    """A person with a token, or (without) a stranger."""
+
+    base: str
+    username: str = ""
+    password: str = ""
+    http: httpx.Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.http = httpx.Client(base_url=self.base, timeout=60)
+        if self.username:
+            self.sign_in()
+
+    def sign_in(self) -> None:
+        answer = self.http.post("/api/v1/auth/token", json={"username": self.username, "password": self.password})
+        assert answer.status_code == 200, answer.text
+        self.http.headers["Authorization"] = f"Bearer {answer.json()['access']}"
+
+    def get(self, path: str, **options: Any) -> httpx.Response:
+        return self.http.get(self._url(path), **options)
+
+    def post(self, path: str, **options: Any) -> httpx.Response:
+        return self.http.post(self._url(path), **options)
+
+    def request(self, method: str, path: str, **options: Any) -> httpx.Response:
+        return self.http.request(method, self._url(path), **options)
+
+    def generate(self, report: str, parameters: Mapping[str, Any] | None = None, **body: Any) -> str:
+        """Ask for a report; the job's id."""
+        answer = self.post(f"/reports/{report}/generate", json={"parameters": dict(parameters or {}), **body})
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["jobId"])
+
+    def wait(self, job_id: str, *statuses: str, seconds: float = 60) -> dict[str, Any]:
+        """The job's status once it is one of these (default: ended)."""
+        wanted = statuses or ("Succeeded", "Failed")
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            status: dict[str, Any] = self.get(f"/jobs/{job_id}").json()
+            if status["status"] in wanted:
+                return status
+            time.sleep(0.05)
+        raise AssertionError(f"Not {wanted} after {seconds} s: {status}")
+
+    def _url(self, path: str) -> str:
+        return path if path.startswith(("http", "/api/", "/static", "/admin")) else f"/api/v1{path}"
+
+
+@dataclass
+class Running:
+    """A running server: its address, its folder, and how to speak to it."""
+
+    url: str
+    folder: Path
+    env: dict[str, str]
+    process: subprocess.Popen[bytes]
+
+    def client(self, username: str = "", password: str = "") -> Client:
+        return Client(self.url, username, password or (f"{username}-password-1" if username else ""))
+
+    def manage(self, *command: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run a manage.py command against this server's data."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *command],
+            cwd=ROOT,
+            env={**self.env, **env},
+            check=check,
+            capture_output=True,
+            text=True,
+        )
+
+    def logs(self, name: str = "web") -> list[dict[str, Any]]:
+        """The log lines of the web server or the jobs, parsed."""
+        lines = (self.folder / "logs" / f"{name}.log").read_text().splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def database(self) -> Path:
+        return self.folder / "reportserver.sqlite3"
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def environment(folder: Path, port: int, **extra: str) -> dict[str, str]:
+    """A clean environment for a server of its own: nothing of the test run's settings leaks into it."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("REPORTSERVER_", "DJANGO_"))}
+    return {
+        **kept,
+        "PORT": str(port),
+        "HOST": "127.0.0.1",
+        "REPORTSERVER_DATA_DIR": str(folder),
+        "REPORTSERVER_DEMO": "0",
+        "REPORTSERVER_WORKERS": "2",
+        "DJANGO_SETTINGS_MODULE": "reportserver.settings",
+        **extra,
+    }
+
+
+@contextmanager
+def running_server(folder: Path, definitions: Path | None = None, **extra: str) -> Iterator[Running]:
+    """Prepare, apply the definitions, serve, and stop at the end; a stop that is not clean is an error."""
+    port = free_port()
+    env = environment(folder, port, **extra)
+    server = Running(f"http://127.0.0.1:{port}", folder, env, process=None)  # type: ignore[arg-type]
+    server.manage("prepare")
+    if definitions:
+        server.manage("apply", str(definitions))
+    server.process = subprocess.Popen([sys.executable, "manage.py", "serve"], cwd=ROOT, env=env, stdout=subprocess.PIPE)
+    try:
+        _wait_until_ready(server)
+        yield server
+    finally:
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(60) == 0, "the server did not stop cleanly"
+        assert server.process.stdout is not None
+        server.process.stdout.close()
+
+
+def _wait_until_ready(server: Running) -> None:
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        try:
+            if httpx.get(f"{server.url}/readyz", timeout=5).status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        assert server.process.poll() is None, "the server ended at its start"
+        time.sleep(0.1)
+    raise AssertionError("the server was not ready after 60 s")
