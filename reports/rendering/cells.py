@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import BinaryIO
 
@@ -23,9 +23,9 @@ EMPTY = pa.scalar("", TEXT)
 
 def pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     """The batch in slices small enough that memory stays flat whatever size of batch a source hands over."""
-    if batch.num_rows == 0:
+    if batch.num_rows == 0 or batch.num_columns == 0:
         return
-    per_row = max(1, batch.get_total_buffer_size() // batch.num_rows)
+    per_row = max(1, batch.nbytes // batch.num_rows)
     step = max(1, min(PIECE_ROWS, PIECE_BYTES // per_row))
     for start in range(0, batch.num_rows, step):
         yield batch.slice(start, step)
@@ -40,6 +40,15 @@ def join(*parts: pa.Array | pa.Scalar | str) -> pa.Array:
     """Row by row concatenation; a NULL part makes the row NULL. At least one part must be an array."""
     operands = [pa.scalar(part, TEXT) if isinstance(part, str) else part for part in parts]
     return pc.binary_join_element_wise(*operands, EMPTY)
+
+
+def lines(fields: Sequence[pa.Array], opening: str, between: str, closing: str) -> pa.Array:
+    """The fields of each row with something before, between and after them. Each part given to Arrow's join costs,
+    so the separator is the join's own and the ends go onto the outer columns."""
+    parts = list(fields)
+    parts[0] = join(opening, parts[0]) if opening else parts[0]
+    parts[-1] = join(parts[-1], closing)
+    return pc.binary_join_element_wise(*parts, pa.scalar(between, TEXT))
 
 
 def value_bytes(array: pa.Array) -> memoryview:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports.rendering.base import Document, Writer
-from reports.rendering.cells import join, pieces, replace, text, write_values
+from reports.rendering.cells import lines, pieces, replace, text, write_values
 from reports.rendering.html_page import HEAD, STYLE
 from reports.rendering.kinds import NUMBERS, Kind, kind_of
 
@@ -42,10 +42,7 @@ class HtmlWriter:
 
 
 def _rows(piece: pa.RecordBatch) -> pa.Array:
-    parts: list[pa.Array | str] = ["<tr><td>"]
-    for column in piece.columns:
-        parts += [_cell(column), "</td><td>"]
-    return join(*parts[:-1], "</td></tr>\n")
+    return lines([_cell(column) for column in piece.columns], "<tr><td>", "</td><td>", "</td></tr>\n")
 
 
 def _cell(column: pa.Array) -> pa.Array:

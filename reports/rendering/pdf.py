@@ -12,7 +12,7 @@ from reports.exceptions import FormatCannotHold
 from reports.rendering.base import Document, Writer
 from reports.rendering.cells import pieces, text
 from reports.rendering.kinds import Kind, kind_of
-from reports.rendering.pdf_fonts import Glyphs
+from reports.rendering.pdf_fonts import Glyphs, regular
 from reports.rendering.pdf_layout import SAMPLE_ROWS, lay_out
 from reports.rendering.pdf_pages import Pages
 
@@ -65,9 +65,10 @@ def _canvas(out: BinaryIO, document: Document) -> Any:
 
     # Base-85 keeps pages printable for mail gateways of old; it costs half of the time and a quarter of the size.
     rl_config.useA85 = 0
-    canvas = Canvas(out, pageCompression=1, lang="en")
+    canvas = Canvas(out, pageCompression=1, lang="en", initialFontName=regular().font.fontName)
     canvas.setTitle(document.title)
     canvas.setSubject(document.description)
+    canvas.setAuthor("")
     canvas.setCreator("Report server")
     return canvas
 
@@ -76,7 +77,7 @@ class PdfRenderer:
     format: ClassVar[str] = "pdf"
     media_type: ClassVar[str] = "application/pdf"
     extension: ClassVar[str] = "pdf"
-    #: Some 2,500 pages: nobody reads more, and viewers become slow.
+    #: Thousands of pages: nobody reads more, and viewers become slow.
     max_rows: ClassVar[int | None] = 100_000
 
     def open(self, out: BinaryIO, schema: pa.Schema, document: Document) -> Writer:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports.rendering.base import CsvOptions, Document, Writer
-from reports.rendering.cells import EMPTY, holds_any, join, pieces, text, value_bytes, write_values
+from reports.rendering.cells import EMPTY, holds_any, join, lines, pieces, text, value_bytes, write_values
 from reports.rendering.jsontext import json_string, json_text
 from reports.rendering.kinds import Kind, kind_of, unique_names
 from reports.rendering.moments import TEXT
@@ -41,10 +41,7 @@ class CsvWriter:
         """Nothing ends a CSV file: whoever hands it out says that it was truncated."""
 
     def _lines(self, piece: pa.RecordBatch) -> pa.Array:
-        parts: list[pa.Array | str] = []
-        for column in piece.columns:
-            parts += [self._field(column), self._options.delimiter]
-        return join(*parts[:-1], "\r\n")
+        return lines([self._field(column) for column in piece.columns], "", self._options.delimiter, "\r\n")
 
     def _field(self, column: pa.Array) -> pa.Array:
         texts = text(column)
@@ -108,10 +105,10 @@ def _keys(schema: pa.Schema) -> list[str]:
 
 
 def _objects(keys: list[str], piece: pa.RecordBatch, opening: str, closing: str) -> pa.Array:
-    parts: list[pa.Array | str] = [opening]
+    parts: list[pa.Array | str] = []
     for key, column in zip(keys, piece.columns, strict=True):
-        parts += [key, json_text(column), ","]
-    return join(*parts[:-1], closing)
+        parts += [("," if parts else opening) + key, json_text(column)]
+    return join(*parts, closing)
 
 
 class CsvRenderer:
