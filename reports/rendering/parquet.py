@@ -67,9 +67,17 @@ def _stored(array: pa.Array) -> pa.Array:
     array = plain(array)
     if kind is Kind.NESTED:
         return _stored_nested(array)
-    if kind is Kind.DECIMAL and array.type.precision > _DECIMAL_DIGITS:
+    return _stored_decimal(array) if kind is Kind.DECIMAL else array
+
+
+def _stored_decimal(array: pa.Array) -> pa.Array:
+    """Parquet has no negative scale, and more digits than others read are kept as text."""
+    digits, scale = array.type.precision, array.type.scale
+    if scale < 0:
+        digits, scale = digits - scale, 0
+    if digits > _DECIMAL_DIGITS:
         return text(array)
-    return array
+    return array if scale == array.type.scale else array.cast(pa.decimal128(digits, 0))
 
 
 def _stored_nested(array: pa.Array) -> pa.Array:
