@@ -48,7 +48,7 @@ LOST = Failure("worker_lost", "The worker that made the report was lost.", retry
 OVERDUE = Failure("timeout", "The report took longer than it may.")
 
 
-def move(job_id: UUID, fence: int, source: Status, target: Status, **changes: Any) -> bool:
+def move(job_id: UUID, fence: int, source: Status, target: Status, /, **changes: Any) -> bool:
     """Change the status if the job is still where the caller thinks, under the same fence. False: somebody was first."""
     if target not in MOVES[source]:
         raise IllegalMove(f"A job can't go from {source} to {target}.")

@@ -22,7 +22,7 @@ from jobs.processes import die_with_parent, signal_group, wait_for
 from jobs.purge import purge_expired
 from jobs.querysets import from_now
 from jobs.worker import INSTANCE_VARIABLE
-from reports import rendering, sources
+from reports import rendering
 
 log = logging.getLogger(__name__)
 #: Seconds with work to do, free slots and no claim, after which the cluster counts as stuck.
@@ -51,7 +51,6 @@ class Supervisor:
             signal.signal(number, self._stop)
         os.environ[INSTANCE_VARIABLE] = self.instance
         rendering.preload()
-        sources.preload()
         self._announce()
         self._start_cluster()
         while not self.stopping:
