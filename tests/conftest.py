@@ -1,0 +1,83 @@
+"""What all tests share. Tests over HTTP speak to one server that is started once, as an operator starts it."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.server import ROOT, Client, Running, running_server
+
+DATA = Path(__file__).parent / "data"
+PEOPLE = ("alice", "bob", "carol", "dave", "erin", "gina", "hank")
+
+
+def make_definitions(folder: Path) -> Path:
+    """The tests' definitions and their SQLite source, in a folder of their own; the path of the definitions file."""
+    with sqlite3.connect(folder / "sales.db") as database:
+        database.execute("create table sale (region text, day text, amount integer)")
+        rows = [(("north", "south", "west")[i % 3], f"2024-{i % 12 + 1:02}-15", i) for i in range(300)]
+        database.executemany("insert into sale values (?, ?, ?)", rows)
+    database.close()
+    path = folder / "definitions.yaml"
+    path.write_text((DATA / "definitions.yaml").read_text().replace("../../demo", str(ROOT / "demo")))
+    return path
+
+
+def passwords() -> dict[str, str]:
+    return {f"{name.upper()}_PASSWORD": f"{name}-password-1" for name in PEOPLE}
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A server on SQLite with the tests' people and reports."""
+    folder = tmp_path_factory.mktemp("server")
+    definitions = make_definitions(tmp_path_factory.mktemp("definitions"))
+    with running_server(folder, definitions, **passwords()) as running:
+        yield running
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def alice(server: Running) -> Client:
+    """An Administrator of Acme."""
+    return server.client("alice")
+
+
+@pytest.fixture(scope="session")
+def bob(server: Running) -> Client:
+    """Of Acme; may generate and view."""
+    return server.client("bob")
+
+
+@pytest.fixture(scope="session")
+def carol(server: Running) -> Client:
+    """Of Acme; may view."""
+    return server.client("carol")
+
+
+@pytest.fixture(scope="session")
+def dave(server: Running) -> Client:
+    """Of Acme, without any grant."""
+    return server.client("dave")
+
+
+@pytest.fixture(scope="session")
+def erin(server: Running) -> Client:
+    """Of Acme; may generate, and so see the own jobs."""
+    return server.client("erin")
+
+
+@pytest.fixture(scope="session")
+def gina(server: Running) -> Client:
+    """An Administrator of Globex, another tenant."""
+    return server.client("gina")
+
+
+@pytest.fixture(scope="session")
+def stranger(server: Running) -> Client:
+    """Nobody signed in."""
+    return server.client()
