@@ -263,12 +263,13 @@ def query_faults(report: ReportDefinition, kind: str) -> Faults:
 
 
 def _twins(section: str, keys: Iterable[Hashable], field: str = "") -> Faults:
-    first: dict[Hashable, int] = {}
+    seen: set[Hashable] = set()
     faults: Faults = {}
     for at, key in enumerate(keys):
-        if first.setdefault(key, at) != at:
+        if key in seen:
             path = definitions_faults.joined(f"{section}[{at}]", field)
-            faults[path] = [f"The same as in {section}[{first[key]}]; it must be there once only."]
+            faults[path] = ["There is one like this before; it must be there once only."]
+        seen.add(key)
     return faults
 
 

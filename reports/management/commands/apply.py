@@ -1,0 +1,59 @@
+"""manage.py apply: make the database match definitions files."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from reports import actions, definitions_file
+from reports.definitions_sync import weak_passwords
+from reports.exceptions import InvalidDefinition
+
+
+class Command(BaseCommand):
+    help = "Make the database match definitions files. A fault in one of them changes nothing."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("files", nargs="+", metavar="FILE")
+        parser.add_argument("--dry-run", action="store_true", help="print the differences and change nothing")
+        parser.add_argument(
+            "--prune", action="store_true", help="delete what the files no longer have in the tenants that they list"
+        )
+
+    def handle(self, *args: object, **options: Any) -> None:
+        try:
+            loaded = definitions_file.load(options["files"])
+        except InvalidDefinition as error:
+            self._refuse(definitions_file.sentences(error))
+        try:
+            differences = actions.apply(
+                definitions=loaded.definitions,
+                actor=operator(),
+                prune=options["prune"],
+                dry_run=options["dry_run"],
+            )
+        except InvalidDefinition as error:
+            self._refuse(loaded.located(error))
+        for warning in definitions_file.missing_paths(loaded.definitions) + weak_passwords(
+            loaded.definitions, os.environ
+        ):
+            self.stderr.write(self.style.WARNING(f"Warning: {warning}"))
+        self.stdout.write("\n".join(differences) or "Nothing to change.")
+
+    def _refuse(self, sentences: list[str]) -> Any:
+        self.stderr.write(self.style.ERROR("\n".join(sentences)))
+        sys.exit(1)
+
+
+def operator() -> str:
+    """Who is at the terminal, for the audit log."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container may run under a number that has no name.
+        return f"uid {os.getuid()}"
