@@ -114,7 +114,13 @@ def _make(job: JobExecutionLog, pipe: int) -> dict[str, Any]:
         shutil.rmtree(spill, ignore_errors=True)
     extension = rendering.RENDERERS[job.format].extension
     stamp = artifacts.publish(draft, artifacts.place(job.pk, job.fence, extension))
-    return {"rows": result.rows, "size": result.size, "sha256": result.sha256, "truncated": result.truncated, "stamp": stamp}
+    return {
+        "rows": result.rows,
+        "size": result.size,
+        "sha256": result.sha256,
+        "truncated": result.truncated,
+        "stamp": stamp,
+    }
 
 
 def _reporter(pipe: int) -> Callable[[int, int], None]:

@@ -49,7 +49,7 @@ OVERDUE = Failure("timeout", "The report took longer than it may.")
 
 
 def move(job_id: UUID, fence: int, source: Status, target: Status, /, **changes: Any) -> bool:
-    """Change the status if the job is still where the caller thinks, under the same fence. False: somebody was first."""
+    """Change the status if the job is still where the caller thinks, with that fence. False: somebody was first."""
     if target not in MOVES[source]:
         raise IllegalMove(f"A job can't go from {source} to {target}.")
     return bool(JobExecutionLog.objects.filter(pk=job_id, fence=fence, status=source).update(status=target, **changes))
@@ -81,9 +81,7 @@ def claim(*, owner: str, host: str, pid: int) -> JobExecutionLog | None:
 def renew(job: JobExecutionLog, *, rows: int, bytes: int) -> bool | None:
     """Prolong the lease and write the progress. Returns whether a cancel is wished; None when the job was lost."""
     held = JobExecutionLog.objects.held(job.pk, job.fence)
-    if not held.update(
-        lease_expires_at=from_now(settings.LEASE_SECONDS), heartbeat_at=Now(), rows=rows, bytes=bytes
-    ):
+    if not held.update(lease_expires_at=from_now(settings.LEASE_SECONDS), heartbeat_at=Now(), rows=rows, bytes=bytes):
         return None
     return held.filter(cancel_requested_at__isnull=False).exists()
 
@@ -93,7 +91,14 @@ def succeed(job: JobExecutionLog, result: Mapping[str, Any]) -> bool:
     with transaction.atomic():
         counts = {"rows": result["rows"], "bytes": result["size"], "percent": 100}
         if not move(
-            job.pk, job.fence, Status.RUNNING, Status.SUCCEEDED, ended_at=Now(), heartbeat_at=Now(), **counts, **_NO_LEASE
+            job.pk,
+            job.fence,
+            Status.RUNNING,
+            Status.SUCCEEDED,
+            ended_at=Now(),
+            heartbeat_at=Now(),
+            **counts,
+            **_NO_LEASE,
         ):
             return False
         kept = timedelta(days=job.version.retention_days if job.version else 30)

@@ -54,9 +54,7 @@ class JobExecutionLog(models.Model):
     requested_by_name = models.CharField(max_length=150)
     parameters = models.JSONField(default=dict)
     format = models.CharField(max_length=20)
-    retry_of = models.OneToOneField(
-        "self", on_delete=models.SET_NULL, null=True, blank=True, related_name="retried_as"
-    )
+    retry_of = models.OneToOneField("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="retried_as")
     idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - unique where given
     request_fingerprint = models.CharField(max_length=64, blank=True)
 

@@ -22,7 +22,9 @@ def die_with_parent(parent: int) -> None:
 def let_no_child_survive() -> None:
     """From here on, every process forked from this one, or from its children, dies with the one it was forked from."""
     parent = [os.getpid()]
-    os.register_at_fork(before=lambda: parent.__setitem__(0, os.getpid()), after_in_child=lambda: die_with_parent(parent[0]))
+    os.register_at_fork(
+        before=lambda: parent.__setitem__(0, os.getpid()), after_in_child=lambda: die_with_parent(parent[0])
+    )
 
 
 def is_alive(pid: int) -> bool:

@@ -108,7 +108,7 @@ def _settle(job: JobExecutionLog, failure: Failure) -> None:
 
 
 def _persistently(write: Callable[[], bool]) -> bool:
-    """Write the end of an attempt, again while the lease lasts: a database that restarts must not cost the work done."""
+    """Write the end of an attempt, trying while the lease lasts: a database restart must not cost the work done."""
     give_up = time.monotonic() + settings.LEASE_SECONDS - _SAFETY_SECONDS
     while True:
         try:

@@ -51,7 +51,7 @@ class JobResultSerializer(serializers.Serializer[JobExecutionLog]):
     def get_filename(self, job: JobExecutionLog) -> str:
         return downloads.filename(job)
 
-    def get_contentType(self, job: JobExecutionLog) -> str:  # noqa: N802 - the field's name
+    def get_contentType(self, job: JobExecutionLog) -> str:
         return downloads.media_type(job)
 
     def get_truncated(self, job: JobExecutionLog) -> bool:
@@ -79,20 +79,20 @@ class JobSerializer(serializers.Serializer[JobExecutionLog]):
     result = serializers.SerializerMethodField()
 
     @extend_schema_field(OpenApiTypes.DATETIME)
-    def get_startTime(self, job: JobExecutionLog) -> str:  # noqa: N802 - the field's name
+    def get_startTime(self, job: JobExecutionLog) -> str:
         begun = job.started_at if job.status != Status.QUEUED else None
         return (begun or job.queued_at).isoformat().replace("+00:00", "Z")
 
     @extend_schema_field(serializers.URLField(allow_null=True))
-    def get_resultUrl(self, job: JobExecutionLog) -> str | None:  # noqa: N802 - the field's name
+    def get_resultUrl(self, job: JobExecutionLog) -> str | None:
         return f"{status_url(job)}/result" if job.result else None
 
     @extend_schema_field(JobErrorSerializer(allow_null=True))
-    def get_errorDetails(self, job: JobExecutionLog) -> Any:  # noqa: N802 - the field's name
+    def get_errorDetails(self, job: JobExecutionLog) -> Any:
         return JobErrorSerializer(job).data if job.status == Status.FAILED else None
 
     @extend_schema_field(serializers.DateTimeField(allow_null=True))
-    def get_expiresAt(self, job: JobExecutionLog) -> str | None:  # noqa: N802 - the field's name
+    def get_expiresAt(self, job: JobExecutionLog) -> str | None:
         return job.result.expires_at.isoformat().replace("+00:00", "Z") if job.result else None
 
     @extend_schema_field(JobResultSerializer(allow_null=True))
@@ -121,7 +121,7 @@ class AcceptedSerializer(serializers.Serializer[JobExecutionLog]):
     status = serializers.ChoiceField(choices=Status.choices)
 
     @extend_schema_field(OpenApiTypes.URI)
-    def get_statusUrl(self, job: JobExecutionLog) -> str:  # noqa: N802 - the field's name
+    def get_statusUrl(self, job: JobExecutionLog) -> str:
         return status_url(job)
 
 

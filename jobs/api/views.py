@@ -219,6 +219,8 @@ def _body(request: Request) -> Any:
     return data
 
 
-def _accepted(job: JobExecutionLog, extra: dict[str, str] | None = None, serializer: Any = AcceptedSerializer) -> Response:
+def _accepted(
+    job: JobExecutionLog, extra: dict[str, str] | None = None, serializer: Any = AcceptedSerializer
+) -> Response:
     headers = {"Location": status_url(job), "Retry-After": "1", **(extra or {})}
     return Response(serializer(job).data, status=status.HTTP_202_ACCEPTED, headers=headers)

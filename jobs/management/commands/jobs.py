@@ -45,7 +45,8 @@ class Command(BaseCommand):
 
     def _list(self, options: dict[str, Any]) -> None:
         jobs = JobExecutionLog.objects.with_relations().order_by("-queued_at", "-id")
-        found = JobFilter({name: options[name] for name in ("status", "report", "q")}, queryset=jobs).qs[: options["limit"]]
+        wanted = {name: options[name] for name in ("status", "report", "q")}
+        found = JobFilter(wanted, queryset=jobs).qs[: options["limit"]]
         if options["json"]:
             self._print_json(JobSerializer(found, many=True).data)
         else:

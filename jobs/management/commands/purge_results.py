@@ -14,7 +14,7 @@ class Command(BaseCommand):
     help = "Delete results whose retention has ended, as the server does by itself every hour. Jobs stay listed."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--older-than", type=int, metavar="DAYS", help="delete results of jobs older than that instead")
+        parser.add_argument("--older-than", type=int, metavar="DAYS", help="delete those of jobs older than that")
         parser.add_argument("--dry-run", action="store_true", help="only list what would be deleted")
 
     def handle(self, *args: object, **options: Any) -> None:

@@ -32,7 +32,9 @@ class Command(BaseCommand):
         parser.add_argument("--tenant", metavar="SLUG", help="needed when several tenants have a report of this name")
         parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
         parser.add_argument("--format", choices=sorted(RENDERERS))
-        parser.add_argument("-o", "--output", metavar="FILE", help="default: the report's name here; - is standard output")
+        parser.add_argument(
+            "-o", "--output", metavar="FILE", help="default: the report's name here; - is standard output"
+        )
 
     def handle(self, *args: object, **options: Any) -> None:
         report = _find(options["slug"], options["tenant"])
