@@ -1,5 +1,17 @@
+"""The monitor's pages. A report's page is here too: it makes jobs, which reports know nothing of."""
+
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from jobs import views
+
+urlpatterns = [
+    path("", views.overview, name="overview"),
+    path("jobs", views.job_list, name="jobs"),
+    path("jobs/<str:job_id>", views.job, name="job"),
+    path("jobs/<str:job_id>/result", views.download, name="result"),
+    path("jobs/<str:job_id>/retry", views.retry, name="job-retry"),
+    path("jobs/<str:job_id>/cancel", views.cancel, name="job-cancel"),
+    path("reports/<str:slug>", views.report, name="report"),
+]

@@ -145,7 +145,14 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    return _plain(request, 403, "csrf_failed", "The form is too old or came from elsewhere. Reload the page and try again.")
+    return _plain(
+        request, 403, "csrf_failed", "The form is too old or came from elsewhere. Reload the page and try again."
+    )
+
+
+def refused_page(request: HttpRequest, error: DomainError) -> HttpResponse:
+    """The page of an error that a page's view let through; the API's views have their handler above."""
+    return _plain(request, _status_of(error), error.code, error.message)
 
 
 def _plain(request: HttpRequest, status: int, code: str, sentence: str) -> HttpResponse:

@@ -1,6 +1,6 @@
 """Sign-in and sign-out of people, and how a page answers when something is refused.
 
-The login view is here and not in accounts: it counts failures with reportserver.throttling and writes to the audit log.
+The login view is here and not in accounts: it counts failures with accounts.throttling and writes to the audit log.
 """
 
 from __future__ import annotations
@@ -8,22 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LoginView, LogoutView, redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils.http import urlencode
 from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.exceptions import DomainError
 from accounts.forms import SignInForm
 from accounts.models import User
+from accounts.throttling import Count, count
 from audit import actions as audit
 from audit.models import Action
-
 from reportserver import errors
-from reportserver.throttling import Count, count
 
 
 class Pages:
@@ -72,13 +71,12 @@ class SignIn(LoginView):
         return super().form_invalid(form)
 
     def _caller(self) -> str:
-        """As the API counts them (reportserver.tokens), so that both doors share one lock."""
+        """As the API counts them (reportserver.api), so that both doors share one lock."""
         name = self.request.POST.get("username", "").strip().lower()
         return f"{name}@{self.request.META.get('REMOTE_ADDR')}"
 
     def _locked(self, failures: Count) -> HttpResponse:
         form = SignInForm(self.request, initial={"username": self.request.POST.get("username", "")})
-        form.is_bound, form.cleaned_data = False, {}
         wait = f"Too many failed sign-ins. Try again in {failures.resets_in} seconds."
         context = self.get_context_data(form=form, locked=wait)
         return self.render_to_response(context, status=429, headers={"Retry-After": str(failures.resets_in)})
@@ -98,7 +96,7 @@ def admin_sign_in(request: HttpRequest) -> HttpResponse:
     """The admin's own login page would know no lock-out. Who is signed in and sent here may not use the admin."""
     if request.user.is_authenticated:
         raise PermissionDenied
-    return redirect(f"/login?{urlencode({'next': request.GET.get('next', '/admin/')})}")
+    return redirect_to_login(request.GET.get("next", "/admin/"))
 
 
 def _record(action: Action, user: User) -> None:

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from reportserver import health
+from reportserver import health, pages
 from reportserver.docs import BearerOrSession
 
 api_urls = [
@@ -21,11 +21,15 @@ health_urls = [
     path("readyz", health.readyz, name="readyz"),
 ]
 
-page_urls = [
+page_urls: list[URLPattern | URLResolver] = [
     path("", include("accounts.urls")),
     path("", include("jobs.urls")),
     path("", include("reports.urls")),
     path("", include("audit.urls")),
+    path("login", pages.SignIn.as_view(), name="login"),
+    path("logout", pages.SignOut.as_view(), name="logout"),
+    path("admin/login/", pages.admin_sign_in),
+    path("admin/logout/", pages.SignOut.as_view()),
     path("admin/", admin.site.urls),
 ]
 

@@ -1,0 +1,42 @@
+"""The admin's pages for jobs and workers, to look at; and no pages of the queue."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from django.apps import apps
+from django.contrib import admin
+from django.http import HttpRequest
+
+from accounts.admin import ReadOnly, TenantScoped
+from jobs.models import JobExecutionLog, WorkerHost
+
+
+@admin.register(JobExecutionLog)
+class JobAdmin(ReadOnly, TenantScoped):
+    list_display = ["id", "report_name", "status", "requested_by_name", "queued_at", "ended_at", "error_code"]
+    list_filter = ["status", "tenant"]
+    search_fields = ["=id", "=report_slug", "=requested_by_name"]
+    search_help_text = "A job's id, a report's slug or a user name, in full."
+    ordering = ["-queued_at", "-id"]
+
+    def get_exclude(self, request: HttpRequest, obj: JobExecutionLog | None = None) -> Any:
+        user: Any = request.user
+        return [] if user.is_administrator else ["error_trace"]
+
+
+@admin.register(WorkerHost)
+class WorkerHostAdmin(ReadOnly):
+    list_display = ["host", "pid", "slots", "started_at", "seen_at", "restarts"]
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser)
+
+
+# The queue's own pages unpickle what is in its tables and can schedule any function of the server. They are loaded
+# here first, so that they can't register themselves later.
+import_module("django_q.admin")
+for _model in apps.get_app_config("django_q").get_models():
+    if admin.site.is_registered(_model):
+        admin.site.unregister(_model)

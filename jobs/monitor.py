@@ -1,0 +1,103 @@
+"""What the monitor's pages show beside the jobs themselves: counts, the queue, the hosts, and what changed."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Max, Min
+from django.utils import timezone
+
+from jobs.models import JobExecutionLog, Status, WorkerHost
+from jobs.querysets import JobQuerySet, from_now
+
+#: Counting stops here: nobody reads on, and a count over all of a long history takes seconds.
+MOST_COUNTED = 10_000
+#: Seconds after which a host that did not report counts as dead.
+ALIVE_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Tab:
+    """One status with the number of its jobs."""
+
+    status: str
+    counted: int
+
+    @property
+    def icon(self) -> str:
+        return self.status.lower()
+
+    @property
+    def label(self) -> str:
+        return self.status
+
+    @property
+    def count(self) -> str:
+        return shown_count(self.counted)
+
+
+def shown_count(counted: int) -> str:
+    return f"{MOST_COUNTED:,}+" if counted > MOST_COUNTED else f"{counted:,}"
+
+
+def tabs(jobs: JobQuerySet) -> list[Tab]:
+    """The jobs by status."""
+    return [Tab(status, jobs.filter(status=status).order_by()[: MOST_COUNTED + 1].count()) for status in Status.values]
+
+
+def todays_tabs(jobs: JobQuerySet) -> list[Tab]:
+    """The unfinished jobs, and those of the last 24 hours that ended, by status."""
+    return tabs(jobs.unfinished())[:2] + tabs(jobs.filter(queued_at__gte=from_now(-86_400)))[2:]
+
+
+@dataclass(frozen=True)
+class Workers:
+    """The hosts that work now; `last_seen` is of the last one when there is none."""
+
+    alive: list[WorkerHost]
+    last_seen: datetime | None
+
+    @property
+    def slots(self) -> int:
+        return sum(host.slots for host in self.alive)
+
+
+def workers() -> Workers:
+    alive = list(WorkerHost.objects.filter(seen_at__gte=from_now(-ALIVE_SECONDS)))
+    return Workers(alive, None if alive else WorkerHost.objects.aggregate(last=Max("seen_at"))["last"])
+
+
+def oldest_waiting(jobs: JobQuerySet) -> datetime | None:
+    """Since when the job has waited that could have been claimed first."""
+    oldest: datetime | None = jobs.claimable().order_by().aggregate(oldest=Min("queued_at"))["oldest"]
+    return oldest
+
+
+def run_seconds(job: JobExecutionLog) -> float | None:
+    """How long the last attempt took, or takes so far; None before the first and while waiting for the next."""
+    if job.started_at is None or job.status == Status.QUEUED:
+        return None
+    return ((job.ended_at or timezone.now()) - job.started_at) / timedelta(seconds=1)
+
+
+def shown_parameters(job: JobExecutionLog) -> list[tuple[str, object]]:
+    """Title and value, also of what was not given; by name where the version is gone."""
+    declared = job.version.declared() if job.version else []
+    titles = {parameter.name: parameter.title for parameter in declared}
+    names = [*titles, *(name for name in job.parameters if name not in titles)]
+    return [(titles.get(name, name), job.parameters.get(name)) for name in names]
+
+
+def digest(*shown: object) -> str:
+    """Short enough for a header; differs when anything shown differs."""
+    return hashlib.sha256(repr(shown).encode()).hexdigest()[:16]
+
+
+def state(job: JobExecutionLog) -> tuple[object, ...]:
+    """What of a job can change on a page. The seconds of a running one count, so that its clock goes on."""
+    seconds = int(run_seconds(job) or 0) if job.status == Status.RUNNING else 0
+    again = getattr(job, "retried_as", None)
+    kept = job.result is not None
+    return (job.pk, job.status, job.fence, job.percent, job.rows, job.cancel_requested_at, seconds, again, kept)

@@ -1,0 +1,46 @@
+"""Who may do what with a job or with a report's next job, at the time of the call."""
+
+from __future__ import annotations
+
+from django.core.exceptions import PermissionDenied
+
+from accounts.models import User
+from jobs.models import ENDED, JobExecutionLog, Status
+from reports.models import ReportConfiguration
+from reports.querysets import Right
+
+
+def visible_job(user: User, job_id: object) -> JobExecutionLog:
+    """The job, for somebody who may see it. JobNotFound or PermissionDenied for others."""
+    job = JobExecutionLog.objects.find(user, str(job_id))
+    if not JobExecutionLog.objects.visible_to(user).filter(pk=job.pk).exists():
+        raise PermissionDenied
+    return job
+
+
+def visible_report(user: User, key: str) -> ReportConfiguration:
+    """The report, for somebody who may see it. ReportNotFound or PermissionDenied for others."""
+    report = ReportConfiguration.objects.find(user, key)
+    if not ReportConfiguration.objects.visible_to(user).filter(pk=report.pk).exists():
+        raise PermissionDenied
+    return report
+
+
+def may_generate(user: User, report: ReportConfiguration) -> bool:
+    return ReportConfiguration.objects.granted(user, Right.GENERATE).filter(pk=report.pk).exists()
+
+
+def may_retry(user: User, job: JobExecutionLog) -> bool:
+    """Whether a Retry control makes sense: an Administrator, a Failed job, not retried before."""
+    failed = job.status == Status.FAILED and user.administers(job.tenant_id)
+    return failed and getattr(job, "retried_as", None) is None
+
+
+def may_cancel(user: User, job: JobExecutionLog) -> bool:
+    """Whether a Cancel control makes sense: the one who asked or an Administrator, and the job can still end."""
+    stoppable = job.status not in ENDED and job.cancel_requested_at is None
+    return stoppable and is_in_charge(user, job)
+
+
+def is_in_charge(user: User, job: JobExecutionLog) -> bool:
+    return job.requested_by_id == user.pk or user.administers(job.tenant_id)

@@ -1,0 +1,150 @@
+"""How the pages write times, sizes, icons, states, and the controls of a job."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django import template
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+
+from jobs import monitor, rights
+from jobs.models import JobEvent, JobExecutionLog
+
+register = template.Library()
+_EVENTS: dict[str, tuple[str, str]] = {
+    JobEvent.Kind.QUEUED: ("queued", "Queued"),
+    JobEvent.Kind.CLAIMED: ("running", "Attempt %(attempt)s started"),
+    JobEvent.Kind.REQUEUED: ("queued", "Attempt %(attempt)s did not end well; queued again"),
+    JobEvent.Kind.CANCEL_REQUESTED: ("cancel", "Cancel requested"),
+    JobEvent.Kind.SUCCEEDED: ("succeeded", "Succeeded"),
+    JobEvent.Kind.FAILED: ("failed", "Failed"),
+    JobEvent.Kind.RETRIED: ("retry", "Retried as a new job"),
+    JobEvent.Kind.PURGED: ("file", "Result deleted after its retention time"),
+}
+_NONE = "\N{EN DASH}"
+_UNITS = ("bytes", "kB", "MB", "GB", "TB")
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', static("icons.svg"), name)
+
+
+@register.simple_tag(takes_context=True)
+def menu_item(context: template.Context, name: str, label: str) -> SafeString:
+    """A link of the main menu; the current one also for the pages below it."""
+    address = reverse(name)
+    path = context["request"].path
+    current = path == address or (address != "/" and path.startswith(f"{address}/"))
+    return format_html(
+        '<a href="{}"{}>{}</a>', address, SafeString(' aria-current="page"' if current else ""), gettext(label)
+    )
+
+
+@register.simple_tag
+def status_badge(status: str) -> SafeString:
+    return format_html('<span class="status {}">{}{}</span>', status.lower(), icon(status.lower()), gettext(status))
+
+
+@register.simple_tag
+def moment(at: datetime | None) -> SafeString:
+    """A time in UTC; the year only when it is not this one."""
+    if at is None:
+        return SafeString(_NONE)
+    at = at.astimezone(UTC)
+    year = "" if at.year == timezone.now().year else f" {at.year}"
+    text = f"{at.day} {at:%b}{year} {at:%H:%M:%S}"
+    return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), f"{at:%Y-%m-%d %H:%M:%S} UTC", text)
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    if seconds is None:
+        return _NONE
+    if seconds < 10:
+        return f"{max(seconds, 0):.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+@register.filter
+def since(at: datetime) -> str:
+    return duration((timezone.now() - at).total_seconds())
+
+
+@register.filter
+def run_time(job: JobExecutionLog) -> str:
+    return duration(monitor.run_seconds(job))
+
+
+@register.filter
+def filesize(size: float) -> str:
+    """In powers of 1000, as download dialogs and disks count."""
+    unit = 0
+    while size >= 1000 and unit < len(_UNITS) - 1:
+        size, unit = size / 1000, unit + 1
+    return f"{size:,.0f} {_UNITS[unit]}" if unit == 0 or size >= 100 else f"{size:.1f} {_UNITS[unit]}"
+
+
+@register.simple_tag
+def rows(number: int) -> str:
+    return ngettext("%(shown)s row", "%(shown)s rows", number) % {"shown": f"{number:,}"}
+
+
+@register.filter
+def thousands(number: int) -> str:
+    return f"{number:,}"
+
+
+def _event(event: JobEvent) -> tuple[str, str]:
+    return _EVENTS.get(event.kind, ("info", event.kind.replace("_", " ").capitalize()))
+
+
+@register.filter
+def event_icon(event: JobEvent) -> str:
+    return _event(event)[0]
+
+
+@register.filter
+def event_sentence(event: JobEvent) -> str:
+    """What happened, with the facts of it that everybody who sees the job may know."""
+    known = {"attempt": event.attempt, "actor": "", "code": "", **event.details}
+    sentence = gettext(_event(event)[1]) % known
+    actor, code = known["actor"], known["code"]
+    return sentence + (f" ({code})" if code else "") + (f", {gettext('by')} {actor}" if actor else "")
+
+
+@register.filter
+def short_id(job_id: object) -> str:
+    return str(job_id)[:8]
+
+
+@register.filter
+def plain(value: object) -> str:
+    """A JSON value for people."""
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    return ", ".join(map(plain, value)) if isinstance(value, list) else str(value)
+
+
+@register.inclusion_tag("jobs/_progress.html")
+def progress(job: JobExecutionLog) -> dict[str, Any]:
+    return {"job": job}
+
+
+@register.inclusion_tag("jobs/_actions.html", takes_context=True)
+def job_actions(context: template.Context, job: JobExecutionLog, next: str = "", htmx: bool = False) -> dict[str, Any]:
+    """The buttons that this user may press; `next` is the page to come back to."""
+    user = context["user"]
+    allowed = {"may_retry": rights.may_retry(user, job), "may_cancel": rights.may_cancel(user, job)}
+    return {**allowed, "job": job, "next": next, "htmx": htmx, "csrf_token": context["csrf_token"]}

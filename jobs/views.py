@@ -1,0 +1,210 @@
+"""The monitor's pages, and the page that runs a report."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.cache import patch_vary_headers
+from django.utils.html import format_html
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.exceptions import DomainError
+from accounts.models import User
+from accounts.paging import page_of
+from jobs import actions, monitor, rights
+from jobs.downloads import result_response
+from jobs.filters import JobFilter
+from jobs.models import UNFINISHED, JobExecutionLog, Status
+from reports.exceptions import InvalidParameters
+from reports.forms import RunForm
+from reports.models import ReportConfiguration
+
+#: What leads from one page of the list to the next, and is no filter.
+_PLACE = {"status", "cursor", "pageSize"}
+
+
+@login_required
+@require_safe
+def overview(request: HttpRequest) -> HttpResponse:
+    """What waits, runs and fails now, and who works on it."""
+    jobs = JobExecutionLog.objects.visible_to(_user(request))
+    failed = list(
+        jobs.filter(status=Status.FAILED).with_relations().defer("error_trace").order_by("-queued_at", "-id")[:5]
+    )
+    tabs, workers, oldest = monitor.todays_tabs(jobs), monitor.workers(), monitor.oldest_waiting(jobs)
+    seen = monitor.digest(tabs, [*map(monitor.state, failed)], [*map(str, workers.alive)], oldest)
+    context = {"tabs": tabs, "failed": failed, "workers": workers, "oldest": oldest, "seen": seen}
+    return _live(request, "overview.html", "_overview.html", context)
+
+
+@login_required
+@require_safe
+def job_list(request: HttpRequest) -> HttpResponse:
+    """The jobs that the query string's filters leave."""
+    user = _user(request)
+    visible = JobExecutionLog.objects.visible_to(user)
+    found = JobFilter(request.GET, queryset=visible)
+    page = page_of(request, found.qs.with_relations().defer("error_trace"), "-queued_at", "-id")
+    tabs = monitor.tabs(JobFilter(_without_status(request), queryset=visible).qs)
+    context = _list_context(request, found, page.rows, tabs)
+    return _live(request, "jobs/list.html", "jobs/_region.html", {**context, "page": page, "reports": _offered(user)})
+
+
+@login_required
+@require_safe
+def job(request: HttpRequest, job_id: str) -> HttpResponse:
+    """Everything about one job."""
+    shown = rights.visible_job(_user(request), job_id)
+    events = list(shown.events.all())
+    context = {
+        "job": shown,
+        "events": events,
+        "parameters": monitor.shown_parameters(shown),
+        "every": "2s",
+        "seen": monitor.digest(monitor.state(shown), len(events)),
+        "trace": shown.error_trace if _user(request).administers(shown.tenant_id) else "",
+    }
+    return _live(request, "jobs/detail.html", "jobs/_detail.html", context)
+
+
+@login_required
+@require_safe
+def download(request: HttpRequest, job_id: str) -> HttpResponseBase:
+    """The result file."""
+    shown = rights.visible_job(_user(request), job_id)
+    return result_response(request, shown, _user(request))
+
+
+@login_required
+@require_POST
+def retry(request: HttpRequest, job_id: str) -> HttpResponse:
+    """Queue a failed job again; lead to the list it was pressed in, or to the new job."""
+    failed = JobExecutionLog.objects.find(_user(request), job_id)
+    if not _user(request).administers(failed.tenant_id):
+        raise PermissionDenied
+    try:
+        again = actions.retry(job=failed, actor=_user(request))
+    except DomainError as refused:
+        return _back(request, failed, refused)
+    address = reverse("job", args=[again.pk])
+    messages.success(
+        request, format_html('{} is queued again as <a href="{}">a new job</a>.', failed.report_name, address)
+    )
+    return redirect(_next(request) or address)
+
+
+@login_required
+@require_POST
+def cancel(request: HttpRequest, job_id: str) -> HttpResponse:
+    """End a queued or running job."""
+    stopped = JobExecutionLog.objects.find(_user(request), job_id)
+    if not rights.is_in_charge(_user(request), stopped):
+        raise PermissionDenied
+    try:
+        actions.cancel(job=stopped, actor=_user(request))
+    except DomainError as refused:
+        return _back(request, stopped, refused)
+    ended = stopped.status == Status.QUEUED
+    messages.success(request, f"{stopped.report_name} {'was cancelled' if ended else 'is being cancelled'}.")
+    return redirect(_next(request) or reverse("job", args=[stopped.pk]))
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def report(request: HttpRequest, slug: str) -> HttpResponse:
+    """A report's page with the form that runs it."""
+    shown = rights.visible_report(_user(request), slug)
+    allowed = rights.may_generate(_user(request), shown)
+    if request.method != "POST":
+        return _report_page(request, shown, RunForm.of(shown, request.GET), allowed)
+    if not allowed:
+        raise PermissionDenied
+    return _run(request, shown)
+
+
+def _run(request: HttpRequest, shown: ReportConfiguration) -> HttpResponse:
+    form = RunForm.of(shown, request.POST, sent=True)
+    try:
+        made = actions.submit(
+            report=shown, actor=_user(request), parameters=form.raw(), format=form.format, from_text=True
+        )
+    except InvalidParameters as refused:
+        form.refuse(refused.fields)
+    except DomainError as refused:
+        form.sentence = refused.message
+    else:
+        return redirect("job", made.pk)
+    return _report_page(request, shown, form, True, status=422)
+
+
+def _report_page(
+    request: HttpRequest, shown: ReportConfiguration, form: RunForm, allowed: bool, status: int = 200
+) -> HttpResponse:
+    latest = JobExecutionLog.objects.visible_to(_user(request)).filter(report=shown).with_relations()
+    context = {"report": shown, "version": shown.current, "form": form, "allowed": allowed, "latest": latest[:5]}
+    return render(request, "reports/detail.html", context, status=status)
+
+
+def _live(request: HttpRequest, whole: str, part: str, context: dict[str, Any]) -> HttpResponse:
+    """The page, or only its live part for htmx; 204 when the part is what the page shows already.
+
+    Nothing is swapped then, so a selection, an open list or a half-pressed button survives.
+    """
+    asked: Any = request
+    if asked.htmx and request.headers.get("X-Seen") == context["seen"]:
+        return HttpResponse(status=204)
+    response = render(request, part if asked.htmx else whole, context)
+    patch_vary_headers(response, ["HX-Request"])
+    return response
+
+
+def _list_context(
+    request: HttpRequest, found: JobFilter, rows: list[JobExecutionLog], tabs: list[Any]
+) -> dict[str, Any]:
+    query = request.GET.copy()
+    query.pop("cursor", None)
+    busy = any(row.status in UNFINISHED for row in rows)
+    return {
+        "filter": found,
+        "filtered": any(request.GET.get(name) for name in request.GET if name not in _PLACE),
+        "status": request.GET.get("status", ""),
+        "tabs": tabs,
+        "total": monitor.shown_count(sum(tab.counted for tab in tabs)),
+        "next": f"{request.path}?{query.urlencode()}" if query else request.path,
+        # Also an idle list looks now and then: somebody else may start something.
+        "every": "3s" if busy else "15s",
+        "seen": monitor.digest(tabs, [*map(monitor.state, rows)]),
+    }
+
+
+def _without_status(request: HttpRequest) -> Any:
+    query = request.GET.copy()
+    query.pop("status", None)
+    return query
+
+
+def _offered(user: User) -> Any:
+    return ReportConfiguration.objects.visible_to(user).select_related("current").order_by("slug")[:200]
+
+
+def _back(request: HttpRequest, shown: JobExecutionLog, refused: DomainError) -> HttpResponse:
+    messages.error(request, refused.message)
+    return redirect(_next(request) or reverse("job", args=[shown.pk]))
+
+
+def _next(request: HttpRequest) -> str:
+    """Where the form asked to come back to, if that is a page of this server."""
+    address = request.POST.get("next", "")
+    return address if url_has_allowed_host_and_scheme(address, {request.get_host()}, request.is_secure()) else ""
+
+
+def _user(request: HttpRequest) -> User:
+    user: Any = request.user
+    return user  # type: ignore[no-any-return]

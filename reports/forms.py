@@ -1,0 +1,146 @@
+"""The form that runs a report, made from the declarations of its parameters. Checking is left to reports.parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.http import QueryDict
+
+from reports.models import ReportConfiguration
+from reports.parameters import Parameter
+from reports.scalars import SCALARS, RefusedError
+
+#: Before the name of a parameter in the form and in links, so that none can be mistaken for another field.
+PREFIX = "param."
+_MOST_CHECKBOXES = 12
+_INPUT_TYPES = {"integer": "number", "number": "number", "date": "date", "datetime": "datetime-local", "string": "text"}
+_TRUTH = (("true", "Yes"), ("false", "No"))
+
+
+@dataclass
+class Field:
+    """One parameter with what stands in its field, and what is wrong with that."""
+
+    parameter: Parameter
+    values: list[str]
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        return PREFIX + self.parameter.name
+
+    @property
+    def id(self) -> str:
+        return f"field-{self.parameter.name}"
+
+    @property
+    def value(self) -> str:
+        return self.values[-1] if self.values else ""
+
+    @property
+    def control(self) -> str:
+        """Which template part draws it."""
+        parameter = self.parameter
+        if parameter.multiple:
+            few = 0 < len(parameter.choices) <= _MOST_CHECKBOXES
+            return "checkboxes" if few else "list" if parameter.choices else "lines"
+        if parameter.type == "boolean" and self.has_default:
+            return "checkbox"
+        return "select" if parameter.choices or parameter.type == "boolean" else "input"
+
+    @property
+    def has_default(self) -> bool:
+        return self.parameter.default is not None
+
+    @property
+    def is_needed(self) -> bool:
+        return self.parameter.required and not self.has_default
+
+    @property
+    def is_group(self) -> bool:
+        return self.control == "checkboxes"
+
+    @property
+    def options(self) -> list[tuple[str, str]]:
+        if self.parameter.type == "boolean":
+            return list(_TRUTH)
+        return [(text, text) for text in (_text(self.parameter, choice) for choice in self.parameter.choices)]
+
+    @property
+    def input_type(self) -> str:
+        return _INPUT_TYPES[self.parameter.type]
+
+    @property
+    def attributes(self) -> dict[str, object]:
+        """What the browser can help with."""
+        parameter = self.parameter
+        steps = {"integer": "1", "number": "any", "datetime": "1"}
+        bounds = {"min": _bound(parameter, parameter.minimum), "max": _bound(parameter, parameter.maximum)}
+        given = {"step": steps.get(parameter.type), "maxlength": parameter.max_length, **bounds}
+        return {name: value for name, value in given.items() if value is not None}
+
+
+@dataclass
+class RunForm:
+    """All the fields, the chosen format, and the sentence that refuses the form as a whole."""
+
+    fields: list[Field]
+    formats: list[str]
+    format: str
+    sentence: str = ""
+
+    @classmethod
+    def of(cls, report: ReportConfiguration, data: QueryDict, *, sent: bool = False) -> RunForm:
+        """From what was sent; before that from the query string, and else from the defaults."""
+        version = report.current
+        if version is None:
+            return cls([], [], "")
+        fields = [Field(parameter, _values(parameter, data, sent)) for parameter in version.declared()]
+        return cls(fields, version.formats, data.get("format") or version.formats[0])
+
+    def raw(self) -> dict[str, object]:
+        """The values as texts, for typed_values(from_text=True)."""
+        return {part.parameter.name: part.values if part.parameter.multiple else part.value for part in self.fields}
+
+    def refuse(self, errors: Mapping[str, list[str]]) -> None:
+        for part in self.fields:
+            part.errors = errors.get(part.parameter.name, [])
+
+    @property
+    def refused(self) -> list[Field]:
+        return [part for part in self.fields if part.errors]
+
+
+def _values(parameter: Parameter, data: QueryDict, sent: bool) -> list[str]:
+    name = PREFIX + parameter.name
+    if not sent and name not in data:
+        return _defaults(parameter)
+    if parameter.multiple and not parameter.choices:
+        return [line.strip() for text in data.getlist(name) for line in text.splitlines() if line.strip()]
+    return data.getlist(name)
+
+
+def _defaults(parameter: Parameter) -> list[str]:
+    default: Any = parameter.default
+    if default is None:
+        return []
+    return [_text(parameter, item) for item in default] if parameter.multiple else [_text(parameter, default)]
+
+
+def _bound(parameter: Parameter, declared: object) -> str | None:
+    return None if declared is None else _text(parameter, declared)
+
+
+def _text(parameter: Parameter, declared: object) -> str:
+    """A declared value as the input of its type spells it."""
+    try:
+        value = SCALARS[parameter.type].from_json(declared)
+    except RefusedError:
+        return str(declared)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    # Moments are in UTC, and datetime-local knows no zone.
+    return value.strftime("%Y-%m-%dT%H:%M:%S") if isinstance(value, datetime) else str(value)
