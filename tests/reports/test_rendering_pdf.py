@@ -1,0 +1,163 @@
+"""PDF: read back with pdftotext, a program that shares nothing with the one that wrote it."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shutil
+import subprocess
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reports.exceptions import FormatCannotHold
+from reports.rendering.kinds import Kind
+from reports.rendering.pdf_fonts import Glyphs, bold, regular, wrapped
+from reports.rendering.pdf_layout import LANDSCAPE, MARGIN, PORTRAIT, lay_out
+from tests.reports.test_rendering_types import DOCUMENT, render
+
+needs_poppler = pytest.mark.skipif(
+    shutil.which("pdftotext") is None, reason="pdftotext is not installed (Debian: apt-get install poppler-utils)"
+)
+printable = st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=60)
+
+
+def tool(*command: str, data: bytes) -> str:
+    return subprocess.run(command, input=data, capture_output=True, check=True).stdout.decode()
+
+
+def pages(data: bytes) -> list[str]:
+    return tool("pdftotext", "-layout", "-", "-", data=data).split("\f")[:-1]
+
+
+def words(data: bytes) -> str:
+    """All text in the order it was drawn, every run of blanks as one space."""
+    return " ".join(tool("pdftotext", "-raw", "-", "-", data=data).split())
+
+
+@needs_poppler
+def test_title_parameters_and_rows_read_back() -> None:
+    shown = words(render("pdf", pa.record_batch({"id": [1, 2], "name": ["Ada (née \\Byron)", "Νίκος Живаго"]})))
+    assert "Invoices & <co> All of them." in shown
+    assert "From 2026-01-01 Country Ελλάδα Generated 2026-03-01 09:30:00 UTC Version 3" in shown
+    assert "id name 1 Ada (née \\Byron) 2 Νίκος Живаго 2 rows" in shown
+    assert "not in the font" not in shown
+
+
+@needs_poppler
+def test_every_row_is_there_once_and_every_page_has_header_and_number() -> None:
+    rows = pa.record_batch({"number": list(range(1_000, 1_400)), "name": [f"row {n}" for n in range(1_000, 1_400)]})
+    sheets = pages(render("pdf", rows))
+    assert len(sheets) > 5
+    assert [f"Page {n} of {len(sheets)}" for n in range(1, len(sheets) + 1)] == [
+        match.group() for sheet in sheets if (match := re.search(r"Page \d+ of \d+", sheet))
+    ]
+    assert all(re.search(r"number\s+name", sheet) for sheet in sheets)
+    found = [int(number) for sheet in sheets for number in re.findall(r"^ *(\d{4})\s+row \1$", sheet, re.M)]
+    assert found == list(range(1_000, 1_400))
+
+
+@needs_poppler
+def test_a_long_text_is_wrapped_and_complete() -> None:
+    note = " ".join(f"word{n}" for n in range(120))
+    row = {"id": [1], "note": [note], "path": ["/a/very/long/path" * 12], "amount": [1.5]}
+    shown = words(render("pdf", pa.record_batch(row)))
+    assert all(f"word{n}" in shown for n in range(120))
+    assert "/a/very/long/path" * 12 in shown.replace(" ", "")
+
+
+@needs_poppler
+def test_a_text_longer_than_a_page_goes_on_over_the_next() -> None:
+    note = " ".join(f"word{n}" for n in range(6_000))
+    sheets = pages(render("pdf", pa.record_batch({"note": [note, "last"]})))
+    assert len(sheets) > 3
+    assert re.findall(r"word\d+", " ".join(sheets)) == note.split()
+    assert "last" in sheets[-1]
+
+
+@needs_poppler
+def test_line_ends_in_a_text_are_line_ends_on_the_page() -> None:
+    assert "one\ntwo\nthree" in tool(
+        "pdftotext", "-", "-", data=render("pdf", pa.record_batch({"v": ["one\r\ntwo\n\nthree"]}))
+    )
+
+
+@needs_poppler
+def test_characters_the_font_lacks_are_replaced_counted_and_told() -> None:
+    shown = words(render("pdf", pa.record_batch({"v": ["中文 x", "\x07", "ok"]})))
+    assert "\ufffd\ufffd x \ufffd ok" in shown
+    assert "3 characters are not in the font of this document and shown as \ufffd." in shown
+
+
+@needs_poppler
+def test_right_to_left_texts_are_told() -> None:
+    assert "1 text in a script written from right to left" in words(render("pdf", pa.record_batch({"v": ["שלום"]})))
+
+
+@needs_poppler
+def test_the_reason_to_stop_is_in_every_footer_and_after_the_table() -> None:
+    sheets = pages(render("pdf", pa.record_batch({"v": list(range(200))}), truncated="Stopped after 200 rows."))
+    assert all("Stopped after 200 rows." in sheet for sheet in sheets)
+    assert sheets[-1].count("Stopped after 200 rows.") == 2
+    assert "200 rows" in sheets[-1]
+
+
+@needs_poppler
+def test_fonts_are_embedded() -> None:
+    lines = tool("pdffonts", "-", data=render("pdf", pa.record_batch({"v": ["Ж"]}))).splitlines()[2:]
+    assert lines
+    assert all("DejaVuSans" in line and re.search(r"TrueType\s+\S+\s+yes yes yes", line) for line in lines)
+
+
+@needs_poppler
+def test_no_rows_and_a_very_long_description_give_a_document() -> None:
+    document = dataclasses.replace(DOCUMENT, description="sentence " * 3_000, title="T" * 300)
+    sheets = pages(render("pdf", schema=pa.schema({"a": pa.int64()}), document=document))
+    assert " ".join(sheets).count("sentence") == 3_000
+    assert "0 rows" in sheets[-1]
+
+
+@needs_poppler
+def test_many_columns_keep_their_digits() -> None:
+    row = {f"column_{index}": [10_000 + index] for index in range(40)}
+    shown = words(render("pdf", pa.record_batch(row))).replace(" ", "")
+    assert "".join(str(10_000 + index) for index in range(40)) in shown
+
+
+def test_more_columns_than_a_page_holds_are_refused_at_the_start() -> None:
+    schema = pa.schema([(f"c{index}", pa.int8()) for index in range(41)])
+    with pytest.raises(FormatCannotHold, match=r"41 columns.*xlsx"):
+        render("pdf", schema=schema)
+
+
+def test_a_narrow_table_is_upright_and_a_wide_one_lies_on_its_side() -> None:
+    assert lay_out(["a", "b"], [Kind.TEXT, Kind.INTEGER], [["x"], ["1"]]).page == PORTRAIT
+    wide = lay_out(["c"] * 9, [Kind.TEXT] * 9, [["a text of some length"]] * 9)
+    assert wide.page == LANDSCAPE
+
+
+@settings(deadline=None)  # the first example parses the fonts
+@given(st.lists(st.integers(0, 400), min_size=1, max_size=40), st.booleans())
+def test_columns_never_leave_the_page(lengths: list[int], text: bool) -> None:
+    kinds = [Kind.TEXT if text else Kind.INTEGER] * len(lengths)
+    layout = lay_out(["name"] * len(lengths), kinds, [["x" * length] for length in lengths])
+    assert layout.columns[0].x >= MARGIN
+    assert layout.columns[-1].x + layout.columns[-1].width <= layout.page[0] - MARGIN + 0.01
+    assert all(column.width > 0 for column in layout.columns)
+
+
+@settings(deadline=None)  # the first example parses the fonts
+@given(printable, st.floats(8, 300))
+def test_wrapping_loses_nothing_but_the_spaces_at_the_breaks(text: str, width: float) -> None:
+    lines = wrapped(text, regular(), 8, width)
+    assert "".join("".join(lines).split(" ")) == "".join(text.split(" "))
+    assert all(regular().width(line, 8) <= width + 0.01 or len(line) == 1 for line in lines)
+
+
+def test_the_fonts_hold_latin_cyrillic_and_greek() -> None:
+    letters = "".join(map(chr, [*range(0x20, 0x7F), *range(0xA1, 0x180), *range(0x391, 0x3A2), *range(0x400, 0x460)]))
+    for face in (regular(), bold()):
+        assert set(letters) <= face.known
+    assert Glyphs().shown(letters) == letters

@@ -1,0 +1,128 @@
+"""CSV, JSON and NDJSON beyond the types: quoting, the formula guard, NULL, options, and arbitrary text."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reports.rendering import CsvOptions, Document
+from tests.reports.test_rendering_types import DOCUMENT, render
+
+texts = st.lists(st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=12), min_size=1, max_size=8)
+
+
+def read(data: bytes, delimiter: str = ",") -> list[list[str]]:
+    return list(csv.reader(io.StringIO(data.decode(), newline=""), delimiter=delimiter))
+
+
+def with_csv(**options: Any) -> Document:
+    return dataclasses.replace(DOCUMENT, csv=CsvOptions(**options))
+
+
+def batch(**columns: object) -> pa.RecordBatch:
+    return pa.record_batch({name: pa.array(values) for name, values in columns.items()})
+
+
+@settings(deadline=None)
+@given(texts)
+def test_any_text_survives_csv_without_the_guard(values: list[str | None]) -> None:
+    rows = batch(n=list(range(len(values))), v=pa.array(values, pa.string()))
+    lines = read(render("csv", rows, document=with_csv(formula_guard=False)))
+    assert [line[1] for line in lines[1:]] == [value or "" for value in values]
+
+
+@settings(deadline=None)
+@given(texts)
+def test_any_text_survives_csv_with_the_guard_but_for_the_apostrophe(values: list[str | None]) -> None:
+    rows = batch(n=list(range(len(values))), v=pa.array(values, pa.string()))
+    lines = read(render("csv", rows))
+    for line, value in zip(lines[1:], values, strict=True):
+        assert line[1] in (value or "", f"'{value}")
+        assert not line[1].startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
+@settings(deadline=None)
+@given(texts)
+def test_any_text_survives_json_and_ndjson(values: list[str | None]) -> None:
+    rows = batch(v=pa.array(values, pa.string()))
+    assert [row["v"] for row in json.loads(render("json", rows))] == values
+    lines = render("ndjson", rows).decode().split("\n")[:-1]
+    assert [json.loads(line)["v"] for line in lines] == values
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "\0", "＝", "＋", "－", "＠"])  # noqa: RUF001
+def test_text_that_a_spreadsheet_would_run_gets_an_apostrophe(start: str) -> None:
+    assert read(render("csv", batch(n=[1], v=[f"{start}1+1"])))[1] == ["1", f"'{start}1+1"]
+
+
+def test_the_guard_covers_the_header_and_texts_inside_dictionaries() -> None:
+    rows = pa.record_batch({"=cmd()": pa.array(["-x", "y"]).dictionary_encode(), "n": [1, 2]})
+    assert read(render("csv", rows)) == [["'=cmd()", "n"], ["'-x", "1"], ["y", "2"]]
+
+
+def test_negative_numbers_are_not_guarded() -> None:
+    rows = pa.record_batch({"i": pa.array([-1]), "f": pa.array([-0.5]), "d": pa.array([-2]).cast(pa.decimal128(21, 2))})
+    assert render("csv", rows) == b"i,f,d\r\n-1,-0.5,-2.00\r\n"
+
+
+def test_null_is_an_empty_field_and_an_empty_text_is_quoted() -> None:
+    assert render("csv", batch(a=[None, "", "x"], b=["x", None, ""])) == b'a,b\r\n,x\r\n"",\r\nx,""\r\n'
+
+
+def test_a_row_with_one_null_is_not_a_blank_line() -> None:
+    assert read(render("csv", batch(a=[1, None]))) == [["a"], ["1"], [""]]
+
+
+def test_only_fields_that_need_quotes_have_them() -> None:
+    rows = batch(v=["plain text", "a,b", 'a"b', "a\nb", "a;b"])
+    assert render("csv", rows) == b'v\r\nplain text\r\n"a,b"\r\n"a""b"\r\n"a\nb"\r\na;b\r\n'
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|", "^", "]"])
+def test_the_delimiter_is_the_reports_choice(delimiter: str) -> None:
+    document = with_csv(delimiter=delimiter, byte_order_mark=True)
+    data = render("csv", batch(a=[f"x{delimiter}y", "z"], b=[1, 2]), document=document)
+    assert data.startswith(b"\xef\xbb\xbf")
+    assert read(data[3:], delimiter) == [["a", "b"], [f"x{delimiter}y", "1"], ["z", "2"]]
+
+
+@pytest.mark.parametrize("name", ["csv", "json", "ndjson"])
+def test_no_rows_give_a_valid_file(name: str) -> None:
+    schema = pa.schema({"a": pa.int64(), "b": pa.string()})
+    data = render(name, schema=schema)
+    assert data == {"csv": b"a,b\r\n", "json": b"[\n]\n", "ndjson": b""}[name]
+    assert data == render(name, pa.RecordBatch.from_pylist([], schema=schema))
+
+
+def test_batches_follow_each_other_whatever_their_size() -> None:
+    parts = [batch(v=list(range(start, stop))) for start, stop in ((0, 1), (1, 1), (1, 50_000), (50_000, 50_001))]
+    assert [row["v"] for row in json.loads(render("json", *parts[:1], *parts[2:]))] == list(range(50_001))
+    assert len(read(render("csv", *parts[:1], *parts[2:]))) == 50_002
+
+
+def test_columns_of_one_name_keep_all_their_values_in_json() -> None:
+    rows = pa.record_batch([pa.array([1]), pa.array([2]), pa.array([3])], names=["n", "n_2", "n"])
+    assert json.loads(render("json", rows)) == [{"n": 1, "n_2": 2, "n_3": 3}]
+
+
+def test_a_name_is_escaped_in_json() -> None:
+    assert json.loads(render("json", pa.record_batch({'a"\n\\': [1]}))) == [{'a"\n\\': 1}]
+
+
+def test_nested_values_of_sliced_batches_stay_with_their_rows() -> None:
+    values = [{"l": [index, None], "s": f'"{index}"'} for index in range(10)]
+    rows = pa.record_batch({"v": pa.array(values)}).slice(3, 4)
+    assert [row["v"] for row in json.loads(render("json", rows))] == values[3:7]
+
+
+def test_texts_larger_than_a_piece_are_whole() -> None:
+    rows = batch(v=["x" * 9_000_000, "y"])
+    assert [len(row["v"]) for row in json.loads(render("json", rows))] == [9_000_000, 1]

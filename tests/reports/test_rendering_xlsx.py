@@ -1,0 +1,139 @@
+"""XLSX: read back with openpyxl, and as XML where openpyxl hides what is in the file."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import io
+import zipfile
+from typing import Any
+from xml.etree import ElementTree
+
+import openpyxl
+import pyarrow as pa
+import pytest
+
+from reports.exceptions import FormatCannotHold
+from reports.rendering import xlsx
+from tests.reports.test_rendering_types import DOCUMENT, render
+
+
+def workbook(*batches: pa.RecordBatch, **options: Any) -> Any:
+    return openpyxl.load_workbook(io.BytesIO(render("xlsx", *batches, **options)))
+
+
+def values(sheet: Any) -> list[tuple[object, ...]]:
+    return list(sheet.iter_rows(values_only=True))
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "https://example.com", "mailto:a@b.c", "12", "2024-01-01"])
+def test_text_is_text_and_never_a_formula_a_link_or_a_number(text: str) -> None:
+    cell = workbook(pa.record_batch({"=v": [text]}))["Data"]["A2"]
+    assert (cell.value, cell.data_type, cell.hyperlink, cell.number_format) == (text, "s", None, "@")
+
+
+def test_the_header_is_bold_frozen_and_has_a_filter() -> None:
+    sheet = workbook(pa.record_batch({"a": [1, 2], "b": ["x", "y"]}))["Data"]
+    assert sheet["A1"].font.bold and not sheet["A2"].font.bold
+    assert sheet.freeze_panes == "A2"
+    assert sheet.auto_filter.ref == "A1:B3"
+
+
+def test_columns_are_as_wide_as_their_texts_within_reason() -> None:
+    sheet = workbook(pa.record_batch({"id": [1], "name": ["x" * 30], "note": ["y" * 500]}))["Data"]
+    assert [sheet.column_dimensions[letter].width for letter in "ABC"] == [8, 32, 60]
+
+
+def test_dates_and_amounts_show_as_such() -> None:
+    row = {
+        "day": pa.array([dt.date(2024, 2, 29)]),
+        "at": pa.array([1_719_828_000], pa.timestamp("s", "UTC")),
+        "amount": pa.array(["1.50"]).cast(pa.decimal128(12, 2)),
+        "number": pa.array([123_456_789_012_345]),
+    }
+    cells = workbook(pa.record_batch(row))["Data"][2]
+    assert [cell.is_date for cell in cells] == [True, True, False, False]
+    assert [cell.number_format for cell in cells[2:]] == ["0.00", "0"]
+    assert cells[1].value == dt.datetime(2024, 7, 1, 10)
+
+
+def test_the_sheet_about_the_report_says_what_the_file_holds() -> None:
+    book = workbook(pa.record_batch({"a": [1, 2]}), truncated="Stopped after 2 rows.")
+    assert book.sheetnames == ["Data", "About this report"]
+    facts = dict(row[:2] for row in values(book["About this report"]) if row[0])
+    assert facts["Invoices & <co>"] is None
+    assert facts["Description"] == "All of them."
+    assert facts["Version"] == 3
+    assert (facts["From"], facts["Country"]) == ("2026-01-01", "Ελλάδα")
+    assert facts["Generated"] == "2026-03-01 09:30:00 UTC"
+    assert facts["Rows"] == 2
+    assert facts["Truncated"] == "Stopped after 2 rows."
+
+
+def test_rows_go_on_in_a_further_sheet_where_one_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xlsx, "SHEET_ROWS", 4)
+    book = workbook(pa.record_batch({"n": list(range(5))}), pa.record_batch({"n": [5, 6]}))
+    assert book.sheetnames == ["Data", "Data 2", "Data 3", "About this report"]
+    assert values(book["Data"]) == [("n",), (0,), (1,), (2,)]
+    assert values(book["Data 2"]) == [("n",), (3,), (4,), (5,)]
+    assert values(book["Data 3"]) == [("n",), (6,)]
+    assert "3 sheets" in str(values(book["About this report"]))
+
+
+def test_a_sheet_that_is_exactly_full_is_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xlsx, "SHEET_ROWS", 4)
+    assert workbook(pa.record_batch({"n": [0, 1, 2]})).sheetnames == ["Data", "About this report"]
+
+
+@pytest.mark.parametrize("character", ["x", "Ж", "😀"])
+def test_a_text_longer_than_a_cell_is_cut_and_says_so(character: str) -> None:
+    units = 2 if character == "😀" else 1
+    fits, long = character * (32_767 // units), character * 40_000
+    book = workbook(pa.record_batch({"n": [1, 2], "v": [fits, long]}))
+    first, second = book["Data"]["B2"].value, book["Data"]["B3"].value
+    assert first == fits
+    assert second.endswith(f"{character}… [cut: 40,000 characters]")
+    assert len(second.encode("utf-16-le")) <= 2 * 32_767
+    assert any(row[0] == "Cut texts" and row[1].startswith("1 ") for row in values(book["About this report"]))
+
+
+def test_what_xml_cannot_hold_is_escaped_as_excel_does_it() -> None:
+    data = render("xlsx", pa.record_batch({"v": ["a\x00\x1f\rb\ufffe", "_x0041_ & <b>", "  spaces\t\n "]}))
+    root = ElementTree.fromstring(zipfile.ZipFile(io.BytesIO(data)).read("xl/worksheets/sheet1.xml"))  # noqa: S314
+    texts = [node.text for node in root.iter("{http://schemas.openxmlformats.org/spreadsheetml/2006/main}t")]
+    assert texts == ["v", "a_x0000__x001F__x000D_b\ufffd", "_x005F_x0041_ & <b>", "  spaces\t\n "]
+
+
+def test_control_characters_in_title_and_parameters_do_not_break_the_file() -> None:
+    document = dataclasses.replace(DOCUMENT, title="a\x00b\ufffe", parameters={"p\x01": "q\x02", "long": "x" * 40_000})
+    assert workbook(pa.record_batch({"a": [1]}), document=document)["About this report"]["A1"].value == "a\ufffdb\ufffd"
+
+
+def test_no_rows_give_a_workbook_with_a_header() -> None:
+    book = workbook(schema=pa.schema({"a": pa.int64(), "b": pa.string()}))
+    assert values(book["Data"]) == [("a", "b")]
+
+
+def test_more_columns_than_a_sheet_has_are_refused_at_the_start() -> None:
+    schema = pa.schema([(f"c{index}", pa.int8()) for index in range(16_385)])
+    with pytest.raises(FormatCannotHold, match=r"16,385 columns.*csv"):
+        render("xlsx", schema=schema)
+
+
+def test_columns_past_z_have_their_letters() -> None:
+    row = {f"c{index}": [index] for index in range(800)}
+    sheet = workbook(pa.record_batch(row))["Data"]
+    assert [sheet[f"{letters}2"].value for letters in ("Z", "AA", "AZ", "BA", "ZZ", "AAA")] == [
+        25,
+        26,
+        51,
+        52,
+        701,
+        702,
+    ]
+
+
+def test_a_run_that_failed_half_way_is_silent() -> None:
+    writer = xlsx.XlsxRenderer().open(io.BytesIO(), pa.schema({"a": pa.int64()}), DOCUMENT)
+    writer.write(pa.record_batch({"a": [1]}))
+    del writer
