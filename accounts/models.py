@@ -27,7 +27,7 @@ class User(AbstractUser):
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, null=True, blank=True, related_name="users")
 
-    objects = Users()
+    objects = Users()  # type: ignore[misc]
 
     class Meta(AbstractUser.Meta):
         constraints = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 from collections.abc import Mapping
 
 from django.conf import settings
@@ -58,7 +59,10 @@ def name_of(actor: User | str) -> str:
 
 def operator() -> str:
     """The actor of a command: who runs it on this machine."""
-    return f"operator:{getpass.getuser()}"
+    try:
+        return f"operator:{getpass.getuser()}"
+    except (KeyError, OSError):  # a container may run under a number that has no name
+        return f"operator:{os.getuid()}"
 
 
 def verify() -> chain.Break | None:

@@ -7,7 +7,7 @@ import django_filters
 from audit.models import Action, AuditLog
 
 
-class AuditFilter(django_filters.FilterSet):
+class AuditFilter(django_filters.FilterSet):  # type: ignore[misc]
     """`action`, `actor`, `target` (an id), `since` and `until` (ISO 8601 date-times, until excluded)."""
 
     action = django_filters.ChoiceFilter(choices=Action.choices)

@@ -86,6 +86,6 @@ def folders() -> Iterator[Path]:
 def _is_same(file: BinaryIO, size: int, sha256: str) -> bool:
     if os.fstat(file.fileno()).st_size != size:
         return False
-    same = hashlib.file_digest(file, "sha256").hexdigest() == sha256
+    found = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]
     file.seek(0)
-    return same
+    return found.hexdigest() == sha256

@@ -104,7 +104,7 @@ def _described(
     if length is not None:
         headers["Content-Length"] = str(length)
     for name, value in headers.items():
-        response.headers[name] = value  # type: ignore[attr-defined]
+        response.headers[name] = value
     return response
 
 

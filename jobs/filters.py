@@ -10,7 +10,7 @@ from jobs.querysets import JobQuerySet
 from reports.querysets import as_uuid
 
 
-class JobFilter(django_filters.FilterSet):
+class JobFilter(django_filters.FilterSet):  # type: ignore[misc]
     """`status`, `report` (id or slug), `requestedBy` (user name), `since`/`until` (ISO 8601, until excluded), `q`."""
 
     status = django_filters.ChoiceFilter(choices=Status.choices)

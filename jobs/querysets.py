@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from django.db import models
 from django.db.models import Q
@@ -27,7 +28,7 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
 
     def in_tenant_of(self, user: User) -> JobQuerySet:
         """The jobs that exist as far as this user can know."""
-        return self if user.is_superuser else self.filter(tenant_id=user.tenant_id)
+        return self if user.is_superuser else self.filter(Q(tenant_id=user.tenant_id))
 
     def visible_to(self, user: User) -> JobQuerySet:
         """Jobs of reports the user has the view right on, and the own jobs of those with the generate right."""
@@ -57,7 +58,7 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         eligible = self.filter(status="Queued", available_at__lte=Now(), cancel_requested_at__isnull=True)
         return eligible.order_by("priority", "available_at", "queued_at")
 
-    def held(self, job_id: object, fence: int) -> JobQuerySet:
+    def held(self, job_id: UUID, fence: int) -> JobQuerySet:
         """The job, if it is still Running under this fence: the condition of everything a worker writes."""
         return self.filter(pk=job_id, fence=fence, status="Running")
 

@@ -23,7 +23,7 @@ class Range:
         return self.stop - self.start
 
 
-class Unsatisfiable(Exception):  # noqa: N818 - the standard's word
+class Unsatisfiable(Exception):
     """No byte of the file is in the range: 416."""
 
 

@@ -46,7 +46,7 @@ class Supervisor:
     tidied: float = float("-inf")
 
     def run(self) -> int:
-        """Work until told to stop. The exit code: 0 when everything ended by itself, 1 if something had to be killed."""
+        """Work until told to stop. The exit code: 0 when everything ended by itself, 1 if something was killed."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         os.environ[INSTANCE_VARIABLE] = self.instance

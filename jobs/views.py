@@ -27,6 +27,7 @@ from reports.forms import RunForm
 from reports.models import ReportConfiguration
 
 #: What leads from one page of the list to the next, and is no filter.
+_MORE = ("report", "requestedBy", "since", "until")
 _PLACE = {"status", "cursor", "pageSize"}
 
 
@@ -173,6 +174,7 @@ def _list_context(
     busy = any(row.status in UNFINISHED for row in rows)
     return {
         "filter": found,
+        "more": any(request.GET.get(name) for name in _MORE),
         "filtered": any(request.GET.get(name) for name in request.GET if name not in _PLACE),
         "status": request.GET.get("status", ""),
         "tabs": tabs,

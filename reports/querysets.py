@@ -33,7 +33,7 @@ class ReportQuerySet(models.QuerySet["ReportConfiguration"]):
 
     def in_tenant_of(self, user: User) -> ReportQuerySet:
         """The reports that exist as far as this user can know."""
-        return self if user.is_superuser else self.filter(tenant_id=user.tenant_id)
+        return self if user.is_superuser else self.filter(Q(tenant_id=user.tenant_id))
 
     def granted(self, user: User, right: Right) -> ReportQuerySet:
         """The reports on which the user has the right now, by a role or by name."""
@@ -75,4 +75,5 @@ def as_uuid(text: str) -> UUID | None:
 
 def _grants(model: str, right: Right, report: str) -> models.QuerySet[models.Model]:
     grants = apps.get_model("reports", model)._default_manager
-    return grants.filter(content_object=OuterRef(report), permission__codename=right.codename)
+    held = grants.filter(permission__codename=right.codename)
+    return held.filter(content_object=OuterRef(report))  # type: ignore[no-any-return]

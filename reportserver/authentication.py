@@ -27,7 +27,7 @@ class BearerAuthentication(JWTAuthentication):
         except TokenError as error:
             raise InvalidToken("The access token is invalid or expired.") from error
 
-    def get_user(self, validated_token: Token) -> User:
+    def get_user(self, validated_token: Token) -> User:  # type: ignore[override]
         user = User.objects.with_roles().filter(pk=user_id(validated_token), is_active=True).first()
         if user is None:
             raise AuthenticationFailed("The user of this token is gone or inactive.")
@@ -38,7 +38,7 @@ class BearerAuthentication(JWTAuthentication):
         return 'Bearer realm="api", error="invalid_token"' if presented else 'Bearer realm="api"'
 
 
-class BearerScheme(OpenApiAuthenticationExtension):
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     """How the OpenAPI document names BearerAuthentication."""
 
     target_class = "reportserver.authentication.BearerAuthentication"

@@ -43,7 +43,7 @@ def install() -> bool:
     if Tenant.objects.filter(slug="demo").exists():
         return False
     os.environ |= {f"REPORTSERVER_DEMO_{name.upper()}_PASSWORD": word for name, word in passwords().items()}
-    actions.apply(definitions_file.load([DEFINITIONS]), actor=SYSTEM, env=os.environ)
+    actions.apply(definitions=definitions_file.load([DEFINITIONS]).definitions, actor=SYSTEM)
     return True
 
 

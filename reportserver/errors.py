@@ -110,10 +110,8 @@ def _drf_body(error: drf.APIException) -> dict[str, Any]:
 
 
 def _sentence(error: drf.APIException) -> str:
-    detail = error.detail
-    if isinstance(detail, dict):
-        detail = detail.get("detail", error.default_detail)
-    return str(detail)
+    detail: Any = error.detail
+    return str(detail.get("detail", error.default_detail) if isinstance(detail, dict) else detail)
 
 
 def _drf_headers(error: drf.APIException) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -46,7 +45,7 @@ def _passes(check: Callable[[], bool]) -> bool:
 def _database() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("select 1")
-        return cursor.fetchone() == (1,)
+        return bool(cursor.fetchone() == (1,))
 
 
 def _storage() -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -12,5 +11,5 @@ from rest_framework.request import Request
 class AlwaysJson(DefaultContentNegotiation):
     """DRF negotiates before the view runs, and would answer `Accept: application/pdf` for a result with 406."""
 
-    def select_renderer(self, request: Request, renderers: Sequence[Any], format_suffix: str | None = None) -> Any:
+    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
         return renderers[0], renderers[0].media_type

@@ -75,7 +75,7 @@ class Program:
 
 
 def _programs() -> list[Program]:
-    config = str(Path(__file__).with_name("gunicorn.conf.py"))
+    config = str(Path(__file__).with_name("gunicorn_config.py"))
     return [
         Program("web", [sys.executable, "-m", "gunicorn", "--config", config]),
         Program("jobs", [sys.executable, str(Path(settings.BASE_DIR) / "manage.py"), "jobserver"]),
@@ -112,13 +112,14 @@ class Server:
             if program.process is not None:
                 program.process.terminate()
         limit = settings.DRAIN_SECONDS + _STOP_SECONDS
-        return 0 if all([program.stop(limit) for program in self.programs]) else 1
+        ended = [program.stop(limit) for program in self.programs]
+        return 0 if all(ended) else 1
 
 
 def _is_ready() -> bool:
     host = "127.0.0.1" if settings.HOST in ("0.0.0.0", "::") else settings.HOST  # noqa: S104 - compared, not bound
     try:
-        with urllib.request.urlopen(f"http://{host}:{settings.PORT}/readyz", timeout=2) as answer:  # noqa: S310
-            return answer.status == 200
+        with urllib.request.urlopen(f"http://{host}:{settings.PORT}/readyz", timeout=2) as answer:
+            return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False

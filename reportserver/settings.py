@@ -256,7 +256,7 @@ SIMPLE_JWT = {
 
 # --- API ----------------------------------------------------------------------------------------------------------
 
-#: Calls per minute: of a signed-in user to the API, to generate and retry; failed sign-ins of one name from one address.
+#: Calls per minute: of a user to the API; to generate and retry; failed sign-ins of one name from one address.
 RATE_LIMITS = {
     "api": positive("REPORTSERVER_RATE_API", 3000),
     "generate": positive("REPORTSERVER_RATE_GENERATE", 600),
@@ -308,7 +308,7 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["stderr"], "level": env.str("REPORTSERVER_LOG_LEVEL", "INFO")},
     "loggers": {
-        # These repeat in their own words what reportserver.middleware already logs, with paths and traces of refused calls.
+        # They repeat what reportserver.middleware logs, with the paths and traces of refused calls.
         "django.request": {"level": "CRITICAL"},
         "django.security": {"level": "CRITICAL"},
     },

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 
-from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
+from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
 from accounts.models import RefreshSession, User
@@ -71,7 +71,7 @@ def _refresh_token(session: RefreshSession) -> RefreshToken:
     token = RefreshToken.for_user(session.user)
     token[SESSION_CLAIM] = str(session.pk)
     session.digest = _digest(token)
-    session.expires_at = timezone.now() + settings.SIMPLE_JWT["REFRESH_TOKEN_LIFETIME"]
+    session.expires_at = timezone.now() + api_settings.REFRESH_TOKEN_LIFETIME
     return token
 
 

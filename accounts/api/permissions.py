@@ -6,6 +6,8 @@ from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from accounts.models import User
+
 
 class IsAdministrator(IsAuthenticated):
     """Signed in, and an Administrator."""
@@ -13,4 +15,5 @@ class IsAdministrator(IsAuthenticated):
     message = "Only an Administrator may do this."
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        return super().has_permission(request, view) and request.user.is_administrator
+        user = request.user
+        return super().has_permission(request, view) and isinstance(user, User) and user.is_administrator

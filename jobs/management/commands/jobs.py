@@ -87,7 +87,8 @@ class Command(BaseCommand):
 
 
 def _find(job_id: str) -> JobExecutionLog:
-    job = JobExecutionLog.objects.with_relations().filter(pk=as_uuid(job_id)).first() if as_uuid(job_id) else None
+    uuid = as_uuid(job_id)
+    job = JobExecutionLog.objects.with_relations().filter(pk=uuid).first() if uuid else None
     if job is None:
         raise JobNotFound(job_id)
     return job

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ class Command(BaseCommand):
         with tempfile.TemporaryDirectory() as folder, tqdm(unit=" rows", unit_scale=True, file=sys.stderr) as bar:
             draft = Path(folder) / "result"
             spec = run_spec(report.version, parameters, format, Path(folder))
-            result = engine.run(spec, draft, lambda rows, _: bar.update(rows - bar.n) and None)
+            result = engine.run(spec, draft, _moving(bar))
             bar.update(result.rows - bar.n)
             with transaction.atomic():
                 audit.record(
@@ -64,6 +65,13 @@ class Command(BaseCommand):
                     details={"format": format, "rows": result.rows, "version": report.version.number},
                 )
             return _deliver(draft, output or f"{slugify(report.slug)}.{RENDERERS[format].extension}")
+
+
+def _moving(bar: tqdm[Any]) -> Callable[[int, int], None]:
+    def move(rows: int, size: int) -> None:
+        bar.update(rows - bar.n)
+
+    return move
 
 
 def _find(slug: str, tenant: str | None) -> ReportConfiguration:
