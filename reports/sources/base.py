@@ -50,7 +50,7 @@ class Source(Protocol):
         ...
 
 
-class SchemaWidened(Exception):  # noqa: N818 -- not an error: it asks for the file to be started again
+class SchemaWidened(Exception):
     """A value does not fit the schema that was announced. `source` reads the same query with one that holds it."""
 
     def __init__(self, source: Source) -> None:

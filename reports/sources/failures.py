@@ -16,7 +16,6 @@ BAD_SYNTAX = "The query is not valid SQL for this data source."
 NOT_READING = "The query does something other than reading, which a report may not do."
 BAD_VALUE = "The query could not calculate or convert one of the values it meets."
 NO_MEMORY = "The query needs more memory than a report may use."
-NO_COLUMNS = "The query returns no columns. A report has to select something."
 NO_PERMISSION = "The data source does not allow this query to read what it names."
 
 

@@ -5,6 +5,7 @@ DuckDB may open the files that the query names and nothing else: no other path, 
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -63,7 +64,11 @@ class FilesSource:
             sampled = ", sample_size = -1" if self.whole_sample and reader != "read_parquet" else ""
             # A view takes no bound values: the name and the path are quoted the way DuckDB reads them.
             source = f"{reader}({_literal(str(path))}{sampled})"
-            connection.execute(f"create view {_identifier(name)} as select * from {source}")  # noqa: S608
+            view = f"create view {_identifier(name)} as select * from {source}"  # noqa: S608
+            try:
+                connection.execute(view)
+            except (duckdb.DataError, duckdb.ProgrammingError) as error:
+                raise failure(SourceUnusable, _DAMAGED, error) from error
 
     @contextmanager
     def _plain_errors(self, deadline: Deadline) -> Iterator[None]:
@@ -105,11 +110,11 @@ def _expression(place: str, typed: TypedValue, placeholder: str) -> str:
 
 def _tables(location: Path, query: str) -> dict[str, Path]:
     """Table name to file, of the files whose name occurs in the query: the others need not be opened, or be right."""
-    asked = query.lower()
+    asked = query.lower().replace('""', '"')
     tables: dict[str, Path] = {}
     for path in _files(location):
         name = _table_name(path)
-        if name.lower() not in asked:
+        if not re.search(rf"(?<!\w){re.escape(name.lower())}(?!\w)", asked):
             continue
         if name.lower() in map(str.lower, tables):
             raise failure(SourceUnusable, f"Two files of this data source make the same table, “{name}”.", path)
@@ -211,6 +216,8 @@ def _identifier(name: str) -> str:
 
 # ---- errors
 
+_DAMAGED = "A file of the data source is damaged, or not what its name says."
+
 _NAMES = (
     ("table with name", failures.NO_SUCH_NAME),
     ("function with name", failures.NO_SUCH_FUNCTION),
@@ -228,7 +235,7 @@ _NAMES = (
 
 
 def _is_wrong_guess(text: str) -> bool:
-    return "sample_size" in text or ("CSV Error" in text and "onver" in text)
+    return ("CSV Error" in text or "sample_size" in text) and "onver" in text
 
 
 def _run_error(error: Exception, deadline: Deadline) -> RunError:
@@ -237,8 +244,10 @@ def _run_error(error: Exception, deadline: Deadline) -> RunError:
         return failure(QueryTimeout, None, error)
     if "No space left" in text or "max_temp_directory_size" in text:
         return failure(OutOfSpace, None, error)
-    if "CSV Error" in text or "Malformed JSON" in text or "Invalid Input Error: No magic bytes" in text:
-        return failure(SourceUnusable, "A file of the data source is damaged, or not what its name says.", error)
+    if _is_wrong_guess(text):
+        return failure(QueryFailed, failures.BAD_VALUE, error)
+    if "CSV Error" in text or "Malformed JSON" in text:
+        return failure(SourceUnusable, _DAMAGED, error)
     if text.startswith("IO Error"):
         return failure(SourceUnavailable, "A file of the data source cannot be read at the moment.", error)
     return failure(QueryFailed, failures.first_match(text, _NAMES), error)

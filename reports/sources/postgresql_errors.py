@@ -50,8 +50,10 @@ _AGAIN_TEXT = (
     "conflict with recovery", "ssl connection has been closed", "ssl syscall error",
 )  # fmt: skip
 #: Trying again would not help: somebody has to change the URL, the password or the server.
-_REFUSED_TEXT = ("authentication failed", "does not exist", "pg_hba.conf", "no password supplied", "permission denied",
-                 "invalid uri", "invalid port", "does not support ssl", "certificate")  # fmt: skip
+_REFUSED_TEXT = (
+    "authentication failed", "does not exist", "pg_hba.conf", "no password supplied", "permission denied",
+    "invalid uri", "invalid port", "invalid integer", "invalid sslmode", "does not support ssl", "certificate",
+)  # fmt: skip
 
 
 def checked_url(url: str) -> str:

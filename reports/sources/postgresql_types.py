@@ -100,7 +100,7 @@ def _is_unreadable(type: pa.DataType) -> bool:
         return True
     if isinstance(type, pa.OpaqueType):
         return not _is_numeric(type)
-    return pa.types.is_struct(type) or pa.types.is_interval(type)
+    return bool(pa.types.is_struct(type) or pa.types.is_interval(type))
 
 
 def _is_numeric(type: pa.DataType) -> bool:

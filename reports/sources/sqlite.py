@@ -54,7 +54,7 @@ class SqliteSource:
         with _plain_errors(deadline), closing(_open(spec.location, limits, deadline)) as connection:
             cursor = connection.execute(sql, bound)
             if cursor.description is None:
-                raise QueryFailed(failures.NO_COLUMNS)
+                raise QueryFailed(failures.NOT_READING)
             names = [described[0] for described in cursor.description]
             yield self._rows(cursor, names, deadline)
 
@@ -174,6 +174,7 @@ _SENTENCES = (
     ("authoriz", failures.NOT_READING),
     ("prohibited", failures.NOT_READING),
     ("readonly", failures.NOT_READING),
+    ("may not be modified", failures.NOT_READING),
     ("could not decode", "A text in this data source is not valid UTF-8. Select it with cast(… as blob)."),
     ("too big", failures.NO_MEMORY),
     ("out of memory", failures.NO_MEMORY),

@@ -89,9 +89,8 @@ def test_a_result_of_just_max_rows_is_whole(spec, path, most):
 def test_max_bytes_is_kept_to_within_a_thousand_rows(spec, path):
     result = run(replace(spec, max_bytes=100_000), path, Seen())
     assert 100_000 <= result.size < 100_000 + 1_000 * 60
-    assert (
-        result.truncated == f"Only the first {result.rows:,} rows are here: the report allows files of 100 kB at most."
-    )
+    assert result.truncated.startswith(f"Only the first {result.rows:,} rows are here")
+    assert result.truncated.endswith("the report allows files of 100 kB at most.")
 
 
 @pytest.mark.parametrize("limit", [{"max_rows": 100}, {"max_bytes": 1_000}])

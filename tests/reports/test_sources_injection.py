@@ -13,12 +13,16 @@ from reports.parameters import TypedValue
 from reports.sources.base import SourceSpec
 
 CORPUS = [
-    "'", "''", '"', "`", "\\", "\\'", "';", "'; drop table t; --", "' or '1'='1", "' or 1=1 --", '" or ""="', "1; select 2",
+    "'", "''", '"', "`", "\\", "\\'", "';", "'; drop table t; --", "' or '1'='1", "' or 1=1 --", '" or ""="',
+    "1; select 2",
     "') ; attach 'x' as y; --", "$$", "$tag$", "$1", "?", "?1", "@a", ":value", ":other", "::text", "%s", "%(value)s",
     "{value}", "{}", "{a,b}", "{NULL}", "NULL", "null", "a,b", "[1,2]", '{"a": 1}', "/*", "*/", "--", "-- :value\n",
-    "x' union select name from sqlite_master --", "' || (select 1) || '", "E'\\x27'", "U&'\\0027'", "\u2019", "\uff07",
-    "\u02bc", "\x01\x1f\x7f", "\n", "\r\n", "\t", " ", "", "日本", "🛫", "e\u0301", "\ufeff", "\u202e", "0x27", "1e999",
-    "current_setting('reportserver.p1')", "pg_sleep(10)", "load_extension('x')", "read_csv('/etc/passwd')", "a" * 10_000,
+    "x' union select name from sqlite_master --", "' || (select 1) || '", "E'\\x27'", "U&'\\0027'",
+    "\u2019", "\uff07",
+    "\u02bc", "\x01\x1f\x7f", "\n", "\r\n", "\t", " ", "", "日本", "🛫", "e\u0301", "\ufeff", "\u202e",
+    "0x27", "1e999",
+    "current_setting('reportserver.p1')", "pg_sleep(10)",
+    "load_extension('x')", "read_csv('/etc/passwd')", "a" * 10_000,
     "'" * 5_000,
 ]  # fmt: skip
 TEXTS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=50) | st.sampled_from(

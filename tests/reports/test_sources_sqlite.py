@@ -130,12 +130,8 @@ def test_a_list_matches_its_values_and_an_empty_one_nothing(make, fetch):
 
 def test_a_thousand_values_are_no_problem(make, fetch):
     names = TypedValue("integer", tuple(range(1_000)))
-    assert (
-        fetch(
-            make("create table t (a)", rows=[(5,), (1_000,)]), "select a from t where a in :names", names=names
-        ).num_rows
-        == 1
-    )
+    spec = make("create table t (a)", rows=[(5,), (1_000,)])
+    assert fetch(spec, "select a from t where a in :names", names=names).num_rows == 1
 
 
 @pytest.mark.parametrize(
