@@ -248,6 +248,11 @@ def parse_report(entry: object) -> ReportDefinition:
         raise definitions_faults.from_pydantic(error) from None
 
 
+def editor_schema() -> dict[str, Any]:
+    """JSON Schema of the file, for editors: reports/definitions.schema.json."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Definitions.model_json_schema()
+
+
 def query_faults(report: ReportDefinition, kind: str) -> Faults:
     """What is wrong with the query, for a data source of that kind: its placeholders and parameters have to agree."""
     dialect = DIALECTS[kind]

@@ -92,17 +92,17 @@ def sync_users(sync: Sync, definitions: Iterable[UserDefinition]) -> None:
 def _create_user(sync: Sync, path: str, definition: UserDefinition, tenant: Tenant) -> None:
     password = sync.secret(definition.password_env)
     if not password:
-        variable = definition.password_env
-        sync.fault(
-            f"{path}.password_env",
-            f"The environment variable {variable} is not set; it holds the password of the new user."
-            if variable
-            else "A new user needs one.",
-        )
-        return
-    user = User.objects.create_user(definition.username, password=password, tenant=tenant)
+        sync.fault(f"{path}.password_env", _no_password(definition.password_env))
+    # Made without a password too, which is rolled back: grants to a user who is not there would be a second fault.
+    user = User.objects.create_user(definition.username, password=password or None, tenant=tenant)
     user.groups.set(_roles(definition))
     sync.differences.append(f"create user {definition.username}")
+
+
+def _no_password(variable: str | None) -> str:
+    if variable is None:
+        return "A new user needs one."
+    return f"The environment variable {variable} is not set; it holds the password of the new user."
 
 
 def _update_user(sync: Sync, path: str, user: User, definition: UserDefinition, tenant: Tenant) -> None:
@@ -155,13 +155,11 @@ def sync_sources(sync: Sync, definitions: Iterable[DataSourceDefinition]) -> Non
         if tenant is None:
             continue
         source = known.get((tenant.pk, definition.slug)) or DataSource(tenant=tenant, slug=definition.slug)
-        url = _url(sync, path, definition, source)
-        if url is not None:
-            _write_source(sync, source, definition, url)
+        _write_source(sync, source, definition, _url(sync, path, definition, source))
 
 
-def _url(sync: Sync, path: str, definition: DataSourceDefinition, source: DataSource) -> str | None:
-    """The URL that the source should have, "" for a path. None after noting a fault."""
+def _url(sync: Sync, path: str, definition: DataSourceDefinition, source: DataSource) -> str:
+    """The URL that the source should have, "" for a path."""
     if definition.url_env is None:
         return ""
     given = sync.secret(definition.url_env)
@@ -172,9 +170,8 @@ def _url(sync: Sync, path: str, definition: DataSourceDefinition, source: DataSo
         sync.fault(f"{path}.url_env", f"The environment variable {definition.url_env} is not set.")
     elif not given.startswith(("postgresql://", "postgres://")):
         sync.fault(f"{path}.url_env", f"The value of {definition.url_env} must begin with postgresql://.")
-    else:
-        return given
-    return None
+    # After a fault any text will do, since all is rolled back.
+    return given or "postgresql://"
 
 
 def _stored_url(source: DataSource) -> str | None:

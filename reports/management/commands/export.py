@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from accounts.models import Tenant
+from reports.definitions import editor_schema
 from reports.definitions_export import exported
 
 
@@ -22,17 +24,26 @@ class Command(BaseCommand):
         parser.add_argument("--tenant", metavar="SLUG", help="only this tenant")
         parser.add_argument("-o", "--output", metavar="FILE", help="instead of the standard output")
 
+        parser.add_argument("--schema", action="store_true", help="the JSON Schema of such a file instead, for editors")
+
     def handle(self, *args: object, **options: Any) -> None:
-        tenants = Tenant.objects.order_by("slug")
-        if options["tenant"]:
-            tenants = tenants.filter(slug=options["tenant"])
-            if not tenants:
-                self.stderr.write(self.style.ERROR(f"There is no tenant {options['tenant']}."))
-                sys.exit(1)
-        text, warnings = exported(tenants)
-        for warning in warnings:
-            self.stderr.write(self.style.WARNING(f"Warning: {warning}"))
+        text = self._schema() if options["schema"] else self._definitions(options["tenant"])
         if options["output"]:
             Path(options["output"]).write_text(text, encoding="utf-8")
         else:
             self.stdout.write(text, ending="")
+
+    def _schema(self) -> str:
+        return json.dumps(editor_schema(), indent=2, ensure_ascii=False) + "\n"
+
+    def _definitions(self, slug: str | None) -> str:
+        tenants = Tenant.objects.order_by("slug")
+        if slug:
+            tenants = tenants.filter(slug=slug)
+            if not tenants:
+                self.stderr.write(self.style.ERROR(f"There is no tenant {slug}."))
+                sys.exit(1)
+        text, warnings = exported(tenants)
+        for warning in warnings:
+            self.stderr.write(self.style.WARNING(f"Warning: {warning}"))
+        return text

@@ -1,0 +1,278 @@
+"""Applying definitions: the database matches the file afterwards, or nothing was changed."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth.models import Group
+
+from accounts.models import RefreshSession, Tenant, User
+from audit.models import Action, AuditLog
+from reports import actions
+from reports.definitions import parse_report
+from reports.definitions_faults import faults_in
+from reports.exceptions import InvalidDefinition
+from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion
+from reports.querysets import Right
+from reportserver.tokens import sign_in
+from tests.reports.definitions_sample import ENV, SAMPLE, applied, sample
+
+pytestmark = pytest.mark.django_db
+
+
+def report(slug: str = "carrier-delays") -> ReportConfiguration:
+    return ReportConfiguration.objects.get(slug=slug)
+
+
+def faults(folder, data, **how):
+    with pytest.raises(InvalidDefinition) as caught:
+        applied(folder, data, **how)
+    return faults_in(caught.value)
+
+
+def everything():
+    models = (Tenant, User, Group, DataSource, ReportConfiguration, ReportVersion, DeliveryTarget, AuditLog)
+    return [list(model.objects.order_by("pk").values()) for model in models]
+
+
+def test_an_empty_database_gets_all_that_the_file_says(tmp_path):
+    assert applied(tmp_path) == [
+        "create tenant acme",
+        "create user alice",
+        "create user bob",
+        "create data source flights in acme",
+        "create data source crm in acme",
+        "create report carrier-delays in acme",
+        "create report customers in acme",
+    ]
+    alice, bob = User.objects.get(username="alice"), User.objects.get(username="bob")
+    assert alice.is_administrator and not bob.is_administrator
+    assert alice.check_password(ENV["ALICE_PASSWORD"])
+    assert DataSource.objects.get(slug="flights").location == str(tmp_path / "data/flights.db")
+    assert DataSource.objects.get(slug="crm").url == ENV["CRM_URL"]
+    assert report().version.number == 1
+    assert report().version.is_asynchronous()
+    assert [target.options for target in report().version.delivery_targets.all()] == [{}, {"to": ["ops@example.com"]}]
+
+
+def test_grants_are_what_the_file_says(tmp_path):
+    applied(tmp_path)
+    bob, reports = User.objects.get(username="bob"), ReportConfiguration.objects.all()
+    assert reports.granted(bob, Right.GENERATE).get().slug == "carrier-delays"
+    assert not reports.granted(bob, Right.VIEW).exists()
+    bob.groups.add(Group.objects.get(name="readers"))
+    assert reports.granted(bob, Right.VIEW).get().slug == "carrier-delays"
+
+
+def test_a_second_run_changes_nothing(tmp_path):
+    applied(tmp_path)
+    before = everything()
+    assert applied(tmp_path) == []
+    assert everything() == before
+
+
+def test_a_report_read_back_is_the_entry_it_was_made_from(tmp_path):
+    applied(tmp_path)
+    for entry in SAMPLE["reports"]:
+        assert actions.definition_of(report(entry["slug"])).entry() == parse_report(entry).entry()
+
+
+def test_a_dry_run_tells_the_same_and_changes_nothing(tmp_path):
+    before = everything()
+    planned = applied(tmp_path, dry_run=True)
+    assert everything() == before
+    assert planned == applied(tmp_path)
+
+
+def test_a_changed_report_gets_a_new_version_and_the_old_one_stays(tmp_path):
+    applied(tmp_path)
+    changed = sample()
+    changed["reports"][0] |= {"query": "select :start, :end", "formats": ["csv"]}
+    assert applied(tmp_path, changed) == ["update report carrier-delays in acme: query, formats"]
+    assert [version.number for version in report().versions.all()] == [2, 1]
+    assert report().version.query == "select :start, :end"
+    assert report().versions.get(number=1).query == SAMPLE["reports"][0]["query"]
+
+
+def test_changed_grants_make_no_version(tmp_path):
+    applied(tmp_path)
+    changed = sample()
+    changed["reports"][0]["grants"] = {"view": ["analysts"]}
+    assert applied(tmp_path, changed) == ["change grants of report carrier-delays in acme"]
+    assert report().version.number == 1
+    assert actions.definition_of(report()).grants.model_dump() == {"generate": [], "view": ["analysts"]}
+
+
+def test_the_order_of_grants_is_no_difference(tmp_path):
+    applied(tmp_path)
+    changed = sample()
+    changed["reports"][0]["grants"]["generate"].reverse()
+    assert applied(tmp_path, changed) == []
+
+
+def test_names_roles_sources_and_passwords_follow_the_file(tmp_path):
+    applied(tmp_path)
+    changed = sample()
+    changed["tenants"][0]["name"] = "Acme"
+    changed["users"][1]["roles"] = ["readers", "board"]
+    changed["data_sources"][0]["location"] = "/elsewhere"
+    env = ENV | {"BOB_PASSWORD": "another long one", "CRM_URL": "postgresql://elsewhere/crm"}
+    assert applied(tmp_path, changed, env=env) == [
+        "update tenant acme: name",
+        "change roles of user bob",
+        "set password of user bob",
+        "update data source flights in acme: location",
+        "update data source crm in acme: url",
+    ]
+    assert User.objects.get(username="bob").check_password("another long one")
+    assert DataSource.objects.get(slug="crm").url == "postgresql://elsewhere/crm"
+
+
+def test_secrets_that_are_not_set_stay_as_they_are(tmp_path):
+    applied(tmp_path)
+    before = everything()
+    assert applied(tmp_path, env={}) == []
+    assert everything() == before
+
+
+def test_a_new_password_ends_the_sign_ins_of_the_old_one(tmp_path):
+    applied(tmp_path)
+    sign_in(User.objects.get(username="bob"))
+    applied(tmp_path, env=ENV | {"BOB_PASSWORD": "another long one"})
+    assert RefreshSession.objects.get().revoked_at is not None
+
+
+def test_everything_that_only_the_database_can_tell_is_told_at_once_and_nothing_is_changed(tmp_path):
+    bad = sample()
+    bad["users"].append({"username": "carol", "tenant": "nowhere"})
+    bad["users"].append({"username": "dave", "tenant": "acme"})
+    bad["data_sources"].append({"slug": "erp", "tenant": "acme", "kind": "postgresql", "url_env": "ERP_URL"})
+    bad["reports"][0] |= {"data_source": "nothing", "grants": {"view": ["readers", "user:nobody"]}}
+    bad["reports"][1]["query"] = "select :missing"
+    before = everything()
+    assert faults(tmp_path, bad, env={"BOB_PASSWORD": "x" * 12, "CRM_URL": "mysql://u:hush@h/d"}) == {
+        "users[0].password_env": [
+            "The environment variable ALICE_PASSWORD is not set; it holds the password of the new user."
+        ],
+        "users[2].tenant": ["There is no tenant nowhere."],
+        "users[3].password_env": ["A new user needs one."],
+        "data_sources[1].url_env": ["The value of CRM_URL must begin with postgresql://."],
+        "data_sources[2].url_env": ["The environment variable ERP_URL is not set."],
+        "reports[0].grants.view[1]": ["There is no user nobody in this tenant."],
+        "reports[0].data_source": ["There is no data source nothing in this tenant."],
+        "reports[1].query": ["Uses :missing, which is not declared under parameters."],
+    }
+    assert everything() == before
+
+
+@pytest.mark.parametrize(
+    ("query", "path", "sentence"),
+    [
+        ("select :start, :end, :more", "query", "Uses :more, which is not declared under parameters."),
+        ("select :start -- :end", "parameters[1].name", "The query does not use :end."),
+        ("select :start, ':end'", "parameters[1].name", "The query does not use :end."),
+        (
+            "select :start, :end; delete from flights",
+            "query",
+            "The query holds more than one statement; a report has exactly one.",
+        ),
+    ],
+)
+def test_the_query_and_its_parameters_have_to_agree(tmp_path, query, path, sentence):
+    bad = sample()
+    bad["reports"][0]["query"] = query
+    assert faults(tmp_path, bad) == {f"reports[0].{path}": [sentence]}
+
+
+def test_a_file_can_not_change_a_superuser(tmp_path):
+    User.objects.create_superuser("alice", password="x")
+    assert faults(tmp_path, SAMPLE) == {
+        "users[0].username": ["This user is a superuser, which a definitions file can't change."]
+    }
+
+
+def test_a_user_name_of_another_tenant_is_refused(tmp_path):
+    applied(tmp_path)
+    other = {"tenants": [{"slug": "other", "name": "Other"}], "users": [SAMPLE["users"][1] | {"tenant": "other"}]}
+    assert faults(tmp_path, other) == {"users[0].tenant": ["This user name is taken in another tenant."]}
+
+
+def test_a_report_can_not_use_the_data_source_or_user_of_another_tenant(tmp_path):
+    applied(tmp_path)
+    stranger = SAMPLE["reports"][1] | {"tenant": "other", "grants": {"view": ["user:bob"]}}
+    bad = {"tenants": [{"slug": "other", "name": "Other"}], "reports": [stranger]}
+    assert faults(tmp_path, bad) == {
+        "reports[0].grants.view[0]": ["There is no user bob in this tenant."],
+        "reports[0].data_source": ["There is no data source crm in this tenant."],
+    }
+
+
+def test_a_file_may_build_on_what_the_database_has(tmp_path):
+    applied(tmp_path)
+    more = {"reports": [SAMPLE["reports"][1] | {"slug": "more"}]}
+    assert applied(tmp_path, more) == ["create report more in acme"]
+
+
+def test_nothing_is_deleted_unless_asked(tmp_path):
+    applied(tmp_path)
+    assert applied(tmp_path, {"tenants": SAMPLE["tenants"]}) == []
+
+
+def test_prune_deletes_what_the_file_no_longer_has_in_its_tenants_only(tmp_path):
+    applied(tmp_path)
+    other = Tenant.objects.create(slug="other", name="Other")
+    User.objects.create_user("stranger", tenant=other)
+    User.objects.create_superuser("root", tenant=Tenant.objects.get(slug="acme"))
+    less = sample()
+    del less["users"][1], less["data_sources"][1], less["reports"][1]
+    less["reports"][0]["grants"] = {"generate": ["analysts"]}
+    assert applied(tmp_path, less, prune=True, dry_run=True) == applied(tmp_path, less, prune=True)
+    assert [user.username for user in User.objects.order_by("username")] == ["alice", "root", "stranger"]
+    assert [source.slug for source in DataSource.objects.all()] == ["flights"]
+    assert [found.slug for found in ReportConfiguration.objects.all()] == ["carrier-delays"]
+    assert Tenant.objects.count() == 2
+    assert applied(tmp_path, less, prune=True) == []
+
+
+def test_prune_does_not_leave_a_report_without_its_source(tmp_path):
+    applied(tmp_path)
+    less = sample()
+    del less["data_sources"][1]
+    assert faults(tmp_path, less, prune=True) == {
+        "reports[1].data_source": ["There is no data source crm in this tenant."]
+    }
+
+
+def test_prune_leaves_tenants_alone_that_the_file_does_not_list(tmp_path):
+    applied(tmp_path)
+    assert applied(tmp_path, {"reports": [SAMPLE["reports"][0]]}, prune=True) == []
+
+
+def test_the_audit_log_says_what_was_applied_and_holds_no_secret(tmp_path):
+    applied(tmp_path)
+    entries = list(AuditLog.objects.order_by("sequence"))
+    assert [entry.action for entry in entries] == [Action.REPORT_CREATE, Action.REPORT_CREATE, Action.DEFINITIONS_APPLY]
+    assert {entry.actor for entry in entries} == {"tester"}
+    assert entries[0].details == {"report": "carrier-delays", "version": 1}
+    assert "create user bob" in entries[2].details["changes"]
+    assert "hush" not in str([entry.details for entry in entries])
+    assert ENV["BOB_PASSWORD"] not in str([entry.details for entry in entries])
+
+
+def test_an_updated_and_a_deleted_report_leave_entries(tmp_path):
+    applied(tmp_path)
+    actions.patch_report(report=report(), patch={"name": "Delays"}, actor="tester")
+    pk = report().pk
+    actions.delete_report(report=report(), actor="tester")
+    update, delete = AuditLog.objects.filter(target_id=str(pk)).order_by("sequence")[1:]
+    assert (update.action, update.details) == (
+        Action.REPORT_UPDATE,
+        {"report": "carrier-delays", "version": 2, "changed": ["name"]},
+    )
+    assert delete.action == Action.REPORT_DELETE
+
+
+def test_a_stored_url_is_not_encrypted_anew_at_every_run(tmp_path):
+    applied(tmp_path)
+    before = DataSource.objects.get(slug="crm").encrypted_url
+    applied(tmp_path, SAMPLE | {"tenants": [{"slug": "acme", "name": "New"}]})
+    assert DataSource.objects.get(slug="crm").encrypted_url == before

@@ -1,0 +1,217 @@
+"""manage.py apply and export, as an operator runs them."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+
+from accounts.models import Tenant
+from audit.models import AuditLog
+from reports.models import ReportConfiguration
+from tests.reports.definitions_sample import ENV, SAMPLE, sample, written
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch):
+    for name, value in ENV.items():
+        monkeypatch.setenv(name, value)
+
+
+def run(command: str, *arguments: object) -> tuple[int, str, str]:
+    """Exit code, standard output, standard error."""
+    out, err = StringIO(), StringIO()
+    try:
+        call_command(command, *map(str, arguments), stdout=out, stderr=err)
+    except SystemExit as left:
+        return int(left.code or 0), out.getvalue(), err.getvalue()
+    return 0, out.getvalue(), err.getvalue()
+
+
+@pytest.mark.django_db
+def test_apply_prints_the_differences_and_then_that_there_are_none(tmp_path):
+    file = written(tmp_path, SAMPLE)
+    code, out, _ = run("apply", file)
+    assert code == 0
+    assert "create report carrier-delays in acme\n" in out
+    assert run("apply", file)[1] == "Nothing to change.\n"
+
+
+@pytest.mark.django_db
+def test_a_dry_run_changes_nothing(tmp_path):
+    code, out, _ = run("apply", written(tmp_path, SAMPLE), "--dry-run")
+    assert (code, "create tenant acme" in out, Tenant.objects.count()) == (0, True, 0)
+
+
+@pytest.mark.django_db
+def test_several_files_are_applied_as_one(tmp_path):
+    (tmp_path / "more").mkdir()
+    reports = written(tmp_path / "more", {"reports": SAMPLE["reports"]}, "reports.yaml")
+    rest = written(tmp_path, {key: value for key, value in SAMPLE.items() if key != "reports"})
+    assert run("apply", reports, rest)[0] == 0
+    assert ReportConfiguration.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_prune_deletes_and_without_it_nothing_is_deleted(tmp_path):
+    run("apply", written(tmp_path, SAMPLE))
+    less = sample()
+    del less["reports"][1]
+    file = written(tmp_path, less)
+    assert run("apply", file)[1] == "Nothing to change.\n"
+    assert run("apply", file, "--prune")[1] == "delete report customers in acme\n"
+
+
+@pytest.mark.django_db
+def test_a_fault_in_the_second_file_names_that_file_and_changes_nothing(tmp_path):
+    good = written(tmp_path, SAMPLE)
+    bad = written(tmp_path, "reports:\n  - slug: one\n    tenant: acme\n    query: select 1\n", "bad.yaml")
+    code, out, err = run("apply", good, bad)
+    assert (code, out) == (1, "")
+    assert err.splitlines() == [
+        f"{bad}:2: reports[0].name: This field is required.",
+        f"{bad}:2: reports[0].data_source: This field is required.",
+        f"{bad}:2: reports[0].formats: This field is required.",
+    ]
+    assert (Tenant.objects.count(), AuditLog.objects.count()) == (0, 0)
+
+
+@pytest.mark.django_db
+def test_what_only_the_database_can_tell_is_told_with_file_and_line_too(tmp_path, monkeypatch):
+    monkeypatch.delenv("BOB_PASSWORD")
+    file = written(tmp_path, SAMPLE)
+    line = file.read_text().splitlines().index("  password_env: BOB_PASSWORD") + 1
+    code, _, err = run("apply", file)
+    assert code == 1
+    assert err == (
+        f"{file}:{line}: users[1].password_env: The environment variable BOB_PASSWORD is not set; "
+        "it holds the password of the new user.\n"
+    )
+    assert Tenant.objects.count() == 0
+
+
+@pytest.mark.django_db
+def test_a_missing_path_and_a_weak_password_are_only_warnings(tmp_path, monkeypatch):
+    monkeypatch.setenv("BOB_PASSWORD", "bob")
+    code, _, err = run("apply", written(tmp_path, SAMPLE))
+    assert code == 0
+    assert f"Warning: data source flights in acme: {tmp_path}/data/flights.db is not there." in err
+    assert "Warning: the password of bob is weak: This password is too short." in err
+
+
+@pytest.mark.django_db
+def test_no_secret_is_printed_whatever_happens(tmp_path, monkeypatch):
+    monkeypatch.setenv("CRM_URL", "mysql://root:hush@db/crm")
+    assert "hush" not in "".join(map(str, run("apply", written(tmp_path, SAMPLE))))
+    bad = sample()
+    bad["data_sources"][1] |= {"location": "postgresql://root:hush@db/crm", "url": "postgresql://root:hush@db"}
+    assert "hush" not in "".join(map(str, run("apply", written(tmp_path, bad))))
+
+
+@pytest.mark.django_db
+def test_the_demo_can_be_applied_twice(monkeypatch):
+    for who in ("ADMIN", "ANALYST", "OUTSIDER"):
+        monkeypatch.setenv(f"REPORTSERVER_DEMO_{who}_PASSWORD", f"a long password of {who}")
+    file = ROOT / "demo" / "definitions.yaml"
+    code, out, err = run("apply", file)
+    assert (code, err) == (0, "")
+    assert out.count("create report") == 11
+    assert run("apply", file)[1] == "Nothing to change.\n"
+
+
+# --- Export -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_an_export_can_be_applied_with_no_change(tmp_path):
+    run("apply", written(tmp_path, SAMPLE))
+    file = tmp_path / "export.yaml"
+    assert run("export", "-o", file)[:2] == (0, "")
+    assert run("apply", file, "--prune")[1] == "Nothing to change.\n"
+    assert run("export")[1] == file.read_text()
+
+
+@pytest.mark.django_db
+def test_an_export_into_an_empty_system_gives_the_same_export_again(tmp_path):
+    run("apply", written(tmp_path, SAMPLE))
+    file = tmp_path / "export.yaml"
+    run("export", "-o", file)
+    run("apply", written(tmp_path, {"tenants": SAMPLE["tenants"]}), "--prune")
+    assert ReportConfiguration.objects.count() == 0
+    run("apply", file)
+    assert run("export")[1] == file.read_text()
+
+
+@pytest.mark.django_db
+def test_an_export_names_variables_instead_of_secrets(tmp_path):
+    run("apply", written(tmp_path, SAMPLE))
+    text = run("export")[1]
+    assert "password_env: BOB_PASSWORD" in text
+    assert "url_env: CRM_URL" in text
+    assert "hush" not in text
+    assert f"location: {tmp_path}/data/flights.db" in text
+
+
+@pytest.mark.django_db
+def test_no_two_exported_users_share_a_variable(tmp_path):
+    extra = [{"username": name, "tenant": "acme", "password_env": "BOB_PASSWORD"} for name in ("a.b", "a-b", "1st")]
+    run("apply", written(tmp_path, SAMPLE | {"users": extra, "reports": []}))
+    text = run("export")[1]
+    assert [line.split()[-1] for line in text.splitlines() if "password_env" in line] == [
+        "_1ST_PASSWORD",
+        "A_B_PASSWORD",
+        "A_B_2_PASSWORD",
+    ]
+
+
+@pytest.mark.django_db
+def test_an_export_can_be_of_one_tenant(tmp_path):
+    Tenant.objects.create(slug="other", name="Other")
+    run("apply", written(tmp_path, SAMPLE))
+    assert "carrier-delays" not in run("export", "--tenant", "other")[1]
+    assert run("export", "--tenant", "nowhere") == (1, "", "There is no tenant nowhere.\n")
+
+
+@pytest.mark.django_db
+def test_a_report_whose_source_is_gone_is_left_out_with_a_warning(tmp_path):
+    run("apply", written(tmp_path, SAMPLE))
+    ReportConfiguration.objects.get(slug="customers").version.data_source.delete()
+    code, out, err = run("export")
+    assert (code, "customers" in out) == (0, False)
+    assert err == "Warning: report customers in acme is left out: its data source is gone.\n"
+
+
+# --- Several at once --------------------------------------------------------------------------------------------------
+
+
+def test_runs_at_once_get_a_version_each(tmp_path):
+    """Real processes over a database of their own: threads of a test share one transaction."""
+    env = (
+        os.environ
+        | ENV
+        | {"REPORTSERVER_DATA_DIR": str(tmp_path / "var"), "DJANGO_SETTINGS_MODULE": "reportserver.settings"}
+    )
+    (tmp_path / "var").mkdir()
+    manage = [sys.executable, str(ROOT / "manage.py")]
+    subprocess.run([*manage, "migrate", "-v0"], env=env, check=True)
+    subprocess.run([*manage, "apply", str(written(tmp_path, SAMPLE))], env=env, check=True, capture_output=True)
+    started = []
+    for number in range(3):
+        changed = sample()
+        changed["reports"][0]["name"] = f"Name {number}"
+        file = written(tmp_path, changed, f"{number}.yaml")
+        started.append(subprocess.Popen([*manage, "apply", str(file)], env=env, stdout=subprocess.PIPE))
+    printed = [process.communicate(timeout=60)[0].decode() for process in started]
+    assert printed == ["update report carrier-delays in acme: name\n"] * 3
+    with sqlite3.connect(tmp_path / "var" / "reportserver.sqlite3") as database:
+        versions = database.execute("select number from reports_reportversion where name like 'Name%' order by 1")
+        assert versions.fetchall() == [(2,), (3,), (4,)]
+    database.close()

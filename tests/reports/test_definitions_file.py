@@ -1,0 +1,194 @@
+"""Files that can't be read: each fault with file, line and field, in a sentence."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from reports import definitions_file, definitions_yaml
+from reports.definitions import editor_schema
+from reports.exceptions import InvalidDefinition
+from reports.rendering import RENDERERS
+from tests.reports.definitions_sample import SAMPLE, sample, written
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def refused(folder: Path, data: object) -> list[str]:
+    """The sentences, without the folder."""
+    with pytest.raises(InvalidDefinition) as caught:
+        definitions_file.load([written(folder, data)])
+    return [sentence.removeprefix(f"{folder}/") for sentence in definitions_file.sentences(caught.value)]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("tenants: []\ntenants: []", "2: The key 'tenants' is there twice."),
+        ("tenants: &a []\nusers: *a", "2: Aliases (*name) are not read here; write the value out."),
+        ("- 1", "1: Must be a mapping with some of: tenants, users, data_sources, reports."),
+        ("", "1: Must be a mapping with some of: tenants, users, data_sources, reports."),
+        ("x: 1", "1: x: There is no such field here."),
+        ("\nusers: 1", "2: users: Must be a list."),
+        ("users:\n- 1", "2: users[0]: Must be a mapping of fields to values."),
+        ("[" * 3000, "1: Lists and mappings are nested too deeply."),
+        ("a: " + "9" * 5000, "1: This value can't be read."),
+        ("a:\n  - \x07", "2: There is a character here that YAML does not allow."),
+        ("? [1]\n: 2", "1: A key must be a word."),
+    ],
+)  # fmt: skip
+def test_a_text_that_is_not_such_a_file_is_told_by_line(tmp_path, text, sentence):
+    assert refused(tmp_path, text) == [f"definitions.yaml:{sentence}"]
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("a: [1", 1, "expected ',' or ']'"),
+        ("tenants:\n\t- x", 2, "cannot start any token"),
+        ("a: b\n---\nc: d", 2, "expected a single document"),
+        ("a: !!python/object:os.system x", 1, "could not determine a constructor"),
+        ("a: 'hush", 1, "unexpected end of stream"),
+    ],
+)
+def test_a_text_that_is_not_yaml_is_told_by_line_and_not_quoted(tmp_path, text, line, words):
+    [sentence] = refused(tmp_path, text)
+    assert sentence.startswith(f"definitions.yaml:{line}: Not YAML: ")
+    assert words in sentence
+    assert "hush" not in sentence
+
+
+def test_a_file_that_is_missing_too_large_or_not_utf8_is_told(tmp_path):
+    missing, large, latin = tmp_path / "missing.yaml", tmp_path / "large.yaml", tmp_path / "latin.yaml"
+    large.write_bytes(b"#" * (definitions_file.MAX_BYTES + 1))
+    latin.write_bytes(b"tenants:\n- {slug: a, name: caf\xe9}")
+    with pytest.raises(InvalidDefinition) as caught:
+        definitions_file.load([missing, large, latin, tmp_path])
+    assert definitions_file.sentences(caught.value) == [
+        f"{missing}:1: Can't be read: No such file or directory.",
+        f"{large}:1: Is larger than 2 MiB.",
+        f"{latin}:2: There is a character here that is not UTF-8.",
+        f"{tmp_path}:1: Can't be read: Is a directory.",
+    ]
+
+
+def test_faults_are_told_all_at_once_with_the_line_of_the_field(tmp_path):
+    text = (
+        "tenants:\n"
+        "  - {slug: acme, name: Acme}\n"
+        "reports:\n"
+        "  - slug: one two\n"
+        "    tenant: acme\n"
+        "    name: One\n"
+        "    query: |\n"
+        "      select 1\n"
+        "      where :x\n"
+        "    parameters:\n"
+        "      - name: x\n"
+        "        type: dat\n"
+        "    formats: [csv, doc]\n"
+        "    extra: 1\n"
+    )
+    assert refused(tmp_path, text) == [
+        "definitions.yaml:4: reports[0].slug: Must be letters, digits, - and _.",
+        "definitions.yaml:4: reports[0].data_source: This field is required.",
+        "definitions.yaml:12: reports[0].parameters[0].type: "
+        "Must be one of: string, integer, number, boolean, date, datetime.",
+        "definitions.yaml:13: reports[0].formats[1]: Must be one of: pdf, csv, xlsx, json, ndjson, parquet, html.",
+        "definitions.yaml:14: reports[0].extra: There is no such field here.",
+    ]
+
+
+def test_a_fault_in_the_second_of_two_files_has_that_files_own_numbers(tmp_path):
+    first = written(tmp_path, SAMPLE)
+    second = written(tmp_path, "reports:\n- slug: x\n- 5\n", "second.yaml")
+    with pytest.raises(InvalidDefinition) as caught:
+        definitions_file.load([first, second])
+    assert definitions_file.sentences(caught.value)[-1] == (
+        f"{second}:3: reports[1]: Must be a mapping of fields to values."
+    )
+
+
+def test_the_same_thing_in_two_files_is_refused(tmp_path):
+    first, second = written(tmp_path, SAMPLE), written(tmp_path, {"tenants": SAMPLE["tenants"]}, "second.yaml")
+    with pytest.raises(InvalidDefinition) as caught:
+        definitions_file.load([first, second])
+    assert definitions_file.sentences(caught.value) == [
+        f"{second}:2: tenants[0].slug: There is one like this before; it must be there once only."
+    ]
+
+
+def test_paths_are_relative_to_their_file(tmp_path):
+    source = {"slug": "s", "tenant": "t", "kind": "sqlite"}
+    data = {"data_sources": [source | {"location": "../a.db"}, source | {"slug": "u", "location": "/b.db"}]}
+    found = definitions_file.load([written(tmp_path, data)]).definitions
+    assert [source.location for source in found.data_sources] == [str(tmp_path.parent / "a.db"), "/b.db"]
+
+
+def test_scalars_are_read_as_editors_with_the_schema_read_them():
+    text = "[no, 2013-12-31, 12:30, 007, 1e5, true, null, -3, .5, 0x1F, 1_000]"
+    assert definitions_yaml.read(text).data == [
+        "no", "2013-12-31", "12:30", "007", 1e5, True, None, -3, 0.5, "0x1F", "1_000",
+    ]  # fmt: skip
+
+
+TEXTS = [
+    "no",
+    "1e5",
+    "007",
+    "~",
+    "",
+    " a\n b \n",
+    "x\n",
+    "a\n\nb",
+    "é日🛫",
+    "=",
+    "<<",
+    "*a",
+    "# x",
+    "\u2028\tx\n",
+    "a\r\nb",
+]
+OTHERS = [True, None, 5, 10**30, 0.1, 1e300, 1e17, -0.5, [], {}, [[]], {"a b": [{"c": None}]}]
+
+
+@pytest.mark.parametrize("value", [*TEXTS, *OTHERS])
+def test_what_is_written_is_read_back_the_same(value):
+    read = definitions_yaml.read(definitions_yaml.write({"value": [value]})).data["value"][0]
+    assert (read, type(read)) == (value, type(value))
+
+
+def test_what_is_written_is_the_same_to_yaml_1_1_tools():
+    text = definitions_yaml.write(["no", "2013-12-31", "12:30", "1e5"])
+    assert yaml.safe_load(text) == ["no", "2013-12-31", "12:30", "1e5"]
+
+
+def test_the_schema_for_editors_is_current():
+    shipped = json.loads((ROOT / "reports" / "definitions.schema.json").read_text(encoding="utf-8"))
+    assert shipped == editor_schema(), "run: manage.py export --schema -o reports/definitions.schema.json"
+
+
+def test_the_schema_takes_the_demo_and_the_sample_and_refuses_nonsense():
+    jsonschema = pytest.importorskip("jsonschema")
+    validator = jsonschema.Draft202012Validator(editor_schema())
+    demo = definitions_yaml.read((ROOT / "demo" / "definitions.yaml").read_text(encoding="utf-8")).data
+    assert list(validator.iter_errors(demo)) == []
+    assert list(validator.iter_errors(SAMPLE)) == []
+    wrong = sample()
+    wrong["reports"][0]["delivery"][0]["mode"] = "sometimes"
+    assert list(validator.iter_errors(wrong))
+
+
+def test_every_format_that_can_be_written_may_be_asked_for():
+    schema = editor_schema()["$defs"]["ReportDefinition"]["properties"]["formats"]
+    assert set(schema["items"]["enum"]) == set(RENDERERS)
+
+
+def test_every_field_is_in_the_documentation():
+    page = (ROOT / "docs" / "definitions.md").read_text(encoding="utf-8")
+    for name, definition in editor_schema()["$defs"].items():
+        for field in definition["properties"]:
+            assert f"`{field}`" in page, f"{field} of {name}"
