@@ -36,8 +36,12 @@ def timestamp_text(array: pa.Array) -> pa.Array:
 
 
 def time_text(array: pa.Array) -> pa.Array:
-    """`23:59:59.123456`; digits follow the unit."""
-    return array.cast(TEXT)
+    """`23:59:59.123456`; digits follow the unit. PostgreSQL's 24:00:00 is a time, too; Arrow would complain in it."""
+    unit = array.type.unit
+    ticks = array.cast(pa.int32() if array.type.bit_width == 32 else pa.int64()).cast(pa.int64())
+    if _within(ticks, 0, _DAY * _PER_SECOND[unit] - 1):
+        return array.cast(TEXT)
+    return pa.array([None if tick is None else _clock(tick, unit) for tick in ticks.to_pylist()], TEXT)
 
 
 def duration_text(array: pa.Array) -> pa.Array:
@@ -59,11 +63,15 @@ def _within(numbers: pa.Array, low: int, high: int) -> bool:
 
 
 def _far_moment(tick: int, unit: str) -> str:
-    seconds, fraction = divmod(tick, _PER_SECOND[unit])
-    day, second = divmod(seconds, _DAY)
-    digits = _DIGITS[unit]
-    tail = f".{fraction:0{digits}d}" if digits else ""
-    return f"{_far_date(day)}T{second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}{tail}"
+    day, of_day = divmod(tick, _DAY * _PER_SECOND[unit])
+    return f"{_far_date(day)}T{_clock(of_day, unit)}"
+
+
+def _clock(tick: int, unit: str) -> str:
+    seconds, fraction = divmod(abs(tick), _PER_SECOND[unit])
+    tail = f".{fraction:0{_DIGITS[unit]}d}" if _DIGITS[unit] else ""
+    hours, minutes = seconds // 3600, seconds // 60 % 60
+    return f"{'-' if tick < 0 else ''}{hours:02d}:{minutes:02d}:{seconds % 60:02d}{tail}"
 
 
 def _far_date(day: int) -> str:
@@ -74,7 +82,7 @@ def _far_date(day: int) -> str:
     shifted = (5 * of_year + 2) // 153
     month = shifted + 3 if shifted < 10 else shifted - 9
     year = year_of_era + era * 400 + (month <= 2)
-    sign = "" if 1 <= year <= 9999 else ("-" if year < 0 else "+")
+    sign = "" if 0 <= year <= 9999 else ("-" if year < 0 else "+")
     return f"{sign}{abs(year):04d}-{month:02d}-{of_year - (153 * shifted + 2) // 5 + 1:02d}"
 
 

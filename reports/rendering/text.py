@@ -16,6 +16,7 @@ from reports.rendering.moments import TEXT
 
 #: OWASP's list: what makes Excel, LibreOffice or Sheets take a text cell for a formula, full-width forms included.
 _FORMULA = "^[-=+@\t\r\n\\x00\uff1d\uff0b\uff0d\uff20]"
+_NUMERIC = r"^-?([0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?|Infinity|NaN)$"
 _TEXT_KINDS = frozenset({Kind.TEXT, Kind.JSON, Kind.NESTED})
 
 
@@ -45,7 +46,8 @@ class CsvWriter:
 
     def _field(self, column: pa.Array) -> pa.Array:
         texts = text(column)
-        if kind_of(column.type) in _TEXT_KINDS:
+        kind = kind_of(column.type)
+        if kind in _TEXT_KINDS or (kind is Kind.NUMERIC_TEXT and not _all_numbers(texts)):
             texts = self._quoted(self._guarded(texts))
         elif holds_any(texts, self._options.delimiter):
             texts = join('"', texts, '"')
@@ -64,6 +66,11 @@ class CsvWriter:
         if not pc.any(needs).as_py():
             return texts
         return pc.if_else(needs, join('"', pc.replace_substring(texts, '"', '""'), '"'), texts)
+
+
+def _all_numbers(texts: pa.Array) -> bool:
+    """Whether what a driver calls numeric is: only then it needs neither guard nor quotes."""
+    return pc.all(pc.match_substring_regex(texts, _NUMERIC)).as_py() in (True, None)
 
 
 class NdjsonWriter:

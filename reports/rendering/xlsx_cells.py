@@ -59,7 +59,8 @@ class CellMaker:
         if kind in (Kind.DATE, Kind.TIMESTAMP):
             return self._moments(kind, values)
         if kind is Kind.TIME:
-            return _numbers(_days(values).cast(TEXT), parts.TIME)
+            days = _days(values)
+            return self._either(_between(days, 0, 1), _numbers(days.cast(TEXT), parts.TIME), None, values)
         return self._texts(text(column))
 
     def _numbers(self, kind: Kind, values: pa.Array) -> pa.Array:
@@ -70,7 +71,7 @@ class CellMaker:
     def _moments(self, kind: Kind, values: pa.Array) -> pa.Array:
         """Dates before March 1900 and after 9999 have no place on Excel's calendar: they stay text."""
         days = values.cast(pa.int32()) if kind is Kind.DATE else _days(values)
-        fits = pc.and_(pc.greater_equal(days, _FIRST_DAY), pc.less(days, _LAST_DAY + 1))
+        fits = _between(days, _FIRST_DAY, _LAST_DAY + 1)
         style = parts.DATE if kind is Kind.DATE else parts.TIMESTAMP
         return self._either(fits, _numbers(pc.add(days, _EPOCH).cast(TEXT), style), None, values)
 
@@ -160,6 +161,10 @@ def _days(values: pa.Array) -> pa.Array:
         # Nanoseconds since 1970 are more than a double counts. Rounded down, so that 23:59:59.999 is never tomorrow.
         ticks, unit = pc.divide(pc.subtract(ticks, pc.if_else(pc.less(ticks, 0), 999, 0)), 1_000), "us"
     return pc.divide(ticks.cast(pa.float64(), safe=False), float(_PER_DAY[unit]))
+
+
+def _between(days: pa.Array, first: int, end: int) -> pa.Array:
+    return pc.and_(pc.greater_equal(days, first), pc.less(days, end))
 
 
 def _numbers(texts: pa.Array, style: int) -> pa.Array:

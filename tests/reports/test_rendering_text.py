@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reports.rendering import CsvOptions, Document
-from tests.reports.test_rendering_types import DOCUMENT, render
+from tests.reports.test_rendering_types import DOCUMENT, opaque_numeric, render
 
 texts = st.lists(st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=12), min_size=1, max_size=8)
 
@@ -126,3 +126,19 @@ def test_nested_values_of_sliced_batches_stay_with_their_rows() -> None:
 def test_texts_larger_than_a_piece_are_whole() -> None:
     rows = batch(v=["x" * 9_000_000, "y"])
     assert [len(row["v"]) for row in json.loads(render("json", rows))] == [9_000_000, 1]
+
+
+def test_what_a_driver_only_calls_numeric_is_guarded_like_text() -> None:
+    rows = pa.record_batch({"n": opaque_numeric(["-1.5", '=1,"2"'])})
+    assert read(render("csv", rows)) == [["n"], ["'-1.5"], ['\'=1,"2"']]
+    assert render("csv", rows.slice(0, 1)) == b"n\r\n-1.5\r\n"
+
+
+@pytest.mark.parametrize(
+    ("day", "text"),
+    [(-719_162, "0001-01-01"), (-719_163, "0000-12-31"), (-719_528, "0000-01-01"), (-719_529, "-0001-12-31"),
+     (2_932_896, "9999-12-31"), (2_932_897, "+10000-01-01"), (2**31 - 1, "+5881580-07-11")],
+)  # fmt: skip
+def test_dates_beyond_every_calendar_are_written_in_full(day: int, text: str) -> None:
+    rows = pa.record_batch({"d": pa.array([day, None, 0], pa.int32()).cast(pa.date32())})
+    assert [row["d"] for row in json.loads(render("json", rows))] == [text, None, "1970-01-01"]
