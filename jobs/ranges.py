@@ -62,6 +62,10 @@ class Slice(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """As the descriptor counts: socket.sendfile seeks to where it begins and to where it ended."""
+        return os.lseek(self.fileno(), offset, whence)
+
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         data = os.read(self.fileno(), min(len(buffer), self._left))
         self._left -= len(data)
