@@ -6,6 +6,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from pathlib import Path
 from uuid import UUID
 
 from django.conf import settings
@@ -65,20 +66,21 @@ def forget_messages() -> int:
 
 def collect_strays() -> int:
     """Delete files of attempts that neither run nor were committed."""
-    count = 0
-    for folder in artifacts.folders():
-        for path in folder.iterdir():
-            if path.stat().st_mtime < time.time() - _STRAY_SECONDS and _is_stray(folder.name, path.name):
-                artifacts.remove_attempt(UUID(folder.name), int(path.name.partition(".")[0]))
-                count += 1
-    return count
+    strays = [(UUID(folder.name), fence) for folder in artifacts.folders() for fence in _old_fences(folder)]
+    found = [stray for stray in strays if _is_stray(*stray)]
+    for job_id, fence in found:
+        artifacts.remove_attempt(job_id, fence)
+    return len(found)
 
 
-def _is_stray(job_id: str, name: str) -> bool:
-    fence = int(name.partition(".")[0])
-    jobs = JobExecutionLog.objects.filter(pk=job_id)
+def _old_fences(folder: Path) -> set[int]:
+    old = time.time() - _STRAY_SECONDS
+    return {int(path.name.partition(".")[0]) for path in folder.iterdir() if path.lstat().st_mtime < old}
+
+
+def _is_stray(job_id: UUID, fence: int) -> bool:
     needed = Q(status=Status.RUNNING, fence=fence) | Q(artifact__fence=fence, artifact__purged_at=None)
-    return not jobs.filter(needed).exists()
+    return not JobExecutionLog.objects.filter(needed, pk=job_id).exists()
 
 
 def _verdict(job: JobExecutionLog) -> lifecycle.Failure:

@@ -31,7 +31,8 @@ Report server at {url}
     JOB=$(curl -s -X POST $API/reports/busiest-routes/generate -H "Authorization: Bearer $TOKEN" \\
       -H 'Content-Type: application/json' -d '{{"parameters": {{"top": 10}}, "format": "csv"}}' \\
       | sed 's/.*"statusUrl":"\\([^"]*\\)".*/\\1/')
-    curl -s $JOB -H "Authorization: Bearer $TOKEN" -H 'Prefer: wait=10'; echo
+    until curl -s $JOB -H "Authorization: Bearer $TOKEN" | tee /dev/stderr | grep -qE '"status":"(Succeeded|Failed)"'
+      do sleep 1; done; echo
     curl -s $JOB/result -H "Authorization: Bearer $TOKEN"
 
   API documentation: {url}/api/docs    Logs: {logs}    Stop: Ctrl-C

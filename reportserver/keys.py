@@ -37,7 +37,8 @@ def _stored(folder: Path, name: str, local: bool) -> str:
 
 def _create(path: Path) -> None:
     """Write a new key. Two processes starting at once must end up with the same one: the first link wins."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in (path.parent.parent, path.parent):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     draft.touch(mode=0o600)
     draft.write_text(urlsafe_b64encode(secrets.token_bytes(32)).decode() + "\n")

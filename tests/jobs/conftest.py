@@ -1,0 +1,46 @@
+"""A tenant with one report, and jobs of it, straight in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from accounts.models import Tenant, User
+from jobs import actions, lifecycle
+from jobs.models import JobExecutionLog
+from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion
+
+
+@pytest.fixture
+def person(db: None) -> User:
+    tenant = Tenant.objects.create(slug="acme", name="Acme Inc.")
+    return User.objects.create_user("alice", tenant=tenant)
+
+
+@pytest.fixture
+def report(person: User) -> ReportConfiguration:
+    source = DataSource.objects.create(tenant=person.tenant, slug="nowhere", kind="sqlite", location="/nowhere.db")
+    report = ReportConfiguration.objects.create(tenant=person.tenant, slug="one")
+    version = ReportVersion.objects.create(
+        report=report, number=1, name="One", data_source=source, query="select 1", formats=["csv"], created_by="alice"
+    )
+    DeliveryTarget.objects.create(version=version, kind="api_response", mode="asynchronous")
+    report.current = version
+    report.save()
+    return report
+
+
+@pytest.fixture
+def queued(report: ReportConfiguration, person: User) -> Callable[[], JobExecutionLog]:
+    """Makes a queued job."""
+    return lambda: actions.submit(report=report, actor=person, parameters={})
+
+
+@pytest.fixture
+def claimed(queued: Callable[[], JobExecutionLog]) -> JobExecutionLog:
+    """A job that a worker has claimed."""
+    queued()
+    job = lifecycle.claim(owner="w1", host="here", pid=1)
+    assert job is not None
+    return job

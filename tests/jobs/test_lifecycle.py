@@ -1,0 +1,185 @@
+"""The moves of a job: each a compare-and-set, none of them by a worker that lost its lease."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from audit import actions as audit
+from audit.models import AuditLog
+from jobs import lifecycle, queue, reconciler
+from jobs.exceptions import IllegalMove
+from jobs.lifecycle import Failure
+from jobs.models import Artifact, JobEvent, JobExecutionLog, Status
+
+RESULT = {"rows": 3, "size": 10, "sha256": "0" * 64, "truncated": None, "stamp": "s"}
+PASSING = Failure("source_unavailable", "The data source does not answer.", retryable=True)
+LASTING = Failure("query_failed", "The data source refused the query.")
+
+
+def fresh(job: JobExecutionLog) -> JobExecutionLog:
+    return JobExecutionLog.objects.get(pk=job.pk)
+
+
+def kinds(job: JobExecutionLog) -> list[str]:
+    return list(job.events.values_list("kind", flat=True))
+
+
+def test_a_claim_takes_the_oldest_job_and_charges_the_attempt(queued: Callable[[], JobExecutionLog]) -> None:
+    first, second = queued(), queued()
+    claims = [lifecycle.claim(owner="w", host="h", pid=7) for _ in range(3)]
+    assert [claim and claim.pk for claim in claims] == [first.pk, second.pk, None]
+    job = fresh(first)
+    assert (job.status, job.attempt, job.fence, job.owner) == ("Running", 1, 1, "w")
+    assert job.lease_expires_at and job.deadline_at and job.lease_expires_at < job.deadline_at
+    assert kinds(job) == ["queued", "claimed"]
+
+
+def test_a_job_is_not_claimed_before_its_time(queued: Callable[[], JobExecutionLog]) -> None:
+    job = queued()
+    JobExecutionLog.objects.filter(pk=job.pk).update(available_at=timezone.now() + timedelta(minutes=1))
+    assert lifecycle.claim(owner="w", host="h", pid=7) is None
+
+
+def test_success_makes_the_result_visible_once(claimed: JobExecutionLog) -> None:
+    assert lifecycle.succeed(claimed, RESULT)
+    assert not lifecycle.succeed(claimed, RESULT)
+    assert fresh(claimed).status == Status.SUCCEEDED
+    assert Artifact.objects.get(job=claimed).fence == claimed.fence
+    assert AuditLog.objects.filter(action="Job Succeeded", target_id=str(claimed.pk)).count() == 1
+
+
+def test_a_worker_that_lost_its_lease_can_neither_finish_nor_fail_nor_renew(claimed: JobExecutionLog) -> None:
+    assert lifecycle.release(claimed, lifecycle.LOST, seconds=0)
+    again = lifecycle.claim(owner="w2", host="there", pid=2)
+    assert again is not None and again.fence > claimed.fence
+    assert not lifecycle.succeed(claimed, RESULT)
+    assert not lifecycle.fail(claimed, LASTING)
+    assert lifecycle.renew(claimed, rows=5, bytes=5) is None
+    assert lifecycle.succeed(again, RESULT)
+    assert kinds(again) == ["queued", "claimed", "requeued", "claimed", "succeeded"]
+
+
+def test_a_lasting_failure_ends_the_job_at_once(claimed: JobExecutionLog) -> None:
+    assert lifecycle.fail(claimed, LASTING)
+    job = fresh(claimed)
+    assert (job.status, job.error_code, job.attempt) == ("Failed", "query_failed", 1)
+    assert job.ended_at and job.error_fingerprint == LASTING.fingerprint
+
+
+def test_a_passing_failure_is_tried_again_later_until_the_attempts_are_spent(claimed: JobExecutionLog) -> None:
+    job = claimed
+    for attempt in (1, 2):
+        assert lifecycle.fail(job, PASSING)
+        waiting = fresh(job)
+        assert (waiting.status, waiting.attempt) == ("Queued", attempt)
+        assert waiting.available_at > timezone.now()
+        JobExecutionLog.objects.update(available_at=timezone.now())
+        job = lifecycle.claim(owner="w", host="h", pid=7)
+        assert job is not None
+    assert lifecycle.fail(job, PASSING)
+    assert (fresh(job).status, fresh(job).attempt, fresh(job).error_retryable) == ("Failed", 3, True)
+
+
+def test_a_release_may_refund_the_attempt(claimed: JobExecutionLog) -> None:
+    assert lifecycle.release(claimed, lifecycle.LOST, seconds=0, refund=True)
+    assert (fresh(claimed).attempt, fresh(claimed).status) == (0, "Queued")
+
+
+def test_a_heartbeat_prolongs_the_lease_and_brings_the_wish_to_cancel(claimed: JobExecutionLog) -> None:
+    JobExecutionLog.objects.update(lease_expires_at=timezone.now())
+    assert lifecycle.renew(claimed, rows=8, bytes=9) is False
+    job = fresh(claimed)
+    assert (job.rows, job.bytes) == (8, 9)
+    assert job.lease_expires_at and job.lease_expires_at > timezone.now()
+    JobExecutionLog.objects.update(cancel_requested_at=timezone.now())
+    assert lifecycle.renew(claimed, rows=8, bytes=9) is True
+
+
+def test_the_reconciler_takes_a_job_whose_lease_ran_out(claimed: JobExecutionLog) -> None:
+    assert reconciler.recover_lost() == 0
+    JobExecutionLog.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    assert reconciler.recover_lost() == 1
+    assert (fresh(claimed).status, fresh(claimed).attempt) == ("Queued", 1)
+
+
+def test_the_reconciler_fails_a_job_that_lost_its_worker_on_every_attempt(claimed: JobExecutionLog) -> None:
+    JobExecutionLog.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1), attempt=3, fence=3)
+    reconciler.recover_lost()
+    assert (fresh(claimed).status, fresh(claimed).error_code) == ("Failed", "worker_lost")
+
+
+def test_the_reconciler_ends_a_job_that_overran_its_deadline_although_it_renews_its_lease(
+    claimed: JobExecutionLog,
+) -> None:
+    JobExecutionLog.objects.update(deadline_at=timezone.now() - timedelta(seconds=61))
+    reconciler.recover_lost()
+    assert (fresh(claimed).status, fresh(claimed).error_code) == ("Failed", "timeout")
+
+
+def test_the_reconciler_ends_a_lost_job_that_was_to_be_cancelled(claimed: JobExecutionLog) -> None:
+    past = timezone.now() - timedelta(seconds=1)
+    JobExecutionLog.objects.update(lease_expires_at=past, cancel_requested_at=past)
+    reconciler.recover_lost()
+    assert (fresh(claimed).status, fresh(claimed).error_code) == ("Failed", "cancelled")
+
+
+def test_the_reconciler_rings_for_a_job_whose_message_was_lost(queued: Callable[[], JobExecutionLog]) -> None:
+    queued()
+    assert queue.waiting() == 1
+    queue.OrmQ.objects.all().delete()
+    assert reconciler.ring_for_waiting() == 0, "it was rung for just now"
+    JobExecutionLog.objects.update(rung_at=timezone.now() - timedelta(minutes=1))
+    assert reconciler.ring_for_waiting() == 1
+    assert queue.waiting() == 1
+    assert reconciler.ring_for_waiting() == 0
+
+
+def test_messages_given_out_long_ago_are_forgotten_and_fresh_ones_kept(queued: Callable[[], JobExecutionLog]) -> None:
+    queued()
+    retry = queue.Conf.RETRY
+    queue.OrmQ.objects.update(lock=timezone.now() + timedelta(seconds=retry - 300))
+    assert queue.forget_stale(600) == 0
+    queue.OrmQ.objects.update(lock=timezone.now() + timedelta(seconds=retry - 900))
+    assert queue.forget_stale(600) == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [("Succeeded", "Queued"), ("Failed", "Running"), ("Queued", "Succeeded"), ("Running", "Running")],
+)
+def test_a_move_that_is_not_in_the_table_is_refused(claimed: JobExecutionLog, source: str, target: str) -> None:
+    with pytest.raises(IllegalMove):
+        lifecycle.move(claimed.pk, claimed.fence, Status(source), Status(target))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"status": "Cancelled"},
+        {"status": "Running", "lease_expires_at": None},
+        {"status": "Succeeded", "ended_at": None},
+        {"status": "Failed", "ended_at": timezone.now(), "error_code": ""},
+        {"fence": 0},
+    ],
+)
+def test_the_database_refuses_a_job_that_can_not_be(claimed: JobExecutionLog, wrong: dict[str, object]) -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        JobExecutionLog.objects.filter(pk=claimed.pk).update(**wrong)
+
+
+def test_every_move_left_an_event_and_the_audit_log_is_whole(claimed: JobExecutionLog) -> None:
+    lifecycle.succeed(claimed, RESULT)
+    assert kinds(claimed) == ["queued", "claimed", "succeeded"]
+    assert JobEvent.objects.filter(job=claimed, fence=1).count() == 2
+    assert audit.verify() is None
+
+
+def test_failures_that_differ_only_in_numbers_and_names_have_one_fingerprint() -> None:
+    one = Failure("query_failed", "There is no column 'x' in row 17.")
+    other = Failure("query_failed", "There is no column 'y' in row 4.")
+    assert one.fingerprint == other.fingerprint != PASSING.fingerprint
