@@ -65,7 +65,9 @@ def _canvas(out: BinaryIO, document: Document) -> Any:
 
     # Base-85 keeps pages printable for mail gateways of old; it costs half of the time and a quarter of the size.
     rl_config.useA85 = 0
-    canvas = Canvas(out, pageCompression=1, lang="en", initialFontName=regular().font.fontName)
+    # The stubs take this name for a number; without it, every file names a Helvetica that it never uses.
+    font: Any = regular().font.fontName
+    canvas = Canvas(out, pageCompression=1, lang="en", initialFontName=font)
     canvas.setTitle(document.title)
     canvas.setSubject(document.description)
     canvas.setAuthor("")
