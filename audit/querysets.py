@@ -20,7 +20,7 @@ class AuditLogQuerySet(models.QuerySet["AuditLog"]):
         """The entries of the user's tenant for an Administrator, all for a superuser, none for others."""
         if not user.is_administrator:
             return self.none()
-        return self if user.is_superuser else self.filter(tenant_id=user.tenant_id)
+        return self if user.is_superuser else self.filter(models.Q(tenant_id=user.tenant_id))
 
     def update(self, **kwargs: object) -> NoReturn:
         raise AuditLogIsAppendOnly

@@ -27,15 +27,6 @@ def let_no_child_survive() -> None:
     )
 
 
-def is_alive(pid: int) -> bool:
-    """Whether a process of this id is there."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 def signal_group(group: int, number: signal.Signals) -> None:
     """Send a signal to every process of a group; none left is fine."""
     with contextlib.suppress(ProcessLookupError, PermissionError):

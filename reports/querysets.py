@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.apps import apps
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, ExpressionWrapper, OuterRef, Q
 
 from reports.exceptions import ReportNotFound
 
@@ -46,6 +46,13 @@ class ReportQuerySet(models.QuerySet["ReportConfiguration"]):
         if user.is_administrator:
             return reports
         return reports.filter(has_grant(user, Right.VIEW, "pk") | has_grant(user, Right.GENERATE, "pk"))
+
+    def with_rights(self, user: User) -> ReportQuerySet:
+        """With `has_view` and `has_generate`: whether the user has that grant on each, in the same query."""
+        return self.annotate(
+            has_view=ExpressionWrapper(has_grant(user, Right.VIEW, "pk"), models.BooleanField()),
+            has_generate=ExpressionWrapper(has_grant(user, Right.GENERATE, "pk"), models.BooleanField()),
+        )
 
     def find(self, user: User, key: str) -> ReportConfiguration:
         """The report of this id or slug in the user's tenant; ReportNotFound for anything else."""

@@ -1,4 +1,4 @@
-"""Checks of the project as a whole that no linter has: migrations, the OpenAPI document, sizes of functions and files."""
+"""Checks of the whole project that no linter has: migrations, the OpenAPI document, sizes of functions and files."""
 
 from __future__ import annotations
 

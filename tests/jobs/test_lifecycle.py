@@ -78,7 +78,7 @@ def test_a_passing_failure_is_tried_again_later_until_the_attempts_are_spent(cla
         waiting = fresh(job)
         assert (waiting.status, waiting.attempt) == ("Queued", attempt)
         assert waiting.available_at > timezone.now()
-        JobExecutionLog.objects.update(available_at=timezone.now())
+        JobExecutionLog.objects.update(available_at=timezone.now() - timedelta(seconds=1))
         job = lifecycle.claim(owner="w", host="h", pid=7)
         assert job is not None
     assert lifecycle.fail(job, PASSING)

@@ -1,0 +1,167 @@
+"""Whole servers: from zero on PostgreSQL, several hosts at once, and what they do when processes are killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psycopg
+import pytest
+
+from tests.conftest import make_definitions, passwords
+from tests.postgres import postgres_server
+from tests.server import ROOT, Running, running_server
+
+
+@pytest.fixture(scope="module")
+def on_postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, str]]:
+    """A server whose rows are in PostgreSQL, migrated from zero; and the database's address."""
+    definitions = make_definitions(tmp_path_factory.mktemp("definitions"))
+    with postgres_server() as url:
+        env = {"REPORTSERVER_DATABASE_URL": url, **passwords()}
+        with running_server(tmp_path_factory.mktemp("server"), definitions, **env) as running:
+            yield running, url
+
+
+def test_the_whole_flow_works_on_postgresql(on_postgresql: tuple[Running, str]) -> None:
+    server, _ = on_postgresql
+    bob, alice = server.client("bob"), server.client("alice")
+    done = bob.wait(bob.generate("sales-by-region"))
+    assert bob.get(done["resultUrl"]).text.splitlines()[0].replace('"', "") == "region,sales,total"
+    failed = bob.wait(bob.generate("broken"))
+    again = alice.post(f"/jobs/{failed['jobId']}/retry")
+    assert (again.status_code, again.json()["retryOf"]) == (202, failed["jobId"])
+    assert server.manage("verify_audit").stdout.startswith("Verified up to #")
+
+
+def test_postgresql_refuses_to_change_audit_entries_and_report_versions(on_postgresql: tuple[Running, str]) -> None:
+    _, url = on_postgresql
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in (
+            "update audit_auditlog set actor = 'nobody'",
+            "delete from audit_auditlog",
+            "truncate audit_auditlog",
+            "update reports_reportversion set query = 'select 2'",
+        ):
+            with pytest.raises(psycopg.errors.RaiseException):
+                connection.execute(statement)
+
+
+def test_two_hosts_share_jobs_and_run_each_once(on_postgresql: tuple[Running, str]) -> None:
+    server, _ = on_postgresql
+    bob = server.client("bob")
+    other = subprocess.Popen([sys.executable, "manage.py", "jobserver"], cwd=ROOT, env=server.env, stderr=subprocess.DEVNULL)
+    try:
+        _until(lambda: len(_jobservers(server)) == 2)
+        jobs = [bob.generate("sales-by-region") for _ in range(40)]
+        ended = [bob.wait(job) for job in jobs]
+    finally:
+        other.terminate()
+        assert other.wait(60) == 0
+    assert {job["status"] for job in ended} == {"Succeeded"}
+    assert {job["attempt"] for job in ended} == {1}
+    hosts = {event["details"]["pid"] for job in jobs for event in _events(bob, job) if event["kind"] == "claimed"}
+    assert len(hosts) > 2, "only the workers of one host claimed jobs"
+
+
+def test_a_worker_that_is_killed_costs_one_attempt_and_no_job(tmp_path: Path) -> None:
+    with _own_server(tmp_path, REPORTSERVER_LEASE_SECONDS="7") as server:
+        bob = server.client("bob")
+        job = bob.generate("slow", {"steps": 30_000_000})
+        bob.wait(job, "Running")
+        os.kill(_claimed_pid(server, job), signal.SIGKILL)
+        done = bob.wait(job, seconds=90)
+        assert (done["status"], done["attempt"]) == ("Succeeded", 2)
+        assert [event["kind"] for event in _events(bob, job)] == [
+            "queued", "claimed", "requeued", "claimed", "succeeded",
+        ]  # fmt: skip
+
+
+def test_idle_workers_that_are_killed_do_not_stop_the_others(tmp_path: Path) -> None:
+    with _own_server(tmp_path) as server:
+        bob = server.client("bob")
+        for _ in range(3):
+            bob.wait(bob.generate("sales-by-region"))
+            for pid in _descendants(server.process.pid, "jobserver")[2:]:
+                os.kill(pid, signal.SIGKILL)
+        assert bob.wait(bob.generate("sales-by-region"), seconds=90)["status"] == "Succeeded"
+
+
+def test_a_killed_server_leaves_no_process_and_its_jobs_run_after_the_next_start(tmp_path: Path) -> None:
+    folder, definitions = tmp_path / "server", make_definitions(tmp_path)
+    folder.mkdir()
+    env = {"REPORTSERVER_LEASE_SECONDS": "7", **passwords()}
+    with pytest.raises(AssertionError, match="did not stop cleanly"), running_server(folder, definitions, **env) as server:
+        bob = server.client("bob")
+        jobs = [bob.generate("slow", {"steps": 30_000_000}), bob.generate("sales-by-region")]
+        bob.wait(jobs[0], "Running")
+        family = _descendants(server.process.pid)
+        server.process.kill()
+        _until(lambda: not [pid for pid in family if Path(f"/proc/{pid}").exists()], seconds=20)
+    with running_server(folder, **env) as server:
+        bob = server.client("bob")
+        assert {bob.wait(job, seconds=90)["status"] for job in jobs} == {"Succeeded"}
+
+
+def test_a_stop_puts_running_jobs_back_without_charging_the_attempt(tmp_path: Path) -> None:
+    folder, definitions = tmp_path / "server", make_definitions(tmp_path)
+    folder.mkdir()
+    env = {"REPORTSERVER_DRAIN_SECONDS": "1", **passwords()}
+    with pytest.raises(AssertionError, match="did not stop cleanly"), running_server(folder, definitions, **env) as server:
+        bob = server.client("bob")
+        job = bob.generate("slow")
+        bob.wait(job, "Running")
+    with sqlite3.connect(server.database()) as database:
+        rows = database.execute("select status, attempt, fence from jobs_jobexecutionlog").fetchall()
+    database.close()
+    assert rows == [("Queued", 0, 2)]
+
+
+def test_without_workers_readyz_says_so(tmp_path: Path) -> None:
+    with _own_server(tmp_path) as server:
+        for pid in _descendants(server.process.pid, "jobserver")[:1]:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            _until(lambda: httpx.get(f"{server.url}/readyz").status_code == 503, seconds=40)
+            assert httpx.get(f"{server.url}/readyz").json()["workers"] == "failing"
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+
+def _own_server(folder: Path, **env: str):  # type: ignore[no-untyped-def]
+    (folder / "server").mkdir()
+    return running_server(folder / "server", make_definitions(folder), **passwords(), **env)
+
+
+def _events(person, job: str):  # type: ignore[no-untyped-def]
+    return person.get(f"/jobs/{job}/events").json()["results"]
+
+
+def _claimed_pid(server: Running, job: str) -> int:
+    return int(next(e for e in _events(server.client("alice"), job) if e["kind"] == "claimed")["details"]["pid"])
+
+
+def _jobservers(server: Running) -> list[str]:
+    code = "from jobs.models import WorkerHost; print(*WorkerHost.objects.values_list('instance', flat=True))"
+    return server.manage("shell", "--no-imports", "-c", code).stdout.split()
+
+
+def _descendants(pid: int, command: str = "") -> list[int]:
+    """Process ids under this one, parents first; with `command`, those whose command line has the word."""
+    children = [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
+    found = [one for child in children for one in [child, *_descendants(child)]]
+    return [one for one in found if command.encode() in Path(f"/proc/{one}/cmdline").read_bytes()]
+
+
+def _until(condition, seconds: float = 60) -> None:  # type: ignore[no-untyped-def]
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        time.sleep(0.2)
