@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import ClassVar
 
@@ -43,14 +43,16 @@ class FilesSource:
         deadline = Deadline(limits.timeout_seconds)
         tables = _tables(Path(spec.location), query)
         sql, bound = bind(query, values)
-        with self._plain_errors(deadline), closing(_engine(limits)) as connection, _interrupting(connection, deadline):
-            self._open_tables(connection, tables)
-            _lock(connection, tables)
-            reader = connection.sql(_only_select(connection, sql), params=bound).to_arrow_reader(BATCH_ROWS)
-            try:
-                yield Rows(reader.schema, self._batches(reader, deadline))
-            finally:
-                reader.close()
+        with ExitStack() as stack:
+            with self._plain_errors(deadline):
+                connection = stack.enter_context(closing(_engine(limits)))
+                stack.enter_context(_interrupting(connection, deadline))
+                self._open_tables(connection, tables)
+                _lock(connection, tables)
+                reader = connection.sql(_only_select(connection, sql), params=bound).to_arrow_reader(BATCH_ROWS)
+                stack.callback(reader.close)
+            # Outside of _plain_errors: what goes wrong while a file is being written is not the source's failure.
+            yield Rows(reader.schema, self._batches(reader, deadline))
 
     def _batches(self, reader: pa.RecordBatchReader, deadline: Deadline) -> Iterator[pa.RecordBatch]:
         with self._plain_errors(deadline):
@@ -235,7 +237,7 @@ _NAMES = (
 
 
 def _is_wrong_guess(text: str) -> bool:
-    return ("CSV Error" in text or "sample_size" in text) and "onver" in text
+    return "JSON transform error" in text or ("CSV Error" in text and "onver" in text)
 
 
 def _run_error(error: Exception, deadline: Deadline) -> RunError:

@@ -8,7 +8,7 @@ the declared type. The transaction is read-only; what the server may read is wha
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -44,17 +44,14 @@ class PostgresqlSource:
     def read(self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits) -> Iterator[Rows]:
         deadline = Deadline(limits.timeout_seconds)
         sql, settings = bind(query, values)
-        with _cursor(spec.location) as cursor, _plain_errors(deadline):
-            _begin(cursor, settings, limits)
-            sql = readable(sql, _described(cursor, sql))
-            cursor.execute(sql)
-            reader = cursor.fetch_record_batch()
-            try:
-                yield self._rows(reader, deadline)
-            finally:
-                with suppress(*_DRIVER_ERRORS):
-                    # Closing alone would first receive all the rows that nobody wants any more.
-                    cursor.adbc_cancel()
+        with _cursor(spec.location) as cursor, ExitStack() as stack:
+            with _plain_errors(deadline):
+                _begin(cursor, settings, limits)
+                cursor.execute(readable(sql, _described(cursor, sql)))
+                stack.callback(_cancel, cursor)
+                rows = self._rows(cursor.fetch_record_batch(), deadline)
+            # Outside of _plain_errors: what goes wrong while a file is being written is not the source's failure.
+            yield rows
 
     def _rows(self, reader: pa.RecordBatchReader, deadline: Deadline) -> Rows:
         """The first batch is read before the schema is known: it shows how many digits a numeric column needs."""
@@ -169,6 +166,12 @@ def _begin(cursor: Any, settings: Mapping[str, str], limits: Limits) -> None:
     for name, value in settings.items():
         cursor.execute("select set_config($1, $2, true)", [name, value])
         cursor.fetchall()
+
+
+def _cancel(cursor: Any) -> None:
+    """Closing alone would first receive all the rows that nobody wants any more."""
+    with suppress(*_DRIVER_ERRORS):
+        cursor.adbc_cancel()
 
 
 def _described(cursor: Any, sql: str) -> pa.Schema:

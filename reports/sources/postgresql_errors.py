@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 from reports.exceptions import QueryFailed, QueryTimeout, RunError, SourceUnavailable, SourceUnusable
@@ -93,7 +92,7 @@ def query_error(error: Exception, deadline: Deadline) -> RunError:
 
 def _without_password(text: str, url: str) -> str:
     """libpq does not repeat passwords, but quotes the part of a URL that it could not read."""
-    match = re.search(r"://[^:/@]*:([^@]*)@", url)
-    for secret in {match.group(1), unquote(match.group(1))} if match and match.group(1) else set():
-        text = text.replace(secret, "***")
+    userinfo = url.partition("://")[2].rpartition("@")[0]
+    for secret in (userinfo, userinfo.partition(":")[2], unquote(userinfo.partition(":")[2])):
+        text = text.replace(secret, "***") if secret else text
     return text

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -51,12 +51,15 @@ class SqliteSource:
     def read(self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits) -> Iterator[Rows]:
         deadline = Deadline(limits.timeout_seconds)
         sql, bound = bind(query, values)
-        with _plain_errors(deadline), closing(_open(spec.location, limits, deadline)) as connection:
-            cursor = connection.execute(sql, bound)
-            if cursor.description is None:
-                raise QueryFailed(failures.NOT_READING)
-            names = [described[0] for described in cursor.description]
-            yield self._rows(cursor, names, deadline)
+        with ExitStack() as stack:
+            with _plain_errors(deadline):
+                connection = stack.enter_context(closing(_open(spec.location, limits, deadline)))
+                cursor = connection.execute(sql, bound)
+                if cursor.description is None:
+                    raise QueryFailed(failures.NOT_READING)
+                rows = self._rows(cursor, [described[0] for described in cursor.description], deadline)
+            # Outside of _plain_errors: what goes wrong while a file is being written is not the source's failure.
+            yield rows
 
     def _rows(self, cursor: sqlite3.Cursor, names: list[str], deadline: Deadline) -> Rows:
         chunks = _chunks(cursor, deadline)

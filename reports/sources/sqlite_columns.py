@@ -17,10 +17,14 @@ _EXACT_IN_FLOAT = 2**53
 def kind_of(values: Sequence[Any]) -> Kind:
     kinds: set[object] = set(map(type, values))
     kinds.discard(type(None))
-    # Only where both are met does it matter, but the float may come in a later batch than the integer.
-    if int in kinds and any(type(v) is int and not -_EXACT_IN_FLOAT <= v <= _EXACT_IN_FLOAT for v in values):
+    # Noted even without a float beside it: that one may come in a later batch.
+    if int in kinds and _has_wide([value for value in values if type(value) is int]):
         kinds.add(_WIDE)
     return frozenset(kinds)
+
+
+def _has_wide(integers: list[int]) -> bool:
+    return max(integers) > _EXACT_IN_FLOAT or min(integers) < -_EXACT_IN_FLOAT
 
 
 def kinds_schema(names: list[str], kinds: Sequence[Kind]) -> pa.Schema:

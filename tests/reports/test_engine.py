@@ -146,6 +146,16 @@ def test_a_full_disk_is_told_apart_and_may_be_tried_again(spec, path):
     assert not path.is_symlink()
 
 
+@pytest.mark.parametrize("kind", ["files", "postgresql"])
+def test_a_full_disk_is_not_taken_for_the_source_s_failure(spec, path, kind, request, tmp_path):
+    path.symlink_to("/dev/full")
+    (tmp_path / "t.csv").write_text("a\n1\n")
+    location = str(tmp_path / "t.csv") if kind == "files" else request.getfixturevalue("postgres_url")
+    source = SourceSpec(kind=kind, location=location)
+    with pytest.raises(OutOfSpace):
+        run(replace(spec, source=source, query="select x as a from generate_series(1, 20000) as g(x)"), path, Seen())
+
+
 def test_the_time_limit_counts_the_writing_too(spec, path, monkeypatch):
     import time
 

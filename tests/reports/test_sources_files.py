@@ -61,8 +61,17 @@ def test_one_file_can_be_the_whole_source(folder, fetch):
         fetch(spec, "select * from lines")
 
 
-def test_a_text_far_below_numbers_is_kept(spec, fetch):
+def test_a_text_far_below_numbers_is_kept(folder, spec, fetch):
+    (folder / "late2.ndjson").write_text('{"a": 1}\n' * 60_000 + '{"a": "n/a"}\n')
     assert fetch(spec, "select a from late").to_pylist()[-1] == {"a": "n/a"}
+    assert fetch(spec, "select a::varchar as a from late2").num_rows == 60_001
+
+
+def test_digits_that_are_no_number_stay_as_they_are(folder, spec, fetch):
+    (folder / "codes.csv").write_text("zip,big\n00123,123456789012345678901234\n")
+    assert fetch(spec, "select * from codes").to_pylist() == [
+        {"zip": "00123", "big": Decimal("123456789012345678901234")}
+    ]
 
 
 def test_a_link_out_of_the_folder_is_no_table(folder, spec, fetch, tmp_path):

@@ -214,6 +214,26 @@ def test_the_server_shows_who_asks_and_is_bounded(spec, fetch):
 
 
 @pytest.mark.parametrize(
+    ("sql", "text"),
+    [
+        (r"e'a\'' -- ' :no\n  '\':no' || :yes", "a'':no!"),
+        (r"'\' || :yes", "\\!"),
+        ("$$':no$$ || :yes || $a$$$:no$a$", "':no!$$:no"),
+        ("/* /* ' */ :no */ :yes", "!"),
+        ("u&'\\0041 :no' || :yes", "A :no!"),
+        ('(select ":no" from (select \'x\' as ":no") q) || :yes', "x!"),
+        (":yes::varchar(1)::text", "!"),
+        ("(array['a','b'])[1:2][1] || :yes", None),
+        ("(array['a','b'])[2] || :yes", "b!"),
+    ],
+)
+def test_quotes_and_comments_are_read_as_the_server_reads_them(spec, fetch, sql, text):
+    sql = sql.replace("\\n", "\n")
+    rows = fetch(spec, f"select {sql} as t", yes=TypedValue("string", "!")).to_pylist()
+    assert rows == [{"t": text}] if text else len(rows) == 1
+
+
+@pytest.mark.parametrize(
     ("location", "kind"),
     [
         ("postgresql://postgres@host.invalid/postgres", SourceUnavailable),
