@@ -65,8 +65,21 @@ def _own(rows: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:
     return rows.filter(tenant=user.tenant_id) if hasattr(rows.model, "tenant") else rows
 
 
+class ForSuperusers(admin.ModelAdmin):  # type: ignore[type-arg]
+    """What all tenants share: other staff may look, if they have the right, and change nothing."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return bool(request.user.is_superuser)
+
+
 @admin.register(Tenant)
-class TenantAdmin(TenantScoped):
+class TenantAdmin(ForSuperusers, TenantScoped):
     list_display = ["name", "slug"]
     search_fields = ["name", "slug"]
 
@@ -105,17 +118,8 @@ class TenantUserAdmin(TenantScoped, UserAdmin):  # type: ignore[type-arg]
         return field
 
 
-class SharedGroupAdmin(GroupAdmin):
-    """Roles are shared by all tenants, so only a superuser changes them."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.is_superuser)
-
-    def has_change_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        return bool(request.user.is_superuser)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Group | None = None) -> bool:
-        return bool(request.user.is_superuser)
+class SharedGroupAdmin(ForSuperusers, GroupAdmin):
+    """Roles."""
 
 
 admin.site.unregister(Group)

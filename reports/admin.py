@@ -90,6 +90,7 @@ class ReportAdmin(TenantScoped, GuardedModelAdmin):  # type: ignore[misc]
     search_fields = ["slug", "current__name"]
     readonly_fields = ["tenant", "slug", "current", "created_at"]
     inlines = [VersionInline]
+    obj_perms_manage_template = "admin/reports/permissions.html"
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django import template
+from django.forms import BoundField
 from django.templatetags.static import static
 from django.urls import reverse
 from django.utils import timezone
@@ -64,6 +65,13 @@ def moment(at: datetime | None) -> SafeString:
 
 
 @register.filter
+def moment_value(field: BoundField) -> str:
+    """A filter's time as datetime-local takes it: in UTC, without a zone."""
+    at = getattr(field.form, "cleaned_data", {}).get(field.name)
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}" if at else ""
+
+
+@register.filter
 def duration(seconds: float | None) -> str:
     if seconds is None:
         return _NONE
@@ -72,9 +80,8 @@ def duration(seconds: float | None) -> str:
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    large, small = (f"{whole // 60} min", whole % 60) if whole < 3600 else (f"{whole // 3600} h", whole % 3600 // 60)
+    return f"{large} {small:02} {'s' if whole < 3600 else 'min'}" if small else large
 
 
 @register.filter

@@ -34,6 +34,11 @@ document.addEventListener("htmx:afterRequest", (event) => {
   if (event.detail.successful && alerts.textContent === OFFLINE) alerts.replaceChildren();
 });
 
+// The button that was pressed is gone with the old rows: keep the keyboard where it was, not at the top of the page.
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.detail.requestConfig.verb !== "get") document.getElementById("jobs").focus({ preventScroll: true });
+});
+
 // A form that is sent twice would make two jobs. Its buttons come back when the page is shown again from history.
 document.addEventListener("submit", (event) => {
   const form = event.target;
