@@ -83,7 +83,7 @@ def _nested(array: pa.Array) -> pa.Array:
     if pt.is_map(data_type):
         return _map(array)
     if pt.is_list(data_type) or pt.is_large_list(data_type):
-        return _list(array, json_text(array.values))
+        return _list(array)
     values = [None if value is None else json.dumps(value, default=str) for value in array.to_pylist()]
     return pa.array(values, TEXT)
 
@@ -98,19 +98,32 @@ def _struct(array: pa.StructArray) -> pa.Array:
     return pc.if_else(array.is_valid(), join(*parts, "}"), pa.scalar(None, TEXT))
 
 
-def _list(array: pa.Array, items: pa.Array, opening: str = "[", closing: str = "]") -> pa.Array:
-    offsets = array.offsets.cast(pa.int64())
-    lists = pa.LargeListArray.from_arrays(offsets, items)
-    joined = join(opening, pc.binary_join(lists, pa.scalar(",", TEXT)), closing)
-    return pc.if_else(array.is_valid(), joined, pa.scalar(None, TEXT))
+def _list(array: pa.Array) -> pa.Array:
+    start, length, offsets = _span(array)
+    return _joined(array, offsets, json_text(array.values.slice(start, length)))
 
 
 def _map(array: pa.MapArray) -> pa.Array:
     """An object where the keys are text, else a list of [key, value] pairs."""
-    keys, items = json_text(array.keys), json_text(array.items)
+    start, length, offsets = _span(array)
+    keys, items = json_text(array.keys.slice(start, length)), json_text(array.items.slice(start, length))
     if kind_of(array.type.key_type) is Kind.TEXT:
-        return _list(array, join(keys, ":", items), "{", "}")
-    return _list(array, join("[", keys, ",", items, "]"))
+        return _joined(array, offsets, join(keys, ":", items), "{", "}")
+    return _joined(array, offsets, join("[", keys, ",", items, "]"))
+
+
+def _span(array: pa.Array) -> tuple[int, int, pa.Array]:
+    """Start and length of what a slice uses of its values, and its offsets from there: the values themselves are
+    those of the whole batch, and converting all of them for each piece would take the square of the time."""
+    offsets = array.offsets.cast(pa.int64())
+    start, end = offsets[0].as_py(), offsets[-1].as_py()
+    return start, end - start, pc.subtract(offsets, start)
+
+
+def _joined(array: pa.Array, offsets: pa.Array, items: pa.Array, opening: str = "[", closing: str = "]") -> pa.Array:
+    lists = pa.LargeListArray.from_arrays(offsets, items)
+    joined = join(opening, pc.binary_join(lists, pa.scalar(",", TEXT)), closing)
+    return pc.if_else(array.is_valid(), joined, pa.scalar(None, TEXT))
 
 
 _JSON_OF: Mapping[Kind, Callable[[pa.Array], pa.Array]] = {

@@ -74,9 +74,11 @@ class Glyphs:
             return text
         text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
         self.right_to_left += _RIGHT_TO_LEFT.search(text) is not None
-        for character in set(text) - regular().known - {"\n"}:
-            self.replaced += text.count(character)
-            text = text.replace(character, REPLACEMENT)
+        missing = set(text) - regular().known - {"\n"}
+        if missing:
+            before = text.count(REPLACEMENT)
+            text = text.translate(dict.fromkeys(map(ord, missing), REPLACEMENT))
+            self.replaced += text.count(REPLACEMENT) - before
         return text
 
     def notes(self) -> list[str]:
@@ -113,24 +115,23 @@ def _wrapped_paragraph(text: str, face: Face, size: float, width: float) -> list
             continue
         if line:
             lines.append(line)
-        while needed > width and len(word) > 1:
-            head = _fitting(word, face, size, width)
-            lines.append(word[:head])
-            word = word[head:]
-            needed = face.width(word, size)
-        line, used = word, needed
+        *full, word = _broken(word, face, size, width) if needed > width else [word]
+        lines += full
+        line, used = word, face.width(word, size)
     lines.append(line)
     return lines
 
 
-def _fitting(word: str, face: Face, size: float, width: float) -> int:
-    """How many of the word's first characters fit into the width; at least one."""
-    used = 0.0
+def _broken(word: str, face: Face, size: float, width: float) -> list[str]:
+    """The word in pieces that fit, of one character at least. In one pass, as a cell may hold megabytes of base64."""
+    pieces, start, used = [], 0, 0.0
     for index, character in enumerate(word):
-        used += face.ems[character] * size
-        if used > width:
-            return max(1, index)
-    return len(word)
+        step = face.ems[character] * size
+        if used + step > width and index > start:
+            pieces.append(word[start:index])
+            start, used = index, 0.0
+        used += step
+    return [*pieces, word[start:]]
 
 
 def _literal(codes: bytes) -> str:

@@ -17,6 +17,8 @@ SAMPLE_ROWS = 300
 _FLEXIBLE = frozenset({Kind.TEXT, Kind.JSON, Kind.NESTED, Kind.BINARY, Kind.UUID})
 _MAX_NATURAL = 260.0
 _MIN_FLEXIBLE = 42.0
+#: What a column has at least, padding included: forty of them fit, and one character into each.
+_FLOOR = 2 * PADDING + 7.0
 #: A table narrower than this part of the page keeps its width; a wider one is spread over the page.
 _SPREAD_FROM = 0.55
 
@@ -79,10 +81,15 @@ def _shared(natural: Sequence[float], least: Sequence[float], room: float) -> li
     if wanted <= room:
         stretch = room / wanted if wanted > room * _SPREAD_FROM else 1.0
         return [width * stretch for width in natural]
-    if needed >= room:
-        return [width * room / needed for width in least]
-    part = (room - needed) / (wanted - needed)
-    return [low + (high - low) * part for low, high in zip(least, natural, strict=True)]
+    if needed > room:
+        return _between([_FLOOR] * len(least), least, room)
+    return _between(least, natural, room)
+
+
+def _between(low: Sequence[float], high: Sequence[float], room: float) -> list[float]:
+    """Widths that fill the room, each as far from its low to its high as every other."""
+    part = (room - sum(low)) / (sum(high) - sum(low))
+    return [least + (most - least) * part for least, most in zip(low, high, strict=True)]
 
 
 def _placed(names: Sequence[str], kinds: Sequence[Kind], widths: Sequence[float]) -> tuple[Column, ...]:

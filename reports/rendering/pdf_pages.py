@@ -34,8 +34,7 @@ class Pages:
         self._y = 0.0
         self._moment = f"{document.generated_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
         self._title = glyphs.shown(document.title).replace("\n", " ")
-        size = layout.size
-        self._heads = [wrapped(column.name, bold(), size, column.width)[:_MAX_HEAD_LINES] for column in layout.columns]
+        self._heads = [_head(column.name, layout.size, column.width) for column in layout.columns]
         canvas.setPageSize(layout.page)
         self._start_page()
         self._draw_title()
@@ -186,3 +185,8 @@ class Pages:
                 x = column.x + column.width - face.width(line, size) if column.right else column.x
                 text(x, y, line, face, size, FAINT if lines is _NULL else INK)
                 y -= layout.line
+
+
+def _head(name: str, size: float, width: float) -> list[str]:
+    lines = wrapped(name, bold(), size, width)
+    return lines if len(lines) <= _MAX_HEAD_LINES else [*lines[: _MAX_HEAD_LINES - 1], "…"]

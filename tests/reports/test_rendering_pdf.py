@@ -6,6 +6,7 @@ import dataclasses
 import re
 import shutil
 import subprocess
+import time
 
 import pyarrow as pa
 import pytest
@@ -75,6 +76,19 @@ def test_a_text_longer_than_a_page_goes_on_over_the_next() -> None:
     assert len(sheets) > 3
     assert re.findall(r"word\d+", " ".join(sheets)) == note.split()
     assert "last" in sheets[-1]
+
+
+def test_a_megabyte_without_a_space_takes_time_that_grows_with_its_length() -> None:
+    started = time.monotonic()
+    assert render("pdf", pa.record_batch({"v": ["x" * 1_000_000], "w": ["\u4e2d\u6587" * 500_000]}))
+    assert time.monotonic() - started < 20
+
+
+def test_title_and_labels_may_hold_anything() -> None:
+    odd = "a\x00(b)\\\n\u202e\U0001f600<&"
+    document = dataclasses.replace(DOCUMENT, title=odd, description=odd, parameters={odd: odd, "": ""})
+    for name in ("pdf", "html", "xlsx"):
+        assert render(name, pa.record_batch({odd: [odd], "x" * 5_000: [1]}), document=document)
 
 
 @needs_poppler
