@@ -1,0 +1,33 @@
+"""From the body of a call to a definition."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from accounts.models import Tenant, User
+from reports.definitions import ReportDefinition, parse_report
+from reports.definitions_faults import invalid
+from reports.models import ReportConfiguration
+
+
+def mapping(body: Any) -> dict[str, Any]:
+    """The body, if it is a JSON object. Raises InvalidDefinition."""
+    if not isinstance(body, dict):
+        raise invalid({"body": ["Must be a JSON object."]})
+    return dict(body)
+
+
+def new_report(body: Any, user: User) -> tuple[ReportDefinition, Tenant]:
+    """The definition of a new report, and its tenant: the caller's, unless a superuser names another one."""
+    given = mapping(body)
+    own = {"tenant": user.tenant.slug} if user.tenant else {}
+    definition = parse_report(own | given)
+    tenant = Tenant.objects.filter(slug=definition.tenant).first()
+    if tenant is None or not user.administers(tenant.pk):
+        raise invalid({"tenant": ["There is no such tenant."]})
+    return definition, tenant
+
+
+def whole_report(body: Any, report: ReportConfiguration) -> ReportDefinition:
+    """The new definition of a report that is there."""
+    return parse_report({"tenant": report.tenant.slug} | mapping(body))

@@ -1,0 +1,81 @@
+"""How reports look from the outside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from reports.actions import definition_of
+from reports.definitions import ReportDefinition
+from reports.models import DeliveryTarget, ReportConfiguration
+from reports.parameters import json_schema
+
+RIGHTS = ("view", "generate", "administer")
+
+
+def report_url(report: ReportConfiguration) -> str:
+    """The absolute address; with the id, which no other tenant's report has and which a new slug doesn't change."""
+    return f"{settings.PUBLIC_URL}/api/v1/reports/{report.pk}"
+
+
+class DeliverySerializer(serializers.Serializer[DeliveryTarget]):
+    """Where results go. Addresses are for Administrators only, in `definition`."""
+
+    kind = serializers.ChoiceField(choices=DeliveryTarget.Kind.choices)
+    mode = serializers.SerializerMethodField(help_text="asynchronous or synchronous; null unless kind is api_response.")
+
+    def get_mode(self, target: DeliveryTarget) -> str | None:
+        return target.mode or None
+
+
+class ReportSerializer(serializers.Serializer[ReportConfiguration]):
+    """A report of `ReportQuerySet.with_rights(user)`; the user is the request's."""
+
+    id = serializers.UUIDField()
+    slug = serializers.CharField()
+    name = serializers.CharField(source="version.name")
+    description = serializers.CharField(source="version.description")
+    version = serializers.IntegerField(source="version.number", help_text="Grows with every change.")
+    parameters = serializers.SerializerMethodField(help_text="JSON Schema (2020-12) of the `parameters` to send.")
+    formats = serializers.ListField(
+        child=serializers.CharField(), source="version.formats", help_text="The first is the default."
+    )
+    delivery = DeliverySerializer(many=True, source="version.delivery_targets.all")
+    rights = serializers.SerializerMethodField(help_text="What the caller may do with it.")
+    url = serializers.SerializerMethodField()
+    createdAt = serializers.DateTimeField(source="created_at")
+    updatedAt = serializers.DateTimeField(source="version.created_at", help_text="When this version was made.")
+    definition = serializers.SerializerMethodField(
+        required=False, help_text="For Administrators only: the entry of the definitions file."
+    )
+
+    def to_representation(self, report: ReportConfiguration) -> dict[str, Any]:
+        shown = super().to_representation(report)
+        if "administer" not in shown["rights"]:
+            del shown["definition"]
+        return shown
+
+    @extend_schema_field(OpenApiTypes.OBJECT)
+    def get_parameters(self, report: ReportConfiguration) -> dict[str, Any]:
+        return json_schema(report.version.declared())
+
+    @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(choices=RIGHTS)))
+    def get_rights(self, report: Any) -> list[str]:
+        if self._administers(report):
+            return list(RIGHTS)
+        return [right for right in ("view", "generate") if getattr(report, f"has_{right}")]
+
+    @extend_schema_field(OpenApiTypes.URI)
+    def get_url(self, report: ReportConfiguration) -> str:
+        return report_url(report)
+
+    @extend_schema_field(ReportDefinition)  # type: ignore[arg-type] # one that reports.api.schema describes
+    def get_definition(self, report: ReportConfiguration) -> dict[str, Any] | None:
+        return definition_of(report).entry() if self._administers(report) else None
+
+    def _administers(self, report: ReportConfiguration) -> bool:
+        return bool(self.context["request"].user.administers(report.tenant_id))

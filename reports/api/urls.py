@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from reports.api import views
+
+urlpatterns = [
+    path("reports", views.ReportList.as_view(), name="api-reports"),
+    path("reports/<str:key>", views.ReportDetail.as_view(), name="api-report"),
+]
