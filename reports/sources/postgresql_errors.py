@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 from reports.exceptions import QueryFailed, QueryTimeout, RunError, SourceUnavailable, SourceUnusable
 from reports.sources import failures
@@ -64,11 +64,13 @@ def checked_url(url: str) -> str:
         raise SourceUnusable("The data source's URL cannot be read.") from None
     if parts.scheme not in ("postgresql", "postgres"):
         raise SourceUnusable("The data source's URL has to begin with postgresql://.")
+    if parts.fragment:
+        raise SourceUnusable("The data source's URL holds a #. In a name or password it is written %23.")
     forbidden = sorted(given.keys() - _URL_SETTINGS)
     if forbidden:
         raise SourceUnusable(f"The data source's URL may not set: {', '.join(forbidden)[:200]}.")
     settings = _KEEPALIVE | {"connect_timeout": _CONNECT_TIMEOUT_SECONDS} | given
-    return urlunsplit(parts._replace(query=urlencode(settings)))
+    return urlunsplit(parts._replace(query=urlencode(settings, quote_via=quote)))
 
 
 def connection_error(error: Exception, url: str) -> RunError:

@@ -247,6 +247,7 @@ def test_quotes_and_comments_are_read_as_the_server_reads_them(spec, fetch, sql,
         ("postgresql://postgres:s3cret@{server}:x:y/postgres", SourceUnusable),
         ("mysql://root:s3cret@{server}/x", SourceUnusable),
         ("host=/etc password=s3cret", SourceUnusable),
+        ("postgresql://postgres:s3cret#@{server}/postgres", SourceUnusable),
     ],
 )
 def test_a_server_that_cannot_be_used_is_told_from_one_that_does_not_answer(postgres_url, fetch, location, kind):
