@@ -15,6 +15,6 @@ class DomainError(Exception):
 
     def __init__(self, message: str | None = None, **details: object) -> None:
         self.message = message or inspect.getdoc(type(self)) or self.code
-        #: Further members for the error body; never a secret, a path or SQL.
+        #: Further members for the error body. `driver` is kept out of it: what a driver said is for Administrators.
         self.details = details
         super().__init__(self.message)

@@ -94,6 +94,8 @@ def _live(job: JobExecutionLog, parent: int, pipe: int) -> None:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(0)
         _limit()
+        # SQLite sorts what does not fit into memory in this folder; the system's may be a small one in memory.
+        os.environ["SQLITE_TMPDIR"] = str(artifacts.draft(job.pk, job.fence).parent)
         _say(pipe, _make(job, pipe))
     except BaseException as error:  # noqa: BLE001 - the parent must hear of anything at all
         _say(pipe, {"failure": _describe(error)})

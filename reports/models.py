@@ -168,13 +168,13 @@ class DeliveryTarget(models.Model):
         return self.kind == self.Kind.API_RESPONSE and self.mode == self.Mode.ASYNCHRONOUS
 
 
-class UserGrant(UserObjectPermissionBase):  # type: ignore[misc]
+class UserGrant(UserObjectPermissionBase):
     """A right on a report given to one person."""
 
     content_object = models.ForeignKey(ReportConfiguration, on_delete=models.CASCADE)
 
 
-class RoleGrant(GroupObjectPermissionBase):  # type: ignore[misc]
+class RoleGrant(GroupObjectPermissionBase):
     """A right on a report given to a role."""
 
     content_object = models.ForeignKey(ReportConfiguration, on_delete=models.CASCADE)

@@ -11,7 +11,6 @@ from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from rest_framework import exceptions as drf
-from rest_framework.response import Response
 
 from accounts.exceptions import DomainError
 from jobs import exceptions as jobs
@@ -53,14 +52,15 @@ _DRF_CODES: dict[type[drf.APIException], str] = {
 }
 
 
-def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
+def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse:
     """Answer any exception of an API view with the error body of the contract (DRF's EXCEPTION_HANDLER)."""
     request = context["request"]._request
     status, body, headers = _translate(error)
     if status >= 500:
         log.error("%s failed: %s", request.resolver_match.route, body["code"], exc_info=error)
     body, content_type = negotiated(request, status, body)
-    return Response(body, status=status, headers=headers, content_type=content_type)
+    # Not DRF's Response: it would be written by the view's renderer, which may know only HTML or YAML.
+    return JsonResponse(body, status=status, headers=headers, content_type=content_type)
 
 
 def negotiated(request: HttpRequest, status: int, body: dict[str, Any]) -> tuple[dict[str, Any], str]:
@@ -74,7 +74,7 @@ def negotiated(request: HttpRequest, status: int, body: dict[str, Any]) -> tuple
 
 def _translate(error: Exception) -> tuple[int, dict[str, Any], dict[str, str]]:
     if isinstance(error, DomainError):
-        return _status_of(error), {"error": error.message, "code": error.code, **error.details}, _domain_headers(error)
+        return _status_of(error), _domain_body(error), _domain_headers(error)
     if isinstance(error, drf.APIException):
         return error.status_code, _drf_body(error), _drf_headers(error)
     if isinstance(error, Http404):
@@ -83,10 +83,18 @@ def _translate(error: Exception) -> tuple[int, dict[str, Any], dict[str, str]]:
         return 403, {"error": "You have no right to do this.", "code": "permission_denied"}, {}
     if isinstance(error, RequestDataTooBig):
         return 413, {"error": "The request body is too large.", "code": "request_too_large"}, {}
+    if isinstance(error, RecursionError):  # only a JSON parser recurses as deep as its input says
+        return 400, {"error": "JSON parse error - nested too deeply.", "code": "malformed_json"}, {}
     if isinstance(error, DatabaseError):
         sentence = "The server's database does not answer. Nothing was changed; try again shortly."
         return 503, {"error": sentence, "code": "unavailable"}, {"Retry-After": "5"}
     return 500, {"error": "Internal server error. The log has the details.", "code": "internal_error"}, {}
+
+
+def _domain_body(error: DomainError) -> dict[str, Any]:
+    # What a driver said may name hosts, paths and SQL: it is for Administrators, on the job's page.
+    details = {name: value for name, value in error.details.items() if name != "driver"}
+    return {"error": error.message, "code": error.code, **details}
 
 
 def _status_of(error: DomainError) -> int:
