@@ -1,8 +1,7 @@
 """YAML for definitions: plain data with the line of each part, and back.
 
-Scalars are read as YAML 1.2 does, as editors with a JSON Schema do too: `no` and 2013-12-31 are texts.
-Aliases are refused, since a small file with them can stand for an enormous one; a key that is there twice is refused,
-since YAML would silently keep the last.
+Scalars are read as YAML 1.2 does, as editors with a JSON Schema do too: `no` and 2013-12-31 are texts. A key that is
+there twice is refused, since YAML would silently keep the last.
 """
 
 from __future__ import annotations
@@ -28,6 +27,10 @@ _RESOLVERS: list[tuple[str, re.Pattern[str], list[str]]] = [
 ]
 
 
+#: Of a file, each as often as aliases (*name) repeat it: a few lines of aliases can stand for billions.
+MAX_PARTS = 300_000
+
+
 class NotYamlError(ValueError):
     """The text can't be read; `line` counts from 1."""
 
@@ -47,12 +50,7 @@ class Document:
 class _Loader(yaml.SafeLoader):
     # A copy: the class attribute is shared by all loaders.
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            event: Any = self.peek_event()  # type: ignore[no-untyped-call]
-            raise NotYamlError(event.start_mark.line + 1, "Aliases (*name) are not read here; write the value out.")
-        return super().compose_node(parent, index)
+    parts = 0
 
 
 class _Dumper(yaml.SafeDumper):
@@ -105,6 +103,9 @@ def write(data: object) -> str:
 
 def _plain(loader: _Loader, node: yaml.Node, loc: tuple[str | int, ...], lines: dict[str, int]) -> Any:
     lines.setdefault(path_of(loc), node.start_mark.line + 1)
+    loader.parts += 1
+    if loader.parts > MAX_PARTS:
+        raise NotYamlError(1, f"Has more than {MAX_PARTS:,} parts, with those that aliases (*name) repeat.")
     if isinstance(node, yaml.SequenceNode):
         return [_plain(loader, item, (*loc, at), lines) for at, item in enumerate(node.value)]
     if isinstance(node, yaml.MappingNode):

@@ -17,6 +17,9 @@ from tests.reports.definitions_sample import SAMPLE, sample, written
 ROOT = Path(__file__).resolve().parents[2]
 
 
+BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12))
+
+
 def refused(folder: Path, data: object) -> list[str]:
     """The sentences, without the folder."""
     with pytest.raises(InvalidDefinition) as caught:
@@ -28,7 +31,8 @@ def refused(folder: Path, data: object) -> list[str]:
     ("text", "sentence"),
     [
         ("tenants: []\ntenants: []", "2: The key 'tenants' is there twice."),
-        ("tenants: &a []\nusers: *a", "2: Aliases (*name) are not read here; write the value out."),
+        ("a: &a [*a, *a]", "1: Lists and mappings are nested too deeply."),
+        (BOMB, "1: Has more than 300,000 parts, with those that aliases (*name) repeat."),
         ("- 1", "1: Must be a mapping with some of: tenants, users, data_sources, reports."),
         ("", "1: Must be a mapping with some of: tenants, users, data_sources, reports."),
         ("x: 1", "1: x: There is no such field here."),
@@ -126,6 +130,10 @@ def test_paths_are_relative_to_their_file(tmp_path):
     data = {"data_sources": [source | {"location": "../a.db"}, source | {"slug": "u", "location": "/b.db"}]}
     found = definitions_file.load([written(tmp_path, data)]).definitions
     assert [source.location for source in found.data_sources] == [str(tmp_path.parent / "a.db"), "/b.db"]
+
+
+def test_what_an_alias_repeats_is_read_as_if_it_were_written_there():
+    assert definitions_yaml.read("a: &x [1, {b: 2}]\nc: *x").data == {"a": [1, {"b": 2}], "c": [1, {"b": 2}]}
 
 
 def test_scalars_are_read_as_editors_with_the_schema_read_them():
