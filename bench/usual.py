@@ -1,0 +1,80 @@
+"""The usual means to write the same rows, to compare with. Each takes the rows and the file's path."""
+
+from __future__ import annotations
+
+import csv
+import html
+import json
+from pathlib import Path
+
+import openpyxl
+import pyarrow.csv
+import pyarrow.parquet
+from reportlab.lib.pagesizes import A4, landscape
+from reportlab.platypus import LongTable, SimpleDocTemplate
+
+from bench import rows as source
+
+
+def csv_module(rows: int, path: Path) -> None:
+    with path.open("w", newline="") as out:
+        writer = csv.writer(out)
+        writer.writerow(source.names())
+        for some in source.tuples(rows):
+            writer.writerows(some)
+
+
+def pyarrow_csv(rows: int, path: Path) -> None:
+    with source.connection() as database:
+        reader = database.sql(source.plain_query(rows)).to_arrow_reader(100_000)
+        with pyarrow.csv.CSVWriter(path, reader.schema) as writer:
+            for batch in reader:
+                writer.write_batch(batch)
+
+
+def json_per_row(rows: int, path: Path) -> None:
+    names = source.names()
+    with path.open("w") as out:
+        for some in source.tuples(rows):
+            for row in some:
+                out.write(json.dumps(dict(zip(names, row, strict=True)), default=str) + "\n")
+
+
+def json_at_once(rows: int, path: Path) -> None:
+    names = source.names()
+    every = [dict(zip(names, row, strict=True)) for some in source.tuples(rows) for row in some]
+    with path.open("w") as out:
+        json.dump(every, out, default=str)
+
+
+def pyarrow_parquet(rows: int, path: Path) -> None:
+    with source.connection() as database:
+        reader = database.sql(source.plain_query(rows)).to_arrow_reader(100_000)
+        with pyarrow.parquet.ParquetWriter(path, reader.schema, compression="zstd") as writer:
+            for batch in reader:
+                writer.write_batch(batch)
+
+
+def openpyxl_write_only(rows: int, path: Path) -> None:
+    book = openpyxl.Workbook(write_only=True)
+    sheet = book.create_sheet()
+    sheet.append(source.names())
+    for some in source.tuples(rows):
+        for row in some:
+            sheet.append(row)
+    book.save(path)
+
+
+def html_escape(rows: int, path: Path) -> None:
+    with path.open("w") as out:
+        out.write("<table>\n")
+        for some in source.tuples(rows):
+            for row in some:
+                cells = "".join(f"<td>{'' if value is None else html.escape(str(value))}</td>" for value in row)
+                out.write(f"<tr>{cells}</tr>\n")
+        out.write("</table>\n")
+
+
+def reportlab_table(rows: int, path: Path) -> None:
+    every = [[str(value) for value in row] for some in source.tuples(rows) for row in some]
+    SimpleDocTemplate(str(path), pagesize=landscape(A4)).build([LongTable([source.names(), *every], repeatRows=1)])
