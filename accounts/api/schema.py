@@ -16,6 +16,7 @@ _MEANING = {
     409: "The state of the thing does not allow it.",
     410: "The job failed; there is no result.",
     413: "The body is too large.",
+    415: "The body is not JSON.",
     422: "The Idempotency-Key was used with another body.",
     429: "Too many calls or too many unfinished jobs; see Retry-After.",
     500: "The server failed; its log has the details.",

@@ -5,9 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
 from rest_framework.generics import ListAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from accounts.api.permissions import IsAdministrator
+from accounts.api.schema import errors, header
 from audit.api.serializers import AuditEntrySerializer
 from audit.filters import AuditFilter
 from audit.models import AuditLog
@@ -21,6 +25,13 @@ class AuditList(ListAPIView[AuditLog]):
     filterset_class = AuditFilter
     queryset = AuditLog.objects.order_by("-sequence")
     ordering = "-sequence"
+
+    @extend_schema(
+        parameters=[header("Link", "The addresses of the next and the previous page (RFC 8288).", 200)],
+        responses={200: AuditEntrySerializer(many=True), **errors(400, 401, 403, 404, 429)},
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return self.list(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[AuditLog]:
         user: Any = self.request.user

@@ -137,6 +137,12 @@ class JobEventSerializer(serializers.ModelSerializer[JobEvent]):
         fields = ["at", "kind", "attempt", "fence", "details"]
 
 
+class JobTimelineSerializer(serializers.Serializer[Any]):
+    """All events of a job."""
+
+    results = JobEventSerializer(many=True)
+
+
 class NoResultSerializer(ErrorSerializer):
     """Why there is no result to download."""
 

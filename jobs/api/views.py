@@ -23,8 +23,8 @@ from jobs.api import polling
 from jobs.api.serializers import (
     AcceptedSerializer,
     GenerateSerializer,
-    JobEventSerializer,
     JobSerializer,
+    JobTimelineSerializer,
     NoResultSerializer,
     RetriedSerializer,
     status_url,
@@ -39,6 +39,9 @@ from reports.rendering import RENDERERS
 _ID = OpenApiParameter("job_id", OpenApiTypes.UUID, OpenApiParameter.PATH)
 _LOCATION = header("Location", "The status URL.", 202, type=OpenApiTypes.URI)
 _RETRY_AFTER = header("Retry-After", "Seconds to wait before the next poll.", 202, 409, type=OpenApiTypes.INT)
+
+
+_LINK = header("Link", "The addresses of the next and the previous page (RFC 8288).", 200)
 
 
 class JobView(APIView):
@@ -78,17 +81,20 @@ class Generate(APIView):
             _RETRY_AFTER,
             header("Idempotency-Replayed", "`true` when the answer is that of an earlier call.", 202),
         ],
-        responses={202: AcceptedSerializer, **errors(400, 401, 403, 404, 409, 413, 422, 429, 503)},
+        responses={202: AcceptedSerializer, **errors(400, 401, 403, 404, 409, 413, 415, 422, 429, 503)},
     )
     def post(self, request: Request, key: str) -> Response:
         report = self._report(key)
         body = GenerateSerializer(data=_body(request))
         body.is_valid(raise_exception=True)
         asked = {"report": report, "actor": request.user, **body.validated_data}
-        if (idempotency_key := request.headers.get("Idempotency-Key")) is None:
-            return _accepted(actions.submit(**asked))
-        idempotency = actions.Idempotency.of(idempotency_key, body.validated_data)
-        job, replayed = actions.submit_once(**asked, idempotency=idempotency)
+        once, replayed = request.headers.get("Idempotency-Key"), False
+        if once is None:
+            job = actions.submit(**asked)
+        else:
+            idempotency = actions.Idempotency.of(once, body.validated_data)
+            job, replayed = actions.submit_once(**asked, idempotency=idempotency)
+        request._request.job_id = job.pk  # type: ignore[attr-defined] # for the log
         return _accepted(job, {"Idempotency-Replayed": "true"} if replayed else {})
 
     def _report(self, key: str) -> ReportConfiguration:
@@ -108,6 +114,10 @@ class JobList(ListAPIView[JobExecutionLog]):
     filterset_class = JobFilter
     queryset = JobExecutionLog.objects.all()
     ordering = ("-queued_at", "-id")
+
+    @extend_schema(parameters=[_LINK], responses={200: JobSerializer(many=True), **errors(400, 401, 404, 429)})
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return self.list(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[JobExecutionLog]:
         user: Any = self.request.user
@@ -205,10 +215,10 @@ class JobEvents(JobView):
     @extend_schema(
         operation_id="job_events",
         parameters=[_ID],
-        responses={200: JobEventSerializer(many=True), **errors(401, 403, 404, 429)},
+        responses={200: JobTimelineSerializer, **errors(401, 403, 404, 429)},
     )
     def get(self, request: Request, job_id: str) -> Response:
-        return Response({"results": JobEventSerializer(self.get_job(job_id).events.all(), many=True).data})
+        return Response(JobTimelineSerializer({"results": self.get_job(job_id).events.all()}).data)
 
 
 def _body(request: Request) -> Any:

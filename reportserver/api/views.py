@@ -45,7 +45,7 @@ class PublicView(APIView):
 class SignIn(PublicView):
     """Exchange a user name and password for tokens. Repeated failures are answered with 429 for a while."""
 
-    @extend_schema(request=CredentialsSerializer, responses={200: PairSerializer, **errors(400, 401, 429)})
+    @extend_schema(request=CredentialsSerializer, responses={200: PairSerializer, **errors(400, 401, 413, 415, 429)})
     def post(self, request: Request) -> Response:
         credentials = self.body(CredentialsSerializer)
         caller = f"{credentials['username'].lower()}@{request.META.get('REMOTE_ADDR')}"
@@ -67,7 +67,7 @@ def refuse_if_exceeded(caller: str) -> None:
 class Refresh(PublicView):
     """Exchange a refresh token for a new pair; the old one is worth nothing afterwards."""
 
-    @extend_schema(request=RefreshSerializer, responses={200: PairSerializer, **errors(400, 401)})
+    @extend_schema(request=RefreshSerializer, responses={200: PairSerializer, **errors(400, 401, 413, 415)})
     def post(self, request: Request) -> Response:
         return Response(tokens.rotate(self.body(RefreshSerializer)["refresh"]))
 
@@ -75,7 +75,7 @@ class Refresh(PublicView):
 class Verify(PublicView):
     """Say whether a token would be accepted now."""
 
-    @extend_schema(request=TokenSerializer, responses={200: OpenApiResponse(), **errors(400, 401)})
+    @extend_schema(request=TokenSerializer, responses={200: OpenApiResponse(), **errors(400, 401, 413, 415)})
     def post(self, request: Request) -> Response:
         tokens.verify(self.body(TokenSerializer)["token"])
         return Response({})
@@ -84,7 +84,7 @@ class Verify(PublicView):
 class Revoke(PublicView):
     """Sign out: end the session that a refresh token belongs to."""
 
-    @extend_schema(request=RefreshSerializer, responses={204: None, **errors(400, 401)})
+    @extend_schema(request=RefreshSerializer, responses={204: None, **errors(400, 401, 413, 415)})
     def post(self, request: Request) -> Response:
         tokens.revoke(self.body(RefreshSerializer)["refresh"])
         return Response(status=status.HTTP_204_NO_CONTENT)
