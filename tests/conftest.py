@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.server import ROOT, Client, Running, running_server
+from tests.server import ROOT, Client, Running, prepare_server, running_server
 
 DATA = Path(__file__).parent / "data"
-PEOPLE = ("alice", "bob", "carol", "dave", "erin", "gina", "hank")
+PEOPLE = ("alice", "bob", "carol", "dave", "erin", "gina", "hank", "ivan", "judy")
 
 
 def make_definitions(folder: Path) -> Path:
@@ -32,11 +32,17 @@ def passwords() -> dict[str, str]:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of a server that has the tests' people and reports, to be copied. It is never served itself."""
+    definitions = make_definitions(tmp_path_factory.mktemp("definitions"))
+    return prepare_server(tmp_path_factory.mktemp("prepared"), definitions, **passwords()).folder
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[Running]:
     """A server on SQLite with the tests' people and reports."""
     folder = tmp_path_factory.mktemp("server")
-    definitions = make_definitions(tmp_path_factory.mktemp("definitions"))
-    with running_server(folder, definitions, **passwords()) as running:
+    with running_server(folder, prepared=prepared, **passwords()) as running:
         yield running
     shutil.rmtree(folder, ignore_errors=True)
 

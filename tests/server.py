@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,12 +18,14 @@ from typing import Any
 
 import httpx
 
+from tests.acceptance import openapi
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass
 class Client:
-    """A person with a token, or (without) a stranger."""
+    """A person with a token, or (without) a stranger. Every answer of the API is held against its document."""
 
     base: str
     username: str = ""
@@ -30,7 +33,7 @@ class Client:
     http: httpx.Client = field(init=False)
 
     def __post_init__(self) -> None:
-        self.http = httpx.Client(base_url=self.base, timeout=60)
+        self.http = httpx.Client(base_url=self.base, timeout=60, event_hooks={"response": [openapi.check]})
         if self.username:
             self.sign_in()
 
@@ -77,9 +80,13 @@ class Running:
     folder: Path
     env: dict[str, str]
     process: subprocess.Popen[bytes]
+    clients: dict[str, Client] = field(default_factory=dict)
 
-    def client(self, username: str = "", password: str = "") -> Client:
-        return Client(self.url, username, password or (f"{username}-password-1" if username else ""))
+    def client(self, username: str = "") -> Client:
+        """This person, signed in once; closed when the server is stopped."""
+        if username not in self.clients:
+            self.clients[username] = Client(self.url, username, f"{username}-password-1")
+        return self.clients[username]
 
     def manage(self, *command: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
         """Run a manage.py command against this server's data."""
@@ -123,30 +130,61 @@ def environment(folder: Path, port: int, **extra: str) -> dict[str, str]:
 
 
 @contextmanager
-def running_server(folder: Path, definitions: Path | None = None, **extra: str) -> Iterator[Running]:
-    """Prepare, apply the definitions, serve, and stop at the end; a stop that is not clean is an error."""
+def running_server(
+    folder: Path, definitions: Path | None = None, *, prepared: Path | None = None, workers: bool = True, **extra: str
+) -> Iterator[Running]:
+    """Prepare, apply the definitions, serve, and stop at the end; a stop that is not clean is an error.
+
+    `prepared` is the data folder of a server that was prepared before: a copy of it is served, which is faster.
+    Without `workers` only the web server is started: what is queued stays queued.
+    """
+    server = prepare_server(folder, definitions, prepared=prepared, **extra)
+    start(server, workers=workers)
+    try:
+        yield server
+    finally:
+        stop(server)
+
+
+def prepare_server(
+    folder: Path, definitions: Path | None = None, *, prepared: Path | None = None, **extra: str
+) -> Running:
+    """A server that is ready to be started."""
     port = free_port()
     env = environment(folder, port, **extra)
     server = Running(f"http://127.0.0.1:{port}", folder, env, process=None)  # type: ignore[arg-type]
+    if prepared:
+        shutil.copytree(prepared, folder, dirs_exist_ok=True)
+        return server
     server.manage("prepare")
     if definitions:
         server.manage("apply", str(definitions))
-    server.process = subprocess.Popen([sys.executable, "manage.py", "serve"], cwd=ROOT, env=env, stdout=subprocess.PIPE)
-    try:
-        _wait_until_ready(server)
-        yield server
-    finally:
-        server.process.send_signal(signal.SIGTERM)
-        assert server.process.wait(60) == 0, "the server did not stop cleanly"
-        assert server.process.stdout is not None
-        server.process.stdout.close()
+    return server
 
 
-def _wait_until_ready(server: Running) -> None:
+def start(server: Running, *, workers: bool = True) -> None:
+    """Start the server and wait until it answers."""
+    command = ["manage.py", "serve"] if workers else ["-m", "gunicorn", "--config", "reportserver/gunicorn_config.py"]
+    logs = server.folder / "logs"
+    logs.mkdir(exist_ok=True)
+    with (logs / ("serve.log" if workers else "web.log")).open("ab") as log:
+        server.process = subprocess.Popen([sys.executable, *command], cwd=ROOT, env=server.env, stdout=log, stderr=log)
+    _wait_until_answers(server, "/readyz" if workers else "/livez")
+
+
+def stop(server: Running) -> None:
+    """Stop the server; anything but a clean stop is an error."""
+    while server.clients:
+        server.clients.popitem()[1].http.close()
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(60) == 0, "the server did not stop cleanly"
+
+
+def _wait_until_answers(server: Running, path: str) -> None:
     until = time.monotonic() + 60
     while time.monotonic() < until:
         try:
-            if httpx.get(f"{server.url}/readyz", timeout=5).status_code == 200:
+            if httpx.get(f"{server.url}{path}", timeout=5).status_code == 200:
                 return
         except httpx.TransportError:
             pass

@@ -1,0 +1,131 @@
+"""Holds answers of the API against its OpenAPI document: every status, body and header that is sent is documented."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+import re
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import httpx
+from openapi_schema_validator import OAS30Validator, oas30_format_checker
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PREFIX = "/api/v1/"
+#: Sent with every answer by the layers below the calls; the document need not repeat them.
+_COMMON = {
+    *("allow", "cache-control", "connection", "content-length", "content-security-policy", "content-type", "date"),
+    *("cross-origin-opener-policy", "ratelimit", "ratelimit-policy", "referrer-policy", "server", "transfer-encoding"),
+    *("vary", "x-content-type-options", "x-frame-options", "x-request-id", "last-modified", "retry-after"),
+    *("www-authenticate", "preference-applied", "keep-alive"),
+}
+_PROBLEM = {"type": str, "title": str, "status": int, "detail": str, "instance": str}
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The document as the command writes it, which also checks it; a warning is an error."""
+    command = ["manage.py", "spectacular", "--validate", "--fail-on-warn", "--format", "openapi-json"]
+    env = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    written = subprocess.run([sys.executable, *command], cwd=ROOT, env=env, capture_output=True, text=True)
+    assert written.returncode == 0, written.stderr
+    return json.loads(written.stdout)
+
+
+def check(response: httpx.Response) -> None:
+    """Fail when the answer is not as documented. A hook of httpx: a file's body is left for the caller to read."""
+    path = response.request.url.path
+    if not path.startswith(PREFIX) or response.request.method == "OPTIONS":
+        return
+    found = operation(response.request.method, path)
+    if found is None:
+        assert response.status_code in (401, 404, 405), f"{_name(response)} has no operation"
+        _check_error(response)
+        return
+    documented = found["responses"].get(str(response.status_code))
+    assert documented is not None, f"{_name(response)} is not documented"
+    _check_headers(response, documented)
+    _check_body(response, documented)
+
+
+def operation(method: str, path: str) -> dict[str, Any] | None:
+    """The operation that answers a call, by its path template."""
+    for template, operations in document()["paths"].items():
+        if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
+            return operations.get("get" if method == "HEAD" else method.lower())
+    return None
+
+
+def _check_headers(response: httpx.Response, documented: dict[str, Any]) -> None:
+    names = {name.lower() for name in documented.get("headers", {})}
+    undocumented = {name.lower() for name in response.headers} - names - _COMMON
+    assert not undocumented, f"{_name(response)}: headers {undocumented} are not documented"
+
+
+def _check_body(response: httpx.Response, documented: dict[str, Any]) -> None:
+    contents = documented.get("content", {})
+    media_type = response.headers.get("Content-Type", "")
+    if response.request.method == "HEAD" or response.status_code in (204, 304, 416):
+        return
+    if response.status_code >= 400:
+        _check_error(response)
+    if media_type == "application/problem+json":
+        media_type = "application/json"
+    assert media_type in contents, f"{_name(response)}: {media_type!r} is not documented, {list(contents)} is"
+    schema = contents[media_type]["schema"]
+    if schema.get("format") != "binary":
+        _validate(response, schema)
+
+
+def _check_error(response: httpx.Response) -> None:
+    if response.request.method == "HEAD":
+        return
+    response.read()
+    body = response.json()
+    assert isinstance(body.get("error"), str) and body["error"], body
+    assert re.fullmatch(r"[a-z]+(_[a-z]+)*", body["code"]), body
+    if response.headers["Content-Type"] == "application/problem+json":
+        assert {name: type(body.get(name)) for name in _PROBLEM} == _PROBLEM, body
+
+
+def _validate(response: httpx.Response, schema: dict[str, Any]) -> None:
+    response.read()
+    body = response.json()
+    if response.headers["Content-Type"] == "application/problem+json":
+        body = {name: value for name, value in body.items() if name not in _PROBLEM}
+        schema = {"$ref": "#/components/schemas/Error"}
+    whole = {"allOf": [schema], "components": _components(strict=response.status_code < 400)}
+    faults = OAS30Validator(whole, format_checker=oas30_format_checker).iter_errors(body)
+    sentences = [f"{'.'.join(map(str, fault.absolute_path))}: {fault.message}" for fault in faults]
+    assert not sentences, f"{_name(response)} is not as documented: {sentences}"
+
+
+@cache
+def _components(*, strict: bool) -> dict[str, Any]:
+    """The document's schemas; strict: an object has no member that is not documented."""
+    components = _null_allowed(copy.deepcopy(document()["components"]))
+    for schema in components["schemas"].values() if strict else ():
+        if "properties" in schema:
+            schema.setdefault("additionalProperties", False)
+    return components
+
+
+def _null_allowed(schema: Any) -> Any:
+    """`nullable` beside `allOf` with one reference, as drf-spectacular writes it, means that reference or null."""
+    if isinstance(schema, list):
+        return [_null_allowed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {name: _null_allowed(part) for name, part in schema.items()}
+    if kept.get("nullable") and "allOf" in kept:
+        return {"anyOf": [{"allOf": kept["allOf"]}, {"type": "string", "enum": [None], "nullable": True}]}
+    return kept
+
+
+def _name(response: httpx.Response) -> str:
+    return f"{response.request.method} {response.request.url.path}: {response.status_code}"
