@@ -162,8 +162,10 @@ def _delete(report: ReportConfiguration) -> _Entry:
 
 def _locked(report: ReportConfiguration) -> ReportConfiguration:
     """The report as it is now, kept from other writers until the transaction ends. Raises ReportNotFound."""
-    rows = with_definitions(ReportConfiguration.objects.select_for_update(of=("self",), no_key=True))
-    found = rows.filter(pk=report.pk).first()
+    row = ReportConfiguration.objects.filter(pk=report.pk)
+    # Locked by a statement of its own: after waiting, PostgreSQL reads the locked row anew, but not the rows joined
+    # to it, and would give the report without its version.
+    found = with_definitions(row).first() if row.select_for_update(no_key=True).first() else None
     if found is None:
         raise ReportNotFound
     return found
@@ -248,6 +250,7 @@ def _holder(principal: str, users: Mapping[str, User]) -> User | Group:
 
 
 def _apply(sync: Sync, definitions: Definitions, actor: User | str, prune: bool) -> list[_Entry]:
+    definitions_sync.wait_for_other_runs()
     rows = ReportConfiguration.objects.filter(tenant__slug__in=_tenants_named(definitions)).order_by("pk")
     locked = list(rows.select_for_update(no_key=True))
     definitions_sync.sync_tenants(sync, definitions.tenants)
@@ -256,7 +259,7 @@ def _apply(sync: Sync, definitions: Definitions, actor: User | str, prune: bool)
     if prune:
         definitions_sync.prune_users(sync, definitions)
         definitions_sync.prune_sources(sync, definitions)
-    # Read again: pruning took grants and sources from some.
+    # Read again: pruning took grants and sources from some, and what is joined may be older than the lock.
     reports = with_definitions(ReportConfiguration.objects.filter(pk__in=[report.pk for report in locked]))
     present = {(report.tenant.slug, report.slug): report for report in reports}
     entries = _apply_reports(sync, definitions.reports, present, actor)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
+from django.db import connection
 from django.utils import timezone
 
 from accounts.models import RefreshSession, Tenant, User
@@ -15,6 +16,9 @@ from reports.crypto import WrongKey
 from reports.definitions import DataSourceDefinition, Definitions, TenantDefinition, UserDefinition
 from reports.definitions_faults import Faults
 from reports.models import DataSource
+
+#: Any number that nothing else in this database locks.
+_RUN_LOCK = 0x5265706F7274
 
 
 @dataclass
@@ -56,9 +60,17 @@ def weak_passwords(found: Definitions, env: Mapping[str, str]) -> list[str]:
     return warnings
 
 
+def wait_for_other_runs() -> None:
+    """One run at a time: two hosts that start at once would both find that something is missing, and make it."""
+    if connection.vendor == "postgresql":
+        # There may be no row yet that both could lock. On SQLite, transactions that write run one by one anyway.
+        with connection.cursor() as cursor:
+            cursor.execute("select pg_advisory_xact_lock(%s)", [_RUN_LOCK])
+
+
 def sync_tenants(sync: Sync, definitions: Iterable[TenantDefinition]) -> None:
-    """Create tenants and rename them. The rows stay locked, so that a second run waits for this one."""
-    sync.tenants |= {tenant.slug: tenant for tenant in Tenant.objects.select_for_update(no_key=True).order_by("pk")}
+    """Create tenants and rename them."""
+    sync.tenants |= {tenant.slug: tenant for tenant in Tenant.objects.all()}
     for definition in definitions:
         tenant = sync.tenants.get(definition.slug)
         if tenant is None:

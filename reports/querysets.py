@@ -57,7 +57,8 @@ class ReportQuerySet(models.QuerySet["ReportConfiguration"]):
     def find(self, user: User, key: str) -> ReportConfiguration:
         """The report of this id or slug in the user's tenant; ReportNotFound for anything else."""
         uuid = as_uuid(key)
-        match = Q(pk=uuid) if uuid else Q(slug=key)
+        # PostgreSQL refuses to compare with a NUL character, which an address can spell as %00.
+        match = Q(pk=uuid) if uuid else Q(slug=key.replace("\0", " "))
         found = self.in_tenant_of(user).filter(match).select_related("tenant", "current").order_by("created_at").first()
         if found is None:
             raise ReportNotFound

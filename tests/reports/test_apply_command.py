@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sqlite3
-import subprocess
-import sys
 from io import StringIO
 from pathlib import Path
 
@@ -187,31 +183,3 @@ def test_a_report_whose_source_is_gone_is_left_out_with_a_warning(tmp_path):
     code, out, err = run("export")
     assert (code, "customers" in out) == (0, False)
     assert err == "Warning: report customers in acme is left out: its data source is gone.\n"
-
-
-# --- Several at once --------------------------------------------------------------------------------------------------
-
-
-def test_runs_at_once_get_a_version_each(tmp_path):
-    """Real processes over a database of their own: threads of a test share one transaction."""
-    env = (
-        os.environ
-        | ENV
-        | {"REPORTSERVER_DATA_DIR": str(tmp_path / "var"), "DJANGO_SETTINGS_MODULE": "reportserver.settings"}
-    )
-    (tmp_path / "var").mkdir()
-    manage = [sys.executable, str(ROOT / "manage.py")]
-    subprocess.run([*manage, "migrate", "-v0"], env=env, check=True)
-    subprocess.run([*manage, "apply", str(written(tmp_path, SAMPLE))], env=env, check=True, capture_output=True)
-    started = []
-    for number in range(3):
-        changed = sample()
-        changed["reports"][0]["name"] = f"Name {number}"
-        file = written(tmp_path, changed, f"{number}.yaml")
-        started.append(subprocess.Popen([*manage, "apply", str(file)], env=env, stdout=subprocess.PIPE))
-    printed = [process.communicate(timeout=60)[0].decode() for process in started]
-    assert printed == ["update report carrier-delays in acme: name\n"] * 3
-    with sqlite3.connect(tmp_path / "var" / "reportserver.sqlite3") as database:
-        versions = database.execute("select number from reports_reportversion where name like 'Name%' order by 1")
-        assert versions.fetchall() == [(2,), (3,), (4,)]
-    database.close()

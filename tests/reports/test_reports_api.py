@@ -142,7 +142,9 @@ def test_somebody_without_a_right_gets_403_and_strangers_can_not_tell_it_from_no
     assert there.json() == nothing.json() == {"error": "No such report.", "code": "report_not_found"}
 
 
-@pytest.mark.parametrize("key", ["no-such", "00000000-0000-0000-0000-000000000000", "a b", "%2e%2e", "é", "1" * 300])
+@pytest.mark.parametrize(
+    "key", ["no-such", "00000000-0000-0000-0000-000000000000", "a b", "%2e%2e", "carrier%00delays", "é", "1" * 300]
+)
 @pytest.mark.parametrize("method", ["get", "put", "patch", "delete"])
 def test_what_is_not_there_is_not_found_for_every_method(key, method):
     answer = getattr(client("alice"), method)(f"{URL}/{key}", {}, format="json" if method != "get" else None)

@@ -1,0 +1,86 @@
+"""Changes made at once, in a process and over databases of their own: the threads of a test share a transaction."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.reports.definitions_sample import ENV, SAMPLE, sample, written
+
+ROOT = Path(__file__).resolve().parents[2]
+
+SCRIPT = """
+import json, os, threading
+from django.db import connection
+from reports import actions, definitions_file
+from reports.models import ReportConfiguration
+
+files, errors = json.loads(os.environ["FILES"]), []
+
+def run(change, *arguments):
+    try:
+        for number in range(4):
+            change(number, *arguments)
+    except Exception as error:
+        errors.append(repr(error))
+    finally:
+        connection.close()
+
+def patch(number, thread):
+    report = ReportConfiguration.objects.get(slug="carrier-delays")
+    actions.patch_report(report=report, patch={"description": f"{thread} {number}"}, actor="tester")
+
+def apply(number, thread):
+    definitions = definitions_file.load([files[(number + thread) % 2]]).definitions
+    actions.apply(definitions=definitions, actor="tester", prune=True)
+
+threads = [threading.Thread(target=run, args=(change, at)) for at in range(2) for change in (patch, apply)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+report = ReportConfiguration.objects.get(slug="carrier-delays")
+numbers = [version.number for version in report.versions.order_by("number")]
+print(json.dumps({"errors": errors, "numbers": numbers, "current": report.version.number}))
+"""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request, tmp_path):
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/reports.sqlite3"
+    url = request.getfixturevalue("postgres_url")
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("create database at_once")
+    return url.rsplit("/", 1)[0] + "/at_once"
+
+
+def test_every_change_gets_a_version_of_its_own_and_no_run_meets_another_halfway(database_url, tmp_path):
+    more = sample()
+    more["tenants"].append({"slug": "other", "name": "Other"})
+    more["reports"].append(SAMPLE["reports"][1] | {"slug": "more"})
+    files = [str(written(tmp_path, SAMPLE)), str(written(tmp_path, more, "more.yaml"))]
+    env = os.environ | ENV | {
+        "REPORTSERVER_DATA_DIR": str(tmp_path),
+        "REPORTSERVER_DATABASE_URL": database_url,
+        "DJANGO_SETTINGS_MODULE": "reportserver.settings",
+        "FILES": json.dumps(files),
+    }  # fmt: skip
+
+    def manage(*arguments: str) -> str:
+        command = [sys.executable, str(ROOT / "manage.py"), *arguments]
+        return subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE, text=True, timeout=120).stdout
+
+    manage("migrate", "-v0")
+    manage("apply", files[0])
+    found = json.loads(manage("shell", "-v0", "-c", SCRIPT).splitlines()[-1])
+    assert found["errors"] == []
+    assert found["numbers"] == list(range(1, found["current"] + 1))
+    assert found["current"] >= 1 + 2 * 4
+    assert manage("verify_audit").startswith("Verified")
