@@ -24,5 +24,6 @@ def entry_list(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     found = AuditFilter(request.GET, queryset=AuditLog.objects.visible_to(user))
     filtered = any(request.GET.get(name) for name in found.form.fields)
-    context = {"filter": found, "filtered": filtered, "page": page_of(request, found.qs, "-sequence")}
+    more = any(request.GET.get(name) for name in found.form.fields if name != "action")
+    context = {"filter": found, "filtered": filtered, "more": more, "page": page_of(request, found.qs, "-sequence")}
     return render(request, "audit/list.html", context)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Max, Min
 from django.utils import timezone
 
-from jobs.models import JobExecutionLog, Status, WorkerHost
+from jobs.models import ENDED, UNFINISHED, JobExecutionLog, Status, WorkerHost
 from jobs.querysets import JobQuerySet, from_now
 
 #: Counting stops here: nobody reads on, and a count over all of a long history takes seconds.
@@ -42,14 +43,14 @@ def shown_count(counted: int) -> str:
     return f"{MOST_COUNTED:,}+" if counted > MOST_COUNTED else f"{counted:,}"
 
 
-def tabs(jobs: JobQuerySet) -> list[Tab]:
+def tabs(jobs: JobQuerySet, statuses: Iterable[str] = Status.values) -> list[Tab]:
     """The jobs by status."""
-    return [Tab(status, jobs.filter(status=status).order_by()[: MOST_COUNTED + 1].count()) for status in Status.values]
+    return [Tab(status, jobs.filter(status=status).order_by()[: MOST_COUNTED + 1].count()) for status in statuses]
 
 
 def todays_tabs(jobs: JobQuerySet) -> list[Tab]:
     """The unfinished jobs, and those of the last 24 hours that ended, by status."""
-    return tabs(jobs.unfinished())[:2] + tabs(jobs.filter(queued_at__gte=from_now(-86_400)))[2:]
+    return tabs(jobs, UNFINISHED) + tabs(jobs.filter(queued_at__gte=from_now(-86_400)), ENDED)
 
 
 @dataclass(frozen=True)

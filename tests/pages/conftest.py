@@ -1,0 +1,147 @@
+"""Two tenants, six people with fixed rights, one report with every kind of parameter, and jobs of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoDbBlocker
+
+from accounts import throttling
+from accounts.models import Tenant, User
+from jobs.models import Artifact, JobExecutionLog, Status
+from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion, UserGrant
+
+PASSWORD = "a long password 1"
+PARAMETERS = [
+    {"name": "start", "type": "date", "required": True, "label": "From"},
+    {"name": "least", "type": "integer", "default": 5, "minimum": 0, "maximum": 10, "help": "How many at least."},
+    {"name": "share", "type": "number"},
+    {"name": "since", "type": "datetime", "default": "2024-02-03T04:05:06Z"},
+    {"name": "only_new", "type": "boolean", "default": True},
+    {"name": "weekend", "type": "boolean"},
+    {"name": "region", "type": "string", "choices": ["north", "south"]},
+    {"name": "days", "type": "string", "choices": ["mon", "tue"], "multiple": True, "default": ["mon"]},
+    {"name": "codes", "type": "integer", "multiple": True},
+    {"name": "format", "type": "string", "max_length": 3},
+]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def counters(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """The table of counts is made at its first use; within a test it would be rolled back with it."""
+    with django_db_blocker.unblock():
+        throttling.forget_old_counts()
+
+
+@pytest.fixture
+def acme(db: None) -> Tenant:
+    return Tenant.objects.create(slug="acme", name="Acme Inc.")
+
+
+@pytest.fixture
+def globex(db: None) -> Tenant:
+    return Tenant.objects.create(slug="globex", name="Globex")
+
+
+@pytest.fixture
+def people(acme: Tenant, globex: Tenant) -> dict[str, User]:
+    """alice administers; bob generates and views, carol views, erin generates, dave may nothing; gina is elsewhere."""
+    made = {
+        name: User.objects.create_user(name, password=PASSWORD, tenant=globex if name == "gina" else acme)
+        for name in ("alice", "bob", "carol", "dave", "erin", "gina")
+    }
+    administrators = Group.objects.create(name="Administrator")
+    made["alice"].groups.add(administrators)
+    made["gina"].groups.add(administrators)
+    return made
+
+
+@pytest.fixture
+def report(acme: Tenant, people: dict[str, User]) -> ReportConfiguration:
+    report = make_report(acme, "sales", "Sales <by> region", PARAMETERS)
+    for name, right in (("bob", "generate"), ("bob", "view"), ("carol", "view"), ("erin", "generate")):
+        permission = Permission.objects.get(codename=f"{right}_reportconfiguration")
+        UserGrant.objects.create(content_object=report, user=people[name], permission=permission)
+    return report
+
+
+def make_report(
+    tenant: Tenant, slug: str, name: str, parameters: list[dict[str, Any]], mode: str = "asynchronous"
+) -> ReportConfiguration:
+    source, _ = DataSource.objects.get_or_create(tenant=tenant, slug="nowhere", kind="sqlite", location="/nowhere.db")
+    report = ReportConfiguration.objects.create(tenant=tenant, slug=slug)
+    version = ReportVersion.objects.create(
+        report=report, number=1, name=name, description="What was sold.", data_source=source, query="select 1",
+        parameters=parameters, formats=["csv", "json"], created_by="alice",
+    )  # fmt: skip
+    DeliveryTarget.objects.create(version=version, kind="api_response", mode=mode)
+    report.current = version
+    report.save()
+    return report
+
+
+@pytest.fixture
+def make_job(report: ReportConfiguration, people: dict[str, User]) -> Callable[..., JobExecutionLog]:
+    """Makes a job in the given status, each one a second newer than the one before it."""
+    begin = timezone.now() - timedelta(hours=1)
+    made: list[JobExecutionLog] = []
+
+    def make(status: str = "Queued", by: str = "bob", **fields: Any) -> JobExecutionLog:
+        at = begin + timedelta(seconds=len(made))
+        values = dict(_common(report, people[by], at), status=status, **_of_status(status, at))
+        job = JobExecutionLog.objects.create(**{**values, **fields})
+        if status == Status.SUCCEEDED:
+            expires = timezone.now() + timedelta(days=1)
+            Artifact.objects.create(
+                job=job, fence=1, size=1_234_567, sha256="ab" * 32, rows=1500, stamp="x", expires_at=expires
+            )
+        made.append(job)
+        return job
+
+    return make
+
+
+def _common(report: ReportConfiguration, person: User, at: Any) -> dict[str, Any]:
+    assert report.current
+    return {
+        "tenant": report.tenant, "report": report, "version": report.current, "report_uuid": report.pk,
+        "report_slug": report.slug, "report_name": report.current.name, "version_number": 1, "requested_by": person,
+        "requested_by_name": person.username, "format": "csv", "queued_at": at, "available_at": at, "max_attempts": 3,
+        "timeout_seconds": 60, "parameters": {"start": "2024-01-01"},
+    }  # fmt: skip
+
+
+def _of_status(status: str, at: Any) -> dict[str, Any]:
+    if status == Status.QUEUED:
+        return {}
+    values = {"started_at": at, "attempt": 1, "fence": 1}
+    if status == Status.RUNNING:
+        later = at + timedelta(days=1)
+        return values | {"owner": "w", "lease_expires_at": later, "deadline_at": later, "percent": 40, "rows": 12}
+    failed = {"error_code": "query_failed", "error_message": "The query was <refused>.", "error_trace": "secret trace"}
+    return values | {"ended_at": at + timedelta(seconds=75)} | (failed if status == Status.FAILED else {})
+
+
+@pytest.fixture
+def browse(people: dict[str, User]) -> Callable[[str], Client]:
+    """A signed-in browser of one of the people."""
+
+    def sign_in(name: str) -> Client:
+        client = Client()
+        client.force_login(people[name])
+        return client
+
+    return sign_in
+
+
+@pytest.fixture
+def root(db: None) -> Client:
+    client = Client()
+    client.force_login(User.objects.create_superuser("root", password=PASSWORD))
+    return client

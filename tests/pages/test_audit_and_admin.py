@@ -1,0 +1,185 @@
+"""The audit page, and the admin: tenant scoping, secrets, read-only pages, object permissions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.db import transaction
+from django.test import Client
+from django.urls import NoReverseMatch, reverse
+
+from accounts.models import Tenant, User
+from audit import actions as audit
+from audit.models import Action, AuditLog
+from jobs.models import JobExecutionLog
+from reports.models import DataSource, ReportConfiguration, RoleGrant, UserGrant
+from reports.querysets import Right
+
+Browse = Callable[[str], Client]
+URL = "postgresql://reader:s3cret-word@db.example.com/crm"
+
+
+def record(user: User, action: Action = Action.JOB_GENERATE, **details: object) -> None:
+    with transaction.atomic():
+        audit.record(action, actor=user, tenant_id=user.tenant_id, target=("user", user.pk), details=details)
+
+
+@pytest.fixture
+def staff(people: dict[str, User], browse: Browse) -> Client:
+    """bob, who may use every admin page but is no superuser."""
+    people["bob"].is_staff = True
+    people["bob"].save()
+    apps = ["accounts", "auth", "reports", "jobs", "audit"]
+    people["bob"].user_permissions.set(Permission.objects.filter(content_type__app_label__in=apps))
+    return browse("bob")
+
+
+def test_the_audit_page_is_for_administrators_and_their_tenant(people: dict[str, User], browse: Browse) -> None:
+    record(people["bob"], report="sales-<x>")
+    record(people["gina"])
+    text = browse("alice").get("/audit").content.decode()
+    assert "sales-&lt;x&gt;" in text
+    assert "gina" not in text
+    assert browse("bob").get("/audit").status_code == 403
+
+
+def test_the_audit_page_filters_and_tells_what_is_not_valid(people: dict[str, User], browse: Browse) -> None:
+    record(people["bob"])
+    record(people["carol"], Action.SIGN_IN)
+    text = browse("alice").get("/audit?actor=carol&since=nonsense").content.decode()
+    assert text.count('<tr id="entry-') == 1
+    assert "Enter a valid date/time." in text
+    assert "No entry matches." in browse("alice").get("/audit?action=Job+Retry").content.decode()
+
+
+def test_staff_see_only_their_tenant_in_the_admin(
+    staff: Client, report: ReportConfiguration, globex: Tenant, people: dict[str, User]
+) -> None:
+    elsewhere = DataSource.objects.create(tenant=globex, slug="elsewhere", kind="sqlite", location="/x.db")
+    for page in ("reports/datasource/", "reports/reportconfiguration/", "accounts/user/", "accounts/tenant/"):
+        text = staff.get(f"/admin/{page}").content.decode()
+        assert "lobex" not in text
+        assert ">gina<" not in text
+        assert "elsewhere" not in text
+    assert staff.get(f"/admin/reports/datasource/{elsewhere.pk}/change/").status_code == 302
+    assert staff.get(f"/admin/accounts/user/{people['gina'].pk}/change/").status_code == 302
+    assert "Globex" not in staff.get("/admin/reports/datasource/add/").content.decode()
+
+
+def test_staff_make_no_superuser_no_role_and_no_tenant(staff: Client, people: dict[str, User], acme: Tenant) -> None:
+    boss = User.objects.create_superuser("boss", tenant=acme)
+    assert staff.get(f"/admin/accounts/user/{boss.pk}/change/").status_code == 302
+    assert staff.get(f"/admin/accounts/user/{boss.pk}/password/").status_code in (302, 404)
+    carol = people["carol"]
+    fields = {"username": "carol", "tenant": acme.pk, "is_superuser": "on", "is_active": "on"}
+    assert staff.post(f"/admin/accounts/user/{carol.pk}/change/", fields).status_code == 302
+    carol.refresh_from_db()
+    assert not carol.is_superuser
+    assert staff.get("/admin/auth/group/add/").status_code == 403
+    assert staff.get("/admin/accounts/tenant/add/").status_code == 403
+
+
+def test_a_connection_url_is_kept_encrypted_and_never_shown(root: Client, acme: Tenant) -> None:
+    fields = {"tenant": acme.pk, "slug": "crm", "kind": "postgresql", "location": "", "url": URL}
+    assert root.post("/admin/reports/datasource/add/", fields).status_code == 302
+    source = DataSource.objects.get(slug="crm")
+    assert source.url == URL
+    assert "s3cret" not in source.encrypted_url
+    for page in ("", f"{source.pk}/change/", f"{source.pk}/history/"):
+        assert "s3cret" not in root.get(f"/admin/reports/datasource/{page}").content.decode()
+    fields |= {"slug": "crm2", "url": ""}
+    assert root.post(f"/admin/reports/datasource/{source.pk}/change/", fields).status_code == 302
+    source.refresh_from_db()
+    assert (source.slug, source.url) == ("crm2", URL)
+
+
+@pytest.mark.parametrize(
+    ("kind", "location", "url", "sentence"),
+    [
+        ("postgresql", "", "", "Enter the connection URL."),
+        ("postgresql", "/x", URL, "A server has a connection URL, no path."),
+        ("sqlite", "", "", "Enter the absolute path of the file or folder."),
+        ("sqlite", "/x", URL, "A file or folder has a path, no connection URL."),
+    ],
+)
+def test_a_data_source_has_a_path_or_a_url(
+    root: Client, acme: Tenant, kind: str, location: str, url: str, sentence: str
+) -> None:
+    fields = {"tenant": acme.pk, "slug": "x", "kind": kind, "location": location, "url": url}
+    text = root.post("/admin/reports/datasource/add/", fields).content.decode()
+    assert sentence in text
+    assert "s3cret" not in text
+    assert not DataSource.objects.exists()
+
+
+def test_another_kind_of_source_forgets_the_url(root: Client, acme: Tenant) -> None:
+    source = DataSource(tenant=acme, slug="crm", kind="postgresql")
+    source.url = URL
+    source.save()
+    fields = {"tenant": acme.pk, "slug": "crm", "kind": "sqlite", "location": "/x.db", "url": ""}
+    assert root.post(f"/admin/reports/datasource/{source.pk}/change/", fields).status_code == 302
+    source.refresh_from_db()
+    assert (source.location, source.encrypted_url) == ("/x.db", "")
+
+
+def test_rights_on_a_report_are_given_and_taken_in_the_admin(
+    root: Client, report: ReportConfiguration, people: dict[str, User]
+) -> None:
+    dave, manage = people["dave"], f"/admin/reports/reportconfiguration/{report.pk}/permissions/"
+    answer = root.post(manage, {"submit_manage_user": "1", "user": "dave"})
+    assert answer.status_code == 302
+    codename = Right.GENERATE.codename
+    assert root.post(answer["Location"], {"permissions": [codename]}).status_code == 302
+    assert UserGrant.objects.filter(user=dave, content_object=report, permission__codename=codename).exists()
+    assert ReportConfiguration.objects.granted(dave, Right.GENERATE).filter(pk=report.pk).exists()
+    assert root.post(answer["Location"], {"submit": "Save"}).status_code == 302
+    assert not UserGrant.objects.filter(user=dave).exists()
+    given, taken = AuditLog.objects.filter(action="Report Update", target_id=report.pk).order_by("sequence")
+    assert given.details == {"report": "sales", "rightsOf": "user:dave", "rights": ["generate"]}
+    assert taken.details["rights"] == []
+
+
+def test_rights_are_given_to_roles_and_none_beyond_view_and_generate(root: Client, report: ReportConfiguration) -> None:
+    role = Group.objects.create(name="analysts")
+    manage = f"/admin/reports/reportconfiguration/{report.pk}/permissions/group-manage/{role.pk}/"
+    assert root.post(manage, {"permissions": [Right.VIEW.codename]}).status_code == 302
+    assert root.post(manage, {"permissions": ["delete_reportconfiguration"]}).status_code == 200
+    assert RoleGrant.objects.get(group=role).permission.codename == Right.VIEW.codename
+    assert AuditLog.objects.get().details["rightsOf"] == "analysts"
+
+
+def test_staff_reach_no_rights_of_another_tenants_report_or_person(
+    staff: Client, globex: Tenant, report: ReportConfiguration, people: dict[str, User]
+) -> None:
+    manage = f"/admin/reports/reportconfiguration/{report.pk}/permissions/user-manage"
+    assert staff.get(f"{manage}/{people['carol'].pk}/").status_code == 200
+    assert staff.get(f"{manage}/{people['gina'].pk}/").status_code == 404
+    other = ReportConfiguration.objects.create(tenant=globex, slug="other")
+    assert staff.get(f"/admin/reports/reportconfiguration/{other.pk}/permissions/").status_code in (302, 404)
+
+
+def test_jobs_reports_and_the_audit_log_can_only_be_looked_at(
+    root: Client, make_job: Callable[..., JobExecutionLog], people: dict[str, User]
+) -> None:
+    job = make_job("Failed")
+    record(people["bob"])
+    for page in (f"jobs/jobexecutionlog/{job.pk}", "audit/auditlog/1", f"reports/reportconfiguration/{job.report_id}"):
+        assert root.get(f"/admin/{page}/change/").status_code == 200
+        assert root.post(f"/admin/{page}/delete/", {"post": "yes"}).status_code == 403
+    for page in ("jobs/jobexecutionlog", "audit/auditlog", "reports/reportconfiguration"):
+        assert root.get(f"/admin/{page}/").status_code == 200
+        assert root.get(f"/admin/{page}/add/").status_code == 403
+    assert root.post(f"/admin/jobs/jobexecutionlog/{job.pk}/change/", {"status": "Queued"}).status_code == 403
+
+
+def test_the_trace_of_a_job_is_not_for_all_staff(staff: Client, make_job: Callable[..., JobExecutionLog]) -> None:
+    job = make_job("Failed")
+    assert "secret trace" not in staff.get(f"/admin/jobs/jobexecutionlog/{job.pk}/change/").content.decode()
+
+
+def test_the_queues_own_pages_are_gone() -> None:
+    for model in ("task", "schedule", "success", "failure", "ormq"):
+        with pytest.raises(NoReverseMatch):
+            reverse(f"admin:django_q_{model}_changelist")

@@ -1,0 +1,138 @@
+"""One job's page, its download, and the overview."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from jobs.models import JobEvent, JobExecutionLog, WorkerHost
+
+Browse = Callable[[str], Client]
+MakeJob = Callable[..., JobExecutionLog]
+
+
+def text_of(client: Client, path: str) -> str:
+    answer = client.get(path)
+    assert answer.status_code == 200
+    return str(answer.content.decode())
+
+
+@pytest.mark.parametrize(
+    ("name", "status"), [("alice", 200), ("bob", 200), ("carol", 200), ("erin", 403), ("dave", 403), ("gina", 404)]
+)
+def test_a_job_is_shown_by_the_rights_of_now(browse: Browse, make_job: MakeJob, name: str, status: int) -> None:
+    job = make_job(by="bob")
+    assert browse(name).get(f"/jobs/{job.pk}").status_code == status
+    assert browse(name).get(f"/jobs/{job.pk}/result").status_code == (409 if status == 200 else status)
+
+
+@pytest.mark.parametrize("key", [uuid.uuid4(), "nonsense", "1"])
+def test_an_unknown_or_malformed_id_is_not_found(browse: Browse, key: object) -> None:
+    assert browse("alice").get(f"/jobs/{key}").status_code == 404
+
+
+def test_a_failed_job_tells_its_cause_and_the_trace_to_administrators_only(browse: Browse, make_job: MakeJob) -> None:
+    job = make_job("Failed")
+    for name in ("alice", "bob"):
+        text = text_of(browse(name), f"/jobs/{job.pk}")
+        assert "The query was &lt;refused&gt;." in text
+        assert "query_failed" in text
+        assert ("secret trace" in text) is (name == "alice")
+
+
+def test_a_succeeded_job_shows_its_file_and_stops_asking(browse: Browse, make_job: MakeJob) -> None:
+    job = make_job("Succeeded")
+    text = text_of(browse("bob"), f"/jobs/{job.pk}")
+    for fact in ("1.2 MB", "1,500", "ab" * 32, "Download CSV", f'href="/jobs/{job.pk}/result"'):
+        assert fact in text
+    assert "hx-get" not in text
+
+
+def test_a_truncated_result_is_pointed_out(browse: Browse, make_job: MakeJob) -> None:
+    job = make_job("Succeeded")
+    job.artifact.truncated = "The report is limited to 1,500 rows."
+    job.artifact.save()
+    assert "Not all rows are in the file." in text_of(browse("bob"), f"/jobs/{job.pk}")
+
+
+def test_a_purged_result_has_no_download(browse: Browse, make_job: MakeJob) -> None:
+    job = make_job("Succeeded")
+    job.artifact.purged_at = timezone.now()
+    job.artifact.save()
+    assert "Download" not in text_of(browse("bob"), f"/jobs/{job.pk}")
+    assert browse("bob").get(f"/jobs/{job.pk}/result").status_code == 404
+
+
+def test_an_unfinished_job_is_followed_live_with_its_timeline(browse: Browse, make_job: MakeJob) -> None:
+    job = make_job("Running")
+    JobEvent.objects.create(job=job, at=job.queued_at, kind="queued", attempt=0, fence=0, details={"actor": "bob"})
+    JobEvent.objects.create(job=job, at=job.queued_at, kind="claimed", attempt=1, fence=1)
+    text = text_of(browse("bob"), f"/jobs/{job.pk}")
+    for fact in ("Queued, by bob", "Attempt 1 started", "hx-get", "40 %", "Cancel job"):
+        assert fact in text
+
+
+def test_retries_are_linked_in_both_directions(browse: Browse, make_job: MakeJob) -> None:
+    first = make_job("Failed")
+    second = make_job("Queued", retry_of=first)
+    assert f'href="/jobs/{second.pk}"' in text_of(browse("bob"), f"/jobs/{first.pk}")
+    assert f'href="/jobs/{first.pk}"' in text_of(browse("bob"), f"/jobs/{second.pk}")
+
+
+def test_a_job_outlives_its_report(browse: Browse, make_job: MakeJob) -> None:
+    job = make_job("Failed", report=None, version=None)
+    text = text_of(browse("alice"), f"/jobs/{job.pk}")
+    assert "deleted" in text
+    assert "2024-01-01" in text
+
+
+def test_a_missing_file_is_an_error_page_without_its_place(browse: Browse, make_job: MakeJob) -> None:
+    job = make_job("Succeeded")
+    answer = browse("bob").get(f"/jobs/{job.pk}/result")
+    assert answer.status_code == 500
+    assert "Result file for completed job is missing." in answer.content.decode()
+    assert str(Path("artifacts")) not in answer.content.decode()
+
+
+def test_a_failed_jobs_result_is_gone(browse: Browse, make_job: MakeJob) -> None:
+    assert browse("bob").get(f"/jobs/{make_job('Failed').pk}/result").status_code == 410
+
+
+def test_the_overview_counts_what_the_user_may_see(browse: Browse, make_job: MakeJob) -> None:
+    make_job("Failed")
+    make_job("Failed", by="erin")
+    assert "The query was" in text_of(browse("carol"), "/")
+    assert "No job has failed." in text_of(browse("dave"), "/")
+
+
+def test_the_overview_warns_when_no_worker_is_alive(browse: Browse, make_job: MakeJob) -> None:
+    make_job("Queued")
+    now = timezone.now()
+    host = {"host": "h1", "pid": 1, "slots": 4, "started_at": now}
+    WorkerHost.objects.create(instance="dead", seen_at=now - timedelta(minutes=5), **host)
+    text = text_of(browse("alice"), "/")
+    assert "No worker is alive" in text
+    assert "1 job waits." in text
+    assert "manage.py jobserver" in text
+    WorkerHost.objects.create(instance="alive", seen_at=now, **host)
+    text = text_of(browse("alice"), "/")
+    assert "No worker is alive" not in text
+    assert "h1" in text
+    assert "h1</div>" not in text_of(browse("bob"), "/"), "names of hosts are for Administrators"
+
+
+@pytest.mark.parametrize("path", ["/", "/jobs/{job}", "/reports", "/audit", "/reports/sales"])
+def test_no_page_takes_many_queries(browse: Browse, make_job: MakeJob, path: str) -> None:
+    _, _, job = (make_job("Failed") for _ in range(3))
+    client = browse("alice")
+    with CaptureQueriesContext(connection) as queries:
+        client.get(path.format(job=job.pk))
+    assert len(queries) <= 12

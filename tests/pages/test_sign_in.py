@@ -1,0 +1,107 @@
+"""Signing in and out, and what visitors without a session meet."""
+
+from __future__ import annotations
+
+import uuid
+
+import pytest
+from django.conf import settings
+from django.test import Client
+
+from accounts.models import User
+from audit.models import AuditLog
+from tests.pages.conftest import PASSWORD
+
+pytestmark = pytest.mark.django_db(databases=["default", "counters"] if settings.SQLITE else ["default"])
+
+
+@pytest.mark.parametrize("path", ["/", "/jobs", f"/jobs/{uuid.uuid4()}", "/reports", "/reports/sales", "/audit"])
+def test_a_visitor_is_sent_to_the_login_page_and_back(path: str) -> None:
+    answer = Client().get(path)
+    assert (answer.status_code, answer["Location"]) == (302, f"/login?next={path}")
+
+
+def test_signing_in_leads_to_the_page_that_was_asked_for_and_is_audited(people: dict[str, User]) -> None:
+    client = Client()
+    answer = client.post("/login", {"username": "bob", "password": PASSWORD, "next": "/jobs?status=Failed"})
+    assert (answer.status_code, answer["Location"]) == (302, "/jobs?status=Failed")
+    assert AuditLog.objects.get().action == "Sign In"
+
+
+@pytest.mark.parametrize("next", ["https://example.com/", "//example.com", "javascript:alert(1)"])
+def test_an_address_elsewhere_is_not_followed_after_sign_in(people: dict[str, User], next: str) -> None:
+    answer = Client().post("/login", {"username": "bob", "password": PASSWORD, "next": next})
+    assert (answer.status_code, answer["Location"]) == (302, "/")
+
+
+def test_a_wrong_password_is_told_in_one_sentence_and_the_name_is_kept(people: dict[str, User]) -> None:
+    answer = Client().post("/login", {"username": "bob", "password": "wrong"})
+    page = answer.content.decode()
+    assert "The user name or the password is wrong." in page
+    assert 'value="bob"' in page
+    assert "wrong" not in page.split("password is wrong.")[1]
+
+
+def test_empty_fields_are_all_told_at_once(db: None) -> None:
+    page = Client().post("/login", {}).content.decode()
+    assert "Enter your user name." in page
+    assert "Enter your password." in page
+
+
+def test_repeated_failures_lock_the_door_and_say_for_how_long(people: dict[str, User]) -> None:
+    name, client = f"mallory-{uuid.uuid4()}", Client()
+    for _ in range(settings.RATE_LIMITS["sign_in"]):
+        assert client.post("/login", {"username": name, "password": "wrong"}).status_code == 200
+    answer = client.post("/login", {"username": name.upper(), "password": "wrong"})
+    assert answer.status_code == 429
+    assert f"Try again in {answer['Retry-After']} seconds." in answer.content.decode()
+    token = client.post("/api/v1/auth/token", {"username": name, "password": "wrong"}, content_type="application/json")
+    assert token.status_code == 429, "the API's door must share the lock"
+
+
+def test_signing_out_takes_a_post_and_is_audited(people: dict[str, User]) -> None:
+    client = Client()
+    client.force_login(people["bob"])
+    assert client.get("/logout").status_code == 405
+    assert client.post("/logout")["Location"] == "/login"
+    assert client.get("/jobs").status_code == 302
+    assert AuditLog.objects.get().action == "Sign Out"
+
+
+def test_a_live_region_of_an_ended_session_leads_the_whole_page_to_the_login() -> None:
+    headers = {"HX-Request": "true", "HX-Current-URL": "http://testserver/jobs?q=x"}
+    answer = Client().get("/jobs?q=x", headers=headers, follow=True)
+    assert answer["HX-Redirect"] == "/login?next=%2Fjobs%3Fq%3Dx"
+
+
+def test_the_admin_signs_in_by_the_same_door(people: dict[str, User]) -> None:
+    client = Client()
+    assert client.get("/admin/", follow=True).redirect_chain[-1][0] == "/login?next=/admin/"
+    client.force_login(people["bob"])
+    assert client.get("/admin/", follow=True).status_code == 403
+
+
+def test_a_form_without_its_token_is_refused_with_a_page(people: dict[str, User]) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(people["bob"])
+    answer = client.post("/logout")
+    assert answer.status_code == 403
+    assert "Reload the page and try again." in answer.content.decode()
+
+
+def test_error_pages_need_no_session_and_no_database(client: Client) -> None:
+    answer = client.get("/nothing/here")
+    assert answer.status_code == 404
+    assert answer["X-Request-ID"] in answer.content.decode()
+
+
+def test_pages_allow_no_inline_code_and_are_not_stored(people: dict[str, User]) -> None:
+    client = Client()
+    client.force_login(people["alice"])
+    answer = client.get("/jobs")
+    page = answer.content.decode()
+    assert "unsafe" not in answer["Content-Security-Policy"]
+    assert answer["Cache-Control"] == "private, no-store"
+    assert " style=" not in page
+    assert " onclick=" not in page
+    assert page.count("<script") == page.count("<script src=")
