@@ -35,7 +35,7 @@ class Idempotency:
     @classmethod
     def of(cls, key: str, body: object) -> Idempotency:
         """From the header's value (bare, or a quoted structured string) and the parsed body."""
-        bare = key[1:-1] if len(key) > 2 and key[0] == key[-1] == '"' else key
+        bare = key[1:-1] if len(key) >= 2 and key[0] == key[-1] == '"' else key
         if not _KEY.fullmatch(bare):
             raise exceptions.InvalidIdempotencyKey
         canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), default=str)
