@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import models
@@ -31,6 +32,16 @@ MOVES = {
 }
 UNFINISHED = (Status.QUEUED, Status.RUNNING)
 ENDED = (Status.SUCCEEDED, Status.FAILED)
+
+
+@dataclass(frozen=True)
+class JobError:
+    """Why a job failed, as its requester may know it. `retryable`: the same request may succeed later."""
+
+    code: str
+    message: str
+    retryable: bool
+    attempts: int
 
 
 class JobExecutionLog(models.Model):
@@ -136,6 +147,13 @@ class JobExecutionLog(models.Model):
     @property
     def is_ended(self) -> bool:
         return self.status in ENDED
+
+    @property
+    def error(self) -> JobError | None:
+        """Why it failed; None unless it is Failed."""
+        if self.status != Status.FAILED:
+            return None
+        return JobError(self.error_code, self.error_message, self.error_retryable, self.attempt)
 
     @property
     def result(self) -> Artifact | None:

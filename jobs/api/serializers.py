@@ -11,7 +11,7 @@ from rest_framework import serializers
 
 from accounts.api.schema import ErrorSerializer
 from jobs import downloads
-from jobs.models import JobEvent, JobExecutionLog, Status
+from jobs.models import Artifact, JobError, JobEvent, JobExecutionLog, Status
 
 
 def status_url(job: JobExecutionLog) -> str:
@@ -32,30 +32,30 @@ class JobProgressSerializer(serializers.Serializer[JobExecutionLog]):
     bytes = serializers.IntegerField()
 
 
-class JobErrorSerializer(serializers.Serializer[JobExecutionLog]):
-    code = serializers.CharField(source="error_code")
-    message = serializers.CharField(source="error_message")
-    retryable = serializers.BooleanField(source="error_retryable")
-    attempts = serializers.IntegerField(source="attempt")
+class JobErrorSerializer(serializers.Serializer[JobError]):
+    code = serializers.CharField()
+    message = serializers.CharField()
+    retryable = serializers.BooleanField()
+    attempts = serializers.IntegerField()
 
 
-class JobResultSerializer(serializers.Serializer[JobExecutionLog]):
+class JobResultSerializer(serializers.Serializer[Artifact]):
     filename = serializers.SerializerMethodField()
     contentType = serializers.SerializerMethodField()
-    size = serializers.IntegerField(source="artifact.size")
-    sha256 = serializers.CharField(source="artifact.sha256")
-    rows = serializers.IntegerField(source="artifact.rows")
+    size = serializers.IntegerField()
+    sha256 = serializers.CharField()
+    rows = serializers.IntegerField()
     truncated = serializers.SerializerMethodField()
-    truncatedReason = serializers.CharField(source="artifact.truncated")
+    truncatedReason = serializers.CharField(source="truncated")
 
-    def get_filename(self, job: JobExecutionLog) -> str:
-        return downloads.filename(job)
+    def get_filename(self, artifact: Artifact) -> str:
+        return downloads.filename(artifact.job)
 
-    def get_contentType(self, job: JobExecutionLog) -> str:
-        return downloads.media_type(job)
+    def get_contentType(self, artifact: Artifact) -> str:
+        return downloads.media_type(artifact.job)
 
-    def get_truncated(self, job: JobExecutionLog) -> bool:
-        return bool(job.artifact.truncated)
+    def get_truncated(self, artifact: Artifact) -> bool:
+        return bool(artifact.truncated)
 
 
 class JobSerializer(serializers.Serializer[JobExecutionLog]):
@@ -66,7 +66,7 @@ class JobSerializer(serializers.Serializer[JobExecutionLog]):
     startTime = serializers.SerializerMethodField(help_text="When the last attempt began; while Queued, when accepted.")
     endTime = serializers.DateTimeField(source="ended_at", allow_null=True)
     resultUrl = serializers.SerializerMethodField()
-    errorDetails = serializers.SerializerMethodField()
+    errorDetails = JobErrorSerializer(source="error", allow_null=True)
     queuedTime = serializers.DateTimeField(source="queued_at")
     createdBy = serializers.CharField(source="requested_by_name")
     report = JobReportSerializer(source="*")
@@ -75,8 +75,8 @@ class JobSerializer(serializers.Serializer[JobExecutionLog]):
     progress = JobProgressSerializer(source="*")
     attempt = serializers.IntegerField()
     retryOf = serializers.UUIDField(source="retry_of_id", allow_null=True)
-    expiresAt = serializers.SerializerMethodField()
-    result = serializers.SerializerMethodField()
+    expiresAt = serializers.DateTimeField(source="result.expires_at", allow_null=True)
+    result = JobResultSerializer(allow_null=True)
 
     @extend_schema_field(OpenApiTypes.DATETIME)
     def get_startTime(self, job: JobExecutionLog) -> str:
@@ -86,18 +86,6 @@ class JobSerializer(serializers.Serializer[JobExecutionLog]):
     @extend_schema_field(serializers.URLField(allow_null=True))
     def get_resultUrl(self, job: JobExecutionLog) -> str | None:
         return f"{status_url(job)}/result" if job.result else None
-
-    @extend_schema_field(JobErrorSerializer(allow_null=True))
-    def get_errorDetails(self, job: JobExecutionLog) -> Any:
-        return JobErrorSerializer(job).data if job.status == Status.FAILED else None
-
-    @extend_schema_field(serializers.DateTimeField(allow_null=True))
-    def get_expiresAt(self, job: JobExecutionLog) -> str | None:
-        return job.result.expires_at.isoformat().replace("+00:00", "Z") if job.result else None
-
-    @extend_schema_field(JobResultSerializer(allow_null=True))
-    def get_result(self, job: JobExecutionLog) -> Any:
-        return JobResultSerializer(job).data if job.result else None
 
 
 class StrictSerializer(serializers.Serializer[Any]):
