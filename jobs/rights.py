@@ -14,7 +14,15 @@ def visible_job(user: User, job_id: object) -> JobExecutionLog:
     """The job, for somebody who may see it. JobNotFound or PermissionDenied for others."""
     job = JobExecutionLog.objects.find(user, str(job_id))
     if not JobExecutionLog.objects.visible_to(user).filter(pk=job.pk).exists():
-        raise PermissionDenied
+        raise PermissionDenied("You have no view right on this job's report.")
+    return job
+
+
+def administered_job(user: User, job_id: object) -> JobExecutionLog:
+    """The job, for an Administrator of its tenant. JobNotFound or PermissionDenied for others."""
+    job = JobExecutionLog.objects.find(user, str(job_id))
+    if not user.administers(job.tenant_id):
+        raise PermissionDenied("Only an Administrator may do this.")
     return job
 
 

@@ -87,9 +87,7 @@ def download(request: HttpRequest, job_id: str) -> HttpResponseBase:
 @require_POST
 def retry(request: HttpRequest, job_id: str) -> HttpResponse:
     """Queue a failed job again; lead to the list it was pressed in, or to the new job."""
-    failed = JobExecutionLog.objects.find(_user(request), job_id)
-    if not _user(request).administers(failed.tenant_id):
-        raise PermissionDenied
+    failed = rights.administered_job(_user(request), job_id)
     try:
         again = actions.retry(job=failed, actor=_user(request))
     except DomainError as refused:

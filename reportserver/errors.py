@@ -80,7 +80,7 @@ def _translate(error: Exception) -> tuple[int, dict[str, Any], dict[str, str]]:
     if isinstance(error, Http404):
         return 404, {"error": "Not found.", "code": "not_found"}, {}
     if isinstance(error, PermissionDenied):
-        return 403, {"error": "You have no right to do this.", "code": "permission_denied"}, {}
+        return 403, {"error": str(error) or "You have no right to do this.", "code": "permission_denied"}, {}
     if isinstance(error, RequestDataTooBig):
         return 413, {"error": "The request body is too large.", "code": "request_too_large"}, {}
     if isinstance(error, RecursionError):  # only a JSON parser recurses as deep as its input says

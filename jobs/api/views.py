@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 from accounts.api.schema import errors, header
 from accounts.models import User
 from accounts.throttling import ApiThrottle, GenerateThrottle
-from jobs import actions, downloads
+from jobs import actions, downloads, rights
 from jobs.api import polling
 from jobs.api.serializers import (
     AcceptedSerializer,
@@ -33,7 +33,6 @@ from jobs.exceptions import ReportNotAsynchronous
 from jobs.filters import JobFilter
 from jobs.models import JobExecutionLog
 from reports.models import ReportConfiguration
-from reports.querysets import Right
 from reports.rendering import RENDERERS
 
 _ID = OpenApiParameter("job_id", OpenApiTypes.UUID, OpenApiParameter.PATH)
@@ -53,17 +52,7 @@ class JobView(APIView):
 
     def get_job(self, job_id: str) -> JobExecutionLog:
         """The job; 404 when there is none in the caller's tenant, 403 without a right on its report."""
-        job = JobExecutionLog.objects.find(self.user, job_id)
-        if not JobExecutionLog.objects.visible_to(self.user).filter(pk=job.pk).exists():
-            raise PermissionDenied("You have no view right on this job's report.")
-        return job
-
-    def administer(self, job_id: str) -> JobExecutionLog:
-        """The job, for an Administrator."""
-        job = JobExecutionLog.objects.find(self.user, job_id)
-        if not self.user.administers(job.tenant_id):
-            raise PermissionDenied("Only an Administrator may do this.")
-        return job
+        return rights.visible_job(self.user, job_id)
 
 
 class Generate(APIView):
@@ -100,7 +89,7 @@ class Generate(APIView):
     def _report(self, key: str) -> ReportConfiguration:
         user: Any = self.request.user
         report = ReportConfiguration.objects.find(user, key)
-        if not ReportConfiguration.objects.granted(user, Right.GENERATE).filter(pk=report.pk).exists():
+        if not rights.may_generate(user, report):
             raise PermissionDenied("You have no generate right on this report.")
         if not report.version.is_asynchronous():
             raise ReportNotAsynchronous
@@ -188,7 +177,7 @@ class JobRetry(JobView):
         responses={202: RetriedSerializer, **errors(401, 403, 404, 409, 429, 503)},
     )
     def post(self, request: Request, job_id: str) -> Response:
-        job = actions.retry(job=self.administer(job_id), actor=self.user)
+        job = actions.retry(job=rights.administered_job(self.user, job_id), actor=self.user)
         return _accepted(job, serializer=RetriedSerializer)
 
 
@@ -203,7 +192,7 @@ class JobCancel(JobView):
     )
     def post(self, request: Request, job_id: str) -> Response:
         job = self.get_job(job_id)
-        if job.requested_by_id != self.user.pk and not self.user.administers(job.tenant_id):
+        if not rights.is_in_charge(self.user, job):
             raise PermissionDenied("Only who requested the job, or an Administrator, may cancel it.")
         actions.cancel(job=job, actor=self.user)
         return _accepted(JobExecutionLog.objects.get(pk=job.pk))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 import sys
 from argparse import ArgumentParser
@@ -10,6 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from audit.actions import operator
 from reports import actions, definitions_file
 from reports.definitions_sync import weak_passwords
 from reports.exceptions import InvalidDefinition
@@ -48,12 +48,3 @@ class Command(BaseCommand):
     def _refuse(self, sentences: list[str]) -> Any:
         self.stderr.write(self.style.ERROR("\n".join(sentences)))
         sys.exit(1)
-
-
-def operator() -> str:
-    """Who is at the terminal, for the audit log."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        # A container may run under a number that has no name.
-        return f"uid {os.getuid()}"
