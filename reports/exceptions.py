@@ -65,7 +65,7 @@ class QueryFailed(RunError):
 
 
 class QueryTimeout(RunError):
-    """The query took longer than the report allows. Narrow the parameters, or ask an administrator to raise the limit."""
+    """The query took longer than the report allows. Narrow the parameters, or have the limit raised."""
 
     code = "timeout"
 
@@ -90,6 +90,6 @@ class SourceUnusable(SourceUnavailable):
 
 
 class ResultTooLarge(RunError):
-    """The result is larger than the report allows. Narrow the parameters, or ask an administrator to raise the limit."""
+    """The result is larger than the report allows. Narrow the parameters, or have the limit raised."""
 
     code = "result_too_large"
