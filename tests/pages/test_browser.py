@@ -1,0 +1,156 @@
+"""The pages in Chromium, against the real server with its workers."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.server import Client, Running
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "chromium")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+RETRY = "Retry job Broken"
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    # No longer than this module: while Playwright runs, Django takes this thread for an asynchronous one.
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Browser, server: Running) -> Iterator[Callable[..., Page]]:
+    """Opens a page for a signed-in person; at the end, nothing may have been complained of or asked of another host."""
+    complaints: list[str] = []
+    contexts = []
+
+    def watch(page: Page) -> None:
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: None if _is_own(request.url, server) else complaints.append(request.url))
+
+    def sign_in(name: str, path: str = "/", **options: object) -> Page:
+        context = chromium.new_context(base_url=server.url, **options)  # type: ignore[arg-type]
+        contexts.append(context)
+        page = context.new_page()
+        watch(page)
+        page.goto(path)
+        page.get_by_label("User name").fill(name)
+        page.get_by_label("Password").fill(f"{name}-password-1")
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(f"**{path}")
+        return page
+
+    yield sign_in
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def _is_own(url: str, server: Running) -> bool:
+    return url.startswith((f"{server.url}/", "data:", "blob:"))
+
+
+def failed_job(client: Client) -> str:
+    job = client.generate("broken")
+    client.wait(job, "Failed")
+    return job
+
+
+def test_a_run_is_followed_live_and_ends_in_the_download(visit: Callable[..., Page], tmp_path: Path) -> None:
+    page = visit("bob", "/reports/sales-by-region")
+    page.get_by_label("Region").fill("north")
+    page.get_by_role("radio", name="JSON", exact=True).check()
+    page.get_by_role("button", name="Run report").dblclick()
+    page.wait_for_url(re.compile(r"/jobs/[0-9a-f-]{36}$"))
+    link = page.get_by_role("link", name="Download JSON")
+    expect(link).to_be_visible(timeout=30_000)
+    with page.expect_download() as download:
+        link.click()
+    download.value.save_as(tmp_path / "result")
+    assert b"north" in (tmp_path / "result").read_bytes()
+
+
+def test_an_administrator_retries_a_failed_job_in_the_list(
+    visit: Callable[..., Page], bob: Client, alice: Client
+) -> None:
+    failed = failed_job(bob)
+    page = visit("alice", "/jobs?report=broken")
+    button = page.locator(f"#job-{failed}").get_by_role("button", name=RETRY)
+    button.dblclick()
+    expect(page.get_by_role("status")).to_contain_text("Broken is queued again")
+    top = page.locator("tbody tr").first
+    expect(top).to_contain_text("alice")
+    expect(top.get_by_role("button", name=RETRY)).to_be_visible(timeout=30_000)
+    assert page.url.endswith("/jobs?report=broken"), "the filter must survive"
+    mine = [job for job in alice.get("/jobs?report=broken").json()["results"] if job["retryOf"] == failed]
+    assert len(mine) == 1, "pressed twice, made once"
+
+
+def test_a_retry_that_is_refused_is_said_as_an_alert(visit: Callable[..., Page], bob: Client, alice: Client) -> None:
+    failed = failed_job(bob)
+    page = visit("alice", "/jobs?report=broken")
+    page.route(
+        "**/jobs?report=broken", lambda route: route.abort() if _polls(route.request.headers) else route.continue_()
+    )
+    assert alice.post(f"/jobs/{failed}/retry").status_code == 202
+    page.locator(f"#retry-{failed}").click()
+    expect(page.get_by_role("alert")).to_contain_text("This job was retried already.")
+    expect(page.locator(f"#retry-{failed}")).to_have_count(0)
+
+
+def _polls(headers: dict[str, str]) -> bool:
+    return "x-seen" in headers
+
+
+def test_the_keyboard_stays_in_the_list_after_a_retry(visit: Callable[..., Page], bob: Client) -> None:
+    failed = failed_job(bob)
+    page = visit("alice", "/jobs?report=broken")
+    page.locator(f"#retry-{failed}").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("queued again")
+    assert page.evaluate("document.activeElement.id") == "jobs"
+
+
+def test_others_see_no_retry(visit: Callable[..., Page], bob: Client) -> None:
+    failed = failed_job(bob)
+    page = visit("bob", "/jobs?report=broken")
+    expect(page.locator(f"#job-{failed}")).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile("Retry"))).to_have_count(0)
+
+
+def test_a_running_job_is_cancelled_from_its_page(visit: Callable[..., Page], bob: Client) -> None:
+    job = bob.generate("slow")
+    bob.wait(job, "Running")
+    page = visit("bob", f"/jobs/{job}")
+    page.get_by_role("button", name="Cancel job Slow").click()
+    expect(page.get_by_role("status")).to_contain_text("is being cancelled")
+    expect(page.get_by_text("Failed (cancelled)")).to_be_visible(timeout=30_000)
+
+
+def test_retry_works_without_javascript(visit: Callable[..., Page], bob: Client) -> None:
+    failed = failed_job(bob)
+    page = visit("alice", "/jobs?report=broken", java_script_enabled=False)
+    page.locator(f"#retry-{failed}").click()
+    assert page.url.endswith("/jobs?report=broken")
+    expect(page.get_by_role("status")).to_contain_text("queued again")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1280])
+def test_no_page_scrolls_sideways(visit: Callable[..., Page], bob: Client, scheme: str, width: int) -> None:
+    job = failed_job(bob)
+    page = visit("alice", "/", color_scheme=scheme, viewport={"width": width, "height": 800})
+    for path in ("/", "/jobs", f"/jobs/{job}", "/reports", "/reports/sales-by-region", "/audit"):
+        page.goto(path)
+        assert page.locator("h1").count() == 1
+        excess = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        assert excess <= 0, path
