@@ -57,7 +57,8 @@ def test_postgresql_refuses_to_change_audit_entries_and_report_versions(on_postg
 def test_two_hosts_share_jobs_and_run_each_once(on_postgresql: tuple[Running, str]) -> None:
     server, _ = on_postgresql
     bob = server.client("bob")
-    other = subprocess.Popen([sys.executable, "manage.py", "jobserver"], cwd=ROOT, env=server.env, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "manage.py", "jobserver"]
+    other = subprocess.Popen(command, cwd=ROOT, env=server.env, stderr=subprocess.DEVNULL)
     try:
         _until(lambda: len(_jobservers(server)) == 2)
         jobs = [bob.generate("sales-by-region") for _ in range(40)]
@@ -98,7 +99,8 @@ def test_a_killed_server_leaves_no_process_and_its_jobs_run_after_the_next_start
     folder, definitions = tmp_path / "server", make_definitions(tmp_path)
     folder.mkdir()
     env = {"REPORTSERVER_LEASE_SECONDS": "7", **passwords()}
-    with pytest.raises(AssertionError, match="did not stop cleanly"), running_server(folder, definitions, **env) as server:
+    unclean = pytest.raises(AssertionError, match="did not stop cleanly")
+    with unclean, running_server(folder, definitions, **env) as server:
         bob = server.client("bob")
         jobs = [bob.generate("slow", {"steps": 30_000_000}), bob.generate("sales-by-region")]
         bob.wait(jobs[0], "Running")
@@ -114,7 +116,8 @@ def test_a_stop_puts_running_jobs_back_without_charging_the_attempt(tmp_path: Pa
     folder, definitions = tmp_path / "server", make_definitions(tmp_path)
     folder.mkdir()
     env = {"REPORTSERVER_DRAIN_SECONDS": "1", **passwords()}
-    with pytest.raises(AssertionError, match="did not stop cleanly"), running_server(folder, definitions, **env) as server:
+    unclean = pytest.raises(AssertionError, match="did not stop cleanly")
+    with unclean, running_server(folder, definitions, **env) as server:
         bob = server.client("bob")
         job = bob.generate("slow")
         bob.wait(job, "Running")
@@ -155,8 +158,9 @@ def _jobservers(server: Running) -> list[str]:
 
 def _descendants(pid: int, command: str = "") -> list[int]:
     """Process ids under this one, parents first; with `command`, those whose command line has the word."""
-    children = [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
-    found = [one for child in children for one in [child, *_descendants(child)]]
+    tasks = Path(f"/proc/{pid}/task").iterdir()
+    children = [int(child) for task in tasks for child in (task / "children").read_text().split()]
+    found = [one for child in children for one in (child, *_descendants(child))]
     return [one for one in found if command.encode() in Path(f"/proc/{one}/cmdline").read_bytes()]
 
 

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
 from reportserver import demo
+
+
+def collect_static() -> None:
+    """Collect the static files, unless the collected ones are of exactly these: hashing and compressing takes seconds."""
+    files = (Path(storage.path(name)) for finder in get_finders() for name, storage in finder.list([]))
+    seen = sorted((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files)
+    digest = hashlib.sha256(repr(seen).encode()).hexdigest()
+    stamp = Path(settings.STATIC_ROOT) / ".collected"
+    if not stamp.exists() or stamp.read_text() != digest:
+        call_command("collectstatic", interactive=False, verbosity=0)
+        stamp.write_text(digest)
 
 
 class Command(BaseCommand):
@@ -18,6 +31,6 @@ class Command(BaseCommand):
         for folder in (settings.DATA_DIR, settings.ARTIFACTS_DIR):
             Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         call_command("migrate", interactive=False, verbosity=0)
-        call_command("collectstatic", interactive=False, verbosity=0)
+        collect_static()
         if settings.DEMO and demo.install():
             self.stdout.write("Loaded the demo.")
