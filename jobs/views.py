@@ -52,7 +52,9 @@ def job_list(request: HttpRequest) -> HttpResponse:
     user = _user(request)
     visible = JobExecutionLog.objects.visible_to(user)
     found = JobFilter(request.GET, queryset=visible)
-    page = page_of(request, found.qs.with_relations().defer("error_trace"), "-queued_at", "-id")
+    page = page_of(
+        request, found.qs.with_relations().select_related("tenant").defer("error_trace"), "-queued_at", "-id"
+    )
     tabs = monitor.tabs(JobFilter(_without_status(request), queryset=visible).qs)
     context = _list_context(request, found, page.rows, tabs)
     return _live(request, "jobs/list.html", "jobs/_region.html", {**context, "page": page, "reports": _offered(user)})

@@ -20,7 +20,7 @@ def report_list(request: HttpRequest) -> HttpResponse:
     """The reports that the user may look at, those that contain the searched text."""
     user: Any = request.user
     text = request.GET.get("q", "").strip().replace("\0", "")
-    reports = ReportConfiguration.objects.visible_to(user).select_related("current")
+    reports = ReportConfiguration.objects.visible_to(user).select_related("current", "tenant")
     matches = Q(slug__icontains=text) | Q(current__name__icontains=text) | Q(current__description__icontains=text)
     found = (reports.filter(matches) if text else reports).prefetch_related("current__delivery_targets")
     return render(request, "reports/list.html", {"page": page_of(request, found, "slug", "id"), "text": text})

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from django.test import Client
 
+from accounts.models import Tenant
 from jobs.models import JobExecutionLog
 from reports.models import ReportConfiguration, UserGrant
 from tests.pages.conftest import make_report
@@ -148,3 +149,18 @@ def test_a_report_without_a_version_has_a_page_too(browse: Browse, report: Repor
     assert "nothing to run" in client.get("/reports/empty").content.decode()
     assert client.post("/reports/empty", {}).status_code == 422
     assert client.get("/reports").status_code == 200
+
+
+def test_a_superuser_tells_reports_of_the_same_slug_apart(
+    root: Client, report: ReportConfiguration, globex: Tenant
+) -> None:
+    other = make_report(globex, "sales", "Sales elsewhere", [])
+    text = root.get("/reports").content.decode()
+    assert f'href="/reports/{other.pk}"' in text
+    assert "Acme Inc." in text
+    assert "Sales elsewhere" in root.get(f"/reports/{other.pk}").content.decode()
+    assert root.post(f"/reports/{other.pk}", {"format": "json"}).status_code == 302
+    job = JobExecutionLog.objects.get()
+    assert job.tenant == globex
+    assert "Globex" in root.get("/jobs").content.decode()
+    assert f'href="/reports/{other.pk}"' in root.get(f"/jobs/{job.pk}").content.decode()
