@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib.auth import authenticate
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.exceptions import AuthenticationFailed, Throttled
@@ -75,7 +76,7 @@ class Refresh(PublicView):
 class Verify(PublicView):
     """Say whether a token would be accepted now."""
 
-    @extend_schema(request=TokenSerializer, responses={200: OpenApiResponse(), **errors(400, 401, 413, 415)})
+    @extend_schema(request=TokenSerializer, responses={200: OpenApiResponse(OpenApiTypes.OBJECT, description="It would."), **errors(400, 401, 413, 415)})
     def post(self, request: Request) -> Response:
         tokens.verify(self.body(TokenSerializer)["token"])
         return Response({})
