@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import passwords
 from tests.server import Client, Running, running_server
 
 SMALL = {
@@ -38,15 +37,9 @@ def limited(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterato
         yield running
 
 
-@pytest.fixture
-def fresh(server: Running) -> Callable[[str], Client]:
-    """A person with a sign-in of the test's own."""
-    return server.client
-
-
 @pytest.fixture(scope="session")
-def people(alice: Client, bob: Client, carol: Client, dave: Client, erin: Client, gina: Client) -> dict[str, Client]:
-    return {"alice": alice, "bob": bob, "carol": carol, "dave": dave, "erin": erin, "gina": gina}
-
-
-__all__ = ["passwords"]
+def rough(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[Running]:
+    """A server whose processes are killed and whose results are purged; it notices lost workers soon."""
+    quick = {"REPORTSERVER_LEASE_SECONDS": "8", "REPORTSERVER_RECONCILE_SECONDS": "1"}
+    with running_server(tmp_path_factory.mktemp("rough"), prepared=prepared, **quick) as running:
+        yield running

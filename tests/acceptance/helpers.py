@@ -98,7 +98,7 @@ def until(condition: Callable[[], Any], seconds: float = 30) -> Any:
 @contextmanager
 def own_report(administrator: Client, **changes: Any) -> Iterator[str]:
     """A report of the test's own, deleted afterwards unless the test did; its slug."""
-    slug = f"own-{uuid.uuid4().hex[:12]}"
+    slug = changes.get("slug") or f"own-{uuid.uuid4().hex[:12]}"
     definition: dict[str, Any] = {
         "slug": slug,
         "name": "A report of a test",
@@ -115,7 +115,7 @@ def own_report(administrator: Client, **changes: Any) -> Iterator[str]:
 
 def failing_report(administrator: Client, **changes: Any) -> Any:
     """A report whose every job fails."""
-    return own_report(administrator, query="select * from no_such_table", **changes)
+    return own_report(administrator, **{"query": "select * from no_such_table", **changes})
 
 
 def failed_job(person: Client, report: str, **body: Any) -> str:

@@ -116,14 +116,14 @@ def _components(*, strict: bool) -> dict[str, Any]:
 
 
 def _null_allowed(schema: Any) -> Any:
-    """`nullable` beside `allOf` with one reference, as drf-spectacular writes it, means that reference or null."""
+    """`nullable` beside `allOf` or `anyOf`, as drf-spectacular writes it for references, means one of them or null."""
     if isinstance(schema, list):
         return [_null_allowed(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
     kept = {name: _null_allowed(part) for name, part in schema.items()}
-    if kept.get("nullable") and "allOf" in kept:
-        return {"anyOf": [{"allOf": kept["allOf"]}, {"type": "string", "enum": [None], "nullable": True}]}
+    if kept.get("nullable") and ("allOf" in kept or "anyOf" in kept):
+        return {"anyOf": [{**kept, "nullable": False}, {"type": "string", "enum": [None], "nullable": True}]}
     return kept
 
 

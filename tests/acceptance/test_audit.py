@@ -1,0 +1,136 @@
+"""GET /audit and verify_audit: who did what, for Administrators; and that nobody changed it afterwards."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from tests.acceptance.helpers import cancel, failed_job, moment, own_report, refused, succeeded_job
+from tests.acceptance.test_jobs_list import pages
+from tests.server import Running, environment, free_port
+
+SIGNED_IN = ("alice", "bob", "carol", "dave", "erin", "gina", "hank")
+
+
+def entries(person, **params):
+    return [entry for page in pages(person, "/audit", **params) for entry in page]
+
+
+@pytest.mark.parametrize("name", ["bob", "carol", "dave", "erin", "hank"])
+def test_only_an_administrator_reads_the_audit_log(idle, name):
+    refused(idle.client(name).get("/audit"), 403, "permission_denied", "Only an Administrator may do this.")
+
+
+def test_an_administrator_reads_the_own_tenants_entries_newest_first(idle, idle_bob):
+    alice, gina = idle.client("alice"), idle.client("gina")
+    job = idle_bob.generate("sales-by-region")
+    found = entries(alice, pageSize=200)
+    assert (found[0]["action"], found[0]["actor"], found[0]["target"]["id"]) == ("Job Generate", "bob", job)
+    sequences = [entry["sequence"] for entry in found]
+    assert sequences == sorted(sequences, reverse=True)
+    assert job not in {entry["target"]["id"] for entry in entries(gina, pageSize=200)}
+    assert {entry["actor"] for entry in entries(gina)} <= {"gina", "hank"}
+
+
+def test_paging_loses_and_doubles_nothing(idle, idle_bob):
+    alice = idle.client("alice")
+    for _ in range(5):
+        idle_bob.generate("sales-by-region")
+    whole = entries(alice, pageSize=200)
+    assert entries(alice, pageSize=2) == whole
+    assert len(whole) >= 5
+
+
+def test_entries_can_be_filtered(idle, idle_bob):
+    alice = idle.client("alice")
+    job = idle_bob.generate("sales-by-region")
+    cancel(idle_bob, job)
+    assert [entry["action"] for entry in entries(alice, target=job)] == ["Job Cancel", "Job Generate"]
+    assert [entry["target"]["id"] for entry in entries(alice, target=job, action="Job Cancel")] == [job]
+    assert entries(alice, target=job, actor="alice") == []
+    assert {entry["actor"] for entry in entries(alice, actor="bob")} == {"bob"}
+    last, first = entries(alice, target=job)
+    assert [entry["action"] for entry in entries(alice, target=job, since=last["timestamp"])] == ["Job Cancel"]
+    assert [entry["action"] for entry in entries(alice, target=job, until=last["timestamp"])] == ["Job Generate"]
+    assert moment(first["timestamp"]) < moment(last["timestamp"])
+
+
+@pytest.mark.parametrize(("name", "value"), [("action", "Nonsense"), ("since", "yesterday"), ("until", "x")])
+def test_a_bad_filter_value_is_refused_and_named(idle, name, value):
+    answer = idle.client("alice").get("/audit", params={name: value})
+    assert answer.status_code == 400
+    assert list(answer.json()["fields"]) == [name]
+
+
+def test_the_life_of_a_job_and_the_change_of_a_report_are_audited(alice, bob):
+    with own_report(alice) as slug:
+        report = alice.get(f"/reports/{slug}").json()["id"]
+        job = succeeded_job(bob, slug)
+        bob.get(f"/jobs/{job}/result")
+        alice.request("PATCH", f"/reports/{slug}", json={"query": "select nothing from nowhere"})
+        failed = failed_job(bob, slug)
+    assert [(entry["action"], entry["actor"]) for entry in entries(alice, target=job)] == [
+        ("Result Download", "bob"), ("Job Succeeded", "system"), ("Job Generate", "bob"),
+    ]  # fmt: skip
+    assert [entry["action"] for entry in entries(alice, target=failed)] == ["Job Failed", "Job Generate"]
+    assert [(entry["action"], entry["actor"]) for entry in entries(alice, target=report)] == [
+        ("Report Delete", "alice"), ("Report Update", "alice"), ("Report Create", "alice"),
+    ]  # fmt: skip
+
+
+def test_the_log_of_a_running_server_is_verified(server, bob):
+    succeeded_job(bob)
+    assert "Verified up to #" in server.manage("verify_audit").stdout
+
+
+def test_the_database_itself_refuses_to_change_or_delete_entries(idle):
+    for statement in ("update audit_auditlog set actor = 'x'", "delete from audit_auditlog"):
+        with closing(sqlite3.connect(idle.database())) as connection, pytest.raises(sqlite3.DatabaseError):
+            connection.execute(statement)
+
+
+TAMPERED = {
+    "an entry was changed": ("update audit_auditlog set actor = 'mallory' where sequence = 3", 3),
+    "an entry's time was changed": ("update audit_auditlog set timestamp = '2001-01-01' where sequence = 2", 2),
+    "an entry was deleted": ("delete from audit_auditlog where sequence = 4", 4),
+    "the end was cut off": ("delete from audit_auditlog where sequence > 5", 6),
+    "an entry was added": (
+        "insert into audit_auditlog select sequence + 1, tenant_id, timestamp, actor, action, target_type, target_id, "
+        "details, hash, 'forged' from audit_auditlog order by sequence desc limit 1",
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", TAMPERED)
+def test_verify_audit_names_the_first_entry_that_was_tampered_with(idle, idle_bob, tmp_path, what):
+    for _ in range(6):
+        idle_bob.generate("sales-by-region")
+    copy, last = copied(idle, tmp_path)
+    statement, broken = TAMPERED[what]
+    with closing(sqlite3.connect(copy.database(), isolation_level=None)) as connection:
+        triggers = connection.execute(
+            "select name from sqlite_master where type = 'trigger' and tbl_name like 'audit%'"
+        )
+        for (name,) in triggers.fetchall():
+            connection.execute(f"drop trigger {name}")
+        connection.execute(statement)
+    verdict = copy.manage("verify_audit", check=False)
+    assert verdict.returncode == 1
+    assert f"#{broken or last + 1}:" in verdict.stderr
+
+
+def copied(server, folder):
+    """A copy of the server's database and keys, and the number of the log's last entry."""
+    shutil.copytree(server.folder / "keys", folder / "keys")
+    copy = Running("", folder, environment(folder, free_port()), process=None)
+    with (
+        closing(sqlite3.connect(server.database())) as source,
+        closing(sqlite3.connect(copy.database())) as target,
+    ):
+        source.backup(target)
+        (last,) = target.execute("select max(sequence) from audit_auditlog").fetchone()
+    return copy, last

@@ -1,0 +1,82 @@
+"""What goes wrong while a job runs: reports that fail, and processes that are killed."""
+
+from __future__ import annotations
+
+import signal
+
+import psutil
+import pytest
+
+from tests.acceptance.helpers import failed_job, own_report
+from tests.acceptance.test_cancel_and_events import child_of, events
+from tests.server import start
+
+#: Takes some seconds, so that it can be killed while it runs.
+SOME_SECONDS = {"steps": 20_000_000}
+
+
+@pytest.mark.parametrize(
+    ("report", "code", "word"),
+    [("broken", "query_failed", "query"), ("source-gone", "source_", "source"), ("times-out", "timeout", "2 s")],
+)
+def test_a_report_that_fails_says_why_in_a_sentence(bob, report, code, word):
+    error = bob.get(f"/jobs/{failed_job(bob, report)}").json()["errorDetails"]
+    assert error["code"].startswith(code)
+    assert word in error["message"] and error["message"].endswith(".")
+    for inner in ("/", "no_such", "sqlite", "Error", "select"):
+        assert inner not in error["message"], error
+
+
+def test_a_report_whose_source_was_deleted_fails_with_a_sentence(server, alice, bob):
+    with own_report(alice, query="select region, amount / 0, nonsense(amount) from sale") as report:
+        error = bob.get(f"/jobs/{failed_job(bob, report)}").json()["errorDetails"]
+    assert (error["code"], error["retryable"], error["attempts"]) == ("query_failed", False, 1)
+
+
+def test_a_result_with_more_rows_than_allowed_is_cut_and_says_so(alice, bob):
+    with own_report(alice, query="select * from sale", max_rows=10) as report:
+        result = bob.wait(bob.generate(report))["result"]
+    assert (result["rows"], result["truncated"]) == (10, True)
+
+
+@pytest.fixture(scope="module")
+def killed(rough):
+    """Two jobs that were killed while they ran, one with its worker, one as a child only; both ended since."""
+    bob = rough.client("bob")
+    jobs = {what: bob.generate("slow", SOME_SECONDS) for what in ("worker", "child")}
+    children = {}
+    for what, job in jobs.items():
+        bob.wait(job, "Running")
+        children[what] = child_of(rough, job)
+    children["worker"].parent().kill()
+    children["child"].kill()
+    return {what: (bob.wait(job, seconds=90), children[what]) for what, job in jobs.items()}
+
+
+@pytest.mark.parametrize("what", ["worker", "child"])
+def test_a_job_whose_process_was_killed_is_run_again_and_succeeds(rough, killed, what):
+    status, child = killed[what]
+    assert (status["status"], status["attempt"]) == ("Succeeded", 2), status
+    assert status["result"]["rows"] == 1
+    assert not child.is_running()
+    told = events(rough.client("bob"), status["jobId"])
+    assert [event["kind"] for event in told] == ["queued", "claimed", "requeued", "claimed", "succeeded"]
+    assert told[2]["details"]["code"] == "worker_lost"
+
+
+def test_a_server_that_was_killed_leaves_no_process_and_finishes_its_jobs_after_the_next_start(rough):
+    bob = rough.client("bob")
+    running = bob.generate("slow", SOME_SECONDS)
+    bob.wait(running, "Running")
+    waiting = [bob.generate("slow", SOME_SECONDS), bob.generate("sales-by-region")]
+    family = psutil.Process(rough.process.pid).children(recursive=True)
+    assert len(family) > 5
+    rough.process.send_signal(signal.SIGKILL)
+    rough.process.wait(10)
+    _, alive = psutil.wait_procs(family, timeout=20)
+    assert not alive, [process.cmdline() for process in alive]
+    start(rough)
+    for job in (running, *waiting):
+        assert bob.wait(job, seconds=90)["status"] == "Succeeded"
+    assert bob.get(f"/jobs/{running}").json()["attempt"] == 2
+    assert "Verified up to" in rough.manage("verify_audit").stdout

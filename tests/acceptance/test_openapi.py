@@ -1,0 +1,108 @@
+"""The OpenAPI document and its page; and that the check of all answers against the document does notice faults.
+
+Client holds every answer of every acceptance test against the document: see tests/acceptance/openapi.py.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+import pytest
+
+from tests.acceptance import openapi
+
+JOB = "/api/v1/jobs/00000000-0000-4000-8000-000000000000"
+
+
+def test_the_document_is_valid_and_written_without_a_warning():
+    document = openapi.document()
+    assert document["openapi"].startswith("3.")
+    assert len(document["paths"]) >= 14
+
+
+def test_the_server_serves_the_document_that_the_command_writes(server, dave):
+    answer = dave.get("/api/schema", params={"format": "json"})
+    assert answer.status_code == 200
+    assert answer.json() == openapi.document()
+
+
+def test_the_document_has_every_call_of_the_contract():
+    calls = {f"{method} {path}" for path, operations in openapi.document()["paths"].items() for method in operations}
+    calls = {re.sub(r"\{\w+\}", "{}", call.replace("/api/v1", "")) for call in calls}
+    assert calls >= {
+        *("post /auth/token", "post /auth/token/refresh", "post /auth/token/verify", "post /auth/token/revoke"),
+        *("get /reports", "post /reports", "get /reports/{}", "put /reports/{}", "patch /reports/{}"),
+        *("delete /reports/{}", "post /reports/{}/generate", "get /jobs", "get /jobs/{}", "get /jobs/{}/result"),
+        *("post /jobs/{}/retry", "post /jobs/{}/cancel", "get /jobs/{}/events", "get /audit"),
+    }
+
+
+def test_every_operation_tells_its_purpose_and_its_errors():
+    for path, operations in openapi.document()["paths"].items():
+        for method, operation in operations.items():
+            assert operation.get("description") or operation.get("summary"), (method, path)
+            expected = {"401"} if "/auth/" in path else {"401", "429"}
+            assert expected <= set(operation["responses"]), (method, path)
+            assert all(answer.get("description") is not None for answer in operation["responses"].values())
+
+
+def test_the_page_works_with_the_servers_own_files_only(server, dave):
+    page = dave.get("/api/docs")
+    assert page.status_code == 200 and "swagger" in page.text
+    links = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(links) >= 3
+    texts = [page.text]
+    for link in links:
+        assert urlsplit(urljoin(server.url, link)).netloc == urlsplit(server.url).netloc
+        answer = dave.http.get(link.replace("&amp;", "&"))
+        assert answer.status_code == 200, link
+        if "script=" in link:
+            texts.append(answer.text)
+    for text in texts:
+        assert not [host for host in re.findall(r"https?://([^/\"'\s]+)", text) if host != urlsplit(server.url).netloc]
+
+
+# --- The check itself ------------------------------------------------------------------------------------------------
+
+
+def answer(status, body, method="GET", path=JOB, **headers):
+    return httpx.Response(status, json=body, headers=headers, request=httpx.Request(method, f"http://x{path}"))
+
+
+ERROR = {"error": "A sentence.", "code": "a_code"}
+FAULTS = {
+    "a status that is not documented": lambda: answer(418, ERROR),
+    "a body without a required member": lambda: answer(200, {"jobId": "x"}),
+    "an error without a code": lambda: answer(404, {"error": "A sentence."}),
+    "an error whose code is no name": lambda: answer(404, ERROR | {"code": "Not Found"}),
+    "an error without a sentence": lambda: answer(404, ERROR | {"error": ""}),
+    "a header that is not documented": lambda: answer(404, ERROR, **{"X-Secret": "1"}),
+    "an address that is not documented": lambda: answer(200, {}, path="/api/v1/secrets"),
+    "a problem without its members": lambda: answer(404, ERROR, **{"Content-Type": "application/problem+json"}),
+    "another media type": lambda: answer(404, ERROR, **{"Content-Type": "text/html"}),
+}
+
+
+@pytest.mark.parametrize("what", FAULTS)
+def test_the_check_notices(what):
+    with pytest.raises(AssertionError):
+        openapi.check(FAULTS[what]())
+
+
+def test_the_check_notices_a_member_that_is_not_documented(bob):
+    status = bob.get(f"/jobs/{bob.generate('sales-by-region')}").json()
+    openapi.check(answer(200, status))
+    with pytest.raises(AssertionError):
+        openapi.check(answer(200, status | {"secret": 1}))
+    with pytest.raises(AssertionError):
+        openapi.check(answer(200, status | {"status": "Sleeping"}))
+    with pytest.raises(AssertionError):
+        openapi.check(answer(200, status | {"startTime": None}))
+
+
+def test_the_check_takes_what_is_documented():
+    openapi.check(answer(404, ERROR))
+    openapi.check(answer(404, ERROR, path="/api/v1/secrets"))
+    openapi.check(answer(405, ERROR, method="DELETE"))

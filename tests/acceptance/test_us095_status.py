@@ -1,0 +1,214 @@
+"""US-095 and T5.3: the status of a job, at any time of its life, to whom it concerns."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+
+import pytest
+
+from tests.acceptance.helpers import (
+    cancel,
+    failed_job,
+    failing_report,
+    moment,
+    own_report,
+    refused,
+    succeeded_job,
+    until,
+)
+
+KEYS = {
+    "jobId": str,
+    "status": str,
+    "startTime": str,
+    "endTime": (str, type(None)),
+    "resultUrl": (str, type(None)),
+    "errorDetails": (dict, type(None)),
+    "queuedTime": str,
+    "createdBy": str,
+    "report": dict,
+    "format": str,
+    "parameters": dict,
+    "progress": dict,
+    "attempt": int,
+    "retryOf": (str, type(None)),
+    "expiresAt": (str, type(None)),
+    "result": (dict, type(None)),
+}
+
+
+def complete(status):
+    """The status, once it has every key of the contract in its type."""
+    assert set(status) == set(KEYS)
+    assert all(isinstance(status[key], kind) for key, kind in KEYS.items()), status
+    assert set(status["report"]) == {"id", "slug", "name", "version"}
+    assert set(status["progress"]) == {"percent", "rows", "bytes"}
+    return status
+
+
+def test_us095_ac001_a_queued_job_has_begun_when_it_was_accepted(idle, idle_bob):
+    job = idle_bob.generate("sales-by-region", {"region": "north"}, format="json")
+    answer = idle_bob.get(f"/jobs/{job}")
+    assert answer.status_code == 200
+    status = complete(answer.json())
+    assert (status["jobId"], status["status"], status["createdBy"]) == (job, "Queued", "bob")
+    assert moment(status["startTime"]) == moment(status["queuedTime"])
+    assert [status[key] for key in ("endTime", "resultUrl", "errorDetails", "result", "expiresAt")] == [None] * 5
+    assert (status["attempt"], status["format"]) == (0, "json")
+    assert status["parameters"] == {"region": "north", "since": "2024-01-01"}
+    assert int(answer.headers["Retry-After"]) >= 1
+
+
+def test_us095_ac001_a_running_job_tells_when_its_attempt_began(bob):
+    job = bob.generate("slow")
+    bob.wait(job, "Running")
+    answer = bob.get(f"/jobs/{job}")
+    status = complete(answer.json())
+    cancel(bob, job)
+    assert (status["status"], status["attempt"]) == ("Running", 1)
+    assert moment(status["startTime"]) >= moment(status["queuedTime"])
+    assert [status[key] for key in ("endTime", "resultUrl", "errorDetails", "result")] == [None] * 4
+    assert int(answer.headers["Retry-After"]) >= 1
+
+
+def test_us095_ac002_a_succeeded_job_tells_where_its_result_is(server, bob):
+    job = succeeded_job(bob, parameters={"region": "south"})
+    answer = bob.get(f"/jobs/{job}")
+    status = complete(answer.json())
+    assert status["status"] == "Succeeded"
+    assert status["resultUrl"] == f"{server.url}/api/v1/jobs/{job}/result"
+    assert moment(status["queuedTime"]) <= moment(status["startTime"]) <= moment(status["endTime"])
+    assert moment(status["expiresAt"]) > moment(status["endTime"])
+    assert status["errorDetails"] is None
+    assert status["progress"]["rows"] == status["result"]["rows"] == 1
+    assert status["result"]["size"] == len(bob.get(status["resultUrl"]).content)
+    assert "Retry-After" not in answer.headers
+
+
+def test_us095_ac003_a_failed_job_is_answered_with_200_and_its_error(bob):
+    answer = bob.get(f"/jobs/{failed_job(bob, 'broken')}")
+    assert answer.status_code == 200
+    status = complete(answer.json())
+    assert status["status"] == "Failed"
+    assert sorted(status["errorDetails"]) == ["attempts", "code", "message", "retryable"]
+    assert (status["errorDetails"]["code"], status["errorDetails"]["attempts"]) == ("query_failed", 1)
+    assert (status["resultUrl"], status["result"]) == (None, None)
+    assert moment(status["endTime"]) >= moment(status["startTime"])
+    assert "Retry-After" not in answer.headers
+
+
+@pytest.mark.parametrize("job", [str(uuid.uuid4()), "no-id", "1", "%00", "0" * 32, "é", "x" * 300])
+def test_us095_ac004_an_unknown_or_malformed_id_is_not_found(bob, job):
+    for call in ("", "/result", "/events"):
+        refused(bob.get(f"/jobs/{job}{call}"), 404, "job_not_found")
+
+
+def test_us095_ac004_the_sentence_names_the_id(bob):
+    job = str(uuid.uuid4())
+    refused(bob.get(f"/jobs/{job}"), 404, "job_not_found", f"Job with ID '{job}' not found.")
+
+
+def test_us095_ac005_who_has_no_grant_is_refused(bob, dave):
+    job = bob.generate("sales-by-region")
+    for call in ("", "/result", "/events"):
+        refused(dave.get(f"/jobs/{job}{call}"), 403, "permission_denied")
+
+
+def test_us095_ac005_the_generate_grant_alone_shows_the_own_jobs_only(bob, erin):
+    own, others = erin.generate("sales-by-region"), bob.generate("sales-by-region")
+    assert erin.get(f"/jobs/{own}").json()["createdBy"] == "erin"
+    refused(erin.get(f"/jobs/{others}"), 403, "permission_denied")
+    assert bob.get(f"/jobs/{own}").status_code == 200
+
+
+def test_us095_ac005_the_view_grant_shows_everybodys_jobs(bob, erin, carol, alice):
+    for person in (bob, erin):
+        job = person.generate("sales-by-region")
+        assert [who.get(f"/jobs/{job}").status_code for who in (carol, alice)] == [200, 200]
+
+
+def test_us095_ac005_rights_are_read_at_the_time_of_the_call(alice, bob, carol):
+    with own_report(alice, grants={"generate": ["analysts"], "view": ["readers"]}) as report:
+        job = succeeded_job(bob, report)
+        paths = [f"/jobs/{job}", f"/jobs/{job}/result", f"/jobs/{job}/events"]
+        assert [who.get(path).status_code for path in paths for who in (bob, carol)] == [200] * 6
+        grants = {"generate": [], "view": ["user:bob"]}
+        assert alice.request("PATCH", f"/reports/{report}", json={"grants": grants}).status_code == 200
+        assert [bob.get(path).status_code for path in paths] == [200] * 3
+        for path in paths:
+            refused(carol.get(path), 403, "permission_denied")
+        grants = {"generate": [], "view": []}
+        assert alice.request("PATCH", f"/reports/{report}", json={"grants": grants}).status_code == 200
+        for path in paths:
+            refused(bob.get(path), 403, "permission_denied")
+        refused(bob.post(f"/reports/{report}/generate"), 403, "permission_denied")
+
+
+def test_t53_another_tenants_job_is_answered_exactly_as_none(bob, gina):
+    job, none = bob.generate("sales-by-region"), str(uuid.uuid4())
+    for method, call in (
+        ("GET", ""), ("GET", "/result"), ("GET", "/events"), ("POST", "/retry"), ("POST", "/cancel"),
+    ):  # fmt: skip
+        theirs, nothing = (gina.request(method, f"/jobs/{one}{call}") for one in (job, none))
+        refused(theirs, 404, "job_not_found", f"Job with ID '{job}' not found.")
+        assert theirs.text.replace(job, none) == nothing.text
+        assert set(theirs.headers) == set(nothing.headers)
+
+
+def test_us095_an_unchanged_status_is_answered_with_304(idle, idle_bob):
+    job = idle_bob.generate("sales-by-region")
+    first = idle_bob.get(f"/jobs/{job}")
+    again = idle_bob.get(f"/jobs/{job}", headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["ETag"] == first.headers["ETag"]
+    cancel(idle_bob, job)
+    changed = idle_bob.get(f"/jobs/{job}", headers={"If-None-Match": first.headers["ETag"]})
+    assert changed.status_code == 200
+    assert changed.headers["ETag"] != first.headers["ETag"]
+
+
+def test_us095_prefer_wait_answers_at_the_change_of_status(idle, idle_bob):
+    job = idle_bob.generate("sales-by-region")
+    threading.Timer(1, lambda: idle_bob.post(f"/jobs/{job}/cancel")).start()
+    started = time.monotonic()
+    answer = idle_bob.get(f"/jobs/{job}", headers={"Prefer": "respond-async, wait=20"})
+    assert time.monotonic() - started < 15
+    assert answer.json()["status"] == "Failed"
+    assert answer.headers["Preference-Applied"].startswith("wait")
+
+
+def test_us095_prefer_wait_ends_with_its_time(idle_bob):
+    job = idle_bob.generate("sales-by-region")
+    started = time.monotonic()
+    answer = idle_bob.get(f"/jobs/{job}", headers={"Prefer": "wait=1"})
+    assert 0.9 < time.monotonic() - started < 15
+    assert answer.json()["status"] == "Queued"
+
+
+def test_us095_an_ended_job_is_not_waited_for(bob):
+    job = succeeded_job(bob)
+    started = time.monotonic()
+    assert bob.get(f"/jobs/{job}", headers={"Prefer": "wait=25"}).json()["status"] == "Succeeded"
+    assert time.monotonic() - started < 15
+
+
+@pytest.mark.parametrize("prefer", ["wait", "wait=", "wait=x", "wait=-1", "wait=0", "", "a=b; wait"])
+def test_us095_a_preference_that_is_none_is_ignored(idle_bob, prefer):
+    job = idle_bob.generate("sales-by-region")
+    assert idle_bob.get(f"/jobs/{job}", headers={"Prefer": prefer}).status_code == 200
+
+
+def test_us095_progress_grows_while_a_job_runs(bob):
+    job = bob.generate("many-rows", {"rows": 30_000_000, "copies": 100})
+    moving = until(lambda: bob.get(f"/jobs/{job}").json()["progress"]["rows"] or None)
+    assert moving > 0
+    cancel(bob, job)
+
+
+def test_us095_a_job_of_a_deleted_report_still_tells_of_which_it_was(alice, bob):
+    with failing_report(alice) as report:
+        job = failed_job(bob, report)
+        assert bob.get(f"/jobs/{job}").json()["report"]["slug"] == report
+    assert alice.get(f"/jobs/{job}").json()["report"]["slug"] == report

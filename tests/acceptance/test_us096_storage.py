@@ -1,0 +1,151 @@
+"""US-096 AC-005 and BR-003: the file is gone, is another one, or was purged; and files of any size are streamed."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+import psutil
+import pytest
+
+from tests.acceptance.helpers import own_report, query, refused, succeeded_job, until
+
+MISSING = "Internal server error: Result file for completed job is missing."
+
+
+def stored(server, job):
+    """The result's file in the store."""
+    (path,) = [path for path in (server.folder / "artifacts" / job[:2] / job).iterdir() if path.is_file()]
+    return path
+
+
+def delete(path):
+    path.unlink()
+
+
+def overwrite(path):
+    path.write_bytes(b"x" * path.stat().st_size)
+
+
+def overwrite_and_hide_the_time(path):
+    before = path.stat()
+    path.write_bytes(b"x" * before.st_size)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def shorten(path):
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def replace_by_a_link(path):
+    copy = path.with_name("copy")
+    path.rename(copy)
+    path.symlink_to(copy)
+
+
+def replace_by_a_folder(path):
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    "damage", [delete, overwrite, overwrite_and_hide_the_time, shorten, replace_by_a_link, replace_by_a_folder]
+)
+def test_us096_ac005_a_file_that_is_not_the_one_that_was_written_is_an_internal_error(server, bob, alice, damage):
+    job = succeeded_job(bob)
+    damage(stored(server, job))
+    body = refused(bob.get(f"/jobs/{job}/result"), 500, "result_missing", MISSING)
+    assert str(server.folder) not in str(body)
+    assert bob.get(f"/jobs/{job}").json()["status"] == "Succeeded"
+    lines = [line for line in server.logs() if line["level"] == "CRITICAL" and job in line["message"]]
+    assert len(lines) == 1
+    (entry,) = alice.get("/audit", params={"target": job, "action": "Result Missing"}).json()["results"]
+    assert entry["actor"] == "bob"
+
+
+def test_us096_ac005_a_file_that_was_copied_back_unchanged_is_sent(server, bob):
+    job = succeeded_job(bob)
+    path = stored(server, job)
+    content = path.read_bytes()
+    path.unlink()
+    path.write_bytes(content)
+    assert bob.get(f"/jobs/{job}/result").content == content
+
+
+def test_us096_ac005_the_place_of_the_file_has_nothing_in_it_that_a_person_typed(server, bob, alice):
+    with own_report(alice, name="../../../etc/passwd") as report:
+        job = succeeded_job(bob, report)
+        path = stored(server, job)
+        disposition = bob.get(f"/jobs/{job}/result").headers["Content-Disposition"]
+    assert path.relative_to(server.folder).parts[:3] == ("artifacts", job[:2], job)
+    assert path.name.removesuffix(".csv").isdigit()
+    assert "/" not in disposition and "\\" not in disposition
+
+
+def test_us096_br003_a_purged_result_is_answered_as_no_job_and_its_status_stays(rough):
+    bob, alice = rough.client("bob"), rough.client("alice")
+    job = succeeded_job(bob)
+    kept = query(rough, "select count(*) as n from jobs_artifact where purged_at is null")[0]["n"]
+    assert job in rough.manage("purge_results", "--older-than", "0", "--dry-run").stdout
+    assert bob.get(f"/jobs/{job}/result").status_code == 200
+    assert f"{kept} result(s)" in rough.manage("purge_results", "--older-than", "0").stdout
+    answer = bob.get(f"/jobs/{job}/result")
+    assert answer.json() == {"error": f"Job with ID '{job}' not found.", "code": "job_not_found"}
+    assert answer.status_code == 404
+    status = bob.get(f"/jobs/{job}").json()
+    assert (status["status"], status["resultUrl"], status["result"]) == ("Succeeded", None, None)
+    assert not (rough.folder / "artifacts" / job[:2] / job).exists()
+    kinds = [event["kind"] for event in bob.get(f"/jobs/{job}/events").json()["results"]]
+    assert kinds == ["queued", "claimed", "succeeded", "purged"]
+    (entry,) = alice.get("/audit", params={"target": job, "action": "Result Purge"}).json()["results"]
+    assert entry["actor"].startswith("operator:")
+
+
+@pytest.fixture(scope="module")
+def large(bob):
+    """A job whose result has more than 100 MB."""
+    job = bob.generate("many-rows", {"rows": 1_200_000, "copies": 4})
+    status = bob.wait(job, seconds=120)
+    assert status["result"]["size"] > 100_000_000, status
+    return status
+
+
+def _web_memory(server):
+    """Bytes of resident memory of the web processes."""
+    web = [
+        child
+        for child in psutil.Process(server.process.pid).children(recursive=True)
+        if "gunicorn" in str(child.cmdline())
+    ]
+    assert web
+    return sum(process.memory_info().rss - process.memory_info().shared for process in web)
+
+
+def test_us096_ac001_a_large_result_is_streamed(server, bob, large):
+    before, seen, digest = _web_memory(server), 0, hashlib.sha256()
+    with bob.http.stream("GET", large["resultUrl"]) as answer:
+        assert answer.headers["Content-Length"] == str(large["result"]["size"])
+        for block in answer.iter_raw(1 << 20):
+            assert seen or len(block) < large["result"]["size"]
+            seen += len(block)
+            digest.update(block)
+            if seen < 100_000_000:
+                continue
+            assert _web_memory(server) - before < 50_000_000
+    assert (seen, digest.hexdigest()) == (large["result"]["size"], large["result"]["sha256"])
+
+
+def test_us096_ac001_a_download_that_is_broken_off_can_be_continued(bob, large):
+    with bob.http.stream("GET", large["resultUrl"]) as answer:
+        start = next(answer.iter_raw(1 << 20))
+        etag = answer.headers["ETag"]
+    headers = {"Range": f"bytes={len(start)}-{len(start) + 999}", "If-Range": etag}
+    part = bob.get(large["resultUrl"], headers=headers)
+    assert part.status_code == 206
+    assert part.headers["Content-Range"] == f"bytes {len(start)}-{len(start) + 999}/{large['result']['size']}"
+
+
+def test_us096_ac001_the_server_answers_others_while_it_sends_a_large_result(bob, carol, large):
+    with bob.http.stream("GET", large["resultUrl"]) as answer:
+        next(answer.iter_raw(1 << 16))
+        assert until(lambda: carol.get(f"/jobs/{large['jobId']}").status_code) == 200
