@@ -24,7 +24,7 @@ from jobs.filters import JobFilter
 from jobs.models import UNFINISHED, JobExecutionLog, Status
 from reports.exceptions import InvalidParameters
 from reports.forms import RunForm
-from reports.models import ReportConfiguration, ReportVersion
+from reports.models import ReportConfiguration
 
 #: What leads from one page of the list to the next, and is no filter.
 _MORE = ("report", "requestedBy", "since", "until")
@@ -138,8 +138,8 @@ def _run(request: HttpRequest, shown: ReportConfiguration) -> HttpResponse:
         )
     except InvalidParameters as refused:
         form.refuse(refused.fields)
-    except (DomainError, ReportVersion.DoesNotExist) as refused:
-        form.sentence = str(refused)
+    except DomainError as refused:
+        form.sentence = refused.message
     else:
         return redirect("job", made.pk)
     return _report_page(request, shown, form, True, status=422)

@@ -11,6 +11,12 @@ class ReportNotFound(DomainError):
     code = "report_not_found"
 
 
+class ReportIncomplete(DomainError):
+    """The report has no definition yet."""
+
+    code = "report_incomplete"
+
+
 class InvalidParameters(DomainError):
     """Some parameters are missing or not valid."""
 

@@ -10,7 +10,7 @@ from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from accounts.models import Tenant
 from reports import crypto
-from reports.exceptions import SourceMissing
+from reports.exceptions import ReportIncomplete, SourceMissing
 from reports.parameters import Parameter
 from reports.querysets import ReportQuerySet, Right
 from reports.sources.base import SourceSpec
@@ -82,9 +82,9 @@ class ReportConfiguration(models.Model):
 
     @property
     def version(self) -> ReportVersion:
-        """The version that a new job runs."""
+        """The version that a new job runs; ReportIncomplete before there is one."""
         if self.current is None:
-            raise ReportVersion.DoesNotExist(f"{self.slug} has no version yet.")
+            raise ReportIncomplete
         return self.current
 
 

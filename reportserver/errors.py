@@ -21,6 +21,7 @@ PROBLEM = "application/problem+json"
 
 STATUS: dict[type[DomainError], int] = {
     reports.ReportNotFound: 404,
+    reports.ReportIncomplete: 409,
     reports.InvalidParameters: 400,
     reports.InvalidDefinition: 400,
     reports.FormatNotOffered: 400,

@@ -19,7 +19,8 @@ from rest_framework.response import Response
 from jobs.models import JobExecutionLog
 
 LONGEST_WAIT_SECONDS = 25
-_LOOK_SECONDS = 0.2
+#: Seconds between two looks: the first, how much longer each next one, and the longest. Most reports are short.
+_FIRST_LOOK, _LONGER, _LONGEST_LOOK = 0.02, 1.25, 0.2
 _waiters = threading.BoundedSemaphore(settings.MAX_WAITERS)
 
 
@@ -34,10 +35,11 @@ def wait_for_change(job: JobExecutionLog, seconds: int) -> JobExecutionLog:
     if not _waiters.acquire(blocking=False):
         return job
     try:
-        until = time.monotonic() + seconds
+        until, look = time.monotonic() + seconds, _FIRST_LOOK
         jobs = JobExecutionLog.objects.filter(pk=job.pk)
         while time.monotonic() < until and jobs.filter(status=job.status, attempt=job.attempt).exists():
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(look)
+            look = min(_LONGEST_LOOK, look * _LONGER)
         return jobs.with_relations().get()
     finally:
         _waiters.release()

@@ -14,7 +14,7 @@ from reportserver import demo
 
 
 def collect_static() -> None:
-    """Collect the static files, unless the collected ones are of exactly these: hashing and compressing takes seconds."""
+    """Collect the static files, unless those there are of exactly these: hashing and compressing takes seconds."""
     files = (Path(storage.path(name)) for finder in get_finders() for name, storage in finder.list([]))
     seen = sorted((str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files)
     digest = hashlib.sha256(repr(seen).encode()).hexdigest()
