@@ -10,7 +10,7 @@ from audit.exceptions import AuditLogIsAppendOnly
 
 if TYPE_CHECKING:
     from accounts.models import User
-    from audit.models import AuditLog
+    from audit.models import AuditLog  # noqa: F401 - named in the base class
 
 
 class AuditLogQuerySet(models.QuerySet["AuditLog"]):
