@@ -126,4 +126,3 @@ class SharedGroupAdmin(ForSuperusers, GroupAdmin):
 
 admin.site.unregister(Group)
 admin.site.register(Group, SharedGroupAdmin)
-admin.site.site_header = admin.site.site_title = "Report server"

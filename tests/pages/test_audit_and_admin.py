@@ -81,6 +81,22 @@ def test_staff_make_no_superuser_no_role_and_no_tenant(staff: Client, people: di
     assert staff.get("/admin/accounts/tenant/add/").status_code == 403
 
 
+def test_an_administrator_uses_the_admin_within_the_tenant_and_only_looks_at_sources(
+    browse: Browse, report: ReportConfiguration, people: dict[str, User]
+) -> None:
+    alice = browse("alice")
+    index = alice.get("/admin/").content.decode()
+    assert "/admin/accounts/user/add/" in index and "/admin/reports/reportconfiguration/" in index
+    assert alice.get(f"/admin/reports/reportconfiguration/{report.pk}/permissions/").status_code == 200
+    assert ">gina<" not in alice.get("/admin/accounts/user/").content.decode()
+    source = DataSource.objects.get()
+    assert alice.get(f"/admin/reports/datasource/{source.pk}/change/").status_code == 200
+    assert alice.post(f"/admin/reports/datasource/{source.pk}/change/", {"location": "/etc"}).status_code == 403
+    assert alice.get("/admin/reports/datasource/add/").status_code == 403
+    for name in ("bob", "dave"):
+        assert browse(name).get("/admin/").status_code in (302, 403)
+
+
 def test_a_connection_url_is_kept_encrypted_and_never_shown(root: Client, acme: Tenant) -> None:
     fields = {"tenant": acme.pk, "slug": "crm", "kind": "postgresql", "location": "", "url": URL}
     assert root.post("/admin/reports/datasource/add/", fields).status_code == 302
