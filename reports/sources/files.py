@@ -24,6 +24,7 @@ from reports.sources.placeholders import Piece, substitute
 
 BATCH_ROWS = 10_000
 _THREADS = 2
+_AUTHORS_ERROR = re.compile(r"\berror\(\s*'((?:[^']|'')+)'\s*\)", re.IGNORECASE)
 _READERS = {".csv": "read_csv", ".parquet": "read_parquet", ".json": "read_json", ".ndjson": "read_json",
             ".jsonl": "read_json"}  # fmt: skip
 _TYPES = {"string": "varchar", "integer": "bigint", "number": "double", "boolean": "boolean", "date": "date",
@@ -44,7 +45,7 @@ class FilesSource:
         tables = _tables(Path(spec.location), query)
         sql, bound = bind(query, values)
         with ExitStack() as stack:
-            with self._plain_errors(deadline):
+            with self._plain_errors(deadline, query):
                 connection = stack.enter_context(closing(_engine(limits)))
                 stack.enter_context(_interrupting(connection, deadline))
                 self._open_tables(connection, tables)
@@ -52,10 +53,10 @@ class FilesSource:
                 reader = connection.sql(_only_select(connection, sql), params=bound).to_arrow_reader(BATCH_ROWS)
                 stack.callback(reader.close)
             # Outside of _plain_errors: what goes wrong while a file is being written is not the source's failure.
-            yield Rows(reader.schema, self._batches(reader, deadline))
+            yield Rows(reader.schema, self._batches(reader, deadline, query))
 
-    def _batches(self, reader: pa.RecordBatchReader, deadline: Deadline) -> Iterator[pa.RecordBatch]:
-        with self._plain_errors(deadline):
+    def _batches(self, reader: pa.RecordBatchReader, deadline: Deadline, query: str) -> Iterator[pa.RecordBatch]:
+        with self._plain_errors(deadline, query):
             for batch in reader:
                 deadline.check()
                 yield batch
@@ -73,14 +74,14 @@ class FilesSource:
                 raise failure(SourceUnusable, _DAMAGED, error) from error
 
     @contextmanager
-    def _plain_errors(self, deadline: Deadline) -> Iterator[None]:
+    def _plain_errors(self, deadline: Deadline, query: str) -> Iterator[None]:
         try:
             yield
         except (duckdb.Error, pa.ArrowException, OSError) as error:
             # A column of numbers may have a text after the rows that DuckDB guessed its type from.
             if not self.whole_sample and _is_wrong_guess(str(error)):
                 raise SchemaWidened(FilesSource(whole_sample=True)) from error
-            raise _run_error(error, deadline) from error
+            raise _run_error(error, deadline, query) from error
 
 
 def bind(query: str, values: Mapping[str, TypedValue]) -> tuple[str, dict[str, object]]:
@@ -240,7 +241,7 @@ def _is_wrong_guess(text: str) -> bool:
     return "JSON transform error" in text or ("CSV Error" in text and "onver" in text)
 
 
-def _run_error(error: Exception, deadline: Deadline) -> RunError:
+def _run_error(error: Exception, deadline: Deadline, query: str) -> RunError:
     text = str(error)
     if "INTERRUPT Error" in text or deadline.passed:
         return failure(QueryTimeout, None, error)
@@ -252,4 +253,10 @@ def _run_error(error: Exception, deadline: Deadline) -> RunError:
         return failure(SourceUnusable, _DAMAGED, error)
     if text.startswith("IO Error"):
         return failure(SourceUnavailable, "A file of the data source cannot be read at the moment.", error)
-    return failure(QueryFailed, failures.first_match(text, _NAMES), error)
+    return failure(QueryFailed, _authors_words(query, text) or failures.first_match(text, _NAMES), error)
+
+
+def _authors_words(query: str, text: str) -> str | None:
+    """The sentence of an error('…') in the query, if that is what stopped it: the author wrote it to be read."""
+    written = (found.replace("''", "'") for found in _AUTHORS_ERROR.findall(query))
+    return next((words for words in written if words in text), None)

@@ -195,6 +195,12 @@ def test_a_damaged_or_missing_file_is_said_to_be_unusable(spec, fetch, tmp_path)
         fetch(SourceSpec(kind="files", location=str(tmp_path / "nowhere")), "select 1")
 
 
+def test_an_error_that_the_author_wrote_is_the_message(spec, fetch):
+    query = "select case when a > 1 then error('There''s no row for that.') else a end as n from t"
+    with pytest.raises(QueryFailed, match="^There's no row for that[.]$"):
+        fetch(spec, query)
+
+
 @pytest.mark.parametrize("query", [ENDLESS, "select x, sum(x) over (order by x desc) from range(1000000000) r(x)"])
 def test_a_query_that_takes_too_long_is_stopped(spec, fetch, limits, query):
     started = time.monotonic()
