@@ -88,7 +88,7 @@ def _check_error(response: httpx.Response) -> None:
     response.read()
     body = response.json()
     assert isinstance(body.get("error"), str) and body["error"], body
-    assert re.fullmatch(r"[a-z]+(_[a-z]+)*", body["code"]), body
+    assert re.fullmatch(r"[a-z]+(_[a-z]+)*", body.get("code", "")), body
     if response.headers["Content-Type"] == "application/problem+json":
         assert {name: type(body.get(name)) for name in _PROBLEM} == _PROBLEM, body
 

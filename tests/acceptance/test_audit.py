@@ -12,8 +12,6 @@ from tests.acceptance.helpers import cancel, failed_job, moment, own_report, ref
 from tests.acceptance.test_jobs_list import pages
 from tests.server import Running, environment, free_port
 
-SIGNED_IN = ("alice", "bob", "carol", "dave", "erin", "gina", "hank")
-
 
 def entries(person, **params):
     return [entry for page in pages(person, "/audit", **params) for entry in page]
@@ -32,7 +30,7 @@ def test_an_administrator_reads_the_own_tenants_entries_newest_first(idle, idle_
     sequences = [entry["sequence"] for entry in found]
     assert sequences == sorted(sequences, reverse=True)
     assert job not in {entry["target"]["id"] for entry in entries(gina, pageSize=200)}
-    assert {entry["actor"] for entry in entries(gina)} <= {"gina", "hank"}
+    assert not {entry["actor"] for entry in entries(gina)} & {"alice", "bob", "carol", "dave", "erin"}
 
 
 def test_paging_loses_and_doubles_nothing(idle, idle_bob):
@@ -98,8 +96,9 @@ TAMPERED = {
     "an entry was deleted": ("delete from audit_auditlog where sequence = 4", 4),
     "the end was cut off": ("delete from audit_auditlog where sequence > 5", 6),
     "an entry was added": (
-        "insert into audit_auditlog select sequence + 1, tenant_id, timestamp, actor, action, target_type, target_id, "
-        "details, hash, 'forged' from audit_auditlog order by sequence desc limit 1",
+        "insert into audit_auditlog (sequence, tenant_id, timestamp, actor, action, target_type, target_id, details, "
+        "previous_hash, hash) select sequence + 1, tenant_id, timestamp, actor, action, target_type, target_id, details, "
+        "hash, 'forged' from audit_auditlog order by sequence desc limit 1",
         None,
     ),
 }

@@ -12,7 +12,7 @@ from tests.acceptance.test_cancel_and_events import child_of, events
 from tests.server import start
 
 #: Takes some seconds, so that it can be killed while it runs.
-SOME_SECONDS = {"steps": 20_000_000}
+SOME_SECONDS = {"steps": 8_000_000}
 
 
 @pytest.mark.parametrize(
