@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from reportserver import health, pages
-from reportserver.docs import BearerOrSession
+from reportserver import docs, health, pages
 
 api_urls = [
     path("", include("reportserver.api.urls")),
@@ -35,8 +33,8 @@ page_urls: list[URLPattern | URLResolver] = [
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include(api_urls)),
-    path("api/schema", SpectacularAPIView.as_view(**BearerOrSession), name="schema"),
-    path("api/docs", SpectacularSwaggerSplitView.as_view(url_name="schema", **BearerOrSession), name="docs"),
+    path("api/schema", docs.schema, name="schema"),
+    path("api/docs", docs.swagger, name="docs"),
     *health_urls,
     *page_urls,
 ]
