@@ -72,21 +72,8 @@ def test_two_hosts_share_jobs_and_run_each_once(on_postgresql: tuple[Running, st
     assert len(hosts) > 2, "only the workers of one host claimed jobs"
 
 
-def test_a_worker_that_is_killed_costs_one_attempt_and_no_job(tmp_path: Path) -> None:
-    with _own_server(tmp_path, REPORTSERVER_LEASE_SECONDS="7") as server:
-        bob = server.client("bob")
-        job = bob.generate("slow", {"steps": 30_000_000})
-        bob.wait(job, "Running")
-        os.kill(_claimed_pid(server, job), signal.SIGKILL)
-        done = bob.wait(job, seconds=90)
-        assert (done["status"], done["attempt"]) == ("Succeeded", 2)
-        assert [event["kind"] for event in _events(bob, job)] == [
-            "queued", "claimed", "requeued", "claimed", "succeeded",
-        ]  # fmt: skip
-
-
-def test_idle_workers_that_are_killed_do_not_stop_the_others(tmp_path: Path) -> None:
-    with _own_server(tmp_path) as server:
+def test_idle_workers_that_are_killed_do_not_stop_the_others(tmp_path: Path, prepared: Path) -> None:
+    with _running(tmp_path, prepared) as server:
         bob = server.client("bob")
         for _ in range(3):
             bob.wait(bob.generate("sales-by-region"))
@@ -95,29 +82,9 @@ def test_idle_workers_that_are_killed_do_not_stop_the_others(tmp_path: Path) -> 
         assert bob.wait(bob.generate("sales-by-region"), seconds=90)["status"] == "Succeeded"
 
 
-def test_a_killed_server_leaves_no_process_and_its_jobs_run_after_the_next_start(tmp_path: Path) -> None:
-    folder, definitions = tmp_path / "server", make_definitions(tmp_path)
-    folder.mkdir()
-    env = {"REPORTSERVER_LEASE_SECONDS": "7", **passwords()}
+def test_a_stop_puts_running_jobs_back_without_charging_the_attempt(tmp_path: Path, prepared: Path) -> None:
     unclean = pytest.raises(AssertionError, match="did not stop cleanly")
-    with unclean, running_server(folder, definitions, **env) as server:
-        bob = server.client("bob")
-        jobs = [bob.generate("slow", {"steps": 30_000_000}), bob.generate("sales-by-region")]
-        bob.wait(jobs[0], "Running")
-        family = _descendants(server.process.pid)
-        server.process.kill()
-        _until(lambda: not [pid for pid in family if Path(f"/proc/{pid}").exists()], seconds=20)
-    with running_server(folder, **env) as server:
-        bob = server.client("bob")
-        assert {bob.wait(job, seconds=90)["status"] for job in jobs} == {"Succeeded"}
-
-
-def test_a_stop_puts_running_jobs_back_without_charging_the_attempt(tmp_path: Path) -> None:
-    folder, definitions = tmp_path / "server", make_definitions(tmp_path)
-    folder.mkdir()
-    env = {"REPORTSERVER_DRAIN_SECONDS": "1", **passwords()}
-    unclean = pytest.raises(AssertionError, match="did not stop cleanly")
-    with unclean, running_server(folder, definitions, **env) as server:
+    with unclean, _running(tmp_path, prepared, REPORTSERVER_DRAIN_SECONDS="1") as server:
         bob = server.client("bob")
         job = bob.generate("slow")
         bob.wait(job, "Running")
@@ -127,8 +94,8 @@ def test_a_stop_puts_running_jobs_back_without_charging_the_attempt(tmp_path: Pa
     assert rows == [("Queued", 0, 2)]
 
 
-def test_without_workers_readyz_says_so(tmp_path: Path) -> None:
-    with _own_server(tmp_path) as server:
+def test_without_workers_readyz_says_so(tmp_path: Path, prepared: Path) -> None:
+    with _running(tmp_path, prepared) as server:
         for pid in _descendants(server.process.pid, "jobserver")[:1]:
             os.kill(pid, signal.SIGSTOP)
         try:
@@ -138,17 +105,12 @@ def test_without_workers_readyz_says_so(tmp_path: Path) -> None:
             os.kill(pid, signal.SIGCONT)
 
 
-def _own_server(folder: Path, **env: str):  # type: ignore[no-untyped-def]
-    (folder / "server").mkdir()
-    return running_server(folder / "server", make_definitions(folder), **passwords(), **env)
+def _running(folder: Path, prepared: Path, **env: str):  # type: ignore[no-untyped-def]
+    return running_server(folder, prepared=prepared, **env)
 
 
 def _events(person, job: str):  # type: ignore[no-untyped-def]
     return person.get(f"/jobs/{job}/events").json()["results"]
-
-
-def _claimed_pid(server: Running, job: str) -> int:
-    return int(next(e for e in _events(server.client("alice"), job) if e["kind"] == "claimed")["details"]["pid"])
 
 
 def _jobservers(server: Running) -> list[str]:
