@@ -97,7 +97,8 @@ TAMPERED = {
     "the end was cut off": ("delete from audit_auditlog where sequence > 5", 6),
     "an entry was added": (
         "insert into audit_auditlog (sequence, tenant_id, timestamp, actor, action, target_type, target_id, details, "
-        "previous_hash, hash) select sequence + 1, tenant_id, timestamp, actor, action, target_type, target_id, details, "
+        "previous_hash, hash) "
+        "select sequence + 1, tenant_id, timestamp, actor, action, target_type, target_id, details, "
         "hash, 'forged' from audit_auditlog order by sequence desc limit 1",
         None,
     ),
