@@ -105,10 +105,9 @@ def retry(*, job: JobExecutionLog, actor: User | str) -> JobExecutionLog:
     again.format, again.parameters, again.retry_of = job.format, job.parameters, job
     try:
         with transaction.atomic():
-            again_id = str(again.pk)
-            details = {"originalJobId": str(job.pk), "newJobId": again_id}
+            note(job, JobEvent.Kind.RETRIED, {"newJobId": str(again.pk), "actor": name_of(actor)})
+            details = {"originalJobId": str(job.pk), "newJobId": str(again.pk)}
             _enqueue(again, actor, Action.JOB_RETRY, details, target=job)
-            note(job, JobEvent.Kind.RETRIED, {"newJobId": again_id, "actor": name_of(actor)})
     except IntegrityError:
         first = JobExecutionLog.objects.filter(retry_of=job).first()
         if first is None:

@@ -41,14 +41,18 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
     def find(self, user: User, job_id: str) -> JobExecutionLog:
         """The job of this id in the user's tenant; JobNotFound for anything else."""
         uuid = as_uuid(job_id)
-        found = self.in_tenant_of(user).with_relations().filter(pk=uuid).first() if uuid else None
+        found = self.in_tenant_of(user).with_result().filter(pk=uuid).first() if uuid else None
         if found is None:
             raise JobNotFound(job_id)
         return found
 
-    def with_relations(self) -> JobQuerySet:
+    def with_result(self) -> JobQuerySet:
         """With what a job's status shows, in the same query."""
-        return self.select_related("artifact", "retry_of", "retried_as")
+        return self.select_related("artifact")
+
+    def with_result_and_retry(self) -> JobQuerySet:
+        """With what the pages show besides: the job that a failed one was retried as."""
+        return self.select_related("artifact", "retried_as")
 
     def unfinished(self) -> JobQuerySet:
         return self.filter(status__in=["Queued", "Running"])

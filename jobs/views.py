@@ -37,7 +37,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     """What waits, runs and fails now, and who works on it."""
     jobs = JobExecutionLog.objects.visible_to(_user(request))
     failed = list(
-        jobs.filter(status=Status.FAILED).with_relations().defer("error_trace").order_by("-queued_at", "-id")[:5]
+        jobs.filter(status=Status.FAILED).with_result_and_retry().defer("error_trace").order_by("-queued_at", "-id")[:5]
     )
     tabs, workers, oldest = monitor.todays_tabs(jobs), monitor.workers(), monitor.oldest_waiting(jobs)
     seen = monitor.digest(tabs, [*map(monitor.state, failed)], [*map(str, workers.alive)], oldest)
@@ -53,7 +53,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
     visible = JobExecutionLog.objects.visible_to(user)
     found = JobFilter(request.GET, queryset=visible)
     page = page_of(
-        request, found.qs.with_relations().select_related("tenant").defer("error_trace"), "-queued_at", "-id"
+        request, found.qs.with_result_and_retry().select_related("tenant").defer("error_trace"), "-queued_at", "-id"
     )
     tabs = monitor.tabs(JobFilter(_without_status(request), queryset=visible).qs)
     context = _list_context(request, found, page.rows, tabs)
@@ -148,7 +148,7 @@ def _run(request: HttpRequest, shown: ReportConfiguration) -> HttpResponse:
 def _report_page(
     request: HttpRequest, shown: ReportConfiguration, form: RunForm, allowed: bool, status: int = 200
 ) -> HttpResponse:
-    latest = JobExecutionLog.objects.visible_to(_user(request)).filter(report=shown).with_relations()
+    latest = JobExecutionLog.objects.visible_to(_user(request)).filter(report=shown).with_result_and_retry()
     context = {"report": shown, "version": shown.current, "form": form, "allowed": allowed, "latest": latest[:5]}
     return render(request, "reports/detail.html", context, status=status)
 

@@ -40,7 +40,7 @@ def wait_for_change(job: JobExecutionLog, seconds: int) -> JobExecutionLog:
         while time.monotonic() < until and jobs.filter(status=job.status, attempt=job.attempt).exists():
             time.sleep(look)
             look = min(_LONGEST_LOOK, look * _LONGER)
-        return jobs.with_relations().get()
+        return jobs.with_result().get()
     finally:
         _waiters.release()
 

@@ -110,7 +110,7 @@ class JobList(ListAPIView[JobExecutionLog]):
 
     def get_queryset(self) -> QuerySet[JobExecutionLog]:
         user: Any = self.request.user
-        return JobExecutionLog.objects.visible_to(user).with_relations()
+        return JobExecutionLog.objects.visible_to(user).with_result()
 
 
 class JobStatus(JobView):

@@ -44,7 +44,7 @@ class Command(BaseCommand):
             raise CommandError(error.message) from error
 
     def _list(self, options: dict[str, Any]) -> None:
-        jobs = JobExecutionLog.objects.with_relations().order_by("-queued_at", "-id")
+        jobs = JobExecutionLog.objects.with_result().order_by("-queued_at", "-id")
         wanted = {name: options[name] for name in ("status", "report", "q")}
         found = JobFilter(wanted, queryset=jobs).qs[: options["limit"]]
         if options["json"]:
@@ -88,7 +88,7 @@ class Command(BaseCommand):
 
 def _find(job_id: str) -> JobExecutionLog:
     uuid = as_uuid(job_id)
-    job = JobExecutionLog.objects.with_relations().filter(pk=uuid).first() if uuid else None
+    job = JobExecutionLog.objects.with_result().filter(pk=uuid).first() if uuid else None
     if job is None:
         raise JobNotFound(job_id)
     return job
