@@ -39,6 +39,8 @@ class Client:
 
     def sign_in(self) -> None:
         answer = self.http.post("/api/v1/auth/token", json={"username": self.username, "password": self.password})
+        if answer.status_code != 200:
+            self.http.close()
         assert answer.status_code == 200, answer.text
         self.http.headers["Authorization"] = f"Bearer {answer.json()['access']}"
 

@@ -95,6 +95,11 @@ def until(condition: Callable[[], Any], seconds: float = 30) -> Any:
     raise AssertionError(f"Not so after {seconds} s")
 
 
+def begin_of_window(seconds: float) -> None:
+    """Wait until the current minute, in which calls are counted, has at least that many seconds left."""
+    until(lambda: 60 - time.time() % 60 >= seconds)
+
+
 @contextmanager
 def own_report(administrator: Client, **changes: Any) -> Iterator[str]:
     """A report of the test's own, deleted afterwards unless the test did; its slug."""

@@ -9,7 +9,7 @@ import uuid
 import pytest
 
 from tests.acceptance.conftest import SMALL
-from tests.acceptance.helpers import GENERATE, at_once, counts, refused
+from tests.acceptance.helpers import GENERATE, at_once, begin_of_window, counts, refused
 
 RATE_API, RATE_GENERATE = int(SMALL["REPORTSERVER_RATE_API"]), int(SMALL["REPORTSERVER_RATE_GENERATE"])
 
@@ -84,7 +84,7 @@ def test_us094_generate_has_a_limit_of_its_own(limited):
 def test_t53_the_counter_is_shared_by_all_web_processes_and_counts_calls_at_once(limited):
     gina = limited.client("gina")
     for _ in range(2):
-        _begin_of_window(20)
+        begin_of_window(20)
         window = int(time.time()) // 60
         answers = at_once(*[lambda: [gina.get("/jobs").status_code for _ in range(8)]] * 8)
         if window == int(time.time()) // 60:
@@ -100,12 +100,6 @@ def test_t53_answers_tell_how_many_calls_are_left(limited):
     assert_rate(first, "api", RATE_API)
     left = [int(re.search(r"r=(\d+)", answer.headers["RateLimit"])[1]) for answer in (first, second)]
     assert left[1] == left[0] - 1 or left[1] == RATE_API - 1
-
-
-def _begin_of_window(seconds: float) -> None:
-    """Wait until the current minute has at least that many seconds left."""
-    while 60 - time.time() % 60 < seconds:
-        time.sleep(0.2)
 
 
 def until_throttled(call, limit):

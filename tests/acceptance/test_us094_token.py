@@ -105,9 +105,10 @@ def test_us094_ac004_a_token_in_the_address_is_no_token(idle):
 
 
 def test_us094_ac004_the_api_takes_no_cookie(idle):
-    client: Client = idle.client()
-    page = client.http.get("/login")
-    form = {"username": "bob", "password": "bob-password-1", "csrfmiddlewaretoken": page.cookies["csrftoken"]}
-    assert client.http.post("/login", data=form, headers={"Referer": f"{idle.url}/login"}).status_code == 302
-    assert client.http.get("/jobs").status_code == 200
-    refused(client.get("/jobs"), 401, "not_authenticated")
+    client = Client(idle.url)
+    with client.http:
+        page = client.http.get("/login")
+        form = {"username": "bob", "password": "bob-password-1", "csrfmiddlewaretoken": page.cookies["csrftoken"]}
+        assert client.http.post("/login", data=form, headers={"Referer": f"{idle.url}/login"}).status_code == 302
+        assert client.http.get("/jobs").status_code == 200
+        refused(client.get("/jobs"), 401, "not_authenticated")
