@@ -1,0 +1,289 @@
+"""What must be true of every job, whatever was killed meanwhile. Judges rows, events and files; knows no server.
+
+`violations` answers with a sentence for each rule that was broken, so that one run shows all of them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+ENDS = {"succeeded": "Succeeded", "failed": "Failed"}
+#: Nothing may be Running longer than this after its deadline.
+_LATEST = timedelta(seconds=65)
+
+
+@dataclass(frozen=True)
+class Event:
+    """One entry of a job's timeline, in the order in which they were written."""
+
+    job: str
+    kind: str
+    at: datetime
+    attempt: int
+    fence: int
+    host: str = ""
+    pid: int = 0
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    fence: int
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job's row."""
+
+    id: str
+    status: str
+    attempt: int
+    fence: int
+    max_attempts: int
+    timeout: timedelta
+    artifact: Artifact | None = None
+
+
+@dataclass(frozen=True)
+class File:
+    """A file or folder that lies in a job's folder of results."""
+
+    job: str
+    name: str
+    size: int = 0
+    sha256: str = ""
+
+    @property
+    def fence(self) -> int:
+        number = self.name.partition(".")[0]
+        return int(number) if number.isdigit() else -1
+
+
+@dataclass(frozen=True)
+class History:
+    """Everything that is left after a run. `accepted`: the ids that clients were told with 202."""
+
+    accepted: Iterable[str]
+    jobs: Mapping[str, Job]
+    events: Iterable[Event]
+    files: Iterable[File]
+    now: datetime
+    #: How many jobs may run at once on each host.
+    slots: Mapping[str, int] = field(default_factory=dict)
+    messages: int = 0
+    processes: Iterable[str] = ()
+
+    def of(self, job: str) -> list[Event]:
+        return [event for event in self.events if event.job == job]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A claim and what ended it; `end` is None while it runs."""
+
+    claim: Event
+    end: Event | None
+
+
+def violations(history: History) -> list[str]:
+    """A sentence for each thing that must not be."""
+    timelines = defaultdict(list)
+    for event in history.events:
+        timelines[event.job].append(event)
+    found = [
+        sentence for rule in _PER_JOB for job in history.jobs.values() for sentence in rule(job, timelines[job.id])
+    ]
+    return found + [sentence for rule in _OVER_ALL for sentence in rule(history)]
+
+
+def attempts(events: Iterable[Event]) -> list[Attempt]:
+    """The attempts of one job."""
+    found: list[Attempt] = []
+    claim: Event | None = None
+    for event in events:
+        if event.kind == "claimed":
+            if claim:
+                found.append(Attempt(claim, None))
+            claim = event
+        elif claim and event.kind in (*ENDS, "requeued"):
+            found.append(Attempt(claim, event))
+            claim = None
+    return [*found, Attempt(claim, None)] if claim else found
+
+
+# ---- rules about one job
+
+
+def _ends_once(job: Job, events: list[Event]) -> Iterator[str]:
+    ends = [event.kind for event in events if event.kind in ENDS]
+    if len(ends) != 1:
+        yield f"{job.id} has {len(ends)} ends, not one: {ends}"
+    elif ENDS[ends[0]] != job.status:
+        yield f"{job.id} is {job.status}, but its timeline says {ends[0]}"
+
+
+def _nothing_follows_the_end(job: Job, events: list[Event]) -> Iterator[str]:
+    kinds = [event.kind for event in events]
+    first = next((at for at, kind in enumerate(kinds) if kind in ENDS), len(kinds))
+    after = [kind for kind in kinds[first + 1 :] if kind in ("queued", "claimed", "requeued")]
+    if after:
+        yield f"{job.id} went on after its end: {after}"
+
+
+def _fences_increase(job: Job, events: list[Event]) -> Iterator[str]:
+    claims = [event.fence for event in events if event.kind == "claimed"]
+    if any(later <= earlier for earlier, later in pairwise(claims)):
+        yield f"{job.id} was claimed under fences that do not increase: {claims}"
+    for attempt in attempts(events):
+        end, fence = attempt.end, attempt.claim.fence
+        if end and end.kind != "failed" and end.fence != fence:
+            yield f"{job.id} was claimed with fence {fence} and {end.kind} with {end.fence}"
+    if claims and job.fence < claims[-1]:
+        yield f"{job.id} has fence {job.fence}, but was claimed with {claims[-1]}"
+
+
+def _runs_alone(job: Job, events: list[Event]) -> Iterator[str]:
+    if any(attempt.end is None for attempt in attempts(events)[:-1]):
+        yield f"{job.id} was claimed while an earlier attempt had not ended"
+
+
+def _succeeds_at_most_once(job: Job, events: list[Event]) -> Iterator[str]:
+    count = sum(event.kind == "succeeded" for event in events)
+    if count > 1:
+        yield f"{job.id} succeeded {count} times"
+
+
+def _tries_no_more_than_allowed(job: Job, events: list[Event]) -> Iterator[str]:
+    most = max([job.attempt, *(event.attempt for event in events)])
+    if most > job.max_attempts:
+        yield f"{job.id} was tried {most} times, of {job.max_attempts} allowed"
+
+
+def _ends_by_its_deadline(job: Job, events: list[Event]) -> Iterator[str]:
+    for attempt in attempts(events):
+        if attempt.end and attempt.end.at > attempt.claim.at + job.timeout + _LATEST:
+            yield f"{job.id} ran for {attempt.end.at - attempt.claim.at}, of {job.timeout} allowed"
+
+
+# ---- rules about all of it
+
+
+def _every_accepted_job_is_there_and_ended(history: History) -> Iterator[str]:
+    for id in history.accepted:
+        if id not in history.jobs:
+            yield f"{id} was accepted and is gone"
+        elif history.jobs[id].status not in ENDS.values():
+            yield f"{id} was accepted and is still {history.jobs[id].status}"
+
+
+def _results_are_whole(history: History) -> Iterator[str]:
+    files = {(file.job, file.fence): file for file in history.files if not _is_rubbish(file)}
+    for job in history.jobs.values():
+        kept = job.artifact
+        if (kept is not None) != (job.status == "Succeeded"):
+            yield f"{job.id} is {job.status} and has {'a' if kept else 'no'} result"
+        if kept is None:
+            continue
+        commits = {event.fence for event in history.of(job.id) if event.kind == "succeeded"}
+        if commits and commits != {kept.fence}:
+            yield f"{job.id} shows the result of fence {kept.fence}, but committed {sorted(commits)}"
+        file = files.get((job.id, kept.fence))
+        if file is None:
+            yield f"{job.id} has lost the file of its result"
+        elif (file.size, file.sha256) != (kept.size, kept.sha256):
+            yield f"{job.id} has a result that is not the file that was written"
+
+
+def _nothing_runs_past_its_deadline(history: History) -> Iterator[str]:
+    for job in history.jobs.values():
+        running = [attempt for attempt in attempts(history.of(job.id)) if attempt.end is None]
+        if job.status == "Running" and any(_is_overdue(history.now, job, attempt) for attempt in running):
+            yield f"{job.id} is still Running past its deadline"
+
+
+def _is_overdue(now: datetime, job: Job, attempt: Attempt) -> bool:
+    return now > attempt.claim.at + job.timeout + _LATEST
+
+
+def _slots_are_kept(history: History) -> Iterator[str]:
+    """No worker has two jobs at once, and no host more than it has slots.
+
+    Attempts whose worker was lost do not count: when it really ended is not known, and its slot is free since.
+    """
+    events = defaultdict(list)
+    for event in history.events:
+        events[event.job].append(event)
+    ran = [
+        attempt
+        for timeline in events.values()
+        for attempt in attempts(timeline)
+        if attempt.end and attempt.end.code != "worker_lost"
+    ]
+    for name, allowed, key in (("worker", None, _worker), ("host", history.slots, _host)):
+        for who, most in _busiest(ran, key).items():
+            limit = 1 if allowed is None else allowed.get(who, most)
+            if most > limit:
+                yield f"The {name} {who} ran {most} jobs at once, of {limit} allowed"
+
+
+def _worker(attempt: Attempt) -> str:
+    return f"{attempt.claim.host}:{attempt.claim.pid}"
+
+
+def _host(attempt: Attempt) -> str:
+    return attempt.claim.host
+
+
+def _busiest(ran: Iterable[Attempt], key: Callable[[Attempt], str]) -> dict[str, int]:
+    """The most attempts at one moment, by key. One that ends when another begins is not beside it."""
+    steps = defaultdict(list)
+    for attempt in ran:
+        if attempt.end and attempt.end.at > attempt.claim.at:
+            steps[key(attempt)] += [(attempt.claim.at, 1), (attempt.end.at, -1)]
+    found = {}
+    for who, changes in steps.items():
+        level = most = 0
+        for _, change in sorted(changes):
+            level += change
+            most = max(most, level)
+        found[who] = most
+    return found
+
+
+def _nothing_is_left(history: History) -> Iterator[str]:
+    for process in history.processes:
+        yield f"A process is left: {process}"
+    if history.messages:
+        yield f"{history.messages} message(s) are left in the queue"
+    kept = {(job.id, job.artifact.fence) for job in history.jobs.values() if job.artifact}
+    for file in history.files:
+        if _is_rubbish(file) or (file.job, file.fence) not in kept:
+            yield f"A file is left: {file.job}/{file.name}"
+
+
+def _is_rubbish(file: File) -> bool:
+    return file.fence < 0 or file.name.endswith((".part", ".spill"))
+
+
+_PER_JOB = (
+    _ends_once,
+    _nothing_follows_the_end,
+    _fences_increase,
+    _runs_alone,
+    _succeeds_at_most_once,
+    _tries_no_more_than_allowed,
+    _ends_by_its_deadline,
+)
+_OVER_ALL = (
+    _every_accepted_job_is_there_and_ended,
+    _results_are_whole,
+    _nothing_runs_past_its_deadline,
+    _slots_are_kept,
+    _nothing_is_left,
+)
