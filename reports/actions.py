@@ -208,6 +208,7 @@ def _add_version(
         number=report.version.number + 1 if report.current else 1,
         data_source=source,
         created_by=actor if isinstance(actor, str) else actor.get_username(),
+        options=definition.options(),
         **{name: entry[name] for name in _VERSION_FIELDS},
     )
     DeliveryTarget.objects.bulk_create(_target(version, target) for target in entry["delivery"])

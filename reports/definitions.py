@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from reports import definitions_faults
 from reports.definitions_faults import Faults, FieldFaultsError
 from reports.definitions_values import (
+    ByteCount,
+    Delimiter,
     Email,
     EnvName,
     FlatValue,
@@ -162,6 +164,16 @@ class GrantsDefinition(Definition):
     view: list[Principal] = Field(default=[], max_length=200, description="May see it, and everybody's jobs of it.")
 
 
+class CsvDefinition(Definition):
+    """How CSV files of the report look."""
+
+    delimiter: Delimiter = Field(default=",", description="Between two fields: one character.")
+    byte_order_mark: bool = Field(default=False, description="Whether the file begins with one; old Excel wants it.")
+    formula_guard: bool = Field(
+        default=True, description="Whether ' is put before text that a spreadsheet would run as a formula."
+    )
+
+
 def _asynchronous() -> list[DeliveryDefinition]:
     return [ApiResponseDelivery(kind="api_response", mode="asynchronous")]
 
@@ -192,9 +204,18 @@ class ReportDefinition(Definition):
     max_rows: RowCount | None = Field(
         default=None, description="Rows after which the result is cut, and says so. Without it, no limit."
     )
+    max_bytes: ByteCount | None = Field(
+        default=None, description="Size after which the result is cut, and says so. Without it, the server's own limit."
+    )
+    on_limit: Literal["truncate", "fail"] = Field(
+        default="truncate", description="What a result with more than max_rows or max_bytes does: be cut, or fail."
+    )
+    csv: CsvDefinition = Field(default=CsvDefinition(), description="Without it, comma, no mark, guarded.")
     max_attempts: int = Field(default=3, ge=1, le=10, description="Tries, where the failure may pass by itself.")
     retention_days: int = Field(default=30, ge=1, le=3650, description="Days that a result is kept.")
 
+    #: Kept together in the column `options` of a version, where they differ from their default.
+    OPTIONS: ClassVar[frozenset[str]] = frozenset({"csv", "max_bytes", "on_limit"})
     #: Kept with the report itself and not with its versions.
     UNVERSIONED: ClassVar[frozenset[str]] = frozenset({"slug", "tenant", "grants"})
 
@@ -211,6 +232,10 @@ class ReportDefinition(Definition):
         """The entry of the file, with every default written out; goes back through parse_report unchanged."""
         declared = [parameter.declaration().to_dict() for parameter in self.parameters]
         return self.model_dump(mode="json", exclude={"parameters"}) | {"parameters": declared}
+
+    def options(self) -> dict[str, Any]:
+        """What a version keeps in its column of that name: those of OPTIONS that are not at their default."""
+        return self.model_dump(mode="json", include=set(self.OPTIONS), exclude_defaults=True)
 
 
 class Definitions(Definition):

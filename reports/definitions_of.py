@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.db.models import QuerySet
 
 from accounts.models import Tenant, User
 from reports.definitions import (
     ApiResponseDelivery,
+    CsvDefinition,
     DataSourceDefinition,
     DeliveryDefinition,
     EmailDelivery,
@@ -21,7 +23,7 @@ from reports.definitions import (
     WebhookDelivery,
 )
 from reports.definitions_values import principal_of
-from reports.models import DataSource, DeliveryTarget, ReportConfiguration, RoleGrant, UserGrant
+from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion, RoleGrant, UserGrant
 from reports.querysets import Right
 
 _DELIVERIES: dict[str, type[DeliveryDefinition]] = {
@@ -59,9 +61,17 @@ def definition_of(report: ReportConfiguration) -> ReportDefinition:
         grants=_grants(report.rolegrant_set.all(), report.usergrant_set.all()),
         timeout_seconds=version.timeout_seconds,
         max_rows=version.max_rows,
+        **_options(version),
         max_attempts=version.max_attempts,
         retention_days=version.retention_days,
     )
+
+
+def _options(version: ReportVersion) -> dict[str, Any]:
+    options = {name: value for name, value in version.options.items() if name in ReportDefinition.OPTIONS}
+    if "csv" in options:
+        options["csv"] = CsvDefinition.model_construct(**options["csv"])
+    return options
 
 
 def tenant_definition(tenant: Tenant) -> TenantDefinition:

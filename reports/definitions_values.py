@@ -17,6 +17,7 @@ _USERNAME = r"^[\w.@+-]+$"
 _ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 USER_PREFIX = "user:"
+_NO_DELIMITER = "Must be one character that is in no number, date or name, as , ; | or a tab."
 
 
 def _without_nul(text: str) -> str:
@@ -116,6 +117,12 @@ SharePath = Annotated[str, Field(min_length=1, max_length=500), _NUL_FREE, After
 PlainPath = Annotated[str, Field(min_length=1, max_length=1000), _NUL_FREE, AfterValidator(_plain_path)]
 JobSeconds = Annotated[int, Field(ge=1), AfterValidator(_within_longest)]
 RowCount = Annotated[int, Field(ge=1, le=2**63 - 1)]
+ByteCount = Annotated[int, Field(ge=1_000, le=2**63 - 1)]
+Delimiter = Annotated[
+    str,
+    Field(min_length=1, max_length=1),
+    AfterValidator(_matching(r"[^\"'\r\n\0\ufeffA-Za-z0-9.+:-]", _NO_DELIMITER)),
+]
 Format = Literal["pdf", "csv", "xlsx", "json", "ndjson", "parquet", "html"]
 
 

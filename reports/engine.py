@@ -25,6 +25,8 @@ from reports.sources.failures import Deadline
 #: With a limit in bytes the file's size is looked at after so many rows, and so the file is at most that much over.
 _ROWS_BETWEEN_SIZE_CHECKS = 1_000
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
+#: What the operating system says when a process may not write larger files.
+_TOO_LARGE = errno.EFBIG
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +105,8 @@ def _write(
             break
     deadline.check()
     _close(writer, cut)
+    if not renderer.streams and spec.max_bytes is not None and out.tell() > spec.max_bytes:
+        raise ResultTooLarge(_too_large(spec.format, spec.max_bytes))
     progress(cut.rows, out.tell())
     return cut.rows, cut.reason
 
@@ -166,6 +170,10 @@ def _roomier(rows: int) -> list[str]:
     return preferred or roomier[:2] or ["a narrower selection"]
 
 
+def _too_large(format: str, most: int) -> str:
+    return f"The {format} file is larger than the {_size(most)} that the report allows. Narrow the parameters."
+
+
 def _size(count: int) -> str:
     for unit, bytes_in_it in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
         if count >= bytes_in_it:
@@ -180,4 +188,6 @@ def _out_of_space() -> Iterator[None]:
     except OSError as error:
         if error.errno in _NO_ROOM:
             raise OutOfSpace from error
+        if error.errno == _TOO_LARGE:
+            raise ResultTooLarge from error
         raise

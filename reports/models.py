@@ -101,6 +101,8 @@ class ReportVersion(models.Model):
     formats = models.JSONField()
     timeout_seconds = models.PositiveIntegerField(default=300)
     max_rows = models.PositiveBigIntegerField(null=True)
+    #: The further fields of the definition that are not at their default; see ReportDefinition.OPTIONS.
+    options = models.JSONField(default=dict, blank=True)
     max_attempts = models.PositiveSmallIntegerField(default=3)
     retention_days = models.PositiveIntegerField(default=30)
     created_at = models.DateTimeField(auto_now_add=True)

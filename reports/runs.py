@@ -11,11 +11,12 @@ from django.utils import timezone
 from reports.engine import RunSpec
 from reports.models import ReportVersion
 from reports.parameters import for_people, typed_values
-from reports.rendering.base import Document
+from reports.rendering.base import CsvOptions, Document
 from reports.sources.base import Limits
 
 #: The share of a job's memory that a source may use; the rest is for the format.
 _SOURCE_SHARE = 0.25
+_ENDING_BYTES = 64 * 2**20
 
 
 def run_spec(version: ReportVersion, parameters: Mapping[str, object], format: str, temp_dir: Path) -> RunSpec:
@@ -28,12 +29,15 @@ def run_spec(version: ReportVersion, parameters: Mapping[str, object], format: s
         version=version.number,
         generated_at=timezone.now(),
         parameters=for_people(declared, values),
+        csv=CsvOptions(**version.options.get("csv", {})),
     )
     limits = Limits(
         timeout_seconds=version.timeout_seconds,
         memory_bytes=int(settings.JOB_MEMORY_BYTES * _SOURCE_SHARE),
         temp_dir=temp_dir,
     )
+    # The process that writes may not write a byte more than JOB_FILE_BYTES: the end of the file needs room, too.
+    most = settings.JOB_FILE_BYTES - min(_ENDING_BYTES, settings.JOB_FILE_BYTES // 16)
     return RunSpec(
         source=version.source(),
         query=version.query,
@@ -42,6 +46,6 @@ def run_spec(version: ReportVersion, parameters: Mapping[str, object], format: s
         document=document,
         limits=limits,
         max_rows=version.max_rows,
-        max_bytes=settings.JOB_FILE_BYTES,
-        on_limit="truncate",
+        max_bytes=min(most, version.options.get("max_bytes", most)),
+        on_limit=version.options.get("on_limit", "truncate"),
     )

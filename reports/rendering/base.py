@@ -51,6 +51,8 @@ class Renderer(Protocol):
     extension: ClassVar[str]
     #: Rows that a file of this format can hold and people can use; None where there is no such limit.
     max_rows: ClassVar[int | None]
+    #: Whether the file grows while batches are written. If not, a limit in bytes is only known at the end.
+    streams: ClassVar[bool]
 
     def open(self, out: BinaryIO, schema: pa.Schema, document: Document) -> Writer:
         """Start a file. `out` is seekable. Raises FormatCannotHold for columns that the format has no place for."""

@@ -94,6 +94,7 @@ class HtmlRenderer:
     extension: ClassVar[str] = "html"
     #: Browsers lay out a table as a whole, and become unusable with more.
     max_rows: ClassVar[int | None] = 200_000
+    streams: ClassVar[bool] = True
 
     def open(self, out: BinaryIO, schema: pa.Schema, document: Document) -> Writer:
         return HtmlWriter(out, schema, document)

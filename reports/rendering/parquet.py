@@ -94,6 +94,7 @@ class ParquetRenderer:
     media_type: ClassVar[str] = "application/vnd.apache.parquet"
     extension: ClassVar[str] = "parquet"
     max_rows: ClassVar[int | None] = None
+    streams: ClassVar[bool] = True
 
     def open(self, out: BinaryIO, schema: pa.Schema, document: Document) -> Writer:
         return ParquetWriter(out, schema)

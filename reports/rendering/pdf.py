@@ -81,6 +81,7 @@ class PdfRenderer:
     extension: ClassVar[str] = "pdf"
     #: Thousands of pages: nobody reads more, and viewers become slow.
     max_rows: ClassVar[int | None] = 100_000
+    streams: ClassVar[bool] = False
 
     def open(self, out: BinaryIO, schema: pa.Schema, document: Document) -> Writer:
         return PdfWriter(out, schema, document)

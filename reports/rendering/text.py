@@ -123,6 +123,7 @@ class CsvRenderer:
     media_type: ClassVar[str] = "text/csv; charset=utf-8"
     extension: ClassVar[str] = "csv"
     max_rows: ClassVar[int | None] = None
+    streams: ClassVar[bool] = True
 
     def open(self, out: BinaryIO, schema: pa.Schema, document: Document) -> Writer:
         return CsvWriter(out, schema, document.csv)
@@ -133,6 +134,7 @@ class JsonRenderer:
     media_type: ClassVar[str] = "application/json"
     extension: ClassVar[str] = "json"
     max_rows: ClassVar[int | None] = None
+    streams: ClassVar[bool] = True
 
     def open(self, out: BinaryIO, schema: pa.Schema, document: Document) -> Writer:
         return JsonWriter(out, schema)
@@ -143,6 +145,7 @@ class NdjsonRenderer:
     media_type: ClassVar[str] = "application/x-ndjson"
     extension: ClassVar[str] = "ndjson"
     max_rows: ClassVar[int | None] = None
+    streams: ClassVar[bool] = True
 
     def open(self, out: BinaryIO, schema: pa.Schema, document: Document) -> Writer:
         return NdjsonWriter(out, schema)

@@ -114,6 +114,7 @@ class XlsxRenderer:
     media_type: ClassVar[str] = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     extension: ClassVar[str] = "xlsx"
     max_rows: ClassVar[int | None] = None
+    streams: ClassVar[bool] = True
 
     def open(self, out: BinaryIO, schema: pa.Schema, document: Document) -> Writer:
         return XlsxWriter(out, schema, document)

@@ -23,7 +23,7 @@ from reports.sources.base import SourceSpec
 class Lines:
     """A format with one line per row, and a small limit."""
 
-    format, media_type, extension, max_rows = "lines", "text/plain", "txt", 50_000
+    format, media_type, extension, max_rows, streams = "lines", "text/plain", "txt", 50_000, True
 
     def open(self, out: BinaryIO, schema: pa.Schema, document: Document) -> LinesWriter:
         return LinesWriter(out, schema)

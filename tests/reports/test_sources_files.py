@@ -197,7 +197,7 @@ def test_a_damaged_or_missing_file_is_said_to_be_unusable(spec, fetch, tmp_path)
 
 def test_an_error_that_the_author_wrote_is_the_message(spec, fetch):
     query = "select case when a > 1 then error('There''s no row for that.') else a end as n from t"
-    with pytest.raises(QueryFailed, match="^There's no row for that[.]$"):
+    with pytest.raises(QueryFailed, match=r"^There's no row for that[.]$"):
         fetch(spec, query)
 
 

@@ -1,0 +1,185 @@
+"""What a report's definition says about its files and limits, from the definitions file to the finished file."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pytest
+from django.db import DatabaseError, transaction
+
+from reports import engine
+from reports.actions import definition_of
+from reports.definitions import parse_report
+from reports.definitions_faults import faults_in
+from reports.exceptions import InvalidDefinition, ResultTooLarge
+from reports.models import ReportConfiguration
+from reports.runs import run_spec
+from tests.reports.definitions_sample import applied, sample
+
+pytestmark = pytest.mark.django_db
+
+QUERY = "select n, text from t where n <= :most order by n"
+
+
+def defined(folder: Path, **options: Any) -> ReportConfiguration:
+    """A report over a SQLite file of 5,000 rows, with these fields in its definition."""
+    with closing(sqlite3.connect(folder / "rows.db")) as database, database:
+        database.execute("create table if not exists t (n integer, text text)")
+        database.execute("delete from t")
+        database.executemany("insert into t values (?, ?)", ((n, f"=row; {n}") for n in range(1, 5_001)))
+    data = sample()
+    data["data_sources"].append({"slug": "rows", "tenant": "acme", "kind": "sqlite", "location": "rows.db"})
+    data["reports"].append(
+        {"slug": "rows", "tenant": "acme", "name": "Rows", "data_source": "rows", "query": QUERY,
+         "parameters": [{"name": "most", "type": "integer", "default": 5_000}],
+         "formats": ["csv", "json", "xlsx", "html", "pdf", "parquet", "ndjson"]} | options
+    )  # fmt: skip
+    applied(folder, data)
+    return ReportConfiguration.objects.get(slug="rows")
+
+
+def made(
+    report: ReportConfiguration, format: str, folder: Path, **parameters: object
+) -> tuple[engine.RunResult, bytes]:
+    path = folder / f"result.{format}"
+    result = engine.run(run_spec(report.version, parameters, format, folder), path, lambda *seen: None)
+    return result, path.read_bytes()
+
+
+def test_a_report_without_options_has_the_usual_csv_and_no_limit(tmp_path):
+    report = defined(tmp_path)
+    result, content = made(report, "csv", tmp_path, most=2)
+    assert content == b"n,text\r\n1,'=row; 1\r\n2,'=row; 2\r\n"
+    assert result.truncated is None
+    assert report.version.options == {}
+
+
+def test_csv_is_written_as_the_definition_says(tmp_path):
+    report = defined(tmp_path, csv={"delimiter": ";", "byte_order_mark": True, "formula_guard": False})
+    _, content = made(report, "csv", tmp_path, most=2)
+    assert content == '\ufeffn;text\r\n1;"=row; 1"\r\n2;"=row; 2"\r\n'.encode()
+
+
+def test_one_of_the_csv_options_leaves_the_others_as_they_are(tmp_path):
+    _, content = made(defined(tmp_path, csv={"delimiter": "\t"}), "csv", tmp_path, most=1)
+    assert content == b"n\ttext\r\n1\t'=row; 1\r\n"
+
+
+def test_a_limit_in_bytes_cuts_the_result_and_says_so(tmp_path):
+    result, content = made(defined(tmp_path, max_bytes=20_000), "csv", tmp_path)
+    assert 20_000 <= result.size == len(content) < 40_000
+    assert result.truncated == (
+        f"Only the first {result.rows:,} rows are here: the report allows files of 20 kB at most."
+    )
+
+
+@pytest.mark.parametrize("limit", [{"max_rows": 4_999}, {"max_bytes": 20_000}])
+def test_a_limit_fails_the_run_where_the_definition_says_so(tmp_path, limit):
+    with pytest.raises(ResultTooLarge):
+        made(defined(tmp_path, on_limit="fail", **limit), "csv", tmp_path)
+    assert not (tmp_path / "result.csv").exists()
+
+
+def test_a_pdf_that_grows_larger_than_allowed_fails_with_a_sentence(tmp_path):
+    with pytest.raises(ResultTooLarge, match=r"The pdf file is larger than the 20 kB that the report allows"):
+        made(defined(tmp_path, max_bytes=20_000), "pdf", tmp_path)
+
+
+SENTENCE = "Only the first 1,234 rows are here: the report allows no more."
+
+
+def test_xlsx_says_in_its_sheet_that_rows_are_missing(tmp_path):
+    _, content = made(defined(tmp_path, max_rows=1_234), "xlsx", tmp_path)
+    about = openpyxl.load_workbook(io.BytesIO(content))["About this report"]
+    facts = dict(about.iter_rows(min_row=3, max_col=2, values_only=True))
+    assert (facts["Rows"], facts["Truncated"]) == (1_234, SENTENCE)
+
+
+@pytest.mark.skipif(not shutil.which("soffice"), reason="LibreOffice is not installed")
+def test_libreoffice_reads_the_sentence_in_xlsx(tmp_path):
+    made(defined(tmp_path, max_rows=1_234), "xlsx", tmp_path)
+    subprocess.run(
+        ["soffice", f"-env:UserInstallation=file://{tmp_path}/office", "--headless", "--convert-to",
+         "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,false,false,false,-1", "result.xlsx"],
+        cwd=tmp_path, check=True, capture_output=True, timeout=120,
+    )  # fmt: skip
+    assert SENTENCE in next(tmp_path.glob("*About*.csv")).read_text()
+
+
+@pytest.mark.skipif(not shutil.which("pdftotext"), reason="pdftotext is not installed")
+def test_pdf_says_in_every_footer_that_rows_are_missing(tmp_path):
+    made(defined(tmp_path, max_rows=1_234), "pdf", tmp_path)
+    told = subprocess.run(["pdftotext", "-layout", "result.pdf", "-"], cwd=tmp_path, check=True, capture_output=True)
+    pages = told.stdout.decode().removesuffix("\f").split("\f")
+    assert len(pages) > 10
+    assert all(SENTENCE in page for page in pages)
+
+
+def test_html_says_at_its_end_that_rows_are_missing(tmp_path):
+    _, content = made(defined(tmp_path, max_rows=1_234), "html", tmp_path)
+    assert re.search(rf'<p class="truncated" role="alert">{re.escape(SENTENCE)}</p>', content.decode())
+
+
+OPTIONS = {
+    "csv": {"delimiter": "|", "byte_order_mark": True, "formula_guard": True},
+    "max_bytes": 5_000_000,
+    "on_limit": "fail",
+}
+
+
+def test_the_definition_reads_back_and_is_applied_again_without_a_change(tmp_path):
+    report = defined(tmp_path, **OPTIONS)
+    entry = definition_of(report).entry()
+    assert {name: entry[name] for name in OPTIONS} == OPTIONS
+    assert parse_report(entry) == parse_report(parse_report(entry).entry())
+    defined(tmp_path, **OPTIONS)
+    report.refresh_from_db()
+    assert report.version.number == 1
+
+
+def test_a_changed_option_makes_a_version(tmp_path):
+    first = defined(tmp_path, **OPTIONS).version
+    second = defined(tmp_path, **OPTIONS | {"on_limit": "truncate"}).version
+    assert (first.number, second.number) == (1, 2)
+    assert "on_limit" not in second.options
+    first.refresh_from_db()
+    assert first.options["on_limit"] == "fail"
+
+
+def test_the_database_refuses_to_change_the_options_of_a_version(tmp_path):
+    version = defined(tmp_path).version
+    version.options = {"on_limit": "fail"}
+    with pytest.raises(DatabaseError, match="immutable"), transaction.atomic():
+        version.save()
+
+
+@pytest.mark.parametrize(
+    ("options", "path"),
+    [
+        ({"csv": {"delimiter": ""}}, "csv.delimiter"),
+        ({"csv": {"delimiter": ";;"}}, "csv.delimiter"),
+        ({"csv": {"delimiter": '"'}}, "csv.delimiter"),
+        ({"csv": {"delimiter": "\n"}}, "csv.delimiter"),
+        ({"csv": {"delimiter": "-"}}, "csv.delimiter"),
+        ({"csv": {"delimiter": "7"}}, "csv.delimiter"),
+        ({"csv": {"formula_guard": "no"}}, "csv.formula_guard"),
+        ({"csv": {"quote": "'"}}, "csv.quote"),
+        ({"csv": None}, "csv"),
+        ({"max_bytes": 0}, "max_bytes"),
+        ({"max_bytes": 10.5}, "max_bytes"),
+        ({"on_limit": "ignore"}, "on_limit"),
+    ],
+)
+def test_what_is_refused_names_its_field(options, path):
+    entry = sample()["reports"][0] | options
+    with pytest.raises(InvalidDefinition) as caught:
+        parse_report(entry)
+    assert list(faults_in(caught.value)) == [path]
