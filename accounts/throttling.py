@@ -13,7 +13,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db import connections
+from django.db import connections, transaction
 from rest_framework.throttling import BaseThrottle
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ def count(scope: str, who: str, *, amount: int = 1) -> Count:
 
 
 def _add(key: str, window: int, amount: int) -> int:
-    connection = connections[_alias()]
-    _ensure_table(_alias())
-    with connection.cursor() as cursor:
+    alias = _alias()
+    _ensure_table(alias)
+    with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
         cursor.execute(
             "insert into rate_count (key, started, used) values (%s, %s, %s) on conflict (key) do update set "
             "used = case when rate_count.started = excluded.started then rate_count.used else 0 end + excluded.used, "

@@ -67,7 +67,7 @@ def operator() -> str:
 
 def verify() -> chain.Break | None:
     """Check the whole log; None when it is as it was written."""
-    head = AuditHead.objects.filter(pk=1).first() or AuditHead(seal=chain.head_seal(_key(), 0, chain.GENESIS))
+    head = AuditHead.objects.filter(pk=1).first() or AuditHead(seal=_empty_seal())
     entries = AuditLog.objects.filter(sequence__lte=head.sequence).order_by("sequence").iterator(chunk_size=5000)
     links = (entry.link() for entry in entries)
     return chain.verify(_key(), links, (head.sequence, head.hash, head.seal)) or _unsealed()
@@ -81,8 +81,16 @@ def _unsealed() -> chain.Break | None:
 
 
 def _locked_head() -> AuditHead:
-    AuditHead.objects.bulk_create([AuditHead(seal=chain.head_seal(_key(), 0, chain.GENESIS))], ignore_conflicts=True)
-    return AuditHead.objects.select_for_update().get(pk=1)
+    heads = AuditHead.objects.select_for_update()
+    head = heads.filter(pk=1).first()
+    if head is None:
+        AuditHead.objects.bulk_create([AuditHead(seal=_empty_seal())], ignore_conflicts=True)
+        head = heads.get(pk=1)
+    return head
+
+
+def _empty_seal() -> str:
+    return chain.head_seal(_key(), 0, chain.GENESIS)
 
 
 def _advance(head: AuditHead, entry: AuditLog) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import django_filters
 
+from accounts.filters import MomentFilter
 from audit.models import Action, AuditLog
 
 
@@ -13,8 +14,8 @@ class AuditFilter(django_filters.FilterSet):  # type: ignore[misc]
     action = django_filters.ChoiceFilter(choices=Action.choices)
     actor = django_filters.CharFilter()
     target = django_filters.CharFilter(field_name="target_id")
-    since = django_filters.IsoDateTimeFilter(field_name="timestamp", lookup_expr="gte")
-    until = django_filters.IsoDateTimeFilter(field_name="timestamp", lookup_expr="lt")
+    since = MomentFilter(field_name="timestamp", lookup_expr="gte")
+    until = MomentFilter(field_name="timestamp", lookup_expr="lt")
 
     class Meta:
         model = AuditLog

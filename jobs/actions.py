@@ -11,6 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import Count, Q
 from django.db.models.functions import Now
 
 from accounts.models import User
@@ -19,7 +20,7 @@ from audit.actions import name_of
 from audit.models import Action
 from jobs import exceptions, queue
 from jobs.models import JobEvent, JobExecutionLog, Status
-from reports.exceptions import FormatNotOffered
+from reports.exceptions import InvalidParameters
 from reports.models import ReportConfiguration, ReportVersion
 from reports.parameters import to_json, typed_values
 
@@ -62,11 +63,10 @@ def submit(
 ) -> JobExecutionLog:
     """Queue a run of the report's current version. Job, event, audit entry and queue message are one transaction."""
     version = report.version
-    if not version.is_asynchronous():
+    if not version.is_asynchronous:
         raise exceptions.ReportNotAsynchronous
     job = _new_job(version, report, actor)
-    job.format = _offered(version, format)
-    job.parameters = to_json(typed_values(version.declared(), parameters, from_text=from_text))
+    job.format, job.parameters = _checked(version, format, parameters, from_text)
     if idempotency:
         job.idempotency_key, job.request_fingerprint = idempotency.key, idempotency.fingerprint
     with transaction.atomic():
@@ -171,18 +171,29 @@ def _new_job(version: ReportVersion, report: ReportConfiguration, actor: User | 
     )
 
 
-def _offered(version: ReportVersion, format: str | None) -> str:
-    chosen = format or version.formats[0]
+def _checked(
+    version: ReportVersion, format: str | None, parameters: Mapping[str, object], from_text: bool
+) -> tuple[str, dict[str, object]]:
+    """The format and the parameters to store; InvalidParameters with what is wrong with either, all at once."""
+    chosen: str = format or version.formats[0]
+    faults: dict[str, list[str]] = {}
+    values: dict[str, object] = {}
+    try:
+        values = to_json(typed_values(version.declared(), parameters, from_text=from_text))
+    except InvalidParameters as refused:
+        faults = refused.fields
     if chosen not in version.formats:
-        raise FormatNotOffered(f"This report is offered as {', '.join(version.formats)}.")
-    return str(chosen)
+        faults.setdefault("format", []).append(f"This report is offered as {', '.join(version.formats)}.")
+    if faults:
+        raise InvalidParameters(faults)
+    return chosen, values
 
 
 def _check_quota(actor: User, tenant_id: int) -> None:
-    unfinished = JobExecutionLog.objects.unfinished()
-    if unfinished.filter(requested_by=actor).count() >= settings.MAX_UNFINISHED_PER_USER:
-        raise exceptions.TooManyJobs
-    if unfinished.filter(tenant_id=tenant_id).count() >= settings.MAX_UNFINISHED_PER_TENANT:
+    # By the tenant's unfinished jobs alone: all that a user ever asked for can be very many.
+    unfinished = JobExecutionLog.objects.unfinished().filter(tenant_id=tenant_id).order_by()
+    found = unfinished.aggregate(own=Count("pk", filter=Q(requested_by=actor)), all=Count("pk"))
+    if found["own"] >= settings.MAX_UNFINISHED_PER_USER or found["all"] >= settings.MAX_UNFINISHED_PER_TENANT:
         raise exceptions.TooManyJobs
 
 

@@ -5,6 +5,7 @@ It touches neither the server's database nor the queue: it gets what to do by th
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -94,6 +95,7 @@ def _live(job: JobExecutionLog, parent: int, pipe: int) -> None:
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(0)
         _limit()
+        _step_back()
         # SQLite sorts what does not fit into memory in this folder; the system's may be a small one in memory.
         os.environ["SQLITE_TMPDIR"] = str(artifacts.draft(job.pk, job.fence).parent)
         _say(pipe, _make(job, pipe))
@@ -155,6 +157,16 @@ def _say(pipe: int, message: Mapping[str, Any]) -> None:
     data = json.dumps(message).encode() + b"\n"
     while data:
         data = data[os.write(pipe, data) :]
+
+
+def _step_back() -> None:
+    """Let everybody else go first: an export may take minutes, a poll or a sign-in may not.
+
+    Within a session of its own `nice` counts for nothing where the kernel groups processes by session (sched(7)).
+    """
+    os.nice(10)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text("10")
 
 
 def _limit() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import django_filters
 from django.db.models import Q
 
+from accounts.filters import MomentFilter
 from jobs.models import JobExecutionLog, Status
 from jobs.querysets import JobQuerySet
 from reports.querysets import as_uuid
@@ -16,8 +17,8 @@ class JobFilter(django_filters.FilterSet):  # type: ignore[misc]
     status = django_filters.ChoiceFilter(choices=Status.choices)
     report = django_filters.CharFilter(method="of_report", label="Report")
     requestedBy = django_filters.CharFilter(field_name="requested_by_name", label="Requested by")
-    since = django_filters.IsoDateTimeFilter(field_name="queued_at", lookup_expr="gte")
-    until = django_filters.IsoDateTimeFilter(field_name="queued_at", lookup_expr="lt")
+    since = MomentFilter(field_name="queued_at", lookup_expr="gte")
+    until = MomentFilter(field_name="queued_at", lookup_expr="lt")
     q = django_filters.CharFilter(method="search", label="Search")
 
     class Meta:

@@ -41,10 +41,10 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
     def find(self, user: User, job_id: str) -> JobExecutionLog:
         """The job of this id in the user's tenant; JobNotFound for anything else."""
         uuid = as_uuid(job_id)
-        found = self.in_tenant_of(user).with_result().filter(pk=uuid).first() if uuid else None
-        if found is None:
+        found = list(self.in_tenant_of(user).with_result().filter(pk=uuid).order_by()) if uuid else []
+        if not found:
             raise JobNotFound(job_id)
-        return found
+        return found[0]
 
     def with_result(self) -> JobQuerySet:
         """With what a job's status shows, in the same query."""

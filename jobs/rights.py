@@ -7,15 +7,16 @@ from django.core.exceptions import PermissionDenied
 from accounts.models import User
 from jobs.models import ENDED, JobExecutionLog, Status
 from reports.models import ReportConfiguration
-from reports.querysets import Right
+from reports.querysets import Right, rights_on
 
 
 def visible_job(user: User, job_id: object) -> JobExecutionLog:
     """The job, for somebody who may see it. JobNotFound or PermissionDenied for others."""
     job = JobExecutionLog.objects.find(user, str(job_id))
-    if not JobExecutionLog.objects.visible_to(user).filter(pk=job.pk).exists():
-        raise PermissionDenied("You have no view right on this job's report.")
-    return job
+    held = rights_on(user, job.report_id)
+    if Right.VIEW in held or (Right.GENERATE in held and job.requested_by_id == user.pk):
+        return job
+    raise PermissionDenied("You have no view right on this job's report.")
 
 
 def administered_job(user: User, job_id: object) -> JobExecutionLog:
@@ -29,13 +30,13 @@ def administered_job(user: User, job_id: object) -> JobExecutionLog:
 def visible_report(user: User, key: str) -> ReportConfiguration:
     """The report, for somebody who may see it. ReportNotFound or PermissionDenied for others."""
     report = ReportConfiguration.objects.find(user, key)
-    if not ReportConfiguration.objects.visible_to(user).filter(pk=report.pk).exists():
+    if not rights_on(user, report.pk):
         raise PermissionDenied
     return report
 
 
 def may_generate(user: User, report: ReportConfiguration) -> bool:
-    return ReportConfiguration.objects.granted(user, Right.GENERATE).filter(pk=report.pk).exists()
+    return Right.GENERATE in rights_on(user, report.pk)
 
 
 def may_retry(user: User, job: JobExecutionLog) -> bool:

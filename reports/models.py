@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from functools import cached_property
 
 from django.db import models
 from django.db.models import Q
@@ -130,8 +131,9 @@ class ReportVersion(models.Model):
             raise SourceMissing
         return self.data_source.spec()
 
+    @cached_property
     def is_asynchronous(self) -> bool:
-        """Whether POST generate may run it."""
+        """Whether POST generate may run it. A version never changes, so one look is enough."""
         return any(target.is_asynchronous for target in self.delivery_targets.all())
 
 

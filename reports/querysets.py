@@ -65,6 +65,18 @@ class ReportQuerySet(models.QuerySet["ReportConfiguration"]):
         return found
 
 
+def rights_on(user: User, report_id: UUID | None) -> set[Right]:
+    """The rights that the user has on a report of the own tenant now; none on one that was deleted."""
+    if user.is_administrator:
+        return set(Right)
+    by_name, by_role = (apps.get_model("reports", model)._default_manager for model in ("UserGrant", "RoleGrant"))
+    named = by_name.filter(content_object=report_id, user=user).values_list("permission__codename")
+    held = set(
+        named.union(by_role.filter(content_object=report_id, group__user=user).values_list("permission__codename"))
+    )
+    return {right for right in Right if (right.codename,) in held}
+
+
 def has_grant(user: User, right: Right, report: str) -> Q:
     """Condition: the user has the right on the report that the field `report` points to."""
     by_name = _grants("UserGrant", right, report).filter(user=user)

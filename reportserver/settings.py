@@ -148,15 +148,21 @@ _database |= {
     "CONN_MAX_AGE": None,
     "CONN_HEALTH_CHECKS": True,
 }
+if SQLITE:
+    _database["ENGINE"] = "reportserver.sqlite"
 DATABASES = {"default": _database}
 if SQLITE:
     # Counters of calls are written with every call and worth nothing after a crash: in a file of their own they
     # neither wait for the jobs' transactions nor make them wait.
     DATABASES["counters"] = {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": "reportserver.sqlite",
         "NAME": DATA_DIR / "counters.sqlite3",
         "CONN_MAX_AGE": None,
-        "OPTIONS": {"timeout": 5, "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"},
+        "OPTIONS": {
+            "timeout": 5,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;",
+        },
         "TEST": {"NAME": None},
     }
 
@@ -314,6 +320,8 @@ LOGGING = {
     "loggers": {
         # They repeat what reportserver.middleware logs, with the paths and traces of refused calls.
         "django.request": {"level": "CRITICAL"},
+        # A line for every message that only says "look for work"; jobs.worker logs what is done.
+        "django-q": {"level": "WARNING"},
         "django.security": {"level": "CRITICAL"},
     },
 }

@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 
 from accounts.api.schema import errors, header
 from accounts.models import User
-from accounts.throttling import ApiThrottle, GenerateThrottle
+from accounts.throttling import GenerateThrottle
 from jobs import actions, downloads, rights
 from jobs.api import polling
 from jobs.api.serializers import (
@@ -58,7 +58,7 @@ class JobView(APIView):
 class Generate(APIView):
     """Ask for a report. The job is queued; poll its status URL."""
 
-    throttle_classes = [ApiThrottle, GenerateThrottle]
+    throttle_classes = [GenerateThrottle]
 
     @extend_schema(
         operation_id="generate",
@@ -91,7 +91,7 @@ class Generate(APIView):
         report = ReportConfiguration.objects.find(user, key)
         if not rights.may_generate(user, report):
             raise PermissionDenied("You have no generate right on this report.")
-        if not report.version.is_asynchronous():
+        if not report.version.is_asynchronous:
             raise ReportNotAsynchronous
         return report
 
@@ -168,7 +168,7 @@ class JobResult(JobView):
 class JobRetry(JobView):
     """Run a failed job again, as a new job with the same version, parameters and format."""
 
-    throttle_classes = [ApiThrottle, GenerateThrottle]
+    throttle_classes = [GenerateThrottle]
 
     @extend_schema(
         operation_id="job_retry",

@@ -76,7 +76,10 @@ class Refresh(PublicView):
 class Verify(PublicView):
     """Say whether a token would be accepted now."""
 
-    @extend_schema(request=TokenSerializer, responses={200: OpenApiResponse(OpenApiTypes.OBJECT, description="It would."), **errors(400, 401, 413, 415)})
+    @extend_schema(
+        request=TokenSerializer,
+        responses={200: OpenApiResponse(OpenApiTypes.OBJECT, description="It would."), **errors(400, 401, 413, 415)},
+    )
     def post(self, request: Request) -> Response:
         tokens.verify(self.body(TokenSerializer)["token"])
         return Response({})

@@ -50,7 +50,7 @@ def test_an_empty_database_gets_all_that_the_file_says(tmp_path):
     assert DataSource.objects.get(slug="flights").location == str(tmp_path / "data/flights.db")
     assert DataSource.objects.get(slug="crm").url == ENV["CRM_URL"]
     assert report().version.number == 1
-    assert report().version.is_asynchronous()
+    assert report().version.is_asynchronous
     assert [target.options for target in report().version.delivery_targets.all()] == [{}, {"to": ["ops@example.com"]}]
 
 
