@@ -33,12 +33,6 @@ class InvalidDefinition(DomainError):
     code = "invalid_definition"
 
 
-class FormatNotOffered(DomainError):
-    """The report is not offered in this format."""
-
-    code = "format_not_offered"
-
-
 class RunError(DomainError):
     """The report could not be run."""
 

@@ -24,7 +24,6 @@ STATUS: dict[type[DomainError], int] = {
     reports.ReportIncomplete: 409,
     reports.InvalidParameters: 400,
     reports.InvalidDefinition: 400,
-    reports.FormatNotOffered: 400,
     jobs.JobNotFound: 404,
     jobs.ReportNotAsynchronous: 409,
     jobs.ReportConfigurationMissing: 409,
@@ -49,7 +48,7 @@ _DRF_CODES: dict[type[drf.APIException], str] = {
     drf.MethodNotAllowed: "method_not_allowed",
     drf.UnsupportedMediaType: "unsupported_media_type",
     drf.Throttled: "throttled",
-    drf.ValidationError: "invalid_request",
+    drf.ValidationError: "invalid_parameters",
 }
 
 

@@ -11,6 +11,8 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase
 
+from reports.querysets import as_uuid
+
 log = logging.getLogger("reportserver.calls")
 _GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
@@ -45,6 +47,8 @@ def _fields(request: HttpRequest, response: HttpResponseBase, seconds: float) ->
         "user": user.get_username() if user is not None and user.is_authenticated else None,
         "tenant": getattr(user, "tenant_id", None),
     }
-    if job_id := getattr(request, "job_id", None) or (match and match.kwargs.get("job_id")):
+    named = getattr(request, "job_id", None) or (match.kwargs.get("job_id") if match else None)
+    # What somebody typed in place of an id stays out of the log.
+    if named and (job_id := as_uuid(str(named))):
         fields["job_id"] = str(job_id)
     return fields

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import ValidationError as DjangoValidationError
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import CursorPagination
 from rest_framework.response import Response
 
@@ -13,6 +15,13 @@ class LinkedCursorPagination(CursorPagination):
 
     page_size_query_param = "pageSize"
     max_page_size = 200
+
+    def paginate_queryset(self, queryset: Any, request: Any, view: Any = None) -> Any:
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (NotFound, DjangoValidationError, ValueError, OverflowError) as error:
+            # A cursor that was tampered with decodes to a position that is no time or number, if it decodes at all.
+            raise ValidationError({"cursor": ["This is no cursor of this list."]}) from error
 
     def get_ordering(self, request: Any, queryset: Any, view: Any) -> tuple[str, ...]:
         ordering = view.ordering

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
@@ -86,7 +87,7 @@ def _session(token: Token) -> RefreshSession:
     sessions = RefreshSession.objects.select_related("user").filter(revoked_at=None, user__is_active=True)
     try:
         return sessions.get(pk=token.get(SESSION_CLAIM), user_id=user_id(token))
-    except (RefreshSession.DoesNotExist, ValueError, TypeError) as error:
+    except (RefreshSession.DoesNotExist, ValidationError, OverflowError, ValueError, TypeError) as error:
         raise InvalidToken(_REFUSED) from error
 
 

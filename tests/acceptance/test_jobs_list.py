@@ -124,7 +124,7 @@ def test_a_bad_filter_value_is_refused_and_named(idle_bob, name, value):
 
 
 def test_a_bad_cursor_is_refused(idle_bob):
-    refused(idle_bob.get("/jobs", params={"cursor": "nonsense"}), 404, "not_found")
+    refused(idle_bob.get("/jobs", params={"cursor": "nonsense"}), 400, "invalid_parameters")
 
 
 def test_everyone_sees_what_their_rights_show(idle):

@@ -46,7 +46,6 @@ def test_a_wrong_or_unsafe_setting_stops_the_start_and_is_named(tmp_path, what):
     assert "kkkk" not in ended.stderr
 
 
-@pytest.mark.xfail(reason="manage.py lets ImproperlyConfigured through, with its whole traceback before the sentence")
 def test_a_wrong_setting_is_told_in_one_sentence(tmp_path):
     ended = started(tmp_path, {"PORT": "x"})
     assert ended.stderr.strip() == "PORT must be a whole number of at least 1, not 'x'."

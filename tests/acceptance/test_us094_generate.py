@@ -127,7 +127,7 @@ def test_us094_the_order_of_checks_is_token_then_existence_then_right_then_state
     refused(carol.post("/reports/no-such-report/generate", **bad), 404, "report_not_found")
     refused(carol.post("/reports/mailed/generate", **bad), 403, "permission_denied")
     refused(idle_bob.post("/reports/mailed/generate", **bad), 409, "report_not_asynchronous")
-    refused(idle_bob.post(GENERATE, **bad), 400, "invalid_request")
+    refused(idle_bob.post(GENERATE, **bad), 400, "invalid_parameters")
 
 
 def test_us094_erins_grant_to_generate_is_enough_to_see_the_own_job(erin):
