@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from reportserver import docs, health, pages
+from reportserver.metrics import metrics
 
 api_urls = [
     path("", include("reportserver.api.urls")),
@@ -17,6 +18,7 @@ api_urls = [
 health_urls = [
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics, name="metrics"),
 ]
 
 page_urls: list[URLPattern | URLResolver] = [

@@ -1,0 +1,134 @@
+"""Finds what is wrong with an installation, and says how to mend it."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import stat
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from audit import actions as audit
+from jobs import monitor
+from jobs.models import JobExecutionLog
+from reports.models import DataSource
+
+#: Below this share of free space, or these bytes, large results may not find room.
+_LEAST_FREE_SHARE, _LEAST_FREE_BYTES = 0.05, 2_000_000_000
+
+
+class Verdict(StrEnum):
+    OK = "ok"
+    WARNING = "warning"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was looked at, how it is, and what to do about it."""
+
+    subject: str
+    verdict: Verdict
+    sentence: str
+    remedy: str = ""
+
+
+def examine() -> Iterator[Finding]:
+    """Every finding, in an order in which an earlier one may explain a later one."""
+    for subject, check in _CHECKS.items():
+        try:
+            yield from check(subject)
+        except Exception as error:  # noqa: BLE001 - a check that breaks is itself a finding
+            yield Finding(subject, Verdict.FAULT, f"It could not be examined: {error}.")
+
+
+def _database(subject: str) -> Iterator[Finding]:
+    executor = MigrationExecutor(connection)
+    waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if waiting:
+        sentence = f"{len(waiting)} changes of the database's schema are waiting."
+        yield Finding(subject, Verdict.FAULT, sentence, "Run manage.py prepare.")
+    else:
+        yield Finding(subject, Verdict.OK, f"{connection.display_name} answers and its schema is current.")
+    if settings.SQLITE and sqlite3.sqlite_version_info < (3, 51, 3):
+        sentence = f"SQLite {sqlite3.sqlite_version} has a fault in its write-ahead log; the server works around it."
+        yield Finding(subject, Verdict.OK, sentence)
+
+
+def _folders(subject: str) -> Iterator[Finding]:
+    for folder in (Path(settings.DATA_DIR), Path(settings.ARTIFACTS_DIR)):
+        if not folder.is_dir():
+            yield Finding(subject, Verdict.FAULT, f"{folder} is not there.", "Run manage.py prepare.")
+            continue
+        usage = shutil.disk_usage(folder)
+        short = usage.free < max(_LEAST_FREE_BYTES, usage.total * _LEAST_FREE_SHARE)
+        verdict = Verdict.WARNING if short else Verdict.OK
+        remedy = "Free some, or run manage.py purge_results --older-than DAYS." if short else ""
+        yield Finding(subject, verdict, f"{folder} has {usage.free / 1e9:,.1f} GB free.", remedy)
+
+
+def _keys(subject: str) -> Iterator[Finding]:
+    open_to_others = [
+        path
+        for path in (Path(settings.DATA_DIR) / "keys").glob("*")
+        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
+    ]
+    for path in open_to_others:
+        yield Finding(subject, Verdict.FAULT, f"{path} can be read by others.", f"Run chmod 600 {path}.")
+    if not open_to_others:
+        yield Finding(subject, Verdict.OK, "The keys differ, are long enough, and nobody else can read them.")
+
+
+def _static(subject: str) -> Iterator[Finding]:
+    there = (Path(settings.STATIC_ROOT) / "staticfiles.json").exists()
+    if there:
+        yield Finding(subject, Verdict.OK, "The pages' styles and scripts are collected.")
+    else:
+        yield Finding(subject, Verdict.FAULT, "The pages' styles and scripts are missing.", "Run manage.py prepare.")
+
+
+def _workers(subject: str) -> Iterator[Finding]:
+    workers = monitor.workers()
+    oldest = monitor.oldest_waiting(JobExecutionLog.objects.all())
+    if workers.alive:
+        yield Finding(
+            subject, Verdict.OK, f"Hosts at work: {len(workers.alive)}, with places for {workers.slots} jobs."
+        )
+    else:
+        waiting = f" and jobs wait since {oldest:%Y-%m-%d %H:%M} UTC" if oldest else ""
+        sentence = f"No worker is alive{waiting}."
+        yield Finding(subject, Verdict.FAULT, sentence, "Start one with manage.py serve or manage.py jobserver.")
+
+
+def _sources(subject: str) -> Iterator[Finding]:
+    missing = [source for source in DataSource.objects.exclude(location="") if not Path(source.location).exists()]
+    for source in missing:
+        sentence = f"The files of data source {source.slug} of {source.tenant} are not at {source.location}."
+        yield Finding(subject, Verdict.FAULT, sentence, "Put them there, or apply definitions with another location.")
+    if not missing:
+        yield Finding(subject, Verdict.OK, "The files of every data source are there.")
+
+
+def _audit(subject: str) -> Iterator[Finding]:
+    if found := audit.verify():
+        sentence = f"The audit log is broken at entry #{found.sequence}: {found.reason}."
+        yield Finding(subject, Verdict.FAULT, sentence, "Compare with a backup; somebody wrote to the table.")
+    else:
+        yield Finding(subject, Verdict.OK, "The audit log is as it was written.")
+
+
+_CHECKS: dict[str, Callable[[str], Iterator[Finding]]] = {
+    "database": _database,
+    "folders": _folders,
+    "keys": _keys,
+    "static files": _static,
+    "workers": _workers,
+    "data sources": _sources,
+    "audit log": _audit,
+}

@@ -1,0 +1,113 @@
+"""Waiting for SQLite's write lock: bounded, and nobody starves."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from django.db.utils import OperationalError
+from pytest_django import DjangoDbBlocker
+
+from reportserver.sqlite.base import DatabaseWrapper
+
+
+@pytest.fixture(autouse=True)
+def _allowed(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The databases here are files of the tests' own."""
+    with django_db_blocker.unblock():
+        yield
+
+
+def connected(path: Path, timeout: float) -> DatabaseWrapper:
+    settings = {
+        "ENGINE": "reportserver.sqlite", "NAME": path, "TIME_ZONE": None, "CONN_MAX_AGE": 0, "TEST": {},
+        "CONN_HEALTH_CHECKS": False, "ATOMIC_REQUESTS": False, "AUTOCOMMIT": True,
+        "OPTIONS": {"timeout": timeout, "transaction_mode": "IMMEDIATE"},
+    }  # fmt: skip
+    return DatabaseWrapper(settings, alias="waiting")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    with closing(sqlite3.connect(tmp_path / "db")) as database:
+        database.execute("pragma journal_mode = wal")
+        database.execute("create table t (n integer)")
+    return tmp_path / "db"
+
+
+@pytest.fixture
+def holder(path: Path) -> Iterator[sqlite3.Connection]:
+    """Somebody who has the write lock."""
+    with closing(sqlite3.connect(path, check_same_thread=False, isolation_level=None)) as database:
+        database.execute("begin immediate")
+        yield database
+
+
+def test_a_transaction_begins_soon_after_the_lock_is_free(path: Path, holder: sqlite3.Connection) -> None:
+    release = threading.Timer(0.3, holder.rollback)
+    release.start()
+    waiting = connected(path, timeout=20)
+    waiting.connect()
+    waiting.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
+    waiting.rollback()
+    release.join()
+    waiting.close()
+
+
+def test_a_transaction_gives_up_after_the_timeout(path: Path, holder: sqlite3.Connection) -> None:
+    waiting = connected(path, timeout=0.2)
+    waiting.connect()
+    with pytest.raises(OperationalError, match="locked"):
+        waiting.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
+    waiting.close()
+
+
+def test_statements_outside_of_transactions_wait_as_before(path: Path, holder: sqlite3.Connection) -> None:
+    waiting = connected(path, timeout=20)
+    waiting.connect()
+    with pytest.raises(OperationalError):
+        connected_briefly(path)
+    threading.Timer(0.2, holder.rollback).start()
+    with waiting.cursor() as cursor:
+        cursor.execute("insert into t values (1)")
+        assert cursor.execute("select count(*) from t").fetchone() == (1,)
+    waiting.close()
+
+
+def connected_briefly(path: Path) -> None:
+    """A transaction that fails must leave the connection's own patience as it was."""
+    brief = connected(path, timeout=0.01)
+    brief.connect()
+    try:
+        brief.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
+    finally:
+        with brief.connection as raw:
+            assert raw.execute("pragma busy_timeout").fetchone() == (10,)
+        brief.close()
+
+
+def test_many_writers_each_get_their_turn(path: Path) -> None:
+    def write() -> None:
+        mine = connected(path, timeout=20)
+        mine.connect()
+        for _ in range(20):
+            mine.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
+            with mine.cursor() as cursor:
+                cursor.execute("insert into t select coalesce(max(n), 0) + 1 from t")
+            time.sleep(0.001)
+            mine.commit()
+            mine.set_autocommit(True)
+        mine.close()
+
+    threads = [threading.Thread(target=write) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("select count(*), max(n) from t").fetchone() == (160, 160)
