@@ -104,7 +104,7 @@ def _flat(format: str, share: int, folder: Path) -> list[str]:
 
 
 def _ours(format: str, folder: Path) -> Write:
-    return lambda count, path: engine.run(rows.spec(format, count, folder), path, lambda rows, size: None)
+    return lambda count, path: engine.run(rows.spec(format, count, folder), path, lambda rows, size, total: None)
 
 
 def _once(write: Write, count: int, folder: Path) -> Measured:

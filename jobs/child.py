@@ -15,7 +15,7 @@ import shutil
 import signal
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,7 @@ class Child:
 
     def __init__(self, job: JobExecutionLog) -> None:
         self.rows = self.bytes = 0
+        self.percent: int | None = None
         self.outcome: dict[str, Any] | None = None
         self._heard = b""
         parent = os.getpid()
@@ -73,7 +74,7 @@ class Child:
 
     def _take(self, message: dict[str, Any]) -> None:
         if "progress" in message:
-            self.rows, self.bytes = message["progress"]
+            self.rows, self.bytes, self.percent = message["progress"]
         else:
             self.outcome = message
 
@@ -127,14 +128,14 @@ def _make(job: JobExecutionLog, pipe: int) -> dict[str, Any]:
     }
 
 
-def _reporter(pipe: int) -> Callable[[int, int], None]:
+def _reporter(pipe: int) -> engine.Progress:
     last = [0.0]
 
-    def report(rows: int, size: int) -> None:
+    def report(rows: int, size: int, total: int | None) -> None:
         now = time.monotonic()
         if now - last[0] >= _PROGRESS_SECONDS:
             last[0] = now
-            _say(pipe, {"progress": [rows, size]})
+            _say(pipe, {"progress": [rows, size, engine.percent(rows, total)]})
 
     return report
 

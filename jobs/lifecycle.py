@@ -78,10 +78,11 @@ def claim(*, owner: str, host: str, pid: int) -> JobExecutionLog | None:
     return job
 
 
-def renew(job: JobExecutionLog, *, rows: int, bytes: int) -> bool | None:
+def renew(job: JobExecutionLog, *, rows: int, bytes: int, percent: int | None = None) -> bool | None:
     """Prolong the lease and write the progress. Returns whether a cancel is wished; None when the job was lost."""
     held = JobExecutionLog.objects.held(job.pk, job.fence)
-    if not held.update(lease_expires_at=from_now(settings.LEASE_SECONDS), heartbeat_at=Now(), rows=rows, bytes=bytes):
+    seen = {"rows": rows, "bytes": bytes, "percent": percent}
+    if not held.update(lease_expires_at=from_now(settings.LEASE_SECONDS), heartbeat_at=Now(), **seen):
         return None
     return held.filter(cancel_requested_at__isnull=False).exists()
 

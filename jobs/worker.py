@@ -85,7 +85,8 @@ class Watch:
     def _heartbeat(self, now: float) -> Failure | Lost | None:
         self.beat = now + settings.HEARTBEAT_SECONDS
         try:
-            cancel = lifecycle.renew(self.job, rows=self.child.rows, bytes=self.child.bytes)
+            child = self.child
+            cancel = lifecycle.renew(self.job, rows=child.rows, bytes=child.bytes, percent=child.percent)
         except DatabaseError:
             log.warning("heartbeat failed", extra={"job_id": str(self.job.pk)}, exc_info=True)
             connections.close_all()

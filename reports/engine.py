@@ -24,6 +24,8 @@ from reports.sources.failures import Deadline
 
 #: With a limit in bytes the file's size is looked at after so many rows, and so the file is at most that much over.
 _ROWS_BETWEEN_SIZE_CHECKS = 1_000
+#: Told after every batch: rows and bytes so far, and how many rows there will be as far as anybody can tell, or None.
+Progress = Callable[[int, int, int | None], None]
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT}
 #: What the operating system says when a process may not write larger files.
 _TOO_LARGE = errno.EFBIG
@@ -54,8 +56,8 @@ class RunResult:
     truncated: str | None
 
 
-def run(spec: RunSpec, path: Path, progress: Callable[[int, int], None]) -> RunResult:
-    """Write the file at `path`, flushed to the disk, calling `progress(rows, bytes)` after every batch.
+def run(spec: RunSpec, path: Path, progress: Progress) -> RunResult:
+    """Write the file at `path`, flushed to the disk, calling `progress(rows, bytes, total)` after every batch.
 
     Raises RunErrors; after any error, also one that `progress` raises to stop the run, there is no file.
     """
@@ -74,7 +76,7 @@ def run(spec: RunSpec, path: Path, progress: Callable[[int, int], None]) -> RunR
 
 
 def _write_until_it_fits(
-    spec: RunSpec, out: BinaryIO, deadline: Deadline, progress: Callable[[int, int], None]
+    spec: RunSpec, out: BinaryIO, deadline: Deadline, progress: Progress
 ) -> tuple[int, str | None]:
     """Starts again when a source meets a value that its announced columns cannot hold; each time they get wider."""
     source: Source | None = None
@@ -90,25 +92,35 @@ def _write_until_it_fits(
             out.truncate()
 
 
-def _write(
-    spec: RunSpec, rows: Rows, out: BinaryIO, deadline: Deadline, progress: Callable[[int, int], None]
-) -> tuple[int, str | None]:
+def _write(spec: RunSpec, rows: Rows, out: BinaryIO, deadline: Deadline, progress: Progress) -> tuple[int, str | None]:
     renderer = RENDERERS[spec.format]
     writer = renderer.open(out, rows.schema, spec.document)
     cut = _Cut(spec, renderer)
+    total = _total(rows.expected, spec.max_rows)
     for batch in rows.batches:
         deadline.check()
         for part in cut.allowed(batch, out):
             writer.write(part)
-        progress(cut.rows, out.tell())
+        progress(cut.rows, out.tell(), total)
         if cut.reason:
             break
     deadline.check()
     _close(writer, cut)
     if not renderer.streams and spec.max_bytes is not None and out.tell() > spec.max_bytes:
         raise ResultTooLarge(_too_large(spec.format, spec.max_bytes))
-    progress(cut.rows, out.tell())
+    progress(cut.rows, out.tell(), cut.rows)
     return cut.rows, cut.reason
+
+
+def _total(expected: int | None, most: int | None) -> int | None:
+    return expected if expected is None or most is None else min(expected, most)
+
+
+def percent(rows: int, total: int | None) -> int | None:
+    """How far a run is. None without an expectation, and once that has proved too low; 100 only when it is over."""
+    if not total or rows > total:
+        return None
+    return min(99, 100 * rows // total)
 
 
 def _close(writer: Writer, cut: _Cut) -> None:

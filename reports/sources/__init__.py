@@ -38,7 +38,7 @@ def read(
     query = checked_query(query, DIALECTS[spec.kind], values)
     with (source or SOURCES[spec.kind]).read(spec, query, values, limits) as rows:
         schema = leaving_schema(rows.schema)
-        yield Rows(schema, _leaving(rows.batches, schema))
+        yield Rows(schema, _leaving(rows.batches, schema), rows.expected)
 
 
 def checked_query(query: str, dialect: str, names: Mapping[str, object]) -> str:

@@ -36,6 +36,8 @@ class Rows:
 
     schema: pa.Schema
     batches: Iterator[pa.RecordBatch]
+    #: How many rows the engine's planner expects, which may be far off; None where it has no idea.
+    expected: int | None = None
 
 
 class Source(Protocol):

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from reports.exceptions import OutOfSpace, QueryFailed, QueryTimeout, RunError, SourceUnavailable, SourceUnusable
 from reports.parameters import TypedValue
-from reports.sources import failures
+from reports.sources import estimates, failures
 from reports.sources.base import Limits, Rows, SchemaWidened, SourceSpec
 from reports.sources.failures import Deadline, failure
 from reports.sources.placeholders import Piece, substitute
@@ -50,10 +50,12 @@ class FilesSource:
                 stack.enter_context(_interrupting(connection, deadline))
                 self._open_tables(connection, tables)
                 _lock(connection, tables)
-                reader = connection.sql(_only_select(connection, sql), params=bound).to_arrow_reader(BATCH_ROWS)
+                statement = _only_select(connection, sql)
+                expected = _expected(connection, sql, bound)
+                reader = connection.sql(statement, params=bound).to_arrow_reader(BATCH_ROWS)
                 stack.callback(reader.close)
             # Outside of _plain_errors: what goes wrong while a file is being written is not the source's failure.
-            yield Rows(reader.schema, self._batches(reader, deadline, query))
+            yield Rows(reader.schema, self._batches(reader, deadline, query), expected)
 
     def _batches(self, reader: pa.RecordBatchReader, deadline: Deadline, query: str) -> Iterator[pa.RecordBatch]:
         with self._plain_errors(deadline, query):
@@ -187,6 +189,11 @@ def _only_select(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Stat
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
         raise QueryFailed(failures.NOT_READING)
     return statements[0]
+
+
+def _expected(connection: duckdb.DuckDBPyConnection, sql: str, bound: Mapping[str, object]) -> int | None:
+    plan = connection.execute(f"explain (format json) {sql}", bound).fetchall()
+    return estimates.of_duckdb(plan[0][1])
 
 
 @contextmanager

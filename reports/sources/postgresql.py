@@ -19,7 +19,7 @@ from adbc_driver_postgresql import dbapi
 
 from reports.exceptions import QueryFailed
 from reports.parameters import TypedValue
-from reports.sources import failures
+from reports.sources import estimates, failures
 from reports.sources.base import Limits, Rows, SchemaWidened, SourceSpec
 from reports.sources.failures import Deadline
 from reports.sources.placeholders import Piece, substitute
@@ -27,6 +27,7 @@ from reports.sources.postgresql_errors import checked_url, connection_error, que
 from reports.sources.postgresql_types import Decimals, decimal_schema, readable, to_decimals, widened
 
 _BATCH_BYTES = 4 * 2**20
+_USE_COPY = "adbc.postgresql.use_copy"
 _TYPES = {"string": "text", "integer": "bigint", "number": "numeric", "boolean": "boolean", "date": "date",
           "datetime": "timestamptz"}  # fmt: skip
 _DRIVER_ERRORS = (adbc.Error, pa.ArrowException, OSError)
@@ -47,18 +48,20 @@ class PostgresqlSource:
         with _cursor(spec.location) as cursor, ExitStack() as stack:
             with _plain_errors(deadline):
                 _begin(cursor, settings, limits)
-                cursor.execute(readable(sql, _described(cursor, sql)))
+                described = _described(cursor, sql)
+                expected = _expected(cursor, sql)
+                cursor.execute(readable(sql, described))
                 stack.callback(_cancel, cursor)
-                rows = self._rows(cursor.fetch_record_batch(), deadline)
+                rows = self._rows(cursor.fetch_record_batch(), deadline, expected)
             # Outside of _plain_errors: what goes wrong while a file is being written is not the source's failure.
             yield rows
 
-    def _rows(self, reader: pa.RecordBatchReader, deadline: Deadline) -> Rows:
+    def _rows(self, reader: pa.RecordBatchReader, deadline: Deadline, expected: int | None) -> Rows:
         """The first batch is read before the schema is known: it shows how many digits a numeric column needs."""
         first = next(iter(reader), None)
         decimals = widened(reader.schema, self.decimals, first)
         schema = decimal_schema(reader.schema, decimals)
-        return Rows(schema, _batches(first, reader, schema, decimals, deadline))
+        return Rows(schema, _batches(first, reader, schema, decimals, deadline), expected)
 
 
 def _batches(
@@ -180,6 +183,15 @@ def _described(cursor: Any, sql: str) -> pa.Schema:
     if len(schema) == 0:
         raise QueryFailed(failures.NOT_READING)
     return schema
+
+
+def _expected(cursor: Any, sql: str) -> int | None:
+    """What the planner thinks; it knows the values, as it looks at the settings that hold them."""
+    cursor.adbc_statement.set_options(**{_USE_COPY: "false"})
+    cursor.execute(f"explain (format json) {sql}")
+    plan = cursor.fetchone()
+    cursor.adbc_statement.set_options(**{_USE_COPY: "true"})
+    return estimates.of_postgresql(plan[0])
 
 
 @contextmanager

@@ -57,8 +57,8 @@ def path(tmp_path) -> Path:
 
 
 class Seen(list):
-    def __call__(self, rows: int, size: int) -> None:
-        self.append((rows, size))
+    def __call__(self, rows: int, size: int, total: int | None) -> None:
+        self.append((rows, size, total))
 
 
 def test_the_result_describes_the_file(spec, path):
@@ -69,8 +69,8 @@ def test_the_result_describes_the_file(spec, path):
     assert result.size == len(content) == path.stat().st_size
     assert result.sha256 == hashlib.sha256(content).hexdigest()
     assert len(content.splitlines()) == 25_002
-    assert [rows for rows, _ in seen] == [10_000, 20_000, 25_000, 25_000]
-    assert seen[-1] == (25_000, len(content))
+    assert [rows for rows, _, _ in seen] == [10_000, 20_000, 25_000, 25_000]
+    assert seen[-1] == (25_000, len(content), 25_000)
 
 
 @pytest.mark.parametrize("most", [1, 9_999, 10_000, 10_001, 24_999])
@@ -130,7 +130,7 @@ def test_what_progress_raises_stops_the_run_and_leaves_no_file(spec, path):
     class Cancelled(BaseException):
         pass
 
-    def cancel(rows: int, size: int) -> None:
+    def cancel(rows: int, size: int, total: int | None) -> None:
         raise Cancelled
 
     with pytest.raises(Cancelled):

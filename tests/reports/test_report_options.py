@@ -50,7 +50,7 @@ def made(
     report: ReportConfiguration, format: str, folder: Path, **parameters: object
 ) -> tuple[engine.RunResult, bytes]:
     path = folder / f"result.{format}"
-    result = engine.run(run_spec(report.version, parameters, format, folder), path, lambda *seen: None)
+    result = engine.run(run_spec(report.version, parameters, format, folder), path, lambda rows, size, total: None)
     return result, path.read_bytes()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -67,8 +66,9 @@ class Command(BaseCommand):
             return _deliver(draft, output or f"{slugify(report.slug)}.{RENDERERS[format].extension}")
 
 
-def _moving(bar: tqdm[Any]) -> Callable[[int, int], None]:
-    def move(rows: int, size: int) -> None:
+def _moving(bar: tqdm[Any]) -> engine.Progress:
+    def move(rows: int, size: int, total: int | None) -> None:
+        bar.total = total
         bar.update(rows - bar.n)
 
     return move
