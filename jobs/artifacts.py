@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -74,13 +75,15 @@ def remove(job_id: UUID) -> None:
 def remove_attempt(job_id: UUID, fence: int) -> None:
     """Delete what one attempt left. Files of other attempts stay: one of them may be the result."""
     for path in folder(job_id).glob(f"{fence}.*"):
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+        # A process that has lost the job may still be writing: what it makes meanwhile is collected later.
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
-def folders() -> Iterator[Path]:
-    """The folders of all jobs that have files."""
-    root = Path(settings.ARTIFACTS_DIR)
-    return root.glob("??/*") if root.is_dir() else iter(())
+def folders() -> Iterator[tuple[UUID, Path]]:
+    """The folders of all jobs that have files. What is not named as one is not ours."""
+    for path in Path(settings.ARTIFACTS_DIR).glob("??/*"):
+        with contextlib.suppress(ValueError):
+            yield UUID(path.name), path
 
 
 def _is_same(file: BinaryIO, size: int, sha256: str) -> bool:

@@ -24,7 +24,7 @@ from django.conf import settings
 from jobs import artifacts
 from jobs.lifecycle import Failure
 from jobs.models import JobExecutionLog
-from jobs.processes import die_with_parent, signal_group, wait_for
+from jobs.processes import adopt_orphans, die_with_parent, end_children, signal_group, wait_for
 from reports import engine, rendering
 from reports.exceptions import ReportDeleted, RunError
 from reports.runs import run_spec
@@ -46,17 +46,21 @@ class Child:
         self._heard = b""
         parent = os.getpid()
         self._pipe, write = os.pipe()
+        # What the child starts and leaves behind must be this process's to end, in whatever session it is.
+        adopt_orphans()
         self.pid = os.fork()
         if self.pid == 0:
             os.close(self._pipe)
             _live(job, parent, write)
         os.close(write)
+        self._ended = os.pidfd_open(self.pid)
 
     def listen(self, seconds: float) -> bool:
         """Take in what the child says for at most that long. False once it has said everything."""
-        ready, _, _ = select.select([self._pipe], [], [], seconds)
-        if not ready:
-            return True
+        ready, _, _ = select.select([self._pipe, self._ended], [], [], seconds)
+        if self._pipe not in ready:
+            # Ended, and yet nobody closed the pipe: something that it left behind holds it open.
+            return not ready
         heard = os.read(self._pipe, 65536)
         *lines, self._heard = (self._heard + heard).split(b"\n")
         for line in lines:
@@ -64,13 +68,20 @@ class Child:
         return bool(heard)
 
     def end(self, *, kill: bool) -> int | None:
-        """Reap the child, killing its whole group first if so asked or if it resists. Returns its exit status."""
+        """Reap the child, killing its whole group first if so asked or if it resists. Returns its exit status.
+
+        Whatever it started is ended too.
+        """
         if kill:
             signal_group(self.pid, signal.SIGTERM)
         status = wait_for(self.pid, _GRACE_SECONDS)
         signal_group(self.pid, signal.SIGKILL)
+        if status is None:
+            status = wait_for(self.pid, _GRACE_SECONDS)
+        end_children()
         os.close(self._pipe)
-        return status if status is not None else wait_for(self.pid, _GRACE_SECONDS)
+        os.close(self._ended)
+        return status
 
     def _take(self, message: dict[str, Any]) -> None:
         if "progress" in message:

@@ -46,6 +46,7 @@ class Failure:
 
 LOST = Failure("worker_lost", "The worker that made the report was lost.", retryable=True)
 OVERDUE = Failure("timeout", "The report took longer than it may.")
+CANCELLED = Failure("cancelled", "The job was cancelled while it ran.")
 
 
 def move(job_id: UUID, fence: int, source: Status, target: Status, /, **changes: Any) -> bool:
@@ -118,16 +119,27 @@ def succeed(job: JobExecutionLog, result: Mapping[str, Any]) -> bool:
     return True
 
 
+def is_committed(job: JobExecutionLog) -> bool:
+    """Whether the job's result is the file of this attempt."""
+    return Artifact.objects.filter(job=job, fence=job.fence).exists()
+
+
 def fail(job: JobExecutionLog, failure: Failure) -> bool:
     """End a running attempt: back into the queue if another one may help, else Failed. False when the job was lost."""
-    if failure.retryable and job.attempt < job.max_attempts and job.cancel_requested_at is None:
+    if failure.retryable and job.attempt < job.max_attempts:
         return release(job, failure, seconds=backoff(job.attempt))
     return _end_failed(job, failure)
 
 
 def release(job: JobExecutionLog, failure: Failure, *, seconds: float, refund: bool = False) -> bool:
-    """Put a running job back into the queue, to be claimed after that time. `refund`: the attempt was not its fault."""
+    """Put a running job back into the queue, to be claimed after that time. `refund`: the attempt was not its fault.
+
+    One that was to be cancelled ends instead: nobody would ever claim it.
+    """
     with transaction.atomic():
+        held = JobExecutionLog.objects.held(job.pk, job.fence)
+        if held.select_for_update().values_list("cancel_requested_at", flat=True).first():
+            return _end_failed(job, CANCELLED)
         moved = move(
             job.pk,
             job.fence,

@@ -1,4 +1,4 @@
-"""Linux processes: die with the parent, end a whole group."""
+"""Linux processes: die with the parent, end a whole group, leave no orphan."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import ctypes
 import os
 import signal
 import time
+from collections.abc import Collection
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -27,6 +30,39 @@ def let_no_child_survive() -> None:
     )
 
 
+def adopt_orphans() -> None:
+    """From here on, what descends from this process and loses its parent becomes its child: prctl(2)."""
+    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def end_children(*, but: Collection[int] = (), seconds: float = 5) -> None:
+    """Kill and reap the children of this process, also those that it adopts meanwhile, for at most that long."""
+    until = time.monotonic() + seconds
+    while (found := [pid for pid in _children() if pid not in but]) and time.monotonic() < until:
+        for pid in found:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                if os.waitpid(pid, os.WNOHANG) == (0, 0):
+                    time.sleep(0.01)
+
+
+def end_marked(mark: str) -> None:
+    """Kill every process that was started with this text (NAME=value) in its environment."""
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and mark.encode() in (entry / "environ").read_bytes().split(b"\0"):
+                os.kill(int(entry.name), signal.SIGKILL)
+
+
+def lives(pid: int) -> bool:
+    """Whether the process runs; one that has ended and was not reaped does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
 def signal_group(group: int, number: signal.Signals) -> None:
     """Send a signal to every process of a group; none left is fine."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -43,3 +79,11 @@ def wait_for(pid: int, seconds: float) -> int | None:
         if time.monotonic() >= deadline:
             return None
         time.sleep(0.01)
+
+
+def _children() -> list[int]:
+    """Process ids of this process's children, dead ones that were not reaped among them."""
+    with contextlib.suppress(OSError):
+        lists = [(task / "children").read_text() for task in Path("/proc/self/task").iterdir()]
+        return [int(pid) for one in lists for pid in one.split()]
+    return []

@@ -66,6 +66,10 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         """The job, if it is still Running under this fence: the condition of everything a worker writes."""
         return self.filter(pk=job_id, fence=fence, status="Running")
 
+    def owned_by(self, instance: str) -> JobQuerySet:
+        """Running jobs whose workers belong to that jobserver."""
+        return self.filter(status="Running", owner=instance)
+
     def lost(self) -> JobQuerySet:
         """Running jobs whose worker has not renewed its lease in time, or overran the deadline by a minute."""
         return self.filter(status="Running").filter(Q(lease_expires_at__lt=Now()) | Q(deadline_at__lt=from_now(-60)))

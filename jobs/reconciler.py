@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -14,23 +15,22 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from jobs import artifacts, lifecycle, queue
-from jobs.models import JobExecutionLog, Status
+from jobs import artifacts, lifecycle, presence, queue
+from jobs.models import JobExecutionLog, Status, WorkerHost
+from jobs.processes import end_marked, lives
 from jobs.querysets import from_now
 from jobs.wal import checkpoint
 
 log = logging.getLogger(__name__)
 #: Jobs handled by one step of one round; the next round takes the next ones.
 _BATCH = 200
-#: Seconds after which a message that was fetched but never acknowledged is deleted: it was only a hint.
-_STALE_MESSAGE_SECONDS = 600
 #: Seconds a file may lie about that belongs to no running attempt and no result.
 _STRAY_SECONDS = 3600
 
 
 def reconcile() -> None:
     """One round. A step that fails is logged and does not stop the others."""
-    for step in (recover_lost, ring_for_waiting, forget_messages, checkpoint):
+    for step in (recover_lost, recover_from_dead_hosts, ring_for_waiting, forget_messages, checkpoint):
         _try(step)
 
 
@@ -41,8 +41,18 @@ def tidy() -> None:
 
 def recover_lost() -> int:
     """Take running jobs from workers that no longer renew their lease, or that overran the deadline."""
-    lost = JobExecutionLog.objects.lost().annotate_overdue()[:_BATCH]
-    return sum(lifecycle.fail(job, _verdict(job)) for job in lost)
+    return _take(JobExecutionLog.objects.lost().annotate_overdue()[:_BATCH])
+
+
+def recover_from_dead_hosts() -> int:
+    """Take running jobs from jobservers of this machine that ended without a word, before their leases run out."""
+    return sum(map(_bury, presence.dead()))
+
+
+def recover_from_dead_workers(instance: str) -> int:
+    """Take running jobs from workers of one's own that are gone."""
+    mine = JobExecutionLog.objects.owned_by(instance).annotate_overdue()
+    return _take(job for job in mine if not lives(job.pid or 0))
 
 
 def ring_for_waiting() -> int:
@@ -61,12 +71,13 @@ def ring_for_waiting() -> int:
 
 
 def forget_messages() -> int:
-    return queue.forget_stale(_STALE_MESSAGE_SECONDS)
+    """Delete messages that were fetched long ago and never acknowledged: they were only hints."""
+    return queue.forget_stale(2 * settings.LEASE_SECONDS)
 
 
 def collect_strays() -> int:
     """Delete files of attempts that neither run nor were committed."""
-    strays = [(UUID(folder.name), fence) for folder in artifacts.folders() for fence in _old_fences(folder)]
+    strays = [(job_id, fence) for job_id, folder in artifacts.folders() for fence in _old_fences(folder)]
     found = [stray for stray in strays if _is_stray(*stray)]
     for job_id, fence in found:
         artifacts.remove_attempt(job_id, fence)
@@ -74,8 +85,10 @@ def collect_strays() -> int:
 
 
 def _old_fences(folder: Path) -> set[int]:
+    """What is not named by a fence is not ours, and stays."""
     old = time.time() - _STRAY_SECONDS
-    return {int(path.name.partition(".")[0]) for path in folder.iterdir() if path.lstat().st_mtime < old}
+    names = [path.name.partition(".")[0] for path in folder.iterdir() if path.lstat().st_mtime < old]
+    return {int(name) for name in names if name.isdecimal()}
 
 
 def _is_stray(job_id: UUID, fence: int) -> bool:
@@ -83,15 +96,40 @@ def _is_stray(job_id: UUID, fence: int) -> bool:
     return not JobExecutionLog.objects.filter(needed, pk=job_id).exists()
 
 
+def _take(lost: Iterable[JobExecutionLog]) -> int:
+    """Judge each job by itself: one that cannot be taken must not keep the others."""
+    return sum(_try(partial(_take_one, job)) for job in lost)
+
+
+def _take_one(job: JobExecutionLog) -> bool:
+    taken = lifecycle.fail(job, _verdict(job))
+    if taken:
+        # With its fence gone nothing of it can be committed any more, not even by a worker that wakes up later.
+        artifacts.remove_attempt(job.pk, job.fence)
+    return taken
+
+
+def _bury(host: presence.Dead) -> int:
+    end_marked(f"{presence.VARIABLE}={host.instance}")
+    taken = _take(JobExecutionLog.objects.owned_by(host.instance).annotate_overdue())
+    if not JobExecutionLog.objects.owned_by(host.instance).exists():
+        WorkerHost.objects.filter(pk=host.instance).delete()
+        host.forget()
+    return taken
+
+
 def _verdict(job: JobExecutionLog) -> lifecycle.Failure:
     if job.cancel_requested_at is not None:
-        return lifecycle.Failure("cancelled", "The job was cancelled while it ran.")
+        return lifecycle.CANCELLED
     return lifecycle.OVERDUE if job.is_overdue else lifecycle.LOST  # type: ignore[attr-defined]
 
 
-def _try(step: Callable[[], object]) -> None:
+def _try(step: Callable[[], int | None]) -> int:
+    name = getattr(step, "func", step).__name__
     try:
         if done := step():
-            log.info("reconciled", extra={"step": step.__name__, "count": done})
+            log.info("reconciled", extra={"step": name, "count": int(done)})
+        return int(done or 0)
     except Exception:
-        log.exception("A step of the reconciler failed: %s", step.__name__)
+        log.exception("A step of the reconciler failed: %s", name)
+        return 0

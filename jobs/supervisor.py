@@ -16,12 +16,11 @@ from django.conf import settings
 from django.db import connections, transaction
 from django.db.models.functions import Now
 
-from jobs import lifecycle, queue, reconciler
+from jobs import artifacts, lifecycle, presence, queue, reconciler
 from jobs.models import JobExecutionLog, Status, WorkerHost
-from jobs.processes import die_with_parent, signal_group, wait_for
+from jobs.processes import adopt_orphans, die_with_parent, end_children, signal_group, wait_for
 from jobs.purge import purge_expired
 from jobs.querysets import from_now
-from jobs.worker import INSTANCE_VARIABLE
 from reports import rendering
 
 log = logging.getLogger(__name__)
@@ -49,18 +48,23 @@ class Supervisor:
         """Work until told to stop. The exit code: 0 when everything ended by itself, 1 if something was killed."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        os.environ[INSTANCE_VARIABLE] = self.instance
+        os.environ[presence.VARIABLE] = self.instance
+        adopt_orphans()
+        here = presence.announce(self.instance)
         rendering.preload()
         self._announce()
         self._start_cluster()
         while not self.stopping:
             self._round()
             self._nap(settings.RECONCILE_SECONDS)
-        return self._wind_up()
+        code = self._wind_up()
+        here.forget()
+        return code
 
     def _round(self) -> None:
         reconciler.reconcile()
         self._guarded(self._seen)
+        self._guarded(lambda: reconciler.recover_from_dead_workers(self.instance))
         if self._cluster_ended():
             self._restart("it ended unexpectedly")
         elif self._is_stuck():
@@ -77,6 +81,8 @@ class Supervisor:
             if wait_for(self.cluster, 0.2) is not None:
                 self.cluster = 0
                 return
+            # What jobs started and left behind when their worker was killed.
+            end_children(but=[self.cluster])
 
     def _start_cluster(self) -> None:
         connections.close_all()
@@ -108,7 +114,7 @@ class Supervisor:
     def _restart(self, reason: str) -> None:
         log.critical("The cluster is started again: %s.", reason, extra={"restarts": self.restarts})
         self._kill_cluster()
-        self._release_mine()
+        self._guarded(lambda: reconciler.recover_from_dead_workers(self.instance))
         self._nap_before_restart()
         self.restarts += 1
         self.busy_since = None
@@ -139,10 +145,12 @@ class Supervisor:
             signal_group(self.cluster, signal.SIGKILL)
             wait_for(self.cluster, 5)
             self.cluster = 0
+        end_children()
 
     def _release_mine(self) -> None:
-        for job in JobExecutionLog.objects.filter(owner=self.instance, status=Status.RUNNING):
-            lifecycle.release(job, _STOPPED, seconds=0, refund=True)
+        for job in JobExecutionLog.objects.owned_by(self.instance):
+            if lifecycle.release(job, _STOPPED, seconds=0, refund=True):
+                artifacts.remove_attempt(job.pk, job.fence)
 
     def _announce(self) -> None:
         with transaction.atomic():

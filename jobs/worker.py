@@ -12,21 +12,19 @@ from dataclasses import dataclass, field
 from django.conf import settings
 from django.db import DatabaseError, connections
 
-from jobs import artifacts, lifecycle
+from jobs import artifacts, lifecycle, presence
 from jobs.child import Child, failure_of
 from jobs.lifecycle import Failure
 from jobs.models import JobExecutionLog
 
 log = logging.getLogger(__name__)
-#: Names the jobserver that this worker belongs to; set before the cluster is forked.
-INSTANCE_VARIABLE = "REPORTSERVER_INSTANCE"
 #: Seconds before the lease's end at which a worker that can't renew it gives the job up.
 _SAFETY_SECONDS = 5
 
 
 def work() -> None:
     """Claim one job and see it through. Nothing to claim is fine: messages are only hints."""
-    owner = os.environ.get(INSTANCE_VARIABLE, "by-hand")
+    owner = os.environ.get(presence.VARIABLE, "by-hand")
     job = lifecycle.claim(owner=owner, host=socket.gethostname(), pid=os.getpid())
     if job is not None:
         log.info("claimed", extra={"job_id": str(job.pk), "attempt": job.attempt})
@@ -94,12 +92,11 @@ class Watch:
         self.renewed = now
         if cancel is None:
             return Lost()
-        return Failure("cancelled", "The job was cancelled while it ran.") if cancel else None
+        return lifecycle.CANCELLED if cancel else None
 
 
 def _commit(job: JobExecutionLog, result: dict[str, object]) -> None:
-    if not _persistently(lambda: lifecycle.succeed(job, result)):
-        _forget_file(job)
+    _persistently(lambda: lifecycle.succeed(job, result) or _forget_unless_committed(job))
 
 
 def _settle(job: JobExecutionLog, failure: Failure) -> None:
@@ -120,6 +117,14 @@ def _persistently(write: Callable[[], bool]) -> bool:
             if time.monotonic() > give_up:
                 return False
             time.sleep(1)
+
+
+def _forget_unless_committed(job: JobExecutionLog) -> bool:
+    """A commit may be lost on its way back, with the connection. Whether the result is this attempt's after all."""
+    committed: bool = lifecycle.is_committed(job)
+    if not committed:
+        _forget_file(job)
+    return committed
 
 
 def _forget_file(job: JobExecutionLog) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -11,7 +13,7 @@ from django.utils import timezone
 
 from audit import actions as audit
 from audit.models import AuditLog
-from jobs import lifecycle, queue, reconciler
+from jobs import artifacts, lifecycle, presence, queue, reconciler, worker
 from jobs.exceptions import IllegalMove
 from jobs.lifecycle import Failure
 from jobs.models import Artifact, JobEvent, JobExecutionLog, Status
@@ -88,6 +90,81 @@ def test_a_passing_failure_is_tried_again_later_until_the_attempts_are_spent(cla
 def test_a_release_may_refund_the_attempt(claimed: JobExecutionLog) -> None:
     assert lifecycle.release(claimed, lifecycle.LOST, seconds=0, refund=True)
     assert (fresh(claimed).attempt, fresh(claimed).status) == (0, "Queued")
+
+
+def test_a_released_job_that_was_to_be_cancelled_ends_instead_of_waiting_for_ever(claimed: JobExecutionLog) -> None:
+    JobExecutionLog.objects.update(cancel_requested_at=timezone.now())
+    assert lifecycle.release(claimed, lifecycle.LOST, seconds=0, refund=True)
+    assert (fresh(claimed).status, fresh(claimed).error_code) == ("Failed", "cancelled")
+
+
+def test_a_passing_failure_of_a_job_that_is_cancelled_at_that_moment_ends_it(claimed: JobExecutionLog) -> None:
+    JobExecutionLog.objects.update(cancel_requested_at=timezone.now())
+    assert claimed.cancel_requested_at is None, "the worker does not know of the wish yet"
+    assert lifecycle.fail(claimed, PASSING)
+    assert (fresh(claimed).status, fresh(claimed).error_code) == ("Failed", "cancelled")
+
+
+def test_a_commit_whose_answer_was_lost_keeps_its_file_when_it_is_tried_again(claimed: JobExecutionLog) -> None:
+    file = artifacts.place(claimed.pk, claimed.fence, "csv")
+    artifacts.draft(claimed.pk, claimed.fence).write_bytes(b"x")
+    artifacts.draft(claimed.pk, claimed.fence).rename(file)
+    assert lifecycle.succeed(claimed, RESULT)
+    worker._commit(claimed, RESULT)
+    assert file.exists()
+
+
+def test_a_commit_that_comes_too_late_takes_its_file_away(claimed: JobExecutionLog) -> None:
+    file = artifacts.draft(claimed.pk, claimed.fence)
+    file.write_bytes(b"x")
+    assert lifecycle.release(claimed, lifecycle.LOST, seconds=0)
+    worker._commit(claimed, RESULT)
+    assert not file.exists()
+
+
+def test_a_job_whose_worker_is_gone_is_taken_from_it_before_its_lease_ends(
+    queued: Callable[[], JobExecutionLog],
+) -> None:
+    for pid in (os.getpid(), 2**22 + 1):
+        queued()
+        lifecycle.claim(owner="mine", host="h", pid=pid)
+    assert reconciler.recover_from_dead_workers("another") == 0
+    assert reconciler.recover_from_dead_workers("mine") == 1
+    left = JobExecutionLog.objects.filter(status="Running")
+    assert [job.pid for job in left] == [os.getpid()]
+
+
+def test_the_jobs_of_a_jobserver_are_taken_when_its_last_process_ended_and_not_before(
+    queued: Callable[[], JobExecutionLog],
+) -> None:
+    job = queued()
+    lifecycle.claim(owner="other", host="h", pid=1)
+    here = presence.announce("other")
+    assert reconciler.recover_from_dead_hosts() == 0
+    os.close(here.file)
+    assert reconciler.recover_from_dead_hosts() == 1
+    assert (fresh(job).status, fresh(job).attempt) == ("Queued", 1)
+    assert not here.path.exists()
+    assert reconciler.recover_from_dead_hosts() == 0
+
+
+def test_a_job_that_cannot_be_recovered_does_not_keep_the_others(
+    queued: Callable[[], JobExecutionLog], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = queued(), queued()
+    for _ in range(2):
+        lifecycle.claim(owner="w", host="h", pid=1)
+    JobExecutionLog.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    remove = artifacts.remove_attempt
+
+    def refuse(job: UUID, fence: int) -> None:
+        if job == first.pk:
+            raise PermissionError
+        remove(job, fence)
+
+    monkeypatch.setattr(artifacts, "remove_attempt", refuse)
+    assert reconciler.recover_lost() == 1
+    assert (fresh(first).status, fresh(second).status) == ("Queued", "Queued")
 
 
 def test_a_heartbeat_prolongs_the_lease_and_brings_the_wish_to_cancel(claimed: JobExecutionLog) -> None:

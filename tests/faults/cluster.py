@@ -1,0 +1,261 @@
+"""A web server and several hosts of workers over one database and one folder, all of them to be hurt."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from jobs.processes import die_with_parent
+from tests.faults import rows
+from tests.faults.history import violations
+from tests.faults.rows import Database
+from tests.server import ROOT, Client, Running, start
+
+WORKERS = 2
+#: Small, so that what has to run out does so soon.
+QUICK = {
+    "REPORTSERVER_WORKERS": str(WORKERS),
+    "REPORTSERVER_LEASE_SECONDS": "8",
+    "REPORTSERVER_RECONCILE_SECONDS": "1",
+    "REPORTSERVER_DRAIN_SECONDS": "15",
+    "REPORTSERVER_RATE_GENERATE": "1000000",
+    "REPORTSERVER_RATE_API": "1000000",
+    "REPORTSERVER_MAX_UNFINISHED_PER_USER": "100000",
+    "REPORTSERVER_MAX_UNFINISHED_PER_TENANT": "100000",
+    "REPORTSERVER_JOB_MEMORY_MB": "512",
+    "REPORTSERVER_JOB_FILE_MB": "16",
+}
+DEFINITIONS = Path(__file__).with_name("definitions.yaml")
+
+
+def make_harmful_source(folder: Path) -> Path:
+    """The definitions of the fault tests beside the SQLite file that they read; the path of the definitions."""
+    with closing(sqlite3.connect(folder / "harmful.db")) as database, database:
+        database.execute("create table n (value integer)")
+        database.executemany("insert into n values (?)", [(i,) for i in range(50)])
+    copy = folder / "faults.yaml"
+    copy.write_text(DEFINITIONS.read_text())
+    return copy
+
+
+@dataclass
+class Cluster:
+    """One web server, and hosts: each a jobserver with its processes, as on a machine of its own."""
+
+    server: Running
+    database: Database
+    accepted: list[str] = field(default_factory=list)
+    hosts: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    # ---- asking for jobs
+
+    @property
+    def bob(self) -> Client:
+        return self.server.client("bob")
+
+    def submit(self, harm: str = "", report: str = "harmful") -> str:
+        """Ask for a report that does this harm; the job's id."""
+        job = self.bob.generate(report, {"harm": harm} if harm else {})
+        self.accepted.append(job)
+        return job
+
+    def cancel(self, job: str) -> int:
+        return self.bob.post(f"/jobs/{job}/cancel").status_code
+
+    def ended(self, *jobs: str, seconds: float = 60) -> list[rows.Row]:
+        """The jobs' rows once all of them have ended."""
+        ids = jobs or tuple(self.accepted)
+
+        def unfinished() -> bool:
+            with suppress(Exception):  # the database may be away: that is what is tested
+                return not set(self.database.status_of(ids).values()) - {"Succeeded", "Failed"}
+            return False
+
+        until(unfinished, seconds, lambda: self.database.status_of(ids))
+        return [self.database.job(job) for job in ids]
+
+    def running(self, job: str, seconds: float = 30) -> rows.Row:
+        """The job's row once it runs."""
+        until(lambda: self.database.job(job)["status"] == "Running", seconds)
+        return self.database.job(job)
+
+    def kinds(self, job: str) -> list[str]:
+        found = self.database("select kind from jobs_jobevent where job_id = ? order by id", self.database.id(job))
+        return [row["kind"] for row in found]
+
+    # ---- its processes
+
+    def start_host(self, **extra: str) -> subprocess.Popen[bytes]:
+        env = {**self.server.env, **extra, "DJANGO_SETTINGS_MODULE": "tests.faults.settings"}
+        logs = self.server.folder / "logs"
+        logs.mkdir(exist_ok=True)
+        with (logs / "jobs.log").open("ab") as log:
+            host = subprocess.Popen(
+                [sys.executable, "manage.py", "jobserver"],
+                cwd=ROOT,
+                env=env,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=partial(die_with_parent, os.getpid()),
+            )
+        self.hosts.append(host)
+        return host
+
+    def two_hosts(self) -> None:
+        """Have two hosts with all their processes, whatever was killed before."""
+        for host in [host for host in self.hosts if host.poll() is not None]:
+            self.hosts.remove(host)
+        while len(self.hosts) < 2:
+            self.start_host()
+        until(lambda: all(self.is_whole(host) for host in self.hosts), 60)
+
+    def is_whole(self, host: subprocess.Popen[bytes]) -> bool:
+        """Whether the host's workers are there: beside them the sentinel has a pusher and a monitor."""
+        return len(self.idle(host)) + len(self.busy(host)) >= WORKERS + 2
+
+    def main(self, host: subprocess.Popen[bytes]) -> psutil.Process:
+        """The cluster's main process."""
+        return first_child(psutil.Process(host.pid))
+
+    def sentinel(self, host: subprocess.Popen[bytes]) -> psutil.Process:
+        return first_child(self.main(host))
+
+    def crew(self, host: subprocess.Popen[bytes]) -> list[psutil.Process]:
+        """Workers, pusher and monitor."""
+        with suppress(psutil.NoSuchProcess, AssertionError):
+            return self.sentinel(host).children()
+        return []
+
+    def idle(self, host: subprocess.Popen[bytes]) -> list[psutil.Process]:
+        return [process for process in self.crew(host) if not children(process)]
+
+    def busy(self, host: subprocess.Popen[bytes]) -> list[psutil.Process]:
+        return [process for process in self.crew(host) if children(process)]
+
+    def worker(self, job: str) -> psutil.Process:
+        return psutil.Process(self.running(job)["pid"])
+
+    def child(self, job: str) -> psutil.Process:
+        """The process that makes the report."""
+        return first_child(self.worker(job))
+
+    def processes(self) -> list[psutil.Process]:
+        """Every process of the hosts, wherever it is by now: those that were given this folder."""
+        return [process for process in of_folder(self.server.folder) if "gunicorn" not in command(process)]
+
+    def host_of(self, job: str) -> subprocess.Popen[bytes]:
+        worker = self.worker(job)
+        (host,) = [host for host in self.hosts if host.pid in [parent.pid for parent in worker.parents()]]
+        return host
+
+    # ---- the end
+
+    def stop_hosts(self) -> list[int]:
+        """Stop the hosts; their exit codes."""
+        for host in self.hosts:
+            host.terminate()
+        codes = [host.wait(60) for host in self.hosts]
+        self.hosts.clear()
+        return codes
+
+    def judge(self, seconds: float = 60) -> None:
+        """Wait for everything to end, stop the hosts, and hold what is left against the rules."""
+        self.ended(seconds=seconds)
+        until(lambda: self.database.messages() == 0, 60)
+        self.stop_hosts()
+        assert self.broken_rules() == []
+
+    def broken_rules(self) -> list[str]:
+        left = [f"{process.pid} {command(process)}" for process in self.processes()]
+        artifacts = self.server.folder / "artifacts"
+        host = os.uname().nodename
+        return violations(rows.history(self.database, artifacts, self.accepted, {host: 2 * WORKERS}, left))
+
+
+@contextmanager
+def running_cluster(server: Running, database: Database) -> Iterator[Cluster]:
+    cluster = Cluster(server, database)
+    start(server, workers=False)
+    try:
+        yield cluster
+    finally:
+        while server.clients:
+            server.clients.popitem()[1].http.close()
+        for host in cluster.hosts:
+            host.kill()
+            host.wait(30)
+        for process in of_folder(server.folder):
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        server.process.wait(30)
+
+
+def of_folder(folder: Path) -> list[psutil.Process]:
+    """Living processes that were started with this data folder, whoever their parent is now."""
+    mark = f"REPORTSERVER_DATA_DIR={folder}\0".encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError, psutil.NoSuchProcess):
+            if entry.name.isdigit() and mark in (entry / "environ").read_bytes():
+                process = psutil.Process(int(entry.name))
+                if process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+    return found
+
+
+def command(process: psutil.Process) -> str:
+    with suppress(psutil.NoSuchProcess):
+        return " ".join(process.cmdline())
+    return ""
+
+
+def children(process: psutil.Process) -> list[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):
+        return list(process.children())
+    return []
+
+
+def first_child(process: psutil.Process) -> psutil.Process:
+    return until(lambda: children(process), 30)[0]
+
+
+def gone(processes: Iterable[psutil.Process], seconds: float) -> bool:
+    """Whether all of them end within that time; one that nobody reaps has ended."""
+    until(lambda: not [process for process in processes if _lives(process)], seconds)
+    return True
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+def kill(process: psutil.Process, number: signal.Signals = signal.SIGKILL) -> None:
+    """One that has ended meanwhile is fine."""
+    with suppress(psutil.NoSuchProcess):
+        process.send_signal(number)
+
+
+def until(condition: Callable[[], Any], seconds: float, told: Callable[[], object] = str) -> Any:
+    """What the condition gives once it is true. `told` is asked for what to say when it never is."""
+    end = time.monotonic() + seconds
+    while True:
+        if found := condition():
+            return found
+        assert time.monotonic() < end, f"not so after {seconds} s {told()}"
+        time.sleep(0.05)

@@ -1,0 +1,54 @@
+"""Clusters over SQLite and over PostgreSQL, each started once and hurt by many tests."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import make_definitions, passwords
+from tests.faults.cluster import QUICK, Cluster, make_harmful_source, running_cluster
+from tests.faults.rows import Database
+from tests.postgres import postgres_server
+from tests.server import prepare_server
+
+
+@pytest.fixture(scope="session")
+def sqlite_cluster(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[Cluster]:
+    folder = tmp_path_factory.mktemp("faults-sqlite")
+    server = prepare_server(folder, prepared=prepared, **QUICK, **passwords())
+    server.manage("apply", str(make_harmful_source(tmp_path_factory.mktemp("harmful"))))
+    with running_cluster(server, Database(server.database())) as cluster:
+        yield cluster
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgresql_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    folder = tmp_path_factory.mktemp("faults-postgresql")
+    definitions = make_definitions(tmp_path_factory.mktemp("definitions"))
+    with postgres_server() as url:
+        env = {"REPORTSERVER_DATABASE_URL": url, **QUICK, **passwords()}
+        server = prepare_server(folder, definitions, **env)
+        server.manage("apply", str(make_harmful_source(tmp_path_factory.mktemp("harmful"))))
+        with running_cluster(server, Database(url)) as cluster:
+            yield cluster
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def any_cluster(request: pytest.FixtureRequest) -> Cluster:
+    """Each of the two in turn."""
+    found: Cluster = request.getfixturevalue(f"{request.param}_cluster")
+    return found
+
+
+@pytest.fixture
+def cluster(any_cluster: Cluster) -> Iterator[Cluster]:
+    """A cluster with two hosts, whole again whatever the test before did; its jobs are judged at the end."""
+    any_cluster.accepted.clear()
+    any_cluster.two_hosts()
+    yield any_cluster
+    any_cluster.ended(seconds=60)

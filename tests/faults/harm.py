@@ -1,0 +1,135 @@
+"""A data source that does harm to the process which reads it: a driver with a bug, as none of ours can be made to have.
+
+The harm is the value of the report's parameter `harm`: a name, and after a colon what it needs to know.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+
+from django.apps import AppConfig
+
+from reports.exceptions import SourceUnavailable
+from reports.parameters import TypedValue
+from reports.sources import SOURCES
+from reports.sources.base import Limits, Rows, SourceSpec
+from reports.sources.sqlite import SqliteSource
+
+
+class HarmConfig(AppConfig):
+    name = "tests.faults"
+
+    def ready(self) -> None:
+        SOURCES["sqlite"] = HarmfulSource()
+
+
+class HarmfulSource(SqliteSource):
+    """SQLite's, after the harm is done."""
+
+    def read(
+        self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits
+    ) -> AbstractContextManager[Rows]:
+        harm = values.get("harm")
+        if harm is not None and harm.value:
+            name, _, detail = str(harm.value).partition(":")
+            HARMS[name](detail, limits)
+        return super().read(spec, query, values, limits)
+
+
+def _sleep(seconds: str, limits: Limits) -> None:
+    time.sleep(float(seconds))
+
+
+def _exit(status: str, limits: Limits) -> None:
+    os._exit(int(status))
+
+
+def _segfault(detail: str, limits: Limits) -> None:
+    ctypes.string_at(0)
+
+
+def _kill(detail: str, limits: Limits) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _memory(detail: str, limits: Limits) -> None:
+    """More and more of it, as a driver that holds the whole result."""
+    hoard = []
+    while True:
+        hoard.append(bytearray(16 * 2**20))
+
+
+def _big_file(detail: str, limits: Limits) -> None:
+    with (limits.temp_dir / "sorted").open("wb") as file:
+        for _ in range(4096):
+            file.write(bytes(2**20))
+            file.flush()
+
+
+def _deaf(detail: str, limits: Limits) -> None:
+    """Hears no SIGTERM and lets no exception out."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while True:
+        with suppress(BaseException):
+            time.sleep(60)
+
+
+def _hangs_in_c(detail: str, limits: Limits) -> None:
+    """Locks a mutex twice, in C and holding Python's own lock: no Python code runs any more, not even a handler."""
+    signal.signal(signal.SIGTERM, lambda number, frame: None)
+    mutex = ctypes.create_string_buffer(64)
+    libc = ctypes.PyDLL(None)
+    libc.pthread_mutex_lock(mutex)
+    libc.pthread_mutex_lock(mutex)
+
+
+def _grandchild(seconds: str, limits: Limits) -> None:
+    """Leaves a process in a session of its own, as a browser or an office suite started by a driver does, and waits."""
+    _leave_one_behind("", limits)
+    time.sleep(float(seconds))
+
+
+def _leave_one_behind(detail: str, limits: Limits) -> None:
+    """A process that nobody waits for; it keeps what it inherited open, the pipe to the worker too."""
+    if os.fork() == 0:
+        os.setsid()
+        if os.fork() == 0:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            time.sleep(600)
+        os._exit(0)
+    os.wait()
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+
+
+def _unavailable(detail: str, limits: Limits) -> None:
+    raise SourceUnavailable
+
+
+def _until_there(path: str, limits: Limits) -> None:
+    """Goes on once that file is there: a test decides when."""
+    while not Path(path).exists():
+        time.sleep(0.02)
+
+
+HARMS: dict[str, Callable[[str, Limits], None]] = {
+    "sleep": _sleep,
+    "exit": _exit,
+    "segfault": _segfault,
+    "kill": _kill,
+    "memory": _memory,
+    "big-file": _big_file,
+    "deaf": _deaf,
+    "hangs-in-c": _hangs_in_c,
+    "grandchild": _grandchild,
+    "leaves-one-behind": _leave_one_behind,
+    "unavailable": _unavailable,
+    "until-there": _until_there,
+}
