@@ -21,9 +21,10 @@ from audit.models import Action
 from jobs import exceptions, queue
 from jobs.models import JobEvent, JobExecutionLog, Status
 from reports.exceptions import InvalidParameters
-from reports.models import ReportConfiguration, ReportVersion
+from reports.models import DeliveryTarget, ReportConfiguration, ReportVersion
 from reports.parameters import to_json, typed_values
 
+Mode = DeliveryTarget.Mode
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -60,11 +61,11 @@ def submit(
     format: str | None = None,
     from_text: bool = False,
     idempotency: Idempotency | None = None,
+    mode: Mode = Mode.ASYNCHRONOUS,
 ) -> JobExecutionLog:
     """Queue a run of the report's current version. Job, event, audit entry and queue message are one transaction."""
     version = report.version
-    if not version.is_asynchronous:
-        raise exceptions.ReportNotAsynchronous
+    check_mode(report, mode)
     job = _new_job(version, report, actor)
     job.format, job.parameters = _checked(version, format, parameters, from_text)
     if idempotency:
@@ -75,6 +76,13 @@ def submit(
     return job
 
 
+def check_mode(report: ReportConfiguration, mode: Mode) -> None:
+    """Raise what says so when the report's result is not handed out in this mode."""
+    if mode not in report.version.modes:
+        wrong = exceptions.ReportNotAsynchronous, exceptions.ReportNotSynchronous
+        raise wrong[mode == Mode.SYNCHRONOUS]
+
+
 def submit_once(
     *,
     report: ReportConfiguration,
@@ -82,12 +90,14 @@ def submit_once(
     parameters: Mapping[str, object],
     format: str | None,
     idempotency: Idempotency,
+    mode: Mode = Mode.ASYNCHRONOUS,
 ) -> tuple[JobExecutionLog, bool]:
     """As submit, but the same request under the same key makes one job only. Also whether it was made before."""
     if earlier := _replayed(report, actor, idempotency):
         return earlier, True
     try:
-        job = submit(report=report, actor=actor, parameters=parameters, format=format, idempotency=idempotency)
+        asked = {"parameters": parameters, "format": format, "idempotency": idempotency, "mode": mode}
+        job = submit(report=report, actor=actor, **asked)  # type: ignore[arg-type]
     except IntegrityError:
         if earlier := _replayed(report, actor, idempotency):
             return earlier, True

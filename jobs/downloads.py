@@ -27,7 +27,7 @@ def result_response(request: HttpRequest, job: JobExecutionLog, actor: User) -> 
     """The file, a part of it, or 304/416, once the caller's right is settled. Raises what stands in the way."""
     artifact = available(job)
     etag = f'"{artifact.sha256}"'
-    if _matches(request.headers.get("If-None-Match"), etag):
+    if request.method != "POST" and _matches(request.headers.get("If-None-Match"), etag):
         return _described(HttpResponse(status=304), job, artifact, length=None)
     try:
         part = _asked_part(request, artifact, etag)
@@ -58,7 +58,7 @@ def media_type(job: JobExecutionLog) -> str:
 
 def _asked_part(request: HttpRequest, artifact: Artifact, etag: str) -> ranges.Range | None:
     condition = request.headers.get("If-Range")
-    if request.method == "HEAD" or (condition and condition.strip() != etag):
+    if request.method != "GET" or (condition and condition.strip() != etag):
         return None
     return ranges.parse(request.headers.get("Range"), artifact.size)
 

@@ -20,6 +20,12 @@ class ReportNotAsynchronous(DomainError):
     code = "report_not_asynchronous"
 
 
+class ReportNotSynchronous(DomainError):
+    """Report is not configured for synchronous generation."""
+
+    code = "report_not_synchronous"
+
+
 class ReportConfigurationMissing(DomainError):
     """The original report configuration could not be found."""
 

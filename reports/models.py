@@ -132,9 +132,14 @@ class ReportVersion(models.Model):
         return self.data_source.spec()
 
     @cached_property
+    def modes(self) -> frozenset[str]:
+        """The modes in which the API hands out its result. A version never changes, so one look is enough."""
+        return frozenset(target.mode for target in self.delivery_targets.all() if target.mode)
+
+    @property
     def is_asynchronous(self) -> bool:
-        """Whether POST generate may run it. A version never changes, so one look is enough."""
-        return any(target.is_asynchronous for target in self.delivery_targets.all())
+        """Whether POST generate may run it."""
+        return DeliveryTarget.Mode.ASYNCHRONOUS in self.modes
 
 
 class DeliveryTarget(models.Model):
@@ -166,10 +171,6 @@ class DeliveryTarget(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.mode}".strip()
-
-    @property
-    def is_asynchronous(self) -> bool:
-        return self.kind == self.Kind.API_RESPONSE and self.mode == self.Mode.ASYNCHRONOUS
 
 
 class UserGrant(UserObjectPermissionBase):

@@ -26,6 +26,7 @@ STATUS: dict[type[DomainError], int] = {
     reports.InvalidDefinition: 400,
     jobs.JobNotFound: 404,
     jobs.ReportNotAsynchronous: 409,
+    jobs.ReportNotSynchronous: 409,
     jobs.ReportConfigurationMissing: 409,
     jobs.JobNotFailed: 409,
     jobs.JobAlreadyRetried: 409,

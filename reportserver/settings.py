@@ -275,6 +275,9 @@ RATE_LIMITS = {
 #: Requests per web process that may wait for a change of status (`Prefer: wait`) at once.
 MAX_WAITERS = 8
 
+#: Seconds that POST run waits for a synchronous report before it answers with the job to poll.
+SYNCHRONOUS_WAIT_SECONDS = positive("REPORTSERVER_SYNCHRONOUS_WAIT_SECONDS", 20)
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["reportserver.authentication.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],

@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from jobs.models import JobExecutionLog
+from jobs.querysets import JobQuerySet
 
 LONGEST_WAIT_SECONDS = 25
 #: Seconds between two looks: the first, how much longer each next one, and the longest. Most reports are short.
@@ -31,16 +32,25 @@ def wait_preference(request: Request) -> int | None:
 
 
 def wait_for_change(job: JobExecutionLog, seconds: int) -> JobExecutionLog:
-    """The job after its next change of status, or after that time. Each waiter holds a thread, so they are bounded."""
+    """The job after its next change of status, or after that time."""
+    return _wait_while(JobExecutionLog.objects.filter(status=job.status, attempt=job.attempt), job, seconds)
+
+
+def wait_for_end(job: JobExecutionLog, seconds: int) -> JobExecutionLog:
+    """The job once it has ended, or after that time."""
+    return _wait_while(JobExecutionLog.objects.unfinished(), job, seconds)
+
+
+def _wait_while(jobs: JobQuerySet, job: JobExecutionLog, seconds: int) -> JobExecutionLog:
+    """The job once it is not among `jobs` any more. Each waiter holds a thread, so no more than a few may wait."""
     if not _waiters.acquire(blocking=False):
         return job
     try:
         until, look = time.monotonic() + seconds, _FIRST_LOOK
-        jobs = JobExecutionLog.objects.filter(pk=job.pk)
-        while time.monotonic() < until and jobs.filter(status=job.status, attempt=job.attempt).exists():
+        while time.monotonic() < until and jobs.filter(pk=job.pk).exists():
             time.sleep(look)
             look = min(_LONGEST_LOOK, look * _LONGER)
-        return jobs.with_result().get()
+        return JobExecutionLog.objects.with_result().get(pk=job.pk)
     finally:
         _waiters.release()
 

@@ -6,6 +6,7 @@ from jobs.api import views
 
 urlpatterns = [
     path("reports/<str:key>/generate", views.Generate.as_view(), name="api-generate"),
+    path("reports/<str:key>/run", views.Run.as_view(), name="api-run"),
     path("jobs", views.JobList.as_view(), name="api-jobs"),
     path("jobs/<str:job_id>", views.JobStatus.as_view(), name="api-job"),
     path("jobs/<str:job_id>/result", views.JobResult.as_view(), name="api-job-result"),

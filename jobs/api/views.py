@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
@@ -29,17 +30,21 @@ from jobs.api.serializers import (
     RetriedSerializer,
     status_url,
 )
-from jobs.exceptions import ReportNotAsynchronous
 from jobs.filters import JobFilter
 from jobs.models import JobExecutionLog
-from reports.models import ReportConfiguration
+from reports.models import DeliveryTarget, ReportConfiguration
 from reports.rendering import RENDERERS
 
+Mode = DeliveryTarget.Mode
 _ID = OpenApiParameter("job_id", OpenApiTypes.UUID, OpenApiParameter.PATH)
 _LOCATION = header("Location", "The status URL.", 202, type=OpenApiTypes.URI)
 _RETRY_AFTER = header("Retry-After", "Seconds to wait before the next poll.", 202, 409, type=OpenApiTypes.INT)
-
-
+_FILE_HEADERS = [
+    header("Content-Disposition", "attachment, with the file's name.", 200, 206, 304),
+    header("ETag", "The file's sha-256, quoted.", 200, 206, 304),
+    header("Repr-Digest", "The file's sha-256 (RFC 9530).", 200, 206, 304),
+    header("Accept-Ranges", "bytes", 200, 206, 304, 416),
+]
 _LINK = header("Link", "The addresses of the next and the previous page (RFC 8288).", 200)
 
 
@@ -55,28 +60,18 @@ class JobView(APIView):
         return rights.visible_job(self.user, job_id)
 
 
-class Generate(APIView):
-    """Ask for a report. The job is queued; poll its status URL."""
+class ReportRequest(APIView):
+    """A call that asks for a report; `mode` is how its result is handed out."""
 
     throttle_classes = [GenerateThrottle]
+    mode = Mode.ASYNCHRONOUS
 
-    @extend_schema(
-        operation_id="generate",
-        request=GenerateSerializer,
-        parameters=[
-            OpenApiParameter("key", str, OpenApiParameter.PATH, description="The report's id or slug."),
-            OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, description="1 to 255 characters."),
-            _LOCATION,
-            _RETRY_AFTER,
-            header("Idempotency-Replayed", "`true` when the answer is that of an earlier call.", 202),
-        ],
-        responses={202: AcceptedSerializer, **errors(400, 401, 403, 404, 409, 413, 415, 422, 429, 503)},
-    )
-    def post(self, request: Request, key: str) -> Response:
-        report = self._report(key)
+    def ask(self, key: str) -> tuple[JobExecutionLog, dict[str, str]]:
+        """The job that was made, or that the same Idempotency-Key made before, and the headers that say which."""
+        report, request = self._report(key), self.request
         body = GenerateSerializer(data=_body(request))
         body.is_valid(raise_exception=True)
-        asked = {"report": report, "actor": request.user, **body.validated_data}
+        asked = {"report": report, "actor": request.user, "mode": self.mode, **body.validated_data}
         once, replayed = request.headers.get("Idempotency-Key"), False
         if once is None:
             job = actions.submit(**asked)
@@ -84,16 +79,64 @@ class Generate(APIView):
             idempotency = actions.Idempotency.of(once, body.validated_data)
             job, replayed = actions.submit_once(**asked, idempotency=idempotency)
         request._request.job_id = job.pk  # type: ignore[attr-defined] # for the log
-        return _accepted(job, {"Idempotency-Replayed": "true"} if replayed else {})
+        return job, {"Idempotency-Replayed": "true"} if replayed else {}
 
     def _report(self, key: str) -> ReportConfiguration:
         user: Any = self.request.user
         report = ReportConfiguration.objects.find(user, key)
         if not rights.may_generate(user, report):
             raise PermissionDenied("You have no generate right on this report.")
-        if not report.version.is_asynchronous:
-            raise ReportNotAsynchronous
+        actions.check_mode(report, self.mode)
         return report
+
+
+_ASKING = [
+    OpenApiParameter("key", str, OpenApiParameter.PATH, description="The report's id or slug."),
+    OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, description="1 to 255 characters."),
+    _LOCATION,
+    _RETRY_AFTER,
+    header("Idempotency-Replayed", "`true` when the answer is that of an earlier call.", 200, 202),
+]
+
+
+class Generate(ReportRequest):
+    """Ask for a report. The job is queued; poll its status URL."""
+
+    @extend_schema(
+        operation_id="generate",
+        request=GenerateSerializer,
+        parameters=_ASKING,
+        responses={202: AcceptedSerializer, **errors(400, 401, 403, 404, 409, 413, 415, 422, 429, 503)},
+    )
+    def post(self, request: Request, key: str) -> Response:
+        job, headers = self.ask(key)
+        return _accepted(job, headers)
+
+
+class Run(ReportRequest):
+    """Ask for a synchronous report: the file, if it is ready within the configured wait, else the job to poll."""
+
+    mode = Mode.SYNCHRONOUS
+
+    @extend_schema(
+        operation_id="run",
+        request=GenerateSerializer,
+        parameters=[*_ASKING, *_FILE_HEADERS],
+        responses={
+            **{(200, kind.media_type): OpenApiTypes.BINARY for kind in RENDERERS.values()},
+            202: AcceptedSerializer,
+            **errors(400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503),
+            410: OpenApiResponse(NoResultSerializer, description="The job failed."),
+        },
+    )
+    def post(self, request: Request, key: str) -> HttpResponseBase:
+        job, headers = self.ask(key)
+        job = polling.wait_for_end(job, settings.SYNCHRONOUS_WAIT_SECONDS)
+        if not job.is_ended:
+            return _accepted(job, headers)
+        response = downloads.result_response(request._request, job, request.user)  # type: ignore[arg-type]
+        response.headers.update(headers)
+        return response
 
 
 class JobList(ListAPIView[JobExecutionLog]):
@@ -145,10 +188,7 @@ class JobResult(JobView):
             OpenApiParameter("Range", str, OpenApiParameter.HEADER),
             OpenApiParameter("If-Range", str, OpenApiParameter.HEADER),
             OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER),
-            header("Content-Disposition", "attachment, with the file's name.", 200, 206, 304),
-            header("ETag", "The file's sha-256, quoted.", 200, 206, 304),
-            header("Repr-Digest", "The file's sha-256 (RFC 9530).", 200, 206, 304),
-            header("Accept-Ranges", "bytes", 200, 206, 304, 416),
+            *_FILE_HEADERS,
             header("Content-Range", "Which bytes these are.", 206, 416),
             _RETRY_AFTER,
         ],

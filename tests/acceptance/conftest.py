@@ -21,7 +21,9 @@ SMALL = {
 @pytest.fixture(scope="session")
 def idle(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[Running]:
     """A server without workers: a job stays Queued."""
-    with running_server(tmp_path_factory.mktemp("idle"), prepared=prepared, workers=False) as running:
+    with running_server(
+        tmp_path_factory.mktemp("idle"), prepared=prepared, workers=False, REPORTSERVER_SYNCHRONOUS_WAIT_SECONDS="1"
+    ) as running:
         yield running
 
 
