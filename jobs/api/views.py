@@ -135,7 +135,8 @@ class Run(ReportRequest):
         if not job.is_ended:
             return _accepted(job, headers)
         response = downloads.result_response(request._request, job, request.user)  # type: ignore[arg-type]
-        response.headers.update(headers)
+        for name, value in headers.items():
+            response[name] = value
         return response
 
 
