@@ -39,7 +39,7 @@ def rotate(presented: str) -> dict[str, str]:
     old = _parsed(presented)
     session = _session(old)
     renewed = _refresh_token(session)
-    current = RefreshSession.objects.filter(pk=session.pk, revoked_at=None, digest=_digest(old))
+    current = RefreshSession.objects.filter(pk=session.pk, revoked_at=None, digest=_digest(old, session.user))
     if not current.update(digest=session.digest, expires_at=session.expires_at):
         RefreshSession.objects.filter(pk=session.pk).update(revoked_at=timezone.now())
         raise InvalidToken(_REFUSED)
@@ -51,7 +51,7 @@ def revoke(presented: str) -> None:
     token = _parsed(presented)
     session = _session(token)
     with transaction.atomic():
-        current = RefreshSession.objects.filter(pk=session.pk, revoked_at=None, digest=_digest(token))
+        current = RefreshSession.objects.filter(pk=session.pk, revoked_at=None, digest=_digest(token, session.user))
         if not current.update(revoked_at=timezone.now()):
             raise InvalidToken(_REFUSED)
         user = session.user
@@ -64,14 +64,15 @@ def verify(presented: str) -> None:
         BearerAuthentication().get_user(AccessToken(presented))  # type: ignore[arg-type]
     except TokenError:
         token = _parsed(presented)
-        if _session(token).digest != _digest(token):
+        session = _session(token)
+        if session.digest != _digest(token, session.user):
             raise InvalidToken(_REFUSED) from None
 
 
 def _refresh_token(session: RefreshSession) -> RefreshToken:
     token = RefreshToken.for_user(session.user)
     token[SESSION_CLAIM] = str(session.pk)
-    session.digest = _digest(token)
+    session.digest = _digest(token, session.user)
     session.expires_at = timezone.now() + api_settings.REFRESH_TOKEN_LIFETIME
     return token
 
@@ -91,8 +92,9 @@ def _session(token: Token) -> RefreshSession:
         raise InvalidToken(_REFUSED) from error
 
 
-def _digest(token: Token) -> str:
-    return hashlib.sha256(str(token["jti"]).encode()).hexdigest()
+def _digest(token: Token, user: User) -> str:
+    """Of the token and of the user's password as it is stored: a changed password ends every session."""
+    return hashlib.sha256(f"{token['jti']} {user.get_session_auth_hash()}".encode()).hexdigest()
 
 
 def _pair(refresh: RefreshToken) -> dict[str, str]:

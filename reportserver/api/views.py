@@ -50,19 +50,19 @@ class SignIn(PublicView):
     def post(self, request: Request) -> Response:
         credentials = self.body(CredentialsSerializer)
         caller = f"{credentials['username'].lower()}@{request.META.get('REMOTE_ADDR')}"
-        refuse_if_exceeded(caller)
+        self._refuse_if_exceeded(caller)
         user = authenticate(request._request, **credentials)
         if not isinstance(user, User):
             count("sign_in", caller)
             raise AuthenticationFailed("The user name or the password is wrong.")
         return Response(tokens.sign_in(user))
 
-
-def refuse_if_exceeded(caller: str) -> None:
-    """Raise Throttled when this name failed to sign in from this address too often in the last minute."""
-    failures = count("sign_in", caller, amount=0)
-    if failures.used >= failures.limit:
-        raise Throttled(failures.resets_in, "Too many failed sign-ins.")
+    def _refuse_if_exceeded(self, caller: str) -> None:
+        """Raise Throttled when this name failed to sign in from this address too often in the last minute."""
+        failures = count("sign_in", caller, amount=0)
+        if failures.used >= failures.limit:
+            self.request._request.rate_count = failures  # type: ignore[attr-defined] # for the headers
+            raise Throttled(failures.resets_in, "Too many failed sign-ins.")
 
 
 class Refresh(PublicView):

@@ -81,6 +81,7 @@ def test_repeated_failures_are_answered_with_429_even_when_the_password_is_right
     assert codes == [401, 401, 401, 429]
     refused(throttled, 429, "throttled")
     assert 1 <= int(throttled.headers["Retry-After"]) <= 60
+    assert throttled.headers["RateLimit"].startswith('"sign_in";r=0;t=')
     assert nobody.post("/auth/token", json={"username": "carol", "password": "carol-password-1"}).status_code == 200
 
 
@@ -197,6 +198,17 @@ def test_a_deleted_users_tokens_are_refused(idle, nobody):
     for path in (REFRESH, REVOKE):
         refused_401(nobody.post(path, json={"refresh": pair["refresh"]}))
     refused_401(nobody.post(VERIFY, json={"token": pair["refresh"]}))
+
+
+def test_a_changed_password_ends_the_sessions(server):
+    nobody = server.client()
+    code = "from accounts.models import User; u = User.objects.get(username='judy'); u.set_password('{}'); u.save()"
+    tokens = sign_in(nobody, "judy")
+    server.manage("shell", "--no-imports", "-c", code.format("another-password-1"))
+    try:
+        refused_401(nobody.post(REFRESH, json={"refresh": tokens["refresh"]}))
+    finally:
+        server.manage("shell", "--no-imports", "-c", code.format("judy-password-1"))
 
 
 def test_no_token_or_password_is_stored_in_clear(idle, nobody):
