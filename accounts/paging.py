@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest
-from rest_framework.exceptions import NotFound
+from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
@@ -29,7 +29,7 @@ def page_of(request: HttpRequest, rows: QuerySet[Any], *ordering: str) -> Page:
     paginator = paginator_class()
     try:
         found = paginator.paginate_queryset(rows, Request(request), SimpleNamespace(ordering=ordering))
-    except NotFound as error:
+    except (NotFound, ValidationError) as error:
         raise Http404("No such page.") from error
     return Page(found, _query(paginator.get_previous_link()), _query(paginator.get_next_link()))
 

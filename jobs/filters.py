@@ -1,14 +1,44 @@
-"""The one filter over jobs: for the API's list, the page, its tab counts and its links."""
+"""The one filter over jobs: for the API's list, the page, its tab counts, its links and what is done in bulk."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
+from functools import reduce
+from operator import or_
+from typing import Any
+
 import django_filters
-from django.db.models import Q
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import Q, TextField
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast
 
 from accounts.filters import MomentFilter
+from accounts.models import User
 from jobs.models import JobExecutionLog, Status
 from jobs.querysets import JobQuerySet
+from jobs.search import Search, SearchError, parse
+from reports.models import ReportConfiguration
 from reports.querysets import as_uuid
+
+#: What no index answers is looked for in so many of the newest jobs that match the rest.
+SEARCHED = 5_000
+
+
+class SearchField(forms.CharField):
+    """The search bar; its value is a Search."""
+
+    def clean(self, value: Any) -> Any:
+        try:
+            return parse(super().clean(value))
+        except SearchError as error:
+            raise ValidationError(error.sentences) from error
+
+
+class SearchFilter(django_filters.CharFilter):  # type: ignore[misc]
+    field_class = SearchField
 
 
 class JobFilter(django_filters.FilterSet):  # type: ignore[misc]
@@ -16,26 +46,114 @@ class JobFilter(django_filters.FilterSet):  # type: ignore[misc]
 
     status = django_filters.ChoiceFilter(choices=Status.choices)
     report = django_filters.CharFilter(method="of_report", label="Report")
-    requestedBy = django_filters.CharFilter(field_name="requested_by_name", label="Requested by")
+    requestedBy = django_filters.CharFilter(method="of_person", label="Requested by")
     since = MomentFilter(field_name="queued_at", lookup_expr="gte")
     until = MomentFilter(field_name="queued_at", lookup_expr="lt")
-    q = django_filters.CharFilter(method="search", label="Search")
+    q = SearchFilter(method="search", label="Search")
+
+    #: How far back was looked for what no index answers; None when everything was looked at.
+    searched_since: datetime | None = None
+    #: Whether an index counts by status what was asked for.
+    is_counted = True
+    _any_status: JobQuerySet
 
     class Meta:
         model = JobExecutionLog
         fields = ["status", "report", "requestedBy", "since", "until", "q"]
 
+    @property
+    def any_status(self) -> JobQuerySet:
+        """The same jobs whatever their status: what the tabs count."""
+        self.qs  # noqa: B018 - makes it
+        return self._any_status
+
+    def filter_queryset(self, queryset: JobQuerySet) -> JobQuerySet:
+        """The status last: how far back is searched must not depend on it, or the tabs would not add up."""
+        given = self.form.cleaned_data
+        for name in ("report", "requestedBy", "since", "until", "q"):
+            queryset = self.filters[name].filter(queryset, given.get(name))
+        self._any_status = queryset
+        wanted: JobQuerySet = self.filters["status"].filter(queryset, given.get("status"))
+        search = given.get("q")
+        return wanted.filter(status__in=search.status) if search and search.status else wanted
+
     def of_report(self, jobs: JobQuerySet, name: str, value: str) -> JobQuerySet:
         """Jobs of one report, also of one that was deleted since."""
-        uuid = as_uuid(value)
-        return jobs.filter(report_uuid=uuid) if uuid else jobs.filter(report_slug=value)
+        return jobs.filter(_of_reports([value]))
 
-    def search(self, jobs: JobQuerySet, name: str, value: str) -> JobQuerySet:
-        """Jobs whose id is the text, or whose report, person or error contains it."""
-        uuid = as_uuid(value)
-        if uuid:
+    def of_person(self, jobs: JobQuerySet, name: str, value: str) -> JobQuerySet:
+        return jobs.filter(_of_people([value]))
+
+    def search(self, jobs: JobQuerySet, name: str, value: Search) -> JobQuerySet:
+        """First what an index answers; then the rest, among the newest of what is left."""
+        jobs = _indexed(jobs, value)
+        if len(value.words) == 1 and (uuid := as_uuid(value.words[0])):
             return jobs.filter(pk=uuid)
-        found = Q()
-        for field in ("report_name", "report_slug", "requested_by_name", "error_message"):
-            found |= Q(**{f"{field}__icontains": value})
-        return jobs.filter(found)
+        scan = _scanned(value)
+        self.is_counted = not (
+            scan
+            or value.parameters
+            or value.user
+            or self.form.cleaned_data.get("requestedBy")
+            or value.has_fingerprints
+        )
+        if scan or value.parameters:
+            jobs = self._newest(jobs).filter(scan)
+        for number, (parameter, text) in enumerate(value.parameters):
+            jobs = jobs.alias(**{f"given_{number}": _parameter(parameter)}).filter(**{f"given_{number}": text})
+        return jobs
+
+    def _newest(self, jobs: JobQuerySet) -> JobQuerySet:
+        end = jobs.by_time().values_list("queued_at", flat=True)[SEARCHED : SEARCHED + 1]
+        self.searched_since = next(iter(end), None)
+        return jobs.filter(queued_at__gt=self.searched_since) if self.searched_since else jobs
+
+
+def _indexed(jobs: JobQuerySet, search: Search) -> JobQuerySet:
+    if search.report:
+        jobs = jobs.filter(_of_reports(search.report))
+    if search.user:
+        jobs = jobs.filter(_of_people(search.user))
+    if search.has_fingerprints:
+        jobs = jobs.failed_alike(search.error)
+    if search.since:
+        jobs = jobs.filter(queued_at__gte=search.since)
+    return jobs.filter(queued_at__lt=search.until) if search.until else jobs
+
+
+def _of_reports(values: Iterable[str]) -> Q:
+    """By slug, name or id; what no report has is looked for among the jobs of deleted ones."""
+    uuids = {value: uuid for value in values if (uuid := as_uuid(value))}
+    named = Q(slug__in=values) | Q(current__name__in=values) | Q(pk__in=uuids.values())
+    found = list(ReportConfiguration.objects.filter(named).values_list("pk", "slug", "current__name"))
+    known = {text for pk, *texts in found for text in (str(pk), *texts)}
+    missing = [value for value in values if value not in known and value.lower() not in known]
+    gone = Q(report_slug__in=missing) | Q(report_uuid__in=[uuids[value] for value in missing if value in uuids])
+    of_known = Q(report_id__in=[pk for pk, *_ in found])
+    return of_known | (Q(report__isnull=True) & gone) if missing else of_known
+
+
+def _of_people(names: Iterable[str]) -> Q:
+    """By user name; a name that no user has is looked for among the jobs of deleted users and of commands."""
+    found = dict(User.objects.filter(username__in=names).values_list("username", "pk"))
+    missing = [name for name in names if name not in found]
+    of_known = Q(requested_by_id__in=found.values())
+    return of_known | Q(requested_by__isnull=True, requested_by_name__in=missing) if missing else of_known
+
+
+def _scanned(search: Search) -> Q:
+    """The conditions that no index answers."""
+    found = Q()
+    for word in search.words:
+        fields = ("report_name", "report_slug", "requested_by_name", "error_message")
+        found &= reduce(or_, (Q(**{f"{name}__icontains": word}) for name in fields))
+    if search.error and not search.has_fingerprints:
+        either = Q(error_code__in=search.error) | Q(error_fingerprint__in=search.error)
+        found &= reduce(or_, (Q(error_message__icontains=text) for text in search.error), either)
+    if search.host:
+        found &= Q(host__in=search.host)
+    return found & Q(format__in=search.format) if search.format else found
+
+
+def _parameter(name: str) -> Cast:
+    return Cast(KeyTextTransform(name, "parameters"), TextField())

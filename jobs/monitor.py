@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,16 +16,19 @@ from jobs.querysets import JobQuerySet, from_now
 
 #: Counting stops here: nobody reads on, and a count over all of a long history takes seconds.
 MOST_COUNTED = 10_000
+#: Of jobs that no index counts, the newest that are looked at.
+MOST_LOOKED_AT = 2_000
 #: Seconds after which a host that did not report counts as dead.
 ALIVE_SECONDS = 20
 
 
 @dataclass(frozen=True)
 class Tab:
-    """One status with the number of its jobs."""
+    """One status with the number of its jobs, or `more` than that number."""
 
     status: str
     counted: int
+    more: bool = False
 
     @property
     def icon(self) -> str:
@@ -36,21 +40,40 @@ class Tab:
 
     @property
     def count(self) -> str:
-        return shown_count(self.counted)
+        return shown_count(self.counted, self.more)
 
 
-def shown_count(counted: int) -> str:
-    return f"{MOST_COUNTED:,}+" if counted > MOST_COUNTED else f"{counted:,}"
+def shown_count(counted: int, more: bool = False) -> str:
+    return f"{MOST_COUNTED:,}+" if counted > MOST_COUNTED else f"{counted:,}{'+' if more else ''}"
 
 
-def tabs(jobs: JobQuerySet, statuses: Iterable[str] = Status.values) -> list[Tab]:
-    """The jobs by status."""
-    return [Tab(status, jobs.filter(status=status).order_by()[: MOST_COUNTED + 1].count()) for status in statuses]
+def tabs(
+    counted: JobQuerySet | None, statuses: Iterable[str] = Status.values, looked_at: JobQuerySet | None = None
+) -> list[Tab]:
+    """The jobs by status: those that an index counts, and those that must be looked at, of which the newest."""
+    seen = Counter[str]()
+    if looked_at is not None:
+        seen.update(looked_at.by_time().values_list("status", flat=True)[:MOST_LOOKED_AT])
+    more = seen.total() >= MOST_LOOKED_AT
+    return [Tab(status, seen[status] + _counted(counted, status), more and status in ENDED) for status in statuses]
 
 
-def todays_tabs(jobs: JobQuerySet) -> list[Tab]:
+def todays_tabs(counted: JobQuerySet, looked_at: JobQuerySet | None) -> list[Tab]:
     """The unfinished jobs, and those of the last 24 hours that ended, by status."""
-    return tabs(jobs, UNFINISHED) + tabs(jobs.filter(queued_at__gte=from_now(-86_400)), ENDED)
+    begin = timezone.now() - timedelta(days=1)
+    seen = Counter[str]()
+    if looked_at is not None:
+        rows = looked_at.by_time().values_list("status", "queued_at")[:MOST_LOOKED_AT]
+        seen.update(status for status, at in rows if status in UNFINISHED or at >= begin)
+    today = counted.filter(queued_at__gte=begin)
+    return [
+        Tab(status, seen[status] + _counted(counted if status in UNFINISHED else today, status))
+        for status in Status.values
+    ]
+
+
+def _counted(jobs: JobQuerySet | None, status: str) -> int:
+    return 0 if jobs is None else jobs.filter(status=status).order_by()[: MOST_COUNTED + 1].count()
 
 
 @dataclass(frozen=True)

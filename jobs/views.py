@@ -39,7 +39,8 @@ def overview(request: HttpRequest) -> HttpResponse:
     failed = list(
         jobs.filter(status=Status.FAILED).with_result_and_retry().defer("error_trace").order_by("-queued_at", "-id")[:5]
     )
-    tabs, workers, oldest = monitor.todays_tabs(jobs), monitor.workers(), monitor.oldest_waiting(jobs)
+    parts = JobExecutionLog.objects.visible_parts(_user(request))
+    tabs, workers, oldest = monitor.todays_tabs(*parts), monitor.workers(), monitor.oldest_waiting(jobs)
     seen = monitor.digest(tabs, [*map(monitor.state, failed)], [*map(str, workers.alive)], oldest)
     context = {"tabs": tabs, "failed": failed, "workers": workers, "oldest": oldest, "seen": seen}
     return _live(request, "overview.html", "_overview.html", context)
@@ -55,7 +56,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
     page = page_of(
         request, found.qs.with_result_and_retry().select_related("tenant").defer("error_trace"), "-queued_at", "-id"
     )
-    tabs = monitor.tabs(JobFilter(_without_status(request), queryset=visible).qs)
+    tabs = _tabs(request, user, found)
     context = _list_context(request, found, page.rows, tabs)
     return _live(request, "jobs/list.html", "jobs/_region.html", {**context, "page": page, "reports": _offered(user)})
 
@@ -186,10 +187,15 @@ def _list_context(
     }
 
 
-def _without_status(request: HttpRequest) -> Any:
-    query = request.GET.copy()
-    query.pop("status", None)
-    return query
+def _tabs(request: HttpRequest, user: User, found: JobFilter) -> list[monitor.Tab]:
+    """Counts within all filters but the status."""
+    if not found.is_counted:
+        return monitor.tabs(None, looked_at=found.any_status)
+    counted, own = JobExecutionLog.objects.visible_parts(user)
+    return monitor.tabs(
+        JobFilter(request.GET, queryset=counted).any_status,
+        looked_at=None if own is None else JobFilter(request.GET, queryset=own).any_status,
+    )
 
 
 def _offered(user: User) -> Any:

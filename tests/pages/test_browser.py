@@ -117,7 +117,7 @@ def test_the_keyboard_stays_in_the_list_after_a_retry(visit: Callable[..., Page]
     page.locator(f"#retry-{failed}").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("status")).to_contain_text("queued again")
-    assert page.evaluate("document.activeElement.id") == "jobs"
+    expect(page.locator("#jobs")).to_be_focused()
 
 
 def test_others_see_no_retry(visit: Callable[..., Page], bob: Client) -> None:

@@ -1,0 +1,114 @@
+"""How fast the pages answer over a history of that many jobs: in the process itself, without HTTP."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.document import table
+from bench.stats import milliseconds, percentile, times, verdict
+from tests.server import ROOT, environment
+
+#: Milliseconds, and times the same page's p95 at 1,000 jobs.
+GOAL = 100
+GROWTH = 1.5
+SMALL, LARGE = 1_000, 1_000_000
+_PAGES = {
+    "overview": "/",
+    "jobs": "/jobs",
+    "jobs, Failed": "/jobs?status=Failed",
+    "jobs, Queued": "/jobs?status=Queued",
+    "jobs, one report": "/jobs?report=report-04",
+    "jobs, rare report": "/jobs?report=report-39",
+    "jobs, one person": "/jobs?q=user:person03",
+    "jobs, text": "/jobs?q=carrier_17",
+    "jobs, text nowhere": "/jobs?q=nowhere-to-be-found",
+    "jobs, error and parameter": "/jobs?q=error:timed_out+param.carrier:A",
+    "jobs, page of long ago": "/jobs?until=2026-10-20T00:00:00Z",
+    "job": "/jobs/{job}",
+    "reports": "/reports",
+    "report": "/reports/report-04",
+    "audit": "/audit",
+}
+_PEOPLE = ("admin", "analyst", "rare")
+
+
+def measure(quick: bool) -> str:
+    """The section of the document."""
+    large = 50_000 if quick else LARGE
+    with TemporaryDirectory(prefix="bench-") as folder:
+        few, many = (_measured(Path(folder), jobs) for jobs in (SMALL, large))
+    rows = []
+    for name, small in few.items():
+        found = many[name]
+        growth = found / small
+        rows.append([name, milliseconds(small), milliseconds(found), verdict(found, GOAL), times(growth)])
+    head = ["page", f"p95 at {SMALL:,} jobs", f"p95 at {large:,} jobs", f"goal: < {GOAL} ms", f"goal: {GROWTH}x"]
+    return f"\n{table(head, rows)}\n"
+
+
+def _measured(folder: Path, jobs: int) -> dict[str, float]:
+    env = environment(folder / str(jobs), 1)
+    for command in (["manage.py", "prepare"], ["-m", "bench.seed_jobs", str(jobs)]):
+        subprocess.run([sys.executable, *command], cwd=ROOT, env=env, check=True, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.monitor", "--json"], cwd=ROOT, env=env, check=True, capture_output=True, text=True
+    )
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+def main() -> None:
+    """Measure the configured database, which bench.seed_jobs filled."""
+    parser = argparse.ArgumentParser(prog="python -m bench.monitor", description=main.__doc__)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--page", default="")
+    options = parser.parse_args()
+    os.environ.setdefault("REPORTSERVER_LOG_LEVEL", "WARNING")
+    import django
+
+    django.setup()
+    found = dict(_pages(options.runs, options.page))
+    if options.json:
+        print(json.dumps({name: percentile(taken, 0.95) for name, taken in found.items()}))
+        return
+    for name, taken in found.items():
+        print(
+            f"{name:45} p50 {milliseconds(percentile(taken, 0.5)):>9}  p95 {milliseconds(percentile(taken, 0.95)):>9}"
+        )
+
+
+def _pages(runs: int, only: str):  # type: ignore[no-untyped-def]
+    from django.test import Client
+
+    from accounts.models import User
+    from jobs.models import JobExecutionLog
+
+    for name in _PEOPLE:
+        user = User.objects.get(username=name)
+        client = Client(headers={"host": "localhost"}, raise_request_exception=True)
+        client.force_login(user, backend="django.contrib.auth.backends.ModelBackend")
+        job = JobExecutionLog.objects.visible_to(user).filter(status__in=["Failed", "Succeeded"]).latest("queued_at")
+        for label, path in _PAGES.items():
+            if only and only not in f"{name} {label}":
+                continue
+            address = path.format(job=job.pk)
+            if client.get(address).status_code == 200:
+                yield f"{name}: {label}", [_timed(client, address) for _ in range(runs)]
+
+
+def _timed(client, address: str) -> float:  # type: ignore[no-untyped-def]
+    start = time.perf_counter()
+    client.get(address)
+    return (time.perf_counter() - start) * 1000
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,165 @@
+"""A long history for the monitor: `python -m bench.seed_jobs 1000000` fills the configured, prepared database."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import django
+
+REPORTS, PEOPLE, DAYS = 40, 12, 60
+PASSWORD = "a long password 1"
+_BATCH = 20_000
+_FAILURES = (
+    ("query_failed", "The query was refused: no such column: carrier_{}.", "a1b2c3d4e5f60001"),
+    ("timed_out", "The job took longer than its limit of 300 seconds.", "a1b2c3d4e5f60002"),
+    ("worker_lost", "The worker that ran the job ended without a word, {} times.", "a1b2c3d4e5f60003"),
+    ("source_unreachable", "The data source does not answer on port {}.", "a1b2c3d4e5f60004"),
+)
+
+
+def main() -> None:
+    """Who is made: `admin` (Administrator), `analyst` (views a quarter of the reports), `rare` (one small report)."""
+    parser = argparse.ArgumentParser(prog="python -m bench.seed_jobs", description=__doc__)
+    parser.add_argument("jobs", type=int)
+    wanted = parser.parse_args().jobs
+    django.setup()
+    from django.db import transaction
+
+    with transaction.atomic():
+        world = _world()
+        for start in range(0, wanted, _BATCH):
+            _insert("jobs_jobexecutionlog", list(_jobs(world, start, min(wanted, start + _BATCH), wanted)))
+        _follow()
+    print(f"{wanted:,} jobs")
+
+
+def _world() -> dict[str, Any]:
+    from django.contrib.auth.models import Group, Permission
+
+    from accounts.models import Tenant, User
+    from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion, RoleGrant, UserGrant
+
+    tenant = Tenant.objects.create(slug="acme", name="Acme Inc.")
+    people = [User.objects.create_user(f"person{number:02}", tenant=tenant) for number in range(PEOPLE)]
+    for name in ("admin", "analyst", "rare"):
+        people.append(User.objects.create_user(name, password=PASSWORD, tenant=tenant))
+    Group.objects.get_or_create(name="Administrator")[0].user_set.add(people[PEOPLE])
+    analysts = Group.objects.create(name="bench-analysts")
+    analysts.user_set.add(people[PEOPLE + 1])
+    source = DataSource.objects.create(tenant=tenant, slug="nowhere", kind="sqlite", location="/nowhere.db")
+    view = Permission.objects.get(codename="view_reportconfiguration")
+    generate = Permission.objects.get(codename="generate_reportconfiguration")
+    reports = []
+    for number in range(REPORTS):
+        report = ReportConfiguration.objects.create(tenant=tenant, slug=f"report-{number:02}")
+        report.current = ReportVersion.objects.create(
+            report=report, number=1, name=f"Report {number:02}", data_source=source, query="select 1",
+            formats=["csv"], created_by="bench",
+        )  # fmt: skip
+        report.save()
+        DeliveryTarget.objects.create(version=report.current, kind="api_response", mode="asynchronous")
+        if number % 4 == 0:
+            RoleGrant.objects.create(content_object=report, group=analysts, permission=view)
+        elif number % 4 == 1:
+            RoleGrant.objects.create(content_object=report, group=analysts, permission=generate)
+        reports.append(report)
+    UserGrant.objects.create(content_object=reports[-1], user=people[-1], permission=view)
+    return {"tenant": tenant, "people": people, "reports": reports, "random": random.Random(1)}
+
+
+def _jobs(world: dict[str, Any], start: int, end: int, wanted: int) -> Iterator[dict[str, Any]]:
+    """The newest job last; the last forty are unfinished."""
+    pick, now = world["random"], datetime.now(UTC)
+    step = timedelta(days=DAYS) / wanted
+    for number in range(start, end):
+        # The last report is rare: one job in five thousand.
+        report = world["reports"][-1 if number % 5000 == 17 else pick.randrange(REPORTS - 1)]
+        person, version = pick.choice(world["people"]), report.current
+        left = wanted - number
+        at = now - step * left
+        job = {
+            "id": uuid.UUID(int=pick.getrandbits(128), version=4), "tenant_id": world["tenant"].pk,
+            "report_id": report.pk, "version_id": version.pk, "report_uuid": report.pk, "report_slug": report.slug,
+            "report_name": version.name, "version_number": 1, "requested_by_id": person.pk,
+            "requested_by_name": person.username, "parameters": {"carrier": pick.choice("ABCDEFG"), "n": number % 997},
+            "format": "csv", "queued_at": at, "available_at": at, "max_attempts": 3, "timeout_seconds": 300,
+        }  # fmt: skip
+        yield job | (_unfinished(at, left) if left <= 40 else _ended(pick, at))
+
+
+def _unfinished(at: datetime, left: int) -> dict[str, Any]:
+    if left <= 32:
+        return {"status": "Queued"}
+    later = datetime.now(UTC) + timedelta(hours=1)
+    return {
+        "status": "Running", "owner": "bench", "host": "host-1", "started_at": at, "heartbeat_at": at, "attempt": 1,
+        "fence": 1, "lease_expires_at": later, "deadline_at": later, "percent": 40, "rows": 1234,
+    }  # fmt: skip
+
+
+def _ended(pick: random.Random, at: datetime) -> dict[str, Any]:
+    begun = at + timedelta(seconds=pick.expovariate(2))
+    ended = {
+        "started_at": begun, "ended_at": begun + timedelta(seconds=pick.expovariate(0.1)), "attempt": 1, "fence": 1,
+        "host": f"host-{pick.randrange(3)}",
+    }  # fmt: skip
+    if pick.random() > 0.07:
+        return {**ended, "status": "Succeeded", "rows": 1000, "bytes": 50_000, "percent": 100}
+    code, message, fingerprint = pick.choice(_FAILURES)
+    failed = {"error_code": code, "error_message": message.format(pick.randrange(50)), "error_trace": "Trace\n" * 20}
+    return {**ended, "status": "Failed", "error_fingerprint": fingerprint, **failed}
+
+
+def _insert(table: str, rows: list[dict[str, Any]]) -> None:
+    from django.db import connection
+
+    from jobs.models import JobExecutionLog
+
+    fields = JobExecutionLog._meta.concrete_fields
+    given = [
+        tuple(
+            field.get_db_prep_save(row.get(field.attname, None if field.null else field.get_default()), connection)
+            for field in fields
+        )
+        for row in rows
+    ]
+    columns, places = ", ".join(f'"{field.column}"' for field in fields), ", ".join(["%s"] * len(fields))
+    with connection.cursor() as cursor:
+        cursor.executemany(f"insert into {table} ({columns}) values ({places})", given)
+
+
+def _follow() -> None:
+    """Each job's events, five for one that ended, and the results of the Succeeded ones."""
+    from django.db import connection
+
+    nothing = json.dumps({})
+    steps = (
+        ("queued_at", "queued", 0, "true"),
+        ("started_at", "claimed", 1, "started_at is not null"),
+        ("started_at", "requeued", 1, "ended_at is not null"),
+        ("started_at", "claimed", 1, "ended_at is not null"),
+        ("ended_at", "succeeded", 1, "status = 'Succeeded'"),
+        ("ended_at", "failed", 1, "status = 'Failed'"),
+    )
+    with connection.cursor() as cursor:
+        for column, kind, attempt, condition in steps:
+            cursor.execute(
+                "insert into jobs_jobevent (job_id, at, kind, attempt, fence, details) "
+                f"select id, {column}, '{kind}', {attempt}, {attempt}, '{nothing}' from jobs_jobexecutionlog "
+                f"where {condition} order by queued_at"
+            )
+        cursor.execute(
+            "insert into jobs_artifact (job_id, fence, size, sha256, rows, truncated, stamp, expires_at) "
+            f"select id, 1, 50000, '{'ab' * 32}', 1000, '', 'x', ended_at from jobs_jobexecutionlog "
+            "where status = 'Succeeded' order by queued_at"
+        )
+
+
+if __name__ == "__main__":
+    main()
