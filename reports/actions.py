@@ -177,7 +177,7 @@ def _checked(definition: ReportDefinition, tenant: Tenant) -> DataSource:
     source = DataSource.objects.filter(tenant=tenant, slug=definition.data_source).first()
     if source is None:
         raise invalid(faults | {"data_source": [f"There is no data source {definition.data_source} in this tenant."]})
-    faults |= query_faults(definition, source.kind)
+    faults |= query_faults(definition, source.dialect)
     if faults:
         raise invalid(faults)
     return source

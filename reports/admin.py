@@ -16,6 +16,8 @@ from accounts.admin import TenantScoped, own
 from accounts.models import User
 from audit import actions as audit
 from audit.models import Action
+from reports.definitions import SERVERS
+from reports.definitions_sync import url_fault
 from reports.models import DataSource, ReportConfiguration, ReportVersion
 from reports.querysets import Right
 
@@ -37,7 +39,7 @@ class DataSourceForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or self.cleaned_data
-        if values.get("kind") == DataSource.Kind.POSTGRESQL:
+        if values.get("kind") in SERVERS:
             self._clean_server(values)
         elif values.get("kind"):
             self._clean_path(values)
@@ -48,6 +50,8 @@ class DataSourceForm(forms.ModelForm):  # type: ignore[type-arg]
             self.add_error("location", "A server has a connection URL, no path.")
         if not values.get("url") and not self.instance.encrypted_url:
             self.add_error("url", "Enter the connection URL.")
+        elif values.get("url") and (sentence := url_fault(values["kind"], values["url"])):
+            self.add_error("url", f"This {sentence}")
         elif values.get("url"):
             self.instance.url = values["url"]
 

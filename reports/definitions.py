@@ -33,8 +33,8 @@ from reports.exceptions import InvalidDefinition, QueryFailed
 from reports.parameters import Parameter
 from reports.sources import placeholders
 
-#: SQL dialect by kind of data source.
-DIALECTS = {"sqlite": "sqlite", "files": "duckdb", "postgresql": "postgresql"}
+#: Kinds of data source that have a URL; the others have a path.
+SERVERS = ("postgresql", "sql")
 
 
 class Definition(BaseModel):
@@ -69,19 +69,21 @@ class DataSourceDefinition(Definition):
 
     slug: ThingSlug = Field(description="Unique in the tenant.")
     tenant: TenantSlug = Field(description="The slug of the tenant.")
-    kind: Literal["sqlite", "files", "postgresql"] = Field(
-        description="sqlite: a file; files: a folder whose CSV, Parquet and JSON files are tables; postgresql: a server"
+    kind: Literal["sqlite", "duckdb", "files", "postgresql", "sql"] = Field(
+        description="sqlite, duckdb: a database file; files: a folder whose CSV, Parquet and JSON files are tables; "
+        "postgresql: a server; sql: another database server, as mysql or mariadb"
     )
     location: PlainPath | None = Field(
-        default=None, description="Path of the file or folder, relative to this file. For sqlite and files."
+        default=None, description="Path of the file or folder, relative to this file. For sqlite, duckdb and files."
     )
     url_env: EnvName | None = Field(
-        default=None, description="The environment variable that holds postgresql://… . For postgresql."
+        default=None,
+        description="The environment variable that holds postgresql://… or another URL. For postgresql and sql.",
     )
 
     @model_validator(mode="after")
     def _place_of_its_kind(self) -> DataSourceDefinition:
-        needed, other = ("url_env", "location") if self.kind == "postgresql" else ("location", "url_env")
+        needed, other = ("url_env", "location") if self.kind in SERVERS else ("location", "url_env")
         faults: Faults = {}
         if getattr(self, needed) is None:
             faults[needed] = [f"A data source of kind {self.kind} needs {needed}."]
@@ -278,9 +280,8 @@ def editor_schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Definitions.model_json_schema()
 
 
-def query_faults(report: ReportDefinition, kind: str) -> Faults:
-    """What is wrong with the query, for a data source of that kind: its placeholders and parameters have to agree."""
-    dialect = DIALECTS[kind]
+def query_faults(report: ReportDefinition, dialect: str) -> Faults:
+    """What is wrong with the query, in that dialect: its placeholders and parameters have to agree."""
     try:
         placeholders.single_statement(report.query, dialect)
     except QueryFailed as error:

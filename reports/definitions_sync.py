@@ -180,10 +180,20 @@ def _url(sync: Sync, path: str, definition: DataSourceDefinition, source: DataSo
     # Whatever the value is, it stays out of the sentence.
     if not given:
         sync.fault(f"{path}.url_env", f"The environment variable {definition.url_env} is not set.")
-    elif not given.startswith(("postgresql://", "postgres://")):
-        sync.fault(f"{path}.url_env", f"The value of {definition.url_env} must begin with postgresql://.")
+    elif sentence := url_fault(definition.kind, given):
+        sync.fault(f"{path}.url_env", f"The value of {definition.url_env} {sentence}")
     # After a fault any text will do, since all is rolled back.
     return given or "postgresql://"
+
+
+def url_fault(kind: str, url: str) -> str | None:
+    """What is wrong with the URL of a server, as the end of a sentence that does not repeat it."""
+    is_postgresql = url.startswith(("postgresql://", "postgres://"))
+    if kind == "postgresql":
+        return None if is_postgresql else "must begin with postgresql://."
+    if is_postgresql:
+        return "is of a PostgreSQL server, for which there is the kind postgresql."
+    return None if "://" in url else "must be a URL as mysql://user:password@host/database."
 
 
 def _stored_url(source: DataSource) -> str | None:

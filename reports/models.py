@@ -22,8 +22,10 @@ class DataSource(models.Model):
 
     class Kind(models.TextChoices):
         SQLITE = "sqlite", "SQLite file"
+        DUCKDB = "duckdb", "DuckDB file"
         FILES = "files", "CSV, Parquet and JSON files"
         POSTGRESQL = "postgresql", "PostgreSQL server"
+        SQL = "sql", "Other database server"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="data_sources")
@@ -53,6 +55,12 @@ class DataSource(models.Model):
     @url.setter
     def url(self, url: str) -> None:
         self.encrypted_url = crypto.encrypt(url, owner=str(self.pk)) if url else ""
+
+    @property
+    def dialect(self) -> str:
+        """Which SQL its queries are written in."""
+        # Only of this kind the URL tells, so that a lost key does not keep others from being changed.
+        return SourceSpec(kind=self.kind, location=self.url if self.kind == self.Kind.SQL else "").dialect
 
     def spec(self) -> SourceSpec:
         """What reports.sources needs to open it."""

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pyarrow as pa
 
 from reports.exceptions import QueryFailed
 from reports.parameters import TypedValue
-from reports.sources.base import Limits, Rows, Source, SourceSpec
+from reports.sources.base import Described, Limits, Rows, Source, SourceSpec
 from reports.sources.columns import leaving, leaving_schema
+from reports.sources.duckdb_file import DuckdbSource
 from reports.sources.failures import unknown_placeholders
 from reports.sources.files import FilesSource
 from reports.sources.placeholders import pieces, single_statement
 from reports.sources.postgresql import PostgresqlSource
+from reports.sources.sql import SqlSource
 from reports.sources.sqlite import SqliteSource
 
-SOURCES: dict[str, Source] = {source.kind: source for source in (SqliteSource(), FilesSource(), PostgresqlSource())}
-#: Which SQL a kind of source speaks.
-DIALECTS = {"sqlite": "sqlite", "files": "duckdb", "postgresql": "postgresql"}
+SOURCES: dict[str, Source] = {
+    source.kind: source for source in (SqliteSource(), FilesSource(), DuckdbSource(), PostgresqlSource(), SqlSource())
+}
+
+
+def describe(spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits) -> Described:
+    """The columns of one query, without running it. Raises RunErrors."""
+    query = checked_query(query, spec.dialect, values)
+    found = SOURCES[spec.kind].describe(spec, query, values, limits)
+    return replace(found, schema=leaving_schema(found.schema))
 
 
 @contextmanager
@@ -35,7 +45,7 @@ def read(
 
     `source` is the one that a SchemaWidened asked for. Column names are unique, types are what the formats know.
     """
-    query = checked_query(query, DIALECTS[spec.kind], values)
+    query = checked_query(query, spec.dialect, values)
     with (source or SOURCES[spec.kind]).read(spec, query, values, limits) as rows:
         schema = leaving_schema(rows.schema)
         yield Rows(schema, _leaving(rows.batches, schema), rows.expected)

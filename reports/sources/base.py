@@ -20,6 +20,13 @@ class SourceSpec:
     kind: str
     location: str = field(repr=False)
 
+    @property
+    def dialect(self) -> str:
+        """Which SQL it speaks, for reports.sources.placeholders."""
+        if self.kind == "sql":
+            return "mysql" if self.location.startswith(("mysql", "mariadb")) else "standard"
+        return "duckdb" if self.kind == "files" else self.kind
+
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
@@ -40,6 +47,15 @@ class Rows:
     expected: int | None = None
 
 
+@dataclass(frozen=True)
+class Described:
+    """A query that was prepared and not run. `certain`: whether the types are the engine's own, not seen in rows."""
+
+    schema: pa.Schema
+    expected: int | None = None
+    certain: bool = True
+
+
 class Source(Protocol):
     """One kind of data source. Opens it read-only by the engine's own means and binds every value."""
 
@@ -49,6 +65,10 @@ class Source(Protocol):
         self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits
     ) -> AbstractContextManager[Rows]:
         """Run one query. Raises the RunErrors of reports.exceptions, at opening or while batches are read."""
+        ...
+
+    def describe(self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits) -> Described:
+        """Prepare one query, in the time that limits allow. Raises RunErrors."""
         ...
 
 

@@ -13,7 +13,7 @@ from functools import cache
 
 from reports.exceptions import QueryFailed
 
-DIALECTS = ("sqlite", "duckdb", "postgresql")
+DIALECTS = ("sqlite", "duckdb", "postgresql", "mysql", "standard")
 
 _LETTER = r"A-Za-z_\x80-\U0010ffff"
 _TEXT_REST = r"(?:[^']++|'')*+(?:'|\Z)"
@@ -44,6 +44,21 @@ _POSTGRESQL = [
     ("comment", r"--[^\r\n]*"),
     ("nested", r"/\*"),
 ]
+_MYSQL = [
+    ("quoted", rf"'{_ESCAPED_REST}"),
+    ("quoted", r'"(?:[^"\\]++|\\(?:.|\Z)|"")*+(?:"|\Z)'),
+    ("quoted", r"`(?:[^`]++|``)*+(?:`|\Z)"),
+    ("comment", r"--(?=[\s\x00-\x1f]|\Z)[^\n]*"),
+    ("comment", r"#[^\n]*"),
+    ("comment", r"/\*.*?(?:\*/|\Z)"),
+]
+#: Of databases that this program does not know: what the standard has, and `…`, which it has nothing else for.
+_STANDARD = [
+    ("quoted", r"`(?:[^`]++|``)*+(?:`|\Z)"),
+    ("comment", r"--[^\r\n]*"),
+    ("comment", r"/\*.*?(?:\*/|\Z)"),
+]
+_RULES = {"sqlite": _SQLITE, "duckdb": _POSTGRESQL, "postgresql": _POSTGRESQL, "mysql": _MYSQL, "standard": _STANDARD}
 _NESTING = re.compile(r"/\*|\*/")
 
 
@@ -60,6 +75,15 @@ class Piece:
 def names(query: str, dialect: str) -> list[str]:
     """The placeholders' names, each once, in order of appearance."""
     return list(dict.fromkeys(piece.name for piece in pieces(query, dialect) if piece.name))
+
+
+def words(query: str, dialect: str) -> list[str]:
+    """The bare words of the code in small letters, in order; not what is in quotes or comments."""
+    return [text.lower() for kind, text in _tokens(query, dialect) if kind == "word"]
+
+
+def comments(query: str, dialect: str) -> list[str]:
+    return [text for kind, text in _tokens(query, dialect) if kind == "comment"]
 
 
 def rewrite(query: str, dialect: str, replace: Callable[[str], str]) -> str:
@@ -114,7 +138,7 @@ def _scanner(dialect: str) -> tuple[re.Pattern[str], dict[str, str]]:
     """The pattern of one token, and the kind of token by the group that matched."""
     if dialect not in DIALECTS:
         raise ValueError(f"no such SQL dialect: {dialect}")
-    rules = (_SQLITE if dialect == "sqlite" else _POSTGRESQL) + _COMMON
+    rules = _RULES[dialect] + _COMMON
     groups = {f"rule{number}": rule for number, rule in enumerate(rules)}
     pattern = "|".join(f"(?P<{group}>{rule})" for group, (_, rule) in groups.items())
     return re.compile(pattern, re.DOTALL), {group: kind for group, (kind, _) in groups.items()}

@@ -20,7 +20,7 @@ from adbc_driver_postgresql import dbapi
 from reports.exceptions import QueryFailed
 from reports.parameters import TypedValue
 from reports.sources import estimates, failures
-from reports.sources.base import Limits, Rows, SchemaWidened, SourceSpec
+from reports.sources.base import Described, Limits, Rows, SchemaWidened, SourceSpec
 from reports.sources.failures import Deadline
 from reports.sources.placeholders import Piece, substitute
 from reports.sources.postgresql_errors import checked_url, connection_error, query_error
@@ -55,6 +55,15 @@ class PostgresqlSource:
                 rows = self._rows(cursor.fetch_record_batch(), deadline, expected)
             # Outside of _plain_errors: what goes wrong while a file is being written is not the source's failure.
             yield rows
+
+    def describe(self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits) -> Described:
+        sql, settings = bind(query, values)
+        with _cursor(spec.location) as cursor, _plain_errors(Deadline(limits.timeout_seconds)):
+            _begin(cursor, settings, limits)
+            described = _described(cursor, sql)
+            expected = _expected(cursor, sql)
+            described = cursor.adbc_execute_schema(readable(sql, described))
+            return Described(decimal_schema(described, widened(described, self.decimals, None)), expected)
 
     def _rows(self, reader: pa.RecordBatchReader, deadline: Deadline, expected: int | None) -> Rows:
         """The first batch is read before the schema is known: it shows how many digits a numeric column needs."""

@@ -11,26 +11,23 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pyarrow as pa
 
 from reports.exceptions import QueryFailed, QueryTimeout, RunError, SourceUnavailable, SourceUnusable
 from reports.parameters import TypedValue
 from reports.sources import failures
-from reports.sources.base import Limits, Rows, SchemaWidened, SourceSpec
+from reports.sources.base import Described, Limits, Rows, SchemaWidened, SourceSpec
 from reports.sources.failures import Deadline, failure
 from reports.sources.placeholders import Piece, substitute
+from reports.sources.row_chunks import PROBE_ROWS, Row, chunks
 from reports.sources.sqlite_columns import Kind, column, kind_of, kinds_schema
 
-BATCH_ROWS = 10_000
-#: Rows read to learn how long a row is, before a batch of them is.
-_PROBE_ROWS = 100
-_BATCH_BYTES = 32 * 2**20
 _STEPS_BETWEEN_CLOCK_READS = 20_000
 _LOCK_WAIT_SECONDS = 5.0
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE}
@@ -61,13 +58,25 @@ class SqliteSource:
             # Outside of _plain_errors: what goes wrong while a file is being written is not the source's failure.
             yield rows
 
+    def describe(self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits) -> Described:
+        """SQLite types values, not columns: the types are those of the first rows, if they come in time."""
+        deadline = Deadline(limits.timeout_seconds)
+        sql, bound = bind(query, values)
+        with _plain_errors(deadline), closing(_open(spec.location, limits, deadline)) as connection:
+            cursor = connection.execute(f"select * from ({sql}\n) limit 0", bound)  # noqa: S608 -- the author's own
+            names = [described[0] for described in cursor.description]
+            kinds: tuple[Kind, ...] = (frozenset(),) * len(names)
+            with suppress(QueryTimeout), _plain_errors(deadline):
+                kinds = _widened(kinds, connection.execute(sql, bound).fetchmany(PROBE_ROWS))
+        return Described(kinds_schema(names, kinds), certain=False)
+
     def _rows(self, cursor: sqlite3.Cursor, names: list[str], deadline: Deadline) -> Rows:
-        chunks = _chunks(cursor, deadline)
-        first = next(chunks, [])
+        batches = chunks(cursor.fetchmany, deadline)
+        first = next(batches, [])
         nothing_known: tuple[Kind, ...] = (frozenset(),) * len(names)
         kinds = _widened(self.kinds or nothing_known, first)
         schema = kinds_schema(names, kinds)
-        return Rows(schema, _batches(first, chunks, kinds, schema, deadline))
+        return Rows(schema, _batches(first, batches, kinds, schema, deadline))
 
 
 def bind(query: str, values: Mapping[str, TypedValue]) -> tuple[str, dict[str, object]]:
@@ -124,33 +133,15 @@ def _authorize(action: int, first: str | None, second: str | None, database: str
     return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
 
 
-def _chunks(cursor: sqlite3.Cursor, deadline: Deadline) -> Iterator[list[tuple[Any, ...]]]:
-    """Rows in lists of at most BATCH_ROWS, and fewer where rows are so long that a list would not fit in memory."""
-    rows = cursor.fetchmany(_PROBE_ROWS)
-    while rows:
-        deadline.check()
-        size = max(1, min(BATCH_ROWS, _BATCH_BYTES * len(rows) // max(1, _size(rows[-_PROBE_ROWS:], len(rows)))))
-        if len(rows) < size and len(rows) == _PROBE_ROWS:
-            rows += cursor.fetchmany(size - len(rows))
-        yield rows
-        rows = cursor.fetchmany(size)
-
-
-def _size(sample: list[tuple[Any, ...]], rows: int) -> int:
-    """Bytes of `rows` rows like those of the sample."""
-    seen = sum(len(value) if isinstance(value, (str, bytes)) else 8 for row in sample for value in row)
-    return seen * rows // len(sample)
-
-
 def _batches(
-    first: list[tuple[Any, ...]],
-    more: Iterator[list[tuple[Any, ...]]],
+    first: list[Row],
+    more: Iterator[list[Row]],
     kinds: tuple[Kind, ...],
     schema: pa.Schema,
     deadline: Deadline,
 ) -> Iterator[pa.RecordBatch]:
     with _plain_errors(deadline):
-        rows: list[tuple[Any, ...]] | None = first
+        rows: list[Row] | None = first
         while rows:
             seen = _widened(kinds, rows)
             if kinds_schema(schema.names, seen) != schema:
@@ -161,7 +152,7 @@ def _batches(
             rows = next(more, None)
 
 
-def _widened(kinds: tuple[Kind, ...], rows: list[tuple[Any, ...]]) -> tuple[Kind, ...]:
+def _widened(kinds: tuple[Kind, ...], rows: list[Row]) -> tuple[Kind, ...]:
     if not rows:
         return kinds
     return tuple(known | kind_of(values) for known, values in zip(kinds, zip(*rows, strict=True), strict=True))

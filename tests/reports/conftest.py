@@ -14,12 +14,21 @@ from reports.parameters import TypedValue
 from reports.rendering.base import Document
 from reports.sources import read
 from reports.sources.base import Limits, SchemaWidened, SourceSpec
+from tests import mariadb
 from tests.postgres import postgres_server
 
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     with postgres_server() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def mariadb_url() -> Iterator[str]:
+    if reason := mariadb.missing():
+        pytest.skip(reason)
+    with mariadb.mariadb_server() as url:
         yield url
 
 

@@ -276,3 +276,31 @@ def test_a_stored_url_is_not_encrypted_anew_at_every_run(tmp_path):
     before = DataSource.objects.get(slug="crm").encrypted_url
     applied(tmp_path, SAMPLE | {"tenants": [{"slug": "acme", "name": "New"}]})
     assert DataSource.objects.get(slug="crm").encrypted_url == before
+
+
+@pytest.mark.parametrize(
+    ("kind", "url", "sentence"),
+    [
+        ("sql", "mysql://u:hush@db/x", None),
+        ("sql", "postgresql://u:hush@db/x", "is of a PostgreSQL server, for which there is the kind postgresql."),
+        ("sql", "hush", "must be a URL as mysql://user:password@host/database."),
+        ("postgresql", "mysql://u:hush@db/x", "must begin with postgresql://."),
+    ],
+)
+def test_the_url_of_a_server_has_to_be_of_its_kind(tmp_path, kind, url, sentence):
+    data = sample()
+    data["data_sources"].append({"slug": "shop", "tenant": "acme", "kind": kind, "url_env": "SHOP_URL"})
+    env = ENV | {"SHOP_URL": url}
+    if sentence is None:
+        applied(tmp_path, data, env=env)
+        assert DataSource.objects.get(slug="shop").spec().location == url
+    else:
+        assert faults(tmp_path, data, env=env) == {"data_sources[2].url_env": [f"The value of SHOP_URL {sentence}"]}
+
+
+def test_a_query_is_read_in_the_dialect_of_its_server(tmp_path):
+    data = sample()
+    data["data_sources"].append({"slug": "shop", "tenant": "acme", "kind": "sql", "url_env": "SHOP_URL"})
+    data["reports"][1] |= {"data_source": "shop", "query": "select 'it\\'s :no' # :neither"}
+    applied(tmp_path, data, env=ENV | {"SHOP_URL": "mariadb://u:hush@db/x"})
+    assert report("customers").version.source().dialect == "mysql"

@@ -31,15 +31,20 @@ def test_replacing_each_placeholder_by_itself_gives_the_query_back(dialect, quer
 @given(before=st.sampled_from(["", " ", "x ", "1+"]), inside=st.text(max_size=20))
 def test_a_placeholder_inside_quotes_or_comments_is_never_found(dialect, before, inside):
     text = f"{inside} :x"
+    in_quotes = text.replace("\\", "\\\\") if dialect == "mysql" else text
     quoted = [
-        "'" + text.replace("'", "''") + "'",
-        '"' + text.replace('"', '""') + '"',
-        "--" + text.replace("\n", "").replace("\r", "") + "\n",
+        "'" + in_quotes.replace("'", "''") + "'",
+        '"' + in_quotes.replace('"', '""') + '"',
+        "-- " + text.replace("\n", "").replace("\r", "") + "\n",
         "/*" + text.replace("*", "").replace("/", "") + "*/",
     ]
+    if dialect in ("sqlite", "mysql", "standard"):
+        quoted += ["`" + text.replace("`", "``") + "`"]
     if dialect == "sqlite":
-        quoted += ["`" + text.replace("`", "``") + "`", "[" + text.replace("]", "") + "]"]
-    else:
+        quoted += ["[" + text.replace("]", "") + "]"]
+    if dialect == "mysql":
+        quoted += ["'" + in_quotes.replace("'", "\\'") + "'", "#" + text.replace("\n", "") + "\n"]
+    if dialect in ("duckdb", "postgresql"):
         quoted += ["$t$" + text.replace("$", "") + "$t$", " e'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"]
     for sql in quoted:
         assert names(f"{before}{sql}", dialect) == []
@@ -58,6 +63,12 @@ def test_a_placeholder_inside_quotes_or_comments_is_never_found(dialect, before,
         ("postgresql", "select $$ :no $$, $a$ $$ :no $a$, a$b$c, :yes", ["yes"]),
         ("postgresql", "/* /* :no */ :no */ select :yes", ["yes"]),
         ("sqlite", "/* /* :no */ select :yes", ["yes"]),
+        ("mysql", r"select 'it\'s :no' , :yes", ["yes"]),
+        ("mysql", r'select "it\"s :no" , :yes', ["yes"]),
+        ("mysql", "select 5--:yes # :no\n, :more -- :no", ["yes", "more"]),
+        ("mysql", "select /* /* :no */ `a:no` , :yes", ["yes"]),
+        ("standard", r"select 'it\' , :yes", ["yes"]),
+        ("standard", "select 5--:no", []),
         ("sqlite", "select 1 --\r :no\n, :yes", ["yes"]),
         ("duckdb", "select 1 --\r, :yes", ["yes"]),
         ("sqlite", "select [a:b], `:no`, :yes, :Yes, :yes", ["yes", "Yes"]),
