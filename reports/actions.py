@@ -24,7 +24,10 @@ from reports.exceptions import InvalidDefinition, ReportNotFound
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion
 from reports.querysets import Right
 
-__all__ = ["apply", "create_report", "definition_of", "delete_report", "patch_report", "set_grants", "update_report"]
+__all__ = [
+    "apply", "check_definition", "create_report", "definition_of", "delete_report", "patch_report", "set_grants",
+    "update_report",
+]  # fmt: skip
 
 _TAKEN = "There is a report with this slug already."
 _MAX_AUDITED = 200
@@ -69,6 +72,11 @@ def patch_report(*, report: ReportConfiguration, patch: Mapping[str, Any], actor
         _record(entries, actor)
         locked.refresh_from_db()
     return locked
+
+
+def check_definition(definition: ReportDefinition, tenant: Tenant) -> DataSource:
+    """The data source that the definition names. Raises InvalidDefinition as saving it would; changes nothing."""
+    return _checked(definition, tenant)
 
 
 def delete_report(*, report: ReportConfiguration, actor: User | str) -> None:

@@ -10,6 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.api.schema import ErrorSerializer
+from accounts.api.strict import StrictSerializer
 from jobs import downloads
 from jobs.models import Artifact, JobError, JobEvent, JobExecutionLog, Status
 
@@ -86,16 +87,6 @@ class JobSerializer(serializers.Serializer[JobExecutionLog]):
     @extend_schema_field(serializers.URLField(allow_null=True))
     def get_resultUrl(self, job: JobExecutionLog) -> str | None:
         return f"{status_url(job)}/result" if job.result else None
-
-
-class StrictSerializer(serializers.Serializer[Any]):
-    """A body in which a field that does not exist is an error, not ignored."""
-
-    def to_internal_value(self, data: Any) -> Any:
-        values = super().to_internal_value(data)
-        if unknown := set(data) - set(self.fields):
-            raise serializers.ValidationError({str(name)[:100]: ["There is no such field."] for name in unknown})
-        return values
 
 
 class GenerateSerializer(StrictSerializer):

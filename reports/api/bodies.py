@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from accounts.models import Tenant, User
+from reports import actions
+from reports.check import Subject
 from reports.definitions import ReportDefinition, parse_report
 from reports.definitions_faults import invalid
 from reports.models import ReportConfiguration
@@ -31,3 +34,11 @@ def new_report(body: Any, user: User) -> tuple[ReportDefinition, Tenant]:
 def whole_report(body: Any, report: ReportConfiguration) -> ReportDefinition:
     """The new definition of a report that is there."""
     return parse_report({"tenant": report.tenant.slug} | mapping(body))
+
+
+def subject(body: Mapping[str, Any], report: ReportConfiguration) -> Subject:
+    """What to look at: the definition in the body, or the report as it is. Raises InvalidDefinition, SourceMissing."""
+    if body["definition"] is None:
+        return Subject.of_version(report.version)
+    definition = whole_report(body["definition"], report)
+    return Subject.of_definition(definition, actions.check_definition(definition, report.tenant).spec())

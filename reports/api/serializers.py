@@ -9,7 +9,9 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from accounts.api.strict import StrictSerializer
 from reports.actions import definition_of
+from reports.check import Checked, Column, Fit
 from reports.definitions import ReportDefinition
 from reports.models import DeliveryTarget, ReportConfiguration
 from reports.parameters import json_schema
@@ -79,3 +81,53 @@ class ReportSerializer(serializers.Serializer[ReportConfiguration]):
 
     def _administers(self, report: ReportConfiguration) -> bool:
         return bool(self.context["request"].user.administers(report.tenant_id))
+
+
+@extend_schema_field(ReportDefinition)  # type: ignore[arg-type] # one that reports.api.schema describes
+class DefinitionField(serializers.JSONField):
+    """A definition that is not stored; checked where it is used."""
+
+
+class CheckSerializer(StrictSerializer):
+    """What to look at, and with which values; all of it may be left out."""
+
+    parameters = serializers.DictField(
+        required=False, default=dict, help_text="A required one that is not given is NULL."
+    )
+    definition = DefinitionField(
+        required=False, allow_null=True, default=None, help_text="Looked at instead of the report's own; not stored."
+    )
+
+
+class ColumnSerializer(serializers.Serializer[Column]):
+    """A column of the result."""
+
+    name = serializers.CharField()
+    type = serializers.CharField(help_text="As Arrow calls it.")
+
+
+class FitSerializer(serializers.Serializer[Fit]):
+    """Whether a format holds the result."""
+
+    format = serializers.CharField()
+    fits = serializers.BooleanField(allow_null=True, help_text="null where that is only known after the run.")
+    message = serializers.CharField(help_text="Why not, or empty.")
+
+
+class CheckedSerializer(serializers.Serializer[Checked]):
+    """What the data source says about the query, which was prepared and not run."""
+
+    valid = serializers.SerializerMethodField(help_text="Whether there are no faults.")
+    faults = serializers.ListField(child=serializers.CharField(), help_text="Sentences.")
+    driver = serializers.CharField(help_text="What the data source itself said, or empty.")
+    columns = ColumnSerializer(many=True)
+    typesAreCertain = serializers.BooleanField(
+        source="types_are_certain", help_text="false where types are seen from the first rows only, as with SQLite."
+    )
+    estimatedRows = serializers.IntegerField(
+        source="estimated_rows", allow_null=True, help_text="What the engine's planner expects; it may be far off."
+    )
+    formats = FitSerializer(many=True)
+
+    def get_valid(self, checked: Checked) -> bool:
+        return not checked.faults

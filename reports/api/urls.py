@@ -6,5 +6,6 @@ from reports.api import views
 
 urlpatterns = [
     path("reports", views.ReportList.as_view(), name="api-reports"),
+    path("reports/<str:key>/validate", views.ReportCheck.as_view(), name="api-report-validate"),
     path("reports/<str:key>", views.ReportDetail.as_view(), name="api-report"),
 ]

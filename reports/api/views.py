@@ -20,10 +20,11 @@ from accounts.models import User
 from reports import actions
 from reports.api import bodies
 from reports.api.schema import ReportDefinitionExtension  # noqa: F401 -- known to drf-spectacular once imported
-from reports.api.serializers import ReportSerializer, report_url
+from reports.api.serializers import CheckedSerializer, CheckSerializer, ReportSerializer, report_url
+from reports.check import Checked, check
 from reports.definitions import ReportDefinition
 from reports.definitions_of import with_definitions
-from reports.exceptions import ReportNotFound
+from reports.exceptions import ReportNotFound, RunError
 from reports.models import ReportConfiguration
 
 _KEY = OpenApiParameter("key", OpenApiTypes.STR, OpenApiParameter.PATH, description="The report's id or slug.")
@@ -128,3 +129,29 @@ class ReportDetail(ReportView):
         """Delete the report. Its jobs stay, but can't be retried."""
         actions.delete_report(report=self.administer(key), actor=self.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class ReportCheck(ReportView):
+    """A look at a report before it is run."""
+
+    @extend_schema(
+        operation_id="validate",
+        parameters=[_KEY],
+        request=CheckSerializer,
+        responses={200: CheckedSerializer, **errors(400, 401, 403, 404, 429)},
+    )
+    def post(self, request: Request, key: str) -> Response:
+        """Ask the data source whether it takes the query, what comes out, how much, and which formats hold it.
+
+        For Administrators. Nothing is stored and the query is not run; the answer takes a few seconds at most.
+        """
+        report = self.administer(key)
+        body = CheckSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        try:
+            subject = bodies.subject(body.validated_data, report)
+        except RunError as error:
+            found = Checked(faults=[error.message])
+        else:
+            found = check(subject, body.validated_data["parameters"])
+        return Response(CheckedSerializer(found).data)

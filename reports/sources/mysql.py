@@ -48,7 +48,8 @@ def checked_url(url: URL) -> URL:
 def arguments(deadline: Deadline) -> dict[str, object]:
     """For the driver. A server that is silent for longer than the query may take is given up."""
     seconds = ceil(max(1.0, deadline.remaining)) + 5
-    return {"connect_timeout": _CONNECT_TIMEOUT_SECONDS, "read_timeout": seconds, "write_timeout": seconds}
+    connect = min(_CONNECT_TIMEOUT_SECONDS, ceil(max(1.0, deadline.remaining)))
+    return {"connect_timeout": connect, "read_timeout": seconds, "write_timeout": seconds}
 
 
 def bounds(deadline: Deadline, *, is_mariadb: bool) -> Iterator[str]:

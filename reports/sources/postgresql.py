@@ -45,7 +45,7 @@ class PostgresqlSource:
     def read(self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits) -> Iterator[Rows]:
         deadline = Deadline(limits.timeout_seconds)
         sql, settings = bind(query, values)
-        with _cursor(spec.location) as cursor, ExitStack() as stack:
+        with _cursor(spec.location, limits) as cursor, ExitStack() as stack:
             with _plain_errors(deadline):
                 _begin(cursor, settings, limits)
                 described = _described(cursor, sql)
@@ -58,7 +58,7 @@ class PostgresqlSource:
 
     def describe(self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits) -> Described:
         sql, settings = bind(query, values)
-        with _cursor(spec.location) as cursor, _plain_errors(Deadline(limits.timeout_seconds)):
+        with _cursor(spec.location, limits) as cursor, _plain_errors(Deadline(limits.timeout_seconds)):
             _begin(cursor, settings, limits)
             described = _described(cursor, sql)
             expected = _expected(cursor, sql)
@@ -133,8 +133,8 @@ def _array(values: tuple[object, ...]) -> str:
 
 
 @contextmanager
-def _cursor(url: str) -> Iterator[Any]:
-    checked = checked_url(url)
+def _cursor(url: str, limits: Limits) -> Iterator[Any]:
+    checked = checked_url(url, limits.timeout_seconds)
     try:
         connection = dbapi.connect(checked, autocommit=False)
     except adbc.Error as error:

@@ -10,7 +10,7 @@ from reports.sources.failures import Deadline, failure
 
 #: What a URL may set. Others, as `service`, `passfile`, `sslkey` or `options`, read files or undo what keeps us safe.
 _URL_SETTINGS = {"sslmode", "connect_timeout", "target_session_attrs", "sslrootcert", "channel_binding", "gssencmode"}
-_CONNECT_TIMEOUT_SECONDS = "10"
+_CONNECT_TIMEOUT_SECONDS = 10
 _KEEPALIVE = {
     "keepalives_idle": "30",
     "keepalives_interval": "10",
@@ -55,7 +55,7 @@ _REFUSED_TEXT = (
 )  # fmt: skip
 
 
-def checked_url(url: str) -> str:
+def checked_url(url: str, seconds: float = _CONNECT_TIMEOUT_SECONDS) -> str:
     """The URL with our own timeouts. Raises SourceUnusable for a setting that is not allowed."""
     try:
         parts = urlsplit(url)
@@ -69,7 +69,7 @@ def checked_url(url: str) -> str:
     forbidden = sorted(given.keys() - _URL_SETTINGS)
     if forbidden:
         raise SourceUnusable(f"The data source's URL may not set: {', '.join(forbidden)[:200]}.")
-    settings = _KEEPALIVE | {"connect_timeout": _CONNECT_TIMEOUT_SECONDS} | given
+    settings = _KEEPALIVE | {"connect_timeout": str(int(min(seconds, _CONNECT_TIMEOUT_SECONDS)))} | given
     return urlunsplit(parts._replace(query=urlencode(settings, quote_via=quote)))
 
 

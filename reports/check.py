@@ -1,0 +1,125 @@
+"""A look at a report before it is run: does its query prepare, what comes out, how much, and which formats hold it."""
+
+from __future__ import annotations
+
+import io
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from django.utils import timezone
+
+from reports.definitions import ReportDefinition
+from reports.exceptions import FormatCannotHold, RunError
+from reports.models import ReportVersion
+from reports.parameters import Parameter, TypedValue, typed_values
+from reports.rendering import RENDERERS
+from reports.rendering.base import Document
+from reports.sources import describe
+from reports.sources.base import Described, Limits, SourceSpec
+
+#: What a look may take: it runs in a web process, while somebody waits.
+_SECONDS = 3
+_MEMORY_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of the result; its type as Arrow calls it."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Whether a format holds the result: None where that is only known after the run."""
+
+    format: str
+    fits: bool | None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was found out. Without faults, the query was taken by its data source; `driver` is for Administrators."""
+
+    faults: list[str] = field(default_factory=list)
+    driver: str = ""
+    columns: list[Column] = field(default_factory=list)
+    types_are_certain: bool = True
+    estimated_rows: int | None = None
+    formats: list[Fit] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What is looked at: a version as it is stored, or a definition that somebody is still writing."""
+
+    source: SourceSpec
+    query: str
+    parameters: list[Parameter]
+    formats: list[str]
+    max_rows: int | None
+
+    @classmethod
+    def of_version(cls, version: ReportVersion) -> Subject:
+        """Raises SourceMissing."""
+        return cls(
+            source=version.source(),
+            query=version.query,
+            parameters=version.declared(),
+            formats=version.formats,
+            max_rows=version.max_rows,
+        )
+
+    @classmethod
+    def of_definition(cls, definition: ReportDefinition, source: SourceSpec) -> Subject:
+        return cls(
+            source=source,
+            query=definition.query,
+            parameters=[parameter.declaration() for parameter in definition.parameters],
+            formats=list(definition.formats),
+            max_rows=definition.max_rows,
+        )
+
+
+def check(subject: Subject, given: Mapping[str, object]) -> Checked:
+    """Look at it, with the values that are given; a required one that is not is NULL. Raises InvalidParameters."""
+    values = _values(subject.parameters, given)
+    with tempfile.TemporaryDirectory(prefix="reportserver-check-") as folder:
+        limits = Limits(timeout_seconds=_SECONDS, memory_bytes=_MEMORY_BYTES, temp_dir=Path(folder))
+        try:
+            found = describe(subject.source, subject.query, values, limits)
+        except RunError as error:
+            return Checked(faults=[error.message], driver=str(error.details.get("driver", "")))
+    expected = found.expected
+    if expected is not None and subject.max_rows is not None:
+        expected = min(expected, subject.max_rows)
+    return Checked(
+        columns=[Column(column.name, str(column.type)) for column in found.schema],
+        types_are_certain=found.certain,
+        estimated_rows=expected,
+        formats=[_fit(format, found, expected, subject.max_rows) for format in subject.formats],
+    )
+
+
+def _values(parameters: Iterable[Parameter], given: Mapping[str, object]) -> dict[str, TypedValue]:
+    return typed_values([replace(parameter, required=False) for parameter in parameters], given)
+
+
+def _fit(format: str, found: Described, expected: int | None, max_rows: int | None) -> Fit:
+    try:
+        RENDERERS[format].open(io.BytesIO(), found.schema, Document(title="", generated_at=timezone.now()))
+    except FormatCannotHold as error:
+        return Fit(format, False, error.message)
+    most = RENDERERS[format].max_rows
+    if most is None or (max_rows is not None and max_rows <= most):
+        return Fit(format, True)
+    holds = f"A {format} file holds at most {most:,} rows"
+    if expected is None:
+        return Fit(format, None, f"{holds}; how many there will be is not known.")
+    if expected > most:
+        return Fit(format, False, f"{holds}, and about {expected:,} are expected.")
+    return Fit(format, True)

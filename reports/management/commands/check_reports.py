@@ -1,0 +1,64 @@
+"""manage.py check_reports: ask the data sources whether they take the reports' queries."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from reports.check import Checked, Subject, check
+from reports.exceptions import RunError
+from reports.models import ReportConfiguration
+
+
+class Command(BaseCommand):
+    help = "Ask the data sources whether they take the reports' queries, without running them."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("slugs", nargs="*", metavar="SLUG", help="reports (default: all)")
+        parser.add_argument("--tenant", metavar="SLUG", help="of one tenant only")
+
+    def handle(self, *args: object, **options: Any) -> None:
+        faulty = 0
+        reports = list(_chosen(options["slugs"], options["tenant"]))
+        for report in reports:
+            found = _checked(report)
+            faulty += bool(found.faults)
+            self._print(report, found)
+        if unknown := set(options["slugs"]) - {report.slug for report in reports}:
+            self.stderr.write(self.style.ERROR(f"There is no report {', '.join(sorted(unknown))}."))
+        self.stdout.write(f"{len(reports)} looked at, {faulty} of them faulty.")
+        if faulty or unknown:
+            sys.exit(1)
+
+    def _print(self, report: ReportConfiguration, found: Checked) -> None:
+        name = f"{report.tenant.slug}/{report.slug}"
+        for sentence in found.faults:
+            self.stdout.write(self.style.ERROR(f"{name}: {sentence}"))
+        if found.driver:
+            self.stdout.write(f"    {found.driver.strip()}")
+        if not found.faults:
+            rows = "" if found.estimated_rows is None else f", about {found.estimated_rows:,} rows"
+            self.stdout.write(f"{name}: {len(found.columns)} columns{rows}.")
+        for fit in found.formats:
+            if fit.fits is False:
+                self.stdout.write(self.style.WARNING(f"    {fit.message}"))
+
+
+def _chosen(slugs: list[str], tenant: str | None) -> Iterator[ReportConfiguration]:
+    reports = ReportConfiguration.objects.filter(current__isnull=False).select_related("tenant", "current__data_source")
+    if slugs:
+        reports = reports.filter(slug__in=slugs)
+    if tenant:
+        reports = reports.filter(tenant__slug=tenant)
+    yield from reports.order_by("tenant__slug", "slug")
+
+
+def _checked(report: ReportConfiguration) -> Checked:
+    try:
+        return check(Subject.of_version(report.version), {})
+    except RunError as error:
+        return Checked(faults=[error.message])

@@ -1,0 +1,215 @@
+"""A look at reports before they are run: POST /api/v1/reports/{key}/validate and manage.py check_reports."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import closing
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from django.contrib.auth.models import Group
+from django.core.management import call_command
+
+from accounts import throttling
+from accounts.models import Tenant, User
+from audit.models import Action, AuditLog
+from reports.check import Column, Subject, check
+from reports.exceptions import InvalidParameters
+from reports.models import ReportConfiguration, ReportVersion
+from reports.parameters import Parameter
+from reports.sources.base import SourceSpec
+from tests.reports.definitions_sample import applied, sample
+from tests.reports.test_reports_api import client
+
+pytestmark = pytest.mark.django_db(databases="__all__")
+
+URL = "/api/v1/reports/carrier-delays/validate"
+
+
+@pytest.fixture(autouse=True)
+def _people(tmp_path):
+    throttling._ensure_table.cache_clear()
+    (tmp_path / "data").mkdir()
+    with closing(sqlite3.connect(tmp_path / "data/flights.db")) as database, database:
+        database.execute("create table flights (carrier text, flight_date text, delay real)")
+        database.execute("insert into flights values ('UA', '2013-06-01', 1.5)")
+    applied(tmp_path)
+    other = Tenant.objects.create(slug="other", name="Other")
+    User.objects.create_user("erin", tenant=other).groups.add(Group.objects.get(name="Administrator"))
+
+
+def validated(body: dict[str, Any] | None = None, username: str = "alice") -> dict[str, Any]:
+    answer = client(username).post(URL, body or {}, format="json")
+    assert answer.status_code == 200, answer.content
+    return dict(answer.json())
+
+
+def definition(**changes: Any) -> dict[str, Any]:
+    return sample()["reports"][0] | changes
+
+
+def test_a_right_report_is_told_with_its_columns_and_formats():
+    assert validated() == {
+        "valid": True, "faults": [], "driver": "", "columns": [{"name": "carrier", "type": "string"}],
+        "typesAreCertain": False, "estimatedRows": None,
+        "formats": [
+            {"format": "pdf", "fits": None,
+             "message": "A pdf file holds at most 100,000 rows; how many there will be is not known."},
+            {"format": "csv", "fits": True, "message": ""},
+        ],
+    }  # fmt: skip
+
+
+def test_a_query_that_the_source_refuses_is_told_in_a_sentence_and_in_the_drivers_words():
+    found = validated({"definition": definition(query="select nonsense, :start, :end from flights")})
+    assert found["valid"] is False
+    assert found["faults"] == ["The query names a table or column that does not exist."]
+    assert found["driver"] == "no such column: nonsense"
+    assert found["columns"] == found["formats"] == []
+
+
+def test_a_definition_is_looked_at_and_not_stored():
+    body = definition(query="select carrier, delay, 1 as one from flights where :start < :end", max_rows=50_000)
+    found = validated({"definition": body, "parameters": {"start": "2013-01-01"}})
+    assert [column["type"] for column in found["columns"]] == ["string", "double", "int64"]
+    assert [fit["fits"] for fit in found["formats"]] == [True, True]
+    assert ReportVersion.objects.count() == 2
+    assert not AuditLog.objects.filter(action=Action.REPORT_UPDATE).exists()
+
+
+def test_a_definition_that_could_not_be_stored_is_refused_by_field():
+    answer = client("alice").post(URL, {"definition": definition(query="select :nobody")}, format="json")
+    assert answer.status_code == 400
+    assert "query" in answer.json()["fields"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"parameters": {"start": "yesterday"}},
+        {"parameters": {"nobody": 1}},
+        {"parameters": []},
+        {"formats": ["csv"]},
+        {"definition": "select 1"},
+        [],
+    ],
+)
+def test_a_body_that_is_not_right_is_refused(body):
+    assert client("alice").post(URL, body, format="json").status_code == 400
+
+
+@pytest.mark.parametrize(("username", "status"), [("bob", 403), ("erin", 404)])
+def test_only_administrators_of_the_tenant_may_look(username, status):
+    assert client(username).post(URL, {}, format="json").status_code == status
+
+
+def test_a_source_that_is_gone_is_a_fault_of_the_report(tmp_path):
+    (tmp_path / "data/flights.db").unlink()
+    assert validated()["faults"] == ["The data source's file is not there."]
+    ReportConfiguration.objects.get(slug="carrier-delays").version.data_source.delete()
+    assert "data source no longer exists" in validated()["faults"][0]
+
+
+def test_a_query_that_runs_long_is_not_waited_for():
+    forever = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) as c from n"
+    start = time.monotonic()
+    found = validated({"definition": definition(query=forever, parameters=[])})
+    assert time.monotonic() - start < 6
+    assert (found["valid"], [column["name"] for column in found["columns"]]) == (True, ["c"])
+
+
+def run_command(*arguments: str) -> tuple[int, str]:
+    out = StringIO()
+    try:
+        call_command("check_reports", *arguments, stdout=out, stderr=out)
+    except SystemExit as left:
+        return int(left.code or 0), out.getvalue()
+    return 0, out.getvalue()
+
+
+def test_the_command_looks_at_all_reports_and_fails_for_a_faulty_one():
+    code, out = run_command()
+    assert code == 1
+    assert "acme/carrier-delays: 1 columns." in out
+    assert "acme/customers: The data source does not answer at the moment." in out
+    assert "hush" not in out
+    assert out.endswith("2 looked at, 1 of them faulty.\n")
+
+
+def test_the_command_looks_at_the_reports_that_are_named():
+    assert run_command("carrier-delays", "--tenant", "acme") == (
+        0,
+        "acme/carrier-delays: 1 columns.\n1 looked at, 0 of them faulty.\n",
+    )
+    assert run_command("nobody")[0] == 1
+
+
+# ---- every kind of source
+
+
+def subject(kind: str, location: object, query: str, **how: Any) -> Subject:
+    source = SourceSpec(kind=kind, location=str(location))
+    return Subject(source=source, query=query, **({"parameters": [], "formats": ["csv"], "max_rows": None} | how))
+
+
+def test_files_tell_types_and_rows_and_which_formats_are_too_small(tmp_path):
+    duckdb.sql(f"copy (select x, x / 2 as half from range(250000) as r(x)) to '{tmp_path}/many.parquet'")
+    query, formats = "select *, :day as day from many", ["csv", "html", "pdf"]
+    parameters = [Parameter(name="day", type="date", required=True)]
+    found = check(subject("files", tmp_path / "many.parquet", query, parameters=parameters, formats=formats), {})
+    assert found.columns == [Column("x", "int64"), Column("half", "double"), Column("day", "date32[day]")]
+    assert (found.estimated_rows, found.types_are_certain) == (250_000, True)
+    assert [(fit.format, fit.fits) for fit in found.formats] == [("csv", True), ("html", False), ("pdf", False)]
+    assert found.formats[1].message == "A html file holds at most 200,000 rows, and about 250,000 are expected."
+    limited = check(subject("files", tmp_path / "many.parquet", "from many", formats=formats, max_rows=100_000), {})
+    assert limited.estimated_rows == 100_000
+    assert all(fit.fits for fit in limited.formats)
+
+
+def test_more_columns_than_a_format_has_are_told(tmp_path):
+    (tmp_path / "t.csv").write_text("a\n1\n")
+    many = ", ".join(f"a as a{n}" for n in range(41))
+    found = check(subject("files", tmp_path, f"select {many} from t", formats=["pdf", "xlsx"]), {})
+    assert [(fit.format, fit.fits) for fit in found.formats] == [("pdf", False), ("xlsx", True)]
+    assert "41 columns" in found.formats[0].message
+
+
+def test_postgresql_prepares_and_does_not_run(postgres_url):
+    query = "select 1.5::numeric(9,2) as d, :when as w, pg_sleep(20)::text as z from generate_series(1, 500)"
+    parameters = [Parameter(name="when", type="datetime", required=True)]
+    start = time.monotonic()
+    found = check(subject("postgresql", postgres_url, query, parameters=parameters), {"when": "2024-01-01T10:00:00Z"})
+    assert time.monotonic() - start < 3
+    assert [column.type for column in found.columns] == ["decimal128(9, 2)", "timestamp[us, tz=UTC]", "string"]
+    assert found.estimated_rows == 500
+    assert check(subject("postgresql", postgres_url, "select nothing"), {}).faults
+    with pytest.raises(InvalidParameters):
+        check(subject("postgresql", postgres_url, query, parameters=parameters), {"when": "now"})
+
+
+def test_mariadb_prepares_and_does_not_run(mariadb_url):
+    start = time.monotonic()
+    found = check(subject("sql", mariadb_url, "select cast(1.5 as decimal(9,2)) as d, sleep(20) as z"), {})
+    assert time.monotonic() - start < 3
+    assert found.columns[0] == Column("d", "decimal128(9, 2)")
+    assert found.types_are_certain
+
+
+def test_a_server_that_does_not_answer_is_given_up_soon():
+    start = time.monotonic()
+    # An address of the documentation: nothing answers there.
+    found = check(subject("sql", "mysql://u:hush@192.0.2.1/x", "select 1"), {})
+    assert time.monotonic() - start < 8
+    assert found.faults
+    assert "hush" not in found.driver
+
+
+def test_a_look_leaves_nothing_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    (tmp_path / "t.csv").write_text("a\n1\n")
+    check(subject("files", tmp_path / "t.csv", "from t"), {})
+    assert not [path for path in Path(tmp_path).iterdir() if path.name.startswith("reportserver-check")]
