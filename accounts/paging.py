@@ -13,6 +13,9 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
+#: A page of a list must be light: fewer rows than in an answer of the API.
+ROWS = 30
+
 
 @dataclass(frozen=True)
 class Page:
@@ -27,6 +30,7 @@ def page_of(request: HttpRequest, rows: QuerySet[Any], *ordering: str) -> Page:
     """The page that the query string's cursor names. Http404 when it names none."""
     paginator_class: Any = api_settings.DEFAULT_PAGINATION_CLASS
     paginator = paginator_class()
+    paginator.page_size = ROWS
     try:
         found = paginator.paginate_queryset(rows, Request(request), SimpleNamespace(ordering=ordering))
     except (NotFound, ValidationError) as error:

@@ -31,6 +31,33 @@ class Outcome:
     left: int = 0
 
 
+@dataclass(frozen=True)
+class _Words:
+    """How an action is told."""
+
+    done: str
+    already: str
+
+
+WORDS = {
+    "retry": _Words("queued again", "already retried"),
+    "cancel": _Words("cancelled or asked to stop", "already ended"),
+}
+
+
+def sentence(action: str, outcome: Outcome) -> str:
+    """What one press did, for people."""
+    words, were = WORDS[action], "was" if outcome.already == 1 else "were"
+    told = [f"{outcome.done:,} {'job' if outcome.done == 1 else 'jobs'} {words.done}"]
+    if outcome.already:
+        told.append(f"{outcome.already:,} {were} {words.already}")
+    if outcome.refused:
+        told.append(f"{outcome.refused:,} could not be, because their report was deleted")
+    if outcome.left:
+        told.append(f"more are left: at most {MOST:,} are done at one press, so press again")
+    return f"{', '.join(told)}."
+
+
 def retryable(jobs: JobQuerySet, user: User) -> JobQuerySet:
     """Those of the jobs that this user may retry."""
     if not user.is_administrator:
@@ -55,6 +82,7 @@ def cancel(*, jobs: JobQuerySet, actor: User) -> Outcome:
 
 
 def _each(jobs: JobQuerySet, act: Callable[[JobExecutionLog], object]) -> Outcome:
+    # Fixed before the first is done: what is done changes what the filters match.
     found = list(jobs.order_by("queued_at", "id").values_list("pk", flat=True)[: MOST + 1])
     chosen, until = found[:MOST], time.monotonic() + SECONDS
     counted: Counter[str] = Counter()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+from typing import BinaryIO
 from urllib.parse import quote
 
 from django.db import transaction
@@ -47,6 +48,14 @@ def available(job: JobExecutionLog) -> Artifact:
     return job.result
 
 
+def first_bytes(job: JobExecutionLog, actor: User, number: int) -> bytes:
+    """The beginning of the file; in the audit log that is a download too, since data is read."""
+    with _opened(job, available(job), actor) as file:
+        head = file.read(number)
+    _record(Action.RESULT_DOWNLOAD, job, actor)
+    return head
+
+
 def filename(job: JobExecutionLog) -> str:
     """What a browser should call the file: report, time of the job, extension."""
     return f"{job.report_name} {job.queued_at:%Y-%m-%d %H%M}.{RENDERERS[job.format].extension}"
@@ -66,12 +75,7 @@ def _asked_part(request: HttpRequest, artifact: Artifact, etag: str) -> ranges.R
 def _sent(
     request: HttpRequest, job: JobExecutionLog, artifact: Artifact, part: ranges.Range | None, actor: User
 ) -> HttpResponseBase:
-    path = artifacts.place(job.pk, artifact.fence, RENDERERS[job.format].extension)
-    try:
-        file = artifacts.open_checked(path, size=artifact.size, sha256=artifact.sha256, written=artifact.stamp)
-    except ResultMissing:
-        _report_missing(job, actor)
-        raise
+    file = _opened(job, artifact, actor)
     if request.method == "HEAD":
         file.close()
         return _described(HttpResponse(), job, artifact, length=artifact.size)
@@ -82,6 +86,15 @@ def _sent(
     if part:
         response["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{artifact.size}"
     return _described(response, job, artifact, length=sent.length)
+
+
+def _opened(job: JobExecutionLog, artifact: Artifact, actor: User) -> BinaryIO:
+    path = artifacts.place(job.pk, artifact.fence, RENDERERS[job.format].extension)
+    try:
+        return artifacts.open_checked(path, size=artifact.size, sha256=artifact.sha256, written=artifact.stamp)
+    except ResultMissing:
+        _report_missing(job, actor)
+        raise
 
 
 def _described(

@@ -105,3 +105,15 @@ class QueueUnavailable(DomainError):
 
     code = "queue_unavailable"
     retryable = True
+
+
+class ViewNotSaved(DomainError):
+    """A view needs a name of at most 60 characters, and filters to keep."""
+
+    code = "view_not_saved"
+
+
+class TooManyViews(DomainError):
+    """You have 30 saved views; delete one first."""
+
+    code = "too_many_views"

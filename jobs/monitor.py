@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from django.db.models import Max, Min
 from django.utils import timezone
 
+from accounts.models import User
 from jobs.models import ENDED, UNFINISHED, JobExecutionLog, Status, WorkerHost
 from jobs.querysets import JobQuerySet, from_now
 
@@ -112,6 +113,15 @@ def shown_parameters(job: JobExecutionLog) -> list[tuple[str, object]]:
     titles = {parameter.name: parameter.title for parameter in declared}
     names = [*titles, *(name for name in job.parameters if name not in titles)]
     return [(titles.get(name, name), job.parameters.get(name)) for name in names]
+
+
+def search_words(user: User, reports: Iterable[tuple[str, str]]) -> list[str]:
+    """What the search bar completes."""
+    words = [f"report:{slug}" for slug, _ in reports] + [f"status:{status.lower()}" for status in Status.values]
+    if user.is_administrator:
+        people = User.objects.all() if user.is_superuser else User.objects.filter(tenant=user.tenant)
+        words += [f"user:{name}" for name in people.order_by("username").values_list("username", flat=True)[:100]]
+    return [*words, "since:1h", "since:24h", "since:7d", "error:", "host:", "param."]
 
 
 def digest(*shown: object) -> str:

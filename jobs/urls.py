@@ -9,8 +9,11 @@ from jobs import views
 urlpatterns = [
     path("", views.overview, name="overview"),
     path("jobs", views.job_list, name="jobs"),
+    path("jobs/many", views.many, name="jobs-many"),
+    path("jobs/saved", views.save_view, name="jobs-saved"),
     path("jobs/<str:job_id>", views.job, name="job"),
     path("jobs/<str:job_id>/result", views.download, name="result"),
+    path("jobs/<str:job_id>/preview", views.preview, name="preview"),
     path("jobs/<str:job_id>/retry", views.retry, name="job-retry"),
     path("jobs/<str:job_id>/cancel", views.cancel, name="job-cancel"),
     path("reports/<str:slug>", views.report, name="report"),

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.utils.html import format_html
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.middleware import HtmxDetails
 
 from accounts.exceptions import DomainError
 from accounts.models import User
 from accounts.paging import page_of
-from jobs import actions, monitor, rights
+from jobs import actions, bulk, figures, monitor, rights, saved, story
 from jobs.downloads import result_response
 from jobs.filters import JobFilter
+from jobs.forms import Chosen
 from jobs.models import UNFINISHED, JobExecutionLog, Status
 from reports.exceptions import InvalidParameters
 from reports.forms import RunForm
 from reports.models import ReportConfiguration
+
+
+class HtmxHttpRequest(HttpRequest):
+    """As the middleware of htmx leaves it."""
+
+    htmx: HtmxDetails
+
 
 #: What leads from one page of the list to the next, and is no filter.
 _MORE = ("report", "requestedBy", "since", "until")
@@ -35,15 +45,28 @@ _PLACE = {"status", "cursor", "pageSize"}
 @require_safe
 def overview(request: HttpRequest) -> HttpResponse:
     """What waits, runs and fails now, and who works on it."""
-    jobs = JobExecutionLog.objects.visible_to(_user(request))
+    user, asked = _user(request), cast(HtmxHttpRequest, request)
+    if asked.htmx and asked.htmx.target == "figures":
+        shown = figures.recent_figures(user)
+        return _live(request, "_figures.html", "_figures.html", _figures_context(shown))
+    jobs = JobExecutionLog.objects.visible_to(user)
     failed = list(
         jobs.filter(status=Status.FAILED).with_result_and_retry().defer("error_trace").order_by("-queued_at", "-id")[:5]
     )
-    parts = JobExecutionLog.objects.visible_parts(_user(request))
-    tabs, workers, oldest = monitor.todays_tabs(*parts), monitor.workers(), monitor.oldest_waiting(jobs)
+    tabs = monitor.todays_tabs(*JobExecutionLog.objects.visible_parts(user))
+    workers, oldest = monitor.workers(), monitor.oldest_waiting(jobs)
     seen = monitor.digest(tabs, [*map(monitor.state, failed)], [*map(str, workers.alive)], oldest)
-    context = {"tabs": tabs, "failed": failed, "workers": workers, "oldest": oldest, "seen": seen}
-    return _live(request, "overview.html", "_overview.html", context)
+    context = {"tabs": tabs, "failed": failed, "workers": workers, "oldest": oldest}
+    if user.is_administrator:
+        context["free"], context["disk"] = figures.disk()
+    if not asked.htmx:
+        context |= _figures_context(figures.recent_figures(user))
+    return _live(request, "overview.html", "_overview.html", {**context, "seen": seen})
+
+
+def _figures_context(shown: figures.Figures) -> dict[str, Any]:
+    seen = monitor.digest(shown)
+    return {"figures": shown, "seen": seen, "seen_figures": seen}
 
 
 @login_required
@@ -58,24 +81,45 @@ def job_list(request: HttpRequest) -> HttpResponse:
     )
     tabs = _tabs(request, user, found)
     context = _list_context(request, found, page.rows, tabs)
-    return _live(request, "jobs/list.html", "jobs/_region.html", {**context, "page": page, "reports": _offered(user)})
+    return _live(request, "jobs/list.html", "jobs/_region.html", {**context, "page": page, **_beside(request, user)})
 
 
 @login_required
 @require_safe
 def job(request: HttpRequest, job_id: str) -> HttpResponse:
     """Everything about one job."""
-    shown = rights.visible_job(_user(request), job_id)
+    user = _user(request)
+    shown = rights.visible_job(user, job_id)
     events = list(shown.events.all())
+    administers = user.administers(shown.tenant_id)
     context = {
         "job": shown,
         "events": events,
+        "attempts": story.attempts(shown, events),
+        "chain": story.chain(shown),
+        "alike": story.alike(user, shown),
+        "changes": story.changes(shown),
+        "again": story.run_again(shown) if shown.report else "",
+        "previewed": story.PREVIEWED,
         "parameters": monitor.shown_parameters(shown),
         "every": "2s",
         "seen": monitor.digest(monitor.state(shown), len(events)),
-        "trace": shown.error_trace if _user(request).administers(shown.tenant_id) else "",
+        "administers": administers,
+        "trace": shown.error_trace if administers else "",
     }
     return _live(request, "jobs/detail.html", "jobs/_detail.html", context)
+
+
+@login_required
+@require_safe
+def preview(request: HttpRequest, job_id: str) -> HttpResponse:
+    """The first rows of a result."""
+    shown = rights.visible_job(_user(request), job_id)
+    if shown.format not in story.PREVIEWED:
+        raise Http404("There is no preview of this format.")
+    asked: Any = request
+    context = {"job": shown, "rows": story.preview(job=shown, actor=_user(request))}
+    return render(request, "jobs/_preview.html" if asked.htmx else "jobs/preview.html", context)
 
 
 @login_required
@@ -116,6 +160,40 @@ def cancel(request: HttpRequest, job_id: str) -> HttpResponse:
     ended = stopped.status == Status.QUEUED
     messages.success(request, f"{stopped.report_name} {'was cancelled' if ended else 'is being cancelled'}.")
     return redirect(_next(request) or reverse("job", args=[stopped.pk]))
+
+
+@login_required
+@require_POST
+def many(request: HttpRequest) -> HttpResponse:
+    """Retry or cancel many jobs: first the page (or dialog) that says how many, then, confirmed, the doing."""
+    chosen, user = Chosen.of(request.POST), _user(request)
+    if chosen.action == "retry" and not user.is_administrator:
+        raise PermissionDenied
+    back = _next(request) or reverse("jobs")
+    if request.POST.get("confirmed"):
+        outcome = chosen.act(user)
+        level = messages.success if outcome.done else messages.error
+        level(request, bulk.sentence(chosen.action, outcome))
+        return redirect(back)
+    count = chosen.ready(user).order_by()[: monitor.MOST_COUNTED + 1].count()
+    asked: Any = request
+    context = {"chosen": chosen, "count": count, "shown": monitor.shown_count(count), "most": bulk.MOST, "next": back}
+    return render(request, "jobs/_confirm.html" if asked.htmx else "jobs/confirm.html", context)
+
+
+@login_required
+@require_POST
+def save_view(request: HttpRequest) -> HttpResponse:
+    """Keep the list's filters under a name, or forget them."""
+    name, filters = request.POST.get("name", ""), request.POST.get("filters", "")
+    if request.POST.get("forget"):
+        saved.forget(actor=_user(request), name=name)
+    else:
+        try:
+            saved.save(actor=_user(request), name=name, filters=filters)
+        except DomainError as refused:
+            messages.error(request, refused.message)
+    return redirect(_next(request) or reverse("jobs"))
 
 
 @login_required
@@ -172,6 +250,7 @@ def _list_context(
 ) -> dict[str, Any]:
     query = request.GET.copy()
     query.pop("cursor", None)
+    user = _user(request)
     busy = any(row.status in UNFINISHED for row in rows)
     return {
         "filter": found,
@@ -181,6 +260,10 @@ def _list_context(
         "tabs": tabs,
         "total": monitor.shown_count(sum(tab.counted for tab in tabs)),
         "next": f"{request.path}?{query.urlencode()}" if query else request.path,
+        "filters": query.urlencode(),
+        "older_search": found.searched_since,
+        "now": timezone.now(),
+        "may_act": user.is_administrator or any(rights.may_cancel(user, row) for row in rows),
         # Also an idle list looks now and then: somebody else may start something.
         "every": "3s" if busy else "15s",
         "seen": monitor.digest(tabs, [*map(monitor.state, rows)]),
@@ -198,8 +281,15 @@ def _tabs(request: HttpRequest, user: User, found: JobFilter) -> list[monitor.Ta
     )
 
 
-def _offered(user: User) -> Any:
-    return ReportConfiguration.objects.visible_to(user).select_related("current").order_by("slug")[:200]
+def _beside(request: HttpRequest, user: User) -> dict[str, Any]:
+    """What stands around the list, which a live update does not ask for."""
+    asked: Any = request
+    if asked.htmx:
+        return {}
+    reports = list(
+        ReportConfiguration.objects.visible_to(user).order_by("slug").values_list("slug", "current__name")[:100]
+    )
+    return {"reports": reports, "words": monitor.search_words(user, reports), "saved": saved.of(user)}
 
 
 def _back(request: HttpRequest, shown: JobExecutionLog, refused: DomainError) -> HttpResponse:

@@ -71,6 +71,11 @@ def moment(at: datetime | None) -> SafeString:
 
 
 @register.filter
+def hour(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%H:%M}"
+
+
+@register.filter
 def moment_value(field: BoundField) -> str:
     """A filter's time as datetime-local takes it: in UTC, without a zone."""
     at = getattr(field.form, "cleaned_data", {}).get(field.name)
@@ -93,6 +98,27 @@ def duration(seconds: float | None) -> str:
 @register.filter
 def since(at: datetime) -> str:
     return duration((timezone.now() - at).total_seconds())
+
+
+@register.filter
+def until(at: datetime | None) -> str:
+    return duration((at - timezone.now()).total_seconds() if at else None)
+
+
+@register.filter
+def at_most(number: int, most: int) -> str:
+    return f"{most:,}+" if number >= most else f"{number:,}"
+
+
+@register.filter
+def coordinate(number: float) -> str:
+    """For SVG: a point whatever the language, and no more digits than a screen shows."""
+    return f"{number:.2f}"
+
+
+@register.filter
+def add_number(number: float, other: float) -> float:
+    return number + other
 
 
 @register.filter
@@ -148,6 +174,12 @@ def plain(value: object) -> str:
     if isinstance(value, bool):
         return gettext("yes") if value else gettext("no")
     return ", ".join(map(plain, value)) if isinstance(value, list) else str(value)
+
+
+@register.simple_tag(takes_context=True)
+def selectable(context: template.Context, job: JobExecutionLog) -> bool:
+    """Whether something can be done to the job in bulk."""
+    return rights.may_retry(context["user"], job) or rights.may_cancel(context["user"], job)
 
 
 @register.inclusion_tag("jobs/_progress.html")

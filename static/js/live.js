@@ -36,7 +36,7 @@ document.addEventListener("htmx:afterRequest", (event) => {
 
 // The button that was pressed is gone with the old rows: keep the keyboard where it was, not at the top of the page.
 document.addEventListener("htmx:afterSettle", (event) => {
-  if (event.detail.requestConfig.verb !== "get") document.getElementById("jobs").focus({ preventScroll: true });
+  if (event.detail.requestConfig.verb !== "get" && event.detail.target.id === "jobs") document.getElementById("jobs").focus({ preventScroll: true });
 });
 
 // A form that is sent twice would make two jobs. Its buttons come back when the page is shown again from history.

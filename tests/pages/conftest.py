@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, Permission
+from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
@@ -37,6 +38,11 @@ def counters(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
     """The table of counts is made at its first use; within a test it would be rolled back with it."""
     with django_db_blocker.unblock():
         throttling.forget_old_counts()
+
+
+@pytest.fixture(autouse=True)
+def no_figures_of_other_tests() -> None:
+    cache.clear()
 
 
 @pytest.fixture

@@ -6,8 +6,10 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.server import Client, Running
@@ -144,13 +146,112 @@ def test_retry_works_without_javascript(visit: Callable[..., Page], bob: Client)
     expect(page.get_by_role("status")).to_contain_text("queued again")
 
 
+def test_the_new_job_is_on_top_as_queued_while_no_worker_is_free(
+    visit: Callable[..., Page], bob: Client, alice: Client
+) -> None:
+    failed = failed_job(bob)
+    busy = [bob.generate("slow") for _ in range(2)]
+    for job in busy:
+        bob.wait(job, "Running")
+    page = visit("alice", "/jobs?q=report:broken")
+    button = page.locator(f"#job-{failed}").get_by_role("button", name=RETRY)
+    expect(button).to_have_attribute("aria-label", RETRY)
+    button.click()
+    top = page.locator("tbody tr").first
+    expect(top).to_contain_text("Queued")
+    expect(page.get_by_role("status")).to_contain_text("Broken is queued again")
+    assert page.locator("#notices a").get_attribute("href") in str(top.locator("a.title").get_attribute("href"))
+    for job in busy:
+        alice.post(f"/jobs/{job}/cancel")
+        bob.wait(job)
+
+
+def test_a_retry_shows_that_it_is_under_way_and_can_not_be_pressed_again(
+    visit: Callable[..., Page], bob: Client
+) -> None:
+    failed = failed_job(bob)
+    page = visit("alice", "/jobs?report=broken")
+    page.route("**/retry", lambda route: (page.wait_for_timeout(700), route.continue_()))
+    button = page.locator(f"#retry-{failed}")
+    button.click(no_wait_after=True)
+    expect(button).to_be_disabled()
+    assert button.locator(".icon").evaluate("icon => getComputedStyle(icon).animationName") == "turn"
+    expect(page.get_by_role("status")).to_contain_text("queued again")
+
+
+def test_many_jobs_are_retried_after_a_dialog_that_counts_them(
+    visit: Callable[..., Page], bob: Client, alice: Client
+) -> None:
+    failed = [failed_job(bob) for _ in range(2)]
+    page = visit("alice", "/jobs?report=broken&status=Failed")
+    for job in failed:
+        page.locator(f"#select-{job}").check()
+    expect(page.locator("#selected")).to_have_text("2 selected")
+    page.evaluate("htmx.trigger('#jobs', 'look')")
+    page.get_by_role("button", name="Retry…").click()
+    dialog = page.get_by_role("dialog", name="Retry 2 jobs?")
+    expect(dialog).to_be_visible()
+    dialog.get_by_role("link", name="Leave them as they are").click()
+    expect(dialog).to_be_hidden()
+    page.get_by_role("button", name="Retry…").click()
+    dialog.get_by_role("button", name="Queue them again").dblclick()
+    expect(page.get_by_role("status")).to_contain_text("2 jobs queued again.")
+    assert page.url.endswith("/jobs?report=broken&status=Failed"), "the filter must survive"
+    retried = [job["retryOf"] for job in alice.get("/jobs?report=broken").json()["results"]]
+    assert [retried.count(job) for job in failed] == [1, 1]
+
+
+def test_a_bulk_action_is_confirmed_on_a_page_without_javascript(visit: Callable[..., Page], bob: Client) -> None:
+    failed = failed_job(bob)
+    page = visit("alice", "/jobs?report=broken", java_script_enabled=False)
+    page.locator(f"#select-{failed}").check()
+    page.get_by_role("button", name="Retry…").click()
+    expect(page.get_by_role("heading", name="Retry 1 job?")).to_be_visible()
+    page.get_by_role("button", name="Queue them again").click()
+    expect(page.get_by_role("status")).to_contain_text("1 job queued again.")
+    assert page.url.endswith("/jobs?report=broken")
+
+
+def test_the_list_is_used_by_single_keys(visit: Callable[..., Page], bob: Client) -> None:
+    newest = failed_job(bob)
+    page = visit("alice", "/jobs?report=broken")
+    page.keyboard.press("j")
+    expect(page.locator(f"#open-{newest}")).to_be_focused()
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    page.keyboard.press("x")
+    expect(page.locator(f"#select-{newest}")).to_be_checked()
+    page.keyboard.press("r")
+    expect(page.get_by_role("status")).to_contain_text("queued again")
+    page.keyboard.press("/")
+    expect(page.get_by_role("combobox", name="Search")).to_be_focused()
+    page.keyboard.type("r")
+    expect(page.get_by_role("combobox", name="Search")).to_have_value("r")
+    page.locator("h1").click()
+    page.keyboard.press("?")
+    page.get_by_role("checkbox", name="Use these keys").uncheck()
+    page.get_by_role("button", name="Close").click()
+    page.keyboard.press("/")
+    expect(page.get_by_role("combobox", name="Search")).not_to_be_focused()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 1280])
-def test_no_page_scrolls_sideways(visit: Callable[..., Page], bob: Client, scheme: str, width: int) -> None:
-    job = failed_job(bob)
-    page = visit("alice", "/", color_scheme=scheme, viewport={"width": width, "height": 800})
-    for path in ("/", "/jobs", f"/jobs/{job}", "/reports", "/reports/sales-by-region", "/audit"):
+def test_no_page_has_a_barrier_or_scrolls_sideways(visit: Callable[..., Page], bob: Client, scheme: str) -> None:
+    failed, done = failed_job(bob), bob.generate("sales-by-region", {"region": "north"})
+    bob.wait(done, "Succeeded")
+    page = visit("alice", "/", color_scheme=scheme, viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+    pages = ("/", "/jobs", "/jobs?q=status:lost", f"/jobs/{failed}", f"/jobs/{done}", f"/jobs/{done}/preview")
+    for path in (*pages, "/reports", "/reports/sales-by-region", "/audit"):
         page.goto(path)
-        assert page.locator("h1").count() == 1
-        excess = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        assert excess <= 0, path
+        for width in (1280, 320):
+            page.set_viewport_size({"width": width, "height": 800})
+            faults = [(found["id"], found["nodes"][0]["html"]) for found in _barriers(page)]
+            assert faults == [], f"{path} at {width}"
+            excess = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            assert excess <= 0, f"{path} at {width}"
+        assert page.locator("h1").count() == 1, path
+
+
+def _barriers(page: Page) -> list[Any]:
+    found: list[Any] = Axe().run(page).response["violations"]
+    return found

@@ -53,7 +53,7 @@ def test_a_succeeded_job_shows_its_file_and_stops_asking(browse: Browse, make_jo
     text = text_of(browse("bob"), f"/jobs/{job.pk}")
     for fact in ("1.2 MB", "1,500", "ab" * 32, "Download CSV", f'href="/jobs/{job.pk}/result"'):
         assert fact in text
-    assert "hx-get" not in text
+    assert "data-live" not in text
 
 
 def test_a_truncated_result_is_pointed_out(browse: Browse, make_job: MakeJob) -> None:
@@ -135,4 +135,4 @@ def test_no_page_takes_many_queries(browse: Browse, make_job: MakeJob, path: str
     client = browse("alice")
     with CaptureQueriesContext(connection) as queries:
         client.get(path.format(job=job.pk))
-    assert len(queries) <= 12
+    assert len(queries) <= 14

@@ -1,0 +1,185 @@
+"""The figures of the overview: jobs per hour by status, how long they waited and ran, and which reports stand out."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from math import ceil
+from typing import Any
+
+from django.conf import settings
+from django.core.cache import cache
+from django.db.models import CharField, Count, Func
+from django.utils import timezone
+
+from accounts.models import User
+from jobs.models import ENDED, JobExecutionLog, Status
+from jobs.querysets import JobQuerySet
+from reports.querysets import granted_ids
+
+HOURS = 24
+#: Times and reports are taken from so many of the newest ended jobs.
+SAMPLE = 1000
+CACHED_SECONDS = 30
+_TOP = 5
+_BAR, _GAP, _HEIGHT = 24, 6, 120
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A part of an hour's column: one status."""
+
+    status: str
+    y: float
+    height: float
+
+
+@dataclass(frozen=True)
+class Hour:
+    """The jobs asked for in one hour, in the order of Status, and where they are drawn."""
+
+    begin: datetime
+    counts: list[int]
+    x: int
+    bars: list[Bar]
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One report among the newest ended jobs."""
+
+    slug: str
+    name: str
+    report_id: object
+    jobs: int
+    failed: int
+    run: float
+
+    @property
+    def percent(self) -> int:
+        return round(100 * self.failed / self.jobs)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """All of it."""
+
+    hours: list[Hour]
+    highest: int
+    jobs: int
+    waits: tuple[float, float] | None
+    runs: tuple[float, float] | None
+    slowest: list[Standing]
+    failing: list[Standing]
+    statuses: tuple[str, ...] = tuple(Status.values)
+
+
+class _Hour(Func):
+    """The hour of a moment, in UTC, as text: what SQLite stores begins with it."""
+
+    output_field = CharField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="SUBSTR(%(expressions)s, 1, 13)", **context)
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        template = "TO_CHAR(%(expressions)s AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24')"
+        return self.as_sql(compiler, connection, template=template, **context)
+
+
+def recent_figures(user: User) -> Figures:
+    """Not older than half a minute: counting a busy day takes longer than a page may. By the rights of now."""
+    rights = "all" if user.is_administrator else repr([sorted(map(str, held)) for held in granted_ids(user).values()])
+    key = f"figures-{user.pk}-{hashlib.sha256(rights.encode()).hexdigest()}"
+    found: Figures | None = cache.get(key)
+    if found is None:
+        found = figures(user)
+        cache.set(key, found, CACHED_SECONDS)
+    return found
+
+
+def figures(user: User) -> Figures:
+    """Of the jobs that the user sees, of the last 24 hours."""
+    now = timezone.now()
+    hours = _hours([part for part in JobExecutionLog.objects.visible_parts(user) if part is not None], now)
+    ended = JobExecutionLog.objects.visible_to(user).filter(
+        queued_at__gte=now - timedelta(hours=HOURS), started_at__isnull=False, status__in=ENDED
+    )
+    rows: list[tuple[Any, ...]] = list(
+        ended.by_time().values_list(
+            "report_slug", "report_name", "report_id", "status", "queued_at", "started_at", "ended_at"
+        )[:SAMPLE]
+    )
+    reports = _standings(rows)
+    return Figures(
+        hours=hours,
+        highest=max(hour.total for hour in hours),
+        jobs=len(rows),
+        waits=_halfway_and_95([(row[5] - row[4]).total_seconds() for row in rows]),
+        runs=_halfway_and_95([(row[6] - row[5]).total_seconds() for row in rows]),
+        slowest=sorted(reports, key=lambda one: -one.run)[:_TOP],
+        failing=sorted((one for one in reports if one.failed), key=lambda one: (-one.failed, one.name))[:_TOP],
+    )
+
+
+def disk() -> tuple[int, int]:
+    """Bytes that are free and that there are, where the results are kept."""
+    usage = shutil.disk_usage(settings.DATA_DIR)
+    return usage.free, usage.total
+
+
+def _hours(parts: Sequence[JobQuerySet], now: datetime) -> list[Hour]:
+    begins = [_floor(now) - timedelta(hours=back) for back in range(HOURS - 1, -1, -1)]
+    counted: Counter[tuple[str, str]] = Counter()
+    for part in parts:
+        grouped = part.filter(queued_at__gte=begins[0]).order_by().values(hour=_Hour("queued_at"))
+        for hour, status, number in grouped.annotate(number=Count("pk")).values_list("hour", "status", "number"):
+            counted[hour, status] += number
+    rows = [[counted[f"{begin:%Y-%m-%d %H}", status] for status in Status.values] for begin in begins]
+    highest = max(map(sum, rows)) or 1
+    return [
+        Hour(begin, counts, number * (_BAR + _GAP), _bars(counts, highest))
+        for number, (begin, counts) in enumerate(zip(begins, rows, strict=True))
+    ]
+
+
+def _floor(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def _bars(counts: list[int], highest: int) -> list[Bar]:
+    bars, y = [], float(_HEIGHT)
+    for status, number in zip(reversed(Status.values), reversed(counts), strict=True):
+        height = _HEIGHT * number / highest
+        y -= height
+        if number:
+            bars.append(Bar(status.lower(), y, height))
+    return bars
+
+
+def _halfway_and_95(seconds: list[float]) -> tuple[float, float] | None:
+    ordered = sorted(max(0.0, one) for one in seconds)
+    if not ordered:
+        return None
+    at = [ordered[ceil(share * len(ordered)) - 1] for share in (0.5, 0.95)]
+    return at[0], at[1]
+
+
+def _standings(rows: list[tuple[Any, ...]]) -> list[Standing]:
+    by_report: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
+    for row in rows:
+        by_report[row[0]].append(row)
+    found = []
+    for slug, those in by_report.items():
+        runs = _halfway_and_95([(row[6] - row[5]).total_seconds() for row in those])
+        failed = sum(row[3] == Status.FAILED for row in those)
+        found.append(Standing(slug, those[0][1], those[0][2], len(those), failed, runs[1] if runs else 0))
+    return found

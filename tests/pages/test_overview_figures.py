@@ -1,0 +1,81 @@
+"""The overview's figures: counted by hour and status, of what the person sees, drawn and as a table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import User
+from jobs.figures import HOURS, figures
+from jobs.models import JobExecutionLog
+
+Browse = Callable[[str], Client]
+MakeJob = Callable[..., JobExecutionLog]
+
+
+def ended(make_job: MakeJob, status: str, ago: float, wait: float, run: float, **fields: object) -> JobExecutionLog:
+    at = timezone.now() - timedelta(hours=ago)
+    begun = at + timedelta(seconds=wait)
+    return make_job(status, queued_at=at, started_at=begun, ended_at=begun + timedelta(seconds=run), **fields)
+
+
+def test_jobs_are_counted_by_hour_and_status(people: dict[str, User], make_job: MakeJob) -> None:
+    ended(make_job, "Succeeded", 0.01, 1, 1)
+    for _ in range(2):
+        ended(make_job, "Failed", 3, 1, 1)
+    ended(make_job, "Failed", 30, 1, 1)
+    found = figures(people["alice"])
+    assert len(found.hours) == HOURS
+    assert sum(hour.total for hour in found.hours) == 3
+    failed = next(hour for hour in found.hours if hour.counts[3])
+    assert failed.counts == [0, 0, 0, 2]
+    assert found.highest == 2
+    assert [(bar.status, bar.height) for bar in failed.bars] == [("failed", 120)]
+
+
+def test_waits_runs_and_reports_are_of_the_newest_ended_jobs(people: dict[str, User], make_job: MakeJob) -> None:
+    for run in range(1, 21):
+        ended(make_job, "Succeeded", 1, 2, run)
+    ended(make_job, "Failed", 1, 2, 100, report_slug="late", report_name="Late trains")
+    found = figures(people["alice"])
+    assert found.waits == (2, 2)
+    assert found.runs == (11, 20)
+    assert [(one.name, one.run) for one in found.slowest] == [("Late trains", 100), ("Sales <by> region", 19)]
+    assert [(one.name, one.failed, one.percent) for one in found.failing] == [("Late trains", 1, 100)]
+
+
+def test_everybody_gets_figures_of_the_jobs_they_see(people: dict[str, User], make_job: MakeJob) -> None:
+    ended(make_job, "Succeeded", 1, 1, 1, by="bob")
+    ended(make_job, "Succeeded", 1, 1, 1, by="erin")
+    seen = {name: sum(hour.total for hour in figures(people[name]).hours) for name in people}
+    assert seen == {"alice": 2, "bob": 2, "carol": 2, "dave": 0, "erin": 1, "gina": 0}
+
+
+def test_the_chart_has_a_name_and_a_table_with_its_numbers(browse: Browse, make_job: MakeJob) -> None:
+    ended(make_job, "Succeeded", 1, 1, 1)
+    text = browse("bob").get("/").content.decode()
+    assert re.search(r'<svg class="chart"[^>]*role="img" aria-label="Columns: jobs of the last 24 hours', text)
+    assert '<td class="right number">1</td>' in text
+    assert "Half within" in text and "Slowest reports" in text
+    assert "No job was asked for in the last 24 hours." in browse("dave").get("/").content.decode()
+
+
+def test_the_figures_are_updated_apart_from_the_rest(browse: Browse, make_job: MakeJob) -> None:
+    ended(make_job, "Succeeded", 1, 1, 1)
+    client = browse("bob")
+    live = {"HX-Request": "true", "HX-Target": "figures"}
+    text = client.get("/", headers=live).content.decode()
+    assert text.strip().startswith('<div id="figures"')
+    seen = re.search(r'"X-Seen": "(\w+)"', text)
+    assert seen
+    assert client.get("/", headers={**live, "X-Seen": seen[1]}).status_code == 204
+    assert 'id="figures"' not in client.get("/", headers={"HX-Request": "true"}).content.decode()
+
+
+def test_the_disk_is_shown_to_administrators(browse: Browse) -> None:
+    assert "free of" in browse("alice").get("/").content.decode()
+    assert "free of" not in browse("bob").get("/").content.decode()
