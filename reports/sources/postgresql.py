@@ -24,7 +24,7 @@ from reports.sources.base import Described, Limits, Rows, SchemaWidened, SourceS
 from reports.sources.failures import Deadline
 from reports.sources.placeholders import Piece, substitute
 from reports.sources.postgresql_errors import checked_url, connection_error, query_error
-from reports.sources.postgresql_types import Decimals, decimal_schema, readable, to_decimals, widened
+from reports.sources.postgresql_types import Decimals, decimal_schema, logical, readable, to_decimals, widened
 
 _BATCH_BYTES = 4 * 2**20
 _USE_COPY = "adbc.postgresql.use_copy"
@@ -52,7 +52,7 @@ class PostgresqlSource:
                 expected = _expected(cursor, sql)
                 cursor.execute(readable(sql, described))
                 stack.callback(_cancel, cursor)
-                rows = self._rows(cursor.fetch_record_batch(), deadline, expected)
+                rows = self._rows(cursor.fetch_record_batch(), described, deadline, expected)
             # Outside of _plain_errors: what goes wrong while a file is being written is not the source's failure.
             yield rows
 
@@ -62,20 +62,24 @@ class PostgresqlSource:
             _begin(cursor, settings, limits)
             described = _described(cursor, sql)
             expected = _expected(cursor, sql)
-            described = cursor.adbc_execute_schema(readable(sql, described))
+            described = logical(described, cursor.adbc_execute_schema(readable(sql, described)))
             return Described(decimal_schema(described, widened(described, self.decimals, None)), expected)
 
-    def _rows(self, reader: pa.RecordBatchReader, deadline: Deadline, expected: int | None) -> Rows:
+    def _rows(
+        self, reader: pa.RecordBatchReader, described: pa.Schema, deadline: Deadline, expected: int | None
+    ) -> Rows:
         """The first batch is read before the schema is known: it shows how many digits a numeric column needs."""
         first = next(iter(reader), None)
-        decimals = widened(reader.schema, self.decimals, first)
-        schema = decimal_schema(reader.schema, decimals)
-        return Rows(schema, _batches(first, reader, schema, decimals, deadline), expected)
+        columns = logical(described, reader.schema)
+        decimals = widened(columns, self.decimals, first)
+        schema = decimal_schema(columns, decimals)
+        return Rows(schema, _batches(first, reader, columns, schema, decimals, deadline), expected)
 
 
 def _batches(
     first: pa.RecordBatch | None,
     reader: pa.RecordBatchReader,
+    columns: pa.Schema,
     schema: pa.Schema,
     decimals: Decimals,
     deadline: Deadline,
@@ -84,9 +88,9 @@ def _batches(
     with _plain_errors(deadline):
         while batch is not None:
             deadline.check()
-            ready = to_decimals(batch, schema)
+            ready = to_decimals(batch, schema, decimals)
             if ready is None:
-                raise SchemaWidened(PostgresqlSource(widened(reader.schema, decimals, batch)))
+                raise SchemaWidened(PostgresqlSource(widened(columns, decimals, batch)))
             yield ready
             batch = next(iter(reader), None)
 

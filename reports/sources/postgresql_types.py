@@ -10,7 +10,9 @@ import pyarrow as pa
 Decimals = Mapping[int, pa.DataType]
 
 _MAX_DIGITS = 38
-_CASTS = {"money": "numeric", "oid": "bigint"}
+#: A numeric comes as text from the server in a third of the processor time that ADBC takes to make one of its digits.
+_CASTS = {"numeric": "text", "money": "numeric::text", "oid": "bigint"}
+_NUMERIC = ("numeric", "money")
 
 
 def readable(sql: str, schema: pa.Schema) -> str:
@@ -26,17 +28,22 @@ def readable(sql: str, schema: pa.Schema) -> str:
     return f"select {selected} from ({sql}\n) as q({', '.join(columns)})"  # noqa: S608 -- no value is in these names
 
 
+def logical(described: pa.Schema, arriving: pa.Schema) -> pa.Schema:
+    """The columns that arrive, with those that are numbers written out as text described as what they are."""
+    pairs = zip(described, arriving, strict=True)
+    return pa.schema([before if _is_numeric(before) else after for before, after in pairs])
+
+
 def decimal_schema(schema: pa.Schema, decimals: Decimals) -> pa.Schema:
     fields = [field.with_type(decimals.get(at, field.type)) for at, field in enumerate(schema)]
     return pa.schema([field.remove_metadata() for field in fields])
 
 
-def to_decimals(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch | None:
+def to_decimals(batch: pa.RecordBatch, schema: pa.Schema, decimals: Decimals) -> pa.RecordBatch | None:
     """The batch with its numeric columns as `schema` has them; None when a value does not fit."""
     try:
         arrays = [
-            array.storage.cast(field.type) if _is_numeric(array.type) else array
-            for array, field in zip(batch.columns, schema, strict=True)
+            array.cast(schema.field(at).type) if at in decimals else array for at, array in enumerate(batch.columns)
         ]
     except pa.ArrowInvalid:
         return None
@@ -47,9 +54,9 @@ def widened(schema: pa.Schema, known: Decimals, batch: pa.RecordBatch | None) ->
     """The types of the numeric columns: declared, or wide enough for what was known and what is in the batch."""
     found: dict[int, pa.DataType] = {}
     for at, field in enumerate(schema):
-        if _is_numeric(field.type):
+        if _is_numeric(field):
             declared = known.get(at) or _declared(field)
-            values = batch.column(at).storage if batch is not None else pa.array([], pa.string())
+            values = batch.column(at) if batch is not None else pa.array([], pa.string())
             found[at] = _holding(declared, values)
     return found
 
@@ -87,7 +94,7 @@ def _declared(field: pa.Field) -> pa.DataType | None:
 
 
 def _cast(field: pa.Field) -> str | None:
-    name = (field.metadata or {}).get(b"POSTGRESQL:type", b"").decode()
+    name = _name(field)
     if name in _CASTS:
         return _CASTS[name]
     return "text" if _is_unreadable(field.type) else None
@@ -98,14 +105,16 @@ def _is_unreadable(type: pa.DataType) -> bool:
         return isinstance(type.value_type, pa.BaseExtensionType) or _is_unreadable(type.value_type)
     if isinstance(type, pa.UuidType):
         return True
-    if isinstance(type, pa.OpaqueType):
-        return not _is_numeric(type)
-    return bool(pa.types.is_struct(type) or pa.types.is_interval(type))
+    return bool(isinstance(type, pa.OpaqueType) or pa.types.is_struct(type) or pa.types.is_interval(type))
 
 
-def _is_numeric(type: pa.DataType) -> bool:
-    name: object = type.type_name if isinstance(type, pa.OpaqueType) else None
-    return name == "numeric"
+def _is_numeric(field: pa.Field) -> bool:
+    return _name(field) in _NUMERIC
+
+
+def _name(field: pa.Field) -> str:
+    name: bytes = (field.metadata or {}).get(b"POSTGRESQL:type", b"")
+    return name.decode()
 
 
 def _identifier(name: str) -> str:

@@ -137,3 +137,18 @@ def test_a_run_that_failed_half_way_is_silent() -> None:
     writer = xlsx.XlsxRenderer().open(io.BytesIO(), pa.schema({"a": pa.int64()}), DOCUMENT)
     writer.write(pa.record_batch({"a": [1]}))
     del writer
+
+
+def test_sheets_are_deflated_by_isal_and_read_by_zlib() -> None:
+    rows = pa.record_batch({"n": list(range(100_000)), "text": [f"row {n}" for n in range(100_000)]})
+    data = render("xlsx", rows)
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        assert archive.testzip() is None
+        info = archive.getinfo("xl/worksheets/sheet1.xml")
+        with archive.open(info.filename, "r") as sheet:
+            assert sheet.read().count(b"<row ") == 100_001
+    assert info.compress_type == zipfile.ZIP_DEFLATED
+    assert info.compress_size < info.file_size / 5
+    out = xlsx._Zip(io.BytesIO(), "w", zipfile.ZIP_DEFLATED)
+    with out.deflating("x") as entry:
+        assert "isal" in type(entry._compressor).__module__

@@ -69,7 +69,7 @@ def test_types_that_arrow_does_not_know_come_as_people_write_them(spec, fetch, s
         ("1200::numeric(5,-2)", "decimal128(7, 0)", Decimal(1200)),
         ("null::numeric", "decimal128(38, 0)", None),
         ("1e50::numeric", "string", "1" + "0" * 50),
-        ("'NaN'::numeric(4,1)", "string", "nan"),
+        ("'NaN'::numeric(4,1)", "string", "NaN"),
         ("1.5::numeric(60,30)", "decimal128(38, 30)", Decimal("1.5")),
     ],
 )
