@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.db import models
@@ -74,6 +75,9 @@ class JobExecutionLog(models.Model):
 
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
     priority = models.SmallIntegerField(default=100, help_text="Lower goes first.")
+    turn = models.PositiveBigIntegerField(
+        default=0, help_text="Among jobs of one priority, lower goes first: people and tenants take turns."
+    )
     queued_at = models.DateTimeField()
     available_at = models.DateTimeField(help_text="Not claimed before this time.")
     started_at = models.DateTimeField(null=True, help_text="When the last attempt began.")
@@ -117,8 +121,11 @@ class JobExecutionLog(models.Model):
             models.Index(fields=["report", "status", "tenant", "-queued_at", "-id"], name="job_of_report_and_status"),
             models.Index(fields=["requested_by", "tenant", "-queued_at", "-id"], name="job_newest_of_person"),
             models.Index(
-                fields=["priority", "available_at", "queued_at"], name="job_claimable", condition=Q(status="Queued")
+                fields=["priority", "turn", "available_at", "queued_at"],
+                name="job_claimable",
+                condition=Q(status="Queued"),
             ),
+            models.Index(fields=["tenant", "requested_by", "turn"], name="job_turns", condition=Q(status="Queued")),
             models.Index(fields=["lease_expires_at"], name="job_leased", condition=Q(status="Running")),
             models.Index(
                 fields=["error_fingerprint", "tenant", "-queued_at", "-id"],
@@ -154,6 +161,11 @@ class JobExecutionLog(models.Model):
 
     def __str__(self) -> str:
         return f"{self.report_name} ({self.status})"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self._state.adding:
+            self.turn = JobExecutionLog.objects.next_turn(self)
+        super().save(*args, **kwargs)
 
     @property
     def is_ended(self) -> bool:

@@ -85,7 +85,19 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
     def claimable(self) -> JobQuerySet:
         """Queued jobs whose time has come, the next one first."""
         eligible = self.filter(status="Queued", available_at__lte=Now(), cancel_requested_at__isnull=True)
-        return eligible.order_by("priority", "available_at", "queued_at")
+        return eligible.order_by("priority", "turn", "available_at", "queued_at")
+
+    def next_turn(self, job: JobExecutionLog) -> int:
+        """When it is a new job's turn, so that nobody's many jobs stand before another's few.
+
+        Everybody's jobs are a row of turns. The first is next to what is claimed now, however long others have waited
+        in rows of their own. The more people of a tenant wait, the longer their steps: tenants get equal shares.
+        """
+        waiting = self.filter(status="Queued", tenant_id=job.tenant_id).order_by()
+        now = self.claimable().values_list("turn", flat=True).first() or 0
+        last = waiting.filter(requested_by_id=job.requested_by_id).aggregate(last=models.Max("turn"))["last"] or 0
+        people = {*waiting.values_list("requested_by_id", flat=True).distinct(), job.requested_by_id}
+        return int(max(now, last) + len(people))
 
     def held(self, job_id: UUID, fence: int) -> JobQuerySet:
         """The job, if it is still Running under this fence: the condition of everything a worker writes."""
