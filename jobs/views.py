@@ -263,11 +263,16 @@ def _list_context(
         "filters": query.urlencode(),
         "older_search": found.searched_since,
         "now": timezone.now(),
-        "may_act": user.is_administrator or any(rights.may_cancel(user, row) for row in rows),
+        "may_act": found.is_valid() and _may_act(user, rows),
         # Also an idle list looks now and then: somebody else may start something.
         "every": "3s" if busy else "15s",
         "seen": monitor.digest(tabs, [*map(monitor.state, rows)]),
     }
+
+
+def _may_act(user: User, rows: list[JobExecutionLog]) -> bool:
+    """Whether to offer bulk actions. Never under filters that are not valid: they show everything."""
+    return user.is_administrator or any(rights.may_cancel(user, row) for row in rows)
 
 
 def _tabs(request: HttpRequest, user: User, found: JobFilter) -> list[monitor.Tab]:

@@ -223,6 +223,7 @@ def test_the_list_is_used_by_single_keys(visit: Callable[..., Page], bob: Client
     expect(page.locator(f"#select-{newest}")).to_be_checked()
     page.keyboard.press("r")
     expect(page.get_by_role("status")).to_contain_text("queued again")
+    expect(page.locator("#jobs")).to_be_focused()
     page.keyboard.press("/")
     expect(page.get_by_role("combobox", name="Search")).to_be_focused()
     page.keyboard.type("r")
