@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test lint bench lock clean
+.PHONY: help run test chaos lint bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -17,6 +17,9 @@ run: $(VENV)/.run ## web server and workers with the demo, from a fresh clone; C
 test: $(VENV)/.dev ## the whole test suite, with real servers and a real browser
 	@tests/install_browser
 	@$(BIN)/python -m pytest $(ARGS)
+
+chaos: $(VENV)/.dev ## every fault test and CHAOS_MINUTES (30) of random faults; prints a report
+	@$(BIN)/python -m pytest tests/faults -s -m "chaos or not chaos" $(ARGS)
 
 lint: $(VENV)/.dev ## ruff, mypy, import rules, migrations, OpenAPI document
 	$(BIN)/ruff check .

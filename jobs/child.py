@@ -30,7 +30,7 @@ from reports.exceptions import ReportDeleted, RunError
 from reports.runs import run_spec
 
 log = logging.getLogger(__name__)
-#: Seconds between being asked to end and being made to.
+#: Seconds that a child may take to end once it has said everything.
 _GRACE_SECONDS = 5
 #: Seconds between two lines of progress.
 _PROGRESS_SECONDS = 0.5
@@ -68,12 +68,12 @@ class Child:
         return bool(heard)
 
     def end(self, *, kill: bool) -> int | None:
-        """Reap the child, killing its whole group first if so asked or if it resists. Returns its exit status.
+        """Reap the child, killing its whole group first if so asked or if it does not end. Returns its exit status.
 
         Whatever it started is ended too.
         """
         if kill:
-            signal_group(self.pid, signal.SIGTERM)
+            signal_group(self.pid, signal.SIGKILL)
         status = wait_for(self.pid, _GRACE_SECONDS)
         signal_group(self.pid, signal.SIGKILL)
         if status is None:
@@ -103,7 +103,6 @@ def _live(job: JobExecutionLog, parent: int, pipe: int) -> None:
     try:
         os.setsid()
         die_with_parent(parent)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(0)
         _limit()

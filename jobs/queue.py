@@ -7,14 +7,16 @@ the lock of the shared queue for ever, and processes whose parent was killed wor
 from __future__ import annotations
 
 import fcntl
+import signal
 import tempfile
 from datetime import timedelta
 from typing import Any
 
 import django_q.cluster
+from django.db.models import Q
 from django.utils import timezone
 from django_q.conf import Conf
-from django_q.models import OrmQ
+from django_q.models import OrmQ, Task
 from django_q.queues import Queue
 from django_q.tasks import async_task
 
@@ -38,19 +40,35 @@ def waiting() -> int:
 
 
 def forget_stale(seconds: int) -> int:
-    """Delete messages that were fetched that long ago and never acknowledged; return how many."""
-    given_out = timezone.now() + timedelta(seconds=Conf.RETRY - seconds)
-    stale = OrmQ.objects.filter(key=Conf.CLUSTER_NAME, lock__gt=timezone.now(), lock__lt=given_out)
-    return int(stale.delete()[0])
+    """Delete messages that were fetched that long ago and never acknowledged; return how many.
+
+    Also those that nobody could fetch for ten minutes: one that cannot be read may stand before all others.
+    """
+    now = timezone.now()
+    given_out = Q(lock__gt=now, lock__lt=now + timedelta(seconds=Conf.RETRY - seconds))
+    unread = Q(lock__lt=now - timedelta(minutes=10))
+    return int(OrmQ.objects.filter(given_out | unread, key=Conf.CLUSTER_NAME).delete()[0])
+
+
+def forget_results(days: int) -> int:
+    """Delete what the queue noted about calls that failed; ours never do, so they were none of ours."""
+    return int(Task.objects.filter(stopped__lt=timezone.now() - timedelta(days=days)).delete()[0])
 
 
 def run_cluster() -> None:
-    """Start the cluster's processes under this one, and return when it was told to stop and they have ended."""
+    """Start the cluster's processes under this one, and return when it was told to stop and they have ended.
+
+    SIGTERM is blocked in all of them and taken here, in no handler: a service manager sends it to every process at
+    once, which would end workers in the middle of their jobs, and django-q2's handler can wait for itself for ever.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     let_no_child_survive()
     django_q.cluster.Queue = QueueWithRecordLocks
     cluster = django_q.cluster.Cluster()
     cluster.start()
-    cluster.sentinel.join()
+    while cluster.sentinel.is_alive():
+        if signal.sigtimedwait({signal.SIGTERM, signal.SIGINT}, 0.5):
+            cluster.stop()
 
 
 class RecordLock:

@@ -35,8 +35,9 @@ def reconcile() -> None:
 
 
 def tidy() -> None:
-    """The slower round: files that no job needs any more."""
+    """The slower round: files that no job needs any more, and the queue's own notes."""
     _try(collect_strays)
+    _try(forget_results)
 
 
 def recover_lost() -> int:
@@ -73,6 +74,10 @@ def ring_for_waiting() -> int:
 def forget_messages() -> int:
     """Delete messages that were fetched long ago and never acknowledged: they were only hints."""
     return queue.forget_stale(2 * settings.LEASE_SECONDS)
+
+
+def forget_results() -> int:
+    return queue.forget_results(days=1)
 
 
 def collect_strays() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
@@ -12,8 +13,9 @@ from dataclasses import dataclass, field
 from django.conf import settings
 from django.db import DatabaseError, connections
 
-from jobs import artifacts, lifecycle, presence
+from jobs import artifacts, lifecycle, presence, queue
 from jobs.child import Child, failure_of
+from jobs.exceptions import QueueUnavailable
 from jobs.lifecycle import Failure
 from jobs.models import JobExecutionLog
 
@@ -29,6 +31,7 @@ def work() -> None:
     if job is not None:
         log.info("claimed", extra={"job_id": str(job.pk), "attempt": job.attempt})
         run(job)
+        _pass_on()
 
 
 def run(job: JobExecutionLog) -> None:
@@ -117,6 +120,13 @@ def _persistently(write: Callable[[], bool]) -> bool:
             if time.monotonic() > give_up:
                 return False
             time.sleep(1)
+
+
+def _pass_on() -> None:
+    """Messages may be lost: whoever has ended a job sees to it that there is one while jobs wait."""
+    with contextlib.suppress(DatabaseError, QueueUnavailable):
+        if not queue.waiting() and JobExecutionLog.objects.claimable().exists():
+            queue.ring()
 
 
 def _forget_unless_committed(job: JobExecutionLog) -> bool:

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
+
 # Durability is of no use to a server that is thrown away, and costs most of the time of small tests.
 _SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=60", "timezone=UTC")
 
@@ -32,6 +34,15 @@ def postgres_server() -> Iterator[str]:
             _run(user, bin_dir / "pg_ctl", "-D", home / "data", "-m", "immediate", "-w", "stop")
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def restart(url: str) -> None:
+    """Crash the server of that address, and start it again."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        (data,) = connection.execute("show data_directory").fetchone() or ("",)
+    log = Path(data).parent / "log.restart"
+    command = (_binaries() / "pg_ctl", "-D", data, "-l", log, "-m", "immediate", "-w", "-t", "60", "restart")
+    _run(_unprivileged_user(), *command)
 
 
 def _start(bin_dir: Path, user: str | None, home: Path) -> str:

@@ -36,6 +36,7 @@ QUICK = {
     "REPORTSERVER_MAX_UNFINISHED_PER_TENANT": "100000",
     "REPORTSERVER_JOB_MEMORY_MB": "512",
     "REPORTSERVER_JOB_FILE_MB": "16",
+    "FAULTS_URL": "postgresql://nobody@127.0.0.1:1/nothing",
 }
 DEFINITIONS = Path(__file__).with_name("definitions.yaml")
 
@@ -58,6 +59,8 @@ class Cluster:
     database: Database
     accepted: list[str] = field(default_factory=list)
     hosts: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    #: At any time. All of them have the name of this machine, and so their slots are counted together.
+    most_hosts: int = 0
 
     # ---- asking for jobs
 
@@ -112,6 +115,7 @@ class Cluster:
                 preexec_fn=partial(die_with_parent, os.getpid()),
             )
         self.hosts.append(host)
+        self.most_hosts = max(self.most_hosts, len(self.hosts))
         return host
 
     def two_hosts(self) -> None:
@@ -121,6 +125,10 @@ class Cluster:
         while len(self.hosts) < 2:
             self.start_host()
         until(lambda: all(self.is_whole(host) for host in self.hosts), 60)
+
+    def no_hosts(self) -> None:
+        """What is asked for from now on stays Queued."""
+        assert set(self.stop_hosts()) <= {0}
 
     def is_whole(self, host: subprocess.Popen[bytes]) -> bool:
         """Whether the host's workers are there: beside them the sentinel has a pusher and a monitor."""
@@ -178,11 +186,16 @@ class Cluster:
         self.stop_hosts()
         assert self.broken_rules() == []
 
+    def family(self, host: subprocess.Popen[bytes]) -> list[psutil.Process]:
+        return [psutil.Process(host.pid), *psutil.Process(host.pid).children(recursive=True)]
+
     def broken_rules(self) -> list[str]:
         left = [f"{process.pid} {command(process)}" for process in self.processes()]
         artifacts = self.server.folder / "artifacts"
         host = os.uname().nodename
-        return violations(rows.history(self.database, artifacts, self.accepted, {host: 2 * WORKERS}, left))
+        return violations(
+            rows.history(self.database, artifacts, self.accepted, {host: self.most_hosts * WORKERS}, left)
+        )
 
 
 @contextmanager

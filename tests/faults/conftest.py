@@ -1,4 +1,4 @@
-"""Clusters over SQLite and over PostgreSQL, each started once and hurt by many tests."""
+"""Clusters over SQLite and over PostgreSQL, each started once, hurt by many tests, and judged at the end."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ def sqlite_cluster(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> 
     server.manage("apply", str(make_harmful_source(tmp_path_factory.mktemp("harmful"))))
     with running_cluster(server, Database(server.database())) as cluster:
         yield cluster
+        cluster.judge()
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -30,25 +31,41 @@ def postgresql_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clu
     folder = tmp_path_factory.mktemp("faults-postgresql")
     definitions = make_definitions(tmp_path_factory.mktemp("definitions"))
     with postgres_server() as url:
-        env = {"REPORTSERVER_DATABASE_URL": url, **QUICK, **passwords()}
+        env = {"REPORTSERVER_DATABASE_URL": url, "FAULTS_URL": url, **QUICK, **passwords()}
         server = prepare_server(folder, definitions, **env)
         server.manage("apply", str(make_harmful_source(tmp_path_factory.mktemp("harmful"))))
         with running_cluster(server, Database(url)) as cluster:
             yield cluster
+            cluster.judge()
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="session", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.chaos)])
 def any_cluster(request: pytest.FixtureRequest) -> Cluster:
     """Each of the two in turn."""
     found: Cluster = request.getfixturevalue(f"{request.param}_cluster")
     return found
 
 
+def whole(cluster: Cluster) -> Iterator[Cluster]:
+    """The cluster with two hosts, whatever the test before did to them; its jobs have ended when the test is over."""
+    cluster.two_hosts()
+    yield cluster
+    cluster.ended(seconds=60)
+
+
 @pytest.fixture
 def cluster(any_cluster: Cluster) -> Iterator[Cluster]:
-    """A cluster with two hosts, whole again whatever the test before did; its jobs are judged at the end."""
-    any_cluster.accepted.clear()
-    any_cluster.two_hosts()
-    yield any_cluster
-    any_cluster.ended(seconds=60)
+    yield from whole(any_cluster)
+
+
+@pytest.fixture
+def sqlite_hosts(sqlite_cluster: Cluster) -> Iterator[Cluster]:
+    """For what does not depend on the database."""
+    yield from whole(sqlite_cluster)
+
+
+@pytest.fixture
+def postgresql_hosts(postgresql_cluster: Cluster) -> Iterator[Cluster]:
+    """For what only PostgreSQL has."""
+    yield from whole(postgresql_cluster)

@@ -35,7 +35,7 @@ class Database:
                 connection.execute("pragma wal_autocheckpoint = 0")
                 return [dict(row) for row in connection.execute(sql, values)]
         with psycopg.connect(self.where, autocommit=True, row_factory=dict_row, connect_timeout=5) as connection:
-            cursor = connection.execute(sql.replace("?", "%s"), values)
+            cursor = connection.execute(sql.replace("?", "%s"), values or None)
             return cursor.fetchall() if cursor.description else []
 
     def job(self, id: str) -> Row:

@@ -1,0 +1,157 @@
+"""What a random run does to a cluster: each fault is one function, and says which jobs it hit."""
+
+from __future__ import annotations
+
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from tests import postgres
+from tests.faults.cluster import Cluster, kill
+from tests.faults.test_outages import locked
+from tests.faults.test_web import kill_web
+from tests.server import start
+
+Fault = Callable[[Cluster, random.Random], list[str]]
+
+
+def _running(cluster: Cluster) -> dict[str, int]:
+    """Running jobs and their workers."""
+    rows = cluster.database("select id, pid from jobs_jobexecutionlog where status = 'Running'")
+    return {str(row["id"]): row["pid"] for row in rows}
+
+
+def kill_child(cluster: Cluster, chance: random.Random) -> list[str]:
+    for job, pid in _running(cluster).items():
+        for child in psutil.Process(pid).children():
+            kill(child)
+        return [job]
+    return []
+
+
+def kill_worker(cluster: Cluster, chance: random.Random) -> list[str]:
+    for job, pid in _running(cluster).items():
+        kill(psutil.Process(pid))
+        return [job]
+    return []
+
+
+def kill_idle_workers(cluster: Cluster, chance: random.Random) -> list[str]:
+    for process in cluster.idle(chance.choice(cluster.hosts)):
+        kill(process)
+    return []
+
+
+def kill_sentinel(cluster: Cluster, chance: random.Random) -> list[str]:
+    return _kill_part(cluster, chance, cluster.sentinel)
+
+
+def kill_main(cluster: Cluster, chance: random.Random) -> list[str]:
+    return _kill_part(cluster, chance, cluster.main)
+
+
+def kill_host(cluster: Cluster, chance: random.Random) -> list[str]:
+    host = chance.choice(cluster.hosts)
+    hit = _jobs_of(cluster, host.pid)
+    host.kill()
+    host.wait(30)
+    cluster.hosts.remove(host)
+    cluster.start_host()
+    return hit
+
+
+def stop_host(cluster: Cluster, chance: random.Random) -> list[str]:
+    """As a service manager does: every process is told, and a new one started once they have ended."""
+    host = chance.choice(cluster.hosts)
+    for process in cluster.family(host):
+        kill(process, signal.SIGTERM)
+    host.wait(60)
+    cluster.hosts.remove(host)
+    cluster.start_host()
+    return []
+
+
+def stop_a_worker_for_a_while(cluster: Cluster, chance: random.Random) -> list[str]:
+    workers = list(_running(cluster).values())
+    if workers:
+        worker = psutil.Process(workers[0])
+        asleep = [worker, *worker.children()]
+        for process in asleep:
+            kill(process, signal.SIGSTOP)
+        threading.Timer(chance.uniform(1, 15), _wake, [asleep]).start()
+    return []
+
+
+def _wake(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        kill(process, signal.SIGCONT)
+
+
+def lose_messages(cluster: Cluster, chance: random.Random) -> list[str]:
+    cluster.database("delete from django_q_ormq")
+    return []
+
+
+def double_messages(cluster: Cluster, chance: random.Random) -> list[str]:
+    copy = 'insert into django_q_ormq (key, payload, "lock") select key, payload, "lock" from django_q_ormq'
+    cluster.database(copy)
+    return []
+
+
+def lock_the_database(cluster: Cluster, chance: random.Random) -> list[str]:
+    with locked(cluster):
+        time.sleep(chance.uniform(1, 10))
+    return []
+
+
+def crash_the_database(cluster: Cluster, chance: random.Random) -> list[str]:
+    if isinstance(cluster.database.where, Path):
+        return []
+    hit = list(_running(cluster))
+    postgres.restart(cluster.database.where)
+    return hit
+
+
+def kill_the_web_server(cluster: Cluster, chance: random.Random) -> list[str]:
+    kill_web(cluster)
+    start(cluster.server, workers=False)
+    return []
+
+
+def _kill_part(cluster: Cluster, chance: random.Random, part: Callable[..., psutil.Process]) -> list[str]:
+    host = chance.choice(cluster.hosts)
+    hit = _jobs_of(cluster, host.pid)
+    kill(part(host))
+    return hit
+
+
+def _jobs_of(cluster: Cluster, host: int) -> list[str]:
+    found = []
+    for job, pid in _running(cluster).items():
+        with suppress(psutil.NoSuchProcess):
+            if host in [parent.pid for parent in psutil.Process(pid).parents()]:
+                found.append(job)
+    return found
+
+
+FAULTS: tuple[Fault, ...] = (
+    kill_child,
+    kill_worker,
+    kill_idle_workers,
+    kill_sentinel,
+    kill_main,
+    kill_host,
+    stop_host,
+    stop_a_worker_for_a_while,
+    lose_messages,
+    double_messages,
+    lock_the_database,
+    crash_the_database,
+    kill_the_web_server,
+)

@@ -1,0 +1,94 @@
+"""The database is away for some seconds, or a worker is: stopped beyond its lease, and then it wakes up."""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests import postgres
+from tests.faults.cluster import Cluster, gone, kill, until
+
+
+def test_a_worker_that_wakes_up_after_its_lease_changes_nothing(cluster: Cluster) -> None:
+    job = cluster.submit("sleep:3")
+    worker, child = cluster.worker(job), cluster.child(job)
+    for process in (worker, child):
+        kill(process, signal.SIGSTOP)
+    try:
+        (row,) = cluster.ended(job)
+        before = result(cluster, job)
+    finally:
+        for process in (worker, child):
+            kill(process, signal.SIGCONT)
+    assert (row["status"], row["attempt"]) == ("Succeeded", 2)
+    assert gone([child], 10)
+    until(lambda: not list(files(cluster, job, "1.*")), 20)
+    assert result(cluster, job) == before
+    assert cluster.kinds(job) == ["queued", "claimed", "requeued", "claimed", "succeeded"]
+
+
+def test_a_worker_killed_between_the_rename_of_its_file_and_the_commit_loses_nothing(cluster: Cluster) -> None:
+    go = cluster.server.folder / "go"
+    go.unlink(missing_ok=True)
+    job = cluster.submit(f"until-there:{go}")
+    worker = cluster.worker(job)
+    with locked(cluster):
+        go.touch()
+        until(lambda: list(files(cluster, job, "1.csv")), 30)
+        kill(worker)
+        assert gone([worker], 10)
+    (row,) = cluster.ended(job)
+    assert (row["status"], row["attempt"]) == ("Succeeded", 2)
+    assert [path.name for path in files(cluster, job, "*")] == [f"{row['fence']}.csv"]
+
+
+@pytest.mark.chaos
+def test_jobs_survive_a_database_that_cannot_be_written_for_longer_than_a_lease(cluster: Cluster) -> None:
+    jobs = [cluster.submit(f"sleep:{seconds}") for seconds in (1, 3, 12, 0.1, 0.1)]
+    cluster.running(jobs[2])
+    with locked(cluster):
+        time.sleep(10)
+    rows = cluster.ended(*jobs, seconds=90)
+    assert {row["status"] for row in rows} == {"Succeeded"}
+    assert max(row["attempt"] for row in rows) <= 2
+
+
+def test_jobs_survive_a_crash_of_the_database_server(postgresql_hosts: Cluster) -> None:
+    jobs = [postgresql_hosts.submit(f"sleep:{seconds}") for seconds in (0.5, 1, 2, 3, 0.1, 0.1)]
+    postgresql_hosts.running(jobs[0])
+    for _ in range(2):
+        postgres.restart(str(postgresql_hosts.database.where))
+        time.sleep(1)
+    rows = postgresql_hosts.ended(*jobs, seconds=90)
+    assert {row["status"] for row in rows} == {"Succeeded"}
+
+
+@contextmanager
+def locked(cluster: Cluster) -> Iterator[None]:
+    """Nobody else can write jobs meanwhile."""
+    where = cluster.database.where
+    if isinstance(where, Path):
+        with closing(sqlite3.connect(where, isolation_level=None, timeout=60)) as connection:
+            connection.execute("pragma wal_autocheckpoint = 0")
+            connection.execute("begin exclusive")
+            yield
+            connection.rollback()
+    else:
+        with psycopg.connect(where) as connection:
+            connection.execute("lock table jobs_jobexecutionlog in share row exclusive mode")
+            yield
+
+
+def files(cluster: Cluster, job: str, pattern: str) -> Iterator[Path]:
+    return (cluster.server.folder / "artifacts" / job[:2] / job).glob(pattern)
+
+
+def result(cluster: Cluster, job: str) -> bytes:
+    return cluster.bob.get(f"/jobs/{job}/result").content
