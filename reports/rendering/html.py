@@ -1,4 +1,4 @@
-"""HTML: one self-contained page with nothing in it that runs or loads."""
+"""HTML: one self-contained page with nothing in it that loads, and nothing that runs but its own sorting."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from reports.rendering.base import Document, Writer
 from reports.rendering.cells import lines, pieces, replace, text, write_values
 from reports.rendering.html_page import HEAD, STYLE
+from reports.rendering.html_sort import SCRIPT
 from reports.rendering.kinds import NUMBERS, Kind, kind_of
 
 #: Browsers drop or refuse control characters; their pictures (U+2400 and on) are seen.
@@ -37,8 +38,8 @@ class HtmlWriter:
     def close(self, *, rows: int, truncated: str | None) -> None:
         notice = f'<p class="truncated" role="alert">{escape(truncated)}</p>\n' if truncated else ""
         count = f"<p>{rows:,} {'row' if rows == 1 else 'rows'}</p>\n"
-        ending = f"</tbody>\n</table>\n</div>\n<footer>\n{notice}{count}</footer>\n</main>\n</body>\n</html>\n"
-        self._out.write(ending.encode())
+        ending = f"</tbody>\n</table>\n</div>\n<footer>\n{notice}{count}</footer>\n</main>\n"
+        self._out.write(f"{ending}<script>{SCRIPT}</script>\n</body>\n</html>\n".encode())
 
 
 def _rows(piece: pa.RecordBatch) -> pa.Array:
@@ -57,13 +58,19 @@ def _cell(column: pa.Array) -> pa.Array:
 def _opening(schema: pa.Schema, document: Document) -> str:
     title = escape(document.title)
     description = f'<p class="description">{escape(document.description)}</p>\n' if document.description else ""
-    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in schema.names)
+    heads = "".join(f'<th scope="col" data-sort="{_order(field)}">{escape(field.name)}</th>' for field in schema)
     return (
         f"{HEAD}<title>{title}</title>\n<style>\n{STYLE}{_alignment(schema)}</style>\n</head>\n<body>\n<main>\n"
         f"<header>\n<h1>{title}</h1>\n{description}{_about(document)}</header>\n"
         f'<div class="table" role="region" tabindex="0" aria-label="{title}">\n'
         f'<table class="rows">\n<thead>\n<tr>{heads}</tr>\n</thead>\n<tbody>\n'
     )
+
+
+def _order(field: pa.Field) -> str:
+    """By what the page sorts the column. A duration's text has its number inside, as texts are compared."""
+    kind = kind_of(field.type)
+    return "number" if kind in NUMBERS else "moment" if kind in _MOMENTS else "text"
 
 
 def _about(document: Document) -> str:

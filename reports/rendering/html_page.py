@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-HEAD = """<!doctype html>
+from reports.rendering.html_sort import HASH
+
+HEAD = f"""<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src '{HASH}'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
 <meta name="color-scheme" content="light dark">
@@ -38,6 +40,11 @@ table { border-collapse: collapse }
 .rows th { position: sticky; top: 0; background: var(--head); text-align: left; font-weight: 600;
   border-bottom: 1px solid var(--line); white-space: nowrap; vertical-align: bottom }
 .rows th, .rows td { padding: 5px 14px }
+.rows button { all: unset; box-sizing: border-box; display: block; width: 100%; cursor: pointer }
+.rows button:hover { text-decoration: underline }
+.rows button:focus-visible { outline: 2px solid currentColor; outline-offset: 3px }
+.rows [aria-sort] button::after { content: " \\2191"; content: " \\2191" / ""; color: var(--soft) }
+.rows [aria-sort="descending"] button::after { content: " \\2193"; content: " \\2193" / "" }
 .rows td { border-top: 1px solid var(--line); vertical-align: top; white-space: pre-wrap; overflow-wrap: break-word;
   max-width: 42rem; unicode-bidi: plaintext }
 .rows tr:first-child td { border-top: 0 }
