@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import difflib
 import io
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -147,4 +148,15 @@ def _table(format: str, lines: list[str]) -> list[list[str]]:
         dialect = ";" if lines and lines[0].count(";") > lines[0].count(",") else ","
         rows = list(csv.reader(io.StringIO("\n".join(lines)), delimiter=dialect))
         return [[cell[:200] for cell in row[:_PREVIEW_COLUMNS]] for row in rows]
-    return [[line[:400]] for line in lines]
+    found = [row for line in lines if (row := _object(line))]
+    names = list(dict.fromkeys(name for row in found for name in row))[:_PREVIEW_COLUMNS]
+    return [names, *([str(row.get(name, ""))[:200] for name in names] for row in found)] if found else []
+
+
+def _object(line: str) -> dict[str, Any] | None:
+    """A line of NDJSON, or of a JSON array of one object per line."""
+    try:
+        row = json.loads(line.strip().removeprefix("[").removesuffix("]").removesuffix(","))
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) else None

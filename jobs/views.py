@@ -99,7 +99,7 @@ def job(request: HttpRequest, job_id: str) -> HttpResponse:
         "chain": story.chain(shown),
         "alike": story.alike(user, shown),
         "changes": story.changes(shown),
-        "again": story.run_again(shown) if shown.report else "",
+        "again": story.run_again(shown) if shown.report and rights.may_generate(user, shown.report) else "",
         "previewed": story.PREVIEWED,
         "parameters": monitor.shown_parameters(shown),
         "every": "2s",

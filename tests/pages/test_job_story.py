@@ -109,13 +109,15 @@ def test_run_again_fills_the_form_with_what_was_given(browse: Browse, make_job: 
     assert "1\n2\n" in text
     link = next(part for part in text_of(browse("bob"), f"/jobs/{job.pk}").split('href="') if "param.start" in part)
     assert urlsplit(link).path == "/reports/sales"
+    assert "Run again" not in text_of(browse("carol"), f"/jobs/{job.pk}"), "carol may not run it"
 
 
 @pytest.mark.parametrize(
     ("format", "content", "shown"),
     [
         ("csv", 'a,b\r\n1,"x, <y>"\r\n', ['<th scope="col">a</th>', "x, &lt;y&gt;"]),
-        ("ndjson", '{"a":1}\n{"a":2}\n', ["{&quot;a&quot;:2}"]),
+        ("ndjson", '{"a":1}\n{"a":2}\n', ['<th scope="col">a</th>', '<td class="mono">2</td>']),
+        ("json", '[\n{"a":1,"b":null},\n{"a":2}\n]\n', ['<th scope="col">b</th>', '<td class="mono">2</td>']),
         ("csv", "", ["The file is empty."]),
     ],
 )
