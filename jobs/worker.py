@@ -42,7 +42,8 @@ def run(job: JobExecutionLog) -> None:
     verdict = watch.until_end()
     status = watch.child.end(kill=verdict is not None)
     if isinstance(verdict, Lost):
-        _forget_file(job)
+        with contextlib.suppress(DatabaseError):
+            _forget_unless_committed(job)
     elif verdict is not None:
         _settle(job, verdict)
     elif watch.child.outcome and "failure" not in watch.child.outcome:

@@ -184,7 +184,8 @@ class Cluster:
         self.ended(seconds=seconds)
         until(lambda: self.database.messages() == 0, 60)
         self.stop_hosts()
-        assert self.broken_rules() == []
+        broken = self.broken_rules()
+        assert not broken, "\n".join(broken)
 
     def family(self, host: subprocess.Popen[bytes]) -> list[psutil.Process]:
         return [psutil.Process(host.pid), *psutil.Process(host.pid).children(recursive=True)]

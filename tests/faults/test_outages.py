@@ -62,7 +62,7 @@ def test_jobs_survive_a_database_that_cannot_be_written_for_longer_than_a_lease(
 
 def test_jobs_survive_a_crash_of_the_database_server(postgresql_hosts: Cluster) -> None:
     jobs = [postgresql_hosts.submit(f"sleep:{seconds}") for seconds in (0.5, 1, 2, 3, 0.1, 0.1)]
-    postgresql_hosts.running(jobs[0])
+    postgresql_hosts.running(jobs[3])
     for _ in range(2):
         postgres.restart(str(postgresql_hosts.database.where))
         time.sleep(1)
