@@ -1,4 +1,4 @@
-"""`python -m bench [web] [engine] [--quick]`: measure, print, and rewrite docs/benchmarks.md."""
+"""`python -m bench [web] [engine] [monitor] [--quick]`: measure, print, and rewrite docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import argparse
 import time
 from collections.abc import Iterator
 
-from bench import calls, copy, document, download, engine, latency, machine
+from bench import calls, copy, document, download, engine, latency, machine, monitor
 from bench.site import running_site
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="web|engine", help="what to measure (default: both)")
+    parser.add_argument("parts", nargs="*", metavar="web|engine|monitor", help="what to measure (default: all)")
     parser.add_argument("--quick", action="store_true", help="a look within a minute or two; docs/benchmarks.md stays")
     chosen = parser.parse_args()
     if unknown := set(chosen.parts) - set(_PARTS):
-        parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {' and '.join(_PARTS)}")
+        parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(_PARTS)}")
     for part in chosen.parts or _PARTS:
         _measure(part, chosen.quick)
 
@@ -33,7 +33,11 @@ def _engine(quick: bool) -> Iterator[tuple[str, str]]:
     yield "engine", engine.measure(quick)
 
 
-_PARTS = {"web": _web, "engine": _engine}
+def _monitor(quick: bool) -> Iterator[tuple[str, str]]:
+    yield "monitor", monitor.measure(quick)
+
+
+_PARTS = {"web": _web, "engine": _engine, "monitor": _monitor}
 
 
 def _measure(part: str, quick: bool) -> None:
