@@ -20,6 +20,7 @@ from adbc_driver_postgresql import dbapi
 from reports.exceptions import QueryFailed
 from reports.parameters import TypedValue
 from reports.sources import estimates, failures
+from reports.sources.ahead import Ahead
 from reports.sources.base import Described, Limits, Rows, SchemaWidened, SourceSpec
 from reports.sources.failures import Deadline
 from reports.sources.placeholders import Piece, substitute
@@ -51,8 +52,13 @@ class PostgresqlSource:
                 described = _described(cursor, sql)
                 expected = _expected(cursor, sql)
                 cursor.execute(readable(sql, described))
+                reader = cursor.fetch_record_batch()
+                ahead = Ahead(reader)
+                # In the reverse order: stopped, cancelled, and then waited for.
+                stack.callback(ahead.join)
                 stack.callback(_cancel, cursor)
-                rows = self._rows(cursor.fetch_record_batch(), described, deadline, expected)
+                stack.callback(ahead.stop)
+                rows = self._rows(ahead, logical(described, reader.schema), deadline, expected)
             # Outside of _plain_errors: what goes wrong while a file is being written is not the source's failure.
             yield rows
 
@@ -65,20 +71,17 @@ class PostgresqlSource:
             described = logical(described, cursor.adbc_execute_schema(readable(sql, described)))
             return Described(decimal_schema(described, widened(described, self.decimals, None)), expected)
 
-    def _rows(
-        self, reader: pa.RecordBatchReader, described: pa.Schema, deadline: Deadline, expected: int | None
-    ) -> Rows:
+    def _rows(self, ahead: Ahead, columns: pa.Schema, deadline: Deadline, expected: int | None) -> Rows:
         """The first batch is read before the schema is known: it shows how many digits a numeric column needs."""
-        first = next(iter(reader), None)
-        columns = logical(described, reader.schema)
+        first = next(ahead, None)
         decimals = widened(columns, self.decimals, first)
         schema = decimal_schema(columns, decimals)
-        return Rows(schema, _batches(first, reader, columns, schema, decimals, deadline), expected)
+        return Rows(schema, _batches(first, ahead, columns, schema, decimals, deadline), expected)
 
 
 def _batches(
     first: pa.RecordBatch | None,
-    reader: pa.RecordBatchReader,
+    ahead: Ahead,
     columns: pa.Schema,
     schema: pa.Schema,
     decimals: Decimals,
@@ -92,7 +95,7 @@ def _batches(
             if ready is None:
                 raise SchemaWidened(PostgresqlSource(widened(columns, decimals, batch)))
             yield ready
-            batch = next(iter(reader), None)
+            batch = next(ahead, None)
 
 
 def bind(query: str, values: Mapping[str, TypedValue]) -> tuple[str, dict[str, str]]:
