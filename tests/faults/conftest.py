@@ -35,7 +35,7 @@ def postgresql_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clu
         # The tests' servers forget what was committed in the last half second before a crash; this one may not.
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("alter role postgres set synchronous_commit = on")
-        env = {"REPORTSERVER_DATABASE_URL": url, "FAULTS_URL": url, **QUICK, **passwords()}
+        env = {**QUICK, "REPORTSERVER_DATABASE_URL": url, "FAULTS_URL": url, **passwords()}
         server = prepare_server(folder, definitions, **env)
         server.manage("apply", str(make_harmful_source(tmp_path_factory.mktemp("harmful"))))
         with running_cluster(server, Database(url)) as cluster:
