@@ -35,7 +35,7 @@ def test_idle_workers_that_are_killed_do_not_stop_the_others(cluster: Cluster) -
     assert {row["status"] for row in cluster.ended(*jobs)} == {"Succeeded"}
 
 
-@pytest.mark.parametrize("victim", ["sentinel", "main"])
+@pytest.mark.parametrize("victim", [pytest.param("sentinel", marks=pytest.mark.chaos), "main"])
 def test_a_cluster_that_loses_a_part_leaves_no_orphan_and_is_started_again(cluster: Cluster, victim: str) -> None:
     job = cluster.submit("sleep:1.5")
     host = cluster.host_of(job)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.faults.cluster import Cluster
 
 #: Messages that nothing of ours would send: a function that is gone, results and ends that no queue can carry.
@@ -38,6 +40,7 @@ def test_messages_that_vanish_while_jobs_wait_are_made_again_and_asking_goes_on(
     assert {(row["status"], row["attempt"]) for row in cluster.ended(*jobs)} == {("Succeeded", 1)}
 
 
+@pytest.mark.chaos
 def test_poisoned_and_forged_messages_harm_nobody_and_are_gone_soon(cluster: Cluster) -> None:
     shell = ("shell", "--no-imports", "-c")
     cluster.server.manage(*shell, _POISON)
