@@ -45,7 +45,7 @@ class Supervisor:
     tidied: float = float("-inf")
 
     def run(self) -> int:
-        """Work until told to stop. The exit code: 0 when everything ended by itself, 1 if something was killed."""
+        """Work until told to stop. The exit code: 0 for a clean stop, 1 when the cluster failed."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         os.environ[presence.VARIABLE] = self.instance
@@ -128,11 +128,11 @@ class Supervisor:
             time.sleep(0.1)
 
     def _wind_up(self) -> int:
-        """Let running jobs end; put back, without charging the attempt, those that do not in time."""
+        """Let running jobs end; put back, without charging the attempt, those that do not in time: also a clean stop."""
         if self.cluster:
             os.kill(self.cluster, signal.SIGTERM)
         status = wait_for(self.cluster, settings.DRAIN_SECONDS) if self.cluster else 0
-        clean = status == 0
+        clean = status in (0, None)
         if status is not None:
             self.cluster = 0
         self._kill_cluster()

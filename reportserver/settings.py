@@ -136,7 +136,8 @@ _POSTGRESQL_OPTIONS = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 15000,
-    "options": "-c lock_timeout=20s -c idle_in_transaction_session_timeout=60s",
+    # A job that was accepted, or a result that was handed out, must survive a crash of the database.
+    "options": "-c synchronous_commit=on -c lock_timeout=20s -c idle_in_transaction_session_timeout=60s",
 }
 _database_url = env.str("REPORTSERVER_DATABASE_URL", f"sqlite:///{DATA_DIR / 'reportserver.sqlite3'}")
 _database = env.db_url_config(_database_url)
