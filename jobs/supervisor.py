@@ -128,7 +128,7 @@ class Supervisor:
             time.sleep(0.1)
 
     def _wind_up(self) -> int:
-        """Let running jobs end; put back, without charging the attempt, those that do not in time: also a clean stop."""
+        """Let running jobs end, and put back those that do not in time, without charging the attempt: clean too."""
         if self.cluster:
             os.kill(self.cluster, signal.SIGTERM)
         status = wait_for(self.cluster, settings.DRAIN_SECONDS) if self.cluster else 0
