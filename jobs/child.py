@@ -175,9 +175,9 @@ def _step_back() -> None:
 
     Within a session of its own `nice` counts for nothing where the kernel groups processes by session (sched(7)).
     """
-    os.nice(10)
+    os.nice(19)
     with contextlib.suppress(OSError):
-        Path("/proc/self/autogroup").write_text("10")
+        Path("/proc/self/autogroup").write_text("19")
 
 
 def _limit() -> None:

@@ -95,9 +95,10 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         """
         waiting = self.filter(status="Queued", tenant_id=job.tenant_id).order_by()
         now = self.claimable().values_list("turn", flat=True).first() or 0
-        last = waiting.filter(requested_by_id=job.requested_by_id).aggregate(last=models.Max("turn"))["last"] or 0
-        people = {*waiting.values_list("requested_by_id", flat=True).distinct(), job.requested_by_id}
-        return int(max(now, last) + len(people))
+        own = Q(requested_by_id=job.requested_by_id)
+        people = models.Count("requested_by_id", filter=~own, distinct=True)
+        found = waiting.aggregate(last=models.Max("turn", filter=own), others=people)
+        return int(max(now, found["last"] or 0) + found["others"] + 1)
 
     def held(self, job_id: UUID, fence: int) -> JobQuerySet:
         """The job, if it is still Running under this fence: the condition of everything a worker writes."""

@@ -15,7 +15,7 @@ from django.db.backends.sqlite3 import base
 from django.db.utils import OperationalError
 
 #: Seconds between two attempts to begin, at least and at most.
-_PAUSE = (0.0005, 0.003)
+_PAUSE = (0.002, 0.006)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
