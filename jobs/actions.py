@@ -78,9 +78,11 @@ def submit(
 
 def check_mode(report: ReportConfiguration, mode: Mode) -> None:
     """Raise what says so when the report's result is not handed out in this mode."""
-    if mode not in report.version.modes:
-        wrong = exceptions.ReportNotAsynchronous, exceptions.ReportNotSynchronous
-        raise wrong[mode == Mode.SYNCHRONOUS]
+    if mode in report.version.modes:
+        return
+    if mode == Mode.SYNCHRONOUS:
+        raise exceptions.ReportNotSynchronous
+    raise exceptions.ReportNotAsynchronous
 
 
 def submit_once(

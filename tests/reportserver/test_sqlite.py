@@ -54,6 +54,8 @@ def test_a_transaction_begins_soon_after_the_lock_is_free(path: Path, holder: sq
     waiting = connected(path, timeout=20)
     waiting.connect()
     waiting.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
+    assert not holder.in_transaction
+    assert waiting.connection.in_transaction
     waiting.rollback()
     release.join()
     waiting.close()
