@@ -27,6 +27,7 @@ class Action(models.TextChoices):
     REPORT_UPDATE = "Report Update"
     REPORT_DELETE = "Report Delete"
     REPORT_RUN = "Report Run"
+    REPORT_PREVIEW = "Report Preview"
     DEFINITIONS_APPLY = "Definitions Apply"
     SIGN_IN = "Sign In"
     SIGN_OUT = "Sign Out"

@@ -4,32 +4,23 @@ from __future__ import annotations
 
 import io
 import tempfile
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from django.utils import timezone
 
-from reports.definitions import ReportDefinition
 from reports.exceptions import FormatCannotHold, RunError
-from reports.models import ReportVersion
-from reports.parameters import Parameter, TypedValue, typed_values
+from reports.preview import Preview
 from reports.rendering import RENDERERS
 from reports.rendering.base import Document
 from reports.sources import describe
-from reports.sources.base import Described, Limits, SourceSpec
+from reports.sources.base import Described, Limits
+from reports.subject import Column, Subject
 
 #: What a look may take: it runs in a web process, while somebody waits.
 _SECONDS = 3
 _MEMORY_BYTES = 256 * 2**20
-
-
-@dataclass(frozen=True)
-class Column:
-    """A column of the result; its type as Arrow calls it."""
-
-    name: str
-    type: str
 
 
 @dataclass(frozen=True)
@@ -51,43 +42,13 @@ class Checked:
     types_are_certain: bool = True
     estimated_rows: int | None = None
     formats: list[Fit] = field(default_factory=list)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Subject:
-    """What is looked at: a version as it is stored, or a definition that somebody is still writing."""
-
-    source: SourceSpec
-    query: str
-    parameters: list[Parameter]
-    formats: list[str]
-    max_rows: int | None
-
-    @classmethod
-    def of_version(cls, version: ReportVersion) -> Subject:
-        """Raises SourceMissing."""
-        return cls(
-            source=version.source(),
-            query=version.query,
-            parameters=version.declared(),
-            formats=version.formats,
-            max_rows=version.max_rows,
-        )
-
-    @classmethod
-    def of_definition(cls, definition: ReportDefinition, source: SourceSpec) -> Subject:
-        return cls(
-            source=source,
-            query=definition.query,
-            parameters=[parameter.declaration() for parameter in definition.parameters],
-            formats=list(definition.formats),
-            max_rows=definition.max_rows,
-        )
+    #: Only for those who asked for it.
+    preview: Preview | None = None
 
 
 def check(subject: Subject, given: Mapping[str, object]) -> Checked:
     """Look at it, with the values that are given; a required one that is not is NULL. Raises InvalidParameters."""
-    values = _values(subject.parameters, given)
+    values = subject.values(given)
     with tempfile.TemporaryDirectory(prefix="reportserver-check-") as folder:
         limits = Limits(timeout_seconds=_SECONDS, memory_bytes=_MEMORY_BYTES, temp_dir=Path(folder))
         try:
@@ -103,10 +64,6 @@ def check(subject: Subject, given: Mapping[str, object]) -> Checked:
         estimated_rows=expected,
         formats=[_fit(format, found, expected, subject.max_rows) for format in subject.formats],
     )
-
-
-def _values(parameters: Iterable[Parameter], given: Mapping[str, object]) -> dict[str, TypedValue]:
-    return typed_values([replace(parameter, required=False) for parameter in parameters], given)
 
 
 def _fit(format: str, found: Described, expected: int | None, max_rows: int | None) -> Fit:

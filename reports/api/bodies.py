@@ -7,10 +7,10 @@ from typing import Any
 
 from accounts.models import Tenant, User
 from reports import actions
-from reports.check import Subject
 from reports.definitions import ReportDefinition, parse_report
 from reports.definitions_faults import invalid
 from reports.models import ReportConfiguration
+from reports.subject import Subject
 
 
 def mapping(body: Any) -> dict[str, Any]:

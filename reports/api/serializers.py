@@ -11,10 +11,12 @@ from rest_framework import serializers
 
 from accounts.api.strict import StrictSerializer
 from reports.actions import definition_of
-from reports.check import Checked, Column, Fit
+from reports.check import Checked, Fit
 from reports.definitions import ReportDefinition
 from reports.models import DeliveryTarget, ReportConfiguration
 from reports.parameters import json_schema
+from reports.preview import Preview
+from reports.subject import Column
 
 RIGHTS = ("view", "generate", "administer")
 
@@ -97,6 +99,9 @@ class CheckSerializer(StrictSerializer):
     definition = DefinitionField(
         required=False, allow_null=True, default=None, help_text="Looked at instead of the report's own; not stored."
     )
+    preview = serializers.BooleanField(
+        required=False, default=False, help_text="Whether to run the query for its first 50 rows. Audited."
+    )
 
 
 class ColumnSerializer(serializers.Serializer[Column]):
@@ -114,8 +119,27 @@ class FitSerializer(serializers.Serializer[Fit]):
     message = serializers.CharField(help_text="Why not, or empty.")
 
 
+class ShownSerializer(ColumnSerializer):
+    """A column of a preview."""
+
+    isNumber = serializers.BooleanField(source="is_number")
+
+
+class PreviewSerializer(serializers.Serializer[Preview]):
+    """The first rows of the result."""
+
+    columns = ShownSerializer(many=True)
+    rows = serializers.ListField(
+        child=serializers.ListField(child=serializers.CharField(allow_null=True)),
+        help_text="At most 50. Values are texts as in html and pdf, cut after 1,000 characters; null is NULL.",
+    )
+    truncated = serializers.BooleanField(help_text="Whether there are more rows.")
+    fault = serializers.CharField(help_text="Why there are no rows to show, or empty.")
+    driver = serializers.CharField(help_text="What the data source itself said, or empty.")
+
+
 class CheckedSerializer(serializers.Serializer[Checked]):
-    """What the data source says about the query, which was prepared and not run."""
+    """What the data source says about the query."""
 
     valid = serializers.SerializerMethodField(help_text="Whether there are no faults.")
     faults = serializers.ListField(child=serializers.CharField(), help_text="Sentences.")
@@ -128,6 +152,7 @@ class CheckedSerializer(serializers.Serializer[Checked]):
         source="estimated_rows", allow_null=True, help_text="What the engine's planner expects; it may be far off."
     )
     formats = FitSerializer(many=True)
+    preview = PreviewSerializer(allow_null=True, help_text="null unless it was asked for and there are no faults.")
 
     def get_valid(self, checked: Checked) -> bool:
         return not checked.faults

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.db.models import QuerySet
@@ -143,15 +144,21 @@ class ReportCheck(ReportView):
     def post(self, request: Request, key: str) -> Response:
         """Ask the data source whether it takes the query, what comes out, how much, and which formats hold it.
 
-        For Administrators. Nothing is stored and the query is not run; the answer takes a few seconds at most.
+        For Administrators. No definition is stored. The query is run for a `preview` only; the answer takes a few
+        seconds at most.
         """
         report = self.administer(key)
         body = CheckSerializer(data=request.data)
         body.is_valid(raise_exception=True)
+        return Response(CheckedSerializer(self._checked(report, body.validated_data)).data)
+
+    def _checked(self, report: ReportConfiguration, body: Mapping[str, Any]) -> Checked:
         try:
-            subject = bodies.subject(body.validated_data, report)
+            subject = bodies.subject(body, report)
         except RunError as error:
-            found = Checked(faults=[error.message])
-        else:
-            found = check(subject, body.validated_data["parameters"])
-        return Response(CheckedSerializer(found).data)
+            return Checked(faults=[error.message])
+        found = check(subject, body["parameters"])
+        if found.faults or not body["preview"]:
+            return found
+        shown = actions.preview_report(report=report, subject=subject, given=body["parameters"], actor=self.user)
+        return replace(found, preview=shown)

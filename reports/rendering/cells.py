@@ -36,6 +36,14 @@ def text(array: pa.Array) -> pa.Array:
     return _TEXT_OF[kind_of(array.type)](plain(array))
 
 
+def read_text(array: pa.Array) -> pa.Array:
+    """The same for people only: with a space for the T of a timestamp."""
+    texts = text(array)
+    if kind_of(array.type) is Kind.TIMESTAMP:
+        return pc.replace_substring(texts, "T", " ", max_replacements=1)
+    return texts
+
+
 def join(*parts: pa.Array | pa.Scalar | str) -> pa.Array:
     """Row by row concatenation; a NULL part makes the row NULL. At least one part must be an array."""
     operands = [pa.scalar(part, TEXT) if isinstance(part, str) else part for part in parts]

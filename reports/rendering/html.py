@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports.rendering.base import Document, Writer
-from reports.rendering.cells import lines, pieces, replace, text, write_values
+from reports.rendering.cells import lines, pieces, read_text, replace, write_values
 from reports.rendering.html_page import HEAD, STYLE
 from reports.rendering.html_sort import SCRIPT
 from reports.rendering.kinds import NUMBERS, Kind, kind_of
@@ -47,11 +47,9 @@ def _rows(piece: pa.RecordBatch) -> pa.Array:
 
 
 def _cell(column: pa.Array) -> pa.Array:
-    kind, texts = kind_of(column.type), text(column)
-    if kind in _FREE_TEXT:
+    texts = read_text(column)
+    if kind_of(column.type) in _FREE_TEXT:
         texts = replace(texts, _ESCAPES)
-    elif kind is Kind.TIMESTAMP:
-        texts = pc.replace_substring(texts, "T", " ", max_replacements=1)
     return pc.fill_null(texts, _NULL)
 
 

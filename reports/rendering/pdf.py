@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from reports.exceptions import FormatCannotHold
 from reports.rendering.base import Document, Writer
-from reports.rendering.cells import pieces, text
+from reports.rendering.cells import pieces, read_text
 from reports.rendering.kinds import Kind, kind_of
 from reports.rendering.pdf_fonts import Glyphs, regular
 from reports.rendering.pdf_layout import SAMPLE_ROWS, lay_out
@@ -51,9 +51,8 @@ class PdfWriter:
         return self._pages
 
     def _texts(self, column: pa.Array) -> list[str | None]:
-        texts = text(column)
+        texts = read_text(column)
         if kind_of(column.type) is Kind.TIMESTAMP:
-            texts = pc.replace_substring(texts, "T", " ", max_replacements=1)
             texts = pc.replace_substring_regex(texts, r"\.0+(Z?)$", r"\1")
         shown = self._glyphs.shown
         return [None if value is None else shown(value) for value in texts.to_pylist()]

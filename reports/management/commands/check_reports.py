@@ -9,9 +9,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from reports.check import Checked, Subject, check
+from reports.check import Checked, check
 from reports.exceptions import RunError
 from reports.models import ReportConfiguration
+from reports.subject import Subject
 
 
 class Command(BaseCommand):
