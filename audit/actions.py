@@ -46,7 +46,7 @@ def record(
         details=dict(details or {}),
         previous_hash=head.hash,
     )
-    entry.hash = chain.entry_hash(_key(), entry.sequence, entry.previous_hash, entry.content())
+    entry.hash = chain.entry_hash(key(), entry.sequence, entry.previous_hash, entry.content())
     entry.save()
     _advance(head, entry)
     return entry
@@ -67,13 +67,23 @@ def operator() -> str:
 
 def verify() -> chain.Break | None:
     """Check the whole log; None when it is as it was written."""
-    head = AuditHead.objects.filter(pk=1).first() or AuditHead(seal=_empty_seal())
-    entries = AuditLog.objects.filter(sequence__lte=head.sequence).order_by("sequence").iterator(chunk_size=5000)
+    end = head()
+    entries = AuditLog.objects.filter(sequence__lte=end.sequence).order_by("sequence").iterator(chunk_size=5000)
     links = (entry.link() for entry in entries)
-    return chain.verify(_key(), links, (head.sequence, head.hash, head.seal)) or _unsealed()
+    return chain.verify(key(), links, (end.sequence, end.hash, end.seal)) or unsealed()
 
 
-def _unsealed() -> chain.Break | None:
+def head() -> AuditHead:
+    """Where the chain ends now."""
+    return AuditHead.objects.filter(pk=1).first() or AuditHead(seal=_empty_seal())
+
+
+def holds(entry: AuditLog) -> bool:
+    """Whether this one entry is as it was written; what stands around it is the chain's matter."""
+    return entry.hash == chain.entry_hash(key(), entry.sequence, entry.previous_hash, entry.content())
+
+
+def unsealed() -> chain.Break | None:
     """Entries after the end of the chain; one statement, since others may be writing meanwhile."""
     end = Coalesce(Subquery(AuditHead.objects.values("sequence")[:1]), 0)
     first = AuditLog.objects.filter(sequence__gt=end).order_by("sequence").first()
@@ -90,14 +100,15 @@ def _locked_head() -> AuditHead:
 
 
 def _empty_seal() -> str:
-    return chain.head_seal(_key(), 0, chain.GENESIS)
+    return chain.head_seal(key(), 0, chain.GENESIS)
 
 
 def _advance(head: AuditHead, entry: AuditLog) -> None:
     head.sequence, head.hash = entry.sequence, entry.hash
-    head.seal = chain.head_seal(_key(), head.sequence, head.hash)
+    head.seal = chain.head_seal(key(), head.sequence, head.hash)
     head.save(update_fields=["sequence", "hash", "seal"])
 
 
-def _key() -> bytes:
+def key() -> bytes:
+    """What seals the entries; it is not in the database."""
     return str(settings.AUDIT_KEY).encode()

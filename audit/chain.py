@@ -34,6 +34,17 @@ class Break:
     reason: str
 
 
+@dataclass(frozen=True)
+class Place:
+    """How far the chain was walked: the last entry that holds, and its hash."""
+
+    sequence: int
+    hash: str
+
+
+START = Place(0, GENESIS)
+
+
 def canonical(content: Mapping[str, object]) -> bytes:
     """Bytes of the content that are the same whatever the order of its keys."""
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
@@ -51,34 +62,44 @@ def head_seal(key: bytes, sequence: int, last_hash: str) -> str:
 
 def verify(key: bytes, links: Iterable[Link], head: tuple[int, str, str]) -> Break | None:
     """Walk the chain from its start; None when every entry and the head (sequence, hash, seal) hold."""
-    previous = GENESIS
-    expected = 1
+    end = walk(key, links)
+    return end if isinstance(end, Break) else head_fault(key, end, head)
+
+
+def walk(key: bytes, links: Iterable[Link], start: Place = START) -> Place | Break:
+    """Walk on from a place that was reached before."""
+    place = start
     for link in links:
-        if reason := _fault(key, link, expected, previous):
-            return Break(expected, reason)
-        previous = link.hash
-        expected += 1
-    return _head_fault(key, expected - 1, previous, head)
+        if reason := _fault(key, link, place):
+            return Break(place.sequence + 1, reason)
+        place = Place(link.sequence, link.hash)
+    return place
 
 
-def _fault(key: bytes, link: Link, expected: int, previous: str) -> str | None:
-    if link.sequence != expected:
-        return "the entry is missing"
-    if link.previous_hash != previous:
-        return "the entry does not follow the one before it"
-    if not hmac.compare_digest(link.hash, entry_hash(key, link.sequence, link.previous_hash, link.content)):
-        return "the entry was changed after it was written"
+def head_fault(key: bytes, end: Place, head: tuple[int, str, str]) -> Break | None:
+    """What is wrong with the head, when the last entry that there is was reached; None when it holds."""
+    sequence, last_hash, seal = head
+    if not hmac.compare_digest(seal, head_seal(key, sequence, last_hash)):
+        return Break(sequence, "the seal of the log's end does not hold")
+    if sequence > end.sequence:
+        return Break(end.sequence + 1, "entries at the end of the log are missing")
+    if (sequence, last_hash) != (end.sequence, end.hash):
+        return Break(sequence + 1, "entries follow the sealed end of the log")
     return None
 
 
-def _head_fault(key: bytes, sequence: int, last_hash: str, head: tuple[int, str, str]) -> Break | None:
-    head_sequence, head_hash, seal = head
-    if not hmac.compare_digest(seal, head_seal(key, head_sequence, head_hash)):
-        return Break(head_sequence, "the seal of the log's end does not hold")
-    if head_sequence > sequence:
-        return Break(sequence + 1, "entries at the end of the log are missing")
-    if (head_sequence, head_hash) != (sequence, last_hash):
-        return Break(head_sequence + 1, "entries follow the sealed end of the log")
+def note_seal(key: bytes, note: Mapping[str, object]) -> str:
+    """The hex seal of what a check found, so that nobody without the key can write that the log holds."""
+    return _mac(key, b"note", canonical(note))
+
+
+def _fault(key: bytes, link: Link, before: Place) -> str | None:
+    if link.sequence != before.sequence + 1:
+        return "the entry is missing"
+    if link.previous_hash != before.hash:
+        return "the entry does not follow the one before it"
+    if not hmac.compare_digest(link.hash, entry_hash(key, link.sequence, link.previous_hash, link.content)):
+        return "the entry was changed after it was written"
     return None
 
 

@@ -31,6 +31,7 @@ class Action(models.TextChoices):
     DEFINITIONS_APPLY = "Definitions Apply"
     SIGN_IN = "Sign In"
     SIGN_OUT = "Sign Out"
+    AUDIT_EXPORT = "Audit Export"
 
 
 class AuditLog(models.Model):
@@ -101,3 +102,31 @@ class AuditHead(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.sequence}"
+
+
+class AuditCheck(models.Model):
+    """What the standing check of the chain (audit.watch) knows; one row, sealed against writing by others."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    begun_at = models.DateTimeField(help_text="When the check last began at the first entry.")
+    sequence = models.BigIntegerField(default=0, help_text="How far it has come since.")
+    hash = models.CharField(max_length=64, default=GENESIS)
+    verified = models.BigIntegerField(null=True, help_text="Up to which entry the whole log held.")
+    verified_at = models.DateTimeField(null=True)
+    broken = models.BigIntegerField(null=True, help_text="The first entry that does not hold.")
+    reason = models.CharField(max_length=200, blank=True)
+    broken_at = models.DateTimeField(null=True)
+    seal = models.CharField(max_length=64)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="audit_one_check")]
+
+    def __str__(self) -> str:
+        return f"#{self.sequence}"
+
+    def note(self) -> dict[str, object]:
+        """What the seal covers, as plain JSON values."""
+        moments = {name: getattr(self, name) for name in ("begun_at", "verified_at", "broken_at")}
+        texts = {name: at.isoformat() if at else None for name, at in moments.items()}
+        names = ("sequence", "hash", "verified", "broken", "reason")
+        return {**texts, **{name: getattr(self, name) for name in names}}

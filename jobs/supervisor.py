@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import connections, transaction
 from django.db.models.functions import Now
 
+from audit import watch
 from jobs import artifacts, lifecycle, presence, queue, reconciler
 from jobs.models import JobExecutionLog, Status, WorkerHost
 from jobs.processes import adopt_orphans, die_with_parent, end_children, signal_group, wait_for
@@ -28,6 +29,8 @@ log = logging.getLogger(__name__)
 _STUCK_SECONDS = 20
 #: Seconds between two rounds of housekeeping.
 _TIDY_SECONDS = 3600
+#: Seconds between two looks at the audit log's chain, and seconds of a round that one may take.
+_AUDIT_SECONDS, _AUDIT_SHARE = 60, 0.5
 #: Seconds to wait before a cluster that died is started again: the first time, and at most.
 _RESTART_SECONDS = (0.5, 30.0)
 _STOPPED = lifecycle.Failure("host_stopped", "The host was stopped while the job ran.", retryable=True)
@@ -43,6 +46,7 @@ class Supervisor:
     stopping: bool = False
     busy_since: float | None = None
     tidied: float = float("-inf")
+    verified: float = float("-inf")
 
     def run(self) -> int:
         """Work until told to stop. The exit code: 0 for a clean stop, 1 when the cluster failed."""
@@ -73,6 +77,7 @@ class Supervisor:
             self.tidied = time.monotonic()
             reconciler.tidy()
             self._guarded(purge_expired)
+        self._guarded(self._verify_audit)
 
     def _nap(self, seconds: float) -> None:
         """Sleep, but wake at once when the cluster ends or a stop is asked for."""
@@ -166,6 +171,11 @@ class Supervisor:
 
     def _seen(self) -> None:
         WorkerHost.objects.filter(pk=self.instance).update(seen_at=Now(), restarts=self.restarts)
+
+    def _verify_audit(self) -> None:
+        """A check that did not come to its end goes on in the next round."""
+        if time.monotonic() - self.verified > _AUDIT_SECONDS and watch.go_on(seconds=_AUDIT_SHARE):
+            self.verified = time.monotonic()
 
     def _stop(self, number: int, frame: object) -> None:
         self.stopping = True
