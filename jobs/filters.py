@@ -28,11 +28,13 @@ SEARCHED = 5_000
 
 
 class SearchField(forms.CharField):
-    """The search bar; its value is a Search."""
+    """The search bar; its value is a Search. `now` is what “24 hours ago” is counted from."""
+
+    now: datetime | None = None
 
     def clean(self, value: Any) -> Any:
         try:
-            return parse(super().clean(value))
+            return parse(super().clean(value), self.now)
         except SearchError as error:
             raise ValidationError(error.sentences) from error
 
@@ -60,6 +62,10 @@ class JobFilter(django_filters.FilterSet):  # type: ignore[misc]
     class Meta:
         model = JobExecutionLog
         fields = ["status", "report", "requestedBy", "since", "until", "q"]
+
+    def __init__(self, *args: Any, now: datetime | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.form.fields["q"].now = now
 
     @property
     def any_status(self) -> JobQuerySet:

@@ -264,3 +264,34 @@ class SavedView(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class BulkAction(models.Model):
+    """One press that retries or cancels many jobs, and how far it has come. The jobs' entries are in the audit log."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="bulk_actions")
+    action = models.CharField(max_length=10, choices=[("retry", "Retry"), ("cancel", "Cancel")])
+    ids = models.JSONField(null=True, help_text="The selected jobs; nothing: all that match the filters.")
+    filters = models.TextField(blank=True, help_text="The query string.")
+    at = models.DateTimeField(help_text="Jobs asked for after this time are not meant.")
+    total = models.PositiveIntegerField(default=0)
+    done = models.PositiveIntegerField(default=0)
+    already = models.PositiveIntegerField(default=0)
+    refused = models.PositiveIntegerField(default=0)
+    last_queued_at = models.DateTimeField(null=True, help_text="Of the last job that was tried.")
+    last_id = models.UUIDField(null=True)
+    begun_at = models.DateTimeField()
+    held_until = models.DateTimeField(null=True, help_text="Somebody carries it on until then.")
+    ended_at = models.DateTimeField(null=True)
+    stopped = models.BooleanField(default=False)
+
+    class Meta:
+        indexes = [models.Index(fields=["begun_at"], name="bulk_unfinished", condition=Q(ended_at__isnull=True))]
+
+    def __str__(self) -> str:
+        return f"{self.action}: {self.tried} of {self.total}"
+
+    @property
+    def tried(self) -> int:
+        return self.done + self.already + self.refused

@@ -17,7 +17,7 @@ from django.db import connections, transaction
 from django.db.models.functions import Now
 
 from audit import watch
-from jobs import artifacts, lifecycle, presence, queue, reconciler
+from jobs import artifacts, bulk, lifecycle, presence, queue, reconciler
 from jobs.models import JobExecutionLog, Status, WorkerHost
 from jobs.processes import adopt_orphans, die_with_parent, end_children, signal_group, wait_for
 from jobs.purge import purge_expired
@@ -31,6 +31,8 @@ _STUCK_SECONDS = 20
 _TIDY_SECONDS = 3600
 #: Seconds between two looks at the audit log's chain, and seconds of a round that one may take.
 _AUDIT_SECONDS, _AUDIT_SHARE = 60, 0.5
+#: Seconds of a round for bulk actions whose page was closed.
+_BULK_SHARE = 2.0
 #: Seconds to wait before a cluster that died is started again: the first time, and at most.
 _RESTART_SECONDS = (0.5, 30.0)
 _STOPPED = lifecycle.Failure("host_stopped", "The host was stopped while the job ran.", retryable=True)
@@ -78,6 +80,7 @@ class Supervisor:
             reconciler.tidy()
             self._guarded(purge_expired)
         self._guarded(self._verify_audit)
+        self._guarded(lambda: bulk.carry_on_all(seconds=_BULK_SHARE))
 
     def _nap(self, seconds: float) -> None:
         """Sleep, but wake at once when the cluster ends or a stop is asked for."""

@@ -10,6 +10,7 @@ urlpatterns = [
     path("", views.overview, name="overview"),
     path("jobs", views.job_list, name="jobs"),
     path("jobs/many", views.many, name="jobs-many"),
+    path("jobs/many/<uuid:press_id>", views.many_progress, name="jobs-many-progress"),
     path("jobs/saved", views.save_view, name="jobs-saved"),
     path("jobs/<str:job_id>", views.job, name="job"),
     path("jobs/<str:job_id>/result", views.download, name="result"),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from typing import Any, cast
+from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
@@ -23,8 +24,8 @@ from accounts.paging import page_of
 from jobs import actions, bulk, figures, monitor, rights, saved, story
 from jobs.downloads import result_response
 from jobs.filters import JobFilter
-from jobs.forms import Chosen
-from jobs.models import UNFINISHED, JobExecutionLog, Status
+from jobs.forms import pressed
+from jobs.models import UNFINISHED, BulkAction, JobExecutionLog, Status
 from reports.exceptions import InvalidParameters
 from reports.forms import RunForm
 from reports.models import ReportConfiguration
@@ -36,6 +37,8 @@ class HtmxHttpRequest(HttpRequest):
     htmx: HtmxDetails
 
 
+#: Seconds that a request carries a bulk action on: the press itself, and then the page that shows its progress.
+_PRESS_SECONDS, _PROGRESS_SECONDS = 0.3, 1.0
 #: What leads from one page of the list to the next, and is no filter.
 _MORE = ("report", "requestedBy", "since", "until")
 _PLACE = {"status", "cursor", "pageSize"}
@@ -166,19 +169,47 @@ def cancel(request: HttpRequest, job_id: str) -> HttpResponse:
 @require_POST
 def many(request: HttpRequest) -> HttpResponse:
     """Retry or cancel many jobs: first the page (or dialog) that says how many, then, confirmed, the doing."""
-    chosen, user = Chosen.of(request.POST), _user(request)
-    if chosen.action == "retry" and not user.is_administrator:
+    user = _user(request)
+    press = pressed(request.POST, user)
+    if press.action == "retry" and not user.is_administrator:
         raise PermissionDenied
-    back = _next(request) or reverse("jobs")
     if request.POST.get("confirmed"):
-        outcome = chosen.act(user)
-        level = messages.success if outcome.done else messages.error
-        level(request, bulk.sentence(chosen.action, outcome))
-        return redirect(back)
-    count = chosen.ready(user).order_by()[: monitor.MOST_COUNTED + 1].count()
+        bulk.begin(press)
+        bulk.carry_on(press, seconds=_PRESS_SECONDS)
+        return _pressed(request, press)
+    count = bulk.ready(press).order_by()[: monitor.MOST_COUNTED + 1].count()
     asked: Any = request
-    context = {"chosen": chosen, "count": count, "shown": monitor.shown_count(count), "most": bulk.MOST, "next": back}
+    context = {"press": press, "count": count, "shown": monitor.shown_count(count), "back": _list_of(press)}
     return render(request, "jobs/_confirm.html" if asked.htmx else "jobs/confirm.html", context)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def many_progress(request: HttpRequest, press_id: UUID) -> HttpResponse:
+    """How far a bulk action has come; each POST, which the page sends by itself, carries it on or stops it."""
+    press = get_object_or_404(BulkAction, pk=press_id, user=_user(request))
+    asked: Any = request
+    if request.method == "POST" and request.POST.get("stop"):
+        bulk.stop(press)
+    elif request.method == "POST":
+        bulk.carry_on(press, seconds=_PROGRESS_SECONDS)
+    if request.method == "POST" and not asked.htmx:
+        return _pressed(request, press)
+    context = {"press": press, "sentence": bulk.sentence(press), "back": _list_of(press)}
+    return render(request, "jobs/_many.html" if asked.htmx else "jobs/many.html", context)
+
+
+def _pressed(request: HttpRequest, press: BulkAction) -> HttpResponse:
+    """Back to the list with what was done, or to the page of a press that takes longer."""
+    if press.ended_at is None:
+        return redirect("jobs-many-progress", press.pk)
+    level = messages.success if press.done else messages.error
+    level(request, bulk.sentence(press))
+    return redirect(_list_of(press))
+
+
+def _list_of(press: BulkAction) -> str:
+    return f"{reverse('jobs')}?{press.filters}" if press.filters else reverse("jobs")
 
 
 @login_required
@@ -294,7 +325,13 @@ def _beside(request: HttpRequest, user: User) -> dict[str, Any]:
     reports = list(
         ReportConfiguration.objects.visible_to(user).order_by("slug").values_list("slug", "current__name")[:100]
     )
-    return {"reports": reports, "words": monitor.search_words(user, reports), "saved": saved.of(user)}
+    pressed = BulkAction.objects.filter(user=user, ended_at=None)
+    return {
+        "reports": reports,
+        "words": monitor.search_words(user, reports),
+        "saved": saved.of(user),
+        "presses": list(pressed[:3]),
+    }
 
 
 def _back(request: HttpRequest, shown: JobExecutionLog, refused: DomainError) -> HttpResponse:

@@ -212,6 +212,46 @@ def test_a_bulk_action_is_confirmed_on_a_page_without_javascript(visit: Callable
     assert page.url.endswith("/jobs?report=broken")
 
 
+WAITING = """
+from datetime import timedelta
+from django.utils import timezone
+from jobs.models import JobExecutionLog
+job = JobExecutionLog.objects.filter(report_slug="slow").first()
+at = timezone.now()
+later = {"available_at": at + timedelta(days=1), "status": "Queued", "ended_at": None, "error_code": ""}
+later |= {"cancel_requested_at": None, "host": "many"}
+values = {field.attname: getattr(job, field.attname) for field in job._meta.concrete_fields}
+fresh = {"started_at": None, "attempt": 0, "fence": 0, "lease_expires_at": None, "owner": "", "retry_of_id": None}
+def waiting(number):
+    more = {"id": None, "queued_at": at - timedelta(seconds=number)}
+    made = JobExecutionLog(**{**values, **later, **fresh, **more})
+    made.id = __import__("uuid").uuid4()
+    return made
+JobExecutionLog.objects.bulk_create([waiting(number) for number in range(400)])
+"""
+
+
+def test_hundreds_of_jobs_are_cancelled_while_the_page_shows_how_far_it_is(
+    visit: Callable[..., Page], server: Running, bob: Client, alice: Client
+) -> None:
+    job = bob.generate("slow")
+    alice.post(f"/jobs/{job}/cancel")
+    bob.wait(job, "Failed")
+    server.manage("shell", "--no-imports", "-c", WAITING)
+    page = visit("alice", "/jobs?q=host:many&status=Queued")
+    page.get_by_label("Which jobs").select_option("all")
+    page.get_by_role("button", name="Cancel…").click()
+    page.get_by_role("dialog", name="Cancel 400 jobs?").get_by_role("button", name="Cancel them").click()
+    expect(page.get_by_role("heading", name="Cancel many jobs")).to_be_visible()
+    bar = page.get_by_role("progressbar")
+    first = int(bar.get_attribute("value") or 0)
+    expect(bar).not_to_have_attribute("value", str(first))
+    expect(page.get_by_role("status")).to_contain_text("400 jobs cancelled", timeout=60_000)
+    page.get_by_role("link", name="Back to the jobs").click()
+    expect(page.get_by_text("No job matches.")).to_be_visible()
+    assert page.url.endswith("/jobs?q=host%3Amany&status=Queued"), "the filter must survive"
+
+
 def test_the_list_is_used_by_single_keys(visit: Callable[..., Page], bob: Client) -> None:
     newest = failed_job(bob)
     page = visit("alice", "/jobs?report=broken")

@@ -11,16 +11,17 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from accounts.models import User
 from audit.models import AuditLog
-from jobs import bulk
-from jobs.models import JobExecutionLog, SavedView
+from jobs import bulk, views
+from jobs.models import BulkAction, JobExecutionLog, SavedView
 
 Browse = Callable[[str], Client]
 MakeJob = Callable[..., JobExecutionLog]
 
 
 def send(client: Client, action: str, confirmed: bool = True, **fields: Any) -> str:
-    data = {"action": action, "next": "/jobs?status=Failed", **fields, **({"confirmed": "1"} if confirmed else {})}
+    data = {"action": action, **fields, **({"confirmed": "1"} if confirmed else {})}
     answer = client.post("/jobs/many", data, follow=True)
     assert answer.status_code == 200
     return str(answer.content.decode())
@@ -42,7 +43,7 @@ def test_a_bulk_retry_asks_first_and_does_nothing_yet(browse: Browse, make_job: 
 
 def test_the_selected_jobs_are_retried_and_each_is_audited(browse: Browse, make_job: MakeJob) -> None:
     jobs = [make_job("Failed") for _ in range(3)]
-    text = send(browse("alice"), "retry", job=[job.pk for job in jobs[:2]])
+    text = send(browse("alice"), "retry", job=[job.pk for job in jobs[:2]], filters="status=Failed")
     assert told(text) == "2 jobs queued again."
     assert set(JobExecutionLog.objects.exclude(retry_of=None).values_list("retry_of", flat=True)) == {
         jobs[0].pk,
@@ -84,15 +85,99 @@ def test_jobs_of_deleted_reports_are_counted_and_the_others_done(browse: Browse,
     assert told(text) == "1 job queued again, 1 could not be, because their report was deleted."
 
 
-def test_one_press_does_a_limited_number_and_says_that_more_are_left(
-    browse: Browse, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(bulk, "MOST", 2)
-    oldest = [make_job("Failed") for _ in range(3)][:2]
-    text = send(browse("alice"), "retry", scope="all")
-    assert "more are left" in told(text)
-    retried = JobExecutionLog.objects.exclude(retry_of=None).values_list("retry_of", flat=True)
-    assert set(retried) == {job.pk for job in oldest}
+@pytest.fixture
+def slowly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two jobs per request, as if they took long."""
+    monkeypatch.setattr(bulk, "_BATCH", 2)
+    for name in ("_PRESS_SECONDS", "_PROGRESS_SECONDS"):
+        monkeypatch.setattr(views, name, 0)
+
+
+def numbers(text: str) -> str:
+    found = re.search(r'class="soft small number">([^<]+)</span>', text)
+    assert found
+    return found[1]
+
+
+@pytest.mark.usefixtures("slowly")
+def test_a_press_that_takes_long_shows_its_progress_and_ends(browse: Browse, make_job: MakeJob) -> None:
+    for _ in range(5):
+        make_job("Failed")
+    client = browse("alice")
+    text = send(client, "retry", scope="all", filters="status=Failed")
+    assert "Under way" in text and numbers(text) == "2 of 5"
+    press = BulkAction.objects.get()
+    listed = client.get("/jobs").content.decode()
+    assert "Many jobs are being retried:" in listed and "2 of 5" in listed
+    live = client.post(f"/jobs/many/{press.pk}", headers={"HX-Request": "true"}).content.decode()
+    assert "<html" not in live and numbers(live) == "4 of 5"
+    assert f'hx-post="/jobs/many/{press.pk}"' in live
+    ended = client.post(f"/jobs/many/{press.pk}", headers={"HX-Request": "true"}).content.decode()
+    assert "5 jobs queued again." in ended and "hx-post" not in ended
+    assert 'hx-swap-oob="innerHTML:#notices"' in ended
+    assert "Many jobs are being retried:" not in client.get("/jobs").content.decode()
+    assert AuditLog.objects.filter(action="Job Retry").count() == 5
+    assert JobExecutionLog.objects.count() == 10, "new jobs are not taken for old ones"
+
+
+@pytest.mark.usefixtures("slowly")
+def test_a_jobserver_carries_on_what_nobody_watches(browse: Browse, make_job: MakeJob) -> None:
+    jobs = [make_job("Queued") for _ in range(5)]
+    send(browse("alice"), "cancel", scope="all")
+    bulk.carry_on_all(seconds=5)
+    press = BulkAction.objects.get()
+    assert (press.done, press.stopped, press.held_until) == (5, False, None)
+    assert press.ended_at is not None
+    assert JobExecutionLog.objects.filter(error_code="cancelled").count() == len(jobs)
+    assert bulk.carry_on_all(seconds=5) == 0
+
+
+@pytest.mark.usefixtures("slowly")
+def test_the_rest_can_be_left_as_it_is(browse: Browse, make_job: MakeJob) -> None:
+    for _ in range(5):
+        make_job("Queued")
+    client = browse("alice")
+    send(client, "cancel", scope="all")
+    press = BulkAction.objects.get()
+    text = client.post(f"/jobs/many/{press.pk}", {"stop": "1"}, follow=True).content.decode()
+    assert told(text) == "2 jobs cancelled or asked to stop, the rest was left as it is."
+    bulk.carry_on_all(seconds=5)
+    assert JobExecutionLog.objects.filter(status="Queued").count() == 3
+
+
+@pytest.mark.usefixtures("slowly")
+def test_who_lost_the_right_meanwhile_does_no_more(browse: Browse, make_job: MakeJob, people: dict[str, User]) -> None:
+    for _ in range(5):
+        make_job("Failed")
+    send(browse("alice"), "retry", scope="all")
+    people["alice"].groups.clear()
+    bulk.carry_on_all(seconds=5)
+    assert JobExecutionLog.objects.exclude(retry_of=None).count() == 2
+
+
+@pytest.mark.usefixtures("slowly")
+def test_a_press_is_carried_on_by_one_at_a_time_and_not_left_with_the_dead(browse: Browse, make_job: MakeJob) -> None:
+    for _ in range(5):
+        make_job("Queued")
+    send(browse("alice"), "cancel", scope="all")
+    later = timezone.now() + timedelta(minutes=1)
+    BulkAction.objects.update(held_until=later)
+    bulk.carry_on_all(seconds=5)
+    assert BulkAction.objects.get().done == 2
+    BulkAction.objects.update(held_until=later - timedelta(minutes=2))
+    bulk.carry_on_all(seconds=5)
+    assert BulkAction.objects.get().done == 5
+
+
+@pytest.mark.usefixtures("slowly")
+def test_the_progress_is_for_the_one_who_pressed(browse: Browse, make_job: MakeJob) -> None:
+    for _ in range(3):
+        make_job("Queued", by="bob")
+    send(browse("alice"), "cancel", scope="all")
+    address = f"/jobs/many/{BulkAction.objects.get().pk}"
+    assert browse("alice").get(address).status_code == 200
+    assert browse("bob").get(address).status_code == 404
+    assert browse("bob").post(address, {"stop": "1"}).status_code == 404
 
 
 def test_cancel_in_bulk_ends_what_waits_and_asks_what_runs(browse: Browse, make_job: MakeJob) -> None:
