@@ -175,6 +175,7 @@ def _new_job(version: ReportVersion, report: ReportConfiguration, actor: User | 
         version_number=version.number,
         requested_by=actor if isinstance(actor, User) else None,
         requested_by_name=name_of(actor),
+        lane=report.pk if report.version.max_running else None,
         max_attempts=version.max_attempts,
         timeout_seconds=version.timeout_seconds,
         queued_at=_Moment(),

@@ -12,14 +12,14 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from audit import actions as audit
 from audit.models import Action
-from jobs import queue
+from jobs import lanes, queue
 from jobs.actions import note
 from jobs.exceptions import IllegalMove
 from jobs.models import MOVES, Artifact, JobEvent, JobExecutionLog, Status
@@ -62,7 +62,7 @@ def claim(*, owner: str, host: str, pid: int) -> JobExecutionLog | None:
     The attempt is counted here and not at its end, so that a job which kills its worker is not tried for ever.
     """
     with transaction.atomic():
-        job = _next()
+        job = lanes.take_next()
         if job is None or not move(
             job.pk,
             job.fence,
@@ -159,13 +159,6 @@ def release(job: JobExecutionLog, failure: Failure, *, seconds: float, refund: b
 def backoff(attempt: int) -> float:
     """Seconds to wait before the next attempt: doubling from 2 s to 5 min, with jitter so that jobs spread out."""
     return round(min(300.0, 2.0**attempt) * random.uniform(0.5, 1.0), 1)  # noqa: S311 - not a secret
-
-
-def _next() -> JobExecutionLog | None:
-    eligible = JobExecutionLog.objects.claimable()
-    if connection.features.has_select_for_update_skip_locked:
-        eligible = eligible.select_for_update(skip_locked=True)
-    return eligible.first()
 
 
 def _end_failed(job: JobExecutionLog, failure: Failure) -> bool:

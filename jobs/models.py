@@ -78,6 +78,7 @@ class JobExecutionLog(models.Model):
     turn = models.PositiveBigIntegerField(
         default=0, help_text="Among jobs of one priority, lower goes first: people and tenants take turns."
     )
+    lane = models.UUIDField(null=True, help_text="The report's id, where it limits how many of it run at once.")
     queued_at = models.DateTimeField()
     available_at = models.DateTimeField(help_text="Not claimed before this time.")
     started_at = models.DateTimeField(null=True, help_text="When the last attempt began.")
@@ -123,7 +124,12 @@ class JobExecutionLog(models.Model):
             models.Index(
                 fields=["priority", "turn", "available_at", "queued_at"],
                 name="job_claimable",
-                condition=Q(status="Queued"),
+                condition=Q(status="Queued", lane__isnull=True),
+            ),
+            models.Index(
+                fields=["lane", "priority", "turn", "available_at", "queued_at"],
+                name="job_claimable_in_lane",
+                condition=Q(status="Queued", lane__isnull=False),
             ),
             models.Index(fields=["tenant", "requested_by", "turn"], name="job_turns", condition=Q(status="Queued")),
             models.Index(fields=["lease_expires_at"], name="job_leased", condition=Q(status="Running")),

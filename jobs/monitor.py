@@ -95,8 +95,8 @@ def workers() -> Workers:
 
 
 def oldest_waiting(jobs: JobQuerySet) -> datetime | None:
-    """Since when the job has waited that could have been claimed first."""
-    oldest: datetime | None = jobs.claimable().order_by().aggregate(oldest=Min("queued_at"))["oldest"]
+    """Since when the job waits that has waited longest."""
+    oldest: datetime | None = jobs.waiting().order_by().aggregate(oldest=Min("queued_at"))["oldest"]
     return oldest
 
 

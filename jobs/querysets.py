@@ -24,6 +24,8 @@ def from_now(seconds: float) -> models.expressions.Combinable:
     return models.ExpressionWrapper(Now() + timedelta(seconds=seconds), output_field=models.DateTimeField())
 
 
+#: The order in which jobs are claimed.
+NEXT = ("priority", "turn", "available_at", "queued_at")
 #: So many jobs are sorted in no time.
 FEW = 2000
 
@@ -82,10 +84,13 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
     def unfinished(self) -> JobQuerySet:
         return self.filter(status__in=["Queued", "Running"])
 
-    def claimable(self) -> JobQuerySet:
-        """Queued jobs whose time has come, the next one first."""
-        eligible = self.filter(status="Queued", available_at__lte=Now(), cancel_requested_at__isnull=True)
-        return eligible.order_by("priority", "turn", "available_at", "queued_at")
+    def waiting(self) -> JobQuerySet:
+        """Queued jobs whose time has come."""
+        return self.filter(status="Queued", available_at__lte=Now(), cancel_requested_at__isnull=True)
+
+    def claimable(self, lane: UUID | models.OuterRef | None = None) -> JobQuerySet:
+        """Those of them that stand in one line, the next one first: a lane's, or that of all jobs in no lane."""
+        return self.waiting().filter(lane=lane).order_by(*NEXT)
 
     def next_turn(self, job: JobExecutionLog) -> int:
         """When it is a new job's turn, so that nobody's many jobs stand before another's few.
@@ -94,11 +99,18 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         in rows of their own. The more people of a tenant wait, the longer their steps: tenants get equal shares.
         """
         waiting = self.filter(status="Queued", tenant_id=job.tenant_id).order_by()
-        now = self.claimable().values_list("turn", flat=True).first() or 0
         own = Q(requested_by_id=job.requested_by_id)
         people = models.Count("requested_by_id", filter=~own, distinct=True)
         found = waiting.aggregate(last=models.Max("turn", filter=own), others=people)
-        return int(max(now, found["last"] or 0) + found["others"] + 1)
+        return int(max(self._turn_now(job.lane), found["last"] or 0) + found["others"] + 1)
+
+    def _turn_now(self, lane: UUID | None) -> int:
+        """Whose turn it is in the job's own line. A lane that is empty goes along with the jobs in none."""
+        for line in dict.fromkeys((lane, None)):
+            turn = self.claimable(line).values_list("turn", flat=True).first()
+            if turn is not None:
+                return int(turn)
+        return 0
 
     def held(self, job_id: UUID, fence: int) -> JobQuerySet:
         """The job, if it is still Running under this fence: the condition of everything a worker writes."""

@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from jobs import artifacts, lifecycle, presence, queue
+from jobs import artifacts, lanes, lifecycle, presence, queue
 from jobs.models import JobExecutionLog, Status, WorkerHost
 from jobs.processes import end_marked, lives
 from jobs.querysets import from_now
@@ -30,7 +30,7 @@ _STRAY_SECONDS = 3600
 
 def reconcile() -> None:
     """One round. A step that fails is logged and does not stop the others."""
-    for step in (recover_lost, recover_from_dead_hosts, ring_for_waiting, forget_messages, checkpoint):
+    for step in (recover_lost, recover_from_dead_hosts, lanes.dissolve, ring_for_waiting, forget_messages, checkpoint):
         _try(step)
 
 
@@ -59,12 +59,12 @@ def recover_from_dead_workers(instance: str) -> int:
 def ring_for_waiting() -> int:
     """Ring for jobs that can be claimed but have too few messages: one was lost, or their time came only now."""
     silent = Q(rung_at=None) | Q(rung_at__lt=from_now(-2 * settings.RECONCILE_SECONDS))
-    waiting = JobExecutionLog.objects.claimable()
-    missing = min(waiting.filter(silent)[:_BATCH].count(), settings.WORKERS * 2) - queue.waiting()
-    if missing <= 0:
+    most = settings.WORKERS * 2
+    waiting = [pk for part in lanes.ready() for pk in part.filter(silent).values_list("pk", flat=True)[:most]]
+    chosen = waiting[: max(0, min(len(waiting), most) - queue.waiting())]
+    if not chosen:
         return 0
     with transaction.atomic():
-        chosen = list(waiting.filter(silent).values_list("pk", flat=True)[:missing])
         JobExecutionLog.objects.filter(pk__in=chosen).update(rung_at=Now())
         for _ in chosen:
             queue.ring()

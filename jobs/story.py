@@ -23,7 +23,9 @@ PREVIEWED = ("csv", "ndjson", "json")
 _PREVIEW_BYTES, _PREVIEW_ROWS, _PREVIEW_COLUMNS = 16_384, 12, 12
 _MOST_RETRIES = 10
 _MOST_ALIKE = 1000
-_COMPARED = ("name", "parameters", "formats", "timeout_seconds", "max_rows", "max_attempts", "retention_days")
+_COMPARED = (
+    "name", "parameters", "formats", "timeout_seconds", "max_rows", "max_running", "max_attempts", "retention_days",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

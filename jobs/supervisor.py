@@ -17,7 +17,7 @@ from django.db import connections, transaction
 from django.db.models.functions import Now
 
 from audit import watch
-from jobs import artifacts, bulk, lifecycle, presence, queue, reconciler
+from jobs import artifacts, bulk, lanes, lifecycle, presence, queue, reconciler
 from jobs.models import JobExecutionLog, Status, WorkerHost
 from jobs.processes import adopt_orphans, die_with_parent, end_children, signal_group, wait_for
 from jobs.purge import purge_expired
@@ -106,10 +106,11 @@ class Supervisor:
         """Whether jobs could be claimed, slots are free, and yet nothing was claimed for a while."""
         jobs = JobExecutionLog.objects
         try:
-            waits = jobs.claimable().filter(available_at__lt=from_now(-_STUCK_SECONDS)).exists()
+            long_ago = from_now(-_STUCK_SECONDS)
+            waits = any(part.filter(available_at__lt=long_ago).exists() for part in lanes.ready())
             mine = jobs.filter(owner=self.instance)
             free = mine.filter(status=Status.RUNNING).count() < settings.WORKERS
-            claimed = mine.filter(started_at__gt=from_now(-_STUCK_SECONDS)).exists()
+            claimed = mine.filter(started_at__gt=long_ago).exists()
         except Exception:
             log.exception("Whether the cluster is stuck could not be found out.")
             return False

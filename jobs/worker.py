@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from django.conf import settings
 from django.db import DatabaseError, connections
 
-from jobs import artifacts, lifecycle, presence, queue
+from jobs import artifacts, lanes, lifecycle, presence, queue
 from jobs.child import Child, failure_of
 from jobs.exceptions import QueueUnavailable
 from jobs.lifecycle import Failure
@@ -126,7 +126,7 @@ def _persistently(write: Callable[[], bool]) -> bool:
 def _pass_on() -> None:
     """Messages may be lost: whoever has ended a job sees to it that there is one while jobs wait."""
     with contextlib.suppress(DatabaseError, QueueUnavailable):
-        if not queue.waiting() and JobExecutionLog.objects.claimable().exists():
+        if not queue.waiting() and any(jobs.exists() for jobs in lanes.ready()):
             queue.ring()
 
 

@@ -242,8 +242,8 @@ def _add_version(
 
 
 _VERSION_FIELDS = (
-    "name", "description", "query", "parameters", "formats", "timeout_seconds", "max_rows", "max_attempts",
-    "retention_days",
+    "name", "description", "query", "parameters", "formats", "timeout_seconds", "max_rows", "max_running",
+    "max_attempts", "retention_days",
 )  # fmt: skip
 
 

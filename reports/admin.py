@@ -81,7 +81,7 @@ class VersionInline(admin.StackedInline):  # type: ignore[type-arg]
     classes = ["collapse"]
     readonly_fields = fields = (
         "number", "created_at", "created_by", "name", "description", "data_source", "query", "parameters", "formats",
-        "timeout_seconds", "max_rows", "options", "max_attempts", "retention_days",
+        "timeout_seconds", "max_rows", "max_running", "options", "max_attempts", "retention_days",
     )  # fmt: skip
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -213,6 +213,9 @@ class ReportDefinition(Definition):
         default="truncate", description="What a result with more than max_rows or max_bytes does: be cut, or fail."
     )
     csv: CsvDefinition = Field(default=CsvDefinition(), description="Without it, comma, no mark, guarded.")
+    max_running: int | None = Field(
+        default=None, ge=1, le=1000, description="Jobs of it that may run at once, on all hosts. Without it, no limit."
+    )
     max_attempts: int = Field(default=3, ge=1, le=10, description="Tries, where the failure may pass by itself.")
     retention_days: int = Field(default=30, ge=1, le=3650, description="Days that a result is kept.")
 

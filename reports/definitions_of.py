@@ -62,6 +62,7 @@ def definition_of(report: ReportConfiguration) -> ReportDefinition:
         timeout_seconds=version.timeout_seconds,
         max_rows=version.max_rows,
         **_options(version),
+        max_running=version.max_running,
         max_attempts=version.max_attempts,
         retention_days=version.retention_days,
     )

@@ -110,6 +110,7 @@ class ReportVersion(models.Model):
     formats = models.JSONField()
     timeout_seconds = models.PositiveIntegerField(default=300)
     max_rows = models.PositiveBigIntegerField(null=True)
+    max_running = models.PositiveSmallIntegerField(null=True, help_text="Jobs of the report that may run at once.")
     #: The further fields of the definition that are not at their default; see ReportDefinition.OPTIONS.
     options = models.JSONField(default=dict, blank=True)
     max_attempts = models.PositiveSmallIntegerField(default=3)
@@ -119,6 +120,8 @@ class ReportVersion(models.Model):
 
     class Meta:
         ordering = ["report", "-number"]
+        # Asked for at every claim; hardly any version is in it.
+        indexes = [models.Index(fields=["max_running"], name="version_limited", condition=Q(max_running__isnull=False))]
         constraints = [
             models.UniqueConstraint(fields=["report", "number"], name="report_version_number"),
             models.CheckConstraint(

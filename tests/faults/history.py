@@ -47,6 +47,7 @@ class Job:
     fence: int
     max_attempts: int
     timeout: timedelta
+    report: str = ""
     artifact: Artifact | None = None
 
 
@@ -76,6 +77,8 @@ class History:
     now: datetime
     #: How many jobs may run at once on each host.
     slots: Mapping[str, int] = field(default_factory=dict)
+    #: How many jobs of a report may run at once, where it says so.
+    limits: Mapping[str, int] = field(default_factory=dict)
     messages: int = 0
     processes: Iterable[str] = ()
 
@@ -232,6 +235,14 @@ def _slots_are_kept(history: History) -> Iterator[str]:
                 yield f"The {name} {who} ran {most} jobs at once, of {limit} allowed"
 
 
+def _limits_are_kept(history: History) -> Iterator[str]:
+    """Here lost attempts count: until the row says that one has ended, no other may begin."""
+    ran = [attempt for job in history.jobs for attempt in attempts(history.of(job)) if attempt.end]
+    for report, most in _busiest(ran, lambda attempt: history.jobs[attempt.claim.job].report).items():
+        if most > history.limits.get(report, most):
+            yield f"The report {report} ran {most} times at once, of {history.limits[report]} allowed"
+
+
 def _worker(attempt: Attempt) -> str:
     return f"{attempt.claim.host}:{attempt.claim.pid}"
 
@@ -285,5 +296,6 @@ _OVER_ALL = (
     _results_are_whole,
     _nothing_runs_past_its_deadline,
     _slots_are_kept,
+    _limits_are_kept,
     _nothing_is_left,
 )

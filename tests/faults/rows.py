@@ -65,6 +65,7 @@ def history(
         files=_files(artifacts),
         now=datetime.now(UTC),
         slots=slots,
+        limits=_limits(database),
         messages=database.messages(),
         processes=list(processes),
     )
@@ -73,14 +74,21 @@ def history(
 def _jobs(database: Database) -> dict[str, Job]:
     kept = database("select job_id, fence, size, sha256 from jobs_artifact where purged_at is null")
     results = {_id(row["job_id"]): Artifact(row["fence"], row["size"], row["sha256"]) for row in kept}
-    rows = database("select id, status, attempt, fence, max_attempts, timeout_seconds from jobs_jobexecutionlog")
+    columns = "id, status, attempt, fence, max_attempts, timeout_seconds, report_slug"
+    rows = database(f"select {columns} from jobs_jobexecutionlog")
     found = {}
     for row in rows:
         id = _id(row["id"])
         limit = timedelta(seconds=row["timeout_seconds"])
-        job = Job(id, row["status"], row["attempt"], row["fence"], row["max_attempts"], limit, results.get(id))
-        found[id] = job
+        numbers = (row["attempt"], row["fence"], row["max_attempts"])
+        found[id] = Job(id, row["status"], *numbers, limit, row["report_slug"], results.get(id))
     return found
+
+
+def _limits(database: Database) -> dict[str, int]:
+    current = "reports_reportconfiguration r join reports_reportversion v on v.id = r.current_id"
+    rows = database(f"select slug, max_running from {current}")
+    return {row["slug"]: row["max_running"] for row in rows if row["max_running"]}
 
 
 def _event(row: Row) -> Event:

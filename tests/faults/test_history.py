@@ -25,9 +25,9 @@ TIMELINE = (
     event("claimed", 6, 2, 3, pid=8),
     event("succeeded", 9, 2, 3),
 )
-JOB = Job("a", "Succeeded", 2, 3, 3, timedelta(seconds=60), Artifact(3, 10, "digest"))
+JOB = Job("a", "Succeeded", 2, 3, 3, timedelta(seconds=60), "few", Artifact(3, 10, "digest"))
 FILE = File("a", "3.csv", 10, "digest")
-GOOD = History(["a"], {"a": JOB}, TIMELINE, [FILE], START + timedelta(hours=1), {"h": 2})
+GOOD = History(["a"], {"a": JOB}, TIMELINE, [FILE], START + timedelta(hours=1), {"h": 2}, {"few": 2})
 
 
 def changed(job: Job = JOB, events: tuple[Event, ...] = TIMELINE, **more: object) -> History:
@@ -47,7 +47,7 @@ def beside(*workers: int) -> History:
         ]
         events += times
         files.append(File(name, "1.csv", 10, "digest"))
-    return History(list(jobs), jobs, events, files, START, {"h": 2})
+    return History(list(jobs), jobs, events, files, START, {"h": 9}, {"few": 2})
 
 
 FAILED = (QUEUED, event("claimed", 1), event("failed", 2))
@@ -73,7 +73,8 @@ BROKEN = {
     "is not the file that was written": changed(files=[replace(FILE, sha256="another")]),
     "Running past its deadline": changed(replace(JOB, status="Running", artifact=None), TIMELINE[:4], files=[]),
     "The worker h:7 ran 2 jobs": beside(7, 7),
-    "The host h ran 3 jobs": beside(7, 8, 9),
+    "The host h ran 2 jobs": replace(beside(7, 8), slots={"h": 1}),
+    "The report few ran 3 times at once, of 2": beside(7, 8, 9),
     "A process is left: 17 sleep": changed(processes=["17 sleep"]),
     "1 message(s)": changed(messages=1),
     "A file is left: a/1.part": changed(files=[FILE, File("a", "1.part")]),

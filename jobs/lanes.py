@@ -1,0 +1,88 @@
+"""Which job is next. Reports may limit how many of them run at once: their jobs stand in lanes of their own, so that a
+thousand that have to wait neither stand before others nor make looking for the next one slow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+from django.db.models import Count, OuterRef, Subquery
+
+from jobs.models import JobExecutionLog, Status
+from jobs.querysets import NEXT, JobQuerySet
+from reports.models import ReportConfiguration
+
+_jobs = JobExecutionLog.objects
+#: With a lane it names a lock of PostgreSQL; any number that nothing else in this database uses.
+_LANE_LOCK = 0x4C616E65
+
+
+def take_next() -> JobExecutionLog | None:
+    """The job to claim, in the caller's transaction and locked for it. None when there is nothing to claim."""
+    limits = _limits()
+    if not limits:
+        return _locked(_jobs.claimable())
+    for *_, lane, report_id in sorted(_first_of_each(_with_room(limits))):
+        if lane is None and report_id in limits:
+            _move_into_lane(report_id)
+            return take_next()
+        if (lane is None or _has_room(lane, limits[lane])) and (job := _locked(_jobs.claimable(lane))):
+            return job
+    return None
+
+
+def ready() -> list[JobQuerySet]:
+    """The jobs that could be claimed now, in two parts: those in no lane, and those in lanes that have room."""
+    lanes = _with_room(_limits())
+    return [_jobs.claimable(), *([_jobs.waiting().filter(lane__in=lanes)] if lanes else [])]
+
+
+def dissolve() -> int:
+    """Let jobs out of the lanes of reports that have no limit any more, or are gone. Claims see to the contrary."""
+    laned = _jobs.filter(status=Status.QUEUED, lane__isnull=False)
+    return laned.exclude(lane__in=list(_limits())).update(lane=None)
+
+
+def _limits() -> dict[UUID, int]:
+    """How many may run at once, of each report that says so: the limit of today, whatever a job's version said."""
+    limited = ReportConfiguration.objects.filter(current__max_running__isnull=False).order_by()
+    return {lane: most for lane, most in limited.values_list("pk", "current__max_running") if most}
+
+
+def _with_room(limits: Mapping[UUID, int]) -> list[UUID]:
+    running = _jobs.filter(status=Status.RUNNING, report_id__in=list(limits)).order_by().values_list("report_id")
+    counts = dict(running.annotate(Count("pk"))) if limits else {}
+    return [lane for lane, most in limits.items() if counts.get(lane, 0) < most]
+
+
+def _first_of_each(lanes: Iterable[UUID]) -> list[tuple[Any, ...]]:
+    """Of the next job in no lane, and of the next one of each of these lanes: its place, its lane and its report."""
+    columns = (*NEXT, "id", "lane", "report_id")
+    first = Subquery(_jobs.claimable(OuterRef("pk")).values("pk")[:1])
+    found = ReportConfiguration.objects.filter(pk__in=list(lanes)).order_by().values_list(first, flat=True)
+    return [
+        *_jobs.claimable().values_list(*columns)[:1],
+        *_jobs.filter(pk__in=found).order_by().values_list(*columns),
+    ]
+
+
+def _has_room(lane: UUID, most: int) -> bool:
+    """Whether one more may run, to be asked in the transaction that claims it: nobody else claims in it meanwhile."""
+    if connection.vendor == "postgresql":
+        # On SQLite, transactions that write run one by one anyway.
+        with connection.cursor() as cursor:
+            cursor.execute("select pg_advisory_xact_lock(%s, %s)", [_LANE_LOCK, lane.int & 0x7FFFFFFF])
+    return _jobs.filter(report_id=lane, status=Status.RUNNING).count() < most
+
+
+def _move_into_lane(report_id: UUID) -> None:
+    """The report got its limit after these were queued."""
+    _jobs.filter(status=Status.QUEUED, report_id=report_id, lane=None).update(lane=report_id)
+
+
+def _locked(line: JobQuerySet) -> JobExecutionLog | None:
+    if connection.features.has_select_for_update_skip_locked:
+        line = line.select_for_update(skip_locked=True)
+    return line.first()

@@ -1,0 +1,68 @@
+"""A report that may run twice at once never runs more often, whoever claims, and holds nobody up."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.faults.cluster import Cluster
+
+#: Many claim at the same moment, as many hosts would, and look how many run.
+_CLAIM_AT_ONCE = """
+import json, threading
+from django.db import connection
+from jobs import lifecycle
+from jobs.models import JobExecutionLog
+
+jobs, seen, errors, start = JobExecutionLog.objects.filter(report_slug="harmful-two"), [], [], threading.Barrier(6)
+done = lifecycle.Failure("enough", "Seen enough.")
+
+def claim_all():
+    try:
+        connection.ensure_connection()
+        start.wait()
+        while jobs.filter(status="Queued").exists():
+            job = lifecycle.claim(owner="by-hand", host="test", pid=threading.get_native_id())
+            seen.append(jobs.filter(status="Running").count())
+            if job:
+                lifecycle.fail(job, done)
+    except Exception as error:
+        errors.append(repr(error))
+    finally:
+        connection.close()
+
+threads = [threading.Thread(target=claim_all) for _ in range(6)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(json.dumps({"most": max(seen), "errors": errors}))
+"""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def cluster(request: pytest.FixtureRequest) -> Cluster:
+    """Both, as they keep claims apart by different means."""
+    found: Cluster = request.getfixturevalue(f"{request.param}_hosts")
+    return found
+
+
+def test_two_run_at_once_and_what_others_ask_for_does_not_wait(cluster: Cluster) -> None:
+    many = [cluster.submit("sleep:0.4", "harmful-two") for _ in range(8)]
+    one = cluster.submit()
+    (other,) = cluster.ended(one)
+    waiting = [row for row in cluster.database.status_of(many).values() if row == "Queued"]
+    assert waiting, "all of the many were done before"
+    rows = cluster.ended(*many)
+    assert {row["status"] for row in [*rows, other]} == {"Succeeded"}
+    # That no more than two ran at once is judged at the end.
+
+
+def test_claims_at_the_same_moment_do_not_exceed_the_limit(cluster: Cluster) -> None:
+    cluster.no_hosts()
+    jobs = [cluster.submit(report="harmful-two") for _ in range(40)]
+    found = json.loads(cluster.server.manage("shell", "--no-imports", "-v0", "-c", _CLAIM_AT_ONCE).stdout)
+    assert (found["errors"], found["most"]) == ([], 2)
+    cluster.two_hosts()
+    assert {row["error_code"] for row in cluster.ended(*jobs)} == {"enough"}
