@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from reports.rendering import pdf_bidi, pdf_breaking
+from reports.rendering.pdf_fallback import font_of
+from reports.rendering.pdf_shaping import shaped
+
 _FOLDER = Path(__file__).parent / "fonts"
-#: What stands for a character the font has no glyph for. Never a silent box: the document says how many there are.
-REPLACEMENT = "\ufffd"
-_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+#: Characters that are drawn one after another, each as it is: no marks, no joining, nothing from right to left.
+_ONE_BY_ONE = frozenset({"L", "EN", "ES", "ET", "CS", "WS", "ON", "B", "S"})
 _SPECIAL = re.compile(r"[()\\]")
 
 
@@ -32,11 +36,19 @@ class Face:
         self.font = TTFont(name, str(path), asciiReadable=True, shapable=False)
         pdfmetrics.registerFont(self.font)
         metrics = self.font.face
+        self.is_bold = name.endswith("Bold")
         self.known = frozenset(map(chr, metrics.charToGlyph))
+        self._simple = frozenset(filter(_is_simple, self.known)) | {"\n"}
         self.ems = _Widths((chr(code), width / 1000) for code, width in metrics.charWidths.items())
 
+    def draws(self, text: str) -> bool:
+        """Whether this font alone draws it, letter by letter; if not, it has to be shaped."""
+        return text.isascii() or self._simple.issuperset(text)
+
     def width(self, text: str, size: float) -> float:
-        """Points that the text takes."""
+        """Points that a line takes."""
+        if not self.draws(text):
+            return shaped(text, bold=self.is_bold).ems * size
         return sum(map(self.ems.__getitem__, text)) * size
 
     def encoded(self, text: str, pdf: Any) -> list[tuple[int, str]]:
@@ -66,43 +78,55 @@ class Glyphs:
 
     def __init__(self) -> None:
         self.replaced = 0
-        self.right_to_left = 0
 
     def shown(self, text: str) -> str:
-        """The text with what the font lacks replaced visibly. Line ends stay."""
+        """The text with the codes of what no font has in its place, as [U+1F600]. Line ends stay."""
         if text.isascii() and text.isprintable():
             return text
         text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
-        self.right_to_left += _RIGHT_TO_LEFT.search(text) is not None
-        missing = set(text) - regular().known - {"\n"}
-        if missing:
-            before = text.count(REPLACEMENT)
-            text = text.translate(dict.fromkeys(map(ord, missing), REPLACEMENT))
-            self.replaced += text.count(REPLACEMENT) - before
-        return text
+        if regular().draws(text) and (not text.isascii() or text.replace("\n", "").isprintable()):
+            return text
+        missing = {ord(character): _substitute(character) for character in set(text) if not _is_drawn(character)}
+        self.replaced += sum(text.count(chr(code)) for code, substitute in missing.items() if substitute)
+        return text.translate(missing)
 
     def notes(self) -> list[str]:
         """Sentences for the end of the document."""
-        notes = []
-        if self.replaced:
-            count = f"{self.replaced:,} character{'s are' if self.replaced > 1 else ' is'}"
-            notes.append(
-                f"{count} not in the font of this document and shown as {REPLACEMENT}. html and xlsx show them."
-            )
-        if self.right_to_left:
-            count = f"{self.right_to_left:,} text{'s' if self.right_to_left > 1 else ''}"
-            notes.append(f"{count} in a script written from right to left: letters stand in storage order here.")
-        return notes
+        if not self.replaced:
+            return []
+        count = f"{self.replaced:,} character{'s are' if self.replaced > 1 else ' is'}"
+        return [f"{count} in no font of this server and shown as a code, such as [U+1F600]. html and xlsx have them."]
+
+
+def _is_simple(character: str) -> bool:
+    return unicodedata.bidirectional(character) in _ONE_BY_ONE and unicodedata.category(character)[0] not in "MC"
+
+
+def _is_drawn(character: str) -> bool:
+    return character == "\n" or (unicodedata.category(character) != "Cc" and font_of(character) is not None)
+
+
+def _substitute(character: str) -> str:
+    """A code in brackets, never a silent box; nothing for what is never seen."""
+    is_unseen = unicodedata.category(character) == "Cf" or unicodedata.name(character, "").startswith("VARIATION SEL")
+    return "" if is_unseen else f"[U+{ord(character):04X}]"
 
 
 def wrapped(text: str, face: Face, size: float, width: float) -> list[str]:
     """Lines no wider than `width` points: broken at spaces, within a word only where it is wider than a line."""
+    if not face.draws(text):
+        return pdf_breaking.lines(text, lambda line: face.width(line, size), width)
     if "\n" not in text and face.width(text, size) <= width:
         return [text]
     lines: list[str] = []
     for paragraph in text.split("\n"):
         lines += _wrapped_paragraph(paragraph, face, size, width)
     return lines
+
+
+def is_from_right(line: str) -> bool:
+    """Whether a line of `wrapped` belongs to a paragraph that runs from right to left."""
+    return line.startswith(pdf_bidi.RIGHT_TO_LEFT)
 
 
 def _wrapped_paragraph(text: str, face: Face, size: float, width: float) -> list[str]:

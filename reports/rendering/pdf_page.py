@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from reports.rendering.pdf_embedding import embedded
 from reports.rendering.pdf_fonts import Face
+from reports.rendering.pdf_shaping import shaped
 
 INK, SOFT, FAINT, LINE, BAND = "0.11 0.13 0.17", "0.38 0.42 0.49", "0.60 0.64 0.70", "0.85 0.87 0.90", "0.93 0.94 0.96"
 ALERT = "0.60 0.27 0"
@@ -28,12 +30,21 @@ class Pen:
             texts.append(f"{colour} rg")
             self._colour = colour
         texts.append(f"1 0 0 1 {x:.2f} {y:.2f} Tm")
+        if not face.draws(text):
+            self._draw_shaped(text, face, size)
+            return
         for subset, literal in face.encoded(text, self._pdf):
             font = self._fonts.get((face, subset, size)) or self._named(face, subset, size)
             if font != self._font:
                 texts.append(font)
                 self._font = font
             texts.append(f"({literal}) Tj")
+
+    def _draw_shaped(self, text: str, face: Face, size: float) -> None:
+        for run in shaped(text, bold=face.is_bold).runs:
+            font = embedded(run.font, self._pdf)
+            self._texts += [f"{font.name} {size:g} Tf", font.drawn(run, size)]
+        self._font = ""
 
     def _named(self, face: Face, subset: int, size: float) -> str:
         name = self._fonts[face, subset, size] = f"{face.internal_name(subset, self._pdf)} {size:g} Tf"

@@ -7,7 +7,7 @@ from datetime import UTC
 from typing import Any
 
 from reports.rendering.base import Document
-from reports.rendering.pdf_fonts import Face, Glyphs, bold, regular, wrapped
+from reports.rendering.pdf_fonts import Face, Glyphs, bold, is_from_right, regular, wrapped
 from reports.rendering.pdf_layout import MARGIN, PADDING, Layout
 from reports.rendering.pdf_page import ALERT, BAND, FAINT, INK, LINE, SOFT, Pen
 
@@ -96,8 +96,9 @@ class Pages:
         self._canvas.beginForm(_ENDING, 0, 0, *self._layout.page)
         pen, y = Pen(self._canvas), MARGIN - 10
         pen.text(MARGIN + self._layout.width - _TOTAL_WIDTH, y, f" of {self._number:,}", regular(), _SMALL, SOFT)
-        if truncated:
-            pen.text(MARGIN + 110, y, self._short(self._glyphs.shown(truncated), 230), bold(), _SMALL, ALERT)
+        notice = "".join([self._glyphs.shown(truncated)] if truncated else self._glyphs.notes())
+        if notice:
+            pen.text(MARGIN + 110, y, self._short(notice, 230), bold(), _SMALL, ALERT if truncated else SOFT)
         pen.flush()
         self._canvas.endForm()
 
@@ -182,7 +183,8 @@ class Pages:
         for lines, column in zip(cells, layout.columns, strict=True):
             y = first
             for line in lines[start:stop]:
-                x = column.x + column.width - face.width(line, size) if column.right else column.x
+                from_right = column.right or is_from_right(line)
+                x = column.x + column.width - face.width(line, size) if from_right else column.x
                 text(x, y, line, face, size, FAINT if lines is _NULL else INK)
                 y -= layout.line
 

@@ -1,0 +1,112 @@
+"""Text that is more than a row of letters of one font: runs of glyphs, joined, combined and ordered by HarfBuzz."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+
+import uharfbuzz as hb
+
+from reports.rendering import pdf_bidi
+from reports.rendering.pdf_fallback import OpenFont, font_of, main_font
+
+_REMEMBERED = 8_192
+
+
+@dataclass(frozen=True, slots=True)
+class Glyph:
+    """A glyph of a font. Advance and offsets are thousandths of an em."""
+
+    id: int
+    advance: float
+    x: float
+    y: float
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Characters that are drawn together, and the glyphs that draw them, from left to right."""
+
+    text: str
+    glyphs: tuple[Glyph, ...]
+
+
+@dataclass(slots=True)
+class Run:
+    """Neighbours of one font, script and direction: characters first, clusters once it is shaped."""
+
+    font: OpenFont
+    script: str
+    level: int
+    text: list[str] = field(default_factory=list)
+    clusters: list[Cluster] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Shaped:
+    """A line as it is drawn: its runs from left to right, and its width in ems."""
+
+    runs: tuple[Run, ...]
+    ems: float
+
+
+@lru_cache(_REMEMBERED)
+def shaped(line: str, *, bold: bool) -> Shaped:
+    """A line without line ends. What no font has is left out: reports.rendering.pdf_fonts puts codes in its place."""
+    runs = list(_runs(line, bold=bold))
+    for run in runs:
+        run.clusters = _clusters(run)
+    total = sum(glyph.advance for run in runs for cluster in run.clusters for glyph in cluster.glyphs)
+    return Shaped(tuple(pdf_bidi.in_visual_order(runs)), total / 1000)
+
+
+def _runs(line: str, *, bold: bool) -> Iterator[Run]:
+    """The line in logical order. Marks stay with the letter before them, signs and blanks with its script."""
+    run: Run | None = None
+    for index, level in pdf_bidi.levels(line):
+        character = line[index]
+        font, script = font_of(character, bold=bold) or main_font(bold=bold), _script(character)
+        if run is not None and unicodedata.category(character)[0] == "M" and ord(character) in run.font.known:
+            font = run.font
+        if run is None or (font, level) != (run.font, run.level) or script not in ("", run.script):
+            if run is not None and not run.script and (font, level) == (run.font, run.level):
+                run.script = script
+            else:
+                if run is not None:
+                    yield run
+                run = Run(font, script, level)
+        run.text.append(character)
+    if run is not None:
+        yield run
+
+
+def _clusters(run: Run) -> list[Cluster]:
+    buffer = hb.Buffer()
+    buffer.add_codepoints([ord(character) for character in run.text])
+    buffer.direction = "rtl" if run.level % 2 else "ltr"
+    buffer.guess_segment_properties()
+    hb.shape(run.font.font, buffer)
+    scale, grouped = run.font.per_mille, dict[int, list[Glyph]]()
+    for info, position in zip(buffer.glyph_infos, buffer.glyph_positions, strict=True):
+        glyph = Glyph(info.codepoint, position.x_advance * scale, position.x_offset * scale, position.y_offset * scale)
+        grouped.setdefault(info.cluster, []).append(glyph)
+    starts = sorted(grouped)
+    ends = dict(zip(starts, [*starts[1:], len(run.text)], strict=True))
+    text = "".join(run.text)
+    found = [Cluster(text[start : ends[start]], tuple(glyphs)) for start, glyphs in grouped.items()]
+    return found if text.isprintable() else [cluster for cluster in found if not _is_ignorable(cluster)]
+
+
+def _is_ignorable(cluster: Cluster) -> bool:
+    """Marks of direction and the like: HarfBuzz draws them as blanks of no width."""
+    return all(unicodedata.category(character) == "Cf" for character in cluster.text)
+
+
+@cache
+def _script(character: str) -> str:
+    """The first word of a letter's name stands for its script; signs, digits and blanks have none."""
+    if unicodedata.category(character)[0] not in "LM":
+        return ""
+    return unicodedata.name(character, "").partition(" ")[0].removesuffix("-")

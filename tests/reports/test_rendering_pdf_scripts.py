@@ -1,0 +1,147 @@
+"""PDF in every script: read back with pdftotext, and no glyph drawn that stands for a missing one."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import unicodedata
+
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reports.rendering import pdf_fallback
+from reports.rendering.pdf_fonts import Glyphs, is_from_right, regular, wrapped
+from reports.rendering.pdf_shaping import shaped
+from tests.reports.test_rendering_pdf import needs_poppler, tool, words
+from tests.reports.test_rendering_types import render
+
+_EMBEDDING = dict.fromkeys(range(0x202A, 0x202F))
+TEXTS = {
+    # Without لا, which is one glyph: poppler reads its two letters the wrong way round (other readers do not).
+    "Arabic": "مرحبا بالعالم هذه كلمات عربية هنا",
+    "Persian": "فارسی پچژگ",
+    "Hebrew": "שלום עולם דוח",
+    "Hebrew with points": "שָׁלוֹם",
+    "Chinese": "中华人民共和国报告「第一」。",
+    "Japanese": "日本語のレポート・カタカナとひらがな、漢字。",
+    "Korean": "한국어 보고서 뷁",
+    "Hindi": "हिन्दी में रिपोर्ट क्षत्रिय कि",
+    "Bengali": "বাংলা প্রতিবেদন",
+    "Tamil": "தமிழ் அறிக்கை",
+    "Thai": "ภาษาไทย ที่นี่",
+    "Vietnamese, decomposed": unicodedata.normalize("NFD", "Tiếng Việt"),
+    "Georgian and Armenian": "საქართველო Հայաստան",
+}
+
+
+def read_back(text: str) -> str:
+    """The one cell of a table as pdftotext reads it, without the marks that it puts around leftward text."""
+    shown = tool("pdftotext", "-", "-", data=render("pdf", pa.record_batch({"v": [text]}))).translate(_EMBEDDING)
+    lines = [line.strip() for line in shown.splitlines() if line.strip()]
+    assert not any("no font" in line for line in lines)
+    return lines[lines.index("v") + 1]
+
+
+@needs_poppler
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
+def test_every_script_reads_back_in_the_order_it_was_written(text: str) -> None:
+    assert unicodedata.normalize("NFC", read_back(text)) == unicodedata.normalize("NFC", text)
+
+
+@needs_poppler
+@pytest.mark.parametrize("text", ["Order from שלום no. 17 (new)", "السعر 1,250.50 USD للوحدة", "דוח 2024 - סופי"])
+def test_words_of_both_directions_are_whole_beside_each_other(text: str) -> None:
+    """In which order a reader puts such words is its own guess: poppler takes the page's usual direction."""
+    shown = read_back(text)
+    assert all(word in shown for word in text.split())
+
+
+@needs_poppler
+def test_title_header_and_parameters_are_shaped_too() -> None:
+    shown = words(render("pdf", pa.record_batch({"金额": [1], "المبلغ": [2]}))).translate(_EMBEDDING)
+    assert "金额 المبلغ" in shown
+
+
+@needs_poppler
+def test_fonts_of_all_scripts_are_embedded_with_few_glyphs() -> None:
+    data = render("pdf", pa.record_batch({"v": list(TEXTS.values())}))
+    lines = tool("pdffonts", "-", data=data).splitlines()[2:]
+    assert any("DroidSansFallback" in line for line in lines)
+    assert all(re.search(r"yes yes yes", line) for line in lines)
+    assert len(data) < 150_000
+
+
+def test_arabic_letters_are_joined_and_stand_from_right_to_left() -> None:
+    apart, (run,) = shaped("ع ع ع", bold=False), shaped("ععع", bold=False).runs
+    assert len({glyph.id for run in apart.runs for cluster in run.clusters for glyph in cluster.glyphs}) == 2
+    joined = [glyph.id for cluster in run.clusters for glyph in cluster.glyphs]
+    assert len(set(joined)) == 3
+    assert "".join(cluster.text for cluster in shaped("אבג", bold=False).runs[0].clusters) == "גבא"
+
+
+def test_lines_of_a_paragraph_run_the_way_it_does() -> None:
+    lines = wrapped("שלום עולם latin words that alone would run to the right and so on", regular(), 8, 90)
+    assert len(lines) > 2
+    assert all(map(is_from_right, lines))
+    assert not any(map(is_from_right, wrapped("latin שלום first", regular(), 8, 60)))
+    parts = ["".join(cluster.text for cluster in run.clusters) for run in shaped("ab שלום cd", bold=False).runs]
+    assert "".join(parts) == "ab םולש cd"
+
+
+def test_chinese_breaks_between_characters_but_not_before_a_full_stop() -> None:
+    lines = wrapped("中文文本没有空格。" * 6, regular(), 8, 8 * 9 - 4)
+    assert "".join(lines) == "中文文本没有空格。" * 6
+    assert len(lines) > 5
+    assert not any(line.startswith("。") for line in lines)
+
+
+@needs_poppler
+def test_what_no_font_has_is_shown_as_a_code_and_told_on_every_page() -> None:
+    shown = words(render("pdf", pa.record_batch({"v": ["a\U000f1234b", "\x07", "ok"]})))
+    assert "a[U+F1234]b [U+0007] ok" in shown
+    assert shown.count("2 characters are in no font of this server") == 2
+
+
+@needs_poppler
+def test_characters_that_are_never_seen_leave_no_trace() -> None:
+    assert read_back("a\u200bb\u2060c\u00add") == "abcd"
+
+
+def test_an_installed_font_draws_what_those_that_ship_lack(tmp_path, monkeypatch) -> None:
+    folder = tmp_path / "fonts" / "thai"
+    folder.mkdir(parents=True)
+    shutil.copy(pdf_fallback._FOLDER / "NotoSansThai-Regular.ttf", folder / "Some-Regular.ttf")
+    (folder / "broken.ttf").write_bytes(b"no font")
+    monkeypatch.setattr(pdf_fallback, "_FOLDERS", (str(tmp_path / "missing"), str(tmp_path / "fonts")))
+    monkeypatch.setattr(pdf_fallback, "_SHIPPED", ())
+    monkeypatch.setattr(pdf_fallback, "_INSTALLED", pdf_fallback._Installed())
+    pdf_fallback.font_of.cache_clear()
+    pdf_fallback._shipped.cache_clear()
+    try:
+        found = pdf_fallback.font_of("ก")
+        assert found is not None
+        assert found.name == "Some-Regular"
+        assert pdf_fallback.font_of("中") is None
+    finally:
+        pdf_fallback.font_of.cache_clear()
+        pdf_fallback._shipped.cache_clear()
+
+
+@settings(deadline=None)  # the first example looks through the installed fonts
+@given(st.text(max_size=40))
+def test_no_text_draws_a_glyph_that_stands_for_a_missing_one(text: str) -> None:
+    for line in wrapped(Glyphs().shown(text), regular(), 8, 60):
+        if not regular().draws(line):
+            glyphs = [glyph for run in shaped(line, bold=False).runs for part in run.clusters for glyph in part.glyphs]
+            assert all(glyph.id for glyph in glyphs)
+
+
+@settings(deadline=None)
+@given(st.text(st.characters(categories=["Lo", "Mn", "Nd", "Po", "Zs"]), max_size=60), st.floats(30, 300))
+def test_wrapping_any_script_loses_nothing_but_the_spaces_at_the_breaks(text: str, width: float) -> None:
+    shown = Glyphs().shown(text)
+    lines = wrapped(shown, regular(), 8, width)
+    kept = "".join(lines).translate({0x200E: None, 0x200F: None})
+    assert kept.replace(" ", "") == shown.replace(" ", "").translate({0x200E: None, 0x200F: None})
