@@ -10,10 +10,11 @@ from pathlib import Path
 
 from django.utils import timezone
 
-from reports.exceptions import FormatCannotHold, RunError
+from reports.exceptions import DesignMismatch, FormatCannotHold, RunError
 from reports.preview import Preview
 from reports.rendering import RENDERERS
 from reports.rendering.base import Document
+from reports.rendering.totals import Totals
 from reports.sources import describe
 from reports.sources.base import Described, Limits
 from reports.subject import Column, Subject
@@ -59,11 +60,22 @@ def check(subject: Subject, given: Mapping[str, object]) -> Checked:
     if expected is not None and subject.max_rows is not None:
         expected = min(expected, subject.max_rows)
     return Checked(
+        faults=_design_faults(subject, found),
         columns=[Column(column.name, str(column.type)) for column in found.schema],
         types_are_certain=found.certain,
         estimated_rows=expected,
         formats=[_fit(format, found, expected, subject.max_rows) for format in subject.formats],
     )
+
+
+def _design_faults(subject: Subject, found: Described) -> list[str]:
+    """Whether the totals fit the columns of the query."""
+    try:
+        if subject.totals:
+            Totals(subject.totals, found.schema)
+    except DesignMismatch as error:
+        return [error.message]
+    return []
 
 
 def _fit(format: str, found: Described, expected: int | None, max_rows: int | None) -> Fit:

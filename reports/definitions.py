@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from reports import definitions_faults
+from reports.definitions_base import Definition
+from reports.definitions_design import TotalsDefinition
 from reports.definitions_faults import Faults, FieldFaultsError
 from reports.definitions_values import (
     ByteCount,
@@ -35,13 +37,6 @@ from reports.sources import placeholders
 
 #: Kinds of data source that have a URL; the others have a path.
 SERVERS = ("postgresql", "sql")
-
-
-class Definition(BaseModel):
-    """A mapping of the file. Strict: a text is never read as a number, and an unknown field is an error."""
-
-    # Inputs stay out of pydantic's own messages: somebody may put a password where it does not belong.
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
 
 
 class TenantDefinition(Definition):
@@ -216,11 +211,12 @@ class ReportDefinition(Definition):
     max_running: int | None = Field(
         default=None, ge=1, le=1000, description="Jobs of it that may run at once, on all hosts. Without it, no limit."
     )
+    totals: TotalsDefinition | None = Field(default=None, description="Totals that html, pdf and xlsx show.")
     max_attempts: int = Field(default=3, ge=1, le=10, description="Tries, where the failure may pass by itself.")
     retention_days: int = Field(default=30, ge=1, le=3650, description="Days that a result is kept.")
 
     #: Kept together in the column `options` of a version, where they differ from their default.
-    OPTIONS: ClassVar[frozenset[str]] = frozenset({"csv", "max_bytes", "on_limit"})
+    OPTIONS: ClassVar[frozenset[str]] = frozenset({"csv", "max_bytes", "on_limit", "totals"})
     #: Kept with the report itself and not with its versions.
     UNVERSIONED: ClassVar[frozenset[str]] = frozenset({"slug", "tenant", "grants"})
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from accounts.models import Tenant, User
 from reports import definitions_yaml
-from reports.definitions import Definition
+from reports.definitions_base import Definition
 from reports.definitions_of import (
     definition_of,
     source_definition,

@@ -22,6 +22,7 @@ from reports.definitions import (
     UserDefinition,
     WebhookDelivery,
 )
+from reports.definitions_design import TotalsDefinition
 from reports.definitions_values import principal_of
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion, RoleGrant, UserGrant
 from reports.querysets import Right
@@ -72,6 +73,8 @@ def _options(version: ReportVersion) -> dict[str, Any]:
     options = {name: value for name, value in version.options.items() if name in ReportDefinition.OPTIONS}
     if "csv" in options:
         options["csv"] = CsvDefinition.model_construct(**options["csv"])
+    if "totals" in options:
+        options["totals"] = TotalsDefinition.model_construct(**options["totals"])
     return options
 
 

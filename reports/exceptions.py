@@ -76,6 +76,12 @@ class FormatCannotHold(RunError):
     code = "format_cannot_hold_result"
 
 
+class DesignMismatch(RunError):
+    """The report's totals or chart do not fit the columns of its query."""
+
+    code = "design_mismatch"
+
+
 class OutOfSpace(RunError):
     """The server has no room left for the result."""
 

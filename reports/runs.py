@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -11,12 +12,18 @@ from django.utils import timezone
 from reports.engine import RunSpec
 from reports.models import ReportVersion
 from reports.parameters import for_people, typed_values
-from reports.rendering.base import CsvOptions, Document
+from reports.rendering.base import CsvOptions, Document, TotalsOptions
 from reports.sources.base import Limits
 
 #: The share of a job's memory that a source may use; the rest is for the format.
 _SOURCE_SHARE = 0.25
 _ENDING_BYTES = 64 * 2**20
+
+
+def totals_options(options: Mapping[str, Any]) -> TotalsOptions | None:
+    """The totals that the options of a version, or of a definition, ask for."""
+    given = options.get("totals")
+    return TotalsOptions(**given | {"group_by": tuple(given.get("group_by", ()))}) if given else None
 
 
 def run_spec(version: ReportVersion, parameters: Mapping[str, object], format: str, temp_dir: Path) -> RunSpec:
@@ -30,6 +37,7 @@ def run_spec(version: ReportVersion, parameters: Mapping[str, object], format: s
         generated_at=timezone.now(),
         parameters=for_people(declared, values),
         csv=CsvOptions(**version.options.get("csv", {})),
+        totals=totals_options(version.options),
     )
     limits = Limits(
         timeout_seconds=version.timeout_seconds,

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from reports.definitions import ReportDefinition
 from reports.models import ReportVersion
 from reports.parameters import Parameter, TypedValue, typed_values
+from reports.rendering.base import TotalsOptions
+from reports.runs import totals_options
 from reports.sources.base import SourceSpec
 
 
@@ -28,6 +30,7 @@ class Subject:
     parameters: list[Parameter]
     formats: list[str]
     max_rows: int | None
+    totals: TotalsOptions | None = None
 
     @classmethod
     def of_version(cls, version: ReportVersion) -> Subject:
@@ -38,6 +41,7 @@ class Subject:
             parameters=version.declared(),
             formats=version.formats,
             max_rows=version.max_rows,
+            totals=totals_options(version.options),
         )
 
     @classmethod
@@ -48,6 +52,7 @@ class Subject:
             parameters=[parameter.declaration() for parameter in definition.parameters],
             formats=list(definition.formats),
             max_rows=definition.max_rows,
+            totals=totals_options(definition.options()),
         )
 
     def values(self, given: Mapping[str, object]) -> dict[str, TypedValue]:

@@ -20,6 +20,18 @@ class CsvOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TotalsOptions:
+    """Which totals a report shows. `columns` maps a column to sum, average, min, max or count; each change of a value
+    in a column of `group_by` ends a group, `grand` asks for the total of everything. `decimals`: digits of fraction
+    of averages and of sums of floats."""
+
+    group_by: tuple[str, ...] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
+    grand: bool = True
+    decimals: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Document:
     """What a format may show around the rows. `parameters` maps a label to the value as people read it."""
 
@@ -30,6 +42,7 @@ class Document:
     generated_at: datetime
     parameters: Mapping[str, str] = field(default_factory=dict)
     csv: CsvOptions = field(default_factory=CsvOptions)
+    totals: TotalsOptions | None = None
 
 
 class Writer(Protocol):

@@ -8,58 +8,63 @@ from html import escape
 from typing import BinaryIO, ClassVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from reports.rendering.base import Document, Writer
-from reports.rendering.cells import lines, pieces, read_text, replace, write_values
+from reports.rendering.cells import lines, pieces, write_values
+from reports.rendering.html_cells import MOMENTS, cell_texts
 from reports.rendering.html_page import HEAD, STYLE
 from reports.rendering.html_sort import SCRIPT
-from reports.rendering.kinds import NUMBERS, Kind, kind_of
-
-#: Browsers drop or refuse control characters; their pictures (U+2400 and on) are seen.
-_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"} | {
-    chr(code): chr(0x2400 + code) for code in range(32) if code not in (9, 10, 13)
-}
-_FREE_TEXT = frozenset({Kind.TEXT, Kind.JSON, Kind.NESTED, Kind.NUMERIC_TEXT})
-_MOMENTS = frozenset({Kind.DATE, Kind.TIME, Kind.TIMESTAMP})
-#: The style sheet draws a dash into it, so NULL is seen, and a copied table still has an empty cell.
-_NULL = "<i></i>"
+from reports.rendering.html_totals import line_texts
+from reports.rendering.kinds import NUMBERS, kind_of
+from reports.rendering.totals import Totals, interleaved
 
 
 class HtmlWriter:
     def __init__(self, out: BinaryIO, schema: pa.Schema, document: Document) -> None:
         self._out = out
-        out.write(_opening(schema, document).encode())
+        self._totals = Totals(document.totals, schema) if document.totals else None
+        out.write(_opening(schema, document, self._totals).encode())
 
     def write(self, batch: pa.RecordBatch) -> None:
         for piece in pieces(batch):
-            write_values(self._out, _rows(piece))
+            if self._totals is None:
+                write_values(self._out, _rows(piece))
+            else:
+                self._write_with_totals(piece, self._totals)
 
     def close(self, *, rows: int, truncated: str | None) -> None:
         notice = f'<p class="truncated" role="alert">{escape(truncated)}</p>\n' if truncated else ""
         count = f"<p>{rows:,} {'row' if rows == 1 else 'rows'}</p>\n"
-        ending = f"</tbody>\n</table>\n</div>\n<footer>\n{notice}{count}</footer>\n</main>\n"
+        ending = f"{self._last_lines(bool(truncated))}</table>\n</div>\n<footer>\n{notice}{count}</footer>\n</main>\n"
         self._out.write(f"{ending}<script>{SCRIPT}</script>\n</body>\n</html>\n".encode())
+
+    def _write_with_totals(self, piece: pa.RecordBatch, totals: Totals) -> None:
+        lines = totals.take(piece)
+        for part in interleaved(_rows(piece), lines, line_texts(lines, totals)):
+            self._out.write(part)
+
+    def _last_lines(self, truncated: bool) -> str:
+        """The end of the table's body, and the total of everything as its foot."""
+        if self._totals is None:
+            return "</tbody>\n"
+        lines = self._totals.finish(truncated=truncated)
+        texts = line_texts(lines, self._totals)
+        groups = "".join(text for text, depth in zip(texts, lines.depths, strict=True) if depth)
+        grand = "".join(text for text, depth in zip(texts, lines.depths, strict=True) if not depth)
+        return f"{groups}</tbody>\n" + (f"<tfoot>\n{grand}</tfoot>\n" if grand else "")
 
 
 def _rows(piece: pa.RecordBatch) -> pa.Array:
-    return lines([_cell(column) for column in piece.columns], "<tr><td>", "</td><td>", "</td></tr>\n")
+    return lines([cell_texts(column) for column in piece.columns], "<tr><td>", "</td><td>", "</td></tr>\n")
 
 
-def _cell(column: pa.Array) -> pa.Array:
-    texts = read_text(column)
-    if kind_of(column.type) in _FREE_TEXT:
-        texts = replace(texts, _ESCAPES)
-    return pc.fill_null(texts, _NULL)
-
-
-def _opening(schema: pa.Schema, document: Document) -> str:
+def _opening(schema: pa.Schema, document: Document, totals: Totals | None) -> str:
     title = escape(document.title)
     description = f'<p class="description">{escape(document.description)}</p>\n' if document.description else ""
     heads = "".join(f'<th scope="col" data-sort="{_order(field)}">{escape(field.name)}</th>' for field in schema)
     return (
         f"{HEAD}<title>{title}</title>\n<style>\n{STYLE}{_alignment(schema)}</style>\n</head>\n<body>\n<main>\n"
-        f"<header>\n<h1>{title}</h1>\n{description}{_about(document)}</header>\n"
+        f"<header>\n<h1>{title}</h1>\n{description}{_about(document, totals)}</header>\n"
         f'<div class="table" role="region" tabindex="0" aria-label="{title}">\n'
         f'<table class="rows">\n<thead>\n<tr>{heads}</tr>\n</thead>\n<tbody>\n'
     )
@@ -68,13 +73,15 @@ def _opening(schema: pa.Schema, document: Document) -> str:
 def _order(field: pa.Field) -> str:
     """By what the page sorts the column. A duration's text has its number inside, as texts are compared."""
     kind = kind_of(field.type)
-    return "number" if kind in NUMBERS else "moment" if kind in _MOMENTS else "text"
+    return "number" if kind in NUMBERS else "moment" if kind in MOMENTS else "text"
 
 
-def _about(document: Document) -> str:
+def _about(document: Document, totals: Totals | None) -> str:
     moment = document.generated_at.astimezone(UTC)
     facts = [*document.parameters.items(), ("Generated", f"{moment:%Y-%m-%d %H:%M:%S} UTC")]
     facts.append(("Version", str(document.version)))
+    if totals:
+        facts.append(("Totals", totals.described()))
     lines = (f'<tr><th scope="row">{escape(label)}</th><td>{escape(value)}</td></tr>\n' for label, value in facts)
     return f'<table class="about">\n{"".join(lines)}</table>\n'
 
@@ -84,7 +91,7 @@ def _alignment(schema: pa.Schema) -> str:
     kinds = [kind_of(field.type) for field in schema]
     right = "text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap"
     return _rule([kind in NUMBERS for kind in kinds], right) + _rule(
-        [kind in _MOMENTS for kind in kinds], "white-space: nowrap"
+        [kind in MOMENTS for kind in kinds], "white-space: nowrap"
     )
 
 

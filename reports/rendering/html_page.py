@@ -17,11 +17,13 @@ HEAD = f"""<!doctype html>
 STYLE = """:root {
   color-scheme: light dark;
   --ink: #1a1f2b; --soft: #5c6577; --line: #d9dee7; --paper: #ffffff; --band: #f6f7fa; --head: #eceff5;
+  --total: #eef3fb; --rule: #9fb0cc;
   --alert-ink: #7a3d00; --alert: #fff3df; --alert-line: #e8b667;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --ink: #e4e8f0; --soft: #9aa4b8; --line: #303747; --paper: #14171e; --band: #191d26; --head: #222836;
+    --total: #1b2536; --rule: #4a5c7d;
     --alert-ink: #ffd699; --alert: #33260f; --alert-line: #7d5a1f;
   }
 }
@@ -37,7 +39,7 @@ table { border-collapse: collapse }
 .about th { padding: 1px 20px 1px 0; font-weight: 400; color: var(--soft); text-align: left; vertical-align: top }
 .about td { padding: 1px 0; white-space: pre-wrap; overflow-wrap: anywhere }
 .rows { border-bottom: 1px solid var(--line); border-collapse: separate; border-spacing: 0 }
-.rows th { position: sticky; top: 0; background: var(--head); text-align: left; font-weight: 600;
+.rows thead th { position: sticky; top: 0; z-index: 1; background: var(--head); text-align: left; font-weight: 600;
   border-bottom: 1px solid var(--line); white-space: nowrap; vertical-align: bottom }
 .rows th, .rows td { padding: 5px 14px }
 .rows button { all: unset; box-sizing: border-box; display: block; width: 100%; cursor: pointer }
@@ -50,18 +52,28 @@ table { border-collapse: collapse }
 .rows tr:first-child td { border-top: 0 }
 .rows tbody tr:nth-child(even) td { background: var(--band) }
 .rows i::before { content: "\\2013"; color: var(--soft); opacity: .6; font-style: normal }
+.rows tbody tr.total th, .rows tbody tr.total td, .rows tfoot tr.total th, .rows tfoot tr.total td {
+  background: var(--total); border-top: 1px solid var(--rule); font-weight: 600; text-align: left; white-space: nowrap }
+.rows tr.total th { white-space: normal !important }
+.rows tr.total td.right { text-align: right !important; font-variant-numeric: tabular-nums }
+.rows tfoot tr.total th, .rows tfoot tr.total td { position: sticky; bottom: 0; background: var(--head);
+  border-top: 2px solid var(--rule) }
+.total td[title]::before { content: attr(title); content: attr(title) / ""; color: var(--soft); font-weight: 400;
+  font-size: 12px; margin-right: .6em }
 footer { margin-top: 14px; color: var(--soft); font-size: 13px }
 footer p { margin: 6px 0 }
 .truncated { display: inline-block; padding: 8px 12px; border: 1px solid var(--alert-line); border-radius: 6px;
   background: var(--alert); color: var(--alert-ink); font-weight: 600 }
 @media print {
-  :root { --ink: #000; --soft: #444; --line: #bbb; --paper: #fff; --band: #f5f5f5; --head: #eee }
+  :root { --ink: #000; --soft: #444; --line: #bbb; --paper: #fff; --band: #f5f5f5; --head: #eee;
+    --total: #f0f0f0; --rule: #888 }
   @page { margin: 12mm }
   body { font-size: 9pt }
   main { padding: 0; width: auto }
-  header, footer, .rows th { position: static }
+  header, footer, .rows thead th, .rows tfoot tr.total th, .rows tfoot tr.total td { position: static }
   .rows { width: 100% }
   .rows thead { display: table-header-group }
+  .rows tfoot { display: table-row-group }
   .rows tr { break-inside: avoid }
   .rows th, .rows td { padding: 2pt 5pt }
 }

@@ -1,7 +1,8 @@
 """The one script of the HTML page: sorts the table by the column whose header is pressed.
 
 The page's own policy lets exactly this text run, by its hash, and nothing else: what is in the rows cannot run.
-Without scripts the page is the same, in the order of the query.
+Without scripts the page is the same, in the order of the query. Where there are totals of groups, rows stay within
+their group and its total stays below them.
 """
 
 from __future__ import annotations
@@ -24,17 +25,19 @@ SCRIPT = """"use strict";
   const sort = (head) => {
     const at = head.cellIndex, compare = by[head.dataset.sort];
     const down = head.getAttribute("aria-sort") === "ascending";
-    const keyed = Array.from(body.rows, (row) => {
-      const cell = row.cells[at];
-      return { row, key: cell.firstElementChild ? null : cell.textContent };
-    });
-    keyed.sort((a, b) => {
+    const groups = [[]], order = (a, b) => {
       if (a.key === null || b.key === null) return (a.key === null) - (b.key === null);
       return down ? compare(b.key, a.key) : compare(a.key, b.key);
-    });
+    };
+    for (const row of Array.from(body.rows)) {
+      const cell = row.cells[at], group = groups[groups.length - 1];
+      if (row.className) groups.push([], []), groups[groups.length - 2].push({ row });
+      else group.push({ row, key: cell.firstElementChild ? null : cell.textContent });
+    }
+    const next = body.nextSibling;
     body.remove(); // moving rows while they are shown takes minutes where there are many
-    for (const { row } of keyed) body.append(row);
-    table.append(body);
+    for (const group of groups) for (const { row } of group.sort(order)) body.append(row);
+    table.insertBefore(body, next);
     for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
     head.setAttribute("aria-sort", down ? "descending" : "ascending");
   };

@@ -15,6 +15,8 @@ from reports.rendering.kinds import Kind, kind_of
 from reports.rendering.pdf_fonts import Glyphs, regular
 from reports.rendering.pdf_layout import SAMPLE_ROWS, lay_out
 from reports.rendering.pdf_pages import Pages
+from reports.rendering.pdf_totals import Band, bands, widened
+from reports.rendering.totals import Totals
 
 MAX_COLUMNS = 40
 
@@ -30,24 +32,43 @@ class PdfWriter:
         self._schema = schema
         self._document = document
         self._glyphs = Glyphs()
+        self._totals = Totals(document.totals, schema) if document.totals else None
         self._pages: Pages | None = None
 
     def write(self, batch: pa.RecordBatch) -> None:
         for piece in pieces(batch):
             columns = [self._texts(column) for column in piece.columns]
             pages = self._pages or self._begin([column[:SAMPLE_ROWS] for column in columns])
-            for row in zip(*columns, strict=True):
+            waiting = self._bands(piece)
+            for at, row in enumerate(zip(*columns, strict=True)):
+                for band in waiting.get(at, ()):
+                    pages.draw_total(band)
                 pages.draw_row(row)
 
     def close(self, *, rows: int, truncated: str | None) -> None:
         pages = self._pages or self._begin([[] for _ in self._schema])
+        if self._totals is not None:
+            for band in bands(self._totals.finish(truncated=bool(truncated)), self._totals, self._glyphs):
+                pages.draw_total(band)
         pages.finish(rows, truncated)
         self._canvas.save()
 
+    def _bands(self, piece: pa.RecordBatch) -> dict[int, list[Band]]:
+        """Lines of totals by the row of the piece that they stand before."""
+        waiting: dict[int, list[Band]] = {}
+        if self._totals is not None:
+            lines = self._totals.take(piece)
+            for before, band in zip(lines.before, bands(lines, self._totals, self._glyphs), strict=True):
+                waiting.setdefault(before, []).append(band)
+        return waiting
+
     def _begin(self, sample: Sequence[Sequence[str | None]]) -> Pages:
         names = [self._glyphs.shown(name) for name in self._schema.names]
+        described = ""
+        if self._totals is not None:
+            sample, described = widened(sample, self._totals), self._totals.described()
         layout = lay_out(names, [kind_of(field.type) for field in self._schema], sample)
-        self._pages = Pages(self._canvas, self._document, layout, self._glyphs)
+        self._pages = Pages(self._canvas, self._document, layout, self._glyphs, totals=described)
         return self._pages
 
     def _texts(self, column: pa.Array) -> list[str | None]:

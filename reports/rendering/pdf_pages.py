@@ -6,10 +6,12 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC
 from typing import Any
 
+from reports.rendering import pdf_totals
 from reports.rendering.base import Document
 from reports.rendering.pdf_fonts import Face, Glyphs, bold, is_from_right, regular, wrapped
 from reports.rendering.pdf_layout import MARGIN, PADDING, Layout
-from reports.rendering.pdf_page import ALERT, BAND, FAINT, INK, LINE, SOFT, Pen
+from reports.rendering.pdf_page import ALERT, BAND, FAINT, INK, LINE, SOFT, TOTAL, Pen
+from reports.rendering.pdf_totals import Band
 
 #: Height kept free for the footer, and the width of " of 12,345" at its right end.
 _FOOTER = 24.0
@@ -24,11 +26,12 @@ _NULL = ["\u2013"]
 class Pages:
     """Draws rows from top to bottom, and a new page wherever one is full."""
 
-    def __init__(self, canvas: Any, document: Document, layout: Layout, glyphs: Glyphs) -> None:
+    def __init__(self, canvas: Any, document: Document, layout: Layout, glyphs: Glyphs, *, totals: str = "") -> None:
         self._canvas = canvas
         self._document = document
         self._layout = layout
         self._glyphs = glyphs
+        self._totals = totals
         self._pen = Pen(canvas)
         self._number = 0
         self._y = 0.0
@@ -56,6 +59,16 @@ class Pages:
             stop = min(height, start + self._room())
             self._draw_lines(cells, start, stop)
             start = stop
+
+    def draw_total(self, band: Band) -> None:
+        """Draw a line of totals."""
+        if self._room() < 1:
+            self._next_page()
+        height, layout = self._layout.line + PADDING, self._layout
+        self._pen.band(MARGIN, self._y - height, layout.table_width, height, BAND if band.grand else TOTAL)
+        self._pen.rule(MARGIN, self._y, layout.table_width, 0.9 if band.grand else 0.5, FAINT)
+        pdf_totals.draw(self._pen, band, layout, self._y - layout.size - PADDING / 2 + 0.8)
+        self._y -= height
 
     def finish(self, rows: int, truncated: str | None) -> None:
         """Count, notice and notes below the table; then what all footers were waiting for."""
@@ -117,6 +130,8 @@ class Pages:
         self._y -= 6
         facts = [*self._document.parameters.items(), ("Generated", self._moment)]
         facts.append(("Version", str(self._document.version)))
+        if self._totals:
+            facts.append(("Totals", self._totals))
         label_width = min(160.0, max(regular().width(label, 8) for label, _ in facts) + 14)
         for label, value in facts:
             self._draw_fact(self._glyphs.shown(label), self._glyphs.shown(value), label_width)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import IO, BinaryIO, ClassVar
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -13,7 +14,9 @@ from reports.rendering import xlsx_parts as parts
 from reports.rendering.base import Document, Writer
 from reports.rendering.cells import join, pieces, value_bytes
 from reports.rendering.moments import TEXT
+from reports.rendering.totals import Totals, interleaved
 from reports.rendering.xlsx_cells import CellMaker, column_letters, inline_text, width_of
+from reports.rendering.xlsx_totals import SUM_WIDTH, line_rows, numbered, outline
 
 MAX_COLUMNS = 16_384
 #: Excel's own number, and what a sheet may weigh: past 2 GiB a zip entry needs an extension that not all readers know.
@@ -49,17 +52,21 @@ class XlsxWriter:
         self._document = document
         self._letters = [column_letters(index) for index in range(len(schema))]
         self._cells = CellMaker()
+        self._totals = Totals(document.totals, schema) if document.totals else None
         self._widths: list[float] = []
-        #: Rows of each finished sheet, the header included.
+        #: Rows of each finished sheet that its filter has, the header included.
         self._sheets: list[int] = []
         self._sheet: IO[bytes] | None = None
         self._row = self._bytes = 0
+        #: Rows at the end of the sheet that its filter leaves alone: the total of everything.
+        self._below = 0
 
     def write(self, batch: pa.RecordBatch) -> None:
         for piece in pieces(batch):
-            self._widths = self._widths or [
-                width_of(name, piece.column(i)) for i, name in enumerate(batch.schema.names)
-            ]
+            self._widths = self._widths or self._widths_of(piece)
+            if self._totals is not None:
+                self._write_with_totals(piece, self._totals)
+                continue
             while piece.num_rows:
                 room = self._room()
                 self._write_rows(piece.slice(0, room))
@@ -68,36 +75,69 @@ class XlsxWriter:
     def close(self, *, rows: int, truncated: str | None) -> None:
         if not self._sheets and self._sheet is None:
             self._begin_sheet()
+        self._write_last_lines(truncated=bool(truncated))
         self._end_sheet()
         about = parts.about_facts(self._document, rows, truncated, len(self._sheets), self._cells.cut)
+        if self._totals is not None:
+            about += parts.totals_facts(self._totals.described())
         self._add(f"xl/worksheets/sheet{len(self._sheets) + 1}.xml", parts.about_sheet(self._document.title, about))
         last_letter = self._letters[-1] if self._letters else "A"
         for name, content in parts.package(self._sheets, last_letter, self._document).items():
             self._add(name, content)
         self._zip.close()
 
-    def _room(self) -> int:
-        """Rows that fit into the current sheet; opens the next one where there is none left."""
-        if self._row >= SHEET_ROWS or self._bytes >= SHEET_BYTES:
+    def _room(self, needed: int = 1) -> int:
+        """Rows that fit into the current sheet; opens the next one where there is not the room that is needed."""
+        if self._row + needed > SHEET_ROWS or self._bytes >= SHEET_BYTES:
             self._end_sheet()
         if self._sheet is None:
             self._begin_sheet()
         return SHEET_ROWS - self._row
 
     def _write_rows(self, piece: pa.RecordBatch) -> None:
-        numbers = pa.array(range(self._row + 1, self._row + piece.num_rows + 1)).cast(TEXT)
+        self._put(value_bytes(self._row_texts(piece, range(self._row + 1, self._row + piece.num_rows + 1))))
+        self._row += piece.num_rows
+
+    def _row_texts(self, piece: pa.RecordBatch, numbers: Sequence[int], attributes: str = "") -> pa.Array:
+        addresses = pa.array(numbers, pa.int64()).cast(TEXT)
         cells = [
-            self._cells.cells(column, letters, numbers)
+            self._cells.cells(column, letters, addresses)
             for column, letters in zip(piece.columns, self._letters, strict=True)
         ]
-        self._put(value_bytes(join('<row r="', numbers, '">', *cells, "</row>\n")))
-        self._row += piece.num_rows
+        return join('<row r="', addresses, f'"{attributes}>', *cells, "</row>\n")
+
+    def _write_with_totals(self, piece: pa.RecordBatch, totals: Totals) -> None:
+        lines = totals.take(piece)
+        self._room(piece.num_rows + len(lines))
+        of_rows, of_lines = numbered(self._row + 1, piece.num_rows, lines)
+        rows = self._row_texts(piece, of_rows, outline(totals.depth))
+        for part in interleaved(rows, lines, line_rows(lines, of_lines, totals, self._letters)):
+            self._put(part)
+        self._row += len(of_rows) + len(of_lines)
+
+    def _write_last_lines(self, *, truncated: bool) -> None:
+        if self._totals is None:
+            return
+        lines = self._totals.finish(truncated=truncated)
+        self._room(len(lines))
+        numbers = range(self._row + 1, self._row + len(lines) + 1)
+        for row in line_rows(lines, numbers, self._totals, self._letters):
+            self._put(row.encode())
+        self._row += len(lines)
+        self._below = lines.depths.count(0)
+
+    def _widths_of(self, piece: pa.RecordBatch) -> list[float]:
+        functions = self._totals.functions() if self._totals else {}
+        return [
+            width_of(name, piece.column(at), more=SUM_WIDTH if functions.get(at) == "sum" else 0.0)
+            for at, name in enumerate(self._schema.names)
+        ]
 
     def _begin_sheet(self) -> None:
         self._sheet = self._zip.deflating(f"xl/worksheets/sheet{len(self._sheets) + 1}.xml")
         self._row = self._bytes = 0
         widths = self._widths or [float(len(name) + 4) for name in self._schema.names]
-        self._put(parts.sheet_opening(widths).encode())
+        self._put(parts.sheet_opening(widths, self._totals.depth if self._totals else 0).encode())
         heads = zip(self._letters, self._schema.names, strict=True)
         cells = "".join(f'<c r="{letters}1" s="{parts.HEAD}"{inline_text(name)}</c>' for letters, name in heads)
         self._put(f'<row r="1">{cells}</row>\n'.encode())
@@ -106,9 +146,10 @@ class XlsxWriter:
     def _end_sheet(self) -> None:
         if self._sheet is not None:
             last_letter = self._letters[-1] if self._letters else "A"
-            self._put(parts.sheet_ending(last_letter, self._row).encode())
+            filtered = self._row - self._below
+            self._put(parts.sheet_ending(last_letter, filtered).encode())
             self._sheet.close()
-            self._sheets.append(self._row)
+            self._sheets.append(filtered)
             self._sheet = None
 
     def _put(self, data: bytes | memoryview) -> None:

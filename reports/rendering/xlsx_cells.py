@@ -39,10 +39,11 @@ _FIXED_WIDTHS = {Kind.DATE: 12.0, Kind.TIMESTAMP: 20.0, Kind.TIME: 10.0, Kind.BO
 
 
 class CellMaker:
-    """Makes the cells of a column. Counts the texts that had to be cut."""
+    """Makes the cells of a column, in the styles of rows or in those of totals. Counts the texts that had to be cut."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, totals: bool = False) -> None:
         self.cut = 0
+        self._first_style = parts.TOTALS if totals else 0
 
     def cells(self, column: pa.Array, letters: str, row_numbers: pa.Array) -> pa.Array:
         """One `<c>` a row; an empty string, so no cell at all, for NULL."""
@@ -60,20 +61,20 @@ class CellMaker:
             return self._moments(kind, values)
         if kind is Kind.TIME:
             days = _days(values)
-            return self._either(_between(days, 0, 1), _numbers(days.cast(TEXT), parts.TIME), None, values)
+            return self._either(_between(days, 0, 1), self._typed(days.cast(TEXT), parts.TIME), None, values)
         return self._texts(text(column))
 
     def _numbers(self, kind: Kind, values: pa.Array) -> pa.Array:
         texts = text(values)
         style = parts.style_of_number(kind, values.type)
-        return self._either(_is_exact(kind, values, texts), _numbers(texts, style), texts)
+        return self._either(_is_exact(kind, values, texts), self._typed(texts, style), texts)
 
     def _moments(self, kind: Kind, values: pa.Array) -> pa.Array:
         """Dates before March 1900 and after 9999 have no place on Excel's calendar: they stay text."""
         days = values.cast(pa.int32()) if kind is Kind.DATE else _days(values)
         fits = _between(days, _FIRST_DAY, _LAST_DAY + 1)
         style = parts.DATE if kind is Kind.DATE else parts.TIMESTAMP
-        return self._either(fits, _numbers(pc.add(days, _EPOCH).cast(TEXT), style), None, values)
+        return self._either(fits, self._typed(pc.add(days, _EPOCH).cast(TEXT), style), None, values)
 
     def _either(
         self, fits: pa.Array | bool, typed: pa.Array, texts: pa.Array | None, values: pa.Array | None = None
@@ -83,8 +84,11 @@ class CellMaker:
             return typed
         return pc.if_else(fits, typed, self._texts(text(values) if texts is None else texts))
 
+    def _typed(self, numbers: pa.Array, style: int) -> pa.Array:
+        return join(f' s="{style + self._first_style}"><v>', numbers, "</v>")
+
     def _texts(self, texts: pa.Array) -> pa.Array:
-        return join(f' s="{parts.TEXT}"{_INLINE}', _escaped(self._fitted(texts)), _INLINE_END)
+        return join(f' s="{parts.TEXT + self._first_style}"{_INLINE}', _escaped(self._fitted(texts)), _INLINE_END)
 
     def _fitted(self, texts: pa.Array) -> pa.Array:
         longest = pc.max(pc.utf8_length(texts)).as_py()
@@ -114,13 +118,13 @@ def column_letters(index: int) -> str:
     return letters
 
 
-def width_of(name: str, column: pa.Array) -> float:
-    """Characters that show the header, its filter button and the first rows."""
+def width_of(name: str, column: pa.Array, *, more: float = 0.0) -> float:
+    """Characters that show the header, its filter button and the first rows, with `more` for longer numbers."""
     kind = kind_of(column.type)
     shown = _FIXED_WIDTHS.get(kind)
     if shown is None:
         lines = pc.utf8_length(text(column.slice(0, _SAMPLE_ROWS)))
-        shown = float(pc.max(lines).as_py() or 0) + 2
+        shown = float(pc.max(lines).as_py() or 0) + 2 + more
     return min(float(_MAX_WIDTH), max(8.0, len(name) + 4.0, shown))
 
 
@@ -165,10 +169,6 @@ def _days(values: pa.Array) -> pa.Array:
 
 def _between(days: pa.Array, first: int, end: int) -> pa.Array:
     return pc.and_(pc.greater_equal(days, first), pc.less(days, end))
-
-
-def _numbers(texts: pa.Array, style: int) -> pa.Array:
-    return join(f' s="{style}"><v>', texts, "</v>")
 
 
 def _escaped(texts: pa.Array) -> pa.Array:

@@ -22,6 +22,8 @@ ABOUT_NAME = "About this report"
 #: Indexes into cellXfs of _STYLES. A number of scale n has style SCALES + n.
 GENERAL, HEAD, DATE, TIMESTAMP, TIME, TEXT, LABEL, PROSE, TITLE, SCALES = range(10)
 _MAX_SCALE = 15
+#: A total of a style s has the style TOTALS + s: bold, with a rule above.
+TOTALS = SCALES + _MAX_SCALE + 1
 
 
 def style_of_number(kind: Kind, data_type: pa.DataType) -> int:
@@ -33,7 +35,9 @@ def style_of_number(kind: Kind, data_type: pa.DataType) -> int:
     return GENERAL
 
 
-def sheet_opening(widths: Sequence[float]) -> str:
+def sheet_opening(widths: Sequence[float], outline: int = 0) -> str:
+    """`outline`: how many levels of rows can be folded."""
+    levels = f'<sheetFormatPr defaultRowHeight="15" outlineLevelRow="{outline}"/>' if outline else ""
     columns = "".join(
         f'<col min="{index}" max="{index}" width="{width:.1f}" customWidth="1"/>'
         for index, width in enumerate(widths, 1)
@@ -41,7 +45,7 @@ def sheet_opening(widths: Sequence[float]) -> str:
     return (
         f'{DECLARATION}<worksheet xmlns="{_MAIN}"><sheetViews><sheetView workbookViewId="0">'
         '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/>'
-        '<selection pane="bottomLeft" activeCell="A2" sqref="A2"/></sheetView></sheetViews>'
+        f'<selection pane="bottomLeft" activeCell="A2" sqref="A2"/></sheetView></sheetViews>{levels}'
         f"{f'<cols>{columns}</cols>' if columns else ''}<sheetData>\n"
     )
 
@@ -73,6 +77,11 @@ def about_facts(
     facts.append(("Times", "Times of columns with a time zone are in UTC."))
     facts.append(("Long numbers", "Numbers of more than 15 digits are text, as Excel would round them."))
     return facts
+
+
+def totals_facts(described: str) -> list[tuple[str, str | int]]:
+    """What the sheet about the report says of totals."""
+    return [("Totals", f"{described}. They are values, not formulas: filters and changes of cells leave them.")]
 
 
 def about_sheet(title: str, facts: Sequence[tuple[str, str | int]]) -> str:
@@ -179,6 +188,10 @@ def _style(number_format: int, font: int = 0, fill: int = 0, border: int = 0, wr
     )
 
 
+def _total_style(style: str) -> str:
+    return re.sub(r'fontId="[0-9]+" fillId="[0-9]+" borderId="[0-9]+"', 'fontId="1" fillId="3" borderId="2"', style)
+
+
 def _styles() -> str:
     scales = [f'<numFmt numFmtId="{170 + scale}" formatCode="0.{"0" * scale}"/>' for scale in range(1, _MAX_SCALE + 1)]
     formats = (
@@ -189,15 +202,18 @@ def _styles() -> str:
     head, label, title = _style(49, 1, 2, 1), _style(0, 3, wrap=True), _style(0, 2)
     xfs = [_style(0), head, _style(164), _style(165), _style(166), _style(49), label, _style(0, wrap=True), title]
     xfs += [_style(1), *(_style(170 + scale) for scale in range(1, _MAX_SCALE + 1))]
+    xfs += [_total_style(xf) for xf in xfs]
     font = '<name val="Calibri"/><family val="2"/>'
     return (
         f'{DECLARATION}<styleSheet xmlns="{_MAIN}"><numFmts count="{3 + _MAX_SCALE}">{formats}</numFmts>'
         f'<fonts count="4"><font><sz val="11"/>{font}</font><font><b/><sz val="11"/>{font}</font>'
         f'<font><b/><sz val="16"/>{font}</font><font><sz val="11"/><color rgb="FF5C6577"/>{font}</font></fonts>'
-        '<fills count="3"><fill><patternFill patternType="none"/></fill><fill><patternFill patternType="gray125"/>'
-        '</fill><fill><patternFill patternType="solid"><fgColor rgb="FFECEFF5"/></patternFill></fill></fills>'
-        '<borders count="2"><border><left/><right/><top/><bottom/><diagonal/></border><border><left/><right/><top/>'
-        '<bottom style="thin"><color rgb="FFB4BCCB"/></bottom><diagonal/></border></borders>'
+        '<fills count="4"><fill><patternFill patternType="none"/></fill><fill><patternFill patternType="gray125"/>'
+        '</fill><fill><patternFill patternType="solid"><fgColor rgb="FFECEFF5"/></patternFill></fill>'
+        '<fill><patternFill patternType="solid"><fgColor rgb="FFEEF3FB"/></patternFill></fill></fills>'
+        '<borders count="3"><border><left/><right/><top/><bottom/><diagonal/></border><border><left/><right/><top/>'
+        '<bottom style="thin"><color rgb="FFB4BCCB"/></bottom><diagonal/></border><border><left/><right/>'
+        '<top style="thin"><color rgb="FF9FB0CC"/></top><bottom/><diagonal/></border></borders>'
         '<cellStyleXfs count="1"><xf numFmtId="0" fontId="0" fillId="0" borderId="0"/></cellStyleXfs>'
         f'<cellXfs count="{len(xfs)}">{"".join(xfs)}</cellXfs><cellStyles count="1">'
         '<cellStyle name="Normal" xfId="0" builtinId="0"/></cellStyles></styleSheet>'

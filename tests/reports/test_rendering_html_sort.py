@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from collections.abc import Callable, Iterator
 from decimal import Decimal
@@ -11,7 +12,8 @@ import pyarrow as pa
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.reports.test_rendering_types import render
+from reports.rendering.base import TotalsOptions
+from tests.reports.test_rendering_types import DOCUMENT, render
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
@@ -41,8 +43,9 @@ def opened(chromium: Browser, tmp_path: Path) -> Iterator[Callable[..., Page]]:
     complaints: list[str] = []
     contexts = []
 
-    def visit(rows: pa.RecordBatch = ROWS, **options: bool) -> Page:
-        (tmp_path / "report.html").write_bytes(render("html", rows))
+    def visit(rows: pa.RecordBatch = ROWS, totals: TotalsOptions | None = None, **options: bool) -> Page:
+        document = dataclasses.replace(DOCUMENT, totals=totals)
+        (tmp_path / "report.html").write_bytes(render("html", rows, document=document))
         contexts.append(chromium.new_context(**options))
         page = contexts[-1].new_page()
         page.on("console", lambda message: complaints.append(message.text))
@@ -120,3 +123,12 @@ def test_without_scripts_the_page_is_whole_and_has_no_buttons(opened):
     page = opened(java_script_enabled=False)
     assert page.locator("button").count() == 0
     assert column(page, 1)[0] == "10"
+
+
+def test_rows_stay_within_their_group_and_its_total_below_them(opened):
+    rows = pa.record_batch({"group": ["a", "a", "a", "b", "b"], "n": [2, 3, 1, 9, 8]})
+    page = opened(rows, TotalsOptions(group_by=("group",), columns={"n": "sum"}))
+    for _ in range(2):
+        press(page, "n")
+    lines = ["a3", "a2", "a1", "Total a6", "b9", "b8", "Total b17", "Total23"]
+    assert page.locator(".rows tbody tr, .rows tfoot tr").all_text_contents() == lines

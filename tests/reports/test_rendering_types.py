@@ -48,7 +48,9 @@ def render(
 
 
 def opaque_numeric(values: list[str | None]) -> pa.Array:
-    return pa.ExtensionArray.from_storage(pa.opaque(pa.string(), "numeric", "PostgreSQL"), pa.array(values))
+    return pa.ExtensionArray.from_storage(
+        pa.opaque(pa.string(), "numeric", "PostgreSQL"), pa.array(values, pa.string())
+    )
 
 
 def runs() -> pa.Array:

@@ -1,0 +1,165 @@
+"""Totals in html, pdf and xlsx, read back by other programs; csv, json, ndjson and parquet stay the rows alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import re
+import shutil
+import zipfile
+from decimal import Decimal
+
+import openpyxl
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reports.exceptions import DesignMismatch
+from reports.rendering import xlsx
+from reports.rendering.base import TotalsOptions
+from reports.rendering.totals import Lines
+from reports.rendering.xlsx_totals import numbered
+from tests.reports.test_rendering_pdf import needs_poppler, pages, words
+from tests.reports.test_rendering_types import DOCUMENT, render
+
+EVIL = "</table></svg><script>alert(1)</script>"
+OPTIONS = TotalsOptions(
+    group_by=("airport", "carrier"), columns={"flights": "sum", "delay": "average", "day": "max"}, decimals=1
+)
+DESIGNED = dataclasses.replace(DOCUMENT, totals=OPTIONS)
+ROWS = pa.record_batch(
+    {
+        "airport": ["EWR"] * 4 + ["JFK"] * 2,
+        "carrier": ["AA", "AA", EVIL, None, "UA", "UA"],
+        "day": pa.array([1, 2, 3, None, 5, 4], pa.date32()),
+        "flights": pa.array([10**14, 9 * 10**14, 3, 4, 5, None]),
+        "delay": pa.array([1.25, 2.5, None, 4.0, 5.0, -2.0]),
+        "fee": pa.array([Decimal("1.50")] * 6),
+    }
+)
+#: Label, day, flights and delay of each line, in order.
+EXPECTED = [
+    ("Total AA", "1970-01-03", "1000000000000000", "1.9"),
+    (f"Total {EVIL}", "1970-01-04", "3", None),
+    ("Total (none)", None, "4", "4.0"),
+    ("Total EWR", "1970-01-04", "1000000000000007", "2.6"),
+    ("Total UA", "1970-01-06", "5", "1.5"),
+    ("Total JFK", "1970-01-06", "5", "1.5"),
+    ("Total", "1970-01-06", "1000000000000012", "2.2"),
+]
+
+
+@pytest.mark.parametrize("format", ["csv", "json", "ndjson", "parquet"])
+def test_formats_for_programs_stay_the_rows_alone(format):
+    assert render(format, ROWS, document=DESIGNED) == render(format, ROWS)
+
+
+def test_html_has_a_line_below_each_group_and_a_foot():
+    shown = render("html", ROWS.slice(0, 3), ROWS.slice(3), document=DESIGNED).decode()
+    found = re.findall(r'<tr class="total">(.*?)</tr>', shown)
+    cells = [[re.sub("<[^>]*>", "", cell) for cell in re.findall("<t[hd].*?</t[hd]>", line)] for line in found]
+    escaped = EVIL.replace("<", "&lt;").replace(">", "&gt;")
+    expected = [[label.replace(EVIL, escaped), *(value or "" for value in rest)] for label, *rest in EXPECTED]
+    assert [[cell for cell in line if cell] for line in cells] == [[cell for cell in line if cell] for line in expected]
+    assert found[-1] in shown[shown.index("<tfoot>") :]
+    assert "average of delay; sum" not in shown
+    assert "largest of day; sum of flights; average of delay; by airport, carrier" in shown
+    assert EVIL not in shown
+
+
+def test_xlsx_has_them_as_rows_that_fold():
+    book = openpyxl.load_workbook(io.BytesIO(render("xlsx", ROWS.slice(0, 3), ROWS.slice(3), document=DESIGNED)))
+    sheet = book["Data"]
+    rows = list(sheet.iter_rows(min_row=2, values_only=True))
+    assert len(rows) == 6 + len(EXPECTED)
+    lines = [row for row in rows if row[5] is None]
+    shown = [
+        (row[0] or row[1], row[2] and f"{row[2]:%Y-%m-%d}", None if row[3] is None else str(row[3]), row[4])
+        for row in lines
+    ]
+    assert shown == [(label, day, flights, delay and float(delay)) for label, day, flights, delay in EXPECTED]
+    levels = [sheet.row_dimensions[number].outlineLevel for number in range(2, sheet.max_row + 1)]
+    assert levels == [2, 2, 1, 2, 1, 2, 1, 0, 2, 2, 1, 0, 0]
+    assert sheet.cell(4, 2).font.b
+    assert sheet.auto_filter.ref == f"A1:F{sheet.max_row - 1}"
+    about = dict(book["About this report"].iter_rows(min_row=3, max_col=2, values_only=True))
+    assert about["Rows"] == 6
+    assert about["Totals"].startswith("largest of day; sum of flights; average of delay; by airport, carrier. ")
+
+
+def test_xlsx_goes_on_on_another_sheet_with_its_totals(monkeypatch):
+    monkeypatch.setattr(xlsx, "SHEET_ROWS", 12)
+    book = openpyxl.load_workbook(io.BytesIO(render("xlsx", ROWS.slice(0, 3), ROWS.slice(3), document=DESIGNED)))
+    assert book.sheetnames == ["Data", "Data 2", "About this report"]
+    labels = [row[0] or row[1] for name in book.sheetnames[:2] for row in book[name].values if row[5] is None]
+    assert labels == [label for label, *_ in EXPECTED]
+
+
+@given(st.lists(st.integers(0, 20), max_size=20), st.integers(20, 30), st.integers(1, 5))
+def test_rows_and_lines_of_a_sheet_are_numbered_without_a_gap(before, rows, first):
+    of_rows, of_lines = numbered(first, rows, Lines(sorted(before), [1] * len(before), [""] * len(before), []))
+    assert sorted(of_rows + of_lines) == list(range(first, first + rows + len(before)))
+    assert [number - first - at for at, number in enumerate(of_lines)] == sorted(before)
+
+
+@needs_poppler
+def test_pdf_has_a_band_below_each_group_and_one_at_the_end():
+    shown = words(render("pdf", ROWS.slice(0, 3), ROWS.slice(3), document=DESIGNED))
+    assert "Totals largest of day; sum of flights; average of delay; by airport, carrier" in shown
+    assert "1970-01-03 max 1000000000000000 1.9 average Total AA" in shown
+    assert "1970-01-06 max 5 1.5 average Total UA 1970-01-06 max 5 1.5 average Total JFK" in shown
+    assert "1970-01-06 max 1000000000000012 2.2 average Total 6 rows" in shown
+
+
+@needs_poppler
+def test_a_long_pdf_repeats_its_header_above_totals_and_loses_none():
+    batch = pa.record_batch({"group": [n // 3 for n in range(1_000)], "n": list(range(1_000))})
+    document = dataclasses.replace(DOCUMENT, totals=TotalsOptions(group_by=("group",), columns={"n": "sum"}))
+    sheets = pages(render("pdf", batch, document=document))
+    found = re.findall(r"Total (\d+) +(\d+)", " ".join(sheets))
+    assert [(int(group), int(total)) for group, total in found[:-1]] == [
+        (group, sum(range(3 * group, 3 * group + 3))) for group in range(333)
+    ]
+    assert all(re.search(r"group +n\n", sheet) for sheet in sheets)
+
+
+@pytest.mark.parametrize("format", ["html", "xlsx", "pdf"])
+def test_a_result_without_rows_has_the_total_of_nothing(format):
+    if format == "pdf" and not shutil.which("pdftotext"):
+        pytest.skip("pdftotext is not installed")
+    made = render(format, schema=ROWS.schema, document=DESIGNED)
+    if format == "pdf":
+        assert "Total 0 rows" in words(made)
+    elif format == "xlsx":
+        assert openpyxl.load_workbook(io.BytesIO(made))["Data"]["A2"].value == "Total"
+    else:
+        assert made.count(b'class="total"') == 1
+
+
+@pytest.mark.parametrize("format", ["html", "xlsx", "pdf"])
+def test_totals_of_a_cut_result_say_so(format):
+    made = render(format, ROWS, document=DESIGNED, truncated="Only the first 6 rows are here.")
+    if format == "pdf":
+        if not shutil.which("pdftotext"):
+            pytest.skip("pdftotext is not installed")
+        made = words(made).encode()
+    elif format == "xlsx":
+        made = zipfile.ZipFile(io.BytesIO(made)).read("xl/worksheets/sheet1.xml")
+    for label in ("Total UA, as far as it is here", "Total JFK, as far as it is here", "Total of these 6 rows"):
+        assert label in made.decode()
+    assert b"Total AA, as far" not in made
+
+
+@pytest.mark.parametrize("format", ["html", "xlsx", "pdf"])
+def test_where_every_column_has_a_total_there_is_no_label(format):
+    batch = pa.record_batch({"a": [1, 2], "b": [3, 4]})
+    document = dataclasses.replace(DOCUMENT, totals=TotalsOptions(columns={"a": "sum", "b": "sum"}))
+    assert len(render(format, batch, document=document)) > 100
+
+
+@pytest.mark.parametrize("format", ["html", "xlsx", "pdf"])
+def test_a_column_that_is_not_there_is_refused_before_a_row_is_read(format):
+    document = dataclasses.replace(DOCUMENT, totals=TotalsOptions(columns={"nix": "sum"}))
+    with pytest.raises(DesignMismatch, match=r"totals\.columns\.nix"):
+        render(format, schema=ROWS.schema, document=document)

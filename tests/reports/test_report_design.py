@@ -1,0 +1,73 @@
+"""What a report's definition says about totals, from the definitions file to the finished file."""
+
+from __future__ import annotations
+
+import pytest
+
+from reports.actions import definition_of
+from reports.check import check
+from reports.definitions import parse_report
+from reports.definitions_faults import faults_in
+from reports.exceptions import DesignMismatch, InvalidDefinition
+from reports.subject import Subject
+from tests.reports.definitions_sample import sample
+from tests.reports.test_report_options import defined, made
+
+pytestmark = pytest.mark.django_db
+
+TOTALS = {"group_by": ["text"], "columns": {"n": "sum"}, "grand": True, "decimals": None}
+
+
+def test_a_report_shows_the_totals_of_its_definition(tmp_path):
+    report = defined(tmp_path, totals={"columns": {"n": "average", "text": "count"}, "decimals": 1})
+    _, content = made(report, "html", tmp_path, most=4)
+    assert (
+        '<tr class="total"><td title="average" class="right">2.5</td><td title="count" class="right">4</td></tr>'
+        in (content.decode())
+    )
+
+
+def test_the_definition_reads_back_and_is_applied_again_without_a_change(tmp_path):
+    report = defined(tmp_path, totals=TOTALS)
+    entry = definition_of(report).entry()
+    assert entry["totals"] == TOTALS
+    assert parse_report(parse_report(entry).entry()) == parse_report(entry)
+    defined(tmp_path, totals=TOTALS)
+    report.refresh_from_db()
+    assert report.version.number == 1
+    assert report.version.options == {"totals": {"group_by": ["text"], "columns": {"n": "sum"}}}
+    assert "totals" not in defined(tmp_path).version.options
+
+
+def test_a_column_that_is_not_there_fails_the_run_and_the_look_before_it(tmp_path):
+    report = defined(tmp_path, totals={"columns": {"nix": "sum"}})
+    sentence = "totals.columns.nix: The query has no column nix. It has n, text."
+    assert check(Subject.of_version(report.version), {}).faults == [sentence]
+    assert check(Subject.of_definition(definition_of(report), report.version.source()), {}).faults == [sentence]
+    with pytest.raises(DesignMismatch) as caught:
+        made(report, "pdf", tmp_path)
+    assert caught.value.message == sentence
+    assert not (tmp_path / "result.pdf").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "path"),
+    [
+        ({"totals": {}}, "totals.columns"),
+        ({"totals": {"columns": {}}}, "totals.columns"),
+        ({"totals": {"columns": {"": "sum"}}}, "totals.columns"),
+        ({"totals": {"columns": {"x" * 201: "sum"}}}, "totals.columns"),
+        ({"totals": {"columns": ["n"]}}, "totals.columns"),
+        ({"totals": {"columns": {"n": "median"}}}, "totals.columns.n"),
+        ({"totals": {"columns": {"n": "sum"}, "group_by": ["n"]}}, "totals.columns.n"),
+        ({"totals": {"columns": {"n": "sum"}, "group_by": ["a", "a"]}}, "totals.group_by[1]"),
+        ({"totals": {"columns": {"n": "sum"}, "group_by": "a"}}, "totals.group_by"),
+        ({"totals": {"columns": {"n": "sum"}, "grand": False}}, "totals.grand"),
+        ({"totals": {"columns": {"n": "sum"}, "decimals": 16}}, "totals.decimals"),
+        ({"totals": {"columns": {"n": "sum"}, "colour": "red"}}, "totals.colour"),
+    ],
+)
+def test_what_is_refused_names_its_field(options, path):
+    with pytest.raises(InvalidDefinition) as caught:
+        parse_report(sample()["reports"][0] | options)
+    assert list(faults_in(caught.value)) == [path]
