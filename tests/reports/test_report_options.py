@@ -103,17 +103,6 @@ def test_xlsx_says_in_its_sheet_that_rows_are_missing(tmp_path):
     assert (facts["Rows"], facts["Truncated"]) == (1_234, SENTENCE)
 
 
-@pytest.mark.skipif(not shutil.which("soffice"), reason="LibreOffice is not installed")
-def test_libreoffice_reads_the_sentence_in_xlsx(tmp_path):
-    made(defined(tmp_path, max_rows=1_234), "xlsx", tmp_path)
-    subprocess.run(
-        ["soffice", f"-env:UserInstallation=file://{tmp_path}/office", "--headless", "--convert-to",
-         "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true,false,false,false,-1", "result.xlsx"],
-        cwd=tmp_path, check=True, capture_output=True, timeout=120,
-    )  # fmt: skip
-    assert SENTENCE in next(tmp_path.glob("*About*.csv")).read_text()
-
-
 @pytest.mark.skipif(not shutil.which("pdftotext"), reason="pdftotext is not installed")
 def test_pdf_says_in_every_footer_that_rows_are_missing(tmp_path):
     made(defined(tmp_path, max_rows=1_234), "pdf", tmp_path)
