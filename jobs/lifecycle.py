@@ -6,7 +6,7 @@ import hashlib
 import random
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -25,6 +25,8 @@ from jobs.exceptions import IllegalMove
 from jobs.models import MOVES, Artifact, JobEvent, JobExecutionLog, Status
 from jobs.querysets import from_now
 
+#: Characters of a trace that are kept, with the process's output and without.
+_TRACE, _TRACE_AND_OUTPUT = 12_000, 20_000
 _NO_LEASE: dict[str, Any] = {"lease_expires_at": None, "deadline_at": None, "pid": None}
 
 
@@ -42,6 +44,11 @@ class Failure:
         """The same for failures that differ only in numbers and quoted names."""
         shape = re.sub(r"'[^']*'|\"[^\"]*\"|\d+", "#", f"{self.code} {self.message}")
         return hashlib.sha256(shape.encode()).hexdigest()[:16]
+
+    def with_output(self, text: str) -> Failure:
+        """With what the process wrote to its log, for Administrators."""
+        told = f"{self.trace[:_TRACE]}\n\nLast output of the process:\n{text}" if text else self.trace
+        return replace(self, trace=told.strip())
 
 
 LOST = Failure("worker_lost", "The worker that made the report was lost.", retryable=True)
@@ -82,10 +89,9 @@ def claim(*, owner: str, host: str, pid: int) -> JobExecutionLog | None:
 def renew(job: JobExecutionLog, *, rows: int, bytes: int, percent: int | None = None) -> bool | None:
     """Prolong the lease and write the progress. Returns whether a cancel is wished; None when the job was lost."""
     held = JobExecutionLog.objects.held(job.pk, job.fence)
-    seen = {"rows": rows, "bytes": bytes, "percent": percent}
-    if not held.update(lease_expires_at=from_now(settings.LEASE_SECONDS), heartbeat_at=Now(), **seen):
-        return None
-    return held.filter(cancel_requested_at__isnull=False).exists()
+    lease = {"lease_expires_at": from_now(settings.LEASE_SECONDS), "heartbeat_at": Now()}
+    found = held.update_returning("cancel_requested_at", **lease, rows=rows, bytes=bytes, percent=percent)
+    return found[0] is not None if found else None
 
 
 def succeed(job: JobExecutionLog, result: Mapping[str, Any]) -> bool:
@@ -170,7 +176,7 @@ def _end_failed(job: JobExecutionLog, failure: Failure) -> bool:
             Status.FAILED,
             ended_at=Now(),
             **{"fence": F("fence") + 1, "error_code": failure.code, "error_message": failure.message},
-            **{"error_retryable": failure.retryable, "error_trace": failure.trace[:20_000]},
+            **{"error_retryable": failure.retryable, "error_trace": failure.trace[:_TRACE_AND_OUTPUT]},
             error_fingerprint=failure.fingerprint,
             **_NO_LEASE,
         )

@@ -8,7 +8,8 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from audit import actions as audit
@@ -174,7 +175,9 @@ def test_a_heartbeat_prolongs_the_lease_and_brings_the_wish_to_cancel(claimed: J
     assert (job.rows, job.bytes) == (8, 9)
     assert job.lease_expires_at and job.lease_expires_at > timezone.now()
     JobExecutionLog.objects.update(cancel_requested_at=timezone.now())
-    assert lifecycle.renew(claimed, rows=8, bytes=9) is True
+    with CaptureQueriesContext(connection) as asked:
+        assert lifecycle.renew(claimed, rows=8, bytes=9) is True
+    assert len(asked) == 1
 
 
 def test_the_reconciler_takes_a_job_whose_lease_ran_out(claimed: JobExecutionLog) -> None:
