@@ -6,6 +6,7 @@ It touches neither the server's database nor the queue: it gets what to do by th
 from __future__ import annotations
 
 import contextlib
+import faulthandler
 import json
 import logging
 import os
@@ -24,6 +25,7 @@ from django.conf import settings
 from jobs import artifacts
 from jobs.lifecycle import Failure
 from jobs.models import JobExecutionLog
+from jobs.output import Output
 from jobs.processes import adopt_orphans, die_with_parent, end_children, signal_group, wait_for
 from reports import engine, rendering
 from reports.exceptions import ReportDeleted, RunError
@@ -34,6 +36,9 @@ log = logging.getLogger(__name__)
 _GRACE_SECONDS = 5
 #: Seconds between two lines of progress.
 _PROGRESS_SECONDS = 0.5
+#: Seconds of processor time that a child may have beyond its timeout on every core. Only a child whose worker is
+#: itself stopped gets that far: else the worker has ended it.
+_SPARE_CPU_SECONDS = 5
 
 
 class Child:
@@ -46,21 +51,27 @@ class Child:
         self._heard = b""
         parent = os.getpid()
         self._pipe, write = os.pipe()
+        self.output = Output()
         # What the child starts and leaves behind must be this process's to end, in whatever session it is.
         adopt_orphans()
         self.pid = os.fork()
         if self.pid == 0:
             os.close(self._pipe)
+            self.output.speak()
             _live(job, parent, write)
         os.close(write)
+        self.output.hear()
         self._ended = os.pidfd_open(self.pid)
 
     def listen(self, seconds: float) -> bool:
         """Take in what the child says for at most that long. False once it has said everything."""
-        ready, _, _ = select.select([self._pipe, self._ended], [], [], seconds)
+        sources: list[int | Output] = [self._pipe, self._ended, *self.output.open]
+        ready, _, _ = select.select(sources, [], [], seconds)
+        if self.output in ready:
+            self.output.take()
         if self._pipe not in ready:
             # Ended, and yet nobody closed the pipe: something that it left behind holds it open.
-            return not ready
+            return self._ended not in ready
         heard = os.read(self._pipe, 65536)
         *lines, self._heard = (self._heard + heard).split(b"\n")
         for line in lines:
@@ -79,6 +90,7 @@ class Child:
         if status is None:
             status = wait_for(self.pid, _GRACE_SECONDS)
         end_children()
+        self.output.close()
         os.close(self._pipe)
         os.close(self._ended)
         return status
@@ -105,11 +117,15 @@ def _live(job: JobExecutionLog, parent: int, pipe: int) -> None:
         die_with_parent(parent)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(0)
-        _limit()
+        # A crash in C leaves where it was in the log.
+        faulthandler.enable(2)
+        _limit(job)
         _step_back()
-        # SQLite sorts what does not fit into memory in this folder; the system's may be a small one in memory.
-        os.environ["SQLITE_TMPDIR"] = str(artifacts.draft(job.pk, job.fence).parent)
-        _say(pipe, _make(job, pipe))
+        with engine.storage_errors():
+            # SQLite sorts what does not fit into memory in this folder; the system's may be a small one in memory.
+            os.environ["SQLITE_TMPDIR"] = str(artifacts.draft(job.pk, job.fence).parent)
+            result = _make(job, pipe)
+        _say(pipe, result)
     except BaseException as error:  # noqa: BLE001 - the parent must hear of anything at all
         _say(pipe, {"failure": _describe(error)})
     finally:
@@ -180,10 +196,12 @@ def _step_back() -> None:
         Path("/proc/self/autogroup").write_text("19")
 
 
-def _limit() -> None:
-    """Bound memory, file size and core dumps, and offer this process first when the machine runs out of memory."""
+def _limit(job: JobExecutionLog) -> None:
+    """Bound memory, file size, processor time and core dumps, and offer this process first when memory runs out."""
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + settings.JOB_MEMORY_BYTES,) * 2)
     resource.setrlimit(resource.RLIMIT_FSIZE, (settings.JOB_FILE_BYTES,) * 2)
+    most = job.timeout_seconds * (os.cpu_count() or 1) + _SPARE_CPU_SECONDS
+    resource.setrlimit(resource.RLIMIT_CPU, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     Path("/proc/self/oom_score_adj").write_text("500")

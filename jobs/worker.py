@@ -44,12 +44,11 @@ def run(job: JobExecutionLog) -> None:
     if isinstance(verdict, Lost):
         with contextlib.suppress(DatabaseError):
             _forget_unless_committed(job)
-    elif verdict is not None:
-        _settle(job, verdict)
-    elif watch.child.outcome and "failure" not in watch.child.outcome:
+    elif verdict is None and watch.child.outcome and "failure" not in watch.child.outcome:
         _commit(job, watch.child.outcome)
     else:
-        _settle(job, failure_of(watch.child.outcome, status))
+        failure = verdict or failure_of(watch.child.outcome, status)
+        _settle(job, failure.with_output(watch.child.output.tail))
 
 
 class Lost:

@@ -63,7 +63,7 @@ def run(spec: RunSpec, path: Path, progress: Progress) -> RunResult:
     """
     deadline = Deadline(spec.limits.timeout_seconds)
     try:
-        with _out_of_space(), path.open("w+b") as out:
+        with storage_errors(), path.open("w+b") as out:
             rows, truncated = _write_until_it_fits(spec, out, deadline, progress)
             out.flush()
             os.fsync(out.fileno())
@@ -194,7 +194,8 @@ def _size(count: int) -> str:
 
 
 @contextmanager
-def _out_of_space() -> Iterator[None]:
+def storage_errors() -> Iterator[None]:
+    """Turn what the operating system says of a full disk and of a file that grew too large into RunErrors."""
     try:
         yield
     except OSError as error:

@@ -1,0 +1,56 @@
+"""What a job's process writes to its standard output and error: passed on to the log, and its end kept."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+
+#: Bytes of the output that are kept for Administrators when a job fails.
+_KEPT = 8_000
+
+
+class Output:
+    """A pipe from a child, made before it is forked. `open` is what to wait for: this, or nothing after the end."""
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe()
+        self._tail = b""
+        self.open: list[Output] = [self]
+
+    def fileno(self) -> int:
+        return self._read
+
+    def speak(self) -> None:
+        """In the child: write to it from now on."""
+        os.close(self._read)
+        for standard in (1, 2):
+            os.dup2(self._write, standard)
+        os.close(self._write)
+
+    def hear(self) -> None:
+        """In the parent: only read."""
+        os.close(self._write)
+        os.set_blocking(self._read, False)
+
+    def take(self) -> bool:
+        """Take in what is there and pass it on. False when there was nothing."""
+        heard = b""
+        with contextlib.suppress(BlockingIOError):
+            heard = os.read(self._read, 65536)
+            if not heard:
+                self.open.clear()
+        if heard:
+            self._tail = (self._tail + heard)[-_KEPT:]
+            with contextlib.suppress(OSError):
+                os.write(2, heard)
+        return bool(heard)
+
+    def close(self) -> None:
+        while self.take():
+            pass
+        os.close(self._read)
+
+    @property
+    def tail(self) -> str:
+        """The last lines, for Administrators."""
+        return self._tail.decode(errors="replace").strip()
