@@ -18,23 +18,26 @@ from django.db.models.functions import Now
 
 from audit import watch
 from jobs import artifacts, bulk, lanes, lifecycle, presence, queue, reconciler
-from jobs.models import JobExecutionLog, Status, WorkerHost
+from jobs.models import JobExecutionLog, WorkerHost
 from jobs.processes import adopt_orphans, die_with_parent, end_children, signal_group, wait_for
 from jobs.purge import purge_expired
 from jobs.querysets import from_now
 from reports import rendering
 
 log = logging.getLogger(__name__)
-#: Seconds with work to do, free slots and no claim, after which the cluster counts as stuck.
-_STUCK_SECONDS = 20
+#: Seconds that jobs wait although slots are free and nothing is claimed, and seconds for which that is seen in every
+#: round, after which the cluster counts as stuck.
+_STUCK_SECONDS = 10
 #: Seconds between two rounds of housekeeping.
 _TIDY_SECONDS = 3600
 #: Seconds between two looks at the audit log's chain, and seconds of a round that one may take.
 _AUDIT_SECONDS, _AUDIT_SHARE = 60, 0.5
 #: Seconds of a round for bulk actions whose page was closed.
 _BULK_SHARE = 2.0
-#: Seconds to wait before a cluster that died is started again: the first time, and at most.
-_RESTART_SECONDS = (0.5, 30.0)
+#: Seconds to wait before a cluster that died is started again: the first time, and at most after several in a row.
+_RESTART_SECONDS = (0.5, 5.0)
+#: Seconds that a cluster has to live for its end to be no more of the same.
+_STEADY_SECONDS = 10
 _STOPPED = lifecycle.Failure("host_stopped", "The host was stopped while the job ran.", retryable=True)
 
 
@@ -45,6 +48,8 @@ class Supervisor:
     instance: str = field(default_factory=lambda: uuid.uuid4().hex)
     cluster: int = 0
     restarts: int = 0
+    started: float = 0.0
+    failures: int = 0
     stopping: bool = False
     busy_since: float | None = None
     tidied: float = float("-inf")
@@ -69,7 +74,9 @@ class Supervisor:
 
     def _round(self) -> None:
         reconciler.reconcile()
-        self._guarded(self._seen)
+        if not self._guarded(self._seen):
+            # While the database can't be written nobody can claim anything.
+            self.busy_since = None
         self._guarded(lambda: reconciler.recover_from_dead_workers(self.instance))
         if self._cluster_ended():
             self._restart("it ended unexpectedly")
@@ -95,6 +102,7 @@ class Supervisor:
     def _start_cluster(self) -> None:
         connections.close_all()
         parent = os.getpid()
+        self.started = time.monotonic()
         self.cluster = os.fork()
         if self.cluster == 0:
             _be_cluster(parent)
@@ -104,21 +112,26 @@ class Supervisor:
 
     def _is_stuck(self) -> bool:
         """Whether jobs could be claimed, slots are free, and yet nothing was claimed for a while."""
-        jobs = JobExecutionLog.objects
         try:
-            long_ago = from_now(-_STUCK_SECONDS)
-            waits = any(part.filter(available_at__lt=long_ago).exists() for part in lanes.ready())
-            mine = jobs.filter(owner=self.instance)
-            free = mine.filter(status=Status.RUNNING).count() < settings.WORKERS
-            claimed = mine.filter(started_at__gt=long_ago).exists()
+            idles = self._idles_although_jobs_wait()
         except Exception:
             log.exception("Whether the cluster is stuck could not be found out.")
             return False
-        if not (waits and free and not claimed):
+        if not idles:
             self.busy_since = None
             return False
         self.busy_since = self.busy_since or time.monotonic()
         return time.monotonic() - self.busy_since > _STUCK_SECONDS
+
+    def _idles_although_jobs_wait(self) -> bool:
+        """The last question goes through many rows, and is asked only when the answers before leave no other."""
+        long_ago = from_now(-_STUCK_SECONDS)
+        if not any(part.filter(available_at__lt=long_ago).exists() for part in lanes.ready()):
+            return False
+        if JobExecutionLog.objects.owned_by(self.instance).count() >= settings.WORKERS:
+            return False
+        mine = JobExecutionLog.objects.filter(owner=self.instance)
+        return not mine.filter(started_at__gt=long_ago).exists()
 
     def _restart(self, reason: str) -> None:
         log.critical("The cluster is started again: %s.", reason, extra={"restarts": self.restarts})
@@ -132,7 +145,8 @@ class Supervisor:
 
     def _nap_before_restart(self) -> None:
         first, most = _RESTART_SECONDS
-        until = time.monotonic() + min(most, first * 2 ** min(self.restarts, 10))
+        self.failures = 0 if time.monotonic() - self.started > _STEADY_SECONDS else self.failures + 1
+        until = time.monotonic() + min(most, first * 2 ** min(self.failures, 10))
         while not self.stopping and time.monotonic() < until:
             time.sleep(0.1)
 
@@ -184,12 +198,15 @@ class Supervisor:
     def _stop(self, number: int, frame: object) -> None:
         self.stopping = True
 
-    def _guarded(self, step: Callable[[], object]) -> None:
+    def _guarded(self, step: Callable[[], object]) -> bool:
+        """Whether the step went well. None may end the supervisor."""
         try:
             step()
         except Exception:
             log.exception("A step of the supervisor failed.")
             connections.close_all()
+            return False
+        return True
 
 
 def _be_cluster(parent: int) -> None:
