@@ -26,7 +26,8 @@ def postgres_server() -> Iterator[str]:
     try:
         if user:
             shutil.chown(home, user)
-        _run(user, bin_dir / "initdb", "-D", home / "data", "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C")
+        made = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+        _run(user, bin_dir / "initdb", "-D", home / "data", *made)
         url = _start(bin_dir, user, home)
         try:
             yield url

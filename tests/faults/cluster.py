@@ -30,6 +30,7 @@ QUICK = {
     "REPORTSERVER_LEASE_SECONDS": "8",
     "REPORTSERVER_RECONCILE_SECONDS": "1",
     "REPORTSERVER_DRAIN_SECONDS": "15",
+    "REPORTSERVER_ACCESS_TOKEN_MINUTES": "600",
     "REPORTSERVER_RATE_GENERATE": "1000000",
     "REPORTSERVER_RATE_API": "1000000",
     "REPORTSERVER_MAX_UNFINISHED_PER_USER": "100000",
@@ -38,6 +39,9 @@ QUICK = {
     "REPORTSERVER_JOB_FILE_MB": "16",
     "FAULTS_URL": "postgresql://nobody@127.0.0.1:1/nothing",
 }
+#: Seconds for what has to happen at some time, on a machine that does much else. What has to happen within a time that
+#: people were promised is judged by the database's clock.
+PATIENCE = 120
 DEFINITIONS = Path(__file__).with_name("definitions.yaml")
 
 
@@ -77,7 +81,7 @@ class Cluster:
     def cancel(self, job: str) -> int:
         return self.bob.post(f"/jobs/{job}/cancel").status_code
 
-    def ended(self, *jobs: str, seconds: float = 60) -> list[rows.Row]:
+    def ended(self, *jobs: str, seconds: float = PATIENCE) -> list[rows.Row]:
         """The jobs' rows once all of them have ended."""
         ids = jobs or tuple(self.accepted)
 
@@ -89,9 +93,9 @@ class Cluster:
         until(unfinished, seconds, lambda: self.database.status_of(ids))
         return [self.database.job(job) for job in ids]
 
-    def running(self, job: str, seconds: float = 30) -> rows.Row:
+    def running(self, job: str) -> rows.Row:
         """The job's row once it runs."""
-        until(lambda: self.database.job(job)["status"] == "Running", seconds)
+        until(lambda: self.database.job(job)["status"] == "Running")
         return self.database.job(job)
 
     def kinds(self, job: str) -> list[str]:
@@ -124,7 +128,7 @@ class Cluster:
             self.hosts.remove(host)
         while len(self.hosts) < 2:
             self.start_host()
-        until(lambda: all(self.is_whole(host) for host in self.hosts), 60)
+        until(lambda: all(self.is_whole(host) for host in self.hosts))
 
     def no_hosts(self) -> None:
         """What is asked for from now on stays Queued."""
@@ -132,6 +136,7 @@ class Cluster:
 
     def is_whole(self, host: subprocess.Popen[bytes]) -> bool:
         """Whether the host's workers are there: beside them the sentinel has a pusher and a monitor."""
+        assert host.poll() is None, "the host has ended"
         return len(self.idle(host)) + len(self.busy(host)) >= WORKERS + 2
 
     def main(self, host: subprocess.Popen[bytes]) -> psutil.Process:
@@ -175,14 +180,14 @@ class Cluster:
         """Stop the hosts; their exit codes."""
         for host in self.hosts:
             host.terminate()
-        codes = [host.wait(60) for host in self.hosts]
+        codes = [host.wait(PATIENCE) for host in self.hosts]
         self.hosts.clear()
         return codes
 
-    def judge(self, seconds: float = 60) -> None:
+    def judge(self) -> None:
         """Wait for everything to end, stop the hosts, and hold what is left against the rules."""
-        self.ended(seconds=seconds)
-        until(lambda: self.database.messages() == 0, 60)
+        self.ended()
+        until(lambda: self.database.messages() == 0)
         self.stop_hosts()
         broken = self.broken_rules()
         assert not broken, "\n".join(broken)
@@ -243,12 +248,12 @@ def children(process: psutil.Process) -> list[psutil.Process]:
 
 
 def first_child(process: psutil.Process) -> psutil.Process:
-    return until(lambda: children(process), 30)[0]
+    return until(lambda: children(process))[0]
 
 
-def gone(processes: Iterable[psutil.Process], seconds: float) -> bool:
-    """Whether all of them end within that time; one that nobody reaps has ended."""
-    until(lambda: not [process for process in processes if _lives(process)], seconds)
+def gone(processes: Iterable[psutil.Process]) -> bool:
+    """Whether all of them end; one that nobody reaps has ended."""
+    until(lambda: not [process for process in processes if _lives(process)])
     return True
 
 
@@ -265,7 +270,7 @@ def kill(process: psutil.Process, number: signal.Signals = signal.SIGKILL) -> No
         process.send_signal(number)
 
 
-def until(condition: Callable[[], Any], seconds: float, told: Callable[[], object] = str) -> Any:
+def until(condition: Callable[[], Any], seconds: float = PATIENCE, told: Callable[[], object] = str) -> Any:
     """What the condition gives once it is true. `told` is asked for what to say when it never is."""
     end = time.monotonic() + seconds
     while True:

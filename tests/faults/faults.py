@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from tests import postgres
-from tests.faults.cluster import Cluster, kill
+from tests.faults.cluster import PATIENCE, Cluster, kill
 from tests.faults.test_outages import locked
 from tests.faults.test_web import kill_web
 from tests.server import start
@@ -71,7 +71,7 @@ def stop_host(cluster: Cluster, chance: random.Random) -> list[str]:
     host = chance.choice(cluster.hosts)
     for process in cluster.family(host):
         kill(process, signal.SIGTERM)
-    host.wait(60)
+    host.wait(PATIENCE)
     cluster.hosts.remove(host)
     cluster.start_host()
     return []
@@ -111,10 +111,8 @@ def lock_the_database(cluster: Cluster, chance: random.Random) -> list[str]:
 
 
 def crash_the_database(cluster: Cluster, chance: random.Random) -> list[str]:
-    if isinstance(cluster.database.where, Path):
-        return []
     hit = list(_running(cluster))
-    postgres.restart(cluster.database.where)
+    postgres.restart(str(cluster.database.where))
     return hit
 
 
@@ -155,3 +153,9 @@ FAULTS: tuple[Fault, ...] = (
     crash_the_database,
     kill_the_web_server,
 )
+
+
+def faults_of(cluster: Cluster) -> list[Fault]:
+    """Those that this cluster can be done; SQLite has no server to crash."""
+    without = [crash_the_database] if isinstance(cluster.database.where, Path) else []
+    return [fault for fault in FAULTS if fault not in without]

@@ -28,7 +28,11 @@ class HarmConfig(AppConfig):
     name = "tests.faults"
 
     def ready(self) -> None:
+        from jobs import child  # needs the models
+
         SOURCES["sqlite"] = HarmfulSource()
+        # A report stands back for all else that this machine does, which may be much, and then nothing happens in time.
+        child._step_back = lambda: None
 
 
 class HarmfulSource(SqliteSource):
@@ -54,6 +58,17 @@ def _exit(status: str, limits: Limits) -> None:
 
 def _segfault(detail: str, limits: Limits) -> None:
     ctypes.string_at(0)
+
+
+def _speaks_and_crashes(text: str, limits: Limits) -> None:
+    """As a library in C does before it gives up."""
+    os.write(2, f"{text}\n".encode() * 5_000)
+    ctypes.string_at(0)
+
+
+def _burns(detail: str, limits: Limits) -> None:
+    while True:
+        pass
 
 
 def _kill(detail: str, limits: Limits) -> None:
@@ -123,6 +138,8 @@ HARMS: dict[str, Callable[[str, Limits], None]] = {
     "sleep": _sleep,
     "exit": _exit,
     "segfault": _segfault,
+    "speaks-and-crashes": _speaks_and_crashes,
+    "burns": _burns,
     "kill": _kill,
     "memory": _memory,
     "big-file": _big_file,

@@ -21,14 +21,14 @@ import pytest
 
 from tests.faults import rows
 from tests.faults.cluster import Cluster
-from tests.faults.faults import FAULTS
+from tests.faults.faults import faults_of
 from tests.faults.test_web import ask
 from tests.server import start
 
 MINUTES = float(os.environ.get("CHAOS_MINUTES", "30"))
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
-#: Of 2,000 jobs in 30 minutes.
-_SECONDS_PER_JOB = 0.9
+#: So many that 30 minutes make 2,000.
+JOBS = int(2000 * MINUTES / 30)
 _HARMS = (
     *[""] * 6,
     *["sleep:0.5"] * 3,
@@ -75,33 +75,40 @@ class Report:
                 lines.append(
                     f"  {name:28} {len(many):4} hit: p50 {middle:5.1f} s  p95 {p95:5.1f} s  max {max(many):5.1f} s"
                 )
-        lines.append("  " + ", ".join(f"{name} {count}" for name, count in sorted(self.faults.items())))
+        done = [f"{name} {count}" for name, count in sorted(self.faults.items())]
+        lines.append(f"  cancels {self.cancels}, {', '.join(done)}")
         return "\n".join(lines)
 
 
 @pytest.mark.chaos
 def test_jobs_survive_random_faults(cluster: Cluster) -> None:
     chance, report = random.Random(SEED), Report()  # noqa: S311 - not a secret
-    end = time.monotonic() + MINUTES * 60
-    next_fault = time.monotonic() + 3
-    while time.monotonic() < end:
-        submit(cluster, chance.choice(_HARMS))
-        if chance.random() < 0.05:
-            report.cancels += 1
-            with suppress(httpx.TransportError):
-                cluster.cancel(chance.choice(cluster.accepted[-5:]))
+    before, begin = len(cluster.accepted), time.monotonic()
+    next_fault = begin + 3
+    while (share := (time.monotonic() - begin) / (MINUTES * 60)) < 1 or len(cluster.accepted) - before < JOBS:
+        # A fault may take a while: then several are due at once, as when people come back after a failure.
+        while len(cluster.accepted) - before < JOBS * min(share, 1):
+            ask_and_perhaps_cancel(cluster, chance, report)
         if time.monotonic() > next_fault:
             hurt(cluster, chance, report)
             next_fault = time.monotonic() + chance.uniform(1, 6)
-        time.sleep(chance.uniform(0, 2 * _SECONDS_PER_JOB))
+        time.sleep(0.1)
     cluster.two_hosts()
-    cluster.ended(seconds=300)
+    cluster.ended(seconds=900)
     print(f"\n{MINUTES:g} minutes of random faults on {type(cluster.database.where).__name__}\n{report.text(cluster)}")  # noqa: T201
     cluster.judge()
 
 
+def ask_and_perhaps_cancel(cluster: Cluster, chance: random.Random, report: Report) -> None:
+    submit(cluster, chance.choice(_HARMS))
+    if chance.random() < 0.05:
+        report.cancels += 1
+        with suppress(httpx.TransportError):
+            cluster.cancel(chance.choice(cluster.accepted[-5:]))
+
+
 def hurt(cluster: Cluster, chance: random.Random, report: Report) -> None:
-    fault = chance.choice(FAULTS)
+    fault = chance.choice(faults_of(cluster))
     at = datetime.now(UTC)
     # What it was about to hurt may have ended by itself.
     with suppress(psutil.NoSuchProcess, AssertionError):

@@ -6,7 +6,7 @@ import signal
 
 import pytest
 
-from tests.faults.cluster import Cluster, kill, until
+from tests.faults.cluster import PATIENCE, Cluster, kill, until
 
 
 @pytest.mark.parametrize("round", [1, *(pytest.param(n, marks=pytest.mark.chaos) for n in range(2, 21))])
@@ -18,19 +18,19 @@ def test_a_host_whose_processes_are_all_told_to_end_does_so_and_charges_no_attem
     new = cluster.start_host()
     for process in cluster.family(old):
         kill(process, signal.SIGTERM)
-    assert old.wait(40) in (0, 1)
-    until(lambda: cluster.is_whole(new), 30)
+    assert old.wait(PATIENCE) in (0, 1)
+    until(lambda: cluster.is_whole(new))
     ended = cluster.ended(*jobs)
     assert {(row["status"], row["attempt"]) for row in ended} == {("Succeeded", 1)}
     cluster.hosts.remove(old)
     cluster.hosts.remove(new)
     new.terminate()
-    assert new.wait(40) == 0
+    assert new.wait(PATIENCE) == 0
 
 
 def test_a_host_that_is_stopped_lets_its_jobs_end(cluster: Cluster) -> None:
     jobs = [cluster.submit("sleep:2") for _ in range(2)]
     old = cluster.host_of(jobs[0])
     old.terminate()
-    assert old.wait(40) == 0
+    assert old.wait(PATIENCE) == 0
     assert {(row["status"], row["attempt"]) for row in cluster.ended(*jobs)} == {("Succeeded", 1)}
