@@ -21,40 +21,40 @@ _LANE_LOCK = 0x4C616E65
 
 def take_next() -> JobExecutionLog | None:
     """The job to claim, in the caller's transaction and locked for it. None when there is nothing to claim."""
-    limits = _limits()
-    if not limits:
+    most = limits()
+    if not most:
         return _locked(_jobs.claimable())
-    for *_, lane, report_id in sorted(_first_of_each(_with_room(limits))):
-        if lane is None and report_id in limits:
+    for *_, lane, report_id in sorted(_first_of_each(_with_room(most))):
+        if lane is None and report_id in most:
             _move_into_lane(report_id)
             return take_next()
-        if (lane is None or _has_room(lane, limits[lane])) and (job := _locked(_jobs.claimable(lane))):
+        if (lane is None or _has_room(lane, most[lane])) and (job := _locked(_jobs.claimable(lane))):
             return job
     return None
 
 
 def ready() -> list[JobQuerySet]:
     """The jobs that could be claimed now, in two parts: those in no lane, and those in lanes that have room."""
-    lanes = _with_room(_limits())
+    lanes = _with_room(limits())
     return [_jobs.claimable(), *([_jobs.waiting().filter(lane__in=lanes)] if lanes else [])]
 
 
 def dissolve() -> int:
     """Let jobs out of the lanes of reports that have no limit any more, or are gone. Claims see to the contrary."""
     laned = _jobs.filter(status=Status.QUEUED, lane__isnull=False)
-    return laned.exclude(lane__in=list(_limits())).update(lane=None)
+    return laned.exclude(lane__in=list(limits())).update(lane=None)
 
 
-def _limits() -> dict[UUID, int]:
+def limits() -> dict[UUID, int]:
     """How many may run at once, of each report that says so: the limit of today, whatever a job's version said."""
     limited = ReportConfiguration.objects.filter(current__max_running__isnull=False).order_by()
     return {lane: most for lane, most in limited.values_list("pk", "current__max_running") if most}
 
 
-def _with_room(limits: Mapping[UUID, int]) -> list[UUID]:
-    running = _jobs.filter(status=Status.RUNNING, report_id__in=list(limits)).order_by().values_list("report_id")
-    counts = dict(running.annotate(Count("pk"))) if limits else {}
-    return [lane for lane, most in limits.items() if counts.get(lane, 0) < most]
+def _with_room(allowed: Mapping[UUID, int]) -> list[UUID]:
+    running = _jobs.filter(status=Status.RUNNING, report_id__in=list(allowed)).order_by().values_list("report_id")
+    counts = dict(running.annotate(Count("pk"))) if allowed else {}
+    return [lane for lane, most in allowed.items() if counts.get(lane, 0) < most]
 
 
 def _first_of_each(lanes: Iterable[UUID]) -> list[tuple[Any, ...]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -33,6 +34,16 @@ MOVES = {
 }
 UNFINISHED = (Status.QUEUED, Status.RUNNING)
 ENDED = (Status.SUCCEEDED, Status.FAILED)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a queued job stands: `position` 1 is next, `is_more` that many or more. `start` is an estimate; None while
+    no worker is alive."""
+
+    position: int
+    is_more: bool
+    start: datetime | None
 
 
 @dataclass(frozen=True)
@@ -109,6 +120,8 @@ class JobExecutionLog(models.Model):
     error_fingerprint = models.CharField(max_length=16, blank=True)
 
     objects = JobQuerySet.as_manager()
+    #: Set by jobs.places while it is Queued.
+    place: Place | None = None
 
     class Meta:
         ordering = ["-queued_at", "-id"]

@@ -134,4 +134,16 @@ def state(job: JobExecutionLog) -> tuple[object, ...]:
     seconds = int(run_seconds(job) or 0) if job.status == Status.RUNNING else 0
     again = getattr(job, "retried_as", None)
     kept = job.result is not None
-    return (job.pk, job.status, job.fence, job.percent, job.rows, job.cancel_requested_at, seconds, again, kept)
+    position = job.place and job.place.position
+    return (
+        job.pk,
+        position,
+        job.status,
+        job.fence,
+        job.percent,
+        job.rows,
+        job.cancel_requested_at,
+        seconds,
+        again,
+        kept,
+    )

@@ -93,6 +93,13 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         """Those of them that stand in one line, the next one first: a lane's, or that of all jobs in no lane."""
         return self.waiting().filter(lane=lane).order_by(*NEXT)
 
+    def before(self, priority: int, turn: int) -> JobQuerySet:
+        """Those that are claimed before a job of this priority and turn; as a pair, which an index has a range for."""
+        pairs = [("priority", "turn"), (models.Value(priority), models.Value(turn))]
+        sides = [models.Func(*pair, template="(%(expressions)s)", output_field=models.IntegerField()) for pair in pairs]
+        is_less = models.Func(*sides, template="%(expressions)s", arg_joiner=" < ", output_field=models.BooleanField())
+        return self.filter(is_less)
+
     def next_turn(self, job: JobExecutionLog) -> int:
         """When it is a new job's turn, so that nobody's many jobs stand before another's few.
 

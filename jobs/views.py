@@ -21,7 +21,7 @@ from django_htmx.middleware import HtmxDetails
 from accounts.exceptions import DomainError
 from accounts.models import User
 from accounts.paging import page_of
-from jobs import actions, bulk, figures, monitor, rights, saved, story
+from jobs import actions, bulk, figures, monitor, places, rights, saved, story
 from jobs.downloads import result_response
 from jobs.filters import JobFilter
 from jobs.forms import pressed
@@ -82,6 +82,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
     page = page_of(
         request, found.qs.with_result_and_retry().select_related("tenant").defer("error_trace"), "-queued_at", "-id"
     )
+    places.find(page.rows)
     tabs = _tabs(request, user, found)
     context = _list_context(request, found, page.rows, tabs)
     return _live(request, "jobs/list.html", "jobs/_region.html", {**context, "page": page, **_beside(request, user)})
@@ -94,6 +95,7 @@ def job(request: HttpRequest, job_id: str) -> HttpResponse:
     user = _user(request)
     shown = rights.visible_job(user, job_id)
     events = list(shown.events.all())
+    places.find([shown])
     administers = user.administers(shown.tenant_id)
     context = {
         "job": shown,

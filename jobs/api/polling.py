@@ -57,7 +57,7 @@ def _wait_while(jobs: JobQuerySet, job: JobExecutionLog, seconds: int) -> JobExe
 
 def answer(request: Request, job: JobExecutionLog, body: Mapping[str, Any], *, waited: bool) -> Response:
     """200 with the body, or 304 when the caller has it already."""
-    etag = f'W/"{hashlib.sha256(json.dumps(body, default=str).encode()).hexdigest()[:32]}"'
+    etag = f'W/"{hashlib.sha256(json.dumps(_lasting(body), default=str).encode()).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Prefer"}
     if not job.is_ended:
         headers["Retry-After"] = str(pause(job))
@@ -66,6 +66,12 @@ def answer(request: Request, job: JobExecutionLog, body: Mapping[str, Any], *, w
     if etag in parse_etags(request.headers.get("If-None-Match", "")):
         return Response(status=304, headers=headers)
     return Response(body, headers=headers)
+
+
+def _lasting(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the estimate, which is another one every second."""
+    place = body["queue"]
+    return {**body, "queue": place and {**place, "estimatedStart": None}}
 
 
 def pause(job: JobExecutionLog) -> int:

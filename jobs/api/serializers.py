@@ -12,7 +12,7 @@ from rest_framework import serializers
 from accounts.api.schema import ErrorSerializer
 from accounts.api.strict import StrictSerializer
 from jobs import downloads
-from jobs.models import Artifact, JobError, JobEvent, JobExecutionLog, Status
+from jobs.models import Artifact, JobError, JobEvent, JobExecutionLog, Place, Status
 
 
 def status_url(job: JobExecutionLog) -> str:
@@ -59,6 +59,16 @@ class JobResultSerializer(serializers.Serializer[Artifact]):
         return bool(artifact.truncated)
 
 
+class JobPlaceSerializer(serializers.Serializer[Place]):
+    position = serializers.IntegerField(
+        help_text="1: it is claimed next. Of jobs that its report's limit holds back, among those."
+    )
+    isMore = serializers.BooleanField(source="is_more", help_text="Whether more stand before it than were counted.")
+    estimatedStart = serializers.DateTimeField(
+        source="start", allow_null=True, help_text="If all takes as long as usual; null while no worker is alive."
+    )
+
+
 class JobSerializer(serializers.Serializer[JobExecutionLog]):
     """A job's status. Every key is always there."""
 
@@ -74,6 +84,7 @@ class JobSerializer(serializers.Serializer[JobExecutionLog]):
     format = serializers.CharField()
     parameters = serializers.DictField()
     progress = JobProgressSerializer(source="*")
+    queue = JobPlaceSerializer(source="place", allow_null=True, help_text="Where it stands; null unless Queued.")
     attempt = serializers.IntegerField()
     retryOf = serializers.UUIDField(source="retry_of_id", allow_null=True)
     expiresAt = serializers.DateTimeField(source="result.expires_at", allow_null=True)

@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 from accounts.api.schema import errors, header
 from accounts.models import User
 from accounts.throttling import GenerateThrottle
-from jobs import actions, downloads, rights
+from jobs import actions, downloads, places, rights
 from jobs.api import polling
 from jobs.api.serializers import (
     AcceptedSerializer,
@@ -156,6 +156,11 @@ class JobList(ListAPIView[JobExecutionLog]):
         user: Any = self.request.user
         return JobExecutionLog.objects.visible_to(user).with_result()
 
+    def paginate_queryset(self, queryset: Any) -> Any:
+        page = super().paginate_queryset(queryset)
+        places.find(page or [])
+        return page
+
 
 class JobStatus(JobView):
     """A job's status. Poll it, no more often than Retry-After says, or wait with `Prefer: wait=N`."""
@@ -176,6 +181,7 @@ class JobStatus(JobView):
         preferred = polling.wait_preference(request)
         if preferred and not job.is_ended:
             job = polling.wait_for_change(job, preferred)
+        places.find([job])
         return polling.answer(request, job, JobSerializer(job).data, waited=preferred is not None)
 
 

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
 from jobs import monitor, rights
-from jobs.models import JobEvent, JobExecutionLog
+from jobs.models import JobEvent, JobExecutionLog, Place
 
 register = template.Library()
 _EVENTS: dict[str, tuple[str, str]] = {
@@ -103,6 +103,11 @@ def since(at: datetime) -> str:
 @register.filter
 def until(at: datetime | None) -> str:
     return duration((at - timezone.now()).total_seconds() if at else None)
+
+
+@register.filter
+def position(place: Place) -> str:
+    return f"{place.position:,}{'+' if place.is_more else ''}"
 
 
 @register.filter

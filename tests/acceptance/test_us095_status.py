@@ -32,6 +32,7 @@ KEYS = {
     "format": str,
     "parameters": dict,
     "progress": dict,
+    "queue": (dict, type(None)),
     "attempt": int,
     "retryOf": (str, type(None)),
     "expiresAt": (str, type(None)),
@@ -45,6 +46,7 @@ def complete(status):
     assert all(isinstance(status[key], kind) for key, kind in KEYS.items()), status
     assert set(status["report"]) == {"id", "slug", "name", "version"}
     assert set(status["progress"]) == {"percent", "rows", "bytes"}
+    assert (status["queue"] is not None) == (status["status"] == "Queued")
     return status
 
 

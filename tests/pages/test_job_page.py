@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -54,6 +55,17 @@ def test_a_succeeded_job_shows_its_file_and_stops_asking(browse: Browse, make_jo
     for fact in ("1.2 MB", "1,500", "ab" * 32, "Download CSV", f'href="/jobs/{job.pk}/result"'):
         assert fact in text
     assert "data-live" not in text
+
+
+def test_a_queued_job_says_where_it_stands_and_when_it_may_begin(browse: Browse, make_job: MakeJob) -> None:
+    jobs = [make_job("Queued") for _ in range(2)]
+    assert "Number 2 in the queue; no worker is alive" in text_of(browse("bob"), f"/jobs/{jobs[1].pk}")
+    now = timezone.now()
+    WorkerHost.objects.create(instance="i", host="h", pid=1, slots=2, started_at=now, seen_at=now)
+    cache.clear()
+    assert "Number 2 in the queue, begins in about 0.0 s" in text_of(browse("bob"), f"/jobs/{jobs[1].pk}")
+    listed = text_of(browse("bob"), "/jobs")
+    assert "Number 1 in the queue" in listed and "Number 2 in the queue" in listed
 
 
 def test_a_truncated_result_is_pointed_out(browse: Browse, make_job: MakeJob) -> None:

@@ -1,0 +1,124 @@
+"""Where a queued job stands, and when it may begin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from jobs import lifecycle, places
+from jobs.models import JobExecutionLog, Place, WorkerHost
+from reports.models import ReportConfiguration
+
+Queue = Callable[[], JobExecutionLog]
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(places, "_REMEMBERED", 0)
+    return
+
+
+@pytest.fixture
+def host(db: None) -> WorkerHost:
+    """Two jobs may run at once."""
+    now = timezone.now()
+    return WorkerHost.objects.create(instance="i", host="h", pid=1, slots=2, started_at=now, seen_at=now)
+
+
+def place(job: JobExecutionLog) -> Place | None:
+    fresh = JobExecutionLog.objects.get(pk=job.pk)
+    places.find([fresh])
+    return fresh.place
+
+
+def claim() -> JobExecutionLog:
+    job = lifecycle.claim(owner="w", host="h", pid=1)
+    assert job
+    return job
+
+
+def succeed_after(seconds: float, job: JobExecutionLog) -> None:
+    JobExecutionLog.objects.filter(pk=job.pk).update(started_at=timezone.now() - timedelta(seconds=seconds))
+    result = {"rows": 3, "size": 10, "sha256": "0" * 64, "truncated": None, "stamp": "s"}
+    assert lifecycle.succeed(job, result)
+
+
+def wait_of(job: JobExecutionLog) -> float:
+    found = place(job)
+    assert found and found.start
+    return (found.start - timezone.now()).total_seconds()
+
+
+def test_jobs_stand_in_the_order_in_which_they_are_claimed(queued: Queue) -> None:
+    jobs = [queued() for _ in range(5)]
+    JobExecutionLog.objects.filter(pk=jobs[4].pk).update(priority=10)
+    assert [found and found.position for found in map(place, jobs)] == [2, 3, 4, 5, 1]
+    first = claim()
+    assert first.pk == jobs[4].pk and place(first) is None
+    assert [found and found.position for found in map(place, jobs[:4])] == [1, 2, 3, 4]
+
+
+def test_many_are_placed_at_once_with_a_bounded_number_of_queries(
+    queued: Queue, host: WorkerHost, django_assert_max_num_queries: Callable[[int], object]
+) -> None:
+    jobs = [queued() for _ in range(20)]
+    listed = list(JobExecutionLog.objects.by_time())
+    with django_assert_max_num_queries(7):  # type: ignore[attr-defined]
+        places.find(listed)
+    found = {job.pk: job.place and job.place.position for job in listed}
+    assert [found[job.pk] for job in jobs] == list(range(1, 21))
+
+
+def test_only_so_many_are_counted(queued: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "MOST_BEFORE", 3)
+    found = [place(queued()) for _ in range(6)]
+    assert [(one.position, one.is_more) for one in found if one] == [
+        (1, False), (2, False), (3, False), (4, True), (4, True), (4, True)
+    ]  # fmt: skip
+
+
+def test_without_a_worker_there_is_no_estimate(queued: Queue) -> None:
+    found = place(queued())
+    assert found and (found.position, found.start) == (1, None)
+
+
+def test_a_free_slot_is_taken_at_once(queued: Queue, host: WorkerHost) -> None:
+    assert wait_of(queued()) == pytest.approx(0, abs=2)
+
+
+def test_the_estimate_is_what_stands_before_by_what_is_usual(queued: Queue, host: WorkerHost) -> None:
+    queued()
+    succeed_after(100, claim())
+    for _ in range(2):
+        queued()
+        claim()
+    waiting = [queued() for _ in range(3)]
+    # Two slots: what runs needs 100 s each, so the first begins then, and each further one takes half of a slot's time.
+    assert [wait_of(job) for job in waiting] == pytest.approx([100, 150, 200], abs=5)
+
+
+def test_a_job_held_back_by_its_limit_stands_among_its_like(
+    queued: Queue, host: WorkerHost, report: ReportConfiguration
+) -> None:
+    other = queued()
+    succeed_after(100, claim())
+    version = report.version
+    version.pk, version.number, version.max_running = None, 2, 1
+    version.save()
+    report.current = version
+    report.save()
+    jobs = [JobExecutionLog.objects.get(pk=queued().pk) for _ in range(3)]
+    JobExecutionLog.objects.filter(pk__in=[job.pk for job in jobs]).update(lane=report.pk)
+    claim()
+    assert [found and found.position for found in map(place, jobs[1:])] == [1, 2]
+    assert [wait_of(job) for job in jobs[1:]] == pytest.approx([100, 200], abs=5)
+    assert place(other) is None
+
+
+def test_what_stands_before_is_counted_by_an_index(queued: Queue) -> None:
+    queued()
+    plan = JobExecutionLog.objects.claimable().before(100, 7)[:5].explain()
+    assert "job_claimable ((priority,turn)<(?,?))" in plan and "B-TREE" not in plan, plan
