@@ -92,6 +92,7 @@ def submit_once(
     parameters: Mapping[str, object],
     format: str | None,
     idempotency: Idempotency,
+    from_text: bool = False,
     mode: Mode = Mode.ASYNCHRONOUS,
 ) -> tuple[JobExecutionLog, bool]:
     """As submit, but the same request under the same key makes one job only. Also whether it was made before."""
@@ -99,7 +100,7 @@ def submit_once(
         return earlier, True
     try:
         asked = {"parameters": parameters, "format": format, "idempotency": idempotency, "mode": mode}
-        job = submit(report=report, actor=actor, **asked)  # type: ignore[arg-type]
+        job = submit(report=report, actor=actor, from_text=from_text, **asked)  # type: ignore[arg-type]
     except IntegrityError:
         if earlier := _replayed(report, actor, idempotency):
             return earlier, True

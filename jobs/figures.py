@@ -123,8 +123,8 @@ def figures(user: User) -> Figures:
         hours=hours,
         highest=max(hour.total for hour in hours),
         jobs=len(rows),
-        waits=_halfway_and_95([(row[5] - row[4]).total_seconds() for row in rows]),
-        runs=_halfway_and_95([(row[6] - row[5]).total_seconds() for row in rows]),
+        waits=halfway_and_95([(row[5] - row[4]).total_seconds() for row in rows]),
+        runs=halfway_and_95([(row[6] - row[5]).total_seconds() for row in rows]),
         slowest=sorted(reports, key=lambda one: -one.run)[:_TOP],
         failing=sorted((one for one in reports if one.failed), key=lambda one: (-one.failed, one.name))[:_TOP],
     )
@@ -165,7 +165,8 @@ def _bars(counts: list[int], highest: int) -> list[Bar]:
     return bars
 
 
-def _halfway_and_95(seconds: list[float]) -> tuple[float, float] | None:
+def halfway_and_95(seconds: list[float]) -> tuple[float, float] | None:
+    """The times that half and that 95 % of them are not longer than; None of none."""
     ordered = sorted(max(0.0, one) for one in seconds)
     if not ordered:
         return None
@@ -179,7 +180,7 @@ def _standings(rows: list[tuple[Any, ...]]) -> list[Standing]:
         by_report[row[0]].append(row)
     found = []
     for slug, those in by_report.items():
-        runs = _halfway_and_95([(row[6] - row[5]).total_seconds() for row in those])
+        runs = halfway_and_95([(row[6] - row[5]).total_seconds() for row in those])
         failed = sum(row[3] == Status.FAILED for row in those)
         found.append(Standing(slug, those[0][1], those[0][2], len(those), failed, runs[1] if runs else 0))
     return found

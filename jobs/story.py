@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import difflib
 import io
 import json
 from dataclasses import dataclass
@@ -16,6 +15,8 @@ from django.utils import timezone
 from accounts.models import User
 from jobs import downloads
 from jobs.models import JobEvent, JobExecutionLog
+from reports.definitions_of import version_entry
+from reports.differences import Difference, differences, names
 from reports.forms import PREFIX
 
 #: Formats whose first rows are text.
@@ -23,9 +24,6 @@ PREVIEWED = ("csv", "ndjson", "json")
 _PREVIEW_BYTES, _PREVIEW_ROWS, _PREVIEW_COLUMNS = 16_384, 12, 12
 _MOST_RETRIES = 10
 _MOST_ALIKE = 1000
-_COMPARED = (
-    "name", "parameters", "formats", "timeout_seconds", "max_rows", "max_running", "max_attempts", "retention_days",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -122,8 +120,8 @@ class Changes:
     """How the report's current version differs from the one that the job ran."""
 
     number: int
-    names: list[str]
-    query: list[str]
+    fields: list[str]
+    found: list[Difference]
 
 
 def changes(job: JobExecutionLog) -> Changes | None:
@@ -131,9 +129,8 @@ def changes(job: JobExecutionLog) -> Changes | None:
     ran, now = job.version, job.report.current if job.report else None
     if ran is None or now is None or ran.pk == now.pk:
         return None
-    names = [name.replace("_", " ") for name in _COMPARED if getattr(ran, name) != getattr(now, name)]
-    lines = difflib.unified_diff(ran.query.splitlines(), now.query.splitlines(), lineterm="", n=2)
-    return Changes(now.number, names, list(lines)[2:])
+    found = differences(version_entry(ran), version_entry(now))
+    return Changes(now.number, names(found), found)
 
 
 def preview(*, job: JobExecutionLog, actor: User) -> list[list[str]]:

@@ -1,10 +1,10 @@
-"""The monitor's pages. A report's page is here too: it makes jobs, which reports know nothing of."""
+"""The monitor's pages. Those of the catalogue and of a report are here too: they show and make jobs."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from jobs import views
+from jobs import views, views_reports
 
 urlpatterns = [
     path("", views.overview, name="overview"),
@@ -17,5 +17,6 @@ urlpatterns = [
     path("jobs/<str:job_id>/preview", views.preview, name="preview"),
     path("jobs/<str:job_id>/retry", views.retry, name="job-retry"),
     path("jobs/<str:job_id>/cancel", views.cancel, name="job-cancel"),
-    path("reports/<str:slug>", views.report, name="report"),
+    path("reports", views_reports.report_list, name="reports"),
+    path("reports/<str:slug>", views_reports.report, name="report"),
 ]

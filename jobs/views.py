@@ -1,4 +1,4 @@
-"""The monitor's pages, and the page that runs a report."""
+"""The monitor's pages."""
 
 from __future__ import annotations
 
@@ -26,8 +26,6 @@ from jobs.downloads import result_response
 from jobs.filters import JobFilter
 from jobs.forms import pressed
 from jobs.models import UNFINISHED, BulkAction, JobExecutionLog, Status
-from reports.exceptions import InvalidParameters
-from reports.forms import RunForm
 from reports.models import ReportConfiguration
 
 
@@ -227,42 +225,6 @@ def save_view(request: HttpRequest) -> HttpResponse:
         except DomainError as refused:
             messages.error(request, refused.message)
     return redirect(_next(request) or reverse("jobs"))
-
-
-@login_required
-@require_http_methods(["GET", "HEAD", "POST"])
-def report(request: HttpRequest, slug: str) -> HttpResponse:
-    """A report's page with the form that runs it."""
-    shown = rights.visible_report(_user(request), slug)
-    allowed = rights.may_generate(_user(request), shown)
-    if request.method != "POST":
-        return _report_page(request, shown, RunForm.of(shown, request.GET), allowed)
-    if not allowed:
-        raise PermissionDenied
-    return _run(request, shown)
-
-
-def _run(request: HttpRequest, shown: ReportConfiguration) -> HttpResponse:
-    form = RunForm.of(shown, request.POST, sent=True)
-    try:
-        made = actions.submit(
-            report=shown, actor=_user(request), parameters=form.raw(), format=form.format, from_text=True
-        )
-    except InvalidParameters as refused:
-        form.refuse(refused.fields)
-    except DomainError as refused:
-        form.sentence = refused.message
-    else:
-        return redirect("job", made.pk)
-    return _report_page(request, shown, form, True, status=422)
-
-
-def _report_page(
-    request: HttpRequest, shown: ReportConfiguration, form: RunForm, allowed: bool, status: int = 200
-) -> HttpResponse:
-    latest = JobExecutionLog.objects.visible_to(_user(request)).filter(report=shown).with_result_and_retry()
-    context = {"report": shown, "version": shown.current, "form": form, "allowed": allowed, "latest": latest[:5]}
-    return render(request, "reports/detail.html", context, status=status)
 
 
 def _live(request: HttpRequest, whole: str, part: str, context: dict[str, Any]) -> HttpResponse:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib.auth.models import Group
@@ -15,20 +15,21 @@ from accounts.models import Tenant, User
 from audit import actions as audit
 from audit.models import Action
 from reports import definitions_sync
+from reports.check import Checked, check
 from reports.definitions import Definitions, GrantsDefinition, ReportDefinition, merge_patch, parse_report, query_faults
 from reports.definitions_faults import Faults, faults_in, invalid, joined
-from reports.definitions_of import definition_of, grants_of, with_definitions
+from reports.definitions_of import definition_of, fingerprint, grants_of, with_definition, with_definitions
 from reports.definitions_sync import Sync
 from reports.definitions_values import user_of
-from reports.exceptions import InvalidDefinition, ReportNotFound
+from reports.exceptions import InvalidDefinition, ReportChanged, ReportNotFound, VersionNotFound
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion
-from reports.preview import Preview, preview
+from reports.preview import preview
 from reports.querysets import Right
 from reports.subject import Subject
 
 __all__ = [
-    "apply", "check_definition", "create_report", "definition_of", "delete_report", "patch_report", "preview_report",
-    "set_grants", "update_report",
+    "apply", "check_definition", "create_report", "definition_of", "delete_report", "look_at_report", "patch_report",
+    "restore_version", "set_grants", "update_report",
 ]  # fmt: skip
 
 _TAKEN = "There is a report with this slug already."
@@ -55,11 +56,17 @@ def create_report(*, definition: ReportDefinition, tenant: Tenant, actor: User |
 
 
 def update_report(
-    *, report: ReportConfiguration, definition: ReportDefinition, actor: User | str
+    *, report: ReportConfiguration, definition: ReportDefinition, actor: User | str, seen: str | None = None
 ) -> ReportConfiguration:
-    """Make the report what the definition says, with a new version if that is a change. Raises InvalidDefinition."""
+    """Make the report what the definition says, with a new version if that is a change. Raises InvalidDefinition.
+
+    `seen` is the fingerprint of the definition that the change began from: ReportChanged when that is not the
+    report's any more.
+    """
     with transaction.atomic():
         locked = _locked(report)
+        if seen is not None and seen != fingerprint(definition_of(locked)):
+            raise ReportChanged
         entries, _ = _update(locked, definition, actor)
         _record(entries, actor)
         locked.refresh_from_db()
@@ -77,23 +84,39 @@ def patch_report(*, report: ReportConfiguration, patch: Mapping[str, Any], actor
     return locked
 
 
+def restore_version(*, report: ReportConfiguration, number: int, actor: User | str) -> ReportConfiguration:
+    """Make a new version that is as that one was; slug and grants stay. Raises VersionNotFound, InvalidDefinition."""
+    with transaction.atomic():
+        locked = _locked(report)
+        version = locked.versions.filter(number=number).first()
+        if version is None:
+            raise VersionNotFound
+        entries, _ = _update(locked, parse_report(definition_of(locked, version).entry()), actor)
+        _record(entries, actor)
+        locked.refresh_from_db()
+    return locked
+
+
 def check_definition(definition: ReportDefinition, tenant: Tenant) -> DataSource:
     """The data source that the definition names. Raises InvalidDefinition as saving it would; changes nothing."""
     return _checked(definition, tenant)
 
 
-def preview_report(
-    *, report: ReportConfiguration, subject: Subject, given: Mapping[str, object], actor: User
-) -> Preview:
-    """The first rows, for the actor, who administers the report. Rows leave the server: that is written down first.
+def look_at_report(
+    *, report: ReportConfiguration, subject: Subject, given: Mapping[str, object], actor: User, with_rows: bool
+) -> Checked:
+    """What the data source says of it and, if asked for, the first rows, for the actor, who administers the report.
 
-    Raises InvalidParameters.
+    Rows leave the server: that is written down first. Raises InvalidParameters.
     """
+    found = check(subject, given)
+    if found.faults or not with_rows:
+        return found
     with transaction.atomic():
         details = {"report": report.slug, "query": subject.query[:_MAX_AUDITED_QUERY]}
         entry = _Entry(Action.REPORT_PREVIEW, report.tenant_id, ("report", report.pk), details)
         _record([entry], actor)
-    return preview(subject, given)
+    return replace(found, preview=preview(subject, given))
 
 
 def delete_report(*, report: ReportConfiguration, actor: User | str) -> None:
@@ -190,10 +213,9 @@ def _locked(report: ReportConfiguration) -> ReportConfiguration:
     row = ReportConfiguration.objects.filter(pk=report.pk)
     # Locked by a statement of its own: after waiting, PostgreSQL reads the locked row anew, but not the rows joined
     # to it, and would give the report without its version.
-    found = with_definitions(row).first() if row.select_for_update(no_key=True).first() else None
-    if found is None:
+    if row.select_for_update(no_key=True).first() is None:
         raise ReportNotFound
-    return found
+    return with_definition(report)
 
 
 def _checked(definition: ReportDefinition, tenant: Tenant) -> DataSource:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from django.utils import timezone
 
 from reports.exceptions import DesignMismatch, FormatCannotHold, RunError
+from reports.models import ReportVersion
+from reports.parameters import to_json, typed_values
 from reports.preview import Preview
 from reports.rendering import RENDERERS
 from reports.rendering.base import Document
@@ -46,6 +48,11 @@ class Checked:
     #: Only for those who asked for it.
     preview: Preview | None = None
 
+    @property
+    def all_fit(self) -> bool:
+        """Whether every format surely holds the result."""
+        return all(fit.fits for fit in self.formats)
+
 
 def check(subject: Subject, given: Mapping[str, object]) -> Checked:
     """Look at it, with the values that are given; a required one that is not is NULL. Raises InvalidParameters."""
@@ -76,6 +83,16 @@ def _design_faults(subject: Subject, found: Described) -> list[str]:
     except DesignMismatch as error:
         return [error.message]
     return []
+
+
+def estimate(version: ReportVersion, raw: Mapping[str, object], format: str) -> Checked:
+    """What a run with these texts of a form would come to, for whoever may run it. Raises InvalidParameters."""
+    given = to_json(typed_values(version.declared(), raw, from_text=True))
+    try:
+        subject = replace(Subject.of_version(version), formats=[one for one in version.formats if one == format])
+    except RunError as error:
+        return Checked(faults=[error.message])
+    return replace(check(subject, given), driver="")
 
 
 def _fit(format: str, found: Described, expected: int | None, max_rows: int | None) -> Fit:

@@ -22,6 +22,7 @@ from reports.definitions_values import (
     Name,
     PlainPath,
     Principal,
+    ReportSlug,
     Role,
     RowCount,
     SharePath,
@@ -178,7 +179,7 @@ def _asynchronous() -> list[DeliveryDefinition]:
 class ReportDefinition(Definition):
     """A report. A change of any field but slug and grants makes a new version of it."""
 
-    slug: ThingSlug = Field(description="Unique in the tenant.")
+    slug: ReportSlug = Field(description="Unique in the tenant.")
     tenant: TenantSlug = Field(description="The slug of the tenant.")
     name: Name = Field(description="Its name for people.")
     description: Text = Field(max_length=10_000, default="", description="For people.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -24,10 +26,12 @@ from reports.definitions import (
 )
 from reports.definitions_design import TotalsDefinition
 from reports.definitions_values import principal_of
+from reports.exceptions import ReportNotFound
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion, RoleGrant, UserGrant
 from reports.querysets import Right
 
-_DELIVERIES: dict[str, type[DeliveryDefinition]] = {
+#: The definition of each kind of delivery target.
+DELIVERIES: dict[str, type[DeliveryDefinition]] = {
     DeliveryTarget.Kind.API_RESPONSE: ApiResponseDelivery,
     DeliveryTarget.Kind.EMAIL: EmailDelivery,
     DeliveryTarget.Kind.WEBHOOK: WebhookDelivery,
@@ -43,15 +47,39 @@ def with_definitions(reports: QuerySet[ReportConfiguration]) -> QuerySet[ReportC
     )  # fmt: skip
 
 
-def definition_of(report: ReportConfiguration) -> ReportDefinition:
-    """The definition that gives this report. Not checked: what was right when it was stored is shown as it is.
+def with_definition(report: ReportConfiguration) -> ReportConfiguration:
+    """The same report, read anew with all that definition_of reads. Raises ReportNotFound."""
+    found = with_definitions(ReportConfiguration.objects.filter(pk=report.pk)).first()
+    if found is None:
+        raise ReportNotFound
+    return found
+
+
+def definition_of(report: ReportConfiguration, version: ReportVersion | None = None) -> ReportDefinition:
+    """The definition that gives this report, or would with that version of it. Not checked: what was right when it was
+    stored is shown as it is.
 
     `data_source` is empty when it was deleted.
     """
-    version = report.version
+    grants = _grants(report.rolegrant_set.all(), report.usergrant_set.all())
+    return _definition(version or report.version, slug=report.slug, tenant=report.tenant.slug, grants=grants)
+
+
+def version_entry(version: ReportVersion) -> dict[str, Any]:
+    """What the version itself says: the entry of its report without the fields that no version keeps."""
+    entry = _definition(version, slug="", tenant="", grants=GrantsDefinition()).entry()
+    return {name: value for name, value in entry.items() if name not in ReportDefinition.UNVERSIONED}
+
+
+def fingerprint(definition: ReportDefinition) -> str:
+    """Tells one state of a report from another: equal for equal definitions."""
+    canonical = json.dumps(definition.entry(), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _definition(version: ReportVersion, **of_the_report: Any) -> ReportDefinition:
     return ReportDefinition.model_construct(
-        slug=report.slug,
-        tenant=report.tenant.slug,
+        **of_the_report,
         name=version.name,
         description=version.description,
         data_source=version.data_source.slug if version.data_source else "",
@@ -59,7 +87,6 @@ def definition_of(report: ReportConfiguration) -> ReportDefinition:
         parameters=[ParameterDefinition.model_construct(**parameter) for parameter in version.parameters],
         formats=version.formats,
         delivery=[_delivery(target) for target in version.delivery_targets.all()],
-        grants=_grants(report.rolegrant_set.all(), report.usergrant_set.all()),
         timeout_seconds=version.timeout_seconds,
         max_rows=version.max_rows,
         **_options(version),
@@ -111,7 +138,7 @@ def grants_of(report: ReportConfiguration) -> GrantsDefinition:
 
 def _delivery(target: DeliveryTarget) -> DeliveryDefinition:
     fields = {"kind": target.kind, **target.options} | ({"mode": target.mode} if target.mode else {})
-    return _DELIVERIES[target.kind].model_construct(None, **fields)
+    return DELIVERIES[target.kind].model_construct(None, **fields)
 
 
 def _grants(by_role: Iterable[RoleGrant], by_name: Iterable[UserGrant]) -> GrantsDefinition:

@@ -43,6 +43,12 @@ def _not_an_id(slug: str) -> str:
     return slug
 
 
+def _not_a_page(slug: str) -> str:
+    if slug == "new":
+        raise ValueError("Must be another word: /reports/new is the page that makes a report.")
+    return slug
+
+
 def _email(address: str) -> str:
     try:
         validate_email(address)
@@ -98,6 +104,7 @@ Slug = Annotated[
     AfterValidator(_matching(_SLUG, "Must be letters, digits, - and _.")),
 ]
 ThingSlug = Annotated[Slug, AfterValidator(_not_an_id)]
+ReportSlug = Annotated[ThingSlug, AfterValidator(_not_a_page)]
 TenantSlug = Annotated[Slug, Field(max_length=50)]
 Username = Annotated[
     str,

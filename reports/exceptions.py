@@ -17,6 +17,18 @@ class ReportIncomplete(DomainError):
     code = "report_incomplete"
 
 
+class VersionNotFound(DomainError):
+    """The report has no such version."""
+
+    code = "version_not_found"
+
+
+class ReportChanged(DomainError):
+    """Somebody else changed the report since this was begun."""
+
+    code = "report_changed"
+
+
 class InvalidParameters(DomainError):
     """Some parameters are missing or not valid."""
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -27,6 +30,16 @@ class Field:
     parameter: Parameter
     values: list[str]
     errors: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, parameter: Parameter, data: QueryDict, *, sent: bool) -> Field:
+        """With what was sent; before that with what the query string has, and else with the default."""
+        return cls(parameter, _values(parameter, data, sent))
+
+    @property
+    def raw(self) -> object:
+        """The value as text, or as texts."""
+        return self.values if self.parameter.multiple else self.value
 
     @property
     def name(self) -> str:
@@ -90,6 +103,8 @@ class RunForm:
     fields: list[Field]
     formats: list[str]
     format: str
+    #: Made with the page. The same form sent twice is the same wish.
+    once: str = ""
     sentence: str = ""
 
     @classmethod
@@ -98,12 +113,19 @@ class RunForm:
         version = report.current
         if version is None:
             return cls([], [], "")
-        fields = [Field(parameter, _values(parameter, data, sent)) for parameter in version.declared()]
-        return cls(fields, version.formats, data.get("format") or version.formats[0])
+        fields = [Field.of(parameter, data, sent=sent) for parameter in version.declared()]
+        once = data.get("once", "") if sent else uuid.uuid4().hex
+        return cls(fields, version.formats, data.get("format") or version.formats[0], once)
 
     def raw(self) -> dict[str, object]:
         """The values as texts, for typed_values(from_text=True)."""
-        return {part.parameter.name: part.values if part.parameter.multiple else part.value for part in self.fields}
+        return {part.parameter.name: part.raw for part in self.fields}
+
+    @property
+    def key(self) -> str:
+        """What is equal only for the same form sent twice: with other values it is another wish."""
+        body = json.dumps([self.once, self.format, self.raw()], sort_keys=True)
+        return hashlib.sha256(body.encode()).hexdigest()
 
     def refuse(self, errors: Mapping[str, list[str]]) -> None:
         for part in self.fields:

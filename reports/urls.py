@@ -4,4 +4,10 @@ from django.urls import path
 
 from reports import views
 
-urlpatterns = [path("reports", views.report_list, name="reports")]
+urlpatterns = [
+    path("reports/new", views.new, name="report-new"),
+    path("reports/<str:slug>/edit", views.edit, name="report-edit"),
+    path("reports/<str:slug>/delete", views.delete, name="report-delete"),
+    path("reports/<str:slug>/versions", views.versions, name="report-versions"),
+    path("reports/<str:slug>/versions/<int:number>/restore", views.restore, name="report-restore"),
+]

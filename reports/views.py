@@ -1,26 +1,109 @@
-"""The catalogue."""
+"""The pages that change reports and show their versions, for Administrators."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db.models import Q
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.paging import page_of
+from accounts.models import Tenant, User
+from reports import actions, history
+from reports.definitions_faults import faults_in
+from reports.definitions_of import definition_of, fingerprint, with_definition
+from reports.editing import EditForm
+from reports.editing_page import Editor
+from reports.exceptions import InvalidDefinition
 from reports.models import ReportConfiguration
+from reports.rights import administered_report
+
+_EDITING = ["GET", "HEAD", "POST"]
+
+
+@login_required
+@require_http_methods(_EDITING)
+def new(request: HttpRequest) -> HttpResponse:
+    """Make a report. A superuser says for whom first."""
+    user = _user(request)
+    if not user.is_administrator:
+        raise PermissionDenied
+    asked = request.GET.get("tenant", "").replace("\0", "")
+    tenant = Tenant.objects.filter(slug=asked).first() if user.is_superuser else user.tenant
+    if tenant is None:
+        return render(request, "reports/new_for.html", {"tenants": Tenant.objects.order_by("name")})
+    editor = Editor(ReportConfiguration(tenant=tenant), {"tenant": tenant.slug}, user)
+    return _edited(request, editor)
+
+
+@login_required
+@require_http_methods(_EDITING)
+def edit(request: HttpRequest, slug: str) -> HttpResponse:
+    """Change a report."""
+    report = with_definition(administered_report(_user(request), slug))
+    definition = definition_of(report)
+    editor = Editor(report, definition.entry(), _user(request), seen=fingerprint(definition))
+    return _edited(request, editor)
+
+
+def _edited(request: HttpRequest, editor: Editor) -> HttpResponse:
+    if request.method != "POST":
+        return render(request, "reports/edit.html", editor.context(EditForm.of(editor.base)))
+    form = EditForm.of_sent(request.POST, editor.base)
+    step = request.POST.get("do", "check")
+    if step == "save" and (saved := editor.save(form, request.POST.get("seen", ""))):
+        messages.success(request, saved)
+        return redirect("report", editor.key)
+    if step == "check":
+        editor.look(form)
+    elif step != "save":
+        form.change(step)
+    return render(request, "reports/edit.html", editor.context(form), status=editor.status(form))
+
+
+@login_required
+@require_http_methods(_EDITING)
+def delete(request: HttpRequest, slug: str) -> HttpResponse:
+    """Delete a report, once that is confirmed."""
+    report = administered_report(_user(request), slug)
+    if request.method != "POST":
+        return render(request, "reports/delete.html", {"report": report, "versions": report.versions.count()})
+    name = report.version.name
+    actions.delete_report(report=report, actor=_user(request))
+    messages.success(request, f"{name} was deleted.")
+    return redirect("reports")
 
 
 @login_required
 @require_safe
-def report_list(request: HttpRequest) -> HttpResponse:
-    """The reports that the user may look at, those that contain the searched text."""
+def versions(request: HttpRequest, slug: str) -> HttpResponse:
+    """The versions of a report, and how two of them differ."""
+    report = administered_report(_user(request), slug)
+    return render(request, "reports/versions.html", {"report": report, **history.shown(request, report)})
+
+
+@login_required
+@require_POST
+def restore(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    """Make a new version that is as that one was."""
+    report = administered_report(_user(request), slug)
+    before = report.version.number
+    try:
+        restored = actions.restore_version(report=report, number=number, actor=_user(request))
+    except InvalidDefinition as refused:
+        told = [sentence for sentences in faults_in(refused).values() for sentence in sentences]
+        messages.error(request, f"Version {number} can't be restored: {' '.join(told)}")
+    else:
+        made = restored.version.number
+        same = f"Version {number} is what the report is now. Nothing was changed."
+        messages.success(request, same if made == before else f"Version {made} is as version {number} was.")
+    return redirect(f"{reverse('report-versions', args=[slug])}")
+
+
+def _user(request: HttpRequest) -> User:
     user: Any = request.user
-    text = request.GET.get("q", "").strip().replace("\0", "")
-    reports = ReportConfiguration.objects.visible_to(user).select_related("current", "tenant")
-    matches = Q(slug__icontains=text) | Q(current__name__icontains=text) | Q(current__description__icontains=text)
-    found = (reports.filter(matches) if text else reports).prefetch_related("current__delivery_targets")
-    return render(request, "reports/list.html", {"page": page_of(request, found, "slug", "id"), "text": text})
+    return user  # type: ignore[no-any-return]

@@ -21,7 +21,9 @@ PROBLEM = "application/problem+json"
 
 STATUS: dict[type[DomainError], int] = {
     reports.ReportNotFound: 404,
+    reports.VersionNotFound: 404,
     reports.ReportIncomplete: 409,
+    reports.ReportChanged: 409,
     reports.InvalidParameters: 400,
     reports.InvalidDefinition: 400,
     jobs.JobNotFound: 404,

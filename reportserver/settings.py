@@ -116,6 +116,8 @@ STORAGES = {
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
 }
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
+#: The form of a report with a hundred parameters has about 1,500 fields, Django's own limit is 1,000.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
 
 # --- Databases ----------------------------------------------------------------------------------------------------
 

@@ -23,8 +23,9 @@ health_urls = [
 
 page_urls: list[URLPattern | URLResolver] = [
     path("", include("accounts.urls")),
-    path("", include("jobs.urls")),
+    # Before the pages of jobs, to which reports/new would be a report of that name.
     path("", include("reports.urls")),
+    path("", include("jobs.urls")),
     path("", include("audit.urls")),
     path("login", pages.SignIn.as_view(), name="login"),
     path("logout", pages.SignOut.as_view(), name="logout"),

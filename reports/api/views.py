@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from django.db.models import QuerySet
@@ -22,11 +21,12 @@ from reports import actions
 from reports.api import bodies
 from reports.api.schema import ReportDefinitionExtension  # noqa: F401 -- known to drf-spectacular once imported
 from reports.api.serializers import CheckedSerializer, CheckSerializer, ReportSerializer, report_url
-from reports.check import Checked, check
+from reports.check import Checked
 from reports.definitions import ReportDefinition
 from reports.definitions_of import with_definitions
 from reports.exceptions import ReportNotFound, RunError
 from reports.models import ReportConfiguration
+from reports.rights import administered_report
 
 _KEY = OpenApiParameter("key", OpenApiTypes.STR, OpenApiParameter.PATH, description="The report's id or slug.")
 _LOCATION = header("Location", "The address of the report.", 201, type=OpenApiTypes.URI)
@@ -58,10 +58,7 @@ class ReportView(GenericAPIView[ReportConfiguration]):
 
     def administer(self, key: str) -> ReportConfiguration:
         """The report, for an Administrator; 403 for others."""
-        report = self.existing(key)
-        if not self.user.administers(report.tenant_id):
-            raise PermissionDenied("Only an Administrator may do this.")
-        return report
+        return administered_report(self.user, key)
 
     def shown(self, report: ReportConfiguration) -> dict[str, Any]:
         """The report as the caller sees it; 403 without a right on it."""
@@ -157,8 +154,5 @@ class ReportCheck(ReportView):
             subject = bodies.subject(body, report)
         except RunError as error:
             return Checked(faults=[error.message])
-        found = check(subject, body["parameters"])
-        if found.faults or not body["preview"]:
-            return found
-        shown = actions.preview_report(report=report, subject=subject, given=body["parameters"], actor=self.user)
-        return replace(found, preview=shown)
+        given, with_rows = body["parameters"], body["preview"]
+        return actions.look_at_report(report=report, subject=subject, given=given, actor=self.user, with_rows=with_rows)

@@ -94,8 +94,9 @@ def test_what_changed_since_is_told_and_the_query_to_administrators_only(
     )  # fmt: skip
     report.save()
     text = text_of(browse("alice"), f"/jobs/{job.pk}")
-    assert "version 1 → 2" in text and "The query, formats" in text
-    assert "-select 1" in text and "+select 2 as &lt;two&gt;" in text
+    assert "version 1 → 2" in text and "Description, query, formats, delivery." in text
+    assert "<code>select 1</code>" in text and "<code>select 2 as &lt;two&gt;</code>" in text
+    assert 'href="/reports/sales/versions?from=1&amp;to=2"' in text
     assert "select 2" not in text_of(browse("bob"), f"/jobs/{job.pk}")
 
 

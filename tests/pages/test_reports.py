@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
-from accounts.models import Tenant
+from accounts.models import Tenant, User
 from jobs.models import JobExecutionLog
-from reports.models import ReportConfiguration, UserGrant
+from jobs.usual import SAMPLE, usual
+from reports import actions
+from reports.definitions import parse_report
+from reports.models import DataSource, ReportConfiguration, UserGrant
 from tests.pages.conftest import make_report
+from tests.pages.forms import sent_back
 
 Browse = Callable[[str], Client]
+MakeJob = Callable[..., JobExecutionLog]
 GOOD = {
     "param.start": "2024-05-01", "param.least": "7", "param.share": "0.25", "param.since": "2024-02-03T04:05",
     "param.only_new": "false", "param.weekend": "", "param.region": "south", "param.days": ["mon", "tue"],
@@ -164,3 +173,103 @@ def test_a_superuser_tells_reports_of_the_same_slug_apart(
     assert job.tenant == globex
     assert "Globex" in root.get("/jobs").content.decode()
     assert f'href="/reports/{other.pk}"' in root.get(f"/jobs/{job.pk}").content.decode()
+
+
+def test_the_catalogue_tells_how_reports_usually_go(
+    browse: Browse, report: ReportConfiguration, make_job: MakeJob, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    make_report(report.tenant, "costs", "Costs", [])
+    for run in (1, 2, 60):
+        begin = timezone.now() - timedelta(hours=1)
+        make_job("Succeeded", started_at=begin, ended_at=begin + timedelta(seconds=run))
+    make_job("Failed")
+    last = make_job("Queued")
+    client = browse("alice")
+    with django_assert_num_queries(8):
+        text = client.get("/reports").content.decode()
+    sales, costs = re.findall(r"<tr>.*?</tr>", text.split("<tbody>")[1], re.DOTALL)[::-1]
+    assert f'href="/jobs/{last.pk}"' in sales
+    assert "Last job of Sales &lt;by&gt; region: Queued" in sales
+    assert "75 %" in sales
+    assert "of last 4" in sales
+    assert ">2.0 s<" in sales
+    assert "never" in costs
+    for at in range(20):
+        make_report(report.tenant, f"r{at}", "R", [])
+    with django_assert_num_queries(8):
+        client.get("/reports")
+
+
+def test_the_catalogue_tells_of_the_jobs_that_the_user_sees(
+    browse: Browse, report: ReportConfiguration, make_job: MakeJob
+) -> None:
+    own = make_job("Failed", by="erin")
+    newer = make_job("Succeeded", by="bob")
+    seen = {name: browse(name).get("/reports").content.decode() for name in ("carol", "erin")}
+    assert f'href="/jobs/{newer.pk}"' in seen["carol"]
+    assert "50 %" in seen["carol"]
+    assert f'href="/jobs/{own.pk}"' in seen["erin"]
+    assert f"{newer.pk}" not in seen["erin"]
+
+
+def test_only_the_newest_jobs_of_a_report_count(report: ReportConfiguration, make_job: MakeJob) -> None:
+    for _ in range(3):
+        make_job("Failed")
+    for _ in range(SAMPLE):
+        make_job("Succeeded")
+    user = User.objects.get(username="alice")
+    assert usual(user, [report])[report.pk].percent == 100
+
+
+def test_a_form_that_is_sent_twice_makes_one_job(browse: Browse, report: ReportConfiguration) -> None:
+    client = browse("bob")
+    form = {**GOOD, "once": sent_back(form_of(browse), "run")["once"]}
+    first, second = client.post("/reports/sales", form), client.post("/reports/sales", form)
+    job = JobExecutionLog.objects.get()
+    assert first["Location"] == second["Location"] == f"/jobs/{job.pk}"
+    assert "This form was sent before: here is the job that it made." in client.get(f"/jobs/{job.pk}").content.decode()
+    other = client.post("/reports/sales", {**form, "param.least": "8"})
+    assert other.status_code == 302
+    assert JobExecutionLog.objects.count() == 2, "with other values it is another wish"
+    again = {**GOOD, "once": sent_back(form_of(browse), "run")["once"]}
+    client.post("/reports/sales", again)
+    assert JobExecutionLog.objects.count() == 3, "a page that is opened anew is another wish"
+
+
+def test_a_refused_form_keeps_its_mark_and_can_be_sent_again(browse: Browse, report: ReportConfiguration) -> None:
+    client = browse("bob")
+    form = {**GOOD, "once": "ab" * 16}
+    refused = client.post("/reports/sales", {**form, "param.least": "11"})
+    assert sent_back(refused.content.decode(), "run")["once"] == ["ab" * 16]
+    assert client.post("/reports/sales", form).status_code == 302
+
+
+def test_an_estimate_runs_nothing(browse: Browse, report: ReportConfiguration) -> None:
+    client = browse("bob")
+    page = client.post("/reports/sales", {**GOOD, "do": "estimate"})
+    text = page.content.decode()
+    assert page.status_code == 200
+    assert "The data source&#x27;s file is not there." in text.split('id="estimate"')[1]
+    assert 'value="7"' in field(text, "least"), "what was typed stays"
+    refused = client.post("/reports/sales", {**GOOD, "param.least": "11", "do": "estimate"})
+    assert refused.status_code == 422
+    assert "Must be 10 or less." in refused.content.decode()
+    assert browse("carol").post("/reports/sales", {**GOOD, "do": "estimate"}).status_code == 403
+    assert not JobExecutionLog.objects.exists()
+
+
+def test_an_estimate_says_how_many_rows_and_whether_they_fit(
+    browse: Browse, report: ReportConfiguration, tmp_path: Path
+) -> None:
+    (tmp_path / "n.csv").write_text("n\n" + "".join(f"{i}\n" for i in range(1000)))
+    source = DataSource.objects.create(tenant=report.tenant, slug="n", kind="files", location=str(tmp_path))
+    times = {"name": "times", "type": "integer", "required": True}
+    entry = {
+        "slug": "many", "tenant": "acme", "name": "Many", "data_source": source.slug, "formats": ["csv", "xlsx"],
+        "query": "select n from n, range(:times)", "parameters": [times],
+    }  # fmt: skip
+    actions.create_report(definition=parse_report(entry), tenant=report.tenant, actor="tester")
+    text = browse("alice").post("/reports/many", {"param.times": "3", "do": "estimate"}).content.decode()
+    estimate = text.split('id="estimate"')[1]
+    assert re.search(r"About [0-9,]+ rows", estimate), estimate[:800]
+    assert "No run has succeeded yet" in estimate

@@ -1,0 +1,111 @@
+"""The catalogue of reports, and the page that runs one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.exceptions import DomainError
+from accounts.models import User
+from accounts.paging import page_of
+from jobs import actions, rights
+from jobs.actions import Idempotency
+from jobs.models import JobExecutionLog
+from jobs.usual import usual
+from reports.check import Checked, estimate
+from reports.exceptions import InvalidParameters
+from reports.forms import RunForm
+from reports.models import ReportConfiguration
+
+
+@login_required
+@require_safe
+def report_list(request: HttpRequest) -> HttpResponse:
+    """The reports that the user may look at, those that contain the searched text, and how they usually go."""
+    user = _user(request)
+    text = request.GET.get("q", "").strip().replace("\0", "")
+    reports = ReportConfiguration.objects.visible_to(user).select_related("current", "tenant")
+    matches = Q(slug__icontains=text) | Q(current__name__icontains=text) | Q(current__description__icontains=text)
+    found = (reports.filter(matches) if text else reports).prefetch_related("current__delivery_targets")
+    page = page_of(request, found, "slug", "id")
+    known = usual(user, page.rows)
+    rows = [(report, known.get(report.pk)) for report in page.rows]
+    return render(request, "reports/list.html", {"page": page, "rows": rows, "text": text})
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def report(request: HttpRequest, slug: str) -> HttpResponse:
+    """A report's page with the form that runs it."""
+    shown = rights.visible_report(_user(request), slug)
+    allowed = rights.may_generate(_user(request), shown)
+    if request.method != "POST":
+        return _report_page(request, shown, RunForm.of(shown, request.GET), allowed)
+    if not allowed:
+        raise PermissionDenied
+    form = RunForm.of(shown, request.POST, sent=True)
+    return _estimate(request, shown, form) if request.POST.get("do") == "estimate" else _run(request, shown, form)
+
+
+def _run(request: HttpRequest, shown: ReportConfiguration, form: RunForm) -> HttpResponse:
+    asked: dict[str, Any] = {"parameters": form.raw(), "format": form.format, "from_text": True}
+    # Somebody who presses twice means one job, whether scripts run or not. A form without the mark is a program's.
+    once = Idempotency.of(form.key, asked) if form.once else None
+    try:
+        if once:
+            made, again = actions.submit_once(report=shown, actor=_user(request), idempotency=once, **asked)
+        else:
+            made, again = actions.submit(report=shown, actor=_user(request), **asked), False
+    except InvalidParameters as refused:
+        form.refuse(refused.fields)
+    except DomainError as refused:
+        form.sentence = refused.message
+    else:
+        if again:
+            messages.success(request, "This form was sent before: here is the job that it made.")
+        return redirect("job", made.pk)
+    return _report_page(request, shown, form, True, status=422)
+
+
+def _estimate(request: HttpRequest, shown: ReportConfiguration, form: RunForm) -> HttpResponse:
+    try:
+        found = estimate(shown.version, form.raw(), form.format)
+    except InvalidParameters as refused:
+        form.refuse(refused.fields)
+        return _report_page(request, shown, form, True, status=422)
+    return _report_page(request, shown, form, True, estimated=found)
+
+
+def _report_page(
+    request: HttpRequest,
+    shown: ReportConfiguration,
+    form: RunForm,
+    allowed: bool,
+    estimated: Checked | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    user = _user(request)
+    latest = JobExecutionLog.objects.visible_to(user).filter(report=shown).with_result_and_retry()
+    context = {
+        "report": shown,
+        "version": shown.current,
+        "form": form,
+        "allowed": allowed,
+        "administers": user.administers(shown.tenant_id),
+        "latest": latest[:5],
+        "usual": usual(user, [shown]).get(shown.pk),
+        "estimated": estimated,
+    }
+    return render(request, "reports/detail.html", context, status=status)
+
+
+def _user(request: HttpRequest) -> User:
+    user: Any = request.user
+    return user  # type: ignore[no-any-return]

@@ -1,0 +1,68 @@
+// The query in colours, and a word before unsaved changes are left. What is written stays a plain text field: the
+// colours are a copy of it that lies underneath.
+
+import highlight from "../vendor/highlight-11.12.0.core.min.js";
+import sql from "../vendor/highlight-11.12.0.sql.min.js";
+
+const placeholder = { scope: "variable", match: /(?<!:):[A-Za-z_]\w*/ };
+highlight.registerLanguage("sql", (hljs) => {
+  const grammar = sql(hljs);
+  return { ...grammar, contains: [placeholder, ...grammar.contains] };
+});
+
+function layer(name) {
+  const made = document.createElement("pre");
+  made.className = name;
+  made.setAttribute("aria-hidden", "true");
+  return made;
+}
+
+function show(box) {
+  const text = box.querySelector("textarea").value;
+  box.querySelector(".colours").innerHTML = `${highlight.highlight(text, { language: box.dataset.code }).value}\n`;
+  box.querySelector(".numbers").textContent = text.split("\n").map((_, at) => at + 1).join("\n");
+}
+
+function begin(box) {
+  if (box.classList.contains("coloured")) return;
+  box.prepend(layer("numbers"), layer("colours"));
+  box.classList.add("coloured");
+  show(box);
+}
+
+// A new line begins where the one before it did.
+function indent(event) {
+  const field = event.target;
+  if (event.key !== "Enter" || event.isComposing || event.ctrlKey || event.metaKey) return;
+  const line = field.value.slice(0, field.selectionStart).split("\n").pop();
+  const blanks = line.match(/^[ \t]*/)[0];
+  if (!blanks) return;
+  event.preventDefault();
+  document.execCommand("insertText", false, `\n${blanks}`);
+}
+
+let unsaved = false;
+function changed() {
+  unsaved = true;
+  document.querySelectorAll("[data-when-changed]").forEach((mark) => (mark.hidden = false));
+}
+
+function ready() {
+  document.querySelectorAll("[data-code]").forEach(begin);
+  if (unsaved || document.querySelector("[data-unsaved]")) changed();
+}
+
+document.addEventListener("input", (event) => {
+  const form = event.target.closest("[data-editor]");
+  if (form && !event.target.name.startsWith("param.")) changed();
+  const box = event.target.closest("[data-code]");
+  if (box) show(box);
+});
+document.addEventListener("keydown", (event) => event.target.closest("[data-code]") && indent(event));
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.detail.requestConfig.elt?.value !== "check") unsaved = true;
+  ready();
+});
+document.addEventListener("submit", () => (unsaved = false));
+window.addEventListener("beforeunload", (event) => unsaved && event.preventDefault());
+ready();

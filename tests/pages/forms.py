@@ -1,0 +1,64 @@
+"""A form of a page as a browser would send it back: what stands in it, by name."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+
+
+class _Form(HTMLParser):
+    """Collects the successful controls of one form."""
+
+    def __init__(self, form_id: str) -> None:
+        super().__init__()
+        self.form_id, self.inside, self.found = form_id, False, dict[str, list[str]]()
+        self.name, self.text, self.select = "", None, ""
+        self.chosen: list[str] = []
+        self.first = ""
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attributes}
+        if tag == "form":
+            self.inside = given.get("id") == self.form_id
+        if not self.inside:
+            return
+        if tag == "input":
+            self._input(given)
+        elif tag == "textarea":
+            self.name, self.text = given["name"], ""
+        elif tag == "select":
+            self.select, self.chosen, self.first = given["name"], [], ""
+        elif tag == "option" and self.select:
+            self.first = self.first or given["value"]
+            if "selected" in given:
+                self.chosen.append(given["value"])
+
+    def _input(self, given: dict[str, str]) -> None:
+        if given.get("type") in ("checkbox", "radio") and "checked" not in given:
+            return
+        self._add(given["name"], given.get("value", "on"))
+
+    def _add(self, name: str, value: str) -> None:
+        self.found.setdefault(name, []).append(value)
+
+    def handle_data(self, data: str) -> None:
+        if self.text is not None:
+            self.text += data
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "form":
+            self.inside = False
+        elif tag == "textarea" and self.text is not None:
+            # A browser leaves out the first line end, and ends lines with CR LF.
+            self._add(self.name, self.text.removeprefix("\n").replace("\n", "\r\n"))
+            self.text = None
+        elif tag == "select" and self.select:
+            for value in self.chosen or [self.first]:
+                self._add(self.select, value)
+            self.select = ""
+
+
+def sent_back(page: str, form_id: str) -> dict[str, list[str]]:
+    """The values that the form of this id has in the page."""
+    parser = _Form(form_id)
+    parser.feed(page)
+    return parser.found
