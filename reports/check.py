@@ -63,9 +63,7 @@ def check(subject: Subject, given: Mapping[str, object]) -> Checked:
             found = describe(subject.source, subject.query, values, limits)
         except RunError as error:
             return Checked(faults=[error.message], driver=str(error.details.get("driver", "")))
-    expected = found.expected
-    if expected is not None and subject.max_rows is not None:
-        expected = min(expected, subject.max_rows)
+    expected = _expected(subject, given, found)
     return Checked(
         faults=_design_faults(subject, found),
         columns=[Column(column.name, str(column.type)) for column in found.schema],
@@ -73,6 +71,14 @@ def check(subject: Subject, given: Mapping[str, object]) -> Checked:
         estimated_rows=expected,
         formats=[_fit(format, found, expected, subject.max_rows) for format in subject.formats],
     )
+
+
+def _expected(subject: Subject, given: Mapping[str, object], found: Described) -> int | None:
+    """How many rows there will be. Nothing matches NULL: without a required value, none at all says nothing."""
+    is_whole = all(given.get(parameter.name) is not None for parameter in subject.parameters if parameter.required)
+    if found.expected is None or (found.expected <= 1 and not is_whole):
+        return None
+    return found.expected if subject.max_rows is None else min(found.expected, subject.max_rows)
 
 
 def _design_faults(subject: Subject, found: Described) -> list[str]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 
@@ -23,6 +25,29 @@ def of_postgresql(plan: str) -> int | None:
         return int(json.loads(plan)[0]["Plan"]["Plan Rows"])
     except (ValueError, KeyError, TypeError, IndexError):
         return None
+
+
+_OUTERMOST = {"SIMPLE", "PRIMARY", "UNION"}
+_LIMIT = re.compile(r"\blimit\s+(?:\d+\s*,\s*)?(\d+)(?:\s+offset\s+\d+)?[\s);]*$", re.IGNORECASE)
+
+
+def of_mysql(plan: Iterable[Mapping[str, Any]], query: str) -> int | None:
+    """From the rows of `explain`: one for each table, which knows no groups and no limits. None without a plan."""
+    selects: defaultdict[object, list[float]] = defaultdict(list)
+    for step in plan:
+        if step["select_type"] in _OUTERMOST:
+            part = float(step.get("filtered") or 100) / 100
+            selects[step["id"]].append(float(step["rows"]) * part if step["rows"] else _without_table(step["Extra"]))
+    if not selects:
+        return None
+    rows = round(sum(math.prod(tables) for tables in selects.values()))
+    limit = _LIMIT.search(query)
+    return min(rows, int(limit[1])) if limit else rows
+
+
+def _without_table(remark: str | None) -> int:
+    """One row where no table is used, and none where the planner knows that nothing can match."""
+    return 0 if "impossible" in (remark or "").lower() or "no matching" in (remark or "").lower() else 1
 
 
 def _rows(node: Mapping[str, Any]) -> int | None:

@@ -47,8 +47,8 @@ class SqlSource:
         check_select(query, spec.dialect)
         with connected(spec.location, deadline) as session:
             with plain_errors(deadline):
-                self._run(session, spec, query, values)
-                rows = self._rows(session, deadline)
+                expected = self._run(session, spec, query, values)
+                rows = self._rows(session, deadline, expected)
             # Outside of plain_errors: what goes wrong while a file is being written is not the source's failure.
             yield rows
 
@@ -57,24 +57,36 @@ class SqlSource:
         deadline = Deadline(limits.timeout_seconds)
         check_select(query, spec.dialect)
         with connected(spec.location, deadline) as session, plain_errors(deadline):
-            session.want_no_rows()
-            self._run(session, spec, query, values)
+            expected = self._run(session, spec, query, values, want_rows=False)
             columns = session.declared
             schema = pa.schema([(name, one.type) for name, one in zip(session.names, columns, strict=True)])
-            return Described(schema, certain=all(one.declared is not None for one in columns))
+            return Described(schema, expected, certain=all(one.declared is not None for one in columns))
 
-    def _run(self, session: Session, spec: SourceSpec, query: str, values: Mapping[str, TypedValue]) -> None:
+    def _run(
+        self,
+        session: Session,
+        spec: SourceSpec,
+        query: str,
+        values: Mapping[str, TypedValue],
+        *,
+        want_rows: bool = True,
+    ) -> int | None:
+        """How many rows are expected."""
         sql, bound = bind(query, values, spec.dialect, session.paramstyle)
+        expected = session.expected(sql, bound)
+        if not want_rows:
+            session.want_no_rows()
         session.execute(sql, bound)
         if not session.names:
             raise QueryFailed(failures.NOT_READING)
+        return expected
 
-    def _rows(self, session: Session, deadline: Deadline) -> Rows:
+    def _rows(self, session: Session, deadline: Deadline, expected: int | None) -> Rows:
         batches = chunks(session.fetch, deadline)
         first = next(batches, [])
         columns = _widened(self.columns or session.declared, first)
         schema = _schema(session.names, columns)
-        return Rows(schema, _batches(first, batches, columns, schema, deadline))
+        return Rows(schema, _batches(first, batches, columns, schema, deadline), expected)
 
 
 def check_select(query: str, dialect: str) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from reports.exceptions import SourceUnusable
-from reports.sources import mysql
+from reports.sources import estimates, mysql
 from reports.sources.failures import Deadline, failure
 from reports.sources.row_chunks import BATCH_ROWS, Row
 from reports.sources.sql_columns import Column
@@ -33,25 +33,42 @@ class Session:
         self.declared: tuple[Column, ...] = ()
 
     @property
+    def _is_mariadb(self) -> bool:
+        return bool(getattr(self._connection.dialect, "is_mariadb", False))
+
+    @property
     def paramstyle(self) -> str:
         """How the driver writes placeholders, in the words of PEP 249."""
         return str(getattr(self._connection.dialect.dbapi, "paramstyle", "qmark"))
 
     def bound_by(self, deadline: Deadline) -> None:
         if self.is_mysql:
-            for statement in mysql.bounds(deadline, is_mariadb=getattr(self._connection.dialect, "is_mariadb", False)):
+            for statement in mysql.bounds(deadline, is_mariadb=self._is_mariadb):
                 self._connection.exec_driver_sql(statement).close()
+
+    def expected(self, sql: str, bound: Any) -> int | None:
+        """How many rows the planner expects; None where it can't be asked, or may not be, as for some views."""
+        if not self.is_mysql:
+            return None
+        with suppress(SQLAlchemyError):
+            plan = self._plain(bound).exec_driver_sql(
+                f"{mysql.explain(is_mariadb=self._is_mariadb)} {sql}", bound or None
+            )
+            return estimates.of_mysql([dict(step) for step in plan.mappings()], sql)
+        return None
 
     def want_no_rows(self) -> None:
         if self.is_mysql:
             self._connection.exec_driver_sql("set session sql_select_limit = 0").close()
 
     def execute(self, sql: str, bound: Any) -> None:
-        # Without values the driver has to leave a % in the query alone.
-        connection = self._connection if bound else self._connection.execution_options(no_parameters=True)
-        self._result = connection.exec_driver_sql(sql, bound or None)
+        self._result = self._plain(bound).exec_driver_sql(sql, bound or None)
         self.names = list(self._result.keys()) if self._result.returns_rows else []
         self.declared = self._declared()
+
+    def _plain(self, bound: Any) -> Connection:
+        """Without values the driver has to leave a % in the query alone."""
+        return self._connection if bound else self._connection.execution_options(no_parameters=True)
 
     def fetch(self, size: int) -> Sequence[Row]:
         return self._result.fetchmany(size) if self._result is not None else []

@@ -66,9 +66,13 @@ class SqliteSource:
             cursor = connection.execute(f"select * from ({sql}\n) limit 0", bound)  # noqa: S608 -- the author's own
             names = [described[0] for described in cursor.description]
             kinds: tuple[Kind, ...] = (frozenset(),) * len(names)
+            expected = None
             with suppress(QueryTimeout), _plain_errors(deadline):
                 kinds = _widened(kinds, connection.execute(sql, bound).fetchmany(PROBE_ROWS))
-        return Described(kinds_schema(names, kinds), certain=False)
+                # SQLite's plan knows no numbers of rows: they are counted, as far as the time goes.
+                counted = f"select count(*) from ({sql}\n)"  # noqa: S608 -- the author's own
+                expected = int(connection.execute(counted, bound).fetchone()[0])
+        return Described(kinds_schema(names, kinds), expected, certain=False)
 
     def _rows(self, cursor: sqlite3.Cursor, names: list[str], deadline: Deadline) -> Rows:
         batches = chunks(cursor.fetchmany, deadline)

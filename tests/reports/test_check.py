@@ -122,6 +122,12 @@ def test_a_query_that_runs_long_is_not_waited_for():
     found = validated({"definition": definition(query=forever, parameters=[])})
     assert time.monotonic() - start < 6
     assert (found["valid"], [column["name"] for column in found["columns"]]) == (True, ["c"])
+    assert found["estimatedRows"] is None
+
+
+def test_sqlites_rows_are_counted_where_the_values_are_known():
+    assert validated({"parameters": {"start": "2013-01-01"}})["estimatedRows"] == 1
+    assert validated({"parameters": {"start": "2014-01-01"}})["estimatedRows"] == 0
 
 
 def run_command(*arguments: str) -> tuple[int, str]:
@@ -199,6 +205,25 @@ def test_mariadb_prepares_and_does_not_run(mariadb_url):
     assert time.monotonic() - start < 3
     assert found.columns[0] == Column("d", "decimal128(9, 2)")
     assert found.types_are_certain
+
+
+@pytest.mark.parametrize(
+    ("query", "rows"),
+    [
+        ("select seq from seq_1_to_3000 where :least < 5", 3_000),
+        ("select a.seq from seq_1_to_30 a cross join seq_1_to_20 b", 600),
+        ("select seq from seq_1_to_30 union all select seq from seq_1_to_20", 50),
+        ("select * from (select seq from seq_1_to_70) t", 70),
+        ("select seq from seq_1_to_3000 limit 5, 10", 10),
+        ("select seq from seq_1_to_3000 where 1 = 0", 0),
+        ("select '%' as per_cent", 1),
+    ],
+)
+def test_mariadb_tells_how_many_rows_it_expects(mariadb_url, query, rows):
+    parameters = [Parameter(name="least", type="integer")]
+    found = check(subject("sql", mariadb_url, query, parameters=parameters), {"least": 1})
+    assert found.faults == []
+    assert found.estimated_rows == rows
 
 
 def test_a_server_that_does_not_answer_is_given_up_soon():
