@@ -15,7 +15,7 @@ run: $(VENV)/.run ## web server and workers with the demo, from a fresh clone; C
 	@exec $(BIN)/python manage.py serve
 
 test: $(VENV)/.dev ## the whole test suite, with real servers and a real browser
-	@tests/install_browser
+	@tests/install_programs
 	@$(BIN)/python -m pytest $(ARGS)
 
 chaos: $(VENV)/.dev ## every fault test and CHAOS_MINUTES (30) of random faults; prints a report

@@ -20,7 +20,7 @@ _PLACES = ("/usr/sbin", "/usr/local/sbin", "/usr/bin", "/usr/local/bin")
 def missing() -> str | None:
     """Why no server can be had here; None when one can."""
     absent = [name for name in ("mariadbd", "mariadb-install-db") if _program(name) is None]
-    return f"{' and '.join(absent)} is not installed (package mariadb-server)" if absent else None
+    return f"{' and '.join(absent)} is not installed (package mariadb-server-core)" if absent else None
 
 
 @contextmanager
