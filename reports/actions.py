@@ -14,7 +14,7 @@ from guardian.shortcuts import assign_perm, remove_perm
 from accounts.models import Tenant, User
 from audit import actions as audit
 from audit.models import Action
-from reports import definitions_sync
+from reports import definitions_sync, template_checks
 from reports.check import Checked, check
 from reports.definitions import Definitions, GrantsDefinition, ReportDefinition, merge_patch, parse_report, query_faults
 from reports.definitions_faults import Faults, faults_in, invalid, joined
@@ -49,6 +49,7 @@ class _Entry:
 
 def create_report(*, definition: ReportDefinition, tenant: Tenant, actor: User | str) -> ReportConfiguration:
     """Make a report and its version 1. Raises InvalidDefinition, also for a slug that is taken."""
+    template_checks.check(None, definition, tenant)
     with transaction.atomic():
         report, entry = _create(definition, tenant, actor)
         _record([entry], actor)
@@ -63,6 +64,7 @@ def update_report(
     `seen` is the fingerprint of the definition that the change began from: ReportChanged when that is not the
     report's any more.
     """
+    template_checks.check(definition_of(report), definition, report.tenant)
     with transaction.atomic():
         locked = _locked(report)
         if seen is not None and seen != fingerprint(definition_of(locked)):
@@ -75,6 +77,8 @@ def update_report(
 
 def patch_report(*, report: ReportConfiguration, patch: Mapping[str, Any], actor: User | str) -> ReportConfiguration:
     """Change what a JSON merge patch names. Merged under the lock: two patches of different fields both take effect."""
+    before = definition_of(report)
+    template_checks.check(before, parse_report(merge_patch(before.entry(), patch)), report.tenant)
     with transaction.atomic():
         locked = _locked(report)
         definition = parse_report(merge_patch(definition_of(locked).entry(), patch))
@@ -156,7 +160,7 @@ def apply(
     `prune` also deletes what the definitions no longer have in the tenants listed in them; `dry_run` changes nothing.
     Raises InvalidDefinition with every fault by path; then nothing was changed.
     """
-    sync = Sync(env=env)
+    sync = Sync(env=env, faults=template_checks.faults_in(definitions, env))
     with transaction.atomic():
         # All rows are changed before the first audit entry is written: a worker holds its job's row and then waits
         # for the audit log, so whoever holds the log must not wait for that row.

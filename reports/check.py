@@ -10,12 +10,14 @@ from pathlib import Path
 
 from django.utils import timezone
 
+from reports import samples
+from reports.documents.compiler import Fault
+from reports.documents.renderer import described, renderer_of
 from reports.exceptions import DesignMismatch, FormatCannotHold, RunError
 from reports.models import ReportVersion
 from reports.parameters import to_json, typed_values
 from reports.preview import Preview
-from reports.rendering import RENDERERS
-from reports.rendering.base import Document
+from reports.rendering.base import Document, Renderer
 from reports.rendering.totals import Totals
 from reports.sources import describe
 from reports.sources.base import Described, Limits
@@ -45,6 +47,8 @@ class Checked:
     types_are_certain: bool = True
     estimated_rows: int | None = None
     formats: list[Fit] = field(default_factory=list)
+    #: With their lines; as sentences they are among the faults, too.
+    template_faults: list[Fault] = field(default_factory=list)
     #: Only for those who asked for it.
     preview: Preview | None = None
 
@@ -54,8 +58,11 @@ class Checked:
         return all(fit.fits for fit in self.formats)
 
 
-def check(subject: Subject, given: Mapping[str, object]) -> Checked:
-    """Look at it, with the values that are given; a required one that is not is NULL. Raises InvalidParameters."""
+def check(subject: Subject, given: Mapping[str, object], *, compiled: bool = True) -> Checked:
+    """Look at it, with the values that are given; a required one that is not is NULL. Raises InvalidParameters.
+
+    `compiled`: whether a template is compiled with the first rows, for which the query is run.
+    """
     values = subject.values(given)
     with tempfile.TemporaryDirectory(prefix="reportserver-check-") as folder:
         limits = Limits(timeout_seconds=_SECONDS, memory_bytes=_MEMORY_BYTES, temp_dir=Path(folder))
@@ -64,12 +71,16 @@ def check(subject: Subject, given: Mapping[str, object]) -> Checked:
         except RunError as error:
             return Checked(faults=[error.message], driver=str(error.details.get("driver", "")))
     expected = _expected(subject, given, found)
+    template_faults = samples.faults(subject, given) if compiled else []
     return Checked(
-        faults=_design_faults(subject, found),
+        faults=_design_faults(subject, found) + [f"The template: {fault}" for fault in template_faults],
+        template_faults=template_faults,
         columns=[Column(column.name, str(column.type)) for column in found.schema],
         types_are_certain=found.certain,
         estimated_rows=expected,
-        formats=[_fit(format, found, expected, subject.max_rows) for format in subject.formats],
+        formats=[
+            _fit(renderer_of(format, subject.template), found, expected, subject.max_rows) for format in subject.formats
+        ],
     )
 
 
@@ -98,18 +109,19 @@ def estimate(version: ReportVersion, raw: Mapping[str, object], format: str) -> 
         subject = replace(Subject.of_version(version), formats=[one for one in version.formats if one == format])
     except RunError as error:
         return Checked(faults=[error.message])
-    return replace(check(subject, given), driver="")
+    return replace(check(subject, given, compiled=False), driver="")
 
 
-def _fit(format: str, found: Described, expected: int | None, max_rows: int | None) -> Fit:
+def _fit(renderer: Renderer, found: Described, expected: int | None, max_rows: int | None) -> Fit:
+    format = renderer.format
     try:
-        RENDERERS[format].open(io.BytesIO(), found.schema, Document(title="", generated_at=timezone.now()))
+        renderer.open(io.BytesIO(), found.schema, Document(title="", generated_at=timezone.now()))
     except FormatCannotHold as error:
         return Fit(format, False, error.message)
-    most = RENDERERS[format].max_rows
+    most = renderer.max_rows
     if most is None or (max_rows is not None and max_rows <= most):
         return Fit(format, True)
-    holds = f"A {format} file holds at most {most:,} rows"
+    holds = f"A {described(renderer)} holds at most {most:,} rows"
     if expected is None:
         return Fit(format, None, f"{holds}; how many there will be is not known.")
     if expected > most:

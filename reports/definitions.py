@@ -26,6 +26,7 @@ from reports.definitions_values import (
     Role,
     RowCount,
     SharePath,
+    Template,
     TenantSlug,
     Text,
     ThingSlug,
@@ -213,19 +214,24 @@ class ReportDefinition(Definition):
         default=None, ge=1, le=1000, description="Jobs of it that may run at once, on all hosts. Without it, no limit."
     )
     totals: TotalsDefinition | None = Field(default=None, description="Totals that html, pdf and xlsx show.")
+    template: Template | None = Field(
+        default=None, description="How its pdf is designed, in the language of Typst. Without it, a table."
+    )
     max_attempts: int = Field(default=3, ge=1, le=10, description="Tries, where the failure may pass by itself.")
     retention_days: int = Field(default=30, ge=1, le=3650, description="Days that a result is kept.")
 
     #: Kept together in the column `options` of a version, where they differ from their default.
-    OPTIONS: ClassVar[frozenset[str]] = frozenset({"csv", "max_bytes", "on_limit", "totals"})
+    OPTIONS: ClassVar[frozenset[str]] = frozenset({"csv", "max_bytes", "on_limit", "template", "totals"})
     #: Kept with the report itself and not with its versions.
     UNVERSIONED: ClassVar[frozenset[str]] = frozenset({"slug", "tenant", "grants"})
 
     @model_validator(mode="after")
-    def _no_twins(self) -> ReportDefinition:
+    def _consistent(self) -> ReportDefinition:
         faults = _twins("parameters", [parameter.name for parameter in self.parameters], "name")
         faults |= _twins("formats", self.formats)
         faults |= _twins("delivery", [target.model_dump_json() for target in self.delivery])
+        if self.template is not None and "pdf" not in self.formats:
+            faults["template"] = ["A template designs the pdf: put pdf among the formats."]
         if faults:
             raise FieldFaultsError(faults)
         return self
@@ -277,7 +283,13 @@ def parse_report(entry: object) -> ReportDefinition:
 
 def editor_schema() -> dict[str, Any]:
     """JSON Schema of the file, for editors: reports/definitions.schema.json."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | Definitions.model_json_schema()
+    schema = Definitions.model_json_schema()
+    # Read while the file is, and so no field of what it says.
+    schema["$defs"]["ReportDefinition"]["properties"]["template_file"] = {
+        "type": "string",
+        "description": "Path of a file with the template, relative to this file; instead of template.",
+    }
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema
 
 
 def query_faults(report: ReportDefinition, dialect: str) -> Faults:

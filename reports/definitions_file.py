@@ -24,7 +24,7 @@ class _Entry:
     """Where an entry of the whole is: its file, the file's lines by path, and its path in that file."""
 
     file: str
-    lines: Mapping[str, int]
+    lines: dict[str, int]
     path: str
 
 
@@ -96,7 +96,28 @@ def _add_section(whole: _Whole, place: _Entry, entries: Any) -> None:
     for at, entry in enumerate(entries if isinstance(entries, list) and place.path in _SECTIONS else []):
         together = whole.data[place.path]
         whole.entries[f"{place.path}[{len(together)}]"] = _Entry(place.file, place.lines, f"{place.path}[{at}]")
-        together.append(_from_folder(Path(place.file).parent, entry))
+        together.append(_with_files(whole, place, at, entry))
+
+
+def _with_files(whole: _Whole, place: _Entry, at: int, entry: Any) -> Any:
+    """The entry with its paths relative to its file; of a report's template_file, with what stands in it."""
+    folder = Path(place.file).parent
+    if place.path != "reports" or not isinstance(entry, dict) or "template_file" not in entry:
+        return _from_folder(folder, entry)
+    name, path = entry["template_file"], f"{place.path}[{at}].template_file"
+    line = place.lines.get(path, 1)
+    # Faults of the template are shown where the file names it.
+    place.lines[path.removesuffix("_file")] = line
+    rest = {key: value for key, value in entry.items() if key != "template_file"}
+    if "template" in rest or not isinstance(name, str) or not name or "\0" in name:
+        sentence = "Must be the path of a file with the template; without template beside it."
+        whole.faults[f"{place.file}:{line}: {path}"] = [sentence]
+        return rest
+    try:
+        return rest | {"template": _text(str(folder / name))}
+    except definitions_yaml.NotYamlError as error:
+        whole.faults[f"{place.file}:{line}: {path}"] = [f"{name}: {error.sentence}"]
+        return rest
 
 
 def _from_folder(folder: Path, entry: Any) -> Any:

@@ -130,6 +130,7 @@ Delimiter = Annotated[
     Field(min_length=1, max_length=1),
     AfterValidator(_matching(r"[^\"'\r\n\0\ufeffA-Za-z0-9.+:-]", _NO_DELIMITER)),
 ]
+Template = Annotated[str, Field(min_length=1, max_length=200_000), _NUL_FREE]
 Format = Literal["pdf", "csv", "xlsx", "json", "ndjson", "parquet", "html"]
 
 

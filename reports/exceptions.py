@@ -111,3 +111,9 @@ class ResultTooLarge(RunError):
     """The result is larger than the report allows. Narrow the parameters, or have the limit raised."""
 
     code = "result_too_large"
+
+
+class TemplateFailed(RunError):
+    """The document could not be made from the report's template."""
+
+    code = "template_failed"

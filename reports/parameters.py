@@ -107,6 +107,11 @@ def for_people(parameters: Iterable[Parameter], values: Mapping[str, TypedValue]
     return shown
 
 
+def by_name(values: Mapping[str, TypedValue]) -> dict[str, str | None]:
+    """Name to text as people read it, None for NULL."""
+    return {name: None if value.value is None else _people_text(value) for name, value in values.items()}
+
+
 def json_schema(parameters: Iterable[Parameter]) -> dict[str, Any]:
     """JSON Schema 2020-12 of the `parameters` object that the API takes."""
     declared = list(parameters)

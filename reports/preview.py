@@ -49,28 +49,27 @@ def preview(subject: Subject, given: Mapping[str, object]) -> Preview:
 
     It takes seconds at most and is then given up. Raises InvalidParameters.
     """
-    values = subject.values(given)
-    with tempfile.TemporaryDirectory(prefix="reportserver-preview-") as folder:
-        limits = Limits(timeout_seconds=_SECONDS, memory_bytes=_MEMORY_BYTES, temp_dir=Path(folder))
-        try:
-            table = _first_rows(subject, values, limits)
-        except RunError as error:
-            return Preview(fault=error.message, driver=str(error.details.get("driver", "")))
+    try:
+        table = first_rows(subject, subject.values(given))
+    except RunError as error:
+        return Preview(fault=error.message, driver=str(error.details.get("driver", "")))
     shown = table.slice(0, ROWS).combine_chunks()
     columns = [Shown(one.name, str(one.type), kind_of(one.type) in NUMBERS) for one in table.schema]
     texts = [_texts(shown.column(index)) for index in range(shown.num_columns)]
     return Preview(columns, [list(row) for row in zip(*texts, strict=True)], truncated=table.num_rows > ROWS)
 
 
-def _first_rows(subject: Subject, values: Mapping[str, TypedValue], limits: Limits) -> pa.Table:
-    """One more than is shown, where there are as many."""
+def first_rows(subject: Subject, values: Mapping[str, TypedValue]) -> pa.Table:
+    """One more than ROWS, where there are as many. Raises RunErrors."""
     source: Source | None = None
-    while True:
-        try:
-            with read(subject.source, subject.query, values, limits, source=source) as rows:
-                return pa.Table.from_batches(_until_enough(rows), rows.schema)
-        except SchemaWidened as widened:
-            source = widened.source
+    with tempfile.TemporaryDirectory(prefix="reportserver-preview-") as folder:
+        limits = Limits(timeout_seconds=_SECONDS, memory_bytes=_MEMORY_BYTES, temp_dir=Path(folder))
+        while True:
+            try:
+                with read(subject.source, subject.query, values, limits, source=source) as rows:
+                    return pa.Table.from_batches(_until_enough(rows), rows.schema)
+            except SchemaWidened as widened:
+                source = widened.source
 
 
 def _until_enough(rows: Rows) -> Iterator[pa.RecordBatch]:

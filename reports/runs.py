@@ -11,12 +11,14 @@ from django.utils import timezone
 
 from reports.engine import RunSpec
 from reports.models import ReportVersion
-from reports.parameters import for_people, typed_values
-from reports.rendering.base import CsvOptions, Document, TotalsOptions
+from reports.parameters import TypedValue, by_name, for_people, typed_values
+from reports.rendering.base import CsvOptions, Document, Template, TotalsOptions
 from reports.sources.base import Limits
 
 #: The share of a job's memory that a source may use; the rest is for the format.
 _SOURCE_SHARE = 0.25
+#: What making a designed document may take of a job's memory, and seconds.
+_DOCUMENT_SHARE, _DOCUMENT_SECONDS = 0.5, 60
 _ENDING_BYTES = 64 * 2**20
 
 
@@ -38,6 +40,7 @@ def run_spec(version: ReportVersion, parameters: Mapping[str, object], format: s
         parameters=for_people(declared, values),
         csv=CsvOptions(**version.options.get("csv", {})),
         totals=totals_options(version.options),
+        template=_template(version, values),
     )
     limits = Limits(
         timeout_seconds=version.timeout_seconds,
@@ -56,4 +59,15 @@ def run_spec(version: ReportVersion, parameters: Mapping[str, object], format: s
         max_rows=version.max_rows,
         max_bytes=min(most, version.options.get("max_bytes", most)),
         on_limit=version.options.get("on_limit", "truncate"),
+    )
+
+
+def _template(version: ReportVersion, values: Mapping[str, TypedValue]) -> Template | None:
+    if "template" not in version.options:
+        return None
+    return Template(
+        text=version.options["template"],
+        parameters=by_name(values),
+        seconds=_DOCUMENT_SECONDS,
+        memory_bytes=int(settings.JOB_MEMORY_BYTES * _DOCUMENT_SHARE),
     )

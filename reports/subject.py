@@ -31,6 +31,11 @@ class Subject:
     formats: list[str]
     max_rows: int | None
     totals: TotalsOptions | None = None
+    #: For its document: what stands in its head, and how it is designed.
+    name: str = ""
+    description: str = ""
+    version: int = 1
+    template: str | None = None
 
     @classmethod
     def of_version(cls, version: ReportVersion) -> Subject:
@@ -42,6 +47,10 @@ class Subject:
             formats=version.formats,
             max_rows=version.max_rows,
             totals=totals_options(version.options),
+            name=version.name,
+            description=version.description,
+            version=version.number,
+            template=version.options.get("template"),
         )
 
     @classmethod
@@ -53,6 +62,9 @@ class Subject:
             formats=list(definition.formats),
             max_rows=definition.max_rows,
             totals=totals_options(definition.options()),
+            name=definition.name,
+            description=definition.description,
+            template=definition.template,
         )
 
     def values(self, given: Mapping[str, object]) -> dict[str, TypedValue]:

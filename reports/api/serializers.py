@@ -13,6 +13,7 @@ from accounts.api.strict import StrictSerializer
 from reports.actions import definition_of
 from reports.check import Checked, Fit
 from reports.definitions import ReportDefinition
+from reports.documents.compiler import Fault
 from reports.models import DeliveryTarget, ReportConfiguration
 from reports.parameters import json_schema
 from reports.preview import Preview
@@ -138,6 +139,14 @@ class PreviewSerializer(serializers.Serializer[Preview]):
     driver = serializers.CharField(help_text="What the data source itself said, or empty.")
 
 
+class TemplateFaultSerializer(serializers.Serializer[Fault]):
+    """A fault of the report's template."""
+
+    line = serializers.IntegerField(allow_null=True, help_text="From 1; null where it is not known.")
+    column = serializers.IntegerField(allow_null=True, help_text="From 1; null where it is not known.")
+    message = serializers.CharField()
+
+
 class CheckedSerializer(serializers.Serializer[Checked]):
     """What the data source says about the query."""
 
@@ -152,6 +161,9 @@ class CheckedSerializer(serializers.Serializer[Checked]):
         source="estimated_rows", allow_null=True, help_text="What the engine's planner expects; it may be far off."
     )
     formats = FitSerializer(many=True)
+    templateFaults = TemplateFaultSerializer(
+        many=True, source="template_faults", help_text="Those of `faults` that are the template's, with their places."
+    )
     preview = PreviewSerializer(allow_null=True, help_text="null unless it was asked for and there are no faults.")
 
     def get_valid(self, checked: Checked) -> bool:

@@ -32,6 +32,17 @@ class TotalsOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Template:
+    """How a report designs its pdf, and what making it may take. `parameters` maps a name to the value as people read
+    it, None for NULL."""
+
+    text: str
+    parameters: Mapping[str, str | None] = field(default_factory=dict)
+    seconds: int = 60
+    memory_bytes: int = 2 * 2**30
+
+
+@dataclass(frozen=True, kw_only=True)
 class Document:
     """What a format may show around the rows. `parameters` maps a label to the value as people read it."""
 
@@ -43,6 +54,7 @@ class Document:
     parameters: Mapping[str, str] = field(default_factory=dict)
     csv: CsvOptions = field(default_factory=CsvOptions)
     totals: TotalsOptions | None = None
+    template: Template | None = None
 
 
 class Writer(Protocol):

@@ -61,6 +61,7 @@ WHOLE: dict[str, Any] = {
     "csv": {"delimiter": "\t", "byte_order_mark": True, "formula_guard": False},
     "max_running": 3,
     "totals": {"group_by": ["region"], "columns": {"amount": "sum", "a: b": "count"}, "grand": False, "decimals": 2},
+    "template": "\n= A letter\n\nWith a line.\n",
     "max_attempts": 5,
     "retention_days": 7,
 }  # fmt: skip

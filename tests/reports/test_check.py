@@ -62,6 +62,7 @@ def test_a_right_report_is_told_with_its_columns_and_formats():
              "message": "A pdf file holds at most 100,000 rows; how many there will be is not known."},
             {"format": "csv", "fits": True, "message": ""},
         ],
+        "templateFaults": [],
         "preview": None,
     }  # fmt: skip
 

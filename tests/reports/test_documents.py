@@ -1,0 +1,255 @@
+"""Designed documents: what a template is given, and what stands in the pdf, read back with pdftotext."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import sqlite3
+import subprocess
+from contextlib import closing
+from decimal import Decimal
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from reports.documents import context
+from reports.documents.compiler import Made, Task, TemplateFaulty, make, syntax_faults
+from reports.documents.renderer import MAX_BYTES, MAX_ROWS, TemplateRenderer
+from reports.engine import RunSpec, run
+from reports.exceptions import FormatCannotHold
+from reports.rendering.base import Document, Template
+from reports.sources.base import SourceSpec
+from tests.reports.test_rendering_pdf import needs_poppler
+from tests.reports.test_rendering_types import opaque_numeric
+
+pytestmark = needs_poppler
+IMPORT = '#import "report.typ": *\n'
+#: Shown between values, so that what stands in one of them cannot be taken for the next.
+END = " ¶\n\n"
+
+
+def designed(template: str, parameters: dict[str, str | None] | None = None) -> Document:
+    return Document(
+        title="Invoices & <co>",
+        description="All of them.",
+        version=3,
+        generated_at=dt.datetime(2026, 3, 1, 9, 30, tzinfo=dt.UTC),
+        template=Template(text=IMPORT + template, parameters=parameters or {}, seconds=30),
+    )
+
+
+def pdf(batch: pa.RecordBatch, template: str, truncated: str | None = None, **parameters: str | None) -> bytes:
+    out = io.BytesIO()
+    writer = TemplateRenderer().open(out, batch.schema, designed(template, parameters))
+    writer.write(batch)
+    writer.close(rows=batch.num_rows, truncated=truncated)
+    return out.getvalue()
+
+
+def words(data: bytes) -> str:
+    done = subprocess.run(["pdftotext", "-raw", "-", "-"], input=data, capture_output=True, check=True)
+    return " ".join(done.stdout.decode().split())
+
+
+def values(batch: pa.RecordBatch, *expressions: str) -> list[str]:
+    """What a document shows of the expressions, each of them Typst code."""
+    shown = words(pdf(batch, "".join(f"#({expression}){END}" for expression in expressions)))
+    return [value.strip() for value in shown.split("¶")[:-1]]
+
+
+CASES: list[tuple[str, pa.Array, str, str]] = [
+    ("integer", pa.array([-(2**63)], pa.int64()), "int", "-9223372036854775808"),
+    ("unsigned", pa.array([2**64 - 1], pa.uint64()), "decimal", "18446744073709551615"),
+    ("float", pa.array([0.1]), "float", "0.1"),
+    ("nan", pa.array([float("nan")]), "float", "nan"),
+    ("infinite", pa.array([float("-inf")]), "float", "-inf"),
+    ("decimal", pa.array([Decimal("1.50")], pa.decimal128(12, 2)), "decimal", "1.50"),
+    (
+        "most digits",
+        pa.array([Decimal("12345678901234567890.12345678")], pa.decimal128(28, 8)),
+        "decimal",
+        "12345678901234567890.12345678",
+    ),
+    ("more digits", pa.array([Decimal("9" * 38)], pa.decimal128(38, 0)), "str", "9" * 38),
+    ("numeric", opaque_numeric(["1234.50"]), "decimal", "1234.50"),
+    ("long numeric", opaque_numeric(["9" * 40]), "str", "9" * 40),
+    ("no number", opaque_numeric(["NaN"]), "str", "NaN"),
+    ("boolean", pa.array([True]), "bool", "true"),
+    ("date", pa.array([dt.date(2024, 2, 29)]), "datetime", "2024-02-29"),
+    ("far date", pa.array([2**31 - 1], pa.date32()), "str", "+5881580-07-11"),
+    ("time", pa.array([dt.time(23, 59, 59)], pa.time64("us")), "datetime", "23:59:59.000000"),
+    ("moment", pa.array([dt.datetime(2024, 2, 29, 1, 2, 3)], pa.timestamp("s")), "datetime", "2024-02-29 01:02:03"),
+    ("moment in a zone", pa.array([0], pa.timestamp("s", "Asia/Tokyo")), "datetime", "1970-01-01 00:00:00Z"),
+    ("duration", pa.array([3_661_500], pa.duration("ms")), "str", "PT3661.5S"),
+    ("binary", pa.array([b"\x00\xff"]), "str", "00ff"),
+    ("list", pa.array([[1, None]]), "str", "[1,null]"),
+    ("text", pa.array(["ça, Ελλάδα, Живаго"]), "str", "ça, Ελλάδα, Живаго"),
+]
+
+
+@pytest.fixture(scope="module")
+def matrix() -> list[list[str]]:
+    """For each case: the value's type, its text, and its column's NULL. One document for all, as each takes a while."""
+    columns = {name: array for name, array, *_ in CASES}
+    absent = {f"no {name}": pa.array([None], array.type) for name, array, *_ in CASES}
+    asked = [
+        expression
+        for at, (name, *_) in enumerate(CASES)
+        for expression in (
+            f'repr(type(rows.first().at("{name}")))',
+            f"texts.first().at({at})",
+            f'repr(rows.first().at("no {name}"))',
+        )
+    ]
+    found = values(pa.record_batch(columns | absent), *asked)
+    return [found[at : at + 3] for at in range(0, len(found), 3)]
+
+
+@pytest.mark.parametrize("at", range(len(CASES)), ids=[name for name, *_ in CASES])
+def test_a_value_has_a_type_that_holds_it_and_its_text_is_exact(matrix, at):
+    _, _, kind, text = CASES[at]
+    assert matrix[at] == [kind, text, "none"]
+
+
+def test_decimals_are_calculated_with_exactly():
+    batch = pa.record_batch({"price": pa.array([Decimal("0.10"), Decimal("19.99")], pa.decimal128(10, 2))})
+    assert values(batch, "rows.map(row => row.price * 3).sum()", "rows.first().price") == ["60.27", "0.10"]
+
+
+MARKUP = ['#read("/etc/passwd")', "{{7*7}}", "*bold* _it_ $x$ `raw` @ref <label>", "= Head", '"#eval("1+1")', "\\u{41}"]
+
+
+def test_values_parameters_and_names_are_shown_as_they_are_and_never_run():
+    batch = pa.record_batch({"#panic() *x*": MARKUP})
+    shown = words(
+        pdf(batch, '#for row in rows [#row.at("#panic() *x*") ]#columns.first().name #rows-table()', given=MARKUP[0])
+    )
+    for text in (*MARKUP, "#panic() *x*"):
+        assert shown.count(text) == 2
+    assert words(pdf(batch, "#parameters.given", given=MARKUP[0])) == MARKUP[0]
+
+
+def test_the_report_is_described():
+    batch = pa.record_batch({"id": [1, 2]})
+    template = (
+        "#report.name|#report.description|#report.version|#report.row-count|#repr(report.truncated)|#parameters.a|"
+    )
+    template += "#repr(parameters.b)|#report.generated.display()"
+    assert words(pdf(batch, template, a="north", b=None)) == (
+        "Invoices & <co>|All of them.|3|2|none|north|none|2026-03-01 09:30:00"
+    )
+    assert words(pdf(batch, "#report.truncated", truncated="Only 2 rows are here.")) == "Only 2 rows are here."
+
+
+def test_totals_are_exact():
+    batch = pa.record_batch(
+        {
+            "cents": pa.array([Decimal("0.10"), Decimal("0.20"), None], pa.decimal128(20, 2)),
+            "count": [2**62, 2**62, 1],
+            "ratio": [0.1, 0.2, None],
+            "bill": opaque_numeric(["1.5", "2.25", None]),
+            "word": ["a", "b", "c"],
+        }
+    )
+    assert values(
+        batch, "totals.cents", "totals.count", "totals.ratio", "totals.bill", 'totals.at("word", default: 0)'
+    ) == [
+        "0.30", "9223372036854775809", "0.30000000000000004", "3.75", "0",
+    ]  # fmt: skip
+    assert values(batch.slice(0, 0), "totals.cents", "totals.count") == ["0", "0"]
+
+
+FOR_PEOPLE = {
+    'number(decimal("1234567.891"), digits: 2)': "1,234,567.89",
+    'number(decimal("-1234.5"), digits: 2)': "\u22121,234.50",
+    'number(decimal("12.345678901234567890"))': "12.345678901234567890",
+    "number(999)": "999",
+    "number(-1000)": "\u22121,000",
+    'number(1234.5, digits: 0, separator: ".", point: ",")': "1.235",
+    "number(none)": "\u2013",
+    "number(1e21)": "1,000,000,000,000,000,000,000",
+    'number(float("nan"), digits: 1)': "NaN",
+    "day(datetime(year: 2013, month: 1, day: 5))": "5 January 2013",
+    'day("2013-01-05", format: "[day].[month].[year]")': "05.01.2013",
+    "day(none)": "\u2013",
+}
+
+
+def test_numbers_and_dates_for_people():
+    assert values(pa.record_batch({"id": [1]}), *FOR_PEOPLE) == list(FOR_PEOPLE.values())
+
+
+def test_a_character_that_no_font_has_is_shown_by_its_code():
+    # A character of an area that no font covers: others may be there or not.
+    shown = words(pdf(pa.record_batch({"name": ["before \U000e1234 after"]}), "#rows.first().name"))
+    assert shown == "before [U+E1234] after"
+    with pytest.raises(TemplateFaulty) as caught:
+        pdf(pa.record_batch({"name": ["x"]}), "two\n\U000e1234")
+    assert (caught.value.faults[0].line, "No font" in caught.value.message) == (3, True)
+
+
+def test_fonts_that_ship_have_many_scripts():
+    text = "Příliš žluťoučký Ελληνικά Українська ½ € 漢字 かな 한국 ไทย हिन्दी"
+    assert words(pdf(pa.record_batch({"name": [text]}), "#rows.first().name")) == text
+    fonts = subprocess.run(
+        ["pdffonts", "-"], input=pdf(pa.record_batch({"a": [1]}), "Text"), capture_output=True, check=True
+    )
+    assert b" yes yes yes " in fonts.stdout, "Fonts are embedded, in subsets, and their text can be copied."
+
+
+def faults(template: str) -> list[tuple[int | None, int | None, str]]:
+    with pytest.raises(TemplateFaulty) as caught:
+        pdf(pa.record_batch({"price": [1]}), template)
+    return [(fault.line, fault.column, fault.message) for fault in caught.value.faults]
+
+
+def test_a_fault_has_its_line_and_column():
+    # IMPORT is line 1.
+    assert faults("Dear Sir\n\n  #unknown") == [(4, 4, "Unknown variable: unknown.")]
+    assert faults("#let a = (\n\n#let b = (")[0][:2] == (2, 10)
+    assert faults("#rows.first().prize") == [(2, 15, 'Dictionary does not contain key "prize".')]
+    assert faults("\n#number(1, digits: none)")[0][:2] == (3, 2), "not the line of report.typ in which it shows"
+
+
+def test_every_fault_of_the_syntax_is_told_and_the_rest_needs_data():
+    assert [(fault.line, fault.column) for fault in syntax_faults("a #let = 1\n\n#let = 2")] == [(1, 7), (3, 5)]
+    assert syntax_faults("fine #unknown") == []
+
+
+def spec(tmp_path, limits: Any, query: str, **changes: Any) -> RunSpec:
+    with closing(sqlite3.connect(tmp_path / "source.db")) as con, con:
+        con.execute("create table t (a)")
+        con.executemany("insert into t values (?)", ((n,) for n in range(MAX_ROWS + 1)))
+    source = SourceSpec(kind="sqlite", location=str(tmp_path / "source.db"))
+    document = designed("#report.row-count rows, #report.truncated")
+    return RunSpec(source=source, query=query, values={}, format="pdf", document=document, limits=limits, **changes)
+
+
+def test_the_engine_makes_the_pdf_by_the_template_and_other_formats_without_it(tmp_path, limits):
+    result = run(spec(tmp_path, limits, "select a from t", max_rows=10), tmp_path / "out", lambda *_: None)
+    assert words((tmp_path / "out").read_bytes()).startswith("10 rows, Only the first 10 rows are here")
+    assert (result.rows, result.size) == (10, (tmp_path / "out").stat().st_size)
+
+
+def test_too_many_rows_or_bytes_fail_early_with_a_better_format(tmp_path, limits):
+    with pytest.raises(FormatCannotHold) as caught:
+        run(spec(tmp_path, limits, "select a from t"), tmp_path / "out", lambda *_: None)
+    assert caught.value.message == (
+        "A designed document holds at most 5,000 rows, and this result has more. Choose csv or parquet instead."
+    )
+    writer = TemplateRenderer().open(io.BytesIO(), pa.schema({"a": pa.string()}), designed(""))
+    with pytest.raises(FormatCannotHold, match="at most 16 MB of values"):
+        writer.write(pa.record_batch({"a": ["x" * (MAX_BYTES + 1)]}))
+
+
+def test_pages_can_be_had_as_pictures():
+    made = pictures("One\n#pagebreak()\nTwo")
+    assert [file[:8] for file in made.files] == [b"\x89PNG\r\n\x1a\n"] * 2
+
+
+def pictures(template: str) -> Made:
+    schema = pa.schema({"a": pa.int64()})
+    data = context.as_json(designed(""), schema, [[]], None)
+    moment = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    return make(Task(template=template, data=data, moment=moment, seconds=20, memory_bytes=2**29, ppi=50))

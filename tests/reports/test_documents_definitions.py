@@ -1,0 +1,153 @@
+"""A report's template from definitions files and through the API: checked before it is stored, told by line."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from io import StringIO
+from typing import Any
+
+import pytest
+import yaml
+from django.core.management import call_command
+
+from accounts import throttling
+from reports.definitions_export import exported
+from reports.models import ReportConfiguration, Tenant
+from tests.reports.definitions_sample import ENV, applied, sample, written
+from tests.reports.test_reports_api import client
+
+pytestmark = pytest.mark.django_db(databases="__all__")
+
+URL = "/api/v1/reports"
+FINE = '#import "report.typ": *\n#for row in rows [#row.carrier: #row.delay]\n'
+WRONG = '#import "report.typ": *\n\n#for row in rows [#row.carier]\n'
+QUERY = "select carrier, delay from flights where :start is null or flight_date between :start and :end"
+
+
+@pytest.fixture(autouse=True)
+def _source(tmp_path):
+    throttling._ensure_table.cache_clear()
+    (tmp_path / "data").mkdir()
+    with closing(sqlite3.connect(tmp_path / "data/flights.db")) as database, database:
+        database.execute("create table flights (carrier text, flight_date text, delay real)")
+        database.execute("insert into flights values ('UA', '2013-06-01', 1.5)")
+
+
+def definitions(**changes: Any) -> dict[str, Any]:
+    data = sample()
+    data["reports"][0] |= {"query": QUERY} | changes
+    return data
+
+
+def apply(folder: Any, data: object, monkeypatch: Any) -> tuple[int, str]:
+    for name, value in ENV.items():
+        monkeypatch.setenv(name, value)
+    err = StringIO()
+    try:
+        call_command("apply", str(written(folder, data)), stdout=StringIO(), stderr=err)
+    except SystemExit as left:
+        return int(left.code or 0), err.getvalue()
+    return 0, err.getvalue()
+
+
+def version() -> Any:
+    return ReportConfiguration.objects.get(slug="carrier-delays").version
+
+
+def test_a_template_in_a_file_of_its_own_is_applied_and_exported(tmp_path, monkeypatch):
+    (tmp_path / "designs").mkdir()
+    (tmp_path / "designs/letter.typ").write_text(FINE)
+    assert apply(tmp_path, definitions(template_file="designs/letter.typ"), monkeypatch) == (0, "")
+    assert version().options["template"] == FINE
+    text, _ = exported(Tenant.objects.all())
+    assert yaml.safe_load(text)["reports"][0]["template"] == FINE
+    assert "template: |\n" in text, "as a block that people can read"
+    (tmp_path / "designs/letter.typ").write_text(f"{FINE}Yours")
+    apply(tmp_path, definitions(template_file="designs/letter.typ"), monkeypatch)
+    assert version().number == 2
+
+
+def test_a_faulty_template_changes_nothing_and_is_told_with_both_lines(tmp_path, monkeypatch):
+    (tmp_path / "letter.typ").write_text(WRONG)
+    data = written(tmp_path, definitions(template_file="letter.typ")).read_text()
+    line = data[: data.index("template_file")].count("\n") + 1
+    code, said = apply(tmp_path, data, monkeypatch)
+    assert code == 1
+    assert f"definitions.yaml:{line}: reports[0].template: Line 3, column 24:" in said
+    assert 'Dictionary does not contain key "carier".' in said
+    assert not ReportConfiguration.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"template_file": "nowhere.typ"}, "nowhere.typ: Can't be read: No such file or directory."),
+        ({"template_file": ["x"]}, "Must be the path of a file with the template; without template beside it."),
+        ({"template_file": "definitions.yaml", "template": "x"}, "without template beside it."),
+        ({"template": "x", "formats": ["csv"]}, "A template designs the pdf: put pdf among the formats."),
+        ({"template": ""}, "Must not be empty."),
+    ],
+)
+def test_what_can_be_no_template_is_refused(tmp_path, monkeypatch, changes, sentence):
+    code, said = apply(tmp_path, definitions(**changes), monkeypatch)
+    assert (code, sentence in said) == (1, True), said
+
+
+@pytest.mark.parametrize("gone", ["data/flights.db", "data"])
+def test_without_its_source_a_template_is_looked_at_for_its_syntax_only(tmp_path, monkeypatch, gone):
+    path = tmp_path / gone
+    path.rename(tmp_path / "elsewhere")
+    assert apply(tmp_path, definitions(template=WRONG), monkeypatch)[0] == 0
+    code, said = apply(tmp_path, definitions(template="fine\n#let = 3"), monkeypatch)
+    assert (code, "reports[0].template: Line 2, column 5: Expected pattern." in said) == (1, True), said
+
+
+def test_a_result_without_rows_must_not_break_a_template(tmp_path, monkeypatch):
+    empty = definitions(query=f"{QUERY} limit 0", template='#import "report.typ": *\n#rows.first().carrier')
+    code, said = apply(tmp_path, empty, monkeypatch)
+    assert (code, "Line 2, column 2: " in said) == (1, True)
+
+
+def test_the_api_takes_templates_and_refuses_faulty_ones_by_line(tmp_path):
+    applied(tmp_path, definitions())
+    alice = client("alice")
+    made = {"slug": "letter", "name": "Letter", "data_source": "flights", "query": "select carrier from flights"}
+    made |= {"formats": ["pdf"], "template": WRONG}
+    answer = alice.post(URL, made, format="json")
+    assert (answer.status_code, list(answer.json()["fields"])) == (400, ["template"])
+    assert answer.json()["fields"]["template"][0].startswith("Line 3, column 24: ")
+    assert (
+        alice.post(URL, made | {"template": '#import "report.typ": *\n#report.name'}, format="json").status_code == 201
+    )
+    patched = alice.patch(f"{URL}/carrier-delays", {"template": FINE}, format="json")
+    assert (patched.status_code, patched.json()["definition"]["template"]) == (200, FINE)
+    broken = alice.patch(f"{URL}/carrier-delays", {"query": QUERY.replace("delay", "1 as one")}, format="json")
+    assert broken.status_code == 400, "a query without the column that the template shows"
+    assert version().number == 2
+    assert alice.patch(f"{URL}/carrier-delays", {"template": None}, format="json").status_code == 200
+    assert "template" not in version().options
+
+
+def test_validate_tells_the_line(tmp_path):
+    applied(tmp_path, definitions(template=FINE))
+    alice = client("alice")
+    found = alice.post(f"{URL}/carrier-delays/validate", {}, format="json").json()
+    assert (found["valid"], found["templateFaults"]) == (True, [])
+    assert found["formats"][0]["message"].startswith("A designed document holds at most 5,000 rows")
+    draft = definitions(template=WRONG)["reports"][0]
+    found = alice.post(f"{URL}/carrier-delays/validate", {"definition": draft}, format="json").json()
+    message = 'Dictionary does not contain key "carier".'
+    assert found["templateFaults"][0]["line"] == 3
+    assert (found["valid"], found["templateFaults"][0]["message"].startswith(message)) == (False, True)
+    assert found["faults"][0].startswith(f"The template: Line 3, column 24: {message}")
+
+
+def test_check_reports_finds_templates_that_the_data_has_outgrown(tmp_path):
+    applied(tmp_path, definitions(template=f"{FINE}\n#assert(rows.len() == 1)"))
+    with closing(sqlite3.connect(tmp_path / "data/flights.db")) as database, database:
+        database.execute("insert into flights values ('B6', '2013-06-02', null)")
+    out = StringIO()
+    with pytest.raises(SystemExit):
+        call_command("check_reports", "carrier-delays", stdout=out, stderr=StringIO())
+    assert "acme/carrier-delays: The template: Line 4, column 2: Assertion failed." in out.getvalue()

@@ -1,0 +1,180 @@
+"""What a template may not do: read, call, take all memory, never end. Each is tried by a template that does it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+
+from reports.documents.compiler import Task, TemplateFaulty, make
+from reports.exceptions import TemplateFailed
+
+NO_FILES = "A template can't read files; it gets its data from “report.typ”."
+NO_PACKAGES = "A template can't import packages, only “report.typ”."
+
+
+def task(template: str, seconds: int = 20, megabytes: int = 400) -> Task:
+    moment = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    return Task(template=template, data="{}", moment=moment, seconds=seconds, memory_bytes=megabytes * 2**20)
+
+
+@pytest.fixture
+def secret(tmp_path) -> Path:
+    path = tmp_path / "secret.txt"
+    path.write_text("a secret of this server")
+    return path
+
+
+READS = [
+    '#read("{}")', '#read("../../../../../../../..{}")', '#include "{}"', '#import "{}": x', '#csv("{}")',
+    '#json("{}")', '#xml("{}")', '#image("{}")', '#plugin("{}")', '#bibliography("{}")', '#pdf.attach("{}")',
+    '#eval("read(\\"{}\\")")', '#read("../compiler.py")#"{}"', '#read("../../models.py")#"{}"',
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("template", READS)
+def test_no_file_can_be_read(secret, template):
+    with pytest.raises(TemplateFaulty) as caught:
+        make(task("\n\n" + template.replace("{}", str(secret))))
+    (fault,) = caught.value.faults
+    assert fault.message == NO_FILES
+    assert "secret" not in caught.value.message
+    assert fault.line == 3 or "eval" in template
+
+
+def test_a_picture_inside_of_a_picture_reads_no_file_either(secret):
+    names = "xmlns='http://www.w3.org/2000/svg' xmlns:x='http://www.w3.org/1999/xlink'"
+    svg = f"<svg {names}><image x:href='{secret}'/></svg>"
+    with pytest.raises(TemplateFaulty, match="not allowed"):
+        make(task(f'#image(bytes("{svg}"))'))
+
+
+@pytest.mark.parametrize("template", ['#import "@preview/cetz:0.3.0"', '#import "@local/letter:1.0.0": *'])
+def test_no_package_can_be_imported(template):
+    with pytest.raises(TemplateFaulty) as caught:
+        make(task(template))
+    assert caught.value.faults[0].message == NO_PACKAGES
+
+
+def test_nothing_is_fetched():
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        listening.settimeout(0.5)
+        with pytest.raises(TemplateFaulty):
+            make(task(f'#image("http://127.0.0.1:{listening.getsockname()[1]}/x.png")'))
+        with pytest.raises(TimeoutError):
+            listening.accept()
+
+
+def test_the_environment_is_not_there(monkeypatch):
+    monkeypatch.setenv("REPORTSERVER_SECRET_KEY", "hush")
+    made = make(task('#assert(sys.inputs.keys() == ("data",), message: repr(sys.inputs))'))
+    assert made.files[0].startswith(b"%PDF")
+
+
+#: Runs as the process of a document does, and tries what Typst has no words for.
+ATTEMPTS = """
+import errno, os, socket, subprocess, sys
+from reports.documents import sandbox
+sandbox.limit(2**30, 10)
+sandbox.close([sys.argv[1]])
+def denied(attempt):
+    try:
+        attempt()
+    except OSError as error:
+        return error.errno in (errno.EACCES, errno.EFBIG)
+    return False
+assert open(sys.argv[1] + "/secret.txt").read()
+assert denied(lambda: socket.socket())
+assert denied(lambda: socket.socket(socket.AF_UNIX))
+assert denied(lambda: os.execv("/bin/true", ["true"]))
+assert denied(lambda: open("/etc/passwd")) or sys.argv[2] == "0"
+assert denied(lambda: open(sys.argv[1] + "/new", "w").write("x")) or sys.argv[2] == "0"
+print("kept")
+"""
+
+
+def has_landlock() -> bool:
+    import ctypes
+
+    return ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1) > 0
+
+
+def test_the_kernel_refuses_sockets_programs_and_files(secret):
+    command = [sys.executable, "-c", ATTEMPTS, str(secret.parent), str(int(has_landlock()))]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout == "kept\n", done.stderr
+
+
+ENDLESS = [
+    "#for a in range(100000) { for b in range(100000) {} }",
+    "#let f(n) = { let i = 0; while i < 100000 { i += 1; let j = 0; while j < 9000 { j += 1 } } }\n#f(1)",
+    '#let s = state("s", 0)\n#for i in range(3000) [#s.update(n => n + 1) #context s.final()#pagebreak()]' * 40,
+]
+
+
+@pytest.mark.parametrize("template", ENDLESS)
+def test_a_template_that_does_not_end_is_ended(template):
+    with pytest.raises(TemplateFailed) as caught:
+        make(task(template, seconds=1))
+    assert caught.value.retryable is False
+    assert caught.value.message.startswith("The document was not made within 1 seconds. Its template may go round")
+    assert not [child for child in psutil.Process().children() if "process" in " ".join(child.cmdline())]
+
+
+ENDLESS_BY_RULE = [
+    ("#while true {}", "Condition is always true."),
+    ("#let i = 1\n#while i > 0 { i += 1 }", "Loop seems to be infinite."),
+    ("#let f(x) = f(x + 1)\n#f(1)", "Maximum function call depth exceeded."),
+]
+
+
+@pytest.mark.parametrize(("template", "sentence"), ENDLESS_BY_RULE)
+def test_typst_itself_sees_most_that_never_end(template, sentence):
+    with pytest.raises(TemplateFaulty) as caught:
+        make(task(template))
+    assert caught.value.faults[0].message == sentence
+
+
+@pytest.mark.parametrize(
+    "template", ['#let x = "aaaaaaaaaa" * 1000000000', "#range(900000000)", "#let x = (1,) * 900000000"]
+)
+def test_memory_ends_with_a_clear_sentence(template):
+    with pytest.raises(TemplateFailed) as caught:
+        make(task(template, megabytes=200))
+    assert caught.value.message == (
+        "The document needs more memory than the 200 MB it may use. Have the template show less."
+    )
+    assert caught.value.retryable is False
+
+
+def test_the_process_ends_with_the_one_that_started_it():
+    script = (
+        "import datetime as dt\nfrom reports.documents.compiler import Task, make\n"
+        f"make(Task(template={ENDLESS[0]!r}, data='{{}}', moment=dt.datetime.now(dt.UTC), seconds=60,"
+        " memory_bytes=2**29))"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script])
+    children: list[psutil.Process] = []
+    while not children:
+        time.sleep(0.05)
+        children = psutil.Process(parent.pid).children()
+    time.sleep(0.3)
+    parent.kill()
+    parent.wait()
+    _, alive = psutil.wait_procs(children, timeout=5)
+    assert alive == []
+
+
+def test_documents_are_made_side_by_side():
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(lambda number: make(task(f"text {number}")).files[0][:4], range(4)))
+    assert made == [b"%PDF"] * 4
