@@ -31,7 +31,9 @@ _ROW_NAMES = {"parameters": "Parameter", "delivery": "Delivery"}
 _SECTIONS = {
     "about": ("name", "slug", "description"),
     "query": ("data_source", "query"),
+    "parameters": ("parameters",),
     "files": ("formats", "csv"),
+    "delivery": ("delivery",),
 }
 _DELIMITERS = ((",", "Comma ,"), (";", "Semicolon ;"), ("\t", "Tab"), ("|", "Bar |"))
 #: Stands in for what is wrong, so that what only the database can tell is found out in the same go.
@@ -57,12 +59,14 @@ class EditForm:
     sent: Sent
     #: The slugs of the data sources to choose from.
     sources: list[str] = field(default_factory=list)
+    #: The path of the field, or the list, that the keyboard goes on with.
+    focus: str = ""
     faults: Faults = field(default_factory=dict)
 
     @classmethod
     def of(cls, base: Mapping[str, Any]) -> EditForm:
-        """As the report is."""
-        return cls(base, dict(base), _grants_in(base.get("grants", {})), Sent(QueryDict()))
+        """As the report is; a new one is offered in the first format that everything reads."""
+        return cls(base, {"formats": ["csv"], **base}, _grants_in(base.get("grants", {})), Sent(QueryDict()))
 
     @classmethod
     def of_sent(cls, data: QueryDict, base: Mapping[str, Any]) -> EditForm:
@@ -88,12 +92,15 @@ class EditForm:
         at = int(number) if number.isascii() and number.isdigit() else -1
         if rows is None:
             return
+        self.focus = name
         if verb == "add":
             rows.append({"kind": self.sent.text("delivery.new")} if name == "delivery" else {"type": "string"})
+            self.focus = f"{name}[{len(rows) - 1}]"
         elif verb == "remove" and 0 <= at < len(rows):
             del rows[at]
         elif verb == "up" and 0 < at < len(rows):
             rows[at - 1], rows[at] = rows[at], rows[at - 1]
+            self.focus = f"{name}[{at - 1}]"
         # What was written is shown by the number of its row.
         self.sent.raw.clear()
 
@@ -117,7 +124,7 @@ class EditForm:
     def refuse(self, error: InvalidDefinition, tenant: Tenant) -> None:
         """Take up what is wrong, with what a look at the rest finds."""
         self.faults = _all_faults(self.entry) | faults_in(error) | self.sent.faults
-        wrong = {path.split(".")[0].split("[")[0] for path in self.faults}
+        wrong = {_top(path) for path in self.faults}
         if wrong & {"query", "parameters"}:
             wrong |= {"query", "parameters"}
         sound = {name: value for name, value in self.entry.items() if name not in wrong}
@@ -131,9 +138,8 @@ class EditForm:
     def sections(self) -> dict[str, list[Control]]:
         """The controls by section; of those that no section names, the ones in YAML are what documents show besides."""
         made = {name: self._control(name) for name in _FIELDS if name not in ELSEWHERE | {"grants"}}
-        named = {name for names in _SECTIONS.values() for name in names} | _SPECIAL
+        named = {name for names in _SECTIONS.values() for name in names}
         parts = {section: [made[name] for name in names] for section, names in _SECTIONS.items()}
-        parts |= {name: [made[name]] for name in ("parameters", "delivery")}
         others = [one for name, one in made.items() if name not in named]
         parts["design"] = [one for one in others if one.kind == "yaml"]
         parts["limits"] = [one for one in others if one.kind != "yaml"]
@@ -159,7 +165,9 @@ class EditForm:
 
     def told(self) -> list[tuple[str, str, str]]:
         """For the summary: the id of the field, its name, and the sentence."""
-        told = [(control_id(self._nearest(path)), self._title(path), said[0]) for path, said in self.faults.items()]
+        order = {name: at for at, name in enumerate(name for names in _SECTIONS.values() for name in names)}
+        paths = sorted(self.faults, key=lambda path: order.get(_top(path), len(order)))
+        told = [(control_id(self._nearest(path)), self._title(path), self.faults[path][0]) for path in paths]
         return list(dict.fromkeys(told))
 
     def _control(self, name: str) -> Control:
@@ -238,13 +246,18 @@ class EditForm:
         head, _, rest = path.partition("[")
         number, _, below = rest.partition("]")
         if head not in _ROW_NAMES or not number.isdigit():
-            return label_of(head)
+            return label_of(self._nearest(path))
         name = f"{_ROW_NAMES[head]} {int(number) + 1}"
         field = below.strip(".").partition("[")[0]
         return f"{name}, {label_of(field).lower()}" if field else name
 
 
 # --- What was sent ----------------------------------------------------------------------------------------------------
+
+
+def _top(path: str) -> str:
+    """The field of the report that the path is in."""
+    return path.partition(".")[0].partition("[")[0]
 
 
 def _rows(data: QueryDict, name: str) -> list[str]:

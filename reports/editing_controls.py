@@ -228,7 +228,7 @@ def control(info: FieldInfo, path: str, value: Any, raw: Mapping[str, str]) -> C
     elif kind in ("select", "checks"):
         choices = get_args(_plain(info.annotation)) if kind == "select" else _choices_of_list(info)
         made.options = [(str(choice), _WORDS.get(str(choice), str(choice))) for choice in choices]
-        made.chosen = [str(one) for one in (value if isinstance(value, list) else [value])]
+        made.chosen = [str(one) for one in (value if isinstance(value, list) else [value]) if one is not None]
         made.kind = "hidden" if kind == "select" and len(choices) == 1 else kind
         made.value = made.chosen[0] if made.chosen else ""
     elif kind == "check":
@@ -292,9 +292,10 @@ _LABELS = {
     "timeout_seconds": "Time limit in seconds",
     "max_rows": "Row limit",
     "max_bytes": "Size limit in bytes",
+    "max_running": "Jobs running at once",
     "on_limit": "When a limit is reached",
     "max_attempts": "Attempts",
-    "retention_days": "Days that results are kept",
+    "retention_days": "Days results are kept",
     "required": "Has to be given where there is no default",
     "multiple": "Takes several values, for “in :name”",
     "max_length": "Most characters",
@@ -319,7 +320,7 @@ _HELP = {
     "parameter default": "",
 }
 _WORDS = {
-    "truncate": "Cut the result, and say so",
+    "truncate": "Cut, and say so",
     "fail": "Fail",
     "asynchronous": "Later, as a job (asynchronous)",
     "synchronous": "At once, in the answer (synchronous)",

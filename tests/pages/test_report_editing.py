@@ -327,6 +327,7 @@ def test_a_report_is_made(browse: Browse, source: DataSource) -> None:
     client = browse("alice")
     data = sent_back(client.get("/reports/new").content.decode(), "editor")
     assert data["delivery[0].mode"] == ["asynchronous"]
+    assert data["formats"] == data["formats.first"] == ["csv"]
     answer = client.post("/reports/new", {**data, "do": "save"})
     assert answer.status_code == 422
     data |= {"name": ["All of the sales"], "query": ["select * from sale"], "data_source": ["sales"]}
