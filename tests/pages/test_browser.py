@@ -282,7 +282,14 @@ def test_no_page_has_a_barrier_or_scrolls_sideways(visit: Callable[..., Page], b
     bob.wait(done, "Succeeded")
     page = visit("alice", "/", color_scheme=scheme, viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
     pages = ("/", "/jobs", "/jobs?q=status:lost", f"/jobs/{failed}", f"/jobs/{done}", f"/jobs/{done}/preview")
-    for path in (*pages, "/reports", "/reports/sales-by-region", "/audit"):
+    for path in (
+        *pages,
+        "/reports",
+        "/reports/sales-by-region",
+        "/reports/sales-by-region/edit",
+        "/reports/sales-by-region/versions",
+        "/audit",
+    ):
         page.goto(path)
         for width in (1280, 320):
             page.set_viewport_size({"width": width, "height": 800})
@@ -296,3 +303,76 @@ def test_no_page_has_a_barrier_or_scrolls_sideways(visit: Callable[..., Page], b
 def _barriers(page: Page) -> list[Any]:
     found: list[Any] = Axe().run(page).response["violations"]
     return found
+
+
+def made_report(alice: Client, slug: str) -> None:
+    """A report of its own for a test that changes it."""
+    definition = alice.get("/reports/sales-by-region").json()["definition"]
+    alice.request("DELETE", f"/reports/{slug}")
+    assert alice.post("/reports", json={**definition, "slug": slug, "name": slug.title()}).status_code == 201
+
+
+def test_a_query_is_edited_in_colours_checked_previewed_and_saved(visit: Callable[..., Page], alice: Client) -> None:
+    made_report(alice, "coloured")
+    page = visit("alice", "/reports/coloured/edit")
+    query = page.get_by_role("textbox", name="Query")
+    assert page.locator(".colours .hljs-keyword").count() > 5
+    assert ":region" in page.locator(".colours .hljs-variable").all_inner_texts()
+    written = "select region, amount from sale\nwhere amount < :least and day >= :since"
+    query.fill(written)
+    query.press("End")
+    query.press("Enter")
+    page.keyboard.type("  and :region is null")
+    query.press("Enter")
+    page.keyboard.type("-- done")
+    assert query.input_value() == f"{written}\n  and :region is null\n  -- done", "a new line begins where the last did"
+    assert page.locator(".colours").inner_text().rstrip("\n") == query.input_value()
+    expect(page.get_by_text("there are changes that are not saved")).to_be_visible()
+    page.get_by_role("button", name="Add a parameter").click()
+    expect(page.get_by_role("group", name="Parameter 3")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.type("least")
+    page.locator("[name='parameters[2].type']").select_option("integer")
+    page.locator("[name='parameters[2].default']").fill("3")
+    page.get_by_role("button", name="Check and preview").last.click()
+    expect(page.locator("#said")).to_contain_text("The data source takes the query: 2 columns.")
+    expect(page.get_by_role("region", name="First rows").locator("tbody tr")).to_have_count(3)
+    assert query.input_value().endswith("-- done")
+    assert _barriers(page) == []
+    page.get_by_role("button", name="Save").click()
+    page.wait_for_url("**/reports/coloured")
+    expect(page.locator("#notices")).to_contain_text("Saved as version 2.")
+    assert (
+        alice.get("/reports/coloured").json()["definition"]["query"] == f"{written}\n  and :region is null\n  -- done"
+    )
+    page.get_by_role("link", name="Versions").click()
+    expect(page.locator("tr.added")).to_have_count(4)
+    assert _barriers(page) == []
+    page.get_by_role("button", name="Restore version 1").click()
+    expect(page.locator("#notices")).to_contain_text("Version 3 is as version 1 was.")
+
+
+def test_a_report_is_edited_without_javascript(visit: Callable[..., Page], alice: Client) -> None:
+    made_report(alice, "plain")
+    page = visit("alice", "/reports/plain/edit", java_script_enabled=False, viewport={"width": 320, "height": 800})
+    query = page.get_by_role("textbox", name="Query")
+    query.fill(query.input_value().replace("day >= :since", "day >= :since and amount > :least"))
+    page.get_by_role("button", name="Add a parameter").click()
+    page.locator("[name='parameters[2].name']").fill("least")
+    page.locator("[name='parameters[2].type']").select_option("integer")
+    page.locator("[name='parameters[2].default']").fill("10")
+    page.get_by_label("Name", exact=True).first.press("Enter")
+    expect(page.locator("#checked")).to_contain_text("The data source takes the query: 3 columns")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#notices")).to_contain_text("Saved as version 2.")
+
+
+def test_an_estimate_is_told_beside_the_form(visit: Callable[..., Page]) -> None:
+    page = visit("bob", "/reports/many-rows")
+    page.get_by_label("rows").fill("1000")
+    page.get_by_role("button", name="Estimate").click()
+    expect(page.locator("#estimate")).to_contain_text(re.compile("About [0-9,]+ rows"))
+    expect(page.get_by_label("rows")).to_have_value("1000")
+    expect(page.get_by_role("button", name="Estimate")).to_be_focused()
