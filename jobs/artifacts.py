@@ -28,6 +28,11 @@ def draft(job_id: UUID, fence: int) -> Path:
     return path
 
 
+def spill(job_id: UUID, fence: int) -> Path:
+    """The folder of what that attempt has no room for in memory."""
+    return folder(job_id) / f"{fence}.spill"
+
+
 def folder(job_id: UUID) -> Path:
     """The folder of one job. Two levels: a folder of a million entries is slow on every file system."""
     return Path(settings.ARTIFACTS_DIR) / job_id.hex[:2] / str(job_id)

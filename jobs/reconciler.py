@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from jobs import artifacts, lanes, lifecycle, presence, queue
+from jobs import artifacts, attempts, lanes, lifecycle, presence, queue
 from jobs.models import JobExecutionLog, Status, WorkerHost
 from jobs.processes import end_marked, lives
 from jobs.querysets import from_now
@@ -110,7 +110,7 @@ def _take_one(job: JobExecutionLog) -> bool:
     taken = lifecycle.fail(job, _verdict(job))
     if taken:
         # With its fence gone nothing of it can be committed any more, not even by a worker that wakes up later.
-        artifacts.remove_attempt(job.pk, job.fence)
+        attempts.clear(job)
     return taken
 
 

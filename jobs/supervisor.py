@@ -17,7 +17,7 @@ from django.db import connections, transaction
 from django.db.models.functions import Now
 
 from audit import watch
-from jobs import artifacts, bulk, lanes, lifecycle, presence, queue, reconciler
+from jobs import attempts, bulk, lanes, lifecycle, presence, queue, reconciler
 from jobs.models import JobExecutionLog, WorkerHost
 from jobs.processes import adopt_orphans, die_with_parent, end_children, signal_group, wait_for
 from jobs.purge import purge_expired
@@ -173,7 +173,7 @@ class Supervisor:
     def _release_mine(self) -> None:
         for job in JobExecutionLog.objects.owned_by(self.instance):
             if lifecycle.release(job, _STOPPED, seconds=0, refund=True):
-                artifacts.remove_attempt(job.pk, job.fence)
+                attempts.clear(job)
 
     def _announce(self) -> None:
         with transaction.atomic():

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from django.conf import settings
 from django.db import DatabaseError, connections
 
-from jobs import artifacts, lanes, lifecycle, presence, queue
+from jobs import attempts, lanes, lifecycle, presence, queue
 from jobs.child import Child, failure_of
 from jobs.exceptions import QueueUnavailable
 from jobs.lifecycle import Failure
@@ -104,7 +104,7 @@ def _commit(job: JobExecutionLog, result: dict[str, object]) -> None:
 
 def _settle(job: JobExecutionLog, failure: Failure) -> None:
     log.info("attempt failed", extra={"job_id": str(job.pk), "code": failure.code})
-    _forget_file(job)
+    attempts.clear(job)
     _persistently(lambda: lifecycle.fail(job, failure))
 
 
@@ -133,9 +133,5 @@ def _forget_unless_committed(job: JobExecutionLog) -> bool:
     """A commit may be lost on its way back, with the connection. Whether the result is this attempt's after all."""
     committed: bool = lifecycle.is_committed(job)
     if not committed:
-        _forget_file(job)
+        attempts.clear(job)
     return committed
-
-
-def _forget_file(job: JobExecutionLog) -> None:
-    artifacts.remove_attempt(job.pk, job.fence)

@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
+from reports import sources
 from reports.engine import RunSpec
 from reports.models import ReportVersion
 from reports.parameters import TypedValue, by_name, for_people, typed_values
@@ -71,3 +72,9 @@ def _template(version: ReportVersion, values: Mapping[str, TypedValue]) -> Templ
         seconds=_DOCUMENT_SECONDS,
         memory_bytes=int(settings.JOB_MEMORY_BYTES * _DOCUMENT_SHARE),
     )
+
+
+def end_left_behind(version: ReportVersion | None, temp_dir: Path) -> None:
+    """End what a killed run of the version left at its data source's server."""
+    if version is not None and version.data_source is not None:
+        sources.end_left_behind(version.source(), temp_dir)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pyarrow as pa
 
 from reports.exceptions import QueryFailed
 from reports.parameters import TypedValue
+from reports.sources import sql_session
 from reports.sources.base import Described, Limits, Rows, Source, SourceSpec
 from reports.sources.columns import leaving, leaving_schema
 from reports.sources.duckdb_file import DuckdbSource
@@ -49,6 +51,15 @@ def read(
     with (source or SOURCES[spec.kind]).read(spec, query, values, limits) as rows:
         schema = leaving_schema(rows.schema)
         yield Rows(schema, _leaving(rows.batches, schema), rows.expected)
+
+
+def end_left_behind(spec: SourceSpec, folder: Path) -> None:
+    """End what a killed process may have left running at its server; `folder` is the temp_dir that it had.
+
+    PostgreSQL notices by itself (client_connection_check_interval), and the others run in the killed process.
+    """
+    if spec.kind == SqlSource.kind:
+        sql_session.end_left_behind(spec.location, folder)
 
 
 def checked_query(query: str, dialect: str, names: Mapping[str, object]) -> str:

@@ -82,6 +82,19 @@ def declared(cursor: Any) -> list[pa.DataType | None]:
     return [_type(field) for field in getattr(result, "fields", None) or []]
 
 
+#: Number and address of this connection, as the server calls them. The number alone may be another's after a restart.
+IDENTITY = "select id, host from information_schema.processlist where id = connection_id()"
+
+
+def end(number: int, address: str) -> tuple[str, tuple[object, ...], str]:
+    """A query with its values that finds that connection if it is still there, and the statement that ends it."""
+    return (
+        "select id from information_schema.processlist where id = %s and host = %s",
+        (number, address),
+        f"kill {number:d}",
+    )
+
+
 def abandon(cursor: Any) -> None:
     """Closing would first receive all the rows that nobody wants any more: the connection is closed instead."""
     result = getattr(cursor, "_result", None)

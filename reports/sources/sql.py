@@ -45,7 +45,7 @@ class SqlSource:
     def read(self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits) -> Iterator[Rows]:
         deadline = Deadline(limits.timeout_seconds)
         check_select(query, spec.dialect)
-        with connected(spec.location, deadline) as session:
+        with connected(spec.location, deadline, limits.temp_dir) as session:
             with plain_errors(deadline):
                 expected = self._run(session, spec, query, values)
                 rows = self._rows(session, deadline, expected)
@@ -56,7 +56,7 @@ class SqlSource:
         """Runs the query for no rows where the server can be told so; nothing is fetched anyway."""
         deadline = Deadline(limits.timeout_seconds)
         check_select(query, spec.dialect)
-        with connected(spec.location, deadline) as session, plain_errors(deadline):
+        with connected(spec.location, deadline, limits.temp_dir) as session, plain_errors(deadline):
             expected = self._run(session, spec, query, values, want_rows=False)
             columns = session.declared
             schema = pa.schema([(name, one.type) for name, one in zip(session.names, columns, strict=True)])

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, CursorResult, NullPool, create_engine
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from reports.exceptions import SourceUnusable
+from reports.exceptions import RunError, SourceUnusable
 from reports.sources import estimates, mysql
 from reports.sources.failures import Deadline, failure
 from reports.sources.row_chunks import BATCH_ROWS, Row
@@ -19,6 +21,9 @@ from reports.sources.sql_errors import connection_error, plain_errors
 
 #: A kind of its own does these better, or they would open any file.
 _OTHER_KINDS = {"postgresql": "postgresql", "postgres": "postgresql", "sqlite": "sqlite", "duckdb": "duckdb"}
+#: Where a session's connection is noted, in the folder of its run.
+_NOTE = "connection.json"
+_END_SECONDS = 2
 
 
 class Session:
@@ -45,6 +50,13 @@ class Session:
         if self.is_mysql:
             for statement in mysql.bounds(deadline, is_mariadb=self._is_mariadb):
                 self._connection.exec_driver_sql(statement).close()
+
+    def note_in(self, folder: Path) -> None:
+        """Without the right to know it, or room to note it, a killed query lasts until the server's own time limit."""
+        if self.is_mysql:
+            with suppress(SQLAlchemyError, OSError):
+                found = self._connection.exec_driver_sql(mysql.IDENTITY).first()
+                (folder / _NOTE).write_text(json.dumps(list(found) if found else None))
 
     def expected(self, sql: str, bound: Any) -> int | None:
         """How many rows the planner expects; None where it can't be asked, or may not be, as for some views."""
@@ -85,8 +97,41 @@ class Session:
 
 
 @contextmanager
-def connected(location: str, deadline: Deadline) -> Iterator[Session]:
-    """A session under the deadline. Raises SourceUnusable and SourceUnavailable."""
+def connected(location: str, deadline: Deadline, folder: Path) -> Iterator[Session]:
+    """A session under the deadline. Raises SourceUnusable and SourceUnavailable.
+
+    The folder gets a note of the connection, for `end_left_behind`.
+    """
+    with _connection(location, deadline) as connection:
+        session = Session(connection)
+        try:
+            with plain_errors(deadline):
+                session.bound_by(deadline)
+                session.note_in(folder)
+            yield session
+        finally:
+            session.abandon()
+            with suppress(SQLAlchemyError, OSError):
+                connection.invalidate()
+
+
+def end_left_behind(location: str, folder: Path) -> None:
+    """End what a killed process left running at its server, which would notice at its next word to it only.
+
+    By a connection of its own, within seconds; a server that does not answer is left to its own time limit.
+    """
+    try:
+        number, address = json.loads((folder / _NOTE).read_text())
+    except (OSError, ValueError, TypeError):
+        return
+    with suppress(SQLAlchemyError, OSError, RunError), _connection(location, Deadline(_END_SECONDS)) as connection:
+        query, values, statement = mysql.end(number, address)
+        if connection.exec_driver_sql(query, values).first() is not None:
+            connection.exec_driver_sql(statement).close()
+
+
+@contextmanager
+def _connection(location: str, deadline: Deadline) -> Iterator[Connection]:
     url = checked_url(location)
     arguments = mysql.arguments(deadline) if url.get_backend_name() in mysql.DIALECTS else {}
     try:
@@ -96,15 +141,9 @@ def connected(location: str, deadline: Deadline) -> Iterator[Session]:
         raise failure(SourceUnusable, "The driver for this kind of database is not installed.", error) from error
     except (SQLAlchemyError, OSError) as error:
         raise connection_error(error, url) from error
-    session = Session(connection)
     try:
-        with plain_errors(deadline):
-            session.bound_by(deadline)
-        yield session
+        yield connection
     finally:
-        session.abandon()
-        with suppress(SQLAlchemyError, OSError):
-            connection.invalidate()
         with suppress(SQLAlchemyError, OSError):
             connection.close()
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
+from urllib.parse import urlsplit
 
+import pymysql
 import pytest
 
+from tests import mariadb
 from tests.faults.cluster import Cluster, children, gone, kill, until
 from tests.faults.rows import Row, moment
 
@@ -119,6 +123,36 @@ def test_a_cancelled_query_is_gone_from_the_database_server(postgresql_hosts: Cl
     (row,) = postgresql_hosts.ended(job)
     assert row["error_code"] == "cancelled"
     until(lambda: not postgresql_hosts.database(asleep))
+
+
+COMPUTING = """
+data_sources: [{slug: mariadb, tenant: acme, kind: sql, url_env: FAULTS_MARIADB_URL}]
+reports:
+  - slug: computing
+    tenant: acme
+    name: Computes for minutes without a word
+    data_source: mariadb
+    query: select count(*) as n from seq_1_to_1000000 a cross join seq_1_to_1000000 b where a.seq + b.seq = 7
+    formats: [csv]
+    delivery: [{kind: api_response, mode: asynchronous}]
+    grants: {generate: [analysts], view: [analysts]}
+"""
+
+
+@pytest.mark.skipif(mariadb.missing() is not None, reason=str(mariadb.missing()))
+def test_a_cancelled_query_that_computes_is_ended_in_mariadb(sqlite_hosts: Cluster, tmp_path: Path) -> None:
+    definitions = tmp_path / "computing.yaml"
+    definitions.write_text(COMPUTING)
+    with mariadb.mariadb_server() as url:
+        sqlite_hosts.server.manage("apply", str(definitions), FAULTS_MARIADB_URL=url)
+        with pymysql.connect(host="127.0.0.1", port=urlsplit(url).port, user="root") as root, root.cursor() as cursor:
+            listed = "select id from information_schema.processlist where info like 'select count(*) as n from seq%'"
+            job = sqlite_hosts.submit("", "computing")
+            until(lambda: cursor.execute(listed) == 1)
+            sqlite_hosts.cancel(job)
+            (row,) = sqlite_hosts.ended(job)
+            assert row["error_code"] == "cancelled"
+            until(lambda: cursor.execute(listed) == 0)
 
 
 def test_a_query_that_the_server_ended_for_a_passing_reason_is_run_again(postgresql_hosts: Cluster) -> None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,8 +24,8 @@ import pytest
 from reports.engine import RunSpec, run
 from reports.exceptions import QueryFailed, QueryTimeout, SourceUnavailable, SourceUnusable
 from reports.parameters import TypedValue
-from reports.sources import describe, failures, read
-from reports.sources.base import SourceSpec
+from reports.sources import describe, end_left_behind, failures, read
+from reports.sources.base import Limits, SourceSpec
 from reports.sources.sql import bind
 from reports.sources.sql_columns import Column, column
 
@@ -326,3 +330,68 @@ def test_every_style_of_placeholders_that_drivers_have_is_written(style, sql, bo
 def test_what_a_driver_gives_is_held_by_a_type_that_is_exact(values, type, expected):
     assert Column().with_values(values).type == type
     assert column(values, type).to_pylist() == expected
+
+
+# ---- what a killed process leaves behind
+
+
+SECONDS_OF_WORK = "select count(*) as n from seq_1_to_1000000 a cross join seq_1_to_1000000 b where a.seq + b.seq = 7"
+
+
+def read_in_a_process(spec: SourceSpec, folder: Path) -> int:
+    """A child that runs the query and is never seen again; its process id."""
+    child = os.fork()
+    if child == 0:
+        try:
+            with read(spec, SECONDS_OF_WORK, {}, Limits(timeout_seconds=60, memory_bytes=10**8, temp_dir=folder)):
+                pass
+        finally:
+            os._exit(0)
+    return child
+
+
+def computing(server: Any) -> int:
+    server.execute(
+        "select count(*) from information_schema.processlist where info like 'select count(*) as n from seq%'"
+    )
+    return int(server.fetchone()[0])
+
+
+def until(holds: Callable[[], bool], seconds: float = 10) -> None:
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def test_a_query_whose_process_was_killed_is_ended_at_the_server(spec, server, tmp_path):
+    child = read_in_a_process(spec, tmp_path)
+    until(lambda: computing(server) == 1)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    time.sleep(0.5)
+    assert computing(server) == 1
+    end_left_behind(spec, tmp_path)
+    until(lambda: computing(server) == 0)
+
+
+def test_another_connection_of_that_number_is_left_alone(spec, server, tmp_path):
+    child = read_in_a_process(spec, tmp_path)
+    until(lambda: computing(server) == 1)
+    note = tmp_path / "connection.json"
+    number, address = json.loads(note.read_text())
+    note.write_text(json.dumps([number, "192.0.2.1:5"]))
+    end_left_behind(spec, tmp_path)
+    time.sleep(0.5)
+    assert computing(server) == 1
+    note.write_text(json.dumps([number, address]))
+    end_left_behind(spec, tmp_path)
+    os.waitpid(child, 0)
+    until(lambda: computing(server) == 0)
+
+
+@pytest.mark.parametrize("note", [None, "", "null", "[]", '["x", 1, 2]'])
+def test_nothing_noted_is_nothing_to_end(spec, tmp_path, note):
+    if note is not None:
+        (tmp_path / "connection.json").write_text(note)
+    end_left_behind(spec, tmp_path)

@@ -1,0 +1,19 @@
+"""What is left of an attempt that ended without a result."""
+
+from __future__ import annotations
+
+import contextlib
+
+from django.db import DatabaseError
+
+from jobs import artifacts
+from jobs.models import JobExecutionLog
+from reports.exceptions import RunError
+from reports.runs import end_left_behind
+
+
+def clear(job: JobExecutionLog) -> None:
+    """End the query that its killed process left at the data source's server, and delete its files."""
+    with contextlib.suppress(DatabaseError, RunError):
+        end_left_behind(job.version, artifacts.spill(job.pk, job.fence))
+    artifacts.remove_attempt(job.pk, job.fence)
