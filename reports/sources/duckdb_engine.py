@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from reports.exceptions import OutOfSpace, QueryFailed, QueryTimeout, RunError, SourceUnavailable, SourceUnusable
 from reports.parameters import TypedValue
-from reports.sources import estimates, failures
+from reports.sources import duckdb_types, estimates, failures
 from reports.sources.base import Described, Limits, Rows, SourceSpec
 from reports.sources.failures import Deadline, failure
 from reports.sources.placeholders import Piece, substitute
@@ -53,9 +53,9 @@ class DuckdbEngine:
         with ExitStack() as stack:
             with self._plain_errors(deadline, query):
                 connection = self._locked(stack, spec, query, limits, deadline)
-                statement = only_select(connection, sql)
+                only_select(connection, sql)
                 expected = _expected(connection, sql, bound)
-                reader = connection.sql(statement, params=bound).to_arrow_reader(BATCH_ROWS)
+                reader = duckdb_types.readable(connection, sql, bound).to_arrow_reader(BATCH_ROWS)
                 stack.callback(reader.close)
             # Outside of _plain_errors: what goes wrong while a file is being written is not the source's failure.
             yield Rows(reader.schema, self._batches(reader, deadline, query), expected)
@@ -67,7 +67,7 @@ class DuckdbEngine:
             connection = self._locked(stack, spec, query, limits, deadline)
             only_select(connection, sql)
             nothing = f"select * from ({sql}\n) limit 0"  # noqa: S608 -- the author's own query, which is a select
-            schema = connection.sql(nothing, params=bound).to_arrow_reader(1).schema
+            schema = duckdb_types.readable(connection, nothing, bound).to_arrow_reader(1).schema
             return Described(schema, _expected(connection, sql, bound))
 
     def _locked(
@@ -177,10 +177,6 @@ def _interrupting(connection: duckdb.DuckDBPyConnection, deadline: Deadline) -> 
 
 def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-def identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 # ---- errors

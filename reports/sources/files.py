@@ -13,8 +13,9 @@ import duckdb
 
 from reports.exceptions import SourceUnusable
 from reports.sources.base import Limits, SchemaWidened, SourceSpec
-from reports.sources.duckdb_engine import DuckdbEngine, configuration, identifier, is_wrong_guess, literal
+from reports.sources.duckdb_engine import DuckdbEngine, configuration, is_wrong_guess, literal
 from reports.sources.failures import failure
+from reports.sources.placeholders import identifier
 
 _READERS = {".csv": "read_csv", ".parquet": "read_parquet", ".json": "read_json", ".ndjson": "read_json",
             ".jsonl": "read_json"}  # fmt: skip

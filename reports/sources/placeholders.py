@@ -163,3 +163,8 @@ def _nested_end(query: str, start: int) -> int:
         if depth == 0:
             return mark.end()
     return len(query)
+
+
+def identifier(name: str) -> str:
+    """The name in standard SQL's quotes."""
+    return '"' + name.replace('"', '""') + '"'

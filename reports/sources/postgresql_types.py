@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
+from reports.sources.placeholders import identifier
+
 #: Per column number: the decimal type, or text where 38 digits are not enough or a value is NaN or infinite.
 Decimals = Mapping[int, pa.DataType]
 
@@ -22,7 +24,7 @@ def readable(sql: str, schema: pa.Schema) -> str:
         return sql
     columns = [f"c{number}" for number in range(len(casts))]
     selected = ", ".join(
-        f"{column}{f'::{cast}' if cast else ''} as {_identifier(field.name)}"
+        f"{column}{f'::{cast}' if cast else ''} as {identifier(field.name)}"
         for column, cast, field in zip(columns, casts, schema, strict=True)
     )
     return f"select {selected} from ({sql}\n) as q({', '.join(columns)})"  # noqa: S608 -- no value is in these names
@@ -115,7 +117,3 @@ def _is_numeric(field: pa.Field) -> bool:
 def _name(field: pa.Field) -> str:
     name: bytes = (field.metadata or {}).get(b"POSTGRESQL:type", b"")
     return name.decode()
-
-
-def _identifier(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
