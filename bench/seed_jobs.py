@@ -7,6 +7,7 @@ import json
 import random
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,13 +15,16 @@ import django
 
 REPORTS, PEOPLE, DAYS = 40, 12, 60
 PASSWORD = "a long password 1"
-_BATCH = 20_000
+#: So many jobs are made one by one, and then again and again with other times and ids, which the database does faster.
+_BLOCK = 20_000
 _FAILURES = (
     ("query_failed", "The query was refused: no such column: carrier_{}.", "a1b2c3d4e5f60001"),
     ("timed_out", "The job took longer than its limit of 300 seconds.", "a1b2c3d4e5f60002"),
     ("worker_lost", "The worker that ran the job ended without a word, {} times.", "a1b2c3d4e5f60003"),
     ("source_unreachable", "The data source does not answer on port {}.", "a1b2c3d4e5f60004"),
 )
+_JOBS, _AUDIT = "jobs_jobexecutionlog", "audit_auditlog"
+_TABLES = (_JOBS, "jobs_jobevent", "jobs_artifact", _AUDIT)
 
 
 def main() -> None:
@@ -29,14 +33,41 @@ def main() -> None:
     parser.add_argument("jobs", type=int)
     wanted = parser.parse_args().jobs
     django.setup()
-    from django.db import transaction
-
-    with transaction.atomic():
-        world = _world()
-        for start in range(0, wanted, _BATCH):
-            _insert("jobs_jobexecutionlog", list(_jobs(world, start, min(wanted, start + _BATCH), wanted)))
+    with _in_bulk():
+        _jobs_of(_world(), wanted)
         _follow()
+        _write_audit()
     print(f"{wanted:,} jobs")
+
+
+@contextmanager
+def _in_bulk() -> Iterator[None]:
+    """Without indexes, which are built at the end; and without what protects data that is worth something."""
+    from django.db import connection
+
+    sqlite = connection.vendor == "sqlite"
+    with connection.cursor() as cursor:
+        for statement in _SQLITE_BEFORE if sqlite else _POSTGRESQL_BEFORE:
+            cursor.execute(statement)
+        cursor.execute(_SQLITE_INDEXES if sqlite else _POSTGRESQL_INDEXES)
+        indexes = [row for row in cursor.fetchall() if row[2] in _TABLES]
+        for name, _, _ in indexes:
+            cursor.execute(f'drop index "{name}"')
+        yield
+        for _, statement, _ in indexes:
+            cursor.execute(statement)
+        cursor.execute("pragma journal_mode = wal" if sqlite else "vacuum analyze")
+
+
+_SQLITE_BEFORE = ("pragma foreign_keys = off", "pragma journal_mode = off", "pragma synchronous = off",
+                  "pragma cache_size = -400000")  # fmt: skip
+_POSTGRESQL_BEFORE = ("set session_replication_role = replica", "set synchronous_commit = off",
+                      "set maintenance_work_mem = '400MB'")  # fmt: skip
+_SQLITE_INDEXES = "select name, sql, tbl_name from sqlite_master where type = 'index' and sql is not null"
+_POSTGRESQL_INDEXES = (
+    "select indexname, indexdef, tablename from pg_indexes "
+    "where indexname not in (select conname from pg_constraint) and schemaname = current_schema()"
+)
 
 
 def _world() -> dict[str, Any]:
@@ -73,15 +104,47 @@ def _world() -> dict[str, Any]:
     return {"tenant": tenant, "people": people, "reports": reports, "random": random.Random(1)}
 
 
-def _jobs(world: dict[str, Any], start: int, end: int, wanted: int) -> Iterator[dict[str, Any]]:
+def _jobs_of(world: dict[str, Any], wanted: int) -> None:
+    from django.db import connection, transaction
+
+    from jobs.models import JobExecutionLog
+
+    block = min(wanted, _BLOCK)
+    columns = [field.column for field in JobExecutionLog._meta.concrete_fields]
+    names = ", ".join(f'"{column}"' for column in columns)
+    with transaction.atomic():
+        _insert(_JOBS, list(_jobs(world, block, timedelta(days=DAYS) / wanted)))
+    with connection.cursor() as cursor:
+        cursor.execute(f"create temporary table newest as select * from {_JOBS}")
+        cursor.execute(f"delete from {_JOBS}")
+        for copy in range(-(-wanted // block) - 1, -1, -1):
+            back = copy * block * (timedelta(days=DAYS) / wanted).total_seconds()
+            values = ", ".join(_copied(connection.vendor, column, back) for column in columns)
+            ended = "where ended_at is not null " if copy else ""
+            cursor.execute(f"insert into {_JOBS} ({names}) select {values} from newest {ended}order by queued_at")
+
+
+def _copied(vendor: str, column: str, back: float) -> str:
+    """A column of a copy that is so many seconds older; the newest are kept as they are."""
+    if not back:
+        return f'"{column}"'
+    if column == "id":
+        return "lower(hex(randomblob(16)))" if vendor == "sqlite" else "gen_random_uuid()"
+    if column not in ("queued_at", "available_at", "started_at", "ended_at"):
+        return f'"{column}"'
+    if vendor == "sqlite":
+        return f"strftime('%Y-%m-%d %H:%M:%f000', {column}, '-{back:.3f} seconds')"
+    return f"{column} - interval '{back:.3f} seconds'"
+
+
+def _jobs(world: dict[str, Any], block: int, step: timedelta) -> Iterator[dict[str, Any]]:
     """The newest job last; the last forty are unfinished."""
     pick, now = world["random"], datetime.now(UTC)
-    step = timedelta(days=DAYS) / wanted
-    for number in range(start, end):
+    for number in range(block):
         # The last report is rare: one job in five thousand.
         report = world["reports"][-1 if number % 5000 == 17 else pick.randrange(REPORTS - 1)]
         person, version = pick.choice(world["people"]), report.current
-        left = wanted - number
+        left = block - number
         at = now - step * left
         job = {
             "id": uuid.UUID(int=pick.getrandbits(128), version=4), "tenant_id": world["tenant"].pk,
@@ -151,14 +214,31 @@ def _follow() -> None:
         for column, kind, attempt, condition in steps:
             cursor.execute(
                 "insert into jobs_jobevent (job_id, at, kind, attempt, fence, details) "
-                f"select id, {column}, '{kind}', {attempt}, {attempt}, '{nothing}' from jobs_jobexecutionlog "
-                f"where {condition} order by queued_at"
+                f"select id, {column}, '{kind}', {attempt}, {attempt}, '{nothing}' from {_JOBS} where {condition}"
             )
         cursor.execute(
             "insert into jobs_artifact (job_id, fence, size, sha256, rows, truncated, stamp, expires_at) "
-            f"select id, 1, 50000, '{'ab' * 32}', 1000, '', 'x', ended_at from jobs_jobexecutionlog "
-            "where status = 'Succeeded' order by queued_at"
+            f"select id, 1, 50000, '{'ab' * 32}', 1000, '', 'x', ended_at from {_JOBS} where status = 'Succeeded'"
         )
+
+
+def _write_audit() -> None:
+    """An entry per job, under hashes that nobody computed: how fast the page is does not depend on them."""
+    from django.db import connection
+
+    from audit import actions, chain
+    from audit.models import AuditHead, AuditLog
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"insert into {_AUDIT} (sequence, tenant_id, timestamp, actor, action, target_type, target_id, details, "
+            "previous_hash, hash) select row_number() over (order by queued_at), tenant_id, queued_at, "
+            "requested_by_name, case when error_code = 'timed_out' then 'Job Retry' else 'Job Generate' end, 'job', "
+            f"cast(id as text), '{{}}', '', cast(id as text) from {_JOBS}"
+        )
+    last = AuditLog.objects.order_by("-sequence")[0]
+    seal = chain.head_seal(actions.key(), last.sequence, last.hash)
+    AuditHead.objects.update_or_create(pk=1, defaults={"sequence": last.sequence, "hash": last.hash, "seal": seal})
 
 
 if __name__ == "__main__":

@@ -1,0 +1,123 @@
+"""A real Firefox, driven over WebDriver BiDi (a W3C draft that Firefox speaks itself): no driver program is needed."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from websockets.sync.client import ClientConnection, connect
+
+_BINARY = next(filter(None, map(shutil.which, ("firefox-esr", "firefox"))), "firefox-esr")
+_SECONDS = 30.0
+#: Nothing but the pages under test is asked for, and nothing of an earlier run is kept.
+_PREFERENCES = {
+    "app.update.disabledForTesting": True,
+    "browser.shell.checkDefaultBrowser": False,
+    "browser.startup.page": 0,
+    "datareporting.policy.dataSubmissionEnabled": False,
+    "network.captive-portal-service.enabled": False,
+    "network.connectivity-service.enabled": False,
+    "toolkit.telemetry.enabled": False,
+    "signon.rememberSignons": False,
+}
+
+
+@dataclass
+class Firefox:
+    """One window. Waiting is for what a person would wait for; AssertionError after half a minute."""
+
+    socket: ClientConnection
+    context: str = ""
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
+        """One command of the protocol, and its result."""
+        number = next(self.numbers)
+        self.socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
+        while True:
+            answer = json.loads(self.socket.recv(_SECONDS))
+            if answer.get("id") == number:
+                assert answer["type"] == "success", f"{method}: {answer.get('message')}"
+                return dict(answer["result"])
+
+    def open(self, url: str) -> None:
+        self.call("browsingContext.navigate", context=self.context, url=url, wait="complete")
+
+    def buttons(self, name: str) -> list[dict[str, Any]]:
+        """The buttons that assistive technology calls so."""
+        locator = {"type": "accessibility", "value": {"role": "button", "name": name}}
+        found = self.call("browsingContext.locateNodes", context=self.context, locator=locator)
+        return list(found["nodes"])
+
+    def element(self, selector: str) -> dict[str, Any]:
+        """The first element of this CSS selector, once it is there."""
+        locator = {"type": "css", "value": selector}
+        until = time.monotonic() + _SECONDS
+        while time.monotonic() < until:
+            found = self.call("browsingContext.locateNodes", context=self.context, locator=locator)["nodes"]
+            if found:
+                return dict(found[0])
+            time.sleep(0.05)
+        raise AssertionError(f"There is no {selector}.")
+
+    def value(self, expression: str) -> Any:
+        """What a JavaScript expression without side effects gives."""
+        asked = {"expression": expression, "target": {"context": self.context}, "awaitPromise": False}
+        return self.call("script.evaluate", **asked)["result"].get("value")
+
+    def wait_for(self, expression: str) -> None:
+        until = time.monotonic() + _SECONDS
+        while not self.value(expression):
+            assert time.monotonic() < until, f"Not within {_SECONDS:.0f} s: {expression}"
+            time.sleep(0.05)
+
+    def click(self, node: dict[str, Any], times: int = 1) -> None:
+        origin = {"type": "element", "element": {"sharedId": node["sharedId"]}}
+        press = [{"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}]
+        self._act("pointer", [{"type": "pointerMove", "x": 0, "y": 0, "origin": origin}, *press * times])
+
+    def type(self, selector: str, text: str) -> None:
+        self.click(self.element(selector))
+        self._act("key", [{"type": kind, "value": key} for key in text for kind in ("keyDown", "keyUp")])
+
+    def _act(self, kind: str, actions: list[dict[str, Any]]) -> None:
+        source = {"type": kind, "id": kind, "actions": actions}
+        self.call("input.performActions", context=self.context, actions=[source])
+
+
+@contextmanager
+def firefox(folder: Path) -> Iterator[Firefox]:
+    """Start it with a profile of its own in `folder`; it is gone at the end."""
+    lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in _PREFERENCES.items()]
+    (folder / "user.js").write_text("\n".join(lines))
+    command = [_BINARY, "--headless", "--no-remote", "--remote-debugging-port=0", "--profile", str(folder)]
+    log = folder / "stderr.txt"
+    with log.open("w") as said:
+        process = subprocess.Popen(command, stdout=said, stderr=said)
+    try:
+        with connect(f"{_address(log)}/session", max_size=None) as socket:
+            window = Firefox(socket)
+            window.call("session.new", capabilities={})
+            window.context = window.call("browsingContext.getTree")["contexts"][0]["context"]
+            yield window
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _address(log: Path) -> str:
+    until = time.monotonic() + 2 * _SECONDS
+    while time.monotonic() < until:
+        if found := re.search(r"WebDriver BiDi listening on (ws://\S+)", log.read_text()):
+            return found[1]
+        time.sleep(0.05)
+    raise AssertionError(f"Firefox did not say where it listens: {log.read_text()}")
