@@ -32,6 +32,9 @@ class Action(models.TextChoices):
     SIGN_IN = "Sign In"
     SIGN_OUT = "Sign Out"
     AUDIT_EXPORT = "Audit Export"
+    ADMIN_CREATE = "Admin Create"
+    ADMIN_UPDATE = "Admin Update"
+    ADMIN_DELETE = "Admin Delete"
 
 
 class AuditLog(models.Model):
@@ -57,7 +60,13 @@ class AuditLog(models.Model):
         verbose_name_plural = "audit log"
         indexes = [
             models.Index(fields=["tenant", "-sequence"], name="audit_tenant"),
-            models.Index(fields=["target_id", "-sequence"], name="audit_target"),
+            models.Index(fields=["target_id", "tenant", "-sequence"], name="audit_target"),
+            models.Index(fields=["tenant", "actor", "-sequence"], name="audit_tenant_actor"),
+            models.Index(fields=["tenant", "action", "-sequence"], name="audit_tenant_action"),
+            # For superusers, who ask for the entries of all tenants.
+            models.Index(fields=["actor", "-sequence"], name="audit_actor"),
+            models.Index(fields=["action", "-sequence"], name="audit_action"),
+            models.Index(fields=["timestamp"], name="audit_timestamp"),
         ]
         constraints = [models.CheckConstraint(condition=models.Q(sequence__gte=1), name="audit_sequence_positive")]
 

@@ -5,21 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, redirect
 from guardian.admin import AdminGroupObjectPermissionsForm, AdminUserObjectPermissionsForm, GuardedModelAdmin
 
 from accounts.admin import TenantScoped, own
 from accounts.models import User
 from audit import actions as audit
 from audit.models import Action
+from reports.check import unreachable
 from reports.definitions import SERVERS
 from reports.definitions_sync import url_fault
 from reports.models import DataSource, ReportConfiguration, ReportVersion
 from reports.querysets import Right
+
+#: Data sources whose connection is tested at one press: each may take seconds.
+_MOST_TESTED = 5
 
 
 class DataSourceForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -69,7 +74,28 @@ class DataSourceAdmin(TenantScoped):
     list_display = ["slug", "tenant", "kind", "location"]
     list_filter = ["tenant", "kind"]
     list_select_related = ["tenant"]
-    search_fields = ["slug"]
+    search_fields = ["slug", "location"]
+    actions = ["test_connection"]
+    change_form_template = "admin/reports/datasource/change_form.html"
+
+    @admin.action(description="Test the connection of the selected data sources", permissions=["view"])
+    def test_connection(self, request: HttpRequest, queryset: QuerySet[DataSource]) -> None:
+        for source in queryset[:_MOST_TESTED]:
+            self._tell(request, source)
+
+    def response_change(self, request: HttpRequest, obj: DataSource) -> HttpResponse:
+        if "_test" not in request.POST:
+            return super().response_change(request, obj)
+        self._tell(request, obj)
+        return redirect(request.get_full_path())
+
+    def _tell(self, request: HttpRequest, source: DataSource) -> None:
+        if fault := unreachable(source.spec()):
+            # What the driver said may name hosts and paths of the network, which other staff have no business with.
+            driver = f" ({fault[1]})" if fault[1] and request.user.is_superuser else ""
+            self.message_user(request, f"Data source {source.slug}: {fault[0]}{driver}", messages.ERROR)
+        else:
+            self.message_user(request, f"Data source {source.slug} answers.", messages.SUCCESS)
 
 
 class VersionInline(admin.StackedInline):  # type: ignore[type-arg]

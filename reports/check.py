@@ -19,8 +19,8 @@ from reports.parameters import to_json, typed_values
 from reports.preview import Preview
 from reports.rendering.base import Document, Renderer
 from reports.rendering.totals import Totals
-from reports.sources import describe
-from reports.sources.base import Described, Limits
+from reports.sources import describe, read
+from reports.sources.base import Described, Limits, SourceSpec
 from reports.subject import Column, Subject
 
 #: What a look may take: it runs in a web process, while somebody waits.
@@ -90,6 +90,20 @@ def _expected(subject: Subject, given: Mapping[str, object], found: Described) -
     if found.expected is None or (found.expected <= 1 and not is_whole):
         return None
     return found.expected if subject.max_rows is None else min(found.expected, subject.max_rows)
+
+
+def unreachable(spec: SourceSpec) -> tuple[str, str] | None:
+    """Ask a data source for one row. None when it answers; else why not, and what the driver said."""
+    query = "select count(*) from sqlite_master" if spec.kind == "sqlite" else "select 1 as one"
+    with tempfile.TemporaryDirectory(prefix="reportserver-check-") as folder:
+        limits = Limits(timeout_seconds=_SECONDS, memory_bytes=_MEMORY_BYTES, temp_dir=Path(folder))
+        try:
+            with read(spec, query, {}, limits) as rows:
+                for _ in rows.batches:
+                    pass
+        except RunError as error:
+            return error.message, str(error.details.get("driver", ""))
+    return None
 
 
 def _design_faults(subject: Subject, found: Described) -> list[str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import Group, Permission
@@ -16,6 +19,7 @@ from audit.models import Action, AuditLog
 from jobs.models import JobExecutionLog
 from reports.models import DataSource, ReportConfiguration, RoleGrant, UserGrant
 from reports.querysets import Right
+from tests.pages.conftest import PASSWORD
 
 Browse = Callable[[str], Client]
 URL = "postgresql://reader:s3cret-word@db.example.com/crm"
@@ -199,3 +203,69 @@ def test_the_queues_own_pages_are_gone() -> None:
     for model in ("task", "schedule", "success", "failure", "ormq"):
         with pytest.raises(NoReverseMatch):
             reverse(f"admin:django_q_{model}_changelist")
+
+
+def entries(action: str) -> list[tuple[str, str, object]]:
+    found = AuditLog.objects.filter(action=action).order_by("sequence")
+    return [(entry.actor, entry.target_type, entry.details) for entry in found]
+
+
+def test_what_is_changed_in_the_admin_is_audited_without_secrets(root: Client, acme: Tenant) -> None:
+    fields = {"tenant": acme.pk, "slug": "crm", "kind": "postgresql", "location": "", "url": URL}
+    assert root.post("/admin/reports/datasource/add/", fields).status_code == 302
+    source = DataSource.objects.get()
+    other = URL.replace("s3cret-word", "n3w-word")
+    change = f"/admin/reports/datasource/{source.pk}/change/"
+    assert root.post(change, fields | {"slug": "crm2", "url": other}).status_code == 302
+    assert root.post(change, fields | {"slug": "crm2", "url": ""}).status_code == 302
+    assert entries("Admin Create") == [("root", "data source", {"name": "crm"})]
+    named = "Connection URL (leave empty to keep)"
+    assert entries("Admin Update") == [("root", "data source", {"name": "crm2", "fields": ["Slug", named]})]
+    delete = {"action": "delete_selected", "_selected_action": [str(source.pk)], "post": "yes"}
+    assert root.post("/admin/reports/datasource/", delete).status_code == 302
+    assert not DataSource.objects.exists()
+    assert entries("Admin Delete") == [("root", "data source", {"name": "crm2"})]
+    assert {entry.tenant_id for entry in AuditLog.objects.all()} == {acme.pk}
+
+
+def test_changes_of_people_and_their_passwords_in_the_admin_are_audited(
+    root: Client, people: dict[str, User], browse: Browse, acme: Tenant
+) -> None:
+    role = Group.objects.create(name="analysts")
+    carol = people["carol"]
+    fields = {"username": "carol", "tenant": acme.pk, "is_active": "on", "groups": [role.pk]}
+    assert root.post(f"/admin/accounts/user/{carol.pk}/change/", fields).status_code == 302
+    passwords = {"password1": "another long one 7", "password2": "another long one 7", "usable_password": "true"}
+    assert root.post(f"/admin/accounts/user/{carol.pk}/password/", passwords).status_code == 302
+    alice = browse("alice")
+    own = {"old_password": PASSWORD, "new_password1": "my very own 8", "new_password2": "my very own 8"}
+    assert alice.post("/admin/password_change/", own).status_code == 302
+    assert [(actor, details) for actor, _, details in entries("Admin Update")] == [
+        ("root", {"name": "carol", "fields": ["Groups"]}),
+        ("root", {"name": "carol", "fields": ["password"]}),
+        ("alice", {"name": "alice", "fields": ["Password"]}),
+    ]
+    assert "very own" not in str(list(AuditLog.objects.values_list("details", flat=True)))
+
+
+def test_a_connection_is_tested_in_the_admin(root: Client, browse: Browse, acme: Tenant, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "here.db")) as database:
+        database.execute("create table t (x)")
+    here = DataSource.objects.create(tenant=acme, slug="here", kind="sqlite", location=str(tmp_path / "here.db"))
+    gone = DataSource.objects.create(tenant=acme, slug="gone", kind="sqlite", location=str(tmp_path / "gone.db"))
+    test = {"action": "test_connection", "_selected_action": [str(here.pk), str(gone.pk)]}
+    for client in (root, browse("alice")):
+        text = client.post("/admin/reports/datasource/", test, follow=True).content.decode()
+        assert "Data source here answers." in text
+        assert '<li class="error">Data source gone: ' in text
+    fields = {"tenant": acme.pk, "slug": "here", "kind": "sqlite", "location": here.location, "_test": "1"}
+    answer = root.post(f"/admin/reports/datasource/{here.pk}/change/", fields, follow=True)
+    assert answer.redirect_chain[-1][0] == f"/admin/reports/datasource/{here.pk}/change/"
+    assert "Data source here answers." in answer.content.decode()
+
+
+def test_the_admin_has_the_menu_of_the_other_pages_and_no_second_palette(root: Client) -> None:
+    text = root.get("/admin/").content.decode()
+    assert '<a href="/jobs">Jobs</a>' in text
+    assert '<a href="/admin/" aria-current="page">Admin</a>' in text
+    assert "dark_mode" not in text and "theme.js" not in text
