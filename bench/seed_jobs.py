@@ -28,7 +28,8 @@ _TABLES = (_JOBS, "jobs_jobevent", "jobs_artifact", _AUDIT)
 
 
 def main() -> None:
-    """Who is made: `admin` (Administrator), `analyst` (views a quarter of the reports), `rare` (one small report)."""
+    """Who is made: `root` (superuser), `admin` (Administrator), `analyst` (views a quarter of the reports), `rare` (one
+    small report)."""
     parser = argparse.ArgumentParser(prog="python -m bench.seed_jobs", description=__doc__)
     parser.add_argument("jobs", type=int)
     wanted = parser.parse_args().jobs
@@ -80,6 +81,7 @@ def _world() -> dict[str, Any]:
     people = [User.objects.create_user(f"person{number:02}", tenant=tenant) for number in range(PEOPLE)]
     for name in ("admin", "analyst", "rare"):
         people.append(User.objects.create_user(name, password=PASSWORD, tenant=tenant))
+    User.objects.create_superuser("root", password=PASSWORD)
     Group.objects.get_or_create(name="Administrator")[0].user_set.add(people[PEOPLE])
     analysts = Group.objects.create(name="bench-analysts")
     analysts.user_set.add(people[PEOPLE + 1])
@@ -139,10 +141,11 @@ def _copied(vendor: str, column: str, back: float) -> str:
 
 def _jobs(world: dict[str, Any], block: int, step: timedelta) -> Iterator[dict[str, Any]]:
     """The newest job last; the last forty are unfinished."""
+    rarity = max(timedelta(days=DAYS) // step // 200, 5)
     pick, now = world["random"], datetime.now(UTC)
     for number in range(block):
-        # The last report is rare: one job in five thousand.
-        report = world["reports"][-1 if number % 5000 == 17 else pick.randrange(REPORTS - 1)]
+        # The last report is rare: some hundred jobs, whatever the history's length, so that its list is a full page.
+        report = world["reports"][-1 if number % rarity == rarity // 2 else pick.randrange(REPORTS - 1)]
         person, version = pick.choice(world["people"]), report.current
         left = block - number
         at = now - step * left
@@ -172,7 +175,7 @@ def _ended(pick: random.Random, at: datetime) -> dict[str, Any]:
         "started_at": begun, "ended_at": begun + timedelta(seconds=pick.expovariate(0.1)), "attempt": 1, "fence": 1,
         "host": f"host-{pick.randrange(3)}",
     }  # fmt: skip
-    if pick.random() > 0.07:
+    if pick.random() > 0.2:
         return {**ended, "status": "Succeeded", "rows": 1000, "bytes": 50_000, "percent": 100}
     code, message, fingerprint = pick.choice(_FAILURES)
     failed = {"error_code": code, "error_message": message.format(pick.randrange(50)), "error_trace": "Trace\n" * 20}

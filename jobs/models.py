@@ -134,6 +134,12 @@ class JobExecutionLog(models.Model):
             models.Index(fields=["report", "tenant", "-queued_at", "-id"], name="job_newest_of_report"),
             models.Index(fields=["report", "status", "tenant", "-queued_at", "-id"], name="job_of_report_and_status"),
             models.Index(fields=["requested_by", "tenant", "-queued_at", "-id"], name="job_newest_of_person"),
+            # Three for superusers, who ask for all tenants' jobs (JobQuerySet.everywhere), and for nobody else.
+            models.Index(fields=["-queued_at", "-id"], name="job_newest_of_all", condition=~Q(tenant=0)),
+            models.Index(fields=["status", "-queued_at", "-id"], name="job_all_of_status", condition=~Q(tenant=0)),
+            models.Index(
+                fields=["requested_by", "-queued_at", "-id"], name="job_all_of_person", condition=~Q(tenant=0)
+            ),
             models.Index(
                 fields=["priority", "turn", "available_at", "queued_at"],
                 name="job_claimable",

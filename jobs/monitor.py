@@ -18,7 +18,7 @@ from jobs.querysets import JobQuerySet, from_now
 #: Counting stops here: nobody reads on, and a count over all of a long history takes seconds.
 MOST_COUNTED = 10_000
 #: Of jobs that no index counts, the newest that are looked at.
-MOST_LOOKED_AT = 2_000
+MOST_LOOKED_AT = 1_000
 #: Seconds after which a host that did not report counts as dead.
 ALIVE_SECONDS = 20
 

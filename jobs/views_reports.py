@@ -92,7 +92,8 @@ def _report_page(
     status: int = 200,
 ) -> HttpResponse:
     user = _user(request)
-    latest = JobExecutionLog.objects.visible_to(user).filter(report=shown).with_result_and_retry()
+    jobs = JobExecutionLog.objects.visible_to(user).filter(report=shown, tenant=shown.tenant_id)
+    latest = jobs.with_result_and_retry()
     context = {
         "report": shown,
         "version": shown.current,
