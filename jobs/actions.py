@@ -11,7 +11,6 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Q
 from django.db.models.functions import Now
 
 from accounts.models import User
@@ -71,7 +70,7 @@ def submit(
     if idempotency:
         job.idempotency_key, job.request_fingerprint = idempotency.key, idempotency.fingerprint
     with transaction.atomic():
-        _check_quota(actor, report.tenant_id)
+        _take_turn(job)
         _enqueue(job, actor, Action.JOB_GENERATE, {"report": report.slug, "version": version.number})
     return job
 
@@ -203,12 +202,12 @@ def _checked(
     return chosen, values
 
 
-def _check_quota(actor: User, tenant_id: int) -> None:
-    # By the tenant's unfinished jobs alone: all that a user ever asked for can be very many.
-    unfinished = JobExecutionLog.objects.unfinished().filter(tenant_id=tenant_id).order_by()
-    found = unfinished.aggregate(own=Count("pk", filter=Q(requested_by=actor)), all=Count("pk"))
-    if found["own"] >= settings.MAX_UNFINISHED_PER_USER or found["all"] >= settings.MAX_UNFINISHED_PER_TENANT:
+def _take_turn(job: JobExecutionLog) -> None:
+    """Place the job among those that wait; TooManyJobs when the person or the tenant has enough of them."""
+    found = JobExecutionLog.objects.standing(job)
+    if found.own >= settings.MAX_UNFINISHED_PER_USER or found.of_tenant >= settings.MAX_UNFINISHED_PER_TENANT:
         raise exceptions.TooManyJobs
+    job.turn = found.turn
 
 
 def _enqueue(

@@ -188,8 +188,8 @@ class JobExecutionLog(models.Model):
         return f"{self.report_name} ({self.status})"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        if self._state.adding:
-            self.turn = JobExecutionLog.objects.next_turn(self)
+        if self._state.adding and not self.turn:
+            self.turn = JobExecutionLog.objects.standing(self).turn
         super().save(*args, **kwargs)
 
     @property

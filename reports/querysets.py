@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.apps import apps
-from django.db import models
+from django.db import connection, models
 from django.db.models import Exists, ExpressionWrapper, OuterRef, Q
 
 from reports.exceptions import ReportNotFound
@@ -15,6 +15,18 @@ from reports.exceptions import ReportNotFound
 if TYPE_CHECKING:
     from accounts.models import User
     from reports.models import ReportConfiguration
+
+# Written by hand, as nearly every call of the API asks it: Django needs five times as long to put such a statement
+# together as the database needs to answer it.
+_RIGHTS = """
+    select codename from auth_permission
+    where id in (select permission_id from reports_usergrant where content_object_id = %s and user_id = %s)
+    or id in (
+        select permission_id from reports_rolegrant
+        join accounts_user_groups on accounts_user_groups.group_id = reports_rolegrant.group_id
+        where content_object_id = %s and accounts_user_groups.user_id = %s
+    )
+"""
 
 
 class Right(StrEnum):
@@ -59,10 +71,10 @@ class ReportQuerySet(models.QuerySet["ReportConfiguration"]):
         uuid = as_uuid(key)
         # PostgreSQL refuses to compare with a NUL character, which an address can spell as %00.
         match = Q(pk=uuid) if uuid else Q(slug=key.replace("\0", " "))
-        found = self.in_tenant_of(user).filter(match).select_related("tenant", "current").order_by("created_at").first()
-        if found is None:
-            raise ReportNotFound
-        return found
+        found = self.in_tenant_of(user).filter(match).select_related("current").order_by("created_at")[:1]
+        for report in found:
+            return report
+        raise ReportNotFound
 
 
 def granted_ids(user: User) -> dict[Right, set[UUID]]:
@@ -79,12 +91,11 @@ def rights_on(user: User, report_id: UUID | None) -> set[Right]:
     """The rights that the user has on a report of the own tenant now; none on one that was deleted."""
     if user.is_administrator:
         return set(Right)
-    by_name, by_role = (apps.get_model("reports", model)._default_manager for model in ("UserGrant", "RoleGrant"))
-    named = by_name.filter(content_object=report_id, user=user).values_list("permission__codename")
-    held = set(
-        named.union(by_role.filter(content_object=report_id, group__user=user).values_list("permission__codename"))
-    )
-    return {right for right in Right if (right.codename,) in held}
+    report = models.UUIDField().get_db_prep_value(report_id, connection)
+    with connection.cursor() as cursor:
+        cursor.execute(_RIGHTS, [report, user.pk, report, user.pk])
+        held = {codename for (codename,) in cursor.fetchall()}
+    return {right for right in Right if right.codename in held}
 
 
 def has_grant(user: User, right: Right, report: str) -> Q:

@@ -126,6 +126,7 @@ _SQLITE_OPTIONS = {
     # write lock at its start.
     "transaction_mode": "IMMEDIATE",
     "timeout": 20,
+    "sync_after_commit": True,
     # FULL: a job accepted with 202 survives a power cut. No automatic checkpoints: before SQLite 3.51.3 a checkpoint
     # beside a commit can corrupt the file, so jobs.wal runs them while it holds the write lock.
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY; "

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -23,11 +25,11 @@ def _allowed(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
         yield
 
 
-def connected(path: Path, timeout: float) -> DatabaseWrapper:
+def connected(path: Path, timeout: float, **options: object) -> DatabaseWrapper:
     settings = {
         "ENGINE": "reportserver.sqlite", "NAME": path, "TIME_ZONE": None, "CONN_MAX_AGE": 0, "TEST": {},
         "CONN_HEALTH_CHECKS": False, "ATOMIC_REQUESTS": False, "AUTOCOMMIT": True,
-        "OPTIONS": {"timeout": timeout, "transaction_mode": "IMMEDIATE"},
+        "OPTIONS": {"timeout": timeout, "transaction_mode": "IMMEDIATE", **options},
     }  # fmt: skip
     return DatabaseWrapper(settings, alias="waiting")
 
@@ -91,6 +93,92 @@ def connected_briefly(path: Path) -> None:
         with brief.connection as raw:
             assert raw.execute("pragma busy_timeout").fetchone() == (10,)
         brief.close()
+
+
+@pytest.fixture
+def durable(path: Path) -> Iterator[DatabaseWrapper]:
+    """A connection whose transactions wait for the disk after they gave the lock back."""
+    full = "pragma journal_mode = wal; pragma synchronous = full"
+    database = connected(path, 0.2, init_command=full, sync_after_commit=True)
+    database.connect()
+    yield database
+    database.close()
+
+
+def begun(database: DatabaseWrapper) -> None:
+    database.set_autocommit(False, force_begin_transaction_with_broken_autocommit=True)
+
+
+def synchronous(database: DatabaseWrapper) -> int:
+    return int(database.connection.execute("pragma synchronous").fetchone()[0])
+
+
+def test_a_commit_returns_after_its_log_is_on_the_disk_and_the_lock_is_free(
+    path: Path, durable: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[str, list[tuple[int]]]] = []
+    to_disk = os.fdatasync
+
+    def look(descriptor: int) -> None:
+        with closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as other:
+            other.execute("begin immediate")
+            synced.append(
+                (str(Path(f"/proc/self/fd/{descriptor}").readlink()), other.execute("select n from t").fetchall())
+            )
+        to_disk(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", look)
+    begun(durable)
+    durable.connection.execute("insert into t values (7)")
+    durable.commit()
+    assert synced == [(f"{path}-wal", [(7,)])]
+
+
+def test_statements_outside_of_transactions_are_on_the_disk_at_once(durable: DatabaseWrapper, path: Path) -> None:
+    full, normal = 2, 1
+    for end in (durable.commit, durable.rollback):
+        begun(durable)
+        assert synchronous(durable) == normal
+        end()
+        durable.set_autocommit(True)
+        assert synchronous(durable) == full
+    with closing(sqlite3.connect(path, isolation_level=None)) as holder:
+        holder.execute("begin immediate")
+        with pytest.raises(OperationalError, match="locked"):
+            begun(durable)
+    assert synchronous(durable) == full
+
+
+def test_a_disk_that_fails_makes_the_commit_fail(durable: DatabaseWrapper, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    begun(durable)
+    durable.connection.execute("insert into t values (7)")
+    monkeypatch.setattr(os, "fdatasync", broken)
+    with pytest.raises(OperationalError, match="Input/output error"):
+        durable.commit()
+
+
+def test_a_process_that_was_forked_while_a_thread_asked_is_not_alone_for_ever(path: Path) -> None:
+    asking, forked = threading.Event(), threading.Event()
+
+    def ask() -> None:
+        with connected(path, 1)._alone(time.monotonic() + 1):
+            asking.set()
+            forked.wait()
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    asking.wait()
+    child = os.fork()
+    if child == 0:
+        with suppress(OperationalError), connected(path, 1)._alone(time.monotonic() + 0.1):
+            os._exit(0)
+        os._exit(1)
+    forked.set()
+    thread.join()
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_many_writers_each_get_their_turn(path: Path) -> None:
