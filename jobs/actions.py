@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 
 from accounts.models import User
@@ -19,6 +19,7 @@ from audit.actions import name_of
 from audit.models import Action
 from jobs import exceptions, queue
 from jobs.models import JobEvent, JobExecutionLog, Status
+from jobs.standing import Standing
 from reports.exceptions import InvalidParameters
 from reports.models import DeliveryTarget, ReportConfiguration, ReportVersion
 from reports.parameters import to_json, typed_values
@@ -204,7 +205,7 @@ def _checked(
 
 def _take_turn(job: JobExecutionLog) -> None:
     """Place the job among those that wait; TooManyJobs when the person or the tenant has enough of them."""
-    found = JobExecutionLog.objects.standing(job)
+    found = Standing.of(job, connection)
     if found.own >= settings.MAX_UNFINISHED_PER_USER or found.of_tenant >= settings.MAX_UNFINISHED_PER_TENANT:
         raise exceptions.TooManyJobs
     job.turn = found.turn

@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import models
+from django.db import connection, models
 from django.db.models import F, Q
 
 from accounts.models import Tenant
 from jobs.querysets import JobQuerySet
+from jobs.standing import Standing
 from reports.models import ReportConfiguration, ReportVersion
 
 
@@ -189,7 +190,7 @@ class JobExecutionLog(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if self._state.adding and not self.turn:
-            self.turn = JobExecutionLog.objects.standing(self).turn
+            self.turn = Standing.of(self, connection).turn
         super().save(*args, **kwargs)
 
     @property

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -30,39 +29,6 @@ def from_now(seconds: float) -> models.expressions.Combinable:
 NEXT = ("priority", "turn", "available_at", "queued_at")
 #: So many jobs are sorted in no time.
 FEW = 1000
-
-_CLOCK = {"sqlite": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')", "postgresql": "statement_timestamp()"}
-# Written by hand, as every new job asks it while nobody else can make one: Django needs ten times as long to put it
-# together as the database needs to answer it. The first two parts are `claimable`, of the job's own lane and of the
-# jobs in none: a lane that is empty goes along with those.
-_STANDING = """
-    select coalesce((
-        select turn from jobs_jobexecutionlog
-        where status = 'Queued' and available_at <= NOW and cancel_requested_at is null and lane = %(lane)s
-        order by priority, turn, available_at, queued_at limit 1
-    ), (
-        select turn from jobs_jobexecutionlog
-        where status = 'Queued' and available_at <= NOW and cancel_requested_at is null and lane is null
-        order by priority, turn, available_at, queued_at limit 1
-    )), (
-        select max(turn) from jobs_jobexecutionlog
-        where status = 'Queued' and tenant_id = %(tenant)s and requested_by_id = %(person)s
-    ), (
-        select count(distinct requested_by_id) from jobs_jobexecutionlog
-        where status = 'Queued' and tenant_id = %(tenant)s and requested_by_id <> coalesce(%(person)s, 0)
-    ),
-    count(*) filter (where requested_by_id = %(person)s), count(*)
-    from jobs_jobexecutionlog where status in ('Queued', 'Running') and tenant_id = %(tenant)s
-"""
-
-
-@dataclass(frozen=True)
-class Standing:
-    """What a new job finds: how many unfinished ones its person and its tenant have, and its turn."""
-
-    own: int
-    of_tenant: int
-    turn: int
 
 
 class JobQuerySet(models.QuerySet["JobExecutionLog"]):
@@ -145,20 +111,6 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         sides = [models.Func(*pair, template="(%(expressions)s)", output_field=models.IntegerField()) for pair in pairs]
         is_less = models.Func(*sides, template="%(expressions)s", arg_joiner=" < ", output_field=models.BooleanField())
         return self.filter(is_less)
-
-    def standing(self, job: JobExecutionLog) -> Standing:
-        """What waits already, and so when it is a new job's turn.
-
-        Everybody's jobs are a row of turns. The first is next to what is claimed now, however long others have waited
-        in rows of their own. The more people of a tenant wait, the longer their steps: tenants get equal shares.
-        """
-        connection = connections[self.db]
-        lane = models.UUIDField().get_db_prep_value(job.lane, connection)
-        who = {"tenant": job.tenant_id, "person": job.requested_by_id, "lane": lane}
-        with connection.cursor() as cursor:
-            cursor.execute(_STANDING.replace("NOW", _CLOCK[connection.vendor]), who)
-            now, last, people, own, everybodys = cursor.fetchone()
-        return Standing(own, everybodys, max(now or 0, last or 0) + people + 1)
 
     def held(self, job_id: UUID, fence: int) -> JobQuerySet:
         """The job, if it is still Running under this fence: the condition of everything a worker writes."""
