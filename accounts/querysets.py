@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from accounts.models import User
 
 ADMINISTRATOR = "Administrator"
+_LARGEST_ID = 2**63 - 1
 
 # Written by hand, as every call of the API asks it: Django needs five times as long to put such a statement together
 # as the database needs to answer it.
@@ -28,4 +29,6 @@ class Users(UserManager["User"]):
 
     def calling(self, user_id: int) -> User | None:
         """The active user of this id, with whether it has the Administrator role; None when there is none."""
+        if user_id > _LARGEST_ID:  # which no database can be asked for
+            return None
         return next(iter(self.raw(_CALLER, [ADMINISTRATOR, user_id])), None)

@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pytest_django import DjangoDbBlocker
 
+from accounts import throttling
 from tests.server import ROOT, Client, Running, prepare_server, running_server
 
 DATA = Path(__file__).parent / "data"
@@ -29,6 +31,13 @@ def make_definitions(folder: Path) -> Path:
 
 def passwords() -> dict[str, str]:
     return {f"{name.upper()}_PASSWORD": f"{name}-password-1" for name in PEOPLE}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def counters(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """The table of counts is made at its first use; within a test it would be rolled back with it."""
+    with django_db_blocker.unblock():
+        throttling.forget_old_counts()
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,7 @@ from django.contrib.auth.models import Group, Permission
 from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
-from pytest_django import DjangoDbBlocker
 
-from accounts import throttling
 from accounts.models import Tenant, User
 from jobs.models import Artifact, JobExecutionLog, Status
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion, UserGrant
@@ -31,13 +29,6 @@ PARAMETERS = [
     {"name": "codes", "type": "integer", "multiple": True},
     {"name": "format", "type": "string", "max_length": 3},
 ]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def counters(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
-    """The table of counts is made at its first use; within a test it would be rolled back with it."""
-    with django_db_blocker.unblock():
-        throttling.forget_old_counts()
 
 
 @pytest.fixture(autouse=True)
