@@ -22,6 +22,8 @@ from reports.parameters import Parameter
 
 #: Edited on pages of their own; here they stay as they are.
 ELSEWHERE = frozenset({"tenant", "template"})
+#: What is wrong with those is told beside these.
+_TOLD_AT = {"template": "formats"}
 #: Drawn by parts of their own.
 _SPECIAL = frozenset({"parameters", "delivery", "grants", "formats"})
 _FIELDS = ReportDefinition.model_fields
@@ -225,6 +227,7 @@ class EditForm:
         if path.startswith("grants"):
             row = self._row_of_grant(path)
             return "grants" if row is None else f"grants[{row}]"
+        path = _TOLD_AT.get(path, path)
         known = known or {one.path: one for one in _walk(map(self._control, set(_FIELDS) - ELSEWHERE - {"grants"}))}
         while path and path not in known:
             path = path[: max(path.rfind("."), path.rfind("["), 0)]

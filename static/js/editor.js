@@ -56,7 +56,7 @@ document.addEventListener("input", (event) => {
   const form = event.target.closest("[data-editor]");
   if (form && !event.target.name.startsWith("param.")) changed();
   const box = event.target.closest("[data-code]");
-  if (box) show(box);
+  if (box) requestAnimationFrame(() => show(box));
 });
 document.addEventListener("keydown", (event) => event.target.closest("[data-code]") && indent(event));
 document.addEventListener("htmx:afterSettle", (event) => {

@@ -326,7 +326,7 @@ def test_a_query_is_edited_in_colours_checked_previewed_and_saved(visit: Callabl
     query.press("Enter")
     page.keyboard.type("-- done")
     assert query.input_value() == f"{written}\n  and :region is null\n  -- done", "a new line begins where the last did"
-    assert page.locator(".colours").inner_text().rstrip("\n") == query.input_value()
+    expect(page.locator(".colours")).to_have_text(query.input_value())
     expect(page.get_by_text("there are changes that are not saved")).to_be_visible()
     page.get_by_role("button", name="Add a parameter").click()
     expect(page.get_by_role("group", name="Parameter 3")).to_be_focused()

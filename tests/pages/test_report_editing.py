@@ -237,6 +237,14 @@ def test_yaml_is_refused_with_its_line_and_kept(
     assert "totals" in data
 
 
+def test_what_is_wrong_with_a_field_of_another_page_is_told_too(browse: Browse, whole: ReportConfiguration) -> None:
+    client = browse("alice")
+    data = shown(client, "whole")
+    assert "template" not in data
+    page = press(client, data, "save", "whole", formats=["csv"]).content.decode()
+    assert "put pdf among the formats" in page.split('id="edit-formats-help"')[1].split("</div>")[0]
+
+
 def test_yaml_is_saved(browse: Browse, small: ReportConfiguration) -> None:
     client = browse("alice")
     data = shown(client, "small") | {"totals": ["columns:\n  amount: sum # of all"]}
