@@ -318,6 +318,7 @@ _HELP = {
     "parameter required": "",
     "parameter multiple": "",
     "parameter default": "",
+    "parameter choices": "The only values allowed, one per line.",
 }
 _WORDS = {
     "truncate": "Cut, and say so",

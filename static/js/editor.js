@@ -4,9 +4,12 @@
 import highlight from "../vendor/highlight-11.12.0.core.min.js";
 import sql from "../vendor/highlight-11.12.0.sql.min.js";
 
+// The grammar is that of the standard: without placeholders, and without what PostgreSQL, SQLite and DuckDB add.
 const placeholder = { scope: "variable", match: /(?<!:):[A-Za-z_]\w*/ };
+const added = ["limit", "ilike", "qualify", "pivot", "unpivot", "asof", "semi", "anti", "materialized"];
 highlight.registerLanguage("sql", (hljs) => {
   const grammar = sql(hljs);
+  grammar.keywords.keyword = [...grammar.keywords.keyword, ...added];
   return { ...grammar, contains: [placeholder, ...grammar.contains] };
 });
 

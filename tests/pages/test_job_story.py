@@ -97,6 +97,8 @@ def test_what_changed_since_is_told_and_the_query_to_administrators_only(
     assert "version 1 → 2" in text and "Description, query, formats, delivery." in text
     assert "<code>select 1</code>" in text and "<code>select 2 as &lt;two&gt;</code>" in text
     assert 'href="/reports/sales/versions?from=1&amp;to=2"' in text
+    assert '<a href="/reports/sales/versions?to=1">version 1</a>' in text
+    assert "/reports/sales/versions" not in text_of(browse("bob"), f"/jobs/{job.pk}")
     assert "select 2" not in text_of(browse("bob"), f"/jobs/{job.pk}")
 
 

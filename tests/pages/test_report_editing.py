@@ -126,6 +126,14 @@ def test_a_form_that_is_sent_back_as_it_was_shown_changes_nothing(browse: Browse
     assert version(whole) == 1
 
 
+def test_line_ends_that_a_browser_writes_otherwise_are_no_change(browse: Browse, small: ReportConfiguration) -> None:
+    patch = {"query": "select 1\r\nwhere :least", "description": "One\r\ntwo\n"}
+    actions.patch_report(report=small, patch=patch, actor="tester")
+    client = browse("alice")
+    press(client, shown(client, "small"), "save")
+    assert version(small) == 2
+
+
 def test_what_is_changed_is_the_only_change(browse: Browse, whole: ReportConfiguration) -> None:
     client = browse("alice")
     before = definition_of(whole).entry()

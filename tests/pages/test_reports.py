@@ -80,6 +80,16 @@ def test_fields_have_the_input_types_of_their_parameters(browse: Browse, report:
     assert "Not set" in text
 
 
+def test_the_page_of_a_report_takes_few_queries(
+    browse: Browse, report: ReportConfiguration, make_job: MakeJob, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    client = browse("bob")
+    for _ in range(2):
+        make_job("Succeeded")
+    with django_assert_num_queries(16):
+        assert client.get("/reports/sales").status_code == 200
+
+
 def test_a_link_can_fill_in_the_form(browse: Browse, report: ReportConfiguration) -> None:
     text = form_of(browse, query="?param.start=2024-09-09&param.region=south&format=json")
     assert 'value="2024-09-09"' in field(text, "start")
