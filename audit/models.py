@@ -29,6 +29,8 @@ class Action(models.TextChoices):
     REPORT_RUN = "Report Run"
     REPORT_PREVIEW = "Report Preview"
     DEFINITIONS_APPLY = "Definitions Apply"
+    DELIVERY_SENT = "Delivery Sent"
+    DELIVERY_FAILED = "Delivery Failed"
     SIGN_IN = "Sign In"
     SIGN_OUT = "Sign Out"
     AUDIT_EXPORT = "Audit Export"

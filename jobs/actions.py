@@ -61,11 +61,15 @@ def submit(
     format: str | None = None,
     from_text: bool = False,
     idempotency: Idempotency | None = None,
-    mode: Mode = Mode.ASYNCHRONOUS,
+    mode: Mode | None = Mode.ASYNCHRONOUS,
 ) -> JobExecutionLog:
-    """Queue a run of the report's current version. Job, event, audit entry and queue message are one transaction."""
+    """Queue a run of the report's current version. Job, event, audit entry and queue message are one transaction.
+
+    Without `mode` nobody waits for an answer: then a report that is only sent to people may be run as well.
+    """
     version = report.version
-    check_mode(report, mode)
+    if mode is not None or not version.goes_out:
+        check_mode(report, mode or Mode.ASYNCHRONOUS)
     job = _new_job(version, report, actor)
     job.format, job.parameters = _checked(version, format, parameters, from_text)
     if idempotency:
@@ -93,7 +97,7 @@ def submit_once(
     format: str | None,
     idempotency: Idempotency,
     from_text: bool = False,
-    mode: Mode = Mode.ASYNCHRONOUS,
+    mode: Mode | None = Mode.ASYNCHRONOUS,
 ) -> tuple[JobExecutionLog, bool]:
     """As submit, but the same request under the same key makes one job only. Also whether it was made before."""
     if earlier := _replayed(report, actor, idempotency):

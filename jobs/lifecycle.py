@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from audit import actions as audit
 from audit.models import Action
-from jobs import lanes, queue
+from jobs import lanes, outbox, queue
 from jobs.actions import note
 from jobs.exceptions import IllegalMove
 from jobs.models import MOVES, Artifact, JobEvent, JobExecutionLog, Status
@@ -120,6 +120,7 @@ def succeed(job: JobExecutionLog, result: Mapping[str, Any]) -> bool:
             stamp=result["stamp"],
             expires_at=timezone.now() + kept,
         )
+        outbox.write(job)
         note(job, JobEvent.Kind.SUCCEEDED, {"rows": result["rows"], "size": result["size"]})
         audit.record(Action.JOB_SUCCEEDED, actor=audit.SYSTEM, tenant_id=job.tenant_id, target=("job", job.pk))
     return True

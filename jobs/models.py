@@ -14,7 +14,7 @@ from django.db.models import F, Q
 from accounts.models import Tenant
 from jobs.querysets import JobQuerySet
 from jobs.standing import Standing
-from reports.models import ReportConfiguration, ReportVersion
+from reports.models import DeliveryTarget, ReportConfiguration, ReportVersion
 
 
 class Status(models.TextChoices):
@@ -223,6 +223,9 @@ class JobEvent(models.Model):
         FAILED = "failed"
         RETRIED = "retried"
         PURGED = "purged"
+        DELIVERED = "delivered"
+        DELIVERY_FAILED = "delivery_failed"
+        DELIVERY_GIVEN_UP = "delivery_given_up"
 
     job = models.ForeignKey(JobExecutionLog, on_delete=models.CASCADE, related_name="events")
     at = models.DateTimeField()
@@ -256,6 +259,38 @@ class Artifact(models.Model):
 
     def __str__(self) -> str:
         return f"{self.job_id}: {self.size} bytes"
+
+
+class Delivery(models.Model):
+    """A result that leaves the house: one row for each single target, written with the job's success. The id is what
+    receivers know it by."""
+
+    class State(models.TextChoices):
+        PENDING = "pending", "Waiting"
+        SENT = "sent", "Delivered"
+        FAILED = "failed", "Given up"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    job = models.ForeignKey(JobExecutionLog, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
+    kind = models.CharField(max_length=20, choices=DeliveryTarget.Kind)
+    target = models.CharField(max_length=2000, help_text="The address, the URL or the folder; for Administrators only.")
+    target_digest = models.CharField(max_length=64, help_text="SHA-256 of the target, which is too long for an index.")
+    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
+    available_at = models.DateTimeField(help_text="Not sent before this time; once claimed, the end of the lease.")
+    fence = models.PositiveIntegerField(default=0)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    error = models.CharField(max_length=300, blank=True, help_text="Why the last try failed.")
+    created_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["created_at", "id"]
+        verbose_name_plural = "deliveries"
+        indexes = [models.Index(fields=["available_at"], name="delivery_due", condition=Q(state="pending"))]
+        constraints = [models.UniqueConstraint(fields=["job", "kind", "target_digest"], name="delivery_once")]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.state}"
 
 
 class WorkerHost(models.Model):

@@ -18,6 +18,7 @@ from django.db.models.functions import Now
 
 from audit import watch
 from jobs import attempts, bulk, lanes, lifecycle, presence, queue, reconciler
+from jobs.deliverer import be_deliverer
 from jobs.models import JobExecutionLog, WorkerHost
 from jobs.processes import adopt_orphans, die_with_parent, end_children, signal_group, wait_for
 from jobs.purge import purge_expired
@@ -38,6 +39,8 @@ _BULK_SHARE = 2.0
 _RESTART_SECONDS = (0.5, 5.0)
 #: Seconds that a cluster has to live for its end to be no more of the same.
 _STEADY_SECONDS = 10
+#: Seconds that deliveries under way are given when the host stops.
+_LAST_DELIVERIES_SECONDS = 5
 _STOPPED = lifecycle.Failure("host_stopped", "The host was stopped while the job ran.", retryable=True)
 
 
@@ -47,6 +50,7 @@ class Supervisor:
 
     instance: str = field(default_factory=lambda: uuid.uuid4().hex)
     cluster: int = 0
+    deliverer: int = 0
     restarts: int = 0
     started: float = 0.0
     failures: int = 0
@@ -65,6 +69,7 @@ class Supervisor:
         rendering.preload()
         self._announce()
         self._start_cluster()
+        self._keep_deliverer()
         while not self.stopping:
             self._round()
             self._nap(settings.RECONCILE_SECONDS)
@@ -82,6 +87,7 @@ class Supervisor:
             self._restart("it ended unexpectedly")
         elif self._is_stuck():
             self._restart("it took no job although some wait")
+        self._keep_deliverer()
         if time.monotonic() - self.tidied > _TIDY_SECONDS:
             self.tidied = time.monotonic()
             reconciler.tidy()
@@ -97,7 +103,7 @@ class Supervisor:
                 self.cluster = 0
                 return
             # What jobs started and left behind when their worker was killed.
-            end_children(but=[self.cluster])
+            end_children(but=[self.cluster, self.deliverer])
 
     def _start_cluster(self) -> None:
         connections.close_all()
@@ -106,6 +112,16 @@ class Supervisor:
         self.cluster = os.fork()
         if self.cluster == 0:
             _be_cluster(parent)
+
+    def _keep_deliverer(self) -> None:
+        """Have one, also after the last one died."""
+        if self.deliverer and wait_for(self.deliverer, 0) is None:
+            return
+        connections.close_all()
+        parent = os.getpid()
+        self.deliverer = os.fork()
+        if self.deliverer == 0:
+            be_deliverer(parent)
 
     def _cluster_ended(self) -> bool:
         return self.cluster == 0
@@ -152,12 +168,15 @@ class Supervisor:
 
     def _wind_up(self) -> int:
         """Let running jobs end, and put back those that do not in time, without charging the attempt: clean too."""
-        if self.cluster:
-            os.kill(self.cluster, signal.SIGTERM)
+        for process in filter(None, (self.cluster, self.deliverer)):
+            os.kill(process, signal.SIGTERM)
         status = wait_for(self.cluster, settings.DRAIN_SECONDS) if self.cluster else 0
         clean = status in (0, None)
         if status is not None:
             self.cluster = 0
+        # What it was sending is sent again, with the same id.
+        wait_for(self.deliverer, _LAST_DELIVERIES_SECONDS)
+        self.deliverer = 0
         self._kill_cluster()
         self._guarded(self._release_mine)
         self._guarded(lambda: WorkerHost.objects.filter(pk=self.instance).delete())
@@ -168,7 +187,7 @@ class Supervisor:
             signal_group(self.cluster, signal.SIGKILL)
             wait_for(self.cluster, 5)
             self.cluster = 0
-        end_children()
+        end_children(but=[self.deliverer])
 
     def _release_mine(self) -> None:
         for job in JobExecutionLog.objects.owned_by(self.instance):

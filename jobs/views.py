@@ -95,7 +95,10 @@ def job(request: HttpRequest, job_id: str) -> HttpResponse:
     events = list(shown.events.all())
     places.find([shown])
     administers = user.administers(shown.tenant_id)
+    deliveries = list(shown.deliveries.all())
     context = {
+        "deliveries": deliveries,
+        "undelivered": any(delivery.ended_at is None for delivery in deliveries),
         "job": shown,
         "events": events,
         "attempts": story.attempts(shown, events),

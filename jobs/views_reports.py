@@ -55,7 +55,7 @@ def report(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _run(request: HttpRequest, shown: ReportConfiguration, form: RunForm) -> HttpResponse:
-    asked: dict[str, Any] = {"parameters": form.raw(), "format": form.format, "from_text": True}
+    asked: dict[str, Any] = {"parameters": form.raw(), "format": form.format, "from_text": True, "mode": None}
     # Somebody who presses twice means one job, whether scripts run or not. A form without the mark is a program's.
     once = Idempotency.of(form.key, asked) if form.once else None
     try:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import secrets
 import uuid
 from functools import cached_property
 
@@ -152,6 +155,11 @@ class ReportVersion(models.Model):
         """Whether POST generate may run it."""
         return DeliveryTarget.Mode.ASYNCHRONOUS in self.modes
 
+    @cached_property
+    def goes_out(self) -> bool:
+        """Whether its results leave the house, by mail for example."""
+        return any(target.kind != DeliveryTarget.Kind.API_RESPONSE for target in self.delivery_targets.all())
+
 
 class DeliveryTarget(models.Model):
     """Where the result of a version goes."""
@@ -182,6 +190,29 @@ class DeliveryTarget(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.mode}".strip()
+
+
+class WebhookSecret(models.Model):
+    """What webhooks of a report to one address are signed with; made at random when it is first needed."""
+
+    report = models.ForeignKey(ReportConfiguration, on_delete=models.CASCADE, related_name="webhook_secrets")
+    url_digest = models.CharField(max_length=64, help_text="SHA-256 of the address, which is too long for an index.")
+    encrypted_secret = models.TextField(editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["report", "url_digest"], name="webhook_secret_of_address")]
+
+    def __str__(self) -> str:
+        return f"{self.report_id}"
+
+    @classmethod
+    def of(cls, report: ReportConfiguration, url: str) -> str:
+        """The secret in clear, as the receiver needs it: whsec_ and base64."""
+        owner = f"{report.pk} {url}"
+        made = crypto.encrypt(f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}", owner=owner)
+        digest = hashlib.sha256(url.encode()).hexdigest()
+        kept, _ = cls.objects.get_or_create(report=report, url_digest=digest, defaults={"encrypted_secret": made})
+        return crypto.decrypt(kept.encrypted_secret, owner=owner)
 
 
 class UserGrant(UserObjectPermissionBase):

@@ -15,9 +15,10 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from audit import actions as audit
-from jobs import monitor
-from jobs.models import JobExecutionLog
-from reports.models import DataSource
+from jobs import monitor, outbox
+from jobs.models import Delivery, JobExecutionLog
+from jobs.querysets import from_now
+from reports.models import DataSource, DeliveryTarget
 
 #: Below this share of free space, or these bytes, large results may not find room.
 _LEAST_FREE_SHARE, _LEAST_FREE_BYTES = 0.05, 2_000_000_000
@@ -123,6 +124,22 @@ def _audit(subject: str) -> Iterator[Finding]:
         yield Finding(subject, Verdict.OK, "The audit log is as it was written.")
 
 
+def _deliveries(subject: str) -> Iterator[Finding]:
+    wanted = set(DeliveryTarget.objects.exclude(version__current_of=None).values_list("kind", flat=True))
+    if "email" in wanted and not settings.EMAIL_CONFIGURED:
+        sentence = "Reports are to be sent by e-mail, but there is no mail server."
+        yield Finding(subject, Verdict.FAULT, sentence, "Set REPORTSERVER_EMAIL_URL, as smtp://user:password@host:587.")
+    if "file_share" in wanted and settings.FILE_SHARE is None:
+        sentence = "Reports are to be put into the file share, but there is none."
+        yield Finding(subject, Verdict.FAULT, sentence, "Set REPORTSERVER_FILE_SHARE to its folder.")
+    late, lately = outbox.overdue(), Delivery.objects.filter(state="failed", ended_at__gt=from_now(-86400)).count()
+    if late or lately:
+        sentence = f"Deliveries that wait for more than ten minutes: {late}; given up in the last day: {lately}."
+        yield Finding(subject, Verdict.WARNING, sentence, "Their jobs' pages say why.")
+    else:
+        yield Finding(subject, Verdict.OK, "Nothing waits to be delivered, and nothing was given up in the last day.")
+
+
 _CHECKS: dict[str, Callable[[str], Iterator[Finding]]] = {
     "database": _database,
     "folders": _folders,
@@ -130,5 +147,6 @@ _CHECKS: dict[str, Callable[[str], Iterator[Finding]]] = {
     "static files": _static,
     "workers": _workers,
     "data sources": _sources,
+    "deliveries": _deliveries,
     "audit log": _audit,
 }

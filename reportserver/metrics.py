@@ -14,7 +14,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from jobs import monitor
-from jobs.models import ENDED, UNFINISHED, JobExecutionLog
+from jobs.models import ENDED, UNFINISHED, Delivery, JobExecutionLog
 from jobs.querysets import from_now
 
 
@@ -36,6 +36,8 @@ class _Figures(Collector):
         workers = monitor.workers()
         yield _gauge("reportserver_hosts_alive", "Hosts whose workers reported lately.", len(workers.alive))
         yield _gauge("reportserver_slots", "Jobs that these can run at once.", workers.slots)
+        pending = Delivery.objects.filter(state=Delivery.State.PENDING).count()
+        yield _gauge("reportserver_deliveries_pending", "Mails, webhooks and files that are to be sent.", pending)
         free = shutil.disk_usage(settings.ARTIFACTS_DIR).free
         yield _gauge("reportserver_artifacts_free_bytes", "Free space where results are stored.", free)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -193,6 +194,32 @@ JOB_MEMORY_BYTES = positive("REPORTSERVER_JOB_MEMORY_MB", 4096) * 1_048_576
 JOB_FILE_BYTES = positive("REPORTSERVER_JOB_FILE_MB", 20_480) * 1_048_576
 MAX_UNFINISHED_PER_USER = positive("REPORTSERVER_MAX_UNFINISHED_PER_USER", 200)
 MAX_UNFINISHED_PER_TENANT = positive("REPORTSERVER_MAX_UNFINISHED_PER_TENANT", 2000)
+
+# --- What leaves the house ----------------------------------------------------------------------------------------
+
+_SMTP = ("smtp://", "smtp+tls://", "smtp+ssl://")
+
+_email_url = env.str("REPORTSERVER_EMAIL_URL", "")
+EMAIL_CONFIGURED = bool(_email_url)
+if EMAIL_CONFIGURED and not (_email_url.startswith(_SMTP) and urlsplit(_email_url).hostname):
+    raise ImproperlyConfigured("REPORTSERVER_EMAIL_URL must be smtp://, smtp+tls:// or smtp+ssl:// and a server.")
+_email = env.email_url_config(_email_url or "consolemail://")
+EMAIL_HOST, EMAIL_PORT = _email["EMAIL_HOST"], _email["EMAIL_PORT"] or 25
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _email["EMAIL_HOST_USER"] or "", _email["EMAIL_HOST_PASSWORD"] or ""
+EMAIL_USE_TLS, EMAIL_USE_SSL = _email.get("EMAIL_USE_TLS", False), _email.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = env.str("REPORTSERVER_EMAIL_FROM", f"reportserver@{_public.hostname}")
+#: A larger file is linked to instead of attached.
+EMAIL_ATTACHMENT_BYTES = positive("REPORTSERVER_EMAIL_ATTACHMENT_MB", 10) * 1_048_576
+FILE_SHARE = Path(env.str("REPORTSERVER_FILE_SHARE")).resolve() if env.str("REPORTSERVER_FILE_SHARE", "") else None
+try:
+    WEBHOOK_ALLOW = [ip_network(text.strip()) for text in env.list("REPORTSERVER_WEBHOOK_ALLOW", default=[])]
+except ValueError as _error:
+    raise ImproperlyConfigured(f"REPORTSERVER_WEBHOOK_ALLOW must be networks as 10.1.0.0/16: {_error}.") from None
+#: Seconds after which a delivery that nobody finished is sent again; longer than any one send takes.
+DELIVERY_LEASE_SECONDS = positive("REPORTSERVER_DELIVERY_LEASE_SECONDS", 90)
+
+# --- The queue ----------------------------------------------------------------------------------------------------
 
 _backstop = LONGEST_JOB_SECONDS + 120
 Q_CLUSTER = {

@@ -26,8 +26,12 @@ _EVENTS: dict[str, tuple[str, str]] = {
     JobEvent.Kind.SUCCEEDED: ("succeeded", "Succeeded"),
     JobEvent.Kind.FAILED: ("failed", "Failed"),
     JobEvent.Kind.RETRIED: ("retry", "Retried as a new job"),
+    JobEvent.Kind.DELIVERED: ("succeeded", "Delivered by %(way)s"),
+    JobEvent.Kind.DELIVERY_FAILED: ("warning", "Delivery by %(way)s failed, next try in %(seconds)s s: %(message)s"),
+    JobEvent.Kind.DELIVERY_GIVEN_UP: ("failed", "Delivery by %(way)s was given up: %(message)s"),
     JobEvent.Kind.PURGED: ("file", "Result deleted after its retention time"),
 }
+_WAYS = {"email": "e-mail", "webhook": "webhook", "file_share": "file share"}
 _NONE = "\N{EN DASH}"
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
@@ -163,6 +167,7 @@ def event_icon(event: JobEvent) -> str:
 def event_sentence(event: JobEvent) -> str:
     """What happened, with the facts of it that everybody who sees the job may know."""
     known = {"attempt": event.attempt, "actor": "", "code": "", **event.details}
+    known["way"] = gettext(_WAYS.get(str(known.get("kind")), ""))
     sentence = gettext(_event(event)[1]) % known
     actor, code = known["actor"], known["code"]
     return sentence + (f" ({code})" if code else "") + (f", {gettext('by')} {actor}" if actor else "")

@@ -19,7 +19,7 @@ import psutil
 
 from jobs.processes import die_with_parent
 from tests.faults import rows
-from tests.faults.history import violations
+from tests.faults.history import Effect, violations
 from tests.faults.rows import Database
 from tests.server import ROOT, Client, Running, start
 
@@ -65,6 +65,8 @@ class Cluster:
     hosts: list[subprocess.Popen[bytes]] = field(default_factory=list)
     #: At any time. All of them have the name of this machine, and so their slots are counted together.
     most_hosts: int = 0
+    #: What arrived outside, however often.
+    effects: list[Effect] = field(default_factory=list)
 
     # ---- asking for jobs
 
@@ -140,8 +142,11 @@ class Cluster:
         return len(self.idle(host)) + len(self.busy(host)) >= WORKERS + 2
 
     def main(self, host: subprocess.Popen[bytes]) -> psutil.Process:
-        """The cluster's main process."""
-        return first_child(psutil.Process(host.pid))
+        """The cluster's main process; the deliverer beside it has no children."""
+        return until(lambda: [one for one in children(psutil.Process(host.pid)) if children(one)], 30)[0]
+
+    def deliverer(self, host: subprocess.Popen[bytes]) -> psutil.Process:
+        return until(lambda: [one for one in children(psutil.Process(host.pid)) if not children(one)], 30)[0]
 
     def sentinel(self, host: subprocess.Popen[bytes]) -> psutil.Process:
         return first_child(self.main(host))
@@ -200,7 +205,7 @@ class Cluster:
         artifacts = self.server.folder / "artifacts"
         host = os.uname().nodename
         return violations(
-            rows.history(self.database, artifacts, self.accepted, {host: self.most_hosts * WORKERS}, left)
+            rows.history(self.database, artifacts, self.accepted, {host: self.most_hosts * WORKERS}, left, self.effects)
         )
 
 

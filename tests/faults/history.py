@@ -67,6 +67,34 @@ class File:
 
 
 @dataclass(frozen=True)
+class Effect:
+    """Something that arrived outside: a mail, a call, a file. `id` is what its receiver tells messages apart by."""
+
+    job: str
+    kind: str
+    target: str
+    id: str
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.job, self.kind, self.target
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A row of the outbox."""
+
+    job: str
+    kind: str
+    target: str
+    state: str
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.job, self.kind, self.target
+
+
+@dataclass(frozen=True)
 class History:
     """Everything that is left after a run. `accepted`: the ids that clients were told with 202."""
 
@@ -79,6 +107,9 @@ class History:
     slots: Mapping[str, int] = field(default_factory=dict)
     #: How many jobs of a report may run at once, where it says so.
     limits: Mapping[str, int] = field(default_factory=dict)
+    deliveries: Iterable[Delivery] = ()
+    #: Each arrival, also of one that arrived before.
+    effects: Iterable[Effect] = ()
     messages: int = 0
     processes: Iterable[str] = ()
 
@@ -267,6 +298,28 @@ def _busiest(ran: Iterable[Attempt], key: Callable[[Attempt], str]) -> dict[str,
     return found
 
 
+def _effects_are_of_deliveries_once(history: History) -> Iterator[str]:
+    """What arrives twice has the same id, by which its receiver knows it; so its effect is there once."""
+    ids = defaultdict(set)
+    for effect in history.effects:
+        ids[effect.key].add(effect.id)
+    rows = [delivery.key for delivery in history.deliveries]
+    for key, found in ids.items():
+        if len(found) > 1:
+            yield f"{' '.join(key)} took effect {len(found)} times"
+        if key not in rows:
+            yield f"{' '.join(key)} arrived, but was never to be delivered"
+    for key in {key for key in rows if rows.count(key) > 1}:
+        yield f"{' '.join(key)} is {rows.count(key)} times in the outbox"
+    for delivery in history.deliveries:
+        if delivery.state == "sent" and delivery.key not in ids:
+            yield f"{' '.join(delivery.key)} is noted as sent, but did not arrive"
+        if delivery.state == "pending":
+            yield f"{' '.join(delivery.key)} was never delivered"
+        if history.jobs[delivery.job].status != "Succeeded":
+            yield f"{' '.join(delivery.key)} is of a job that did not succeed"
+
+
 def _nothing_is_left(history: History) -> Iterator[str]:
     for process in history.processes:
         yield f"A process is left: {process}"
@@ -297,5 +350,6 @@ _OVER_ALL = (
     _nothing_runs_past_its_deadline,
     _slots_are_kept,
     _limits_are_kept,
+    _effects_are_of_deliveries_once,
     _nothing_is_left,
 )

@@ -16,7 +16,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import dict_row
 
-from tests.faults.history import Artifact, Event, File, History, Job
+from tests.faults.history import Artifact, Delivery, Effect, Event, File, History, Job
 
 Row = dict[str, Any]
 
@@ -55,7 +55,12 @@ class Database:
 
 
 def history(
-    database: Database, artifacts: Path, accepted: Iterable[str], slots: Mapping[str, int], processes: Iterable[str]
+    database: Database,
+    artifacts: Path,
+    accepted: Iterable[str],
+    slots: Mapping[str, int],
+    processes: Iterable[str],
+    effects: Iterable[Effect] = (),
 ) -> History:
     """Everything that is there now."""
     return History(
@@ -66,6 +71,8 @@ def history(
         now=datetime.now(UTC),
         slots=slots,
         limits=_limits(database),
+        deliveries=_deliveries(database),
+        effects=list(effects),
         messages=database.messages(),
         processes=list(processes),
     )
@@ -89,6 +96,11 @@ def _limits(database: Database) -> dict[str, int]:
     current = "reports_reportconfiguration r join reports_reportversion v on v.id = r.current_id"
     rows = database(f"select slug, max_running from {current}")
     return {row["slug"]: row["max_running"] for row in rows if row["max_running"]}
+
+
+def _deliveries(database: Database) -> list[Delivery]:
+    rows = database("select job_id, kind, target, state from jobs_delivery")
+    return [Delivery(_id(row["job_id"]), row["kind"], row["target"], row["state"]) for row in rows]
 
 
 def _event(row: Row) -> Event:

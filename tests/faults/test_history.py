@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.faults.history import Artifact, Event, File, History, Job, violations
+from tests.faults.history import Artifact, Delivery, Effect, Event, File, History, Job, violations
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -50,6 +50,13 @@ def beside(*workers: int) -> History:
     return History(list(jobs), jobs, events, files, START, {"h": 9}, {"few": 2})
 
 
+def delivered(*effects: Effect, rows: int = 1, state: str = "sent", **more: object) -> History:
+    """The good history, and what its job sent to one address."""
+    outbox = [Delivery("a", "email", "x@example.com", state)] * rows
+    return replace(GOOD, deliveries=outbox, effects=effects, **more)  # type: ignore[arg-type]
+
+
+MAIL = Effect("a", "email", "x@example.com", "id-1")
 FAILED = (QUEUED, event("claimed", 1), event("failed", 2))
 BROKEN = {
     "is gone": changed(accepted=["a", "b"]),
@@ -75,6 +82,12 @@ BROKEN = {
     "The worker h:7 ran 2 jobs": beside(7, 7),
     "The host h ran 2 jobs": replace(beside(7, 8), slots={"h": 1}),
     "The report few ran 3 times at once, of 2": beside(7, 8, 9),
+    "took effect 2 times": delivered(MAIL, replace(MAIL, id="id-2")),
+    "was never to be delivered": delivered(MAIL, replace(MAIL, target="y@example.com")),
+    "is 2 times in the outbox": delivered(MAIL, rows=2),
+    "did not arrive": delivered(),
+    "was never delivered": delivered(state="pending"),
+    "of a job that did not succeed": delivered(MAIL, jobs={"a": replace(JOB, status="Failed", artifact=None)}),
     "A process is left: 17 sleep": changed(processes=["17 sleep"]),
     "1 message(s)": changed(messages=1),
     "A file is left: a/1.part": changed(files=[FILE, File("a", "1.part")]),
@@ -87,6 +100,8 @@ BROKEN = {
 def test_a_good_history_breaks_no_rule() -> None:
     assert violations(GOOD) == []
     assert violations(beside(7, 8)) == []
+    assert violations(delivered(MAIL, MAIL)) == [], "the same message twice is one effect"
+    assert violations(delivered(state="failed")) == []
 
 
 def test_a_failed_job_needs_no_file() -> None:

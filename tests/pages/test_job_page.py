@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from jobs.models import JobEvent, JobExecutionLog, WorkerHost
+from jobs.models import Delivery, JobEvent, JobExecutionLog, WorkerHost
 
 Browse = Callable[[str], Client]
 MakeJob = Callable[..., JobExecutionLog]
@@ -148,3 +148,25 @@ def test_no_page_takes_many_queries(browse: Browse, make_job: MakeJob, path: str
     with CaptureQueriesContext(connection) as queries:
         client.get(path.format(job=job.pk))
     assert len(queries) <= 14
+
+
+def test_deliveries_are_shown_and_their_addresses_to_administrators_only(browse: Browse, make_job: MakeJob) -> None:
+    job, now = make_job("Succeeded"), timezone.now()
+    Delivery.objects.create(
+        job=job,
+        kind="email",
+        target="ann@example.com",
+        target_digest="1",
+        available_at=now,
+        attempt=2,
+        error="No answer.",
+    )
+    JobEvent.objects.create(
+        job=job, at=now, kind="delivery_failed", attempt=1, fence=1,
+        details={"kind": "email", "try": 2, "seconds": 5.5, "message": "No answer."},
+    )  # fmt: skip
+    for name in ("alice", "bob"):
+        text = text_of(browse(name), f"/jobs/{job.pk}")
+        assert "Waiting, next try in" in text and "Delivery by e-mail failed, next try in 5.5 s: No answer." in text
+        assert ("ann@example.com" in text) is (name == "alice")
+        assert "data-live" in text, "the page goes on looking until all is delivered"

@@ -17,7 +17,7 @@ from jobs.models import JobExecutionLog
 from jobs.usual import SAMPLE, usual
 from reports import actions
 from reports.definitions import parse_report
-from reports.models import DataSource, ReportConfiguration, UserGrant
+from reports.models import DataSource, DeliveryTarget, ReportConfiguration, UserGrant
 from tests.pages.conftest import make_report
 from tests.pages.forms import sent_back
 
@@ -283,3 +283,19 @@ def test_an_estimate_says_how_many_rows_and_whether_they_fit(
     estimate = text.split('id="estimate"')[1]
     assert re.search(r"About [0-9,]+ rows", estimate), estimate[:800]
     assert "No run has succeeded yet" in estimate
+
+
+def test_a_report_that_is_only_mailed_is_run_from_its_page(browse: Browse, report: ReportConfiguration) -> None:
+    report.version.delivery_targets.all().delete()
+    DeliveryTarget.objects.create(version=report.version, kind="email", options={"to": ["ann@example.com"]})
+    assert "can't be run here" not in form_of(browse)
+    assert browse("bob").post("/reports/sales", GOOD).status_code == 302
+    assert browse("erin").get("/reports/sales").status_code == 200
+    (job,) = JobExecutionLog.objects.all()
+    assert job.requested_by_name == "bob"
+
+
+def test_a_synchronous_report_is_not_run_from_its_page(browse: Browse, report: ReportConfiguration) -> None:
+    report.version.delivery_targets.update(mode="synchronous")
+    assert browse("bob").post("/reports/sales", GOOD).status_code == 422
+    assert not JobExecutionLog.objects.exists()

@@ -9,12 +9,13 @@ import httpx
 from tests.server import Running, environment, free_port, prepare_server, running_server
 
 
-def test_nothing_is_wrong_with_a_running_server_but_a_source_whose_file_is_gone(server: Running) -> None:
+def test_nothing_is_wrong_with_a_running_server_but_a_source_whose_file_is_gone_and_no_mail(server: Running) -> None:
     told = server.manage("doctor", check=False).stdout
     assert "Hosts at work: 1, with places for 2 jobs." in told
     assert "The audit log is as it was written." in told
-    (fault,) = [line for line in told.splitlines() if line.startswith("fault")]
-    assert "The files of data source gone of Acme Inc. are not at" in fault
+    source, mail = [line for line in told.splitlines() if line.startswith("fault")]
+    assert "The files of data source gone of Acme Inc. are not at" in source
+    assert "there is no mail server" in mail
 
 
 def test_every_fault_is_named_with_its_remedy(tmp_path: Path, prepared: Path) -> None:

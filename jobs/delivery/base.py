@@ -1,0 +1,74 @@
+"""What all kinds of delivery have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Protocol
+from uuid import UUID
+
+from django.conf import settings
+
+from jobs import artifacts, downloads
+from jobs.exceptions import ResultMissing
+from jobs.models import Artifact, JobExecutionLog
+from reports.rendering import RENDERERS
+
+
+class Undeliverable(Exception):
+    """It could not be sent. The sentence is shown to everybody who sees the job: no address, host or path in it."""
+
+    def __init__(self, sentence: str, *, lasting: bool = False) -> None:
+        super().__init__(sentence)
+        #: Whether another try is of no use.
+        self.lasting = lasting
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A result on its way to one target. `id` stays the same however often it is sent: receivers tell by it."""
+
+    id: UUID
+    job: JobExecutionLog
+    target: str
+
+    @property
+    def artifact(self) -> Artifact:
+        """Raises Undeliverable when the result was deleted since."""
+        if self.job.result is None:
+            raise Undeliverable("The result was deleted before it could be delivered.", lasting=True)
+        return self.job.result
+
+    @property
+    def link(self) -> str:
+        """The job's page."""
+        return f"{settings.PUBLIC_URL}/jobs/{self.job.pk}"
+
+    @property
+    def filename(self) -> str:
+        return " ".join(downloads.filename(self.job).split())
+
+    @property
+    def extension(self) -> str:
+        return RENDERERS[self.job.format].extension
+
+    def open(self) -> BinaryIO:
+        """The result file, once it is seen to be the one that was written."""
+        kept = self.artifact
+        path = artifacts.place(self.job.pk, kept.fence, self.extension)
+        try:
+            return artifacts.open_checked(path, size=kept.size, sha256=kept.sha256, written=kept.stamp)
+        except ResultMissing:
+            raise Undeliverable("The result's file is missing.", lasting=True) from None
+
+
+class Sender(Protocol):
+    """One kind of delivery target."""
+
+    def targets(self, options: Mapping[str, Any]) -> Iterator[str]:
+        """The single targets that the options of a definition name, each of which is sent to by itself."""
+        ...
+
+    def send(self, parcel: Parcel) -> None:
+        """Send, in well under a minute. Raises Undeliverable; anything else is tried again too."""
+        ...

@@ -1,0 +1,93 @@
+"""A POST to an address that somebody typed: never into this network unless that is allowed."""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import socket
+import ssl
+import threading
+from collections.abc import Mapping
+from http.client import HTTPException
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+__all__ = ["Forbidden", "HTTPException", "post"]
+
+#: Seconds to connect, and for one read or write; and for all of it, however slowly the other side speaks.
+_STEP_SECONDS, _WHOLE_SECONDS = 10, 25
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+
+class Forbidden(Exception):
+    """The name leads to an address that may not be called."""
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
+    """The status of the answer. No redirect is followed and no proxy used. Raises Forbidden, OSError, HTTPException."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    secure = parts.scheme == "https"
+    address, port = _looked_up(host, parts.port or (443 if secure else 80))
+    connection = http.client.HTTPConnection(host, parts.port)
+    connection.sock = _connected(address, port, host if secure else None)
+    # The time limit of a socket is for each read: who sends a byte a second would be listened to for ever.
+    clock = threading.Timer(_WHOLE_SECONDS, _end, [connection.sock])
+    clock.daemon = True
+    clock.start()
+    try:
+        path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+        connection.request("POST", path, body, dict(headers))
+        return connection.getresponse().status
+    finally:
+        clock.cancel()
+        connection.close()
+
+
+def _looked_up(host: str, port: int) -> tuple[str, int]:
+    """One of the name's addresses, and only if all may be called. Connecting to it by number, not by name again, is
+    what keeps a name that leads elsewhere the next time from being followed there."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    addresses = [str(sockaddr[0]) for *_, sockaddr in found]
+    if not all(map(may_be_called, addresses)):
+        raise Forbidden(host)
+    return addresses[0], port
+
+
+def may_be_called(text: str) -> bool:
+    """Whether it is an address of the open internet, or one that REPORTSERVER_WEBHOOK_ALLOW names."""
+    address = _plain(ipaddress.ip_address(text.partition("%")[0]))
+    if any(address in network for network in settings.WEBHOOK_ALLOW):
+        return True
+    return address.is_global and not address.is_multicast
+
+
+def _plain(address: Address) -> Address:
+    """The IPv4 address that an IPv6 one stands for (mapped, 6to4, NAT64), else itself."""
+    if isinstance(address, ipaddress.IPv6Address):
+        inner = address.ipv4_mapped or address.sixtofour
+        if inner is None and address in ipaddress.ip_network("64:ff9b::/96"):
+            inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        return inner or address
+    return address
+
+
+def _connected(address: str, port: int, name: str | None) -> socket.socket:
+    """`name`: speak TLS, and hold the certificate against it."""
+    plain = socket.create_connection((address, port), timeout=_STEP_SECONDS)
+    if name is None:
+        return plain
+    try:
+        return ssl.create_default_context().wrap_socket(plain, server_hostname=name)
+    except BaseException:
+        plain.close()
+        raise
+
+
+def _end(open_socket: socket.socket) -> None:
+    try:
+        open_socket.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        return
