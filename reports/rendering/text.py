@@ -16,6 +16,8 @@ from reports.rendering.moments import TEXT
 
 #: OWASP's list: what makes Excel, LibreOffice or Sheets take a text cell for a formula, full-width forms included.
 _FORMULA = "^[-=+@\t\r\n\\x00\uff1d\uff0b\uff0d\uff20]"
+#: The bytes of which one is in all of those: where a column has none, the pattern need not look at each of its texts.
+_FORMULA_BYTES = "-=+@\t\r\n\x00\xef"
 _NUMERIC = r"^-?([0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?|Infinity|NaN)$"
 _TEXT_KINDS = frozenset({Kind.TEXT, Kind.JSON, Kind.NESTED})
 
@@ -54,7 +56,7 @@ class CsvWriter:
         return pc.fill_null(texts, self._null)
 
     def _guarded(self, texts: pa.Array) -> pa.Array:
-        if not self._options.formula_guard:
+        if not self._options.formula_guard or not holds_any(texts, _FORMULA_BYTES):
             return texts
         dangerous = pc.match_substring_regex(texts, _FORMULA)
         return pc.if_else(dangerous, join("'", texts), texts) if pc.any(dangerous).as_py() else texts
