@@ -21,6 +21,7 @@ from reports.editing_page import Editor
 from reports.exceptions import InvalidDefinition
 from reports.models import ReportConfiguration
 from reports.rights import administered_report
+from reports.template_page import TemplatePage
 
 _EDITING = ["GET", "HEAD", "POST"]
 
@@ -63,6 +64,24 @@ def _edited(request: HttpRequest, editor: Editor) -> HttpResponse:
     elif step != "save":
         form.change(step)
     return render(request, "reports/edit.html", editor.context(form), status=editor.status(form))
+
+
+@login_required
+@require_http_methods(_EDITING)
+def template(request: HttpRequest, slug: str) -> HttpResponse:
+    """Design a report's pdf."""
+    report = with_definition(administered_report(_user(request), slug))
+    if request.method != "POST":
+        page = TemplatePage.of(report, _user(request), request.GET)
+        return render(request, "reports/template.html", {"page": page, "report": report})
+    page = TemplatePage.of(report, _user(request), request.POST, sent=True)
+    if request.POST.get("do") == "save" and (saved := page.save()):
+        messages.success(request, saved)
+        return redirect("report-template", page.key)
+    if request.POST.get("do") != "save":
+        page.preview()
+    status = 409 if page.outdated else 422 if page.refused else 200
+    return render(request, "reports/template.html", {"page": page, "report": report}, status=status)
 
 
 @login_required

@@ -50,6 +50,12 @@ class Fault:
     def __str__(self) -> str:
         return self.message if self.line is None else f"Line {self.line}, column {self.column}: {self.message}"
 
+    @classmethod
+    def read(cls, sentence: str) -> Fault:
+        """The fault whose text that is."""
+        found = re.fullmatch(r"Line (\d+), column (\d+): (.*)", sentence, re.DOTALL)
+        return cls(found[3], int(found[1]), int(found[2])) if found else cls(sentence)
+
 
 class TemplateFaulty(TemplateFailed):
     """The report's template has a fault."""

@@ -1,4 +1,4 @@
-// The query in colours, and a word before unsaved changes are left. What is written stays a plain text field: the
+// A query or a template in colours, and a word before unsaved changes are left. What is written stays a plain text field: the
 // colours are a copy of it that lies underneath.
 
 import highlight from "../vendor/highlight-11.12.0.core.min.js";
@@ -13,6 +13,16 @@ highlight.registerLanguage("sql", (hljs) => {
   return { ...grammar, contains: [placeholder, ...grammar.contains] };
 });
 
+const typst = [
+  { scope: "comment", match: /(?<!:)\/\/.*$/ },
+  { scope: "comment", begin: /\/\*/, end: /\*\// },
+  { scope: "string", begin: /"/, end: /"/, contains: [{ match: /\\./ }] },
+  { scope: "keyword", match: /#(?:let|set|show|import|include|if|else|for|while|return|context)\b/ },
+  { scope: "variable", match: /#[A-Za-z_][\w.-]*/ },
+  { scope: "built_in", match: /^=+ .*$/ },
+];
+highlight.registerLanguage("typst", () => ({ contains: typst }));
+
 function layer(name) {
   const made = document.createElement("pre");
   made.className = name;
@@ -23,7 +33,9 @@ function layer(name) {
 function show(box) {
   const text = box.querySelector("textarea").value;
   box.querySelector(".colours").innerHTML = `${highlight.highlight(text, { language: box.dataset.code }).value}\n`;
-  box.querySelector(".numbers").textContent = text.split("\n").map((_, at) => at + 1).join("\n");
+  const faulty = new Set((box.dataset.faults ?? "").split(","));
+  const numbers = text.split("\n").map((_, at) => String(at + 1));
+  box.querySelector(".numbers").innerHTML = numbers.map((n) => (faulty.has(n) ? `<mark>${n}</mark>` : n)).join("\n");
 }
 
 function begin(box) {
@@ -59,7 +71,9 @@ document.addEventListener("input", (event) => {
   const form = event.target.closest("[data-editor]");
   if (form && !event.target.name.startsWith("param.")) changed();
   const box = event.target.closest("[data-code]");
-  if (box) requestAnimationFrame(() => show(box));
+  if (!box) return;
+  delete box.dataset.faults;
+  requestAnimationFrame(() => show(box));
 });
 document.addEventListener("keydown", (event) => event.target.closest("[data-code]") && indent(event));
 document.addEventListener("htmx:afterSettle", (event) => {
