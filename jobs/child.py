@@ -199,7 +199,9 @@ def _step_back() -> None:
 def _limit(job: JobExecutionLog) -> None:
     """Bound memory, file size, processor time and core dumps, and offer this process first when memory runs out."""
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    resource.setrlimit(resource.RLIMIT_AS, (used + settings.JOB_MEMORY_BYTES,) * 2)
+    _, most_addresses = resource.getrlimit(resource.RLIMIT_AS)
+    # The hard limit stays: the process that draws a chart reserves 34 GB of addresses and is bounded by what it uses.
+    resource.setrlimit(resource.RLIMIT_AS, (used + settings.JOB_MEMORY_BYTES, most_addresses))
     resource.setrlimit(resource.RLIMIT_FSIZE, (settings.JOB_FILE_BYTES,) * 2)
     most = job.timeout_seconds * (os.cpu_count() or 1) + _SPARE_CPU_SECONDS
     resource.setrlimit(resource.RLIMIT_CPU, (most, most))

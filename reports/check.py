@@ -18,6 +18,7 @@ from reports.models import ReportVersion
 from reports.parameters import to_json, typed_values
 from reports.preview import Preview
 from reports.rendering.base import Document, Renderer
+from reports.rendering.chart import Chart
 from reports.rendering.totals import Totals
 from reports.sources import describe, read
 from reports.sources.base import Described, Limits, SourceSpec
@@ -107,13 +108,19 @@ def unreachable(spec: SourceSpec) -> tuple[str, str] | None:
 
 
 def _design_faults(subject: Subject, found: Described) -> list[str]:
-    """Whether the totals fit the columns of the query."""
+    """Whether totals and chart fit the columns of the query, and Vega-Lite takes the chart."""
+    faults = []
     try:
         if subject.totals:
             Totals(subject.totals, found.schema)
     except DesignMismatch as error:
-        return [error.message]
-    return []
+        faults.append(error.message)
+    try:
+        if subject.chart:
+            Chart(subject.chart, found.schema).check()
+    except DesignMismatch as error:
+        faults.append(error.message)
+    return faults
 
 
 def estimate(version: ReportVersion, raw: Mapping[str, object], format: str) -> Checked:

@@ -9,7 +9,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from reports import definitions_faults
 from reports.definitions_base import Definition
-from reports.definitions_design import TotalsDefinition
+from reports.definitions_design import ChartSpec, TotalsDefinition
 from reports.definitions_faults import Faults, FieldFaultsError
 from reports.definitions_values import (
     ByteCount,
@@ -217,11 +217,14 @@ class ReportDefinition(Definition):
     template: Template | None = Field(
         default=None, description="How its pdf is designed, in the language of Typst. Without it, a table."
     )
+    chart: ChartSpec | None = Field(
+        default=None, description="A Vega-Lite specification over the columns of the query, for html, pdf and xlsx."
+    )
     max_attempts: int = Field(default=3, ge=1, le=10, description="Tries, where the failure may pass by itself.")
     retention_days: int = Field(default=30, ge=1, le=3650, description="Days that a result is kept.")
 
     #: Kept together in the column `options` of a version, where they differ from their default.
-    OPTIONS: ClassVar[frozenset[str]] = frozenset({"csv", "max_bytes", "on_limit", "template", "totals"})
+    OPTIONS: ClassVar[frozenset[str]] = frozenset({"csv", "max_bytes", "on_limit", "template", "totals", "chart"})
     #: Kept with the report itself and not with its versions.
     UNVERSIONED: ClassVar[frozenset[str]] = frozenset({"slug", "tenant", "grants"})
 

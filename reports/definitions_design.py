@@ -1,14 +1,15 @@
-"""What a report shows beside its rows: the part of the definitions file about totals."""
+"""What a report shows beside its rows: the parts of the definitions file about totals and the chart."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
 from reports.definitions_base import Definition
 from reports.definitions_faults import Faults, FieldFaultsError
 from reports.definitions_values import Text
+from reports.rendering import chart_spec
 
 ColumnName = Annotated[Text, Field(min_length=1, max_length=200)]
 Function = Literal["sum", "average", "min", "max", "count"]
@@ -22,6 +23,15 @@ def _named(columns: dict[str, Function]) -> dict[str, Function]:
     if len(columns) > _MAX_TOTALS or any("\0" in name or not 1 <= len(name) <= 200 for name in columns):
         raise ValueError(f"Must name at most {_MAX_TOTALS} columns, each with 1 to 200 characters.")
     return columns
+
+
+def _drawable(spec: dict[str, Any]) -> dict[str, Any]:
+    if faults := chart_spec.faults(spec):
+        raise FieldFaultsError(faults)
+    return spec
+
+
+ChartSpec = Annotated[dict[str, Any], AfterValidator(_drawable)]
 
 
 class TotalsDefinition(Definition):

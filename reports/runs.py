@@ -42,6 +42,7 @@ def run_spec(version: ReportVersion, parameters: Mapping[str, object], format: s
         csv=CsvOptions(**version.options.get("csv", {})),
         totals=totals_options(version.options),
         template=_template(version, values),
+        chart=version.options.get("chart"),
     )
     limits = Limits(
         timeout_seconds=version.timeout_seconds,

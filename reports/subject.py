@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from reports.definitions import ReportDefinition
 from reports.models import ReportVersion
@@ -36,6 +37,7 @@ class Subject:
     description: str = ""
     version: int = 1
     template: str | None = None
+    chart: Mapping[str, Any] | None = None
 
     @classmethod
     def of_version(cls, version: ReportVersion) -> Subject:
@@ -51,6 +53,7 @@ class Subject:
             description=version.description,
             version=version.number,
             template=version.options.get("template"),
+            chart=version.options.get("chart"),
         )
 
     @classmethod
@@ -65,6 +68,7 @@ class Subject:
             name=definition.name,
             description=definition.description,
             template=definition.template,
+            chart=definition.chart,
         )
 
     def values(self, given: Mapping[str, object]) -> dict[str, TypedValue]:

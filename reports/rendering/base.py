@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import BinaryIO, ClassVar, Protocol
+from typing import Any, BinaryIO, ClassVar, Protocol
 
 import pyarrow as pa
 
@@ -55,6 +55,8 @@ class Document:
     csv: CsvOptions = field(default_factory=CsvOptions)
     totals: TotalsOptions | None = None
     template: Template | None = None
+    #: A Vega-Lite specification; its data are the rows.
+    chart: Mapping[str, Any] | None = None
 
 
 class Writer(Protocol):

@@ -9,8 +9,10 @@ from typing import BinaryIO, ClassVar
 
 import pyarrow as pa
 
+from reports.rendering import html_chart
 from reports.rendering.base import Document, Writer
 from reports.rendering.cells import lines, pieces, write_values
+from reports.rendering.chart import Chart
 from reports.rendering.html_cells import MOMENTS, cell_texts
 from reports.rendering.html_page import HEAD, STYLE
 from reports.rendering.html_sort import SCRIPT
@@ -23,9 +25,12 @@ class HtmlWriter:
     def __init__(self, out: BinaryIO, schema: pa.Schema, document: Document) -> None:
         self._out = out
         self._totals = Totals(document.totals, schema) if document.totals else None
+        self._chart = Chart(document.chart, schema) if document.chart else None
         out.write(_opening(schema, document, self._totals).encode())
 
     def write(self, batch: pa.RecordBatch) -> None:
+        if self._chart is not None:
+            self._chart.take(batch)
         for piece in pieces(batch):
             if self._totals is None:
                 write_values(self._out, _rows(piece))
@@ -35,7 +40,10 @@ class HtmlWriter:
     def close(self, *, rows: int, truncated: str | None) -> None:
         notice = f'<p class="truncated" role="alert">{escape(truncated)}</p>\n' if truncated else ""
         count = f"<p>{rows:,} {'row' if rows == 1 else 'rows'}</p>\n"
-        ending = f"{self._last_lines(bool(truncated))}</table>\n</div>\n<footer>\n{notice}{count}</footer>\n</main>\n"
+        chart = html_chart.figure(self._chart, truncated=bool(truncated)) if self._chart else ""
+        ending = (
+            f"{self._last_lines(bool(truncated))}</table>\n</div>\n{chart}<footer>\n{notice}{count}</footer>\n</main>\n"
+        )
         self._out.write(f"{ending}<script>{SCRIPT}</script>\n</body>\n</html>\n".encode())
 
     def _write_with_totals(self, piece: pa.RecordBatch, totals: Totals) -> None:
@@ -62,8 +70,9 @@ def _opening(schema: pa.Schema, document: Document, totals: Totals | None) -> st
     title = escape(document.title)
     description = f'<p class="description">{escape(document.description)}</p>\n' if document.description else ""
     heads = "".join(f'<th scope="col" data-sort="{_order(field)}">{escape(field.name)}</th>' for field in schema)
+    style = STYLE + _alignment(schema) + (html_chart.STYLE if document.chart else "")
     return (
-        f"{HEAD}<title>{title}</title>\n<style>\n{STYLE}{_alignment(schema)}</style>\n</head>\n<body>\n<main>\n"
+        f"{HEAD}<title>{title}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
         f"<header>\n<h1>{title}</h1>\n{description}{_about(document, totals)}</header>\n"
         f'<div class="table" role="region" tabindex="0" aria-label="{title}">\n'
         f'<table class="rows">\n<thead>\n<tr>{heads}</tr>\n</thead>\n<tbody>\n'

@@ -71,7 +71,9 @@ footer p { margin: 6px 0 }
   body { font-size: 9pt }
   main { padding: 0; width: auto }
   header, footer, .rows thead th, .rows tfoot tr.total th, .rows tfoot tr.total td { position: static }
+  .table { align-self: stretch }
   .rows { width: 100% }
+  .rows button { display: contents }
   .rows thead { display: table-header-group }
   .rows tfoot { display: table-row-group }
   .rows tr { break-inside: avoid }

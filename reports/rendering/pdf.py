@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from reports.exceptions import FormatCannotHold
 from reports.rendering.base import Document, Writer
 from reports.rendering.cells import pieces, read_text
+from reports.rendering.chart import Chart
 from reports.rendering.kinds import Kind, kind_of
 from reports.rendering.pdf_fonts import Glyphs, regular
 from reports.rendering.pdf_layout import SAMPLE_ROWS, lay_out
@@ -33,9 +34,12 @@ class PdfWriter:
         self._document = document
         self._glyphs = Glyphs()
         self._totals = Totals(document.totals, schema) if document.totals else None
+        self._chart = Chart(document.chart, schema) if document.chart else None
         self._pages: Pages | None = None
 
     def write(self, batch: pa.RecordBatch) -> None:
+        if self._chart is not None:
+            self._chart.take(batch)
         for piece in pieces(batch):
             columns = [self._texts(column) for column in piece.columns]
             pages = self._pages or self._begin([column[:SAMPLE_ROWS] for column in columns])
@@ -68,7 +72,7 @@ class PdfWriter:
         if self._totals is not None:
             sample, described = widened(sample, self._totals), self._totals.described()
         layout = lay_out(names, [kind_of(field.type) for field in self._schema], sample)
-        self._pages = Pages(self._canvas, self._document, layout, self._glyphs, totals=described)
+        self._pages = Pages(self._canvas, self._document, layout, self._glyphs, totals=described, chart=self._chart)
         return self._pages
 
     def _texts(self, column: pa.Array) -> list[str | None]:

@@ -8,6 +8,8 @@ from typing import Any
 
 from reports.rendering import pdf_totals
 from reports.rendering.base import Document
+from reports.rendering.chart import Chart
+from reports.rendering.pdf_chart import ChartPlace
 from reports.rendering.pdf_fonts import Face, Glyphs, bold, is_from_right, regular, wrapped
 from reports.rendering.pdf_layout import MARGIN, PADDING, Layout
 from reports.rendering.pdf_page import ALERT, BAND, FAINT, INK, LINE, SOFT, TOTAL, Pen
@@ -26,7 +28,16 @@ _NULL = ["\u2013"]
 class Pages:
     """Draws rows from top to bottom, and a new page wherever one is full."""
 
-    def __init__(self, canvas: Any, document: Document, layout: Layout, glyphs: Glyphs, *, totals: str = "") -> None:
+    def __init__(
+        self,
+        canvas: Any,
+        document: Document,
+        layout: Layout,
+        glyphs: Glyphs,
+        *,
+        totals: str = "",
+        chart: Chart | None = None,
+    ) -> None:
         self._canvas = canvas
         self._document = document
         self._layout = layout
@@ -41,6 +52,7 @@ class Pages:
         canvas.setPageSize(layout.page)
         self._start_page()
         self._draw_title()
+        self._chart = self._keep_place(chart) if chart else None
         self._draw_head()
 
     def draw_row(self, values: Sequence[str | None]) -> None:
@@ -72,6 +84,8 @@ class Pages:
 
     def finish(self, rows: int, truncated: str | None) -> None:
         """Count, notice and notes below the table; then what all footers were waiting for."""
+        if self._chart is not None:
+            self._chart.draw(self._glyphs, truncated=bool(truncated))
         self._y -= 12
         self._draw_prose([f"{rows:,} {'row' if rows == 1 else 'rows'}"], regular(), 8, SOFT)
         if truncated:
@@ -120,7 +134,16 @@ class Pages:
         lines = wrapped(text, bold(), _SMALL, self._layout.width - taken - 12)
         return lines[0] if len(lines) == 1 else f"{lines[0]} …"
 
-    # Title block and notes
+    # Title block, chart and notes
+
+    def _keep_place(self, chart: Chart) -> ChartPlace:
+        place = ChartPlace(self._canvas, chart, self._layout)
+        if self._y - place.height < MARGIN + _FOOTER:
+            self._end_page()
+            self._start_page()
+        place.keep(self._y)
+        self._y -= place.height
+        return place
 
     def _draw_title(self) -> None:
         self._draw_prose([self._title], bold(), 15, INK)

@@ -90,6 +90,11 @@ class NdjsonWriter:
         """Nothing ends an NDJSON file: each line stands alone."""
 
 
+def ndjson_texts(piece: pa.RecordBatch) -> pa.Array:
+    """A JSON object for each row, with its line end."""
+    return _objects(_keys(piece.schema), piece, "{", "}\n")
+
+
 class JsonWriter:
     """One array of objects, an object a line."""
 

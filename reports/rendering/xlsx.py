@@ -13,9 +13,11 @@ from reports.exceptions import FormatCannotHold
 from reports.rendering import xlsx_parts as parts
 from reports.rendering.base import Document, Writer
 from reports.rendering.cells import join, pieces, value_bytes
+from reports.rendering.chart import Chart
 from reports.rendering.moments import TEXT
 from reports.rendering.totals import Totals, interleaved
 from reports.rendering.xlsx_cells import CellMaker, column_letters, inline_text, width_of
+from reports.rendering.xlsx_chart import PICTURE, chart_parts
 from reports.rendering.xlsx_totals import SUM_WIDTH, line_rows, numbered, outline
 
 MAX_COLUMNS = 16_384
@@ -53,6 +55,7 @@ class XlsxWriter:
         self._letters = [column_letters(index) for index in range(len(schema))]
         self._cells = CellMaker()
         self._totals = Totals(document.totals, schema) if document.totals else None
+        self._chart = Chart(document.chart, schema) if document.chart else None
         self._widths: list[float] = []
         #: Rows of each finished sheet that its filter has, the header included.
         self._sheets: list[int] = []
@@ -62,6 +65,8 @@ class XlsxWriter:
         self._below = 0
 
     def write(self, batch: pa.RecordBatch) -> None:
+        if self._chart is not None:
+            self._chart.take(batch)
         for piece in pieces(batch):
             self._widths = self._widths or self._widths_of(piece)
             if self._totals is not None:
@@ -80,9 +85,14 @@ class XlsxWriter:
         about = parts.about_facts(self._document, rows, truncated, len(self._sheets), self._cells.cut)
         if self._totals is not None:
             about += parts.totals_facts(self._totals.described())
-        self._add(f"xl/worksheets/sheet{len(self._sheets) + 1}.xml", parts.about_sheet(self._document.title, about))
+        chart = {}
+        if self._chart is not None:
+            chart = chart_parts(self._chart, len(self._sheets) + 1, truncated=bool(truncated))
+        number = len(self._sheets) + (2 if self._chart else 1)
+        self._add(f"xl/worksheets/sheet{number}.xml", parts.about_sheet(self._document.title, about))
         last_letter = self._letters[-1] if self._letters else "A"
-        for name, content in parts.package(self._sheets, last_letter, self._document).items():
+        package = parts.package(self._sheets, last_letter, self._document, picture=PICTURE in chart)
+        for name, content in [*chart.items(), *package.items()]:
             self._add(name, content)
         self._zip.close()
 
@@ -156,9 +166,9 @@ class XlsxWriter:
         if self._sheet is not None:
             self._bytes += self._sheet.write(data)
 
-    def _add(self, name: str, content: str) -> None:
+    def _add(self, name: str, content: str | bytes) -> None:
         with self._zip.open(name, "w") as part:
-            part.write(content.encode())
+            part.write(content.encode() if isinstance(content, str) else content)
 
 
 class XlsxRenderer:

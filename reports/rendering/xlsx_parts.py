@@ -13,10 +13,10 @@ from reports.rendering.base import Document
 from reports.rendering.kinds import Kind
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
-_MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-_RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-_PACKAGE = "http://schemas.openxmlformats.org/package/2006"
-_TYPES = "application/vnd.openxmlformats-officedocument.spreadsheetml"
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+RELATIONS = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+TYPES = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 ABOUT_NAME = "About this report"
 
 #: Indexes into cellXfs of _STYLES. A number of scale n has style SCALES + n.
@@ -43,7 +43,7 @@ def sheet_opening(widths: Sequence[float], outline: int = 0) -> str:
         for index, width in enumerate(widths, 1)
     )
     return (
-        f'{DECLARATION}<worksheet xmlns="{_MAIN}"><sheetViews><sheetView workbookViewId="0">'
+        f'{DECLARATION}<worksheet xmlns="{MAIN}"><sheetViews><sheetView workbookViewId="0">'
         '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/>'
         f'<selection pane="bottomLeft" activeCell="A2" sqref="A2"/></sheetView></sheetViews>{levels}'
         f"{f'<cols>{columns}</cols>' if columns else ''}<sheetData>\n"
@@ -87,7 +87,7 @@ def totals_facts(described: str) -> list[tuple[str, str | int]]:
 def about_sheet(title: str, facts: Sequence[tuple[str, str | int]]) -> str:
     lines = [_line(index, label, value) for index, (label, value) in enumerate(facts, 3)]
     return (
-        f'{DECLARATION}<worksheet xmlns="{_MAIN}"><sheetViews><sheetView showGridLines="0" workbookViewId="0"/>'
+        f'{DECLARATION}<worksheet xmlns="{MAIN}"><sheetViews><sheetView showGridLines="0" workbookViewId="0"/>'
         '</sheetViews><cols><col min="1" max="1" width="24" customWidth="1"/>'
         '<col min="2" max="2" width="80" customWidth="1"/></cols><sheetData>'
         f'<row r="1">{_text_cell("A1", TITLE, title)}</row>{"".join(lines)}</sheetData></worksheet>'
@@ -107,21 +107,23 @@ def _text_cell(address: str, style: int, value: str) -> str:
     return f'<c r="{address}" s="{style}" t="inlineStr"><is><t xml:space="preserve">{shown}</t></is></c>'
 
 
-def package(sheets: Sequence[int], last_letter: str, document: Document) -> dict[str, str]:
-    """Every part but the sheets. `sheets` has the rows of each sheet of data; one more sheet is about the report."""
-    count = len(sheets) + 1
+def package(sheets: Sequence[int], last_letter: str, document: Document, *, picture: bool) -> dict[str, str]:
+    """Every part but the sheets. `sheets` has the rows of each sheet of data; behind them is that of the chart, if
+    the document has one, and the one about the report. `picture`: whether the chart could be drawn."""
+    more = ["Chart", ABOUT_NAME] if document.chart else [ABOUT_NAME]
+    count = len(sheets) + len(more)
     return {
-        "xl/workbook.xml": _workbook(sheets, last_letter),
+        "xl/workbook.xml": _workbook(sheets, more, last_letter),
         "xl/_rels/workbook.xml.rels": _workbook_relations(count),
         "xl/styles.xml": _STYLES,
         "docProps/core.xml": _core(document),
         "_rels/.rels": _ROOT_RELATIONS,
-        "[Content_Types].xml": _content_types(count),
+        "[Content_Types].xml": _content_types(count, picture),
     }
 
 
-def _workbook(sheets: Sequence[int], last_letter: str) -> str:
-    names = ["Data", *(f"Data {number}" for number in range(2, len(sheets) + 1)), ABOUT_NAME]
+def _workbook(sheets: Sequence[int], more: Sequence[str], last_letter: str) -> str:
+    names = ["Data", *(f"Data {number}" for number in range(2, len(sheets) + 1)), *more]
     entries = "".join(f'<sheet name="{name}" sheetId="{i}" r:id="rId{i}"/>' for i, name in enumerate(names, 1))
     filters = "".join(
         f'<definedName name="_xlnm._FilterDatabase" localSheetId="{i}" hidden="1">'
@@ -129,31 +131,37 @@ def _workbook(sheets: Sequence[int], last_letter: str) -> str:
         for i, rows in enumerate(sheets)
     )
     return (
-        f'{DECLARATION}<workbook xmlns="{_MAIN}" xmlns:r="{_RELATIONS}"><bookViews><workbookView activeTab="0"/>'
+        f'{DECLARATION}<workbook xmlns="{MAIN}" xmlns:r="{RELATIONS}"><bookViews><workbookView activeTab="0"/>'
         f"</bookViews><sheets>{entries}</sheets><definedNames>{filters}</definedNames></workbook>"
     )
 
 
 def _workbook_relations(count: int) -> str:
     sheets = "".join(
-        f'<Relationship Id="rId{i}" Type="{_RELATIONS}/worksheet" Target="worksheets/sheet{i}.xml"/>'
+        f'<Relationship Id="rId{i}" Type="{RELATIONS}/worksheet" Target="worksheets/sheet{i}.xml"/>'
         for i in range(1, count + 1)
     )
-    styles = f'<Relationship Id="rId{count + 1}" Type="{_RELATIONS}/styles" Target="styles.xml"/>'
-    return f'{DECLARATION}<Relationships xmlns="{_PACKAGE}/relationships">{sheets}{styles}</Relationships>'
+    styles = f'<Relationship Id="rId{count + 1}" Type="{RELATIONS}/styles" Target="styles.xml"/>'
+    return f'{DECLARATION}<Relationships xmlns="{PACKAGE}/relationships">{sheets}{styles}</Relationships>'
 
 
-def _content_types(count: int) -> str:
+_PICTURE = (
+    '<Default Extension="png" ContentType="image/png"/><Override PartName="/xl/drawings/drawing1.xml" '
+    'ContentType="application/vnd.openxmlformats-officedocument.drawing+xml"/>'
+)
+
+
+def _content_types(count: int, picture: bool) -> str:
     sheets = "".join(
-        f'<Override PartName="/xl/worksheets/sheet{i}.xml" ContentType="{_TYPES}.worksheet+xml"/>'
+        f'<Override PartName="/xl/worksheets/sheet{i}.xml" ContentType="{TYPES}.worksheet+xml"/>'
         for i in range(1, count + 1)
     )
     return (
-        f'{DECLARATION}<Types xmlns="{_PACKAGE}/content-types">'
+        f'{DECLARATION}<Types xmlns="{PACKAGE}/content-types">'
         '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
-        '<Default Extension="xml" ContentType="application/xml"/>'
-        f'<Override PartName="/xl/workbook.xml" ContentType="{_TYPES}.sheet.main+xml"/>'
-        f'<Override PartName="/xl/styles.xml" ContentType="{_TYPES}.styles+xml"/>'
+        f'<Default Extension="xml" ContentType="application/xml"/>{_PICTURE if picture else ""}'
+        f'<Override PartName="/xl/workbook.xml" ContentType="{TYPES}.sheet.main+xml"/>'
+        f'<Override PartName="/xl/styles.xml" ContentType="{TYPES}.styles+xml"/>'
         '<Override PartName="/docProps/core.xml" '
         'ContentType="application/vnd.openxmlformats-package.core-properties+xml"/>'
         f"{sheets}</Types>"
@@ -164,7 +172,7 @@ def _core(document: Document) -> str:
     title = escape(re.sub("[\x00-\x1f\ufffe\uffff]", " ", document.title))
     moment = f"{document.generated_at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
     return (
-        f'{DECLARATION}<cp:coreProperties xmlns:cp="{_PACKAGE}/metadata/core-properties" '
+        f'{DECLARATION}<cp:coreProperties xmlns:cp="{PACKAGE}/metadata/core-properties" '
         'xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:dcterms="http://purl.org/dc/terms/" '
         f'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"><dc:title>{title}</dc:title>'
         f'<dcterms:created xsi:type="dcterms:W3CDTF">{moment}</dcterms:created></cp:coreProperties>'
@@ -172,9 +180,9 @@ def _core(document: Document) -> str:
 
 
 _ROOT_RELATIONS = (
-    f'{DECLARATION}<Relationships xmlns="{_PACKAGE}/relationships">'
-    f'<Relationship Id="rId1" Type="{_RELATIONS}/officeDocument" Target="xl/workbook.xml"/>'
-    f'<Relationship Id="rId2" Type="{_PACKAGE}/relationships/metadata/core-properties" Target="docProps/core.xml"/>'
+    f'{DECLARATION}<Relationships xmlns="{PACKAGE}/relationships">'
+    f'<Relationship Id="rId1" Type="{RELATIONS}/officeDocument" Target="xl/workbook.xml"/>'
+    f'<Relationship Id="rId2" Type="{PACKAGE}/relationships/metadata/core-properties" Target="docProps/core.xml"/>'
     "</Relationships>"
 )
 
@@ -205,7 +213,7 @@ def _styles() -> str:
     xfs += [_total_style(xf) for xf in xfs]
     font = '<name val="Calibri"/><family val="2"/>'
     return (
-        f'{DECLARATION}<styleSheet xmlns="{_MAIN}"><numFmts count="{3 + _MAX_SCALE}">{formats}</numFmts>'
+        f'{DECLARATION}<styleSheet xmlns="{MAIN}"><numFmts count="{3 + _MAX_SCALE}">{formats}</numFmts>'
         f'<fonts count="4"><font><sz val="11"/>{font}</font><font><b/><sz val="11"/>{font}</font>'
         f'<font><b/><sz val="16"/>{font}</font><font><sz val="11"/><color rgb="FF5C6577"/>{font}</font></fonts>'
         '<fills count="4"><fill><patternFill patternType="none"/></fill><fill><patternFill patternType="gray125"/>'

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from reports.rendering.base import TotalsOptions
+from tests.reports.test_rendering_pdf import needs_poppler, tool
 from tests.reports.test_rendering_types import DOCUMENT, render
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -132,3 +133,13 @@ def test_rows_stay_within_their_group_and_its_total_below_them(opened):
         press(page, "n")
     lines = ["a3", "a2", "a1", "Total a6", "b9", "b8", "Total b17", "Total23"]
     assert page.locator(".rows tbody tr, .rows tfoot tr").all_text_contents() == lines
+
+
+@needs_poppler
+def test_every_printed_page_has_the_names_of_the_columns_and_only_the_last_the_total(opened):
+    rows = pa.record_batch({"number": list(range(100)), "name": ["row"] * 100})
+    printed = opened(rows, TotalsOptions(columns={"number": "sum"})).pdf(format="A4")
+    sheets = tool("pdftotext", "-layout", "-", "-", data=printed).split("\f")[:-1]
+    assert len(sheets) > 1
+    assert all("number" in sheet and "name" in sheet for sheet in sheets)
+    assert [" 4950 " in f"{sheet} ".replace("\n", " ") for sheet in sheets] == [False] * (len(sheets) - 1) + [True]

@@ -1,4 +1,4 @@
-"""What a report's definition says about totals, from the definitions file to the finished file."""
+"""What a report's definition says about totals and a chart, from the definitions file to the finished file."""
 
 from __future__ import annotations
 
@@ -65,9 +65,38 @@ def test_a_column_that_is_not_there_fails_the_run_and_the_look_before_it(tmp_pat
         ({"totals": {"columns": {"n": "sum"}, "grand": False}}, "totals.grand"),
         ({"totals": {"columns": {"n": "sum"}, "decimals": 16}}, "totals.decimals"),
         ({"totals": {"columns": {"n": "sum"}, "colour": "red"}}, "totals.colour"),
+        ({"chart": "bar"}, "chart"),
+        ({"chart": {"encoding": {}}}, "chart"),
+        ({"chart": {"mark": "bar", "data": {"url": "https://example.com/"}}}, "chart.data"),
+        ({"chart": {"layer": [{"mark": {"type": "text", "href": "x"}}]}}, "chart.layer[0].mark.href"),
     ],
 )
 def test_what_is_refused_names_its_field(options, path):
     with pytest.raises(InvalidDefinition) as caught:
         parse_report(sample()["reports"][0] | options)
     assert list(faults_in(caught.value)) == [path]
+
+
+CHART = {"mark": "bar", "encoding": {"x": {"field": "text", "axis": None}, "y": {"field": "n", "type": "quantitative"}}}
+
+
+def test_a_report_shows_the_chart_of_its_definition(tmp_path):
+    report = defined(tmp_path, chart=CHART, max_rows=3)
+    _, content = made(report, "html", tmp_path)
+    assert content.count(b"<svg ") == 1
+    assert b"<figcaption>The chart shows these 3 rows only; the result has more.</figcaption>" in content
+    assert definition_of(report).entry()["chart"] == CHART
+    defined(tmp_path, chart=CHART, max_rows=3)
+    report.refresh_from_db()
+    assert report.version.number == 1
+
+
+def test_a_chart_that_does_not_fit_is_found_before_the_run(tmp_path):
+    report = defined(tmp_path, chart={"mark": "bar", "encoding": {"x": {"field": "nix"}}})
+    sentence = "chart.encoding.x.field: The query has no column nix. It has n, text."
+    assert check(Subject.of_version(report.version), {}).faults == [sentence]
+    with pytest.raises(DesignMismatch, match=r"no column nix"):
+        made(report, "xlsx", tmp_path)
+    refused = defined(tmp_path, chart={"mark": "bar", "encoding": {"x": {"field": "n", "type": "numbers"}}})
+    (fault,) = check(Subject.of_version(refused.version), {}).faults
+    assert fault.startswith("chart: Vega-Lite refused it: ")

@@ -1,0 +1,53 @@
+"""Draws one chart, in a process of its own: python -I chart_process.py svg|png|pdf FONTS MEGABYTES.
+
+Reads a Vega-Lite specification (svg) or a drawing in SVG (png, pdf) from its input and writes what was asked for.
+It imports nothing of this project, whose modules would take longer to load than a chart to draw, and has no secrets:
+it is started with an empty environment.
+
+V8 reserves 34 GB of addresses, and so cannot live under a limit of addresses (RLIMIT_AS), as jobs do. What it really
+uses is bounded instead (RLIMIT_DATA), and so are its processor time and, to nothing, the files it writes.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+
+_SECONDS = 30
+_SCALE = 2.0
+
+
+def main(wanted: str, fonts: str, megabytes: int) -> None:
+    """Raises ValueError with Vega-Lite's own words for a specification that it refuses."""
+    _, most = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    _lower(resource.RLIMIT_DATA, megabytes * 2**20)
+    _lower(resource.RLIMIT_CPU, _SECONDS)
+    _lower(resource.RLIMIT_FSIZE, 0)
+    _lower(resource.RLIMIT_CORE, 0)
+    given = sys.stdin.buffer.read().decode()
+
+    import vl_convert
+
+    vl_convert.register_font_directory(fonts)
+    if wanted == "svg":
+        drawn = vl_convert.vegalite_to_svg(given, allowed_base_urls=[]).encode()
+    elif wanted == "png":
+        drawn = vl_convert.svg_to_png(given, scale=_SCALE)
+    else:
+        drawn = vl_convert.svg_to_pdf(given)
+    sys.stdout.buffer.write(drawn)
+
+
+def _lower(limit: int, value: int) -> None:
+    """Bound it for good; a lower bound that is there already stays."""
+    _, most = resource.getrlimit(limit)
+    value = value if most == resource.RLIM_INFINITY else min(value, most)
+    resource.setrlimit(limit, (value, value))
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
+    except ValueError as error:
+        sys.exit(f"refused: {error}")

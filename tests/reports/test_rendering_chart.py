@@ -1,0 +1,243 @@
+"""Charts in html, pdf and xlsx: drawn from the rows, harmless, and told where they show less than everything."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+import pyarrow as pa
+import pytest
+from PIL import Image
+from playwright.sync_api import sync_playwright
+
+from reports.exceptions import DesignMismatch
+from reports.rendering import chart as chart_module
+from reports.rendering import chart_process, chart_spec
+from reports.rendering.chart import Chart, Look
+from tests.reports.test_rendering_html_sort import CHROMIUM
+from tests.reports.test_rendering_pdf import needs_poppler, tool
+from tests.reports.test_rendering_types import DOCUMENT, render
+
+EVIL = "</text></svg><script>document.title = 'run'</script>"
+LOOK = Look("svg", font="Arial, Liberation Sans, sans-serif")
+SPEC: dict[str, Any] = {
+    "title": "Flights by airline",
+    "mark": "bar",
+    "encoding": {
+        "x": {"field": "carrier", "type": "nominal", "sort": None},
+        "y": {"field": "flights", "type": "quantitative"},
+        "color": {"field": "airport", "type": "nominal"},
+    },
+}
+ROWS = pa.record_batch(
+    {
+        "carrier": ["Delta", "Ελλάδα", EVIL],
+        "airport": ["JFK", None, "LGA"],
+        "flights": [3, 5, 2**60],
+        "other": [1, 2, 3],
+    }
+)
+DESIGNED = dataclasses.replace(DOCUMENT, chart=SPEC)
+
+
+def drawn(spec: dict[str, Any], rows: pa.RecordBatch, *, truncated: bool = False) -> tuple[str, str]:
+    """The drawing and what is said of it."""
+    chart = Chart(spec, rows.schema)
+    chart.take(rows)
+    drawing = chart.drawn(LOOK, truncated=truncated)
+    return drawing.content.decode(), drawing.note
+
+
+@pytest.mark.parametrize("format", ["csv", "json", "ndjson", "parquet"])
+def test_formats_for_programs_have_no_chart(format):
+    assert render(format, ROWS, document=DESIGNED) == render(format, ROWS)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
+def test_html_shows_the_chart_above_the_table_and_nothing_of_it_runs_or_loads(tmp_path):
+    page_file = tmp_path / "report.html"
+    page_file.write_bytes(render("html", ROWS.slice(0, 1), ROWS.slice(1), document=DESIGNED))
+    asked: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        page = browser.new_page(color_scheme="dark")
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda message: asked.append(message.text))
+        page.goto(f"file://{page_file}")
+        figure = page.locator("figure.chart")
+        assert page.title() == "Invoices & <co>"
+        assert page.get_by_role("img", name="Flights by airline").is_visible()
+        texts = figure.locator("svg text").all_text_contents()
+        assert {"Flights by airline", "Delta", "Ελλάδα", "carrier", "flights", "airport"} <= set(texts)
+        assert any(text.startswith("</text></svg><script>") for text in texts)
+        assert figure.bounding_box()["y"] < page.locator("table.rows").bounding_box()["y"]
+        assert figure.locator("figcaption").count() == 0
+        title = page.locator("figure.chart svg text", has_text="Flights by airline")
+        assert title.evaluate("text => getComputedStyle(text).fill") == "rgb(228, 232, 240)"
+        browser.close()
+    assert asked == [f"file://{page_file}"]
+
+
+@needs_poppler
+def test_pdf_has_the_chart_as_shapes_and_text_on_its_first_page():
+    rows = pa.record_batch({"carrier": [f"c{n % 7}" for n in range(300)], "airport": ["JFK"] * 300,
+                            "flights": list(range(300))})  # fmt: skip
+    made = render("pdf", rows, document=DESIGNED)
+    sheets = tool("pdftotext", "-layout", "-", "-", data=made).split("\f")
+    assert "Flights by airline" in sheets[0]
+    assert sheets[0].index("Flights by airline") < sheets[0].index("carrier")
+    assert "Flights by airline" not in sheets[1]
+    assert "Image" not in tool("pdfimages", "-list", "-", data=made)
+
+
+@needs_poppler
+def test_pdf_draws_what_no_font_has_as_a_code_in_the_chart_too():
+    rows = pa.record_batch({"carrier": ["\U0001f9ff\u3400Ж"], "airport": ["\U00013000"], "flights": [1]})
+    shown = tool("pdftotext", "-layout", "-", "-", data=render("pdf", rows, document=DESIGNED))
+    assert "Ж" in shown
+    assert shown.count("U+13000") >= 2
+
+
+def test_xlsx_has_the_chart_as_a_picture_on_its_own_sheet():
+    made = render("xlsx", ROWS, document=DESIGNED)
+    book = openpyxl.load_workbook(io.BytesIO(made))
+    assert book.sheetnames == ["Data", "Chart", "About this report"]
+    (picture,) = book["Chart"]._images
+    assert picture.format == "png"
+    shown = Image.open(io.BytesIO(picture._data())).convert("RGB")
+    assert shown.size == (1440, 560)
+    assert len(shown.getcolors(1_000_000) or []) > 20
+    assert b'descr="Flights by airline"' in zipfile.ZipFile(io.BytesIO(made)).read("xl/drawings/drawing1.xml")
+
+
+def test_a_result_without_rows_has_an_empty_chart():
+    assert b"Flights by airline</text>" in render("html", schema=ROWS.schema, document=DESIGNED)
+
+
+def test_days_are_drawn_where_they_are_whatever_the_zone_of_the_machine(monkeypatch):
+    monkeypatch.setenv("TZ", "America/Los_Angeles")
+    rows = pa.record_batch({"day": pa.array([0, 1], pa.date32()), "n": [1.5, 2.0]})
+    spec = {"mark": "bar", "encoding": {"x": {"field": "day", "timeUnit": "yearmonthdate", "type": "ordinal"},
+                                        "y": {"field": "n", "type": "quantitative"}}}  # fmt: skip
+    svg, _ = drawn(spec, rows)
+    assert {"Jan 01, 1970", "Jan 02, 1970"} <= set(re.findall(r">([^<]+)</text>", svg))
+
+
+def test_more_rows_than_a_chart_shows_are_told_and_so_is_a_cut_result(monkeypatch):
+    monkeypatch.setattr(chart_module, "MAX_ROWS", 2)
+    svg, note = drawn(SPEC, ROWS)
+    assert "Ελλάδα</text>" in svg
+    assert EVIL[:10] not in svg
+    assert note == "The chart shows the first 2 rows only. Have the query aggregate what it should show."
+    assert f"<figcaption>{note}</figcaption>" in render("html", ROWS, document=DESIGNED).decode()
+    monkeypatch.undo()
+    assert drawn(SPEC, ROWS, truncated=True)[1] == "The chart shows these 3 rows only; the result has more."
+
+
+@pytest.mark.parametrize("format", ["html", "xlsx", "pdf"])
+def test_a_chart_that_cannot_be_drawn_is_said_in_its_place(monkeypatch, format):
+    monkeypatch.setattr(chart_module, "MAX_DRAWING", 100)
+    made = render(format, ROWS, document=DESIGNED)
+    sentence = "The chart is missing: it has too many marks. Have the query return fewer rows"
+    if format == "pdf":
+        if not shutil.which("pdftotext"):
+            pytest.skip("pdftotext is not installed")
+        made = tool("pdftotext", "-layout", "-", "-", data=made).encode()
+    elif format == "xlsx":
+        book = openpyxl.load_workbook(io.BytesIO(made))
+        assert not book["Chart"]._images
+        made = book["Chart"]["A1"].value.encode()
+    assert sentence in made.decode()
+
+
+def test_a_chart_that_takes_too_long_or_too_much_memory_is_said_to_be_missing(monkeypatch):
+    forever = {"mark": "point", "transform": [{"calculate": "1", "as": "x"}]}
+    monkeypatch.setattr(chart_module, "_SECONDS", 0.1)
+    assert "took more than 0.1 seconds" in drawn(forever, ROWS)[1]
+    monkeypatch.undo()
+    monkeypatch.setattr(chart_module, "_MEGABYTES", 64)
+    assert "more memory or time than a chart may use" in drawn(forever, ROWS)[1]
+
+
+def test_a_chart_far_larger_than_a_page_is_said_to_be_missing():
+    wide = SPEC | {"width": {"step": 4_000}}
+    assert "it would be 12," in drawn(wide, ROWS)[1]
+
+
+@pytest.mark.parametrize(
+    ("spec", "reason"),
+    [
+        ({"mark": "bar", "encoding": {"x": {"field": "carrier", "type": "quantitativ"}}}, "Invalid field type"),
+        ({"mark": "bar", "transform": [{"calculate": "nix(1)", "as": "q"}], "encoding": {"x": {"field": "q"}}}, "nix"),
+    ],
+)
+def test_what_vega_lite_refuses_fails_with_its_reason_and_without_the_rows(spec, reason):
+    with pytest.raises(DesignMismatch) as caught:
+        drawn(spec, pa.record_batch({"carrier": ["a secret value"]}))
+    assert caught.value.message.startswith("chart: Vega-Lite refused it: ")
+    assert reason in caught.value.message
+    assert "secret" not in caught.value.message
+    assert "jsdelivr" not in caught.value.message
+
+
+@pytest.fixture
+def heard() -> Iterator[tuple[str, list[str]]]:
+    """A web server, and what it was asked for."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            """Quietly."""
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}", asked
+    server.shutdown()
+    server.server_close()
+
+
+def test_the_process_that_draws_loads_nothing_even_if_a_specification_asks(heard, monkeypatch, tmp_path):
+    address, asked = heard
+    (tmp_path / "rows.csv").write_text("carrier\nfrom the disk\n")
+    monkeypatch.setattr(chart_spec, "faults", lambda spec: {})
+    data = {"url": f"{address}/rows.json"}
+    with pytest.raises(DesignMismatch, match="not allowed"):
+        drawn({"layer": [SPEC | {"data": data}]}, ROWS)
+    image = {"mark": {"type": "image", "url": f"{address}/x.png"}, "encoding": {}}
+    assert "x.png" not in drawn(image, ROWS)[0]
+    local = {"url": f"file://{tmp_path}/rows.csv", "format": {"type": "csv"}}
+    assert "from the disk" not in drawn({"layer": [SPEC | {"data": local}]}, ROWS)[0]
+    assert asked == []
+
+
+def test_the_process_that_draws_imports_nothing_of_the_project_and_has_no_secrets():
+    code = Path(chart_process.__file__).read_text()
+    assert set(re.findall(r"^\s*(?:import|from) (\w+)", code, re.M)) == {"__future__", "resource", "sys", "vl_convert"}
+    limited = f"import resource as r; r.setrlimit(r.RLIMIT_AS, (2**31, r.getrlimit(r.RLIMIT_AS)[1])); {_DRAW}"
+    done = subprocess.run([sys.executable, "-c", limited], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "drawn", done.stderr
+
+
+#: A chart drawn in a process that is limited as jobs are.
+_DRAW = """
+import pyarrow as pa
+from reports.rendering.chart import Chart, Look
+drawing = Chart({'mark': 'bar'}, pa.schema([('n', pa.int64())])).drawn(Look('svg', font='Arial'), truncated=False)
+print('drawn' if drawing.content else drawing.note)
+""".strip().replace("\n", "; ")
