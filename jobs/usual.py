@@ -15,6 +15,7 @@ from accounts.models import User
 from jobs.figures import halfway_and_95
 from jobs.models import ENDED, JobExecutionLog, Status
 from reports.models import ReportConfiguration
+from reports.past import Past
 from reports.querysets import Right, granted_ids
 
 #: Jobs of one report, and of one person where only the own ones are seen.
@@ -47,6 +48,15 @@ def usual(user: User, reports: Sequence[ReportConfiguration]) -> dict[UUID, Usua
     for row in _newest(user, reports):
         by_report[row[0]].append(row)
     return {report: _usual(rows[:SAMPLE]) for report, rows in by_report.items()}
+
+
+def past(report: ReportConfiguration) -> Past | None:
+    """How the report's newest runs went, for whoever administers it."""
+    rows = _newest_of([report.pk])[:SAMPLE]
+    found = _usual(rows) if rows else None
+    if found is None or found.run is None:
+        return None
+    return Past(found.succeeded, found.rows or 0, *found.run)
 
 
 def _newest(user: User, reports: Sequence[ReportConfiguration]) -> list[tuple[Any, ...]]:

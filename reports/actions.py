@@ -23,6 +23,7 @@ from reports.definitions_sync import Sync
 from reports.definitions_values import user_of
 from reports.exceptions import InvalidDefinition, ReportChanged, ReportNotFound, VersionNotFound
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion
+from reports.past import past_of
 from reports.preview import preview
 from reports.querysets import Right
 from reports.subject import Subject
@@ -113,7 +114,7 @@ def look_at_report(
 
     Rows leave the server: that is written down first. Raises InvalidParameters.
     """
-    found = check(subject, given)
+    found = replace(check(subject, given), past=past_of(report))
     if found.faults or not with_rows:
         return found
     with transaction.atomic():

@@ -16,6 +16,7 @@ from reports.documents.renderer import described, renderer_of
 from reports.exceptions import DesignMismatch, FormatCannotHold, RunError
 from reports.models import ReportVersion
 from reports.parameters import to_json, typed_values
+from reports.past import Past
 from reports.preview import Preview
 from reports.rendering.base import Document, Renderer
 from reports.rendering.chart import Chart
@@ -52,6 +53,8 @@ class Checked:
     template_faults: list[Fault] = field(default_factory=list)
     #: Only for those who asked for it.
     preview: Preview | None = None
+    #: How the report's own runs went; None for what is no report yet.
+    past: Past | None = None
 
     @property
     def all_fit(self) -> bool:

@@ -16,6 +16,7 @@ from reports.definitions import ReportDefinition
 from reports.documents.compiler import Fault
 from reports.models import DeliveryTarget, ReportConfiguration
 from reports.parameters import json_schema
+from reports.past import Past
 from reports.preview import Preview
 from reports.subject import Column
 
@@ -147,6 +148,15 @@ class TemplateFaultSerializer(serializers.Serializer[Fault]):
     message = serializers.CharField()
 
 
+class PastSerializer(serializers.Serializer[Past]):
+    """How the report's newest runs went."""
+
+    runs = serializers.IntegerField(help_text="How many succeeded, of the newest 50.")
+    rows = serializers.IntegerField(help_text="Of the middle one.")
+    seconds = serializers.FloatField(help_text="What half of them took at most.")
+    mostSeconds = serializers.FloatField(source="most_seconds", help_text="What 95 % of them took at most.")
+
+
 class CheckedSerializer(serializers.Serializer[Checked]):
     """What the data source says about the query."""
 
@@ -160,6 +170,7 @@ class CheckedSerializer(serializers.Serializer[Checked]):
     estimatedRows = serializers.IntegerField(
         source="estimated_rows", allow_null=True, help_text="What the engine's planner expects; it may be far off."
     )
+    past = PastSerializer(allow_null=True, help_text="By which rows and time may be guessed; null before any.")
     formats = FitSerializer(many=True)
     templateFaults = TemplateFaultSerializer(
         many=True, source="template_faults", help_text="Those of `faults` that are the template's, with their places."

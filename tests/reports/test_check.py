@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from contextlib import closing
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,13 @@ import duckdb
 import pytest
 from django.contrib.auth.models import Group
 from django.core.management import call_command
+from django.utils import timezone
 
 from accounts import throttling
 from accounts.models import Tenant, User
 from audit.models import Action, AuditLog
+from jobs.actions import submit
+from jobs.models import JobExecutionLog, Status
 from reports.check import check
 from reports.exceptions import InvalidParameters
 from reports.models import ReportConfiguration, ReportVersion
@@ -63,8 +67,20 @@ def test_a_right_report_is_told_with_its_columns_and_formats():
             {"format": "csv", "fits": True, "message": ""},
         ],
         "templateFaults": [],
-        "preview": None,
+        "preview": None, "past": None,
     }  # fmt: skip
+
+
+def test_past_runs_are_told_by_call_and_command():
+    report = ReportConfiguration.objects.get(slug="carrier-delays")
+    now = timezone.now()
+    for seconds, rows in ((1, 10), (2, 30), (60, 20)):
+        values = {"start": "2013-01-01", "end": "2013-12-31"}
+        job = submit(report=report, actor=User.objects.get(username="alice"), parameters=values)
+        ended = {"status": Status.SUCCEEDED, "started_at": now, "ended_at": now + timedelta(seconds=seconds)}
+        JobExecutionLog.objects.filter(pk=job.pk).update(rows=rows, attempt=1, fence=1, **ended)
+    assert validated()["past"] == {"runs": 3, "rows": 20, "seconds": 2.0, "mostSeconds": 60.0}
+    assert "half of the last 3 runs took at most 2.0 s; the middle one had 20 rows." in run_command()[1]
 
 
 def test_a_query_that_the_source_refuses_is_told_in_a_sentence_and_in_the_drivers_words():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from django.core.management.base import BaseCommand
@@ -12,6 +13,7 @@ from django.core.management.base import BaseCommand
 from reports.check import Checked, check
 from reports.exceptions import RunError
 from reports.models import ReportConfiguration
+from reports.past import past_of
 from reports.subject import Subject
 
 
@@ -44,6 +46,9 @@ class Command(BaseCommand):
         if not found.faults:
             rows = "" if found.estimated_rows is None else f", about {found.estimated_rows:,} rows"
             self.stdout.write(f"{name}: {len(found.columns)} columns{rows}.")
+        if found.past:
+            past = f"half of the last {found.past.runs} runs took at most {found.past.seconds:.1f} s"
+            self.stdout.write(f"    {past}; the middle one had {found.past.rows:,} rows.")
         for fit in found.formats:
             if fit.fits is False:
                 self.stdout.write(self.style.WARNING(f"    {fit.message}"))
@@ -60,6 +65,6 @@ def _chosen(slugs: list[str], tenant: str | None) -> Iterator[ReportConfiguratio
 
 def _checked(report: ReportConfiguration) -> Checked:
     try:
-        return check(Subject.of_version(report.version), {})
+        return replace(check(Subject.of_version(report.version), {}), past=past_of(report))
     except RunError as error:
         return Checked(faults=[error.message])
