@@ -25,6 +25,7 @@ from reports.subject import Subject
 #: What making one may take: somebody waits for it.
 _SECONDS = 15
 _MEMORY_BYTES = 768 * 2**20
+_MOST_BYTES = 32 * 2**20
 _MAX_AUDITED_QUERY = 4_000
 _MORE = f"Only the first {ROWS} rows are here: this is a preview."
 
@@ -45,6 +46,7 @@ def sample(subject: Subject, values: Mapping[str, TypedValue], *, ppi: int | Non
         moment=document.generated_at,
         seconds=_SECONDS,
         memory_bytes=_MEMORY_BYTES,
+        most_bytes=_MOST_BYTES,
         ppi=ppi,
     )
     return make(task)

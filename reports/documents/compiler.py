@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -36,6 +37,8 @@ _NO_GLYPH = re.compile(r"the text `\"([^`]+)\"` could not be displayed with font
 _STOPPED = "the template was read"
 _STOP = f'#panic("{_STOPPED}");'
 _SYNTAX_BYTES = 512 * 2**20
+#: Without it, some installations of Python do not start.
+_LOADER = ("LD_LIBRARY_PATH",)
 _NO_MEMORY = "memory allocation of"
 
 
@@ -67,13 +70,17 @@ class TemplateFaulty(TemplateFailed):
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """One document to make. `data` is the text of reports.documents.context; `ppi` asks for pictures of the pages."""
+    """One document to make. `data` is the text of reports.documents.context; `ppi` asks for pictures of the pages.
+
+    `most_bytes` bounds what is made, which whoever asked for it holds in memory.
+    """
 
     template: str
     data: str
     moment: datetime
     seconds: int
     memory_bytes: int
+    most_bytes: int = 256 * 2**20
     ppi: int | None = None
 
 
@@ -90,6 +97,9 @@ def make(task: Task) -> Made:
     head, body = _run(task)
     if diagnostic := head.get("diagnostic"):
         raise TemplateFaulty(list(faults(diagnostic)))
+    if "too_large" in head:
+        most = task.most_bytes // 2**20
+        raise TemplateFailed(f"The document is larger than the {most:,} MB it may be. Have the template show less.")
     return Made(list(_split(body, head["sizes"])), head["lacking"])
 
 
@@ -145,6 +155,7 @@ def _request(task: Task) -> bytes:
         "timestamp": int(task.moment.timestamp()),
         "seconds": task.seconds,
         "memory_bytes": task.memory_bytes,
+        "most_bytes": task.most_bytes,
         "ppi": task.ppi,
     }
     return json.dumps(asked).encode()
@@ -154,6 +165,7 @@ def _run(task: Task) -> tuple[dict[str, Any], bytes]:
     command = [sys.executable, "-P", "-s", "-m", "reports.documents.process"]
     # One thread: a document must not take the processors from other jobs, and each thread would reserve memory.
     environment = {"PYTHONPATH": str(_HERE.parent.parent), "RAYON_NUM_THREADS": "1"}
+    environment |= {name: os.environ[name] for name in _LOADER if name in os.environ}
     try:
         done = subprocess.run(  # noqa: S603 -- this interpreter, and nothing from outside in the arguments
             command,

@@ -42,6 +42,9 @@ def main() -> None:
         files, lacking = _compiled(compiler, asked, typst.TypstError)
     except typst.TypstError as error:
         _answer({"diagnostic": error.diagnostic}, [])
+        return
+    if sum(map(len, files)) > asked["most_bytes"]:
+        _answer({"too_large": True}, [])
     else:
         _answer({"sizes": [len(file) for file in files], "lacking": lacking}, files)
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -154,6 +155,18 @@ def test_memory_ends_with_a_clear_sentence(template):
         "The document needs more memory than the 200 MB it may use. Have the template show less."
     )
     assert caught.value.retryable is False
+
+
+def test_a_page_of_any_size_takes_no_more_memory():
+    huge = replace(task("#set page(width: 4000cm, height: 4000cm)\nx", megabytes=400), ppi=110)
+    with pytest.raises(TemplateFailed, match="needs more memory than the 400 MB"):
+        make(huge)
+
+
+def test_a_document_that_is_too_large_is_not_handed_over():
+    many = replace(task("#for i in range(20) [page #pagebreak()]"), most_bytes=5_000)
+    with pytest.raises(TemplateFailed, match="larger than the 0 MB it may be"):
+        make(many)
 
 
 def test_the_process_ends_with_the_one_that_started_it():
