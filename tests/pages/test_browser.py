@@ -5,13 +5,16 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
+from tests.pages.forms import sent_back
 from tests.server import Client, Running
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "chromium")
@@ -373,6 +376,25 @@ def test_a_report_is_edited_without_javascript(visit: Callable[..., Page], alice
     expect(page.locator("#checked")).to_contain_text("The data source takes the query: 3 columns")
     page.get_by_role("button", name="Save").click()
     expect(page.locator("#notices")).to_contain_text("Saved as version 2.")
+
+
+def test_the_same_form_sent_several_times_at_once_makes_one_job(
+    visit: Callable[..., Page], server: Running, bob: Client
+) -> None:
+    page = visit("bob", "/reports/sales-by-region", java_script_enabled=False)
+    page.get_by_label("Region").fill("at once")
+    fields = sent_back(page.content(), "run") | {"param.region": ["at once"]}
+    cookies = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}  # type: ignore[typeddict-item]
+    address = f"{server.url}/reports/sales-by-region"
+
+    def send(_: int) -> str:
+        return httpx.post(address, data=fields, cookies=cookies, timeout=60).headers["Location"]
+
+    with ThreadPoolExecutor(4) as threads:
+        led_to = set(threads.map(send, range(4)))
+    made = bob.get("/jobs", params={"q": 'report:sales-by-region param.region:"at once"'}).json()["results"]
+    assert led_to == {f"/jobs/{job['jobId']}" for job in made}
+    assert len(made) == 1
 
 
 def test_an_estimate_is_told_beside_the_form(visit: Callable[..., Page]) -> None:
