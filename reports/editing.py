@@ -227,7 +227,7 @@ class EditForm:
         if path.startswith("grants"):
             row = self._row_of_grant(path)
             return "grants" if row is None else f"grants[{row}]"
-        path = _TOLD_AT.get(path, path)
+        path = _TOLD_AT.get(_top(path), path)
         known = known or {one.path: one for one in _walk(map(self._control, set(_FIELDS) - ELSEWHERE - {"grants"}))}
         while path and path not in known:
             path = path[: max(path.rfind("."), path.rfind("["), 0)]
