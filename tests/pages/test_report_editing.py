@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
 from audit.models import AuditLog
+from jobs.actions import submit
+from jobs.models import JobExecutionLog
 from reports import actions
 from reports.definitions import ParameterDefinition, ReportDefinition, parse_report
 from reports.definitions_of import DELIVERIES, definition_of
@@ -62,6 +66,11 @@ WHOLE: dict[str, Any] = {
     "max_running": 3,
     "totals": {"group_by": ["region"], "columns": {"amount": "sum", "a: b": "count"}, "grand": False, "decimals": 2},
     "template": "\n= A letter\n\nWith a line.\n",
+    "chart": {
+        "mark": {"type": "bar", "opacity": 0.25, "tooltip": None, "clip": True},
+        "title": ["yes", "1e3", "", " # no comment", "two\nlines\n", "2024-01-01"],
+        "encoding": {"x": {"field": "region"}, "y": {"field": "amount", "aggregate": "sum", "scale": {"domain": []}}},
+    },
     "max_attempts": 5,
     "retention_days": 7,
 }  # fmt: skip
@@ -278,11 +287,16 @@ def test_a_check_shows_columns_fit_and_rows_with_the_values_beside_it(
     browse: Browse, small: ReportConfiguration
 ) -> None:
     client = browse("alice")
+    now = timezone.now()
+    job = submit(report=small, actor=User.objects.get(username="alice"), parameters={})
+    ended = {"status": "Succeeded", "started_at": now, "ended_at": now + timedelta(seconds=4)}
+    JobExecutionLog.objects.filter(pk=job.pk).update(rows=7, attempt=1, fence=1, **ended)
     data = shown(client, "small")
     assert data["param.least"] == ["3"]
     page = press(client, data, "check", **{"param.least": "78"}).content.decode()
     assert "The data source takes the query: 2 columns" in page
     assert "north" in page
+    assert "The one run so far took 4.0 s and had 7 rows." in page
     assert page.count(">78<") == 1
     assert page.count(">77<") == 0
     entry = AuditLog.objects.first()
