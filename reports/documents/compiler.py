@@ -21,7 +21,7 @@ _HERE = Path(__file__).parent
 #: All that a template can read.
 _ROOT = _HERE / "library"
 _FONTS = _HERE.parent / "rendering" / "fonts"
-_ERROR = re.compile(r"^(?:error|help): (.*)$", re.MULTILINE)
+_ERROR = re.compile(r"^(?:error|warning|help): (.*)$", re.MULTILINE)
 #: How Typst calls a template that is in no file.
 _PLACE = re.compile(r"┌─ .*__typst_py_bytes__\.typ:(\d+):(\d+)")
 _HINT = re.compile(r"^ *= hint: (.*)$", re.MULTILINE)
@@ -86,10 +86,12 @@ class Task:
 
 @dataclass(frozen=True)
 class Made:
-    """A pdf, or a PNG file for each page; and the characters that no font has, which are shown by their codes."""
+    """A pdf, or a PNG file for each page; the characters that no font has, which are shown by their codes; and what
+    Typst has to say without refusing the template."""
 
     files: list[bytes]
     lacking: str
+    warnings: list[Fault]
 
 
 def make(task: Task) -> Made:
@@ -100,7 +102,8 @@ def make(task: Task) -> Made:
     if "too_large" in head:
         most = task.most_bytes // 2**20
         raise TemplateFailed(f"The document is larger than the {most:,} MB it may be. Have the template show less.")
-    return Made(list(_split(body, head["sizes"])), head["lacking"])
+    warnings = [fault for told in head["warnings"] for fault in faults(told)]
+    return Made(list(_split(body, head["sizes"])), head["lacking"], warnings)
 
 
 def syntax_faults(template: str) -> list[Fault]:
@@ -121,7 +124,7 @@ def _shifted(fault: Fault) -> Fault:
 
 def faults(diagnostic: str) -> Iterator[Fault]:
     """The errors that Typst found, in its order."""
-    starts = [match.start() for match in re.finditer(r"^error: ", diagnostic, re.MULTILINE)] or [0]
+    starts = [match.start() for match in re.finditer(r"^(?:error|warning): ", diagnostic, re.MULTILINE)] or [0]
     for start, end in zip(starts, [*starts[1:], len(diagnostic)], strict=True):
         yield _fault(diagnostic[start:end])
 

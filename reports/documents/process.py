@@ -39,36 +39,37 @@ def main() -> None:
     folders = {str(Path(font.path).parent) for font in fonts.fonts() if font.path}
     sandbox.close([asked["root"], *folders])
     try:
-        files, lacking = _compiled(compiler, asked, typst.TypstError)
+        files, told = _compiled(compiler, asked, typst.TypstError)
     except typst.TypstError as error:
         _answer({"diagnostic": error.diagnostic}, [])
         return
     if sum(map(len, files)) > asked["most_bytes"]:
         _answer({"too_large": True}, [])
     else:
-        _answer({"sizes": [len(file) for file in files], "lacking": lacking}, files)
+        _answer({"sizes": [len(file) for file in files], **told}, files)
 
 
-def _compiled(compiler: Any, asked: dict[str, Any], error_type: type[Any]) -> tuple[list[bytes], str]:
-    """The files, and the characters in the data that no font has: they are shown by their codes."""
+def _compiled(compiler: Any, asked: dict[str, Any], error_type: type[Any]) -> tuple[list[bytes], dict[str, Any]]:
+    """The files, with the characters in the data that no font has, which are shown by their codes, and warnings."""
     lacking = ""
     try:
-        pdf = _file(compiler, asked, format="pdf", pdf_standards=_STANDARD)
+        pdf, warnings = _file(compiler, asked, format="pdf", pdf_standards=_STANDARD)
     except error_type as error:
         lacking = _without_glyph(error.diagnostic, asked["data"])
         if not lacking:
             raise
         asked["data"] = asked["data"].translate({ord(one): f"[U+{ord(one):04X}]" for one in lacking})
-        pdf = _file(compiler, asked, format="pdf", pdf_standards=_STANDARD)
+        pdf, warnings = _file(compiler, asked, format="pdf", pdf_standards=_STANDARD)
+    told = {"lacking": lacking, "warnings": [warning.diagnostic for warning in warnings]}
     if not asked["ppi"]:
-        return [pdf], lacking
-    pages = _file(compiler, asked, format="png", ppi=asked["ppi"])
-    return pages if isinstance(pages, list) else [pages], lacking
+        return [pdf], told
+    pages, _ = _file(compiler, asked, format="png", ppi=asked["ppi"])
+    return pages if isinstance(pages, list) else [pages], told
 
 
 def _file(compiler: Any, asked: dict[str, Any], **how: Any) -> Any:
     template, inputs = asked["template"].encode(), {"data": asked["data"]}
-    return compiler.compile(template, sys_inputs=inputs, timestamp=asked["timestamp"], **how)
+    return compiler.compile_with_warnings(template, sys_inputs=inputs, timestamp=asked["timestamp"], **how)
 
 
 def _without_glyph(diagnostic: str, data: str) -> str:

@@ -69,6 +69,12 @@ def test_the_template_is_shown_and_previewed_with_the_first_rows(browse: Browse,
     assert (entry.actor, entry.details["document"]) == ("alice", True)
 
 
+def test_a_font_that_is_not_there_is_told(browse: Browse, letter: ReportConfiguration) -> None:
+    answer = press(browse("alice"), "preview", f'{TEMPLATE}#text(font: "Nowhere Sans")[x]')
+    assert "Line 5, column 13: Unknown font family: nowhere sans." in answer.content.decode()
+    assert answer.status_code == 200
+
+
 def test_a_fault_is_shown_with_its_line_and_nothing_is_lost(browse: Browse, letter: ReportConfiguration) -> None:
     wrong = TEMPLATE.replace("row.amount", "row.amout") + "</textarea><script>alert(1)</script>\n"
     for do in ("preview", "save"):
