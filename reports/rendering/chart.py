@@ -1,7 +1,7 @@
 """A report's chart: its rows are collected while the file is written, and it is drawn at the end.
 
-It is drawn by Vega-Lite in a process of its own (chart_process). Limits are told in the file, beside the chart or in
-its place; a specification that Vega-Lite refuses fails the job.
+It is drawn by Vega-Lite in a process of its own (reports.documents.chart_process). Limits are told in the file, beside
+the chart or in its place; a specification that Vega-Lite refuses fails the job.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from reports.exceptions import DesignMismatch
-from reports.rendering import chart_process, chart_spec, chart_svg
+from reports.rendering import chart_spec, chart_svg
 from reports.rendering.cells import pieces, value_bytes
 from reports.rendering.chart_theme import themed
 from reports.rendering.text import ndjson_texts
@@ -34,6 +34,7 @@ _MEGABYTES = 2_048
 _SECONDS = 120.0
 _SECONDS_OF_A_LOOK = 15.0
 _FONTS = Path(__file__).parent / "fonts"
+_ROOT = Path(__file__).parents[2]
 _REMEDY = "Have the query return fewer rows, or let the chart aggregate them."
 
 
@@ -125,11 +126,13 @@ class Chart:
 
 def _run(wanted: str, given: bytes, seconds: float | None = None) -> bytes:
     """What the process that draws answers. Raises _NotDrawn, also where it died for want of memory."""
-    command = [sys.executable, "-I", chart_process.__file__, wanted, str(_FONTS), str(_MEGABYTES)]
+    process = [sys.executable, "-P", "-s", "-m", "reports.documents.chart_process"]
+    command = [*process, wanted, str(_FONTS), str(_MEGABYTES)]
+    # Times without a zone are drawn as they are: JavaScript would shift them into the zone of the machine.
+    environment = {"TZ": "UTC", "PYTHONPATH": str(_ROOT)}
     try:
-        # Times without a zone are drawn as they are: JavaScript would shift them into the zone of the machine.
         done = subprocess.run(  # noqa: S603 -- this very interpreter and a script of this project
-            command, input=given, capture_output=True, timeout=seconds or _SECONDS, env={"TZ": "UTC"}, check=False
+            command, input=given, capture_output=True, timeout=seconds or _SECONDS, env=environment, check=False
         )
     except subprocess.TimeoutExpired:
         raise _NotDrawn(f"drawing it took more than {_SECONDS:g} seconds. {_REMEDY}") from None

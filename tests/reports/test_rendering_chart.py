@@ -12,7 +12,6 @@ import threading
 import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from typing import Any
 
 import openpyxl
@@ -23,7 +22,7 @@ from playwright.sync_api import sync_playwright
 
 from reports.exceptions import DesignMismatch
 from reports.rendering import chart as chart_module
-from reports.rendering import chart_process, chart_spec
+from reports.rendering import chart_spec
 from reports.rendering.chart import Chart, Look
 from tests.reports.test_rendering_html_sort import CHROMIUM
 from tests.reports.test_rendering_pdf import needs_poppler, tool
@@ -226,12 +225,26 @@ def test_the_process_that_draws_loads_nothing_even_if_a_specification_asks(heard
     assert asked == []
 
 
-def test_the_process_that_draws_imports_nothing_of_the_project_and_has_no_secrets():
-    code = Path(chart_process.__file__).read_text()
-    assert set(re.findall(r"^\s*(?:import|from) (\w+)", code, re.M)) == {"__future__", "resource", "sys", "vl_convert"}
+def test_a_chart_is_drawn_under_the_limits_of_a_job():
     limited = f"import resource as r; r.setrlimit(r.RLIMIT_AS, (2**31, r.getrlimit(r.RLIMIT_AS)[1])); {_DRAW}"
     done = subprocess.run([sys.executable, "-c", limited], capture_output=True, text=True, check=False)
     assert done.stdout.strip() == "drawn", done.stderr
+
+
+def test_the_process_that_draws_can_reach_no_file_and_no_network(tmp_path):
+    (tmp_path / "secret.txt").write_text("secret")
+    code = (
+        "import socket, sys, vl_convert; from reports.documents import chart_process\n"
+        "chart_process.main('svg', sys.argv[1], 2048)\n"
+        f"for reach in (socket.socket, lambda: open({str(tmp_path / 'secret.txt')!r})):\n"
+        "    try: reach(); print('reached')\n"
+        "    except OSError as error: print(error.errno)\n"
+    )
+    command = [sys.executable, "-c", code, str(chart_module._FONTS)]
+    done = subprocess.run(command, input='{"mark": "bar", "data": {"values": [1]}}', capture_output=True, text=True,
+                          check=False)  # fmt: skip
+    assert "reached" not in done.stdout
+    assert done.stdout.count("13") >= 2, done.stderr
 
 
 #: A chart drawn in a process that is limited as jobs are.

@@ -1,8 +1,7 @@
-"""Draws one chart, in a process of its own: python -I chart_process.py svg|png|pdf FONTS MEGABYTES.
+"""The process in which one chart is drawn: `python -m reports.documents.chart_process svg|png|pdf FONTS MEGABYTES`.
 
-Reads a Vega-Lite specification (svg) or a drawing in SVG (png, pdf) from its input and writes what was asked for.
-It imports nothing of this project, whose modules would take longer to load than a chart to draw, and has no secrets:
-it is started with an empty environment.
+Reads a Vega-Lite specification (svg) or a drawing in SVG (png, pdf) from its input and writes what was asked for. It is
+started anew for every chart, with no environment.
 
 V8 reserves 34 GB of addresses, and so cannot live under a limit of addresses (RLIMIT_AS), as jobs do. What it really
 uses is bounded instead (RLIMIT_DATA), and so are its processor time and, to nothing, the files it writes.
@@ -12,9 +11,13 @@ from __future__ import annotations
 
 import resource
 import sys
+from contextlib import suppress
+
+from reports.documents import sandbox
 
 _SECONDS = 30
 _SCALE = 2.0
+_SYSTEM_FONTS = ("/usr/share/fonts", "/usr/local/share/fonts")
 
 
 def main(wanted: str, fonts: str, megabytes: int) -> None:
@@ -30,6 +33,10 @@ def main(wanted: str, fonts: str, megabytes: int) -> None:
     import vl_convert
 
     vl_convert.register_font_directory(fonts)
+    # Where the kernel has no such bounds, there are still those of the specification, of vl-convert and of what is
+    # kept of a drawing.
+    with suppress(sandbox.NoSandboxError):
+        sandbox.close([fonts, *_SYSTEM_FONTS])
     if wanted == "svg":
         drawn = vl_convert.vegalite_to_svg(given, allowed_base_urls=[]).encode()
     elif wanted == "png":
