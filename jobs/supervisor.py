@@ -64,6 +64,8 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         os.environ[presence.VARIABLE] = self.instance
+        # Whoever waits for a silent database longer than this learns too late that the lease is lost.
+        connections.settings["default"]["PATIENCE_SECONDS"] = settings.LEASE_SECONDS / 2
         adopt_orphans()
         here = presence.announce(self.instance)
         rendering.preload()

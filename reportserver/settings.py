@@ -141,7 +141,7 @@ _POSTGRESQL_OPTIONS = {
     "keepalives_count": 3,
     "tcp_user_timeout": 15000,
     # A job that was accepted, or a result that was handed out, must survive a crash of the database.
-    "options": "-c synchronous_commit=on -c lock_timeout=20s -c idle_in_transaction_session_timeout=60s",
+    "options": "-c synchronous_commit=on -c lock_timeout=20s -c idle_in_transaction_session_timeout=20s",
 }
 _database_url = env.str("REPORTSERVER_DATABASE_URL", f"sqlite:///{DATA_DIR / 'reportserver.sqlite3'}")
 _database = env.db_url_config(_database_url)
@@ -153,8 +153,7 @@ _database |= {
     "CONN_MAX_AGE": None,
     "CONN_HEALTH_CHECKS": True,
 }
-if SQLITE:
-    _database["ENGINE"] = "reportserver.sqlite"
+_database["ENGINE"] = "reportserver.sqlite" if SQLITE else "reportserver.postgresql"
 DATABASES = {"default": _database}
 if SQLITE:
     # Counters of calls are written with every call and worth nothing after a crash: in a file of their own they

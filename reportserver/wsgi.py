@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 
 from django.core.wsgi import get_wsgi_application
+from django.db import connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "reportserver.settings")
 application = get_wsgi_application()
+# No call may wait longer for a silent database; a command, such as a migration, may.
+connections.settings["default"]["PATIENCE_SECONDS"] = 60

@@ -13,7 +13,8 @@ import psycopg
 import pytest
 
 from tests import postgres
-from tests.faults.cluster import Cluster, gone, kill, until
+from tests.faults.cluster import PATIENCE, Cluster, files, gone, kill, until
+from tests.faults.proxy import network
 
 
 def test_a_worker_that_wakes_up_after_its_lease_changes_nothing(cluster: Cluster) -> None:
@@ -50,11 +51,12 @@ def test_a_worker_killed_between_the_rename_of_its_file_and_the_commit_loses_not
 
 
 @pytest.mark.chaos
-def test_jobs_survive_a_database_that_cannot_be_written_for_longer_than_a_lease(cluster: Cluster) -> None:
+@pytest.mark.parametrize("seconds", [10, 60])
+def test_jobs_survive_a_database_that_cannot_be_written_for_longer_than_a_lease(cluster: Cluster, seconds: int) -> None:
     jobs = [cluster.submit(f"sleep:{seconds}") for seconds in (1, 3, 12, 0.1, 0.1)]
     cluster.running(jobs[2])
     with locked(cluster):
-        time.sleep(10)
+        time.sleep(seconds)
     rows = cluster.ended(*jobs)
     assert {row["status"] for row in rows} == {"Succeeded"}
     assert max(row["attempt"] for row in rows) <= 2
@@ -68,6 +70,32 @@ def test_jobs_survive_a_crash_of_the_database_server(postgresql_hosts: Cluster) 
         time.sleep(1)
     rows = postgresql_hosts.ended(*jobs)
     assert {row["status"] for row in rows} == {"Succeeded"}
+
+
+@pytest.mark.chaos
+@pytest.mark.parametrize("place", ["claims", "renews", "commits", "notes-succeeded"])
+def test_a_network_that_swallows_packets_costs_one_attempt_and_the_host_works_again_after_it(
+    postgresql_hosts: Cluster, place: str
+) -> None:
+    """Before a claim, before a heartbeat, before the commit, and in the middle of its transaction."""
+    cluster = postgresql_hosts
+    cluster.no_hosts()
+    with network(str(cluster.database.where)) as proxy:
+        cut_off = cluster.start_host(REPORTSERVER_DATABASE_URL=proxy.url)
+        until(lambda: cluster.is_whole(cut_off))
+        with cluster.held(place):
+            job = cluster.submit("sleep:3")
+            cluster.reached(place)
+            proxy.forwards = False
+        other = cluster.start_host()
+        (row,) = cluster.ended(job)
+        assert (row["status"], row["attempt"]) == ("Succeeded", 1 if place == "claims" else 2)
+        proxy.forwards = True
+        cluster.hosts.remove(other)
+        other.terminate()
+        assert other.wait(PATIENCE) == 0
+        assert [row["status"] for row in cluster.ended(cluster.submit(), cluster.submit())] == ["Succeeded"] * 2
+        cluster.no_hosts()
 
 
 @contextmanager
@@ -84,10 +112,6 @@ def locked(cluster: Cluster) -> Iterator[None]:
         with psycopg.connect(where) as connection:
             connection.execute("lock table jobs_jobexecutionlog in share row exclusive mode")
             yield
-
-
-def files(cluster: Cluster, job: str, pattern: str) -> Iterator[Path]:
-    return (cluster.server.folder / "artifacts" / job[:2] / job).glob(pattern)
 
 
 def result(cluster: Cluster, job: str) -> bytes:
