@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import sqlite3
 import stat
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -67,11 +69,27 @@ def _folders(subject: str) -> Iterator[Finding]:
         if not folder.is_dir():
             yield Finding(subject, Verdict.FAULT, f"{folder} is not there.", "Run manage.py prepare.")
             continue
+        if not _can_write(folder):
+            remedy = "Free some room there, or run manage.py purge_results --older-than DAYS."
+            yield Finding(subject, Verdict.FAULT, f"{folder} is full: results can't be written.", remedy)
+            continue
         usage = shutil.disk_usage(folder)
         short = usage.free < max(_LEAST_FREE_BYTES, usage.total * _LEAST_FREE_SHARE)
         verdict = Verdict.WARNING if short else Verdict.OK
         remedy = "Free some, or run manage.py purge_results --older-than DAYS." if short else ""
         yield Finding(subject, verdict, f"{folder} has {usage.free / 1e9:,.1f} GB free.", remedy)
+
+
+def _can_write(folder: Path) -> bool:
+    """Whether the disk takes a page of data more."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(bytes(4096))
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return False
+        raise
+    return True
 
 
 def _keys(subject: str) -> Iterator[Finding]:
