@@ -1,4 +1,4 @@
-"""`python -m bench [web] [engine] [monitor] [--quick]`: measure, print, and rewrite docs/benchmarks.md."""
+"""`python -m bench [web] [engine] [monitor] [queue] [--quick]`: measure, print, and rewrite docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import argparse
 import time
 from collections.abc import Iterator
 
-from bench import calls, copy, document, download, engine, latency, machine, monitor
+from bench import calls, copy, document, download, engine, latency, machine, monitor, queues
 from bench.site import running_site
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="web|engine|monitor", help="what to measure (default: all)")
+    parser.add_argument("parts", nargs="*", metavar="web|engine|monitor|queue", help="what to measure (default: all)")
     parser.add_argument("--quick", action="store_true", help="a look within a minute or two; docs/benchmarks.md stays")
     chosen = parser.parse_args()
     if unknown := set(chosen.parts) - set(_PARTS):
@@ -37,7 +37,11 @@ def _monitor(quick: bool) -> Iterator[tuple[str, str]]:
     yield "monitor", monitor.measure(quick)
 
 
-_PARTS = {"web": _web, "engine": _engine, "monitor": _monitor}
+def _queue(quick: bool) -> Iterator[tuple[str, str]]:
+    yield "queue", queues.measure(quick)
+
+
+_PARTS = {"web": _web, "engine": _engine, "monitor": _monitor, "queue": _queue}
 
 
 def _measure(part: str, quick: bool) -> None:

@@ -1,0 +1,175 @@
+"""Trivial jobs per second: this server's, each with all of its guarantees, beside plain django-q2, RQ and Celery.
+
+RQ and Celery are installed into an environment of their own. Where Redis' server is not installed, they are left out.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from bench.document import table
+from bench.stats import median, number, times
+from tests.faults.rows import Database, moment
+from tests.postgres import postgres_server
+from tests.server import ROOT, free_port, prepare_server
+
+_WORKERS = 2
+_ROUNDS = 3
+_PACKAGES = ("django-q2==1.11.1", "django-environ", "redis", "rq", "celery")
+_REPORT = """
+tenants: [{slug: acme, name: Acme Inc.}]
+users: [{username: bob, tenant: acme, roles: [analysts], password_env: BOB_PASSWORD}]
+data_sources: [{slug: empty, tenant: acme, kind: sqlite, location: empty.db}]
+reports:
+  - slug: trivial
+    tenant: acme
+    name: Trivial
+    data_source: empty
+    query: select 1 as one
+    formats: [csv]
+    delivery: [{kind: api_response, mode: asynchronous}]
+    grants: {generate: [analysts], view: [analysts]}
+"""
+_ASK = """
+from accounts.models import User
+from jobs import actions
+from reports.models import ReportConfiguration
+report, bob = ReportConfiguration.objects.get(slug="trivial"), User.objects.get(username="bob")
+for _ in range({jobs}):
+    actions.submit(report=report, actor=bob, parameters={{}})
+"""
+_DJANGO_Q2 = "from django_q.tasks import async_task\nfor _ in range({jobs}): async_task('bench.trivial.note')"
+_RQ = """
+import os, redis, rq
+from bench.trivial import note
+queue = rq.Queue(connection=redis.from_url(os.environ["BENCH_REDIS_URL"]))
+for _ in range({jobs}): queue.enqueue(note)
+"""
+_CELERY = "from bench.trivial_celery import task\nfor _ in range({jobs}): task.delay()"
+
+
+def measure(quick: bool) -> str:
+    jobs = 60 if quick else 300
+    rates: dict[str, list[float]] = {}
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="bench-queue-")))
+        postgres = stack.enter_context(postgres_server())
+        redis = stack.enter_context(_redis_server(folder)) if shutil.which("redis-server") else ""
+        python = _environment(folder) if redis else ""
+        for round in range(1 if quick else _ROUNDS):
+            place = folder / str(round)
+            place.mkdir()
+            for name, rate in _all(place, jobs, python, redis, postgres):
+                print(f"  {name}: {rate:.1f} jobs/s", flush=True)
+                rates.setdefault(name, []).append(rate)
+    return _section({name: median(many) for name, many in rates.items()}, jobs)
+
+
+def _all(folder: Path, jobs: int, python: str, redis: str, postgres: str) -> Iterator[tuple[str, float]]:
+    """Every queue once, those to be compared one after the other."""
+    env = {**os.environ, "BENCH_NOTES": str(folder / "notes"), "DJANGO_SETTINGS_MODULE": "bench.trivial_django"}
+    sqlite = f"sqlite:///{folder / 'plain.sqlite3'}"
+    yield "SQLite: this server", _ours(folder / "ours-sqlite", jobs, None)
+    yield "SQLite: plain django-q2", _django_q2({**env, "BENCH_DATABASE_URL": sqlite}, jobs, sys.executable)
+    yield "PostgreSQL: this server", _ours(folder / "ours-postgresql", jobs, _fresh(postgres, f"ours_{folder.name}"))
+    plain = _fresh(postgres, f"plain_{folder.name}")
+    yield "PostgreSQL: plain django-q2", _django_q2({**env, "BENCH_DATABASE_URL": plain}, jobs, sys.executable)
+    if not redis:
+        return
+    env["BENCH_REDIS_URL"] = redis
+    yield "Redis: plain django-q2", _django_q2({**env, "BENCH_DATABASE_URL": sqlite}, jobs, python)
+    bin_dir = Path(python).parent
+    rq = [[str(bin_dir / "rq"), "worker", "--quiet", "--url", redis]] * _WORKERS
+    yield "Redis: RQ", _rate(env, jobs, [python, "-c", _RQ.format(jobs=jobs)], rq)
+    celery = [python, "-m", "celery", "-A", "bench.trivial_celery", "worker", "-c", str(_WORKERS), "-l", "error"]
+    yield "Redis: Celery", _rate(env, jobs, [python, "-c", _CELERY.format(jobs=jobs)], [celery])
+
+
+def _ours(folder: Path, jobs: int, database_url: str | None) -> float:
+    """From the first claim to the last end, by the job's own timeline."""
+    folder.mkdir()
+    definitions = folder / "trivial.yaml"
+    definitions.write_text(_REPORT)
+    (folder / "empty.db").touch()
+    extra = {"REPORTSERVER_DATABASE_URL": database_url} if database_url else {}
+    many = {"REPORTSERVER_MAX_UNFINISHED_PER_USER": "1000000", "REPORTSERVER_MAX_UNFINISHED_PER_TENANT": "1000000"}
+    server = prepare_server(folder / "data", definitions, BOB_PASSWORD="bob-password-1", **many, **extra)
+    server.manage("shell", "--no-imports", "-c", _ASK.format(jobs=jobs))
+    database = Database(database_url or server.database())
+    with _running([[sys.executable, "manage.py", "jobserver"]], server.env):
+        ends = "select at from jobs_jobevent where kind = 'succeeded' order by id"
+        while len(found := database(ends)) < jobs:
+            time.sleep(0.2)
+    first = database("select at from jobs_jobevent where kind = 'claimed' order by id limit 1")
+    return jobs / (moment(found[-1]["at"]) - moment(first[0]["at"])).total_seconds()
+
+
+def _django_q2(env: Mapping[str, str], jobs: int, python: str) -> float:
+    django = [python, "-m", "django"]
+    subprocess.run([*django, "migrate", "--verbosity", "0"], env=env, cwd=ROOT, check=True)
+    ask = [*django, "shell", "-c", _DJANGO_Q2.format(jobs=jobs)]
+    return _rate(env, jobs, ask, [[*django, "qcluster"]])
+
+
+def _rate(env: Mapping[str, str], jobs: int, ask: Sequence[str], workers: Sequence[Sequence[str]]) -> float:
+    """Ask for so many jobs, then start the workers; from the first to the last job's own note."""
+    notes = Path(env["BENCH_NOTES"])
+    notes.unlink(missing_ok=True)
+    subprocess.run(ask, env=env, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    with _running(workers, env):
+        while not notes.exists() or notes.read_text().count("\n") < jobs:
+            time.sleep(0.1)
+    at = [float(line) for line in notes.read_text().splitlines()]
+    return (jobs - 1) / (max(at) - min(at))
+
+
+@contextmanager
+def _running(commands: Sequence[Sequence[str]], env: Mapping[str, str]) -> Iterator[None]:
+    quiet = subprocess.DEVNULL
+    processes = [subprocess.Popen(command, env=env, cwd=ROOT, stdout=quiet, stderr=quiet) for command in commands]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait(60)
+
+
+@contextmanager
+def _redis_server(folder: Path) -> Iterator[str]:
+    port = str(free_port())
+    command = ["redis-server", "--port", port, "--save", "", "--dir", str(folder)]
+    with _running([command], os.environ):
+        yield f"redis://127.0.0.1:{port}/0"
+
+
+def _environment(folder: Path) -> str:
+    """A Python with the other queues."""
+    subprocess.run([sys.executable, "-m", "venv", folder / "venv"], check=True)
+    python = folder / "venv" / "bin" / "python"
+    install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *_PACKAGES]
+    subprocess.run(install, check=True)
+    return str(python)
+
+
+def _fresh(postgres: str, name: str) -> str:
+    Database(postgres)(f"create database {name}")
+    return postgres.rpartition("/")[0] + f"/{name}"
+
+
+def _section(rates: Mapping[str, float], jobs: int) -> str:
+    rows = []
+    for name, rate in rates.items():
+        base = rates.get(f"{name.partition(':')[0]}: plain django-q2", 0)
+        rows.append((name, f"{number(rate)} jobs/s", times(base / rate) if base else ""))
+    head = (f"{jobs} trivial jobs, {_WORKERS} workers", "median", "as long as plain django-q2")
+    return table(head, rows)
