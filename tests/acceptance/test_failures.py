@@ -1,4 +1,4 @@
-"""What goes wrong while a job runs: reports that fail, and processes that are killed."""
+"""What goes wrong while a job runs: reports that fail, and a server that is killed. For more harm: tests/faults."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import psutil
 import pytest
 
 from tests.acceptance.helpers import failed_job, own_report
-from tests.acceptance.test_cancel_and_events import child_of, events
 from tests.server import start
 
 #: Takes some seconds, so that it can be killed while it runs.
@@ -37,31 +36,6 @@ def test_a_result_with_more_rows_than_allowed_is_cut_and_says_so(alice, bob):
     with own_report(alice, query="select * from sale", max_rows=10) as report:
         result = bob.wait(bob.generate(report))["result"]
     assert (result["rows"], result["truncated"]) == (10, True)
-
-
-@pytest.fixture(scope="module")
-def killed(rough):
-    """Two jobs that were killed while they ran, one with its worker, one as a child only; both ended since."""
-    bob = rough.client("bob")
-    jobs = {what: bob.generate("slow", SOME_SECONDS) for what in ("worker", "child")}
-    children = {}
-    for what, job in jobs.items():
-        bob.wait(job, "Running")
-        children[what] = child_of(rough, job)
-    children["worker"].parent().kill()
-    children["child"].kill()
-    return {what: (bob.wait(job, seconds=90), children[what]) for what, job in jobs.items()}
-
-
-@pytest.mark.parametrize("what", ["worker", "child"])
-def test_a_job_whose_process_was_killed_is_run_again_and_succeeds(rough, killed, what):
-    status, child = killed[what]
-    assert (status["status"], status["attempt"]) == ("Succeeded", 2), status
-    assert status["result"]["rows"] == 1
-    assert not child.is_running()
-    told = events(rough.client("bob"), status["jobId"])
-    assert [event["kind"] for event in told] == ["queued", "claimed", "requeued", "claimed", "succeeded"]
-    assert told[2]["details"]["code"] == "worker_lost"
 
 
 def test_a_server_that_was_killed_leaves_no_process_and_finishes_its_jobs_after_the_next_start(rough):

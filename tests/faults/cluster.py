@@ -37,6 +37,7 @@ QUICK = {
     "REPORTSERVER_MAX_UNFINISHED_PER_TENANT": "100000",
     "REPORTSERVER_JOB_MEMORY_MB": "512",
     "REPORTSERVER_JOB_FILE_MB": "16",
+    "DJANGO_SETTINGS_MODULE": "tests.faults.settings",
     "FAULTS_URL": "postgresql://nobody@127.0.0.1:1/nothing",
 }
 #: Seconds for what has to happen at some time, on a machine that does much else. What has to happen within a time that
@@ -104,16 +105,38 @@ class Cluster:
         found = self.database("select kind from jobs_jobevent where job_id = ? order by id", self.database.id(job))
         return [row["kind"] for row in found]
 
+    # ---- places in its code
+
+    @contextmanager
+    def held(self, place: str) -> Iterator[None]:
+        """Meanwhile who comes to that place (tests/faults/gates.py) waits there."""
+        hold, reached = (self.server.folder / f"{place}.{what}" for what in ("hold", "reached"))
+        reached.unlink(missing_ok=True)
+        hold.touch()
+        try:
+            yield
+        finally:
+            hold.unlink()
+
+    def reached(self, place: str) -> None:
+        """Wait until somebody waits at that place."""
+        until((self.server.folder / f"{place}.reached").exists)
+
+    def kill_web_at(self, place: str) -> None:
+        """The next request that comes to that place takes the web server with it."""
+        (self.server.folder / f"{place}.kill").touch()
+
     # ---- its processes
 
-    def start_host(self, **extra: str) -> subprocess.Popen[bytes]:
-        env = {**self.server.env, **extra, "DJANGO_SETTINGS_MODULE": "tests.faults.settings"}
+    def start_host(self, code: Path = ROOT, **extra: str) -> subprocess.Popen[bytes]:
+        """A host with the code in that folder."""
+        env = {**self.server.env, **extra}
         logs = self.server.folder / "logs"
         logs.mkdir(exist_ok=True)
         with (logs / "jobs.log").open("ab") as log:
             host = subprocess.Popen(
                 [sys.executable, "manage.py", "jobserver"],
-                cwd=ROOT,
+                cwd=code,
                 env=env,
                 stdout=log,
                 stderr=log,
@@ -175,9 +198,15 @@ class Cluster:
         return [process for process in of_folder(self.server.folder) if "gunicorn" not in command(process)]
 
     def host_of(self, job: str) -> subprocess.Popen[bytes]:
-        worker = self.worker(job)
-        (host,) = [host for host in self.hosts if host.pid in [parent.pid for parent in worker.parents()]]
-        return host
+        """Who has the job; it may be on its way from one to another."""
+
+        def found() -> list[subprocess.Popen[bytes]]:
+            with suppress(psutil.NoSuchProcess):
+                parents = {parent.pid for parent in self.worker(job).parents()}
+                return [host for host in self.hosts if host.pid in parents]
+            return []
+
+        return until(found)[0]  # type: ignore[no-any-return]
 
     # ---- the end
 
@@ -238,6 +267,11 @@ def of_folder(folder: Path) -> list[psutil.Process]:
                 if process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
     return found
+
+
+def files(cluster: Cluster, job: str, pattern: str) -> Iterator[Path]:
+    """What lies in the job's folder of results."""
+    return (cluster.server.folder / "artifacts" / job[:2] / job).glob(pattern)
 
 
 def command(process: psutil.Process) -> str:

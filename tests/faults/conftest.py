@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import mkdtemp
 
@@ -24,6 +25,15 @@ def memory_folder(name: str) -> Path:
     return Path(mkdtemp(prefix=f"{name}-", dir=place if place.is_dir() and os.access(place, os.W_OK) else None))
 
 
+@contextmanager
+def lasting_postgres() -> Iterator[str]:
+    """The tests' servers forget what was committed in the last half second before a crash; this one may not."""
+    with postgres_server() as url:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("alter role postgres set synchronous_commit = on")
+        yield url
+
+
 @pytest.fixture(scope="session")
 def sqlite_cluster(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[Cluster]:
     folder = memory_folder("faults-sqlite")
@@ -39,10 +49,7 @@ def sqlite_cluster(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> 
 def postgresql_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     folder = memory_folder("faults-postgresql")
     definitions = make_definitions(tmp_path_factory.mktemp("definitions"))
-    with postgres_server() as url:
-        # The tests' servers forget what was committed in the last half second before a crash; this one may not.
-        with psycopg.connect(url, autocommit=True) as connection:
-            connection.execute("alter role postgres set synchronous_commit = on")
+    with lasting_postgres() as url:
         env = {**QUICK, "REPORTSERVER_DATABASE_URL": url, "FAULTS_URL": url, **passwords()}
         server = prepare_server(folder, definitions, **env)
         server.manage("apply", str(make_harmful_source(tmp_path_factory.mktemp("harmful"))))

@@ -11,41 +11,71 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
+import pyarrow as pa
 from django.apps import AppConfig
+from django.utils import timezone
+from django_q.queues import Queue
 
 from reports.exceptions import SourceUnavailable
 from reports.parameters import TypedValue
 from reports.sources import SOURCES
 from reports.sources.base import Limits, Rows, SourceSpec
 from reports.sources.sqlite import SqliteSource
+from tests.faults import gates
 
 
 class HarmConfig(AppConfig):
     name = "tests.faults"
 
     def ready(self) -> None:
-        from jobs import child  # needs the models
+        from jobs import child, queue  # need the models
 
+        gates.install()
+        if os.environ.get("FAULTS_WITHOUT_REPAIR"):
+            queue.QueueWithRecordLocks = Queue
+        if skew := int(os.environ.get("FAULTS_CLOCK_SKEW", "0")):
+            _set_clock(skew)
         SOURCES["sqlite"] = HarmfulSource()
         # A report stands back for all else that this machine does, which may be much, and then nothing happens in time.
         child._step_back = lambda: None
 
 
+def _set_clock(seconds: int) -> None:
+    """Have Django's clock, which the queue goes by, so many seconds wrong."""
+    right = timezone.now
+    timezone.now = lambda: right() + timedelta(seconds=seconds)
+
+
 class HarmfulSource(SqliteSource):
     """SQLite's, after the harm is done."""
 
-    def read(
-        self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits
-    ) -> AbstractContextManager[Rows]:
+    @contextmanager
+    def read(self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits) -> Iterator[Rows]:
         harm = values.get("harm")
-        if harm is not None and harm.value:
-            name, _, detail = str(harm.value).partition(":")
-            HARMS[name](detail, limits)
-        return super().read(spec, query, values, limits)
+        name, _, detail = str(harm.value if harm and harm.value else "none").partition(":")
+        HARMS[name](detail, limits)
+        with super().read(spec, query, values, limits) as rows:
+            yield replace(rows, batches=_one_by_one(rows.batches)) if name == "steps" else rows
+
+
+def _one_by_one(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """A batch for each row, with a gate before each."""
+    number = 0
+    for batch in batches:
+        for start in range(batch.num_rows):
+            gates.come_to(f"row-{number}")
+            number += 1
+            yield batch.slice(start, 1)
+
+
+def _none(detail: str, limits: Limits) -> None:
+    """What is harmed is somewhere else."""
 
 
 def _sleep(seconds: str, limits: Limits) -> None:
@@ -135,6 +165,8 @@ def _until_there(path: str, limits: Limits) -> None:
 
 
 HARMS: dict[str, Callable[[str, Limits], None]] = {
+    "none": _none,
+    "steps": _none,
     "sleep": _sleep,
     "exit": _exit,
     "segfault": _segfault,

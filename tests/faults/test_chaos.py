@@ -9,19 +9,16 @@ import os
 import random
 import time
 import uuid
-from collections import Counter, defaultdict
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from statistics import quantiles
 
 import httpx
 import psutil
 import pytest
 
-from tests.faults import rows
 from tests.faults.cluster import Cluster
 from tests.faults.faults import faults_of
+from tests.faults.report import Report
 from tests.faults.test_web import ask
 from tests.server import start
 
@@ -41,45 +38,6 @@ _HARMS = (
 )
 
 
-@dataclass
-class Report:
-    """What was done, and when which job was hit by it."""
-
-    faults: Counter[str] = field(default_factory=Counter)
-    hits: list[tuple[str, str, datetime]] = field(default_factory=list)
-    cancels: int = 0
-
-    def recoveries(self, cluster: Cluster) -> dict[str, list[float]]:
-        """Seconds from each fault until the job that it hit was claimed again, or had ended."""
-        found: dict[str, list[float]] = defaultdict(list)
-        for name, job, at in self.hits:
-            sql = "select kind, at from jobs_jobevent where job_id = ? order by id"
-            later = [
-                (rows.moment(row["at"]) - at).total_seconds()
-                for row in cluster.database(sql, cluster.database.id(job))
-                if row["kind"] in ("claimed", "succeeded", "failed")
-            ]
-            if again := [seconds for seconds in later if seconds > 0]:
-                found[name].append(again[0])
-        return found
-
-    def text(self, cluster: Cluster) -> str:
-        statuses = Counter(cluster.database.status_of(cluster.accepted).values())
-        lines = [f"{len(cluster.accepted)} jobs: {dict(statuses)}; {sum(self.faults.values())} faults, seed {SEED}"]
-        recoveries = self.recoveries(cluster)
-        everything = [seconds for many in recoveries.values() for seconds in many]
-        for name, many in [*sorted(recoveries.items()), ("all of them", everything)]:
-            if len(many) > 1:
-                p95 = quantiles(many, n=20, method="inclusive")[-1]
-                middle = sorted(many)[len(many) // 2]
-                lines.append(
-                    f"  {name:28} {len(many):4} hit: p50 {middle:5.1f} s  p95 {p95:5.1f} s  max {max(many):5.1f} s"
-                )
-        done = [f"{name} {count}" for name, count in sorted(self.faults.items())]
-        lines.append(f"  cancels {self.cancels}, {', '.join(done)}")
-        return "\n".join(lines)
-
-
 @pytest.mark.chaos
 def test_jobs_survive_random_faults(cluster: Cluster) -> None:
     chance, report = random.Random(SEED), Report()  # noqa: S311 - not a secret
@@ -95,7 +53,8 @@ def test_jobs_survive_random_faults(cluster: Cluster) -> None:
         time.sleep(0.1)
     cluster.two_hosts()
     cluster.ended(seconds=900)
-    print(f"\n{MINUTES:g} minutes of random faults on {type(cluster.database.where).__name__}\n{report.text(cluster)}")  # noqa: T201
+    where = type(cluster.database.where).__name__
+    print(f"\n{MINUTES:g} minutes of random faults on {where}, seed {SEED}\n{report.text(cluster)}")  # noqa: T201
     cluster.judge()
 
 

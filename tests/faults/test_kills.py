@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
+import time
 
 import pytest
 
-from tests.faults.cluster import Cluster, gone, kill, until
+from tests.faults.cluster import Cluster, children, files, gone, kill, until
+from tests.faults.rows import moment
 
 
 def test_a_job_whose_child_is_killed_is_run_again(cluster: Cluster) -> None:
@@ -14,6 +16,21 @@ def test_a_job_whose_child_is_killed_is_run_again(cluster: Cluster) -> None:
     kill(cluster.child(job))
     (row,) = cluster.ended(job)
     assert (row["status"], row["attempt"]) == ("Succeeded", 2)
+    assert cluster.kinds(job) == ["queued", "claimed", "requeued", "claimed", "succeeded"]
+
+
+@pytest.mark.parametrize("place", ["row-5", "row-25", "renames", "renamed"])
+def test_a_job_whose_child_is_killed_anywhere_on_its_way_is_run_again_and_leaves_one_file(
+    cluster: Cluster, place: str
+) -> None:
+    """At 10 % and at 50 % of its rows, before its file gets its name, and after that but before the commit."""
+    with cluster.held(place):
+        job = cluster.submit("steps")
+        cluster.reached(place)
+        kill(cluster.child(job))
+    (row,) = cluster.ended(job)
+    assert (row["status"], row["attempt"], row["rows"]) == ("Succeeded", 2, 50)
+    assert [path.name for path in files(cluster, job, "*")] == [f"{row['fence']}.csv"]
 
 
 def test_a_child_dies_with_its_worker_and_the_job_is_run_again_before_its_lease_ends(cluster: Cluster) -> None:
@@ -35,6 +52,26 @@ def test_idle_workers_that_are_killed_do_not_stop_the_others(cluster: Cluster) -
     assert {row["status"] for row in cluster.ended(*jobs)} == {"Succeeded"}
 
 
+@pytest.mark.chaos
+@pytest.mark.parametrize("repaired", [True, False], ids=["repaired", "watched"])
+def test_idle_workers_may_be_killed_again_and_again(cluster: Cluster, repaired: bool) -> None:
+    """Twenty times all of them; with the lock of their queue repaired, and with nothing but the watchdog to help."""
+    cluster.no_hosts()
+    for _ in range(2):
+        cluster.start_host(**({} if repaired else {"FAULTS_WITHOUT_REPAIR": "1"}))
+    cluster.two_hosts()
+    for _ in range(20):
+        for process in [process for host in cluster.hosts for process in cluster.idle(host)]:
+            kill(process)
+        time.sleep(0.5)
+    jobs = [cluster.submit() for _ in range(50)]
+    ended = cluster.ended(*jobs)
+    assert {(row["status"], row["attempt"]) for row in ended} == {("Succeeded", 1)}
+    begun, last = (choose(moment(row[at]) for row in ended) for choose, at in ((min, "queued_at"), (max, "ended_at")))
+    print(f"50 jobs after 20 kills of all idle workers: {(last - begun).total_seconds():.1f} s")  # noqa: T201
+    cluster.no_hosts()
+
+
 @pytest.mark.parametrize("victim", [pytest.param("sentinel", marks=pytest.mark.chaos), "main"])
 def test_a_cluster_that_loses_a_part_leaves_no_orphan_and_is_started_again(cluster: Cluster, victim: str) -> None:
     job = cluster.submit("sleep:1.5")
@@ -49,7 +86,10 @@ def test_a_cluster_that_loses_a_part_leaves_no_orphan_and_is_started_again(clust
 
 
 def test_a_host_that_is_killed_leaves_no_process_and_another_takes_its_jobs(cluster: Cluster) -> None:
-    jobs = [cluster.submit("sleep:1.5") for _ in range(5)]
+    """Not even one that a report started in a session of its own."""
+    jobs = [cluster.submit("grandchild:1.5"), *[cluster.submit("sleep:1.5") for _ in range(4)]]
+    child = cluster.child(jobs[0])
+    until(lambda: children(child))
     host = cluster.host_of(jobs[0])
     others = {other.pid for other in cluster.hosts if other is not host}
     host.send_signal(signal.SIGKILL)

@@ -15,16 +15,19 @@ for function in ("jobs.tasks.renamed", "threading.Lock", "os.abort", "sys.exit",
 _FORGED = "from django_q.tasks import async_task; async_task('jobs.tasks.doorbell', save=False)"
 
 
-def test_jobs_whose_messages_are_lost_doubled_or_late_are_run_once_each(cluster: Cluster) -> None:
+@pytest.mark.parametrize("count", [10, pytest.param(100, marks=pytest.mark.chaos)])
+def test_jobs_whose_messages_are_lost_fivefold_or_late_are_run_once_each(cluster: Cluster, count: int) -> None:
     cluster.no_hosts()
-    lost = [cluster.submit() for _ in range(10)]
+    lost = [cluster.submit() for _ in range(count)]
     cluster.database("delete from django_q_ormq")
-    told = [cluster.submit() for _ in range(10)]
+    told = [cluster.submit() for _ in range(count)]
     cluster.database("update django_q_ormq set lock = '2099-01-01' where id % 2 = 0")
-    for _ in range(2):
-        cluster.database(
-            'insert into django_q_ormq (key, payload, "lock") select key, payload, "lock" from django_q_ormq'
-        )
+    four = "(select 1 as n union all select 2 union all select 3 union all select 4) as copies"
+    columns = 'key, payload, "lock"'
+    # The newest first: what was asked for last is heard of first.
+    cluster.database(
+        f"insert into django_q_ormq ({columns}) select {columns} from django_q_ormq, {four} order by id desc"
+    )
     cluster.two_hosts()
     rows = cluster.ended(*lost, *told)
     assert {(row["status"], row["attempt"]) for row in rows} == {("Succeeded", 1)}
@@ -38,6 +41,17 @@ def test_messages_that_vanish_while_jobs_wait_are_made_again_and_asking_goes_on(
     jobs += [cluster.submit("sleep:0.3") for _ in range(4)]
     cluster.database("delete from django_q_ormq")
     assert {(row["status"], row["attempt"]) for row in cluster.ended(*jobs)} == {("Succeeded", 1)}
+
+
+@pytest.mark.chaos
+def test_hosts_whose_clocks_are_minutes_wrong_run_each_job_once(cluster: Cluster) -> None:
+    cluster.no_hosts()
+    for skew in ("300", "-300"):
+        cluster.start_host(FAULTS_CLOCK_SKEW=skew)
+    cluster.two_hosts()
+    jobs = [cluster.submit("sleep:0.3") for _ in range(20)]
+    assert {(row["status"], row["attempt"]) for row in cluster.ended(*jobs)} == {("Succeeded", 1)}
+    cluster.no_hosts()
 
 
 @pytest.mark.chaos

@@ -1,12 +1,10 @@
-"""Whole servers: from zero on PostgreSQL, several hosts at once, and what they do when processes are killed."""
+"""Whole servers: from zero on PostgreSQL, and what they do when they are stopped. For harm there is tests/faults."""
 
 from __future__ import annotations
 
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +15,7 @@ import pytest
 
 from tests.conftest import make_definitions, passwords
 from tests.postgres import postgres_server
-from tests.server import ROOT, Running, running_server
+from tests.server import Running, running_server
 
 
 @pytest.fixture(scope="module")
@@ -54,34 +52,6 @@ def test_postgresql_refuses_to_change_audit_entries_and_report_versions(on_postg
                 connection.execute(statement)
 
 
-def test_two_hosts_share_jobs_and_run_each_once(on_postgresql: tuple[Running, str]) -> None:
-    server, _ = on_postgresql
-    bob = server.client("bob")
-    command = [sys.executable, "manage.py", "jobserver"]
-    other = subprocess.Popen(command, cwd=ROOT, env=server.env, stderr=subprocess.DEVNULL)
-    try:
-        _until(lambda: len(_jobservers(server)) == 2)
-        jobs = [bob.generate("sales-by-region") for _ in range(40)]
-        ended = [bob.wait(job) for job in jobs]
-    finally:
-        other.terminate()
-        assert other.wait(60) == 0
-    assert {job["status"] for job in ended} == {"Succeeded"}
-    assert {job["attempt"] for job in ended} == {1}
-    hosts = {event["details"]["pid"] for job in jobs for event in _events(bob, job) if event["kind"] == "claimed"}
-    assert len(hosts) > 2, "only the workers of one host claimed jobs"
-
-
-def test_idle_workers_that_are_killed_do_not_stop_the_others(tmp_path: Path, prepared: Path) -> None:
-    with _running(tmp_path, prepared) as server:
-        bob = server.client("bob")
-        for _ in range(3):
-            bob.wait(bob.generate("sales-by-region"))
-            for pid in _descendants(server.process.pid, "jobserver")[2:]:
-                os.kill(pid, signal.SIGKILL)
-        assert bob.wait(bob.generate("sales-by-region"), seconds=90)["status"] == "Succeeded"
-
-
 def test_a_stop_puts_running_jobs_back_without_charging_the_attempt(tmp_path: Path, prepared: Path) -> None:
     with _running(tmp_path, prepared, REPORTSERVER_DRAIN_SECONDS="1") as server:
         bob = server.client("bob")
@@ -106,15 +76,6 @@ def test_without_workers_readyz_says_so(tmp_path: Path, prepared: Path) -> None:
 
 def _running(folder: Path, prepared: Path, **env: str):  # type: ignore[no-untyped-def]
     return running_server(folder, prepared=prepared, **env)
-
-
-def _events(person, job: str):  # type: ignore[no-untyped-def]
-    return person.get(f"/jobs/{job}/events").json()["results"]
-
-
-def _jobservers(server: Running) -> list[str]:
-    code = "from jobs.models import WorkerHost; print(*WorkerHost.objects.values_list('instance', flat=True))"
-    return server.manage("shell", "--no-imports", "-c", code).stdout.split()
 
 
 def _descendants(pid: int, command: str = "") -> list[int]:

@@ -1,0 +1,72 @@
+"""A job is cancelled at every moment of its life, once and twice: it ends once, soon, and leaves nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.faults.cluster import Cluster, files, gone, until
+from tests.faults.rows import Row, moment
+
+
+def waited(row: Row) -> float:
+    """Seconds from the wish until the end, by the database's clock."""
+    return (moment(row["ended_at"]) - moment(row["cancel_requested_at"])).total_seconds()
+
+
+def test_a_job_that_waits_is_cancelled_at_once_and_never_run(cluster: Cluster) -> None:
+    cluster.no_hosts()
+    job = cluster.submit()
+    assert (cluster.cancel(job), cluster.cancel(job)) == (202, 409)
+    (row,) = cluster.ended(job)
+    assert (row["status"], row["error_code"], row["attempt"]) == ("Failed", "cancelled", 0)
+    cluster.two_hosts()
+    cluster.ended(cluster.submit())
+    assert cluster.kinds(job) == ["queued", "failed"]
+
+
+@pytest.mark.parametrize("harm", ["sleep:60", pytest.param("deaf", marks=pytest.mark.chaos)])
+def test_a_job_that_is_cancelled_ends_within_seconds_even_if_it_resists(cluster: Cluster, harm: str) -> None:
+    job = cluster.submit(harm)
+    child = cluster.child(job)
+    assert {cluster.cancel(job), cluster.cancel(job)} <= {202, 409}
+    (row,) = cluster.ended(job)
+    assert (row["status"], row["error_code"], row["attempt"]) == ("Failed", "cancelled", 1)
+    assert waited(row) < 7
+    assert gone([child])
+
+
+@pytest.mark.parametrize("place", ["claimed", "renamed", "commits"])
+def test_a_job_that_is_cancelled_at_a_moment_when_nobody_listens_ends_once(cluster: Cluster, place: str) -> None:
+    """Between claim and fork, between rename and commit, and when the commit is on its way: that one is kept."""
+    with cluster.held(place):
+        job = cluster.submit("sleep:3" if place == "claimed" else "")
+        cluster.reached(place)
+        assert cluster.cancel(job) == cluster.cancel(job) == 202
+        if place == "renamed":
+            cluster.ended(job)
+    (row,) = cluster.ended(job)
+    assert row["attempt"] == 1
+    assert row["status"] == ("Succeeded" if place == "commits" else "Failed"), row["error_code"]
+    assert cluster.kinds(job)[:3] == ["queued", "claimed", "cancel_requested"]
+    assert len(cluster.kinds(job)) == 4
+    until(lambda: len(list(files(cluster, job, "*"))) == (row["status"] == "Succeeded"))
+
+
+def test_a_failure_that_may_pass_is_tried_again_and_one_that_is_cancelled_meanwhile_ends(cluster: Cluster) -> None:
+    jobs = [cluster.submit("unavailable") for _ in range(4)]
+    for job in jobs[1:]:
+        cluster.running(job) if job is jobs[1] else None
+        cluster.cancel(job)
+    rows = cluster.ended(*jobs)
+    assert (rows[0]["error_code"], rows[0]["attempt"]) == ("source_unavailable", 3)
+    assert {row["status"] for row in rows} == {"Failed"}
+
+
+def test_a_cancelled_query_is_gone_from_the_database_server(postgresql_hosts: Cluster) -> None:
+    job = postgresql_hosts.submit("", "long-query")
+    asleep = "select pid from pg_stat_activity where application_name = 'reportserver' and query like '%pg_sleep%'"
+    until(lambda: postgresql_hosts.database(asleep))
+    postgresql_hosts.cancel(job)
+    (row,) = postgresql_hosts.ended(job)
+    assert row["error_code"] == "cancelled"
+    until(lambda: not postgresql_hosts.database(asleep))

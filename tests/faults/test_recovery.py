@@ -1,0 +1,74 @@
+"""How soon a job is worked on again after its part of the server was killed, with the settings as they are delivered.
+
+RECOVERY_ROUNDS is how often each part is killed.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import make_definitions, passwords
+from tests.faults import faults
+from tests.faults.cluster import QUICK, Cluster, make_harmful_source, running_cluster, until
+from tests.faults.conftest import lasting_postgres, memory_folder
+from tests.faults.report import Report
+from tests.faults.rows import Database
+from tests.server import prepare_server
+
+ROUNDS = int(os.environ.get("RECOVERY_ROUNDS", "10"))
+_DEFAULTS = {"REPORTSERVER_LEASE_SECONDS": "30", "REPORTSERVER_RECONCILE_SECONDS": "5"}
+_FAULTS = (
+    faults.kill_child,
+    faults.kill_worker,
+    faults.kill_sentinel,
+    faults.kill_main,
+    faults.kill_host,
+    faults.crash_the_database,
+)
+
+
+@pytest.fixture
+def as_delivered(tmp_path: Path) -> Iterator[Cluster]:
+    """A cluster over PostgreSQL with the lease and the rounds that are the defaults."""
+    folder = memory_folder("faults-recovery")
+    with lasting_postgres() as url:
+        env = {**QUICK, **_DEFAULTS, "REPORTSERVER_DATABASE_URL": url, "FAULTS_URL": url, **passwords()}
+        server = prepare_server(folder, make_definitions(tmp_path), **env)
+        server.manage("apply", str(make_harmful_source(tmp_path)))
+        with running_cluster(server, Database(url)) as cluster:
+            yield cluster
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.chaos
+def test_a_job_is_worked_on_again_soon_after_its_part_of_the_server_was_killed(as_delivered: Cluster) -> None:
+    cluster, report = as_delivered, Report()
+    for _ in range(ROUNDS):
+        for fault in _FAULTS:
+            cluster.two_hosts()
+            job = cluster.submit("sleep:4")
+            cluster.running(job)
+            # One host at a time has the job, and it is that one which is hurt.
+            cluster.hosts.sort(key=lambda host, job=job: host is not cluster.host_of(job))  # type: ignore[misc]
+            at = datetime.now(UTC)
+            fault(cluster, _First())
+            report.faults[fault.__name__] += 1
+            report.hits.append((fault.__name__, job, at))
+            until(lambda job=job: cluster.kinds(job).count("claimed") > 1)  # type: ignore[misc]
+            cluster.ended(job)
+    print(f"\n{report.text(cluster)}")  # noqa: T201
+    cluster.judge()
+
+
+class _First(random.Random):
+    """Chooses what comes first."""
+
+    def choice(self, seq):  # type: ignore[no-untyped-def]
+        return seq[0]
