@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bench import rows, usual
 from bench.document import table
 from bench.forked import Used, forked
+from bench.others import Others
 from bench.stats import number, times
 from reports import engine, rendering
 
@@ -28,11 +29,17 @@ class Case:
     usual: tuple[tuple[str, Write, int], ...]
 
 
+_JSREPORT = {"csv": 100_000, "html": 100_000, "xlsx": 5_000}
+#: Chromium takes minutes for a hundred thousand rows, and each row of it longer than of these.
+_PRINTED = 10_000
 _CASES = (
     Case(
         "csv",
         _MILLION,
-        (("csv module", usual.csv_module, _MILLION), ("pyarrow.csv alone", usual.pyarrow_csv, _MILLION)),
+        (
+            ("csv module", usual.csv_module, _MILLION),
+            ("pyarrow.csv alone", usual.pyarrow_csv, _MILLION),
+        ),
     ),
     Case("ndjson", _MILLION, (("json.dumps per row", usual.json_per_row, _MILLION // 3),)),
     Case("json", _MILLION, (("json.dump at once", usual.json_at_once, _MILLION // 3),)),
@@ -75,9 +82,25 @@ def measure(quick: bool) -> str:
     with TemporaryDirectory(prefix="bench-") as folder:
         place = Path(folder)
         idle = forked(lambda: None).peak
-        speed = [row for case in _CASES for row in _compared(case, share, repeats, place)]
+        others = Others()
+        cases = [_with_others(case, others) for case in _CASES]
+        speed = [row for case in cases for row in _compared(case, share, repeats, place)]
         flat = [_flat(format, share, place) for format in _FLAT]
-    return _section(speed, flat, idle)
+        others.remove()
+    absent = [*others.missing, *([] if usual.chromium() else ["There is no Chromium here."])]
+    return _section(speed, flat, idle, " ".join(absent))
+
+
+def _with_others(case: Case, others: Others) -> Case:
+    """With what is not everywhere."""
+    more: list[tuple[str, Write, int]] = []
+    if case.format == "csv" and others.has_pandas:
+        more.append(("pandas", others.pandas_csv, _MILLION))
+    if case.format in _JSREPORT and others.has_jsreport:
+        more.append(("jsreport", others.jsreport(case.format), _JSREPORT[case.format]))
+    if case.format == "pdf" and usual.chromium():
+        more.append(("Chromium print", usual.chromium_print, _PRINTED))
+    return replace(case, usual=(*case.usual, *more))
 
 
 def _compared(case: Case, share: int, repeats: int, folder: Path) -> list[list[str]]:
@@ -122,7 +145,7 @@ def _once(write: Write, count: int, folder: Path) -> Measured:
     return Measured(count, size, used)
 
 
-def _section(speed: list[list[str]], flat: list[list[str]], idle: float) -> str:
+def _section(speed: list[list[str]], flat: list[list[str]], idle: float, absent: str) -> str:
     head = ["format", "written by", "rows", "seconds", "rows/s", "MB/s", "CPU s per million rows", "peak MB",
             "this engine is", "CPU it saves"]  # fmt: skip
     flat_head = [
@@ -138,7 +161,9 @@ from Parquet by DuckDB. Every run is a process of its own, forked as a worker fo
 this engine and the usual means in turn. The engine's figure includes what makes a result safe to hand out and the
 others do not do: limits and progress after every batch, formula guard, SHA-256 of the file, and waiting until it is on
 the disk.
-Where the usual means are slow they get fewer rows, and the rates are compared.
+Where the usual means are slow they get fewer rows, and the rates are compared. pandas, jsreport (handlebars, and
+html-to-xlsx with cheerio) and Chromium are programs that start first, which is in their figures; jsreport gets its rows
+as JSON. {absent}
 
 {table(head, speed)}
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import html
 import json
+import shutil
+import subprocess
 from collections.abc import Iterable, Sequence
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import openpyxl
 import pyarrow.csv
@@ -96,3 +99,20 @@ def html_escape(rows: int, path: Path) -> None:
 def reportlab_table(rows: int, path: Path) -> None:
     every = [[str(value) for value in row] for some in source.tuples(rows) for row in some]
     SimpleDocTemplate(str(path), pagesize=landscape(A4)).build([LongTable([source.names(), *every], repeatRows=1)])
+
+
+def chromium_print(rows: int, path: Path) -> None:
+    """The table as HTML, printed by Chromium; what the browser keeps goes with the page's folder."""
+    with TemporaryDirectory(prefix="bench-print-") as folder:
+        page = Path(folder) / "page.html"
+        html_escape(rows, page)
+        command = [
+            str(chromium()), "--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer",
+            f"--user-data-dir={folder}/profile", f"--print-to-pdf={path}", page.as_uri(),
+        ]  # fmt: skip
+        subprocess.run(command, check=True, capture_output=True)
+
+
+def chromium() -> str | None:
+    """The browser's program, or None where there is none."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
