@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 
 from django.db import transaction
@@ -26,6 +27,10 @@ from reports.subject import Subject
 _SECONDS = 15
 _MEMORY_BYTES = 768 * 2**20
 _MOST_BYTES = 32 * 2**20
+#: Each keeps a thread and a processor of the server for seconds.
+_AT_ONCE = threading.BoundedSemaphore(2)
+_PATIENCE_SECONDS = 10
+_BUSY = "Other documents are being tried at the moment. Try again in a few seconds."
 _MAX_AUDITED_QUERY = 4_000
 _MORE = f"Only the first {ROWS} rows are here: this is a preview."
 
@@ -49,7 +54,12 @@ def sample(subject: Subject, values: Mapping[str, TypedValue], *, ppi: int | Non
         most_bytes=_MOST_BYTES,
         ppi=ppi,
     )
-    return make(task)
+    if not _AT_ONCE.acquire(timeout=_PATIENCE_SECONDS):
+        raise TemplateFailed(_BUSY)
+    try:
+        return make(task)
+    finally:
+        _AT_ONCE.release()
 
 
 def faults(subject: Subject, given: Mapping[str, object]) -> list[Fault]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,9 +27,6 @@ STARTER = (Path(documents.__path__[0]) / "library" / "starter.typ").read_text(en
 #: Pages that are shown, and their dots per inch: of paper, about its size on the screen.
 MOST_PAGES = 10
 _PPI = 110
-#: Each keeps a thread of the server for seconds.
-_AT_ONCE = threading.BoundedSemaphore(2)
-_BUSY = "Other previews are being made at the moment. Try again in a few seconds."
 _AROUND = 2
 
 
@@ -90,7 +86,9 @@ class TemplatePage:
     def preview(self) -> None:
         """Make the document with the first rows, or find out why not."""
         try:
-            self._make(self._subject(), self._given())
+            self.made = audited_sample(
+                report=self.report, subject=self._subject(), given=self._given(), actor=self.actor, ppi=_PPI
+            )
         except InvalidParameters as refused:
             self._refuse_values(refused)
         except TemplateFaulty as error:
@@ -110,15 +108,6 @@ class TemplatePage:
     def _refuse_values(self, refused: InvalidParameters) -> None:
         for one in self.values:
             one.errors = refused.fields.get(one.parameter.name, [])
-
-    def _make(self, subject: Subject, given: dict[str, Any]) -> None:
-        if not _AT_ONCE.acquire(blocking=False):
-            self.sentence = _BUSY
-            return
-        try:
-            self.made = audited_sample(report=self.report, subject=subject, given=given, actor=self.actor, ppi=_PPI)
-        finally:
-            _AT_ONCE.release()
 
     def sheets(self) -> list[str]:
         """The first pages, as addresses that hold the picture."""

@@ -191,6 +191,8 @@ def _died(task: Task, status: int, said: str) -> TemplateFailed:
         most = task.memory_bytes // 2**20
         message = f"The document needs more memory than the {most:,} MB it may use. Have the template show less."
         return TemplateFailed(message, driver=said[:4_000])
+    if "NoSandboxError" in said:
+        return TemplateFailed("The server's kernel can't keep templates from the network, so it makes no documents.")
     if status == -9 or status == -24:
         return _too_slow(task)
     return TemplateFailed(f"The program that makes documents failed (exit status {status}).", driver=said[:4_000])

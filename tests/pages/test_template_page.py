@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -154,7 +155,10 @@ def test_a_source_that_does_not_answer_is_told_and_the_syntax_still_looked_at(
 def test_no_more_previews_at_once_than_the_server_bears(
     browse: Browse, letter: ReportConfiguration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(template_page._AT_ONCE, "acquire", lambda blocking: False)
+    taken = threading.BoundedSemaphore(1)
+    taken.acquire()
+    monkeypatch.setattr("reports.samples._AT_ONCE", taken)
+    monkeypatch.setattr("reports.samples._PATIENCE_SECONDS", 0.1)
     answer = press(browse("alice"), "preview", TEMPLATE)
     assert "Try again in a few seconds." in answer.content.decode()
     assert text_in(answer.content.decode()) == TEMPLATE

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from reports.documents import compiler
 from reports.documents.compiler import Task, TemplateFaulty, make
 from reports.exceptions import TemplateFailed
 
@@ -167,6 +168,15 @@ def test_a_document_that_is_too_large_is_not_handed_over():
     many = replace(task("#for i in range(20) [page #pagebreak()]"), most_bytes=5_000)
     with pytest.raises(TemplateFailed, match="larger than the 0 MB it may be"):
         make(many)
+
+
+def test_without_the_kernels_bounds_no_document_is_made(monkeypatch, tmp_path):
+    # A machine for which the numbers of the system calls are not known, to the process of the document only.
+    (tmp_path / "sitecustomize.py").write_text("import platform\nplatform.machine = lambda: 'pdp11'\n")
+    monkeypatch.setattr(compiler, "_LOADER", ("PYTHONPATH",))
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{Path(compiler.__file__).parents[2]}")
+    with pytest.raises(TemplateFailed, match="kernel can't keep templates from the network"):
+        make(task("text"))
 
 
 def test_the_process_ends_with_the_one_that_started_it():
