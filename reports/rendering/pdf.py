@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any, BinaryIO, ClassVar
 
@@ -19,6 +20,7 @@ from reports.rendering.pdf_pages import Pages
 from reports.rendering.pdf_totals import Band, bands, widened
 from reports.rendering.totals import Totals
 
+log = logging.getLogger(__name__)
 MAX_COLUMNS = 40
 
 
@@ -56,6 +58,8 @@ class PdfWriter:
                 pages.draw_total(band)
         pages.finish(rows, truncated)
         self._canvas.save()
+        for sentence in self._glyphs.notes():
+            log.warning(sentence, extra={"title": self._document.title})
 
     def _bands(self, piece: pa.RecordBatch) -> dict[int, list[Band]]:
         """Lines of totals by the row of the piece that they stand before."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import shutil
 import unicodedata
@@ -102,6 +103,21 @@ def test_what_no_font_has_is_shown_as_a_code_and_told_on_every_page() -> None:
     shown = words(render("pdf", pa.record_batch({"v": ["a\U000f1234b", "\x07", "ok"]})))
     assert "a[U+F1234]b [U+0007] ok" in shown
     assert shown.count("2 characters are in no font of this server") == 2
+
+
+def test_what_no_font_has_is_in_the_log() -> None:
+    told: list[logging.LogRecord] = []
+    handler = logging.Handler()
+    handler.emit = told.append  # type: ignore[method-assign]
+    logger = logging.getLogger("reports.rendering.pdf")
+    logger.addHandler(handler)
+    try:
+        render("pdf", pa.record_batch({"v": ["fine"]}))
+        render("pdf", pa.record_batch({"v": ["\U000f1234"]}))
+    finally:
+        logger.removeHandler(handler)
+    (record,) = told
+    assert "1 character is in no font of this server" in record.getMessage()
 
 
 @needs_poppler
