@@ -374,6 +374,7 @@ def test_a_report_is_edited_without_javascript(visit: Callable[..., Page], alice
     page.locator("[name='parameters[2].default']").fill("10")
     page.get_by_label("Name", exact=True).first.press("Enter")
     expect(page.locator("#checked")).to_contain_text("The data source takes the query: 3 columns")
+    expect(page.locator("#checked")).to_be_in_viewport()
     page.get_by_role("button", name="Save").click()
     expect(page.locator("#notices")).to_contain_text("Saved as version 2.")
 
