@@ -224,5 +224,5 @@ def _enqueue(
 ) -> None:
     job.save(force_insert=True)
     note(job, JobEvent.Kind.QUEUED, {"actor": name_of(actor)})
-    queue.ring()
+    queue.ring(surely=True)
     audit.record(action, actor=actor, tenant_id=job.tenant_id, target=("job", (target or job).pk), details=details)

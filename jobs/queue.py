@@ -1,5 +1,8 @@
 """The one module that speaks to django-q2. A message means no more than "there may be a job to claim".
 
+Messages are rows of the database, or entries of a list in Redis, which knows nothing of transactions: one is sent there
+when the caller's transaction was committed, and whether Redis answers is asked before.
+
 Two faults of django-q2 1.11 are repaired here, where its cluster starts: a worker killed while it waits for work keeps
 the lock of the shared queue for ever, and processes whose parent was killed work on without a guard.
 """
@@ -7,36 +10,86 @@ the lock of the shared queue for ever, and processes whose parent was killed wor
 from __future__ import annotations
 
 import fcntl
+import logging
 import signal
 import tempfile
+import time
+import uuid
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import django_q.cluster
+import redis
+from django.conf import settings
+from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
+from django_q.brokers import Broker, get_broker
 from django_q.conf import Conf
 from django_q.models import OrmQ, Task
 from django_q.queues import Queue
+from django_q.signing import SignedPackage
 from django_q.tasks import async_task
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from jobs.exceptions import QueueUnavailable
 from jobs.processes import let_no_child_survive
 
+log = logging.getLogger(__name__)
 DOORBELL = "jobs.tasks.doorbell"
 
 
-def ring() -> None:
-    """Put a message into the queue, in the caller's transaction: with its rollback the message is gone too."""
+def ring(*, surely: bool = False) -> None:
+    """Tell the workers of a job that was made claimable in the caller's transaction: with its rollback there was none.
+
+    `surely`: raise QueueUnavailable when they can't be told. Otherwise, with Redis, the reconciler does it later.
+    """
+    if not settings.BROKER_URL:
+        _send()
+        return
+    if surely:
+        ping()
+    transaction.on_commit(_send_or_leave)
+
+
+def ping() -> None:
+    """Ask the queue for an answer. Raises QueueUnavailable."""
     try:
-        async_task(DOORBELL, task_name="doorbell", save=False)
+        _broker().ping()
     except Exception as error:  # a broker raises errors of its own library
         raise QueueUnavailable from error
 
 
 def waiting() -> int:
-    """How many messages wait for a worker."""
-    return int(OrmQ.objects.filter(key=Conf.CLUSTER_NAME, lock__lte=timezone.now()).count())
+    """How many messages wait for a worker. Raises QueueUnavailable."""
+    if not settings.BROKER_URL:
+        return int(OrmQ.objects.filter(key=Conf.CLUSTER_NAME, lock__lte=timezone.now()).count())
+    try:
+        return int(_broker().queue_size())
+    except Exception as error:
+        raise QueueUnavailable from error
+
+
+def _send() -> None:
+    try:
+        async_task(DOORBELL, task_name="doorbell", save=False, broker=_broker() if settings.BROKER_URL else None)
+    except Exception as error:
+        raise QueueUnavailable from error
+
+
+def _send_or_leave() -> None:
+    try:
+        _send()
+    except QueueUnavailable:
+        log.warning("The queue does not answer; the reconciler will tell the workers.", exc_info=True)
+
+
+@cache
+def _broker() -> Any:
+    """One for each process: one of Redis has connections of its own, which a forked process makes anew."""
+    return get_broker()
 
 
 def forget_stale(seconds: int) -> int:
@@ -69,6 +122,50 @@ def run_cluster() -> None:
     while cluster.sentinel.is_alive():
         if signal.sigtimedwait({signal.SIGTERM, signal.SIGINT}, 0.5):
             cluster.stop()
+
+
+class RedisDoorbell(Broker):  # type: ignore[misc]
+    """A list in Redis. While Redis does not answer, workers look for jobs every second or so without being told."""
+
+    def __init__(self, list_key: str | None = None) -> None:
+        super().__init__(f"{list_key or Conf.CLUSTER_NAME}:doorbell")
+
+    def enqueue(self, task: str) -> int:
+        return int(self.connection.rpush(self.list_key, task))
+
+    def dequeue(self) -> list[tuple[None, Any]] | None:
+        try:
+            found = self.connection.blpop([self.list_key], 1)
+        except redis.RedisError as error:
+            # Left to django-q2, the process that reads messages would sleep for ten seconds and end.
+            log.warning("Redis does not answer, so the database is looked at: %s", type(error).__name__)
+            time.sleep(1)
+            return [(None, _own_message())]
+        return [(None, found[1])] if found else None
+
+    def queue_size(self) -> int:
+        return int(self.connection.llen(self.list_key))
+
+    def ping(self) -> bool:
+        return bool(self.connection.ping())
+
+    def info(self) -> str:
+        return "Redis"
+
+    def set_stat(self, key: str, value: str, timeout: int) -> None:
+        """Nobody reads it, and a Redis that hangs would keep the guard of the workers from its round."""
+
+    @staticmethod
+    def get_connection(list_key: str | None = None) -> Any:
+        # No retries: those who ask wait for the answer, and whoever wants to ask again does.
+        limits = {"socket_connect_timeout": 2, "socket_timeout": 3, "retry": Retry(NoBackoff(), 0)}
+        return redis.Redis.from_url(settings.BROKER_URL, **limits)
+
+
+def _own_message() -> str:
+    """What ring sends, for a worker of this host."""
+    task = {"id": uuid.uuid4().hex, "name": "doorbell", "func": DOORBELL, "args": (), "kwargs": {}, "save": False}
+    return str(SignedPackage.dumps({**task, "ack_failure": True, "started": timezone.now()}))
 
 
 class RecordLock:

@@ -17,7 +17,8 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from audit import actions as audit
-from jobs import monitor, outbox
+from jobs import monitor, outbox, queue
+from jobs.exceptions import QueueUnavailable
 from jobs.models import Delivery, JobExecutionLog
 from jobs.querysets import from_now
 from reports.models import DataSource, DeliveryTarget
@@ -112,6 +113,17 @@ def _static(subject: str) -> Iterator[Finding]:
         yield Finding(subject, Verdict.FAULT, "The pages' styles and scripts are missing.", "Run manage.py prepare.")
 
 
+def _queue(subject: str) -> Iterator[Finding]:
+    if not settings.BROKER_URL:
+        yield Finding(subject, Verdict.OK, "Messages to workers are in the database.")
+        return
+    try:
+        yield Finding(subject, Verdict.OK, f"Redis answers; messages that wait for a worker: {queue.waiting()}.")
+    except QueueUnavailable:
+        sentence = "Redis does not answer: no job is accepted, and those that wait are started a little later."
+        yield Finding(subject, Verdict.FAULT, sentence, "Start it, or correct REPORTSERVER_BROKER_URL.")
+
+
 def _workers(subject: str) -> Iterator[Finding]:
     workers = monitor.workers()
     oldest = monitor.oldest_waiting(JobExecutionLog.objects.all())
@@ -163,6 +175,7 @@ _CHECKS: dict[str, Callable[[str], Iterator[Finding]]] = {
     "folders": _folders,
     "keys": _keys,
     "static files": _static,
+    "queue": _queue,
     "workers": _workers,
     "data sources": _sources,
     "deliveries": _deliveries,

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from jobs import queue
 from jobs.models import WorkerHost
 from jobs.querysets import from_now
 
@@ -27,6 +28,8 @@ def livez(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """200 when database, storage and workers answer, else 503; what fails is named, why is in the log."""
     checks: dict[str, Callable[[], bool]] = {"database": _database, "storage": _storage, "workers": _workers}
+    if settings.BROKER_URL:
+        checks["queue"] = _queue
     results = {name: _passes(check) for name, check in checks.items()}
     return JsonResponse(
         {name: "ok" if passed else "failing" for name, passed in results.items()},
@@ -46,6 +49,11 @@ def _database() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("select 1")
         return bool(cursor.fetchone() == (1,))
+
+
+def _queue() -> bool:
+    queue.ping()
+    return True
 
 
 def _storage() -> bool:

@@ -13,7 +13,8 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from jobs import monitor
+from jobs import monitor, queue
+from jobs.exceptions import QueueUnavailable
 from jobs.models import ENDED, UNFINISHED, Delivery, JobExecutionLog
 from jobs.querysets import from_now
 
@@ -36,10 +37,19 @@ class _Figures(Collector):
         workers = monitor.workers()
         yield _gauge("reportserver_hosts_alive", "Hosts whose workers reported lately.", len(workers.alive))
         yield _gauge("reportserver_slots", "Jobs that these can run at once.", workers.slots)
+        yield _gauge("reportserver_queue_up", "Whether the queue of messages answers.", _queue_answers())
         pending = Delivery.objects.filter(state=Delivery.State.PENDING).count()
         yield _gauge("reportserver_deliveries_pending", "Mails, webhooks and files that are to be sent.", pending)
         free = shutil.disk_usage(settings.ARTIFACTS_DIR).free
         yield _gauge("reportserver_artifacts_free_bytes", "Free space where results are stored.", free)
+
+
+def _queue_answers() -> bool:
+    try:
+        queue.ping()
+    except QueueUnavailable:
+        return False
+    return True
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:

@@ -172,8 +172,11 @@ if SQLITE:
 
 # --- Queue, workers, artifacts ------------------------------------------------------------------------------------
 
-if env.str("REPORTSERVER_BROKER_URL", ""):
-    raise ImproperlyConfigured("REPORTSERVER_BROKER_URL is not supported yet; leave it unset to use the database.")
+#: Where messages to workers are; empty: in the database.
+BROKER_URL = env.str("REPORTSERVER_BROKER_URL", "")
+if BROKER_URL and not (BROKER_URL.startswith(("redis://", "rediss://")) and urlsplit(BROKER_URL).hostname):
+    # Not repeated: it may hold a password.
+    raise ImproperlyConfigured("REPORTSERVER_BROKER_URL must be redis://host:port/number, or rediss:// for TLS.")
 ARTIFACTS_DIR = Path(env.str("REPORTSERVER_ARTIFACTS_URL", str(DATA_DIR / "artifacts")))
 if "://" in str(env.str("REPORTSERVER_ARTIFACTS_URL", "")):
     raise ImproperlyConfigured("REPORTSERVER_ARTIFACTS_URL must be a folder; other places are not supported yet.")
@@ -223,7 +226,7 @@ DELIVERY_LEASE_SECONDS = positive("REPORTSERVER_DELIVERY_LEASE_SECONDS", 90)
 _backstop = LONGEST_JOB_SECONDS + 120
 Q_CLUSTER = {
     "name": "reportserver",
-    "orm": "default",
+    **({"broker_class": "jobs.queue.RedisDoorbell"} if BROKER_URL else {"orm": "default"}),
     "workers": WORKERS,
     # One message fetched ahead: a message means nothing but "look for work", so there is nothing to gain by more.
     "queue_limit": 1,

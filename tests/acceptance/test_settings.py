@@ -16,7 +16,7 @@ WRONG = {
     "no worker": ({"REPORTSERVER_WORKERS": "0"}, "REPORTSERVER_WORKERS"),
     "an address that is none": ({"REPORTSERVER_PUBLIC_URL": "reports"}, "REPORTSERVER_PUBLIC_URL"),
     "another database": ({"REPORTSERVER_DATABASE_URL": "mysql://x/y"}, "REPORTSERVER_DATABASE_URL"),
-    "a broker that is not supported": ({"REPORTSERVER_BROKER_URL": "redis://x"}, "REPORTSERVER_BROKER_URL"),
+    "a broker that is not supported": ({"REPORTSERVER_BROKER_URL": "amqp://x"}, "REPORTSERVER_BROKER_URL"),
     "a bucket": ({"REPORTSERVER_ARTIFACTS_URL": "s3://bucket"}, "REPORTSERVER_ARTIFACTS_URL"),
     "no key outside of this machine": ({"REPORTSERVER_PUBLIC_URL": OUTSIDE}, "REPORTSERVER_SECRET_KEY"),
     "a short key": (

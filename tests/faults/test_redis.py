@@ -1,0 +1,109 @@
+"""Redis is flushed, killed, restarted and stopped while jobs wait and run: nothing is lost, nobody waits long."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.conftest import passwords
+from tests.faults.cluster import QUICK, Cluster, make_harmful_source, running_cluster, until
+from tests.faults.conftest import whole
+from tests.faults.rows import Database
+from tests.redis import RedisServer, redis_server
+from tests.server import prepare_server
+
+_KEY = "reportserver:doorbell"
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[RedisServer]:
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def redis_cluster(redis: RedisServer, tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[Cluster]:
+    env = {**QUICK, "REPORTSERVER_BROKER_URL": redis.url, **passwords()}
+    server = prepare_server(tmp_path_factory.mktemp("faults-redis"), prepared=prepared, **env)
+    server.manage("apply", str(make_harmful_source(tmp_path_factory.mktemp("harmful"))))
+    with running_cluster(server, Database(server.database())) as cluster:
+        yield cluster
+        cluster.ended()
+        until(lambda: redis.call("LLEN", _KEY) == 0, 60)
+        cluster.judge()
+
+
+@pytest.fixture
+def cluster(redis_cluster: Cluster) -> Iterator[Cluster]:
+    yield from whole(redis_cluster)
+
+
+def _outcomes(cluster: Cluster, jobs: list[str]) -> set[tuple[str, int]]:
+    return {(row["status"], row["attempt"]) for row in cluster.ended(*jobs)}
+
+
+def _refused(cluster: Cluster) -> httpx.Response:
+    """The answer to a request for a report; that it left no row."""
+    count = "select count(*) as n from jobs_jobexecutionlog"
+    before = cluster.database(count)
+    answer = cluster.bob.post("/reports/harmful/generate", json={})
+    assert cluster.database(count) == before
+    return answer
+
+
+@pytest.mark.chaos
+def test_workers_are_told_by_redis_of_jobs_that_are_committed(cluster: Cluster, redis: RedisServer) -> None:
+    cluster.no_hosts()
+    jobs = [cluster.submit() for _ in range(3)]
+    assert (redis.call("LLEN", _KEY), cluster.database.messages()) == (3, 0)
+    cluster.two_hosts()
+    assert _outcomes(cluster, jobs) == {("Succeeded", 1)}
+
+
+@pytest.mark.chaos
+def test_a_flush_and_doubled_or_foreign_messages_change_nothing(cluster: Cluster, redis: RedisServer) -> None:
+    cluster.no_hosts()
+    jobs = [cluster.submit() for _ in range(6)]
+    redis.call("FLUSHALL")
+    jobs += [cluster.submit() for _ in range(2)]
+    (message,) = redis.call("LRANGE", _KEY, "0", "0")  # type: ignore[misc]
+    for foreign in (message, message, "", "no message at all", "gAWVCQAAAAAAAACMBW5vdGV4lC4:x:y"):
+        redis.call("RPUSH", _KEY, foreign)
+    cluster.two_hosts()
+    assert _outcomes(cluster, jobs) == {("Succeeded", 1)}
+
+
+def test_a_crash_loses_nothing_and_new_jobs_are_refused_until_redis_is_back(
+    cluster: Cluster, redis: RedisServer
+) -> None:
+    jobs = [cluster.submit("sleep:0.5") for _ in range(10)]
+    redis.kill()
+    try:
+        refused = _refused(cluster)
+        assert (refused.status_code, refused.json()["code"]) == (503, "queue_unavailable")
+        assert httpx.get(f"{cluster.server.url}/readyz").json()["queue"] == "failing"
+        assert "reportserver_queue_up 0.0" in httpx.get(f"{cluster.server.url}/metrics").text
+        assert "Redis does not answer" in cluster.server.manage("doctor", check=False).stdout
+        assert _outcomes(cluster, jobs) == {("Succeeded", 1)}, "what was accepted runs without Redis"
+    finally:
+        redis.start()
+    assert _outcomes(cluster, [cluster.submit()]) == {("Succeeded", 1)}
+    assert httpx.get(f"{cluster.server.url}/readyz").json()["queue"] == "ok"
+
+
+def test_a_redis_that_hangs_holds_nobody_up_for_long(cluster: Cluster, redis: RedisServer) -> None:
+    jobs = [cluster.submit("sleep:0.5") for _ in range(6)]
+    redis.signal(signal.SIGSTOP)
+    try:
+        begun = time.monotonic()
+        assert _refused(cluster).status_code == 503
+        assert time.monotonic() - begun < 30, "a request must not wait for ever"
+        assert _outcomes(cluster, jobs) == {("Succeeded", 1)}
+    finally:
+        redis.signal(signal.SIGCONT)
+    assert _outcomes(cluster, [cluster.submit()]) == {("Succeeded", 1)}

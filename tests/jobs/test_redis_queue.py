@@ -1,0 +1,91 @@
+"""Redis as the queue: told of jobs once they are committed, asked before; without it, nobody who waits is stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.db import transaction
+from django_q.conf import Conf
+from django_q.signing import SignedPackage
+
+from audit.models import AuditLog
+from jobs import lifecycle, queue
+from jobs.exceptions import QueueUnavailable
+from jobs.models import JobEvent, JobExecutionLog
+from tests.redis import RedisServer, redis_server
+
+Commit = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[RedisServer]:
+    with redis_server() as running:
+        yield running
+
+
+@pytest.fixture
+def redis(server: RedisServer, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisServer]:
+    """An empty Redis that this process is set to use."""
+    settings.BROKER_URL = server.url
+    monkeypatch.setattr(Conf, "BROKER_CLASS", "jobs.queue.RedisDoorbell")
+    queue._broker.cache_clear()
+    server.call("FLUSHALL")
+    yield server
+    queue._broker().connection.close()
+    queue._broker.cache_clear()
+
+
+@pytest.fixture
+def dead(redis: RedisServer) -> Iterator[RedisServer]:
+    redis.kill()
+    yield redis
+    redis.start()
+
+
+def test_a_message_is_sent_when_the_job_is_committed(
+    redis: RedisServer, queued: Callable[[], JobExecutionLog], django_capture_on_commit_callbacks: Commit
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        queued()
+        assert queue.waiting() == 0, "a worker could look before the job is there"
+    assert queue.waiting() == 1
+    ((_, message),) = queue._broker().dequeue()
+    assert SignedPackage.loads(message)["func"] == queue.DOORBELL
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_job_that_is_rolled_back_leaves_no_message(redis: RedisServer) -> None:
+    with transaction.atomic():
+        queue.ring(surely=True)
+        transaction.set_rollback(True)
+    assert queue.waiting() == 0
+
+
+def test_without_redis_no_job_is_accepted_and_nothing_is_left(
+    dead: RedisServer, queued: Callable[[], JobExecutionLog]
+) -> None:
+    with pytest.raises(QueueUnavailable):
+        queued()
+    assert not JobExecutionLog.objects.exists() and not JobEvent.objects.exists()
+    assert not AuditLog.objects.filter(action="Job Generate").exists()
+
+
+def test_without_redis_a_job_that_was_accepted_is_released_all_the_same(
+    redis: RedisServer, claimed: JobExecutionLog, django_capture_on_commit_callbacks: Commit
+) -> None:
+    redis.kill()
+    try:
+        with django_capture_on_commit_callbacks(execute=True):
+            assert lifecycle.release(claimed, lifecycle.LOST, seconds=0)
+    finally:
+        redis.start()
+    assert JobExecutionLog.objects.get(pk=claimed.pk).status == "Queued"
+
+
+def test_without_redis_workers_look_for_themselves(dead: RedisServer) -> None:
+    ((_, message),) = queue._broker().dequeue()
+    assert SignedPackage.loads(message)["func"] == queue.DOORBELL
+    with pytest.raises(QueueUnavailable):
+        queue.waiting()
