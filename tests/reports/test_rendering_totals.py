@@ -163,3 +163,12 @@ def test_a_column_that_is_not_there_is_refused_before_a_row_is_read(format):
     document = dataclasses.replace(DOCUMENT, totals=TotalsOptions(columns={"nix": "sum"}))
     with pytest.raises(DesignMismatch, match=r"totals\.columns\.nix"):
         render(format, schema=ROWS.schema, document=document)
+
+
+def test_a_column_may_be_called_anything():
+    batch = pa.record_batch({"carrier": ["UA"], EVIL: [3]})
+    chart = {"mark": "bar", "encoding": {"x": {"field": "carrier"}, "y": {"field": EVIL, "type": "quantitative"}}}
+    document = dataclasses.replace(DOCUMENT, totals=TotalsOptions(columns={EVIL: "sum"}), chart=chart)
+    shown = render("html", batch, document=document).decode()
+    assert shown.count("<script>") == shown.count("</script>") == shown.count("</svg>") == 1
+    assert shown.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 3
