@@ -18,7 +18,6 @@ class JobAdmin(ReadOnly, TenantScoped):
     list_display = ["id", "report_name", "status", "requested_by_name", "queued_at", "ended_at", "error_code"]
     list_filter = ["status", "tenant"]
     search_fields = ["=id", "=report_slug", "=requested_by_name"]
-    search_help_text = "A job's id, a report's slug or a user name, in full."
     ordering = ["-queued_at", "-id"]
 
     def get_exclude(self, request: HttpRequest, obj: JobExecutionLog | None = None) -> Any:

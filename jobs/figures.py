@@ -25,6 +25,8 @@ HOURS = 24
 #: Times and reports are taken from so many of the newest ended jobs.
 SAMPLE = 1000
 CACHED_SECONDS = 30
+#: The share of the disk below which its free rest is warned of.
+LOW_DISK = 0.1
 _TOP = 5
 _BAR, _GAP, _HEIGHT = 24, 6, 120
 

@@ -7,8 +7,10 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Max, Min
+from django.db.models import Count, Max, Min, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.models import User
@@ -19,6 +21,8 @@ from jobs.querysets import JobQuerySet, from_now
 MOST_COUNTED = 10_000
 #: Of jobs that no index counts, the newest that are looked at.
 MOST_LOOKED_AT = 1_000
+#: Minutes between which the queue's jobs are counted.
+_AGES = (0, 1, 10, 60)
 #: Seconds after which a host that did not report counts as dead.
 ALIVE_SECONDS = 20
 
@@ -81,7 +85,8 @@ def _counted(jobs: JobQuerySet | None, status: str) -> int:
 class Workers:
     """The hosts that work now; `last_seen` is of the last one when there is none."""
 
-    alive: list[WorkerHost]
+    #: With `busy`: how many jobs each runs now.
+    alive: list[Any]
     last_seen: datetime | None
 
     @property
@@ -90,8 +95,36 @@ class Workers:
 
 
 def workers() -> Workers:
-    alive = list(WorkerHost.objects.filter(seen_at__gte=from_now(-ALIVE_SECONDS)))
+    running = JobExecutionLog.objects.filter(status=Status.RUNNING, owner=OuterRef("instance")).order_by()
+    busy = Coalesce(Subquery(running.values("owner").annotate(number=Count("pk")).values("number")), 0)
+    alive = list(WorkerHost.objects.filter(seen_at__gte=from_now(-ALIVE_SECONDS)).annotate(busy=busy))
     return Workers(alive, None if alive else WorkerHost.objects.aggregate(last=Max("seen_at"))["last"])
+
+
+@dataclass(frozen=True)
+class Age:
+    """So many jobs have waited between so many minutes; `most` is None for the oldest."""
+
+    least: int
+    most: int | None
+    count: int
+    share: float
+
+
+def queue_by_age(jobs: JobQuerySet) -> list[Age]:
+    """The queued jobs, the newest first; empty when none waits."""
+    now = timezone.now()
+    # How many have waited that long at least; what lies between two of them is the difference.
+    counts = {
+        f"over_{least}": Count("pk", filter=Q(queued_at__lte=now - timedelta(minutes=least))) for least in _AGES[1:]
+    }
+    counted = jobs.filter(status=Status.QUEUED).order_by().aggregate(over_0=Count("pk"), **counts)
+    total, ends = counted["over_0"], [*_AGES[1:], None]
+    found = []
+    for least, most in zip(_AGES, ends, strict=True):
+        number = counted[f"over_{least}"] - (counted[f"over_{most}"] if most else 0)
+        found.append(Age(least, most, number, 100 * number / (total or 1)))
+    return found if total else []
 
 
 def oldest_waiting(jobs: JobQuerySet) -> datetime | None:

@@ -56,10 +56,13 @@ def overview(request: HttpRequest) -> HttpResponse:
     )
     tabs = monitor.todays_tabs(*JobExecutionLog.objects.visible_parts(user))
     workers, oldest = monitor.workers(), monitor.oldest_waiting(jobs)
-    seen = monitor.digest(tabs, [*map(monitor.state, failed)], [*map(str, workers.alive)], oldest)
-    context = {"tabs": tabs, "failed": failed, "workers": workers, "oldest": oldest}
+    ages = monitor.queue_by_age(jobs) if tabs[0].counted else []
+    state = [*map(monitor.state, failed)], [(str(host), host.busy) for host in workers.alive]
+    context = {"tabs": tabs, "failed": failed, "workers": workers, "oldest": oldest, "ages": ages}
     if user.is_administrator:
-        context["free"], context["disk"] = figures.disk()
+        context["free"], context["disk"] = free, disk = figures.disk()
+        context["disk_is_low"] = free < disk * figures.LOW_DISK
+    seen = monitor.digest(tabs, state, oldest, ages, context.get("disk_is_low"))
     if not asked.htmx:
         context |= _figures_context(figures.recent_figures(user))
     return _live(request, "overview.html", "_overview.html", {**context, "seen": seen})

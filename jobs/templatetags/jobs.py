@@ -46,7 +46,7 @@ def menu_item(context: template.Context, name: str, label: str) -> SafeString:
     """A link of the main menu; the current one also for the pages below it."""
     address = reverse(name)
     path = context["request"].path
-    current = path == address or (address != "/" and path.startswith(f"{address}/"))
+    current = path == address or (address != "/" and path.startswith(f"{address.rstrip('/')}/"))
     return format_html(
         '<a href="{}"{}>{}</a>', address, SafeString(' aria-current="page"' if current else ""), gettext(label)
     )

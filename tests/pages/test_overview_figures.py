@@ -6,12 +6,14 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 
+import pytest
 from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
+from jobs import figures as figures_module
 from jobs.figures import HOURS, figures
-from jobs.models import JobExecutionLog
+from jobs.models import JobExecutionLog, WorkerHost
 
 Browse = Callable[[str], Client]
 MakeJob = Callable[..., JobExecutionLog]
@@ -79,3 +81,32 @@ def test_the_figures_are_updated_apart_from_the_rest(browse: Browse, make_job: M
 def test_the_disk_is_shown_to_administrators(browse: Browse) -> None:
     assert "free of" in browse("alice").get("/").content.decode()
     assert "free of" not in browse("bob").get("/").content.decode()
+
+
+def words(text: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", text).split())
+
+
+def test_the_queue_is_shown_by_age(browse: Browse, make_job: MakeJob) -> None:
+    assert "Queue by age" not in browse("alice").get("/").content.decode()
+    for minutes in (0, 0, 5, 30, 59, 61, 500):
+        make_job("Queued", queued_at=timezone.now() - timedelta(minutes=minutes))
+    shown = words(browse("alice").get("/").content.decode())
+    assert "under 1 min 2 1 to 10 min 1 10 to 60 min 2 over 1 h 2" in shown
+    assert "Queue by age" not in browse("gina").get("/").content.decode(), "another tenant's"
+
+
+def test_hosts_are_shown_with_what_they_run_now(browse: Browse, make_job: MakeJob) -> None:
+    now = timezone.now()
+    WorkerHost.objects.create(instance="w", host="h1", pid=1, slots=4, started_at=now, seen_at=now)
+    make_job("Running")
+    make_job("Running")
+    assert "2 of 4 places busy" in words(browse("bob").get("/").content.decode())
+
+
+def test_a_disk_that_is_nearly_full_is_a_warning(browse: Browse, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures_module, "disk", lambda: (5 * 10**9, 100 * 10**9))
+    assert "nearly full: 5.0 GB are free" in browse("alice").get("/").content.decode()
+    assert "nearly full" not in browse("bob").get("/").content.decode()
+    monkeypatch.setattr(figures_module, "disk", lambda: (50 * 10**9, 100 * 10**9))
+    assert "nearly full" not in browse("alice").get("/").content.decode()
