@@ -11,5 +11,4 @@ class AuditLogAdmin(ReadOnly, TenantScoped):
     list_display = ["sequence", "timestamp", "actor", "action", "target_type", "target_id"]
     list_filter = ["action"]
     search_fields = ["=actor", "=target_id"]
-    search_help_text = "An actor's name or a target's id, in full."
     ordering = ["-sequence"]

@@ -47,6 +47,8 @@ class Site(AdminSite):
     """What a person may see and change there follows from the permissions on each model."""
 
     site_header = site_title = "Report server"
+    #: The first page lists the same; beside wide tables there is no room for it.
+    enable_nav_sidebar = False
 
     def has_permission(self, request: HttpRequest) -> bool:
         user = request.user

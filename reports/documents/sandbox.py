@@ -20,11 +20,10 @@ _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _PR_SET_PDEATHSIG = 38, 22, 1
 _SECCOMP_MODE_FILTER = 2
 _SIGKILL = 9
 
-#: Numbers of socket, connect, execve, execveat, ptrace, process_vm_readv and _writev, io_uring_setup, pidfd_getfd by
-#: machine, and how the kernel calls it.
+#: Numbers of socket, connect, execve, execveat, ptrace, io_uring_setup by machine, and how the kernel calls it.
 _DENIED = {
-    "x86_64": (0xC000003E, (41, 42, 59, 322, 101, 310, 311, 425, 438)),
-    "aarch64": (0xC00000B7, (198, 203, 221, 281, 117, 270, 271, 425, 438)),
+    "x86_64": (0xC000003E, (41, 42, 59, 322, 101, 425)),
+    "aarch64": (0xC00000B7, (198, 203, 221, 281, 117, 425)),
 }
 #: The other numbering of system calls on x86-64 starts here, and would go around the numbers above.
 _X32_BIT = 0x40000000

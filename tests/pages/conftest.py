@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -11,10 +12,12 @@ from django.contrib.auth.models import Group, Permission
 from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 from accounts.models import Tenant, User
 from jobs.models import Artifact, JobExecutionLog, Status
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion, UserGrant
+from tests.server import Running
 
 PASSWORD = "a long password 1"
 PARAMETERS = [
@@ -142,3 +145,56 @@ def root(db: None) -> Client:
     client = Client()
     client.force_login(User.objects.create_superuser("root", password=PASSWORD))
     return client
+
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "chromium")
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    # No longer than this module: while Playwright runs, Django takes this thread for an asynchronous one.
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(chromium: Browser, server: Running) -> Iterator[Callable[..., Page]]:
+    """Opens a page for a signed-in person; at the end, nothing may have been complained of or asked of another host."""
+    complaints: list[str] = []
+    contexts = []
+
+    def watch(page: Page) -> None:
+        # A form that is refused is answered with 422, which Chromium reports as if a picture were missing.
+        page.on(
+            "console", lambda message: complaints.append(f"{page.url}: {message.text}") if _is_fault(message) else None
+        )
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: None if _is_own(request.url, server) else complaints.append(request.url))
+
+    def sign_in(name: str, path: str = "/", **options: object) -> Page:
+        context = chromium.new_context(base_url=server.url, **options)  # type: ignore[arg-type]
+        contexts.append(context)
+        page = context.new_page()
+        watch(page)
+        page.goto(path)
+        page.get_by_label("User name").fill(name)
+        page.get_by_label("Password").fill(f"{name}-password-1")
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_url(f"**{path}")
+        return page
+
+    yield sign_in
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def _is_fault(message: ConsoleMessage) -> bool:
+    return message.type == "error" and "status of 422" not in message.text
+
+
+def _is_own(url: str, server: Running) -> bool:
+    return url.startswith((f"{server.url}/", "data:", "blob:"))

@@ -3,76 +3,19 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
+from tests.pages.browser import barriers, failed_job
 from tests.pages.forms import sent_back
 from tests.server import Client, Running
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), "chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 RETRY = "Retry job Broken"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    # No longer than this module: while Playwright runs, Django takes this thread for an asynchronous one.
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(chromium: Browser, server: Running) -> Iterator[Callable[..., Page]]:
-    """Opens a page for a signed-in person; at the end, nothing may have been complained of or asked of another host."""
-    complaints: list[str] = []
-    contexts = []
-
-    def watch(page: Page) -> None:
-        # A form that is refused is answered with 422, which Chromium reports as if a picture were missing.
-        page.on("console", lambda message: complaints.append(message.text) if _is_fault(message) else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: None if _is_own(request.url, server) else complaints.append(request.url))
-
-    def sign_in(name: str, path: str = "/", **options: object) -> Page:
-        context = chromium.new_context(base_url=server.url, **options)  # type: ignore[arg-type]
-        contexts.append(context)
-        page = context.new_page()
-        watch(page)
-        page.goto(path)
-        page.get_by_label("User name").fill(name)
-        page.get_by_label("Password").fill(f"{name}-password-1")
-        page.get_by_role("button", name="Sign in").click()
-        page.wait_for_url(f"**{path}")
-        return page
-
-    yield sign_in
-    for context in contexts:
-        context.close()
-    assert complaints == []
-
-
-def _is_fault(message: ConsoleMessage) -> bool:
-    return message.type == "error" and "status of 422" not in message.text
-
-
-def _is_own(url: str, server: Running) -> bool:
-    return url.startswith((f"{server.url}/", "data:", "blob:"))
-
-
-def failed_job(client: Client) -> str:
-    job = client.generate("broken")
-    client.wait(job, "Failed")
-    return job
 
 
 def test_a_run_is_followed_live_and_ends_in_the_download(visit: Callable[..., Page], tmp_path: Path) -> None:
@@ -302,16 +245,10 @@ def test_no_page_has_a_barrier_or_scrolls_sideways(visit: Callable[..., Page], b
         page.goto(path)
         for width in (1280, 320):
             page.set_viewport_size({"width": width, "height": 800})
-            faults = [(found["id"], found["nodes"][0]["html"]) for found in _barriers(page)]
-            assert faults == [], f"{path} at {width}"
+            assert barriers(page) == [], f"{path} at {width}"
             excess = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert excess <= 0, f"{path} at {width}"
         assert page.locator("h1").count() == 1, path
-
-
-def _barriers(page: Page) -> list[Any]:
-    found: list[Any] = Axe().run(page).response["violations"]
-    return found
 
 
 def made_report(alice: Client, slug: str) -> None:
@@ -349,7 +286,7 @@ def test_a_query_is_edited_in_colours_checked_previewed_and_saved(visit: Callabl
     expect(page.locator("#said")).to_contain_text("The data source takes the query: 2 columns.")
     expect(page.get_by_role("region", name="First rows").locator("tbody tr")).to_have_count(3)
     assert query.input_value().endswith("-- done")
-    assert _barriers(page) == []
+    assert barriers(page) == []
     page.get_by_role("button", name="Save").click()
     page.wait_for_url("**/reports/coloured")
     expect(page.locator("#notices")).to_contain_text("Saved as version 2.")
@@ -358,7 +295,7 @@ def test_a_query_is_edited_in_colours_checked_previewed_and_saved(visit: Callabl
     )
     page.get_by_role("link", name="Versions").click()
     expect(page.locator("tr.added")).to_have_count(4)
-    assert _barriers(page) == []
+    assert barriers(page) == []
     page.get_by_role("button", name="Restore version 1").click()
     expect(page.locator("#notices")).to_contain_text("Version 3 is as version 1 was.")
 
@@ -425,7 +362,7 @@ def test_a_template_is_previewed_corrected_and_saved(visit: Callable[..., Page],
     if scripts:
         line = begun[: begun.index("#report.description")].count("\n") + 1
         expect(page.locator(".numbers mark")).to_have_text(str(line))
-        assert _barriers(page) == []
+        assert barriers(page) == []
     assert "#report.summary" in template.input_value(), "nothing is lost"
     template.fill(begun.replace("#report.description", "For the board"))
     page.get_by_role("button", name="Save as new version").click()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.firefox import Firefox, firefox
+from tests.pages.browser import failed_job
 from tests.server import Client, Running
 
 RETRY = "Retry job Broken"
@@ -26,12 +27,6 @@ def sign_in(window: Firefox, server: Running, name: str, path: str) -> None:
     window.type("#id_password", f"{name}-password-1")
     window.click(window.element("form button.primary"))
     window.wait_for(f"location.pathname + location.search == {path!r} && document.readyState == 'complete'")
-
-
-def failed_job(client: Client) -> str:
-    job = client.generate("broken")
-    client.wait(job, "Failed")
-    return job
 
 
 def test_an_administrator_retries_a_failed_job_in_firefox(

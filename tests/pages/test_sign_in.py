@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pytest
-from django.conf import settings
+from django.conf import settings as configured
 from django.test import Client
 
 from accounts.models import User
 from audit.models import AuditLog
 from tests.pages.conftest import PASSWORD
 
-pytestmark = pytest.mark.django_db(databases=["default", "counters"] if settings.SQLITE else ["default"])
+pytestmark = pytest.mark.django_db(databases=["default", "counters"] if configured.SQLITE else ["default"])
 
 
 @pytest.mark.parametrize("path", ["/", "/jobs", f"/jobs/{uuid.uuid4()}", "/reports", "/reports/sales", "/audit"])
@@ -50,7 +51,7 @@ def test_empty_fields_are_all_told_at_once(db: None) -> None:
 
 def test_repeated_failures_lock_the_door_and_say_for_how_long(people: dict[str, User]) -> None:
     name, client = f"mallory-{uuid.uuid4()}", Client()
-    for _ in range(settings.RATE_LIMITS["sign_in"]):
+    for _ in range(configured.RATE_LIMITS["sign_in"]):
         assert client.post("/login", {"username": name, "password": "wrong"}).status_code == 200
     answer = client.post("/login", {"username": name.upper(), "password": "wrong"})
     assert answer.status_code == 429
@@ -87,6 +88,40 @@ def test_a_form_without_its_token_is_refused_with_a_page(people: dict[str, User]
     answer = client.post("/logout")
     assert answer.status_code == 403
     assert "Reload the page and try again." in answer.content.decode()
+
+
+UNSAFE = (
+    "/logout", "/jobs/many", "/jobs/saved", f"/jobs/many/{uuid.uuid4()}", f"/jobs/{uuid.uuid4()}/retry",
+    f"/jobs/{uuid.uuid4()}/cancel", "/reports/sales", "/audit/verify", "/admin/logout/", "/admin/accounts/user/add/",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("path", UNSAFE)
+def test_every_unsafe_call_of_a_page_needs_the_forms_token(people: dict[str, User], path: str) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(people["alice"])
+    answer = client.post(path)
+    assert answer.status_code == 403
+    assert "The form is too old or came from elsewhere." in answer.content.decode()
+
+
+def test_signing_in_needs_the_forms_token_too(people: dict[str, User]) -> None:
+    answer = Client(enforce_csrf_checks=True).post("/login", {"username": "bob", "password": PASSWORD})
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("https", [True, False])
+def test_the_cookies_are_for_this_site_only_and_for_https_where_it_is_used(
+    people: dict[str, User], settings: Any, https: bool
+) -> None:
+    settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = https
+    client = Client()
+    client.get("/login")
+    client.post("/login", {"username": "bob", "password": PASSWORD})
+    session, token = client.cookies["sessionid"], client.cookies["csrftoken"]
+    assert session["httponly"] and session["samesite"] == token["samesite"] == "Lax"
+    assert (bool(session["secure"]), bool(token["secure"])) == (https, https)
+    assert int(session["max-age"]) == 12 * 3600
 
 
 def test_error_pages_need_no_session_and_no_database(client: Client) -> None:

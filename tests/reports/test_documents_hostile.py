@@ -84,7 +84,7 @@ def test_the_environment_is_not_there(monkeypatch):
 
 #: Runs as the process of a document does, and tries what Typst has no words for.
 ATTEMPTS = """
-import ctypes, errno, os, socket, subprocess, sys
+import errno, os, socket, subprocess, sys
 from reports.documents import sandbox
 sandbox.limit(2**30, 10)
 sandbox.close([sys.argv[1]])
@@ -94,14 +94,10 @@ def denied(attempt):
     except OSError as error:
         return error.errno in (errno.EACCES, errno.EFBIG)
     return False
-def call(*numbers):
-    if ctypes.CDLL(None, use_errno=True).syscall(*numbers) < 0:
-        raise OSError(ctypes.get_errno(), "")
 assert open(sys.argv[1] + "/secret.txt").read()
 assert denied(lambda: socket.socket())
 assert denied(lambda: socket.socket(socket.AF_UNIX))
 assert denied(lambda: os.execv("/bin/true", ["true"]))
-assert denied(lambda: call(310, os.getppid(), 0, 0, 0, 0, 0)) or os.uname().machine != "x86_64"
 assert denied(lambda: open("/etc/passwd")) or sys.argv[2] == "0"
 assert denied(lambda: open(sys.argv[1] + "/new", "w").write("x")) or sys.argv[2] == "0"
 print("kept")

@@ -1,0 +1,127 @@
+"""What else a browser must find right: the admin, the doors, refusals and dialogs; and that live pages keep still."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.pages.browser import barriers, failed_job
+from tests.server import Client, Running
+
+#: What people change there, and what they look at.
+ADMIN = (
+    "/admin/", "/admin/accounts/user/", "/admin/accounts/user/add/", "/admin/reports/datasource/",
+    "/admin/reports/reportconfiguration/", "/admin/audit/auditlog/", "/admin/jobs/jobexecutionlog/",
+    "/admin/password_change/",
+)  # fmt: skip
+
+
+def found(page: Page, what: str) -> list[str]:
+    """What is wrong with the page, wide and narrow."""
+    faults = []
+    for width in (1280, 320):
+        page.set_viewport_size({"width": width, "height": 800})
+        faults += [f"{what} at {width}: {fault}" for fault in barriers(page)]
+    return faults
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_dialogs_and_the_admins_pages_have_no_barrier(visit: Callable[..., Page], bob: Client, scheme: str) -> None:
+    failed, faults = failed_job(bob), list[str]()
+    # axe-core itself sets a style on one of the admin's pages; what the pages do is the next test's matter.
+    page = visit("alice", "/jobs?report=broken", color_scheme=scheme, reduced_motion="reduce", bypass_csp=True)
+    page.locator(f"#select-{failed}").check()
+    page.get_by_role("button", name="Retry…").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    faults += found(page, "dialog")
+    page.keyboard.press("Escape")
+    page.locator("h1").click()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys")).to_be_visible()
+    faults += found(page, "keys")
+    for path in ADMIN[:5]:
+        page.goto(path)
+        faults += found(page, path)
+    assert faults == []
+
+
+def test_the_admin_keeps_to_the_policy_and_within_a_narrow_page(visit: Callable[..., Page]) -> None:
+    page = visit("alice", "/admin/", viewport={"width": 320, "height": 800})
+    for path in ADMIN:
+        page.goto(path)
+        assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0, path
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_refusals_have_no_barrier(chromium: Browser, server: Running, scheme: str) -> None:
+    # Not by `visit`: the browser itself complains of an answer that is an error.
+    page = chromium.new_context(base_url=server.url, color_scheme=scheme).new_page()  # type: ignore[arg-type]
+    faults: list[str] = []
+    # Failures count within a minute on the clock, which a slow machine may not keep to at the first try.
+    while not page.get_by_text("Too many failed sign-ins. Try again in").count():
+        page.goto("/login?next=/audit")
+        page.get_by_label("User name").fill(f"nobody-{scheme}")
+        page.get_by_label("Password").fill("wrong")
+        page.get_by_role("button", name="Sign in").click()
+        page.wait_for_load_state()
+    faults += found(page, "locked out")
+    page.get_by_label("User name").fill("bob")
+    page.get_by_label("Password").fill("bob-password-1")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text("You have no right to do this.")).to_be_visible()
+    faults += found(page, "403")
+    page.goto("/nothing/here")
+    faults += found(page, "404")
+    page.context.close()
+    assert faults == []
+
+
+def test_a_live_list_waits_while_the_page_is_hidden_and_looks_at_once_when_it_is_shown(
+    visit: Callable[..., Page], bob: Client
+) -> None:
+    failed_job(bob)
+    page = visit("alice", "/jobs?report=broken")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "x-seen" in request.headers else None)
+    hide = "hidden => { Object.defineProperty(document, 'hidden', {value: hidden, configurable: true}); "
+    hide += "document.dispatchEvent(new Event('visibilitychange')); }"
+    page.evaluate(hide, True)
+    page.evaluate("htmx.trigger('#jobs', 'look')")
+    page.wait_for_timeout(300)
+    assert asked == []
+    with page.expect_request(lambda request: "x-seen" in request.headers):
+        page.evaluate(hide, False)
+
+
+def test_a_live_list_does_not_move_what_is_read_or_chosen(visit: Callable[..., Page], bob: Client) -> None:
+    chosen = failed_job(bob)
+    page = visit("alice", "/jobs?report=broken")
+    row, box = page.locator(f"#job-{chosen}"), page.locator(f"#select-{chosen}")
+    box.check()
+    page.locator(f"#open-{chosen}").focus()
+    before = row.bounding_box()
+    newer = failed_job(bob)
+    page.evaluate("htmx.trigger('#jobs', 'look')")
+    expect(page.locator(f"#job-{newer}")).to_be_visible()
+    expect(box).to_be_checked()
+    expect(page.locator(f"#open-{chosen}")).to_be_focused()
+    after, new = row.bounding_box(), page.locator(f"#job-{newer}").bounding_box()
+    assert before and after and new
+    assert (after["x"], after["width"]) == (before["x"], before["width"]), "the columns stay where they are"
+    assert after["y"] - before["y"] == new["height"], "it moves by the new row and nothing else"
+
+
+def test_nothing_turns_for_people_who_want_no_motion(visit: Callable[..., Page], bob: Client, alice: Client) -> None:
+    job = bob.generate("slow")
+    bob.wait(job, "Running")
+    page = visit("alice", f"/jobs/{job}", reduced_motion="reduce")
+    icon = page.locator(".status.running .icon").first
+    style = icon.evaluate(
+        "icon => [getComputedStyle(icon).animationDuration, getComputedStyle(icon).animationIterationCount]"
+    )
+    assert style == ["1e-05s", "1"]
+    page.keyboard.press("c")
+    expect(page.get_by_role("status")).to_contain_text("is being cancelled")
+    bob.wait(job, "Failed")

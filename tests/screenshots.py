@@ -1,0 +1,180 @@
+"""Pictures of every page in every state, light and dark: `python -m tests.screenshots FOLDER [STATE …]`.
+
+The demo is served by a web server without workers, over jobs that are made up for the state.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import subprocess
+import sys
+import uuid
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.server import ROOT, Running, prepare_server, start, stop
+
+#: Of each state: jobs a day, the share that fails, how many wait and run, and seconds since a worker was seen.
+STATES: dict[str, tuple[int, float, int, int, int | None]] = {
+    "empty": (0, 0, 0, 0, 1),
+    "normal": (900, 0.04, 3, 2, 1),
+    "failing": (700, 0.6, 2, 1, 1),
+    "overloaded": (1500, 0.1, 4200, 4, 3400),
+}
+_FAILURES = (
+    ("timed_out", "The job took longer than its limit of 300 seconds.", True),
+    ("source_unavailable", "The data source “flights” does not answer.", True),
+    ("query_failed", "The query was refused: no such column: dep_dely.", False),
+)
+_PAGES = {
+    "overview": "/",
+    "jobs": "/jobs",
+    "jobs-failed": "/jobs?status=Failed",
+    "jobs-search": "/jobs?q=report:carrier-delays+since:24h",
+    "jobs-bad-search": "/jobs?q=status:lost+since:never",
+    "reports": "/reports",
+    "report": "/reports/delay-explorer",
+    "report-edit": "/reports/carrier-delays/edit",
+    "report-versions": "/reports/carrier-delays/versions",
+    "audit": "/audit",
+    "audit-entry": "/audit/1",
+    "not-found": "/nothing/here",
+    "admin": "/admin/",
+    "admin-users": "/admin/accounts/user/",
+    "admin-user": "/admin/accounts/user/1/change/",
+    "admin-sources": "/admin/reports/datasource/",
+    "admin-source-new": "/admin/reports/datasource/add/",
+    "admin-reports": "/admin/reports/reportconfiguration/",
+    "admin-audit": "/admin/audit/auditlog/",
+}
+
+
+#: What looks otherwise in another state.
+_CHANGING = ("overview", "jobs", "jobs-failed", "reports", "audit")
+
+
+def main() -> None:
+    folder, *states = sys.argv[1:]
+    for state in states or STATES:
+        with TemporaryDirectory(prefix="screenshots-") as data:
+            server = prepare_server(Path(data), REPORTSERVER_DEMO="1")
+            fill = [sys.executable, "-m", "tests.screenshots", "--fill", state]
+            subprocess.run(fill, cwd=ROOT, env=server.env, check=True)
+            start(server, workers=False)
+            try:
+                _take_all(server, Path(folder) / state)
+            finally:
+                stop(server)
+
+
+def _take_all(server: Running, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        for scheme, width in (("light", 1280), ("dark", 1280), ("light", 360)):
+            _take(_signed_in(browser, server, scheme, width), folder, f"{scheme}-{width}")
+        browser.close()
+
+
+def _signed_in(browser: Browser, server: Running, scheme: Any, width: int) -> Page:
+    size: Any = {"width": width, "height": 800}
+    password = json.loads((server.folder / "demo-passwords.json").read_text())["admin"]
+    page = browser.new_context(base_url=server.url, color_scheme=scheme, viewport=size).new_page()
+    page.goto("/login?next=/jobs")
+    page.get_by_label("User name").fill("admin")
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/jobs")
+    return page
+
+
+def _take(page: Page, folder: Path, kind: str) -> None:
+    normal = folder.name == "normal"
+    pages = {name: path for name, path in _PAGES.items() if normal or name in _CHANGING}
+    for name, path in (("job-failed", "/jobs?status=Failed"), ("job-running", "/jobs?status=Running")):
+        page.goto(path)
+        if (first := page.locator("a.title").first).count():
+            pages[name] = str(first.get_attribute("href"))
+    for name, path in pages.items():
+        page.goto(path)
+        page.screenshot(path=folder / f"{name}-{kind}.png", full_page=name not in ("jobs", "audit"))
+    page.goto("/jobs?status=Failed")
+    if page.locator("#scope").count():
+        page.locator("#scope").select_option("all")
+        page.get_by_role("button", name="Retry…").click()
+        page.get_by_role("dialog").wait_for()
+        page.screenshot(path=folder / f"dialog-{kind}.png")
+
+
+def _fill(state: str) -> None:
+    import django
+
+    django.setup()
+    from accounts.models import Tenant, User
+    from jobs.models import WorkerHost
+    from reports.models import ReportConfiguration
+
+    a_day, failing, waiting, running, seen = STATES[state]
+    now, pick = datetime.now(UTC), random.Random(1)  # noqa: S311 - not a secret
+    if seen is not None:
+        at = now - timedelta(seconds=seen if seen > 1 else -3600)
+        begun = now - timedelta(days=2)
+        WorkerHost.objects.create(
+            instance="a" * 32, host="worker-1", pid=1, slots=4, started_at=begun, seen_at=at, restarts=0
+        )
+    tenant = Tenant.objects.get(slug="demo")
+    reports = list(ReportConfiguration.objects.filter(tenant=tenant).select_related("current"))
+    people = list(User.objects.filter(tenant=tenant).order_by("username"))
+    for number in range(a_day):
+        at = now - timedelta(hours=24 * (1 - number / a_day) ** 0.8, seconds=-1)
+        _job(pick, reports, people, at, "Failed" if pick.random() < failing else "Succeeded")
+    for number in range(waiting):
+        _job(pick, reports, people, now - timedelta(seconds=5 + number * min(3400 / waiting, 9)), "Queued")
+    for number in range(running):
+        _job(pick, reports, people, now - timedelta(seconds=20 + 30 * number), "Running")
+
+
+def _job(pick: random.Random, reports: list[Any], people: list[Any], at: datetime, status: str) -> None:
+    from jobs.models import Artifact, JobEvent, JobExecutionLog
+
+    report, person = pick.choice(reports), pick.choice(people)
+    version, begun = report.current, at + timedelta(seconds=pick.expovariate(1.5))
+    ended = begun + timedelta(seconds=pick.expovariate(0.15))
+    values: dict[str, Any] = {} if status == "Queued" else {"started_at": begun, "attempt": 1, "fence": 1}
+    if status == "Running":
+        later = datetime.now(UTC) + timedelta(hours=1)
+        values |= {"owner": "a" * 32, "host": "worker-1", "heartbeat_at": datetime.now(UTC), "percent": 62,
+                   "rows": 48_211, "lease_expires_at": later, "deadline_at": later}  # fmt: skip
+    elif status != "Queued":
+        values |= {"ended_at": ended, "host": "worker-1"}
+    if status == "Failed":
+        code, message, again = _FAILURES[int(pick.random() ** 2 * 3)]
+        values |= {"error_code": code, "error_message": message, "error_retryable": again,
+                   "error_fingerprint": f"{abs(hash(code)):016x}"[:16], "error_trace": "Traceback …"}  # fmt: skip
+    job = JobExecutionLog.objects.create(
+        id=uuid.UUID(int=pick.getrandbits(128), version=4), tenant=report.tenant, report=report, version=version,
+        report_uuid=report.pk, report_slug=report.slug, report_name=version.name, version_number=version.number,
+        requested_by=person, requested_by_name=person.username, format=version.formats[0], status=status, queued_at=at,
+        available_at=at, max_attempts=3, timeout_seconds=300, **values,
+    )  # fmt: skip
+    steps = [("queued", at), *([("claimed", begun)] if status != "Queued" else [])]
+    if status in ("Succeeded", "Failed"):
+        steps.append((status.lower(), ended))
+    for kind, when in steps:
+        JobEvent.objects.create(job=job, at=when, kind=kind, attempt=1, fence=1, details={"actor": person.username})
+    if status == "Succeeded":
+        size, rows = pick.randrange(900, 3_000_000), pick.randrange(10, 60_000)
+        expires = ended + timedelta(days=30)
+        Artifact.objects.create(job=job, fence=1, size=size, sha256="ab" * 32, rows=rows, stamp="", expires_at=expires)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--fill":
+        _fill(sys.argv[2])
+    else:
+        main()
