@@ -23,7 +23,7 @@ from tests.server import ROOT, free_port, prepare_server
 
 _WORKERS = 2
 _ROUNDS = 3
-_PACKAGES = ("django-q2==1.11.1", "django-environ", "redis", "rq", "celery")
+_PACKAGES = ("django-q2==1.11.1", "django-environ", "redis", "rq", "celery", "packaging")
 _REPORT = """
 tenants: [{slug: acme, name: Acme Inc.}]
 users: [{username: bob, tenant: acme, roles: [analysts], password_env: BOB_PASSWORD}]
