@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django import template
@@ -107,6 +107,11 @@ def since(at: datetime) -> str:
 @register.filter
 def until(at: datetime | None) -> str:
     return duration((at - timezone.now()).total_seconds() if at else None)
+
+
+@register.filter
+def is_near(at: datetime) -> bool:
+    return at - timezone.now() < timedelta(seconds=1)
 
 
 @register.filter
