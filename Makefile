@@ -16,7 +16,7 @@ run: $(VENV)/.run ## web server and workers with the demo, from a fresh clone; C
 
 test: $(VENV)/.dev ## the whole test suite, with real servers and a real browser
 	@tests/install_programs
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
 chaos: $(VENV)/.dev ## every fault test and CHAOS_MINUTES (30) of random faults; prints a report
 	@$(BIN)/python -m pytest tests/faults -s -m "chaos or not chaos" $(ARGS)

@@ -33,6 +33,11 @@ def passwords() -> dict[str, str]:
     return {f"{name.upper()}_PASSWORD": f"{name}-password-1" for name in PEOPLE}
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings_xdist_suffix() -> None:
+    """The database of each of the processes that tests run in is in memory; pytest-django would name a file."""
+
+
 @pytest.fixture(scope="session", autouse=True)
 def counters(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
     """The table of counts is made at its first use; within a test it would be rolled back with it."""

@@ -20,6 +20,8 @@ import httpx
 
 from tests.acceptance import openapi
 
+#: An id that nothing has; the same in every process, so that they name tests alike.
+NOBODYS = "6d1f5b8e-2c94-4f0a-9d57-0b1c3e8a7f42"
 ROOT = Path(__file__).resolve().parent.parent
 
 

@@ -8,6 +8,7 @@ import uuid
 import pytest
 
 from tests.acceptance.helpers import GENERATE, failed_job, refused, succeeded_job, until
+from tests.server import NOBODYS
 
 PROBLEM = {"Accept": "application/problem+json"}
 
@@ -25,9 +26,9 @@ def test_an_unknown_address_is_told_in_json(bob, stranger, path):
     [
         ("DELETE", "/jobs", "GET"),
         ("GET", GENERATE, "POST"),
-        ("PUT", f"/jobs/{uuid.uuid4()}", "GET"),
-        ("POST", f"/jobs/{uuid.uuid4()}/result", "GET"),
-        ("GET", f"/jobs/{uuid.uuid4()}/retry", "POST"),
+        ("PUT", f"/jobs/{NOBODYS}", "GET"),
+        ("POST", f"/jobs/{NOBODYS}/result", "GET"),
+        ("GET", f"/jobs/{NOBODYS}/retry", "POST"),
         ("GET", "/auth/token", "POST"),
         ("POST", "/audit", "GET"),
     ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from jobs.models import Delivery, JobEvent, JobExecutionLog, WorkerHost
+from tests.server import NOBODYS
 
 Browse = Callable[[str], Client]
 MakeJob = Callable[..., JobExecutionLog]
@@ -35,7 +35,7 @@ def test_a_job_is_shown_by_the_rights_of_now(browse: Browse, make_job: MakeJob, 
     assert browse(name).get(f"/jobs/{job.pk}/result").status_code == (409 if status == 200 else status)
 
 
-@pytest.mark.parametrize("key", [uuid.uuid4(), "nonsense", "1"])
+@pytest.mark.parametrize("key", [NOBODYS, "nonsense", "1"])
 def test_an_unknown_or_malformed_id_is_not_found(browse: Browse, key: object) -> None:
     assert browse("alice").get(f"/jobs/{key}").status_code == 404
 

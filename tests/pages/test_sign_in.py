@@ -12,11 +12,12 @@ from django.test import Client
 from accounts.models import User
 from audit.models import AuditLog
 from tests.pages.conftest import PASSWORD
+from tests.server import NOBODYS
 
 pytestmark = pytest.mark.django_db(databases=["default", "counters"] if configured.SQLITE else ["default"])
 
 
-@pytest.mark.parametrize("path", ["/", "/jobs", f"/jobs/{uuid.uuid4()}", "/reports", "/reports/sales", "/audit"])
+@pytest.mark.parametrize("path", ["/", "/jobs", f"/jobs/{NOBODYS}", "/reports", "/reports/sales", "/audit"])
 def test_a_visitor_is_sent_to_the_login_page_and_back(path: str) -> None:
     answer = Client().get(path)
     assert (answer.status_code, answer["Location"]) == (302, f"/login?next={path}")
@@ -91,8 +92,8 @@ def test_a_form_without_its_token_is_refused_with_a_page(people: dict[str, User]
 
 
 UNSAFE = (
-    "/logout", "/jobs/many", "/jobs/saved", f"/jobs/many/{uuid.uuid4()}", f"/jobs/{uuid.uuid4()}/retry",
-    f"/jobs/{uuid.uuid4()}/cancel", "/reports/sales", "/audit/verify", "/admin/logout/", "/admin/accounts/user/add/",
+    "/logout", "/jobs/many", "/jobs/saved", f"/jobs/many/{NOBODYS}", f"/jobs/{NOBODYS}/retry",
+    f"/jobs/{NOBODYS}/cancel", "/reports/sales", "/audit/verify", "/admin/logout/", "/admin/accounts/user/add/",
 )  # fmt: skip
 
 
