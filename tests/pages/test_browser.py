@@ -165,6 +165,7 @@ def test_a_bulk_action_is_confirmed_on_a_page_without_javascript(visit: Callable
 
 WAITING = """
 from datetime import timedelta
+from uuid import uuid4
 from django.utils import timezone
 from jobs.models import JobExecutionLog
 job = JobExecutionLog.objects.filter(report_slug="slow").first()
@@ -174,10 +175,8 @@ later |= {"cancel_requested_at": None, "host": "many"}
 values = {field.attname: getattr(job, field.attname) for field in job._meta.concrete_fields}
 fresh = {"started_at": None, "attempt": 0, "fence": 0, "lease_expires_at": None, "owner": "", "retry_of_id": None}
 def waiting(number):
-    more = {"id": None, "queued_at": at - timedelta(seconds=number)}
-    made = JobExecutionLog(**{**values, **later, **fresh, **more})
-    made.id = __import__("uuid").uuid4()
-    return made
+    more = {"id": uuid4(), "queued_at": at - timedelta(seconds=number)}
+    return JobExecutionLog(**{**values, **later, **fresh, **more})
 JobExecutionLog.objects.bulk_create([waiting(number) for number in range(400)])
 """
 

@@ -22,58 +22,9 @@ from reports.definitions import ParameterDefinition, ReportDefinition, parse_rep
 from reports.definitions_of import DELIVERIES, definition_of
 from reports.models import DataSource, ReportConfiguration
 from tests.pages.forms import sent_back
+from tests.pages.whole_report import WHOLE
 
 Browse = Callable[[str], Client]
-
-#: Every field of a report at another value than its default.
-WHOLE: dict[str, Any] = {
-    "slug": "whole",
-    "tenant": "acme",
-    "name": 'Sales & "more" <b>',
-    "description": "\nWhat was sold.\n\n  With blanks  \n",
-    "data_source": "sales",
-    "query": "\n\n-- a comment: a::int </textarea>\nselect region, amount from sale\n"
-    "where (:region is null or region = :region) and amount > :least and day in :days\n"
-    "  and :share <> 1 and :since < :until and :sure and :note <> '' and :codes is not null and :none is null\n",
-    "parameters": [
-        {"name": "region", "type": "string", "label": "Région", "help": "Two\nlines.",
-         "choices": ["north", " south", ""]},
-        {"name": "least", "type": "integer", "required": True, "default": 0, "minimum": -5, "maximum": 10},
-        {"name": "days", "type": "date", "multiple": True, "default": ["2024-01-01", "2024-02-01"]},
-        {"name": "share", "type": "number", "default": 0.25, "choices": [0.25, 1, 10**20]},
-        {"name": "since", "type": "datetime", "default": "2024-02-03T04:05:06+01:00"},
-        {"name": "until", "type": "datetime", "minimum": "2024-02-03T04:05:06Z"},
-        {"name": "sure", "type": "boolean", "default": False},
-        {"name": "note", "type": "string", "default": "", "pattern": '[a-z"]*', "max_length": 7},
-        {"name": "codes", "type": "string", "multiple": True,
-         "default": ["1", "true", '"quoted"', "[]", " x ", "a\nb"]},
-        {"name": "none", "type": "integer", "multiple": True, "default": []},
-    ],
-    "formats": ["json", "csv", "pdf"],
-    "delivery": [
-        {"kind": "api_response", "mode": "synchronous"},
-        {"kind": "email", "to": ["a@example.com", "b@example.com"]},
-        {"kind": "webhook", "url": "https://example.com/hook?a=1&b=2"},
-        {"kind": "file_share", "path": "a folder/file.csv"},
-        {"kind": "api_response", "mode": "asynchronous"},
-    ],
-    "grants": {"generate": ["analysts", "user:bob"], "view": ["user:bob", "user:carol"]},
-    "timeout_seconds": 61,
-    "max_rows": 5_000_000_000,
-    "max_bytes": 123_456,
-    "on_limit": "fail",
-    "csv": {"delimiter": "\t", "byte_order_mark": True, "formula_guard": False},
-    "max_running": 3,
-    "totals": {"group_by": ["region"], "columns": {"amount": "sum", "a: b": "count"}, "grand": False, "decimals": 2},
-    "template": "\n= A letter\n\nWith a line.\n",
-    "chart": {
-        "mark": {"type": "bar", "opacity": 0.25, "tooltip": None, "clip": True},
-        "title": ["yes", "1e3", "", " # no comment", "two\nlines\n", "2024-01-01"],
-        "encoding": {"x": {"field": "region"}, "y": {"field": "amount", "aggregate": "sum", "scale": {"domain": []}}},
-    },
-    "max_attempts": 5,
-    "retention_days": 7,
-}  # fmt: skip
 
 
 @pytest.fixture
