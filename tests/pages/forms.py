@@ -1,8 +1,10 @@
-"""A form of a page as a browser would send it back: what stands in it, by name."""
+"""What stands in a page, and in a form of it as a browser would send it back."""
 
 from __future__ import annotations
 
 from html.parser import HTMLParser
+
+from django.test import Client
 
 
 class _Form(HTMLParser):
@@ -55,6 +57,13 @@ class _Form(HTMLParser):
             for value in self.chosen or [self.first]:
                 self._add(self.select, value)
             self.select = ""
+
+
+def text_of(client: Client, path: str) -> str:
+    """The page at this address, which must be there."""
+    answer = client.get(path)
+    assert answer.status_code == 200
+    return str(answer.content.decode())
 
 
 def sent_back(page: str, form_id: str) -> dict[str, list[str]]:

@@ -14,16 +14,11 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from jobs.models import Delivery, JobEvent, JobExecutionLog, WorkerHost
+from tests.pages.forms import text_of
 from tests.server import NOBODYS
 
 Browse = Callable[[str], Client]
 MakeJob = Callable[..., JobExecutionLog]
-
-
-def text_of(client: Client, path: str) -> str:
-    answer = client.get(path)
-    assert answer.status_code == 200
-    return str(answer.content.decode())
 
 
 @pytest.mark.parametrize(

@@ -14,15 +14,10 @@ from audit.models import AuditLog
 from jobs import artifacts, story
 from jobs.models import JobEvent, JobExecutionLog
 from reports.models import ReportConfiguration, ReportVersion
+from tests.pages.forms import text_of
 
 Browse = Callable[[str], Client]
 MakeJob = Callable[..., JobExecutionLog]
-
-
-def text_of(client: Client, path: str) -> str:
-    answer = client.get(path)
-    assert answer.status_code == 200
-    return str(answer.content.decode())
 
 
 def add(job: JobExecutionLog, kind: str, seconds: float, attempt: int = 1) -> JobEvent:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import copy
+import sqlite3
+from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +60,16 @@ SAMPLE: dict[str, Any] = {
 def sample() -> dict[str, Any]:
     """A copy to change."""
     return copy.deepcopy(SAMPLE)
+
+
+def with_flights(folder: Path, delays: Iterable[float] = (1.5,)) -> Path:
+    """The SQLite file that the sample's data source `flights` names, with a flight for each delay."""
+    path = folder / "data/flights.db"
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("create table flights (carrier text, flight_date text, delay real)")
+        database.executemany("insert into flights values ('UA', '2013-06-01', ?)", [(delay,) for delay in delays])
+    return path
 
 
 def written(folder: Path, data: object, name: str = "definitions.yaml") -> Path:

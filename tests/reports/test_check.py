@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
-from contextlib import closing
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -16,7 +14,6 @@ from django.contrib.auth.models import Group
 from django.core.management import call_command
 from django.utils import timezone
 
-from accounts import throttling
 from accounts.models import Tenant, User
 from audit.models import Action, AuditLog
 from jobs.actions import submit
@@ -27,7 +24,7 @@ from reports.models import ReportConfiguration, ReportVersion
 from reports.parameters import Parameter
 from reports.sources.base import SourceSpec
 from reports.subject import Column, Subject
-from tests.reports.definitions_sample import applied, sample
+from tests.reports.definitions_sample import applied, sample, with_flights
 from tests.reports.test_reports_api import client
 
 pytestmark = pytest.mark.django_db(databases="__all__")
@@ -37,11 +34,7 @@ URL = "/api/v1/reports/carrier-delays/validate"
 
 @pytest.fixture(autouse=True)
 def _people(tmp_path):
-    throttling._ensure_table.cache_clear()
-    (tmp_path / "data").mkdir()
-    with closing(sqlite3.connect(tmp_path / "data/flights.db")) as database, database:
-        database.execute("create table flights (carrier text, flight_date text, delay real)")
-        database.execute("insert into flights values ('UA', '2013-06-01', 1.5)")
+    with_flights(tmp_path)
     applied(tmp_path)
     other = Tenant.objects.create(slug="other", name="Other")
     User.objects.create_user("erin", tenant=other).groups.add(Group.objects.get(name="Administrator"))

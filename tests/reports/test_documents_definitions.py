@@ -11,10 +11,9 @@ import pytest
 import yaml
 from django.core.management import call_command
 
-from accounts import throttling
 from reports.definitions_export import exported
 from reports.models import ReportConfiguration, Tenant
-from tests.reports.definitions_sample import ENV, applied, sample, written
+from tests.reports.definitions_sample import ENV, applied, sample, with_flights, written
 from tests.reports.test_reports_api import client
 
 pytestmark = pytest.mark.django_db(databases="__all__")
@@ -27,11 +26,7 @@ QUERY = "select carrier, delay from flights where :start is null or flight_date 
 
 @pytest.fixture(autouse=True)
 def _source(tmp_path):
-    throttling._ensure_table.cache_clear()
-    (tmp_path / "data").mkdir()
-    with closing(sqlite3.connect(tmp_path / "data/flights.db")) as database, database:
-        database.execute("create table flights (carrier text, flight_date text, delay real)")
-        database.execute("insert into flights values ('UA', '2013-06-01', 1.5)")
+    with_flights(tmp_path)
 
 
 def definitions(**changes: Any) -> dict[str, Any]:

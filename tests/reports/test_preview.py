@@ -11,13 +11,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from accounts import throttling
 from audit.models import Action, AuditLog
 from reports.parameters import Parameter
 from reports.preview import Shown, preview
 from reports.sources.base import SourceSpec
 from reports.subject import Subject
-from tests.reports.definitions_sample import applied, sample
+from tests.reports.definitions_sample import applied, sample, with_flights
 from tests.reports.test_reports_api import client
 
 URL = "/api/v1/reports/carrier-delays/validate"
@@ -25,11 +24,7 @@ URL = "/api/v1/reports/carrier-delays/validate"
 
 @pytest.fixture
 def _reports(tmp_path):
-    throttling._ensure_table.cache_clear()
-    (tmp_path / "data").mkdir()
-    with closing(sqlite3.connect(tmp_path / "data/flights.db")) as database, database:
-        database.execute("create table flights (carrier text, flight_date text, delay real)")
-        database.executemany("insert into flights values ('UA', '2013-06-01', ?)", [(n / 2,) for n in range(80)])
+    with_flights(tmp_path, (n / 2 for n in range(80)))
     applied(tmp_path)
 
 

@@ -11,7 +11,6 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from accounts import throttling
 from accounts.models import Tenant, User
 from audit.models import Action, AuditLog
 from reports.models import DataSource, ReportConfiguration
@@ -31,12 +30,6 @@ NEW = {
     "formats": ["json", "csv"],
     "grants": {"generate": ["analysts"]},
 }
-
-
-@pytest.fixture(autouse=True)
-def _counters():
-    """The table of call counts is made once in a process, but here each test's transaction takes it back."""
-    throttling._ensure_table.cache_clear()
 
 
 @pytest.fixture(autouse=True)
