@@ -44,10 +44,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_connection_params(self) -> dict[str, Any]:
         params = super().get_connection_params()
         self._sync_after_commit = params.pop("sync_after_commit", False)
+        self._timeout = float(params.get("timeout", 5))
         return params
 
     def _start_transaction_under_autocommit(self) -> None:
-        give_up = time.monotonic() + self.settings_dict["OPTIONS"].get("timeout", 5)
+        give_up = time.monotonic() + self._timeout
         with self._alone(give_up), self._without_sleeping():
             self._sync_on_commit(False)
             try:
@@ -110,9 +111,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     @contextmanager
     def _without_sleeping(self) -> Iterator[None]:
-        timeout = int(self.settings_dict["OPTIONS"].get("timeout", 5) * 1000)
         self.connection.execute("pragma busy_timeout = 0")
         try:
             yield
         finally:
-            self.connection.execute(f"pragma busy_timeout = {timeout}")
+            self.connection.execute(f"pragma busy_timeout = {int(self._timeout * 1000)}")
