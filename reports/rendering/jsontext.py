@@ -25,8 +25,17 @@ _NULL = pa.scalar("null", TEXT)
 def json_text(array: pa.Array) -> pa.Array:
     """Each value as JSON, as large_string without NULLs: NULL is the text `null`."""
     kind = kind_of(array.type)
-    texts = _JSON_OF[kind](plain(array)) if kind in _JSON_OF else _quoted(text(array))
+    texts = _BARE_OF[kind](plain(array)) if kind in _BARE_OF else _quoted(_unquoted(array, kind))
     return pc.fill_null(texts, _NULL)
+
+
+def json_parts(array: pa.Array) -> tuple[str, pa.Array, str]:
+    """The same, with the quotes apart where every value has them: they cost nothing as a part of what stands around,
+    and as much as all the rest of a text where they are joined to it."""
+    kind = kind_of(array.type)
+    if kind in _BARE_OF or plain(array).null_count:
+        return "", json_text(array), ""
+    return '"', _unquoted(array, kind), '"'
 
 
 def json_string(value: str) -> str:
@@ -37,8 +46,10 @@ def _quoted(texts: pa.Array) -> pa.Array:
     return join('"', texts, '"')
 
 
-def _string(array: pa.Array) -> pa.Array:
-    return _quoted(replace(array, _ESCAPES))
+def _unquoted(array: pa.Array, kind: Kind) -> pa.Array:
+    if kind is Kind.TEXT:
+        return replace(plain(array), _ESCAPES)
+    return _base64(plain(array)) if kind is Kind.BINARY else text(array)
 
 
 def _bare(array: pa.Array) -> pa.Array:
@@ -56,7 +67,7 @@ def _numeric_text(array: pa.Array) -> pa.Array:
 
 def _base64(array: pa.Array) -> pa.Array:
     values = [None if value is None else b64encode(value).decode() for value in array.to_pylist()]
-    return _quoted(pa.array(values, TEXT))
+    return pa.array(values, TEXT)
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -126,15 +137,14 @@ def _joined(array: pa.Array, offsets: pa.Array, items: pa.Array, opening: str = 
     return pc.if_else(array.is_valid(), joined, pa.scalar(None, TEXT))
 
 
-_JSON_OF: Mapping[Kind, Callable[[pa.Array], pa.Array]] = {
+#: What stands without quotes; all else has them.
+_BARE_OF: Mapping[Kind, Callable[[pa.Array], pa.Array]] = {
     Kind.INTEGER: _bare,
     Kind.FLOAT: _float,
     Kind.DECIMAL: _bare,
     Kind.NUMERIC_TEXT: _numeric_text,
     Kind.BOOLEAN: _bare,
-    Kind.TEXT: _string,
     Kind.JSON: _json,
-    Kind.BINARY: _base64,
     Kind.NESTED: _nested,
     Kind.NULL: _bare,
 }

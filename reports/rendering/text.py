@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from reports.rendering.base import CsvOptions, Document, Writer
 from reports.rendering.cells import EMPTY, holds_any, join, lines, pieces, text, value_bytes, write_values
-from reports.rendering.jsontext import json_string, json_text
+from reports.rendering.jsontext import json_parts, json_string
 from reports.rendering.kinds import Kind, kind_of, unique_names
 from reports.rendering.moments import TEXT
 
@@ -51,9 +51,8 @@ class CsvWriter:
         kind = kind_of(column.type)
         if kind in _TEXT_KINDS or (kind is Kind.NUMERIC_TEXT and not _all_numbers(texts)):
             texts = self._quoted(self._guarded(texts))
-        elif holds_any(texts, self._options.delimiter):
-            texts = join('"', texts, '"')
-        return pc.fill_null(texts, self._null)
+        # Nothing else needs quotes: no number and no moment has a character that a definition takes as delimiter.
+        return pc.fill_null(texts, self._null) if texts.null_count else texts
 
     def _guarded(self, texts: pa.Array) -> pa.Array:
         if not self._options.formula_guard or not holds_any(texts, _FORMULA_BYTES):
@@ -121,8 +120,10 @@ def _keys(schema: pa.Schema) -> list[str]:
 def _objects(keys: list[str], piece: pa.RecordBatch, opening: str, closing: str) -> pa.Array:
     parts: list[pa.Array | str] = []
     for key, column in zip(keys, piece.columns, strict=True):
-        parts += [("," if parts else opening) + key, json_text(column)]
-    return join(*parts, closing)
+        before, texts, after = json_parts(column)
+        parts += [opening + key + before, texts]
+        opening = after + ","
+    return join(*parts, after + closing)
 
 
 class CsvRenderer:

@@ -6,6 +6,8 @@ import csv
 import dataclasses
 import io
 import json
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pyarrow as pa
@@ -106,6 +108,14 @@ def test_batches_follow_each_other_whatever_their_size() -> None:
     parts = [batch(v=list(range(start, stop))) for start, stop in ((0, 1), (1, 1), (1, 50_000), (50_000, 50_001))]
     assert [row["v"] for row in json.loads(render("json", *parts[:1], *parts[2:]))] == list(range(50_001))
     assert len(read(render("csv", *parts[:1], *parts[2:]))) == 50_002
+
+
+@pytest.mark.parametrize("value", ['a"b', b"\0", date(2024, 2, 29), Decimal("1.50"), True, [1, None], {"a": "x"}])
+def test_json_is_the_same_beside_a_null_and_without_one(value: object) -> None:
+    alone = render("ndjson", batch(before=["x"], v=[value], after=["y"]))
+    beside = render("ndjson", batch(before=["x", "z"], v=[value, None], after=["y", "z"]))
+    assert beside.splitlines() == [*alone.splitlines(), b'{"before":"z","v":null,"after":"z"}']
+    assert json.loads(alone)["after"] == "y"
 
 
 def test_columns_of_one_name_keep_all_their_values_in_json() -> None:
