@@ -34,6 +34,11 @@ class Ahead:
             raise found
         raise StopIteration
 
+    @property
+    def is_over(self) -> bool:
+        """Whether all that there was has been asked for, or an error."""
+        return self._ended
+
     def stop(self) -> None:
         self._stopped.set()
 

@@ -56,7 +56,7 @@ class PostgresqlSource:
                 ahead = Ahead(reader)
                 # In the reverse order: stopped, cancelled, and then waited for.
                 stack.callback(ahead.join)
-                stack.callback(_cancel, cursor)
+                stack.callback(_cancel_unless_over, cursor, ahead)
                 stack.callback(ahead.stop)
                 rows = self._rows(ahead, logical(described, reader.schema), deadline, expected)
             # Outside of _plain_errors: what goes wrong while a file is being written is not the source's failure.
@@ -177,18 +177,24 @@ def _begin(cursor: Any, settings: Mapping[str, str], limits: Limits) -> None:
         "TimeZone": "UTC",
         "standard_conforming_strings": "on",
     }
-    for name, value in bounds.items():
-        cursor.execute(
-            "select set_config(name, $2, true) from pg_settings where lower(name) = lower($1)", [name, value]
-        )
-        cursor.fetchall()
+    # All in one go: each look at pg_settings costs the server milliseconds, and nothing else happens meanwhile.
+    cases = " ".join(f"when ${at} then ${at + 1}" for at in range(1, 2 * len(bounds), 2))
+    names = ", ".join(f"${at}" for at in range(1, 2 * len(bounds), 2))
+    cursor.execute(
+        f"select set_config(name, case lower(name) {cases} end, true)"  # noqa: S608 -- only $1, $2 … are put in
+        f" from pg_settings where lower(name) in ({names})",
+        [text for name, value in bounds.items() for text in (name.lower(), value)],
+    )
+    cursor.fetchall()
     for name, value in settings.items():
         cursor.execute("select set_config($1, $2, true)", [name, value])
         cursor.fetchall()
 
 
-def _cancel(cursor: Any) -> None:
-    """Closing alone would first receive all the rows that nobody wants any more."""
+def _cancel_unless_over(cursor: Any, ahead: Ahead) -> None:
+    """Closing alone would first receive all the rows that nobody wants any more; cancelling connects once more."""
+    if ahead.is_over:
+        return
     with suppress(*_DRIVER_ERRORS):
         cursor.adbc_cancel()
 
