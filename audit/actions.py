@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 from collections.abc import Mapping
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -13,11 +14,16 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.rows import insert
 from audit import chain
 from audit.models import Action, AuditHead, AuditLog
 
 #: The actor of what the server does by itself.
 SYSTEM = "system"
+
+# These two are written by hand, as nobody else can act while they are put together.
+_END = "select sequence, hash from audit_audithead where id = 1"
+_ADVANCE = "update audit_audithead set sequence = %s, hash = %s, seal = %s where id = 1"
 
 
 def record(
@@ -47,8 +53,8 @@ def record(
         previous_hash=head.hash,
     )
     entry.hash = chain.entry_hash(key(), entry.sequence, entry.previous_hash, entry.content())
-    entry.save()
-    _advance(head, entry)
+    insert(entry)
+    _advance(entry)
     return entry
 
 
@@ -91,22 +97,29 @@ def unsealed() -> chain.Break | None:
 
 
 def _locked_head() -> AuditHead:
-    heads = AuditHead.objects.select_for_update()
-    head = heads.filter(pk=1).first()
-    if head is None:
+    found = _read_head()
+    if found is None:
         AuditHead.objects.bulk_create([AuditHead(seal=_empty_seal())], ignore_conflicts=True)
-        head = heads.get(pk=1)
-    return head
+        found = _read_head()
+    sequence, end = found
+    return AuditHead(sequence=sequence, hash=end)
+
+
+def _read_head() -> Any:
+    lock = " for update" if connection.features.has_select_for_update else ""
+    with connection.cursor() as cursor:
+        cursor.execute(_END + lock)
+        return cursor.fetchone()
 
 
 def _empty_seal() -> str:
     return chain.head_seal(key(), 0, chain.GENESIS)
 
 
-def _advance(head: AuditHead, entry: AuditLog) -> None:
-    head.sequence, head.hash = entry.sequence, entry.hash
-    head.seal = chain.head_seal(key(), head.sequence, head.hash)
-    head.save(update_fields=["sequence", "hash", "seal"])
+def _advance(entry: AuditLog) -> None:
+    seal = chain.head_seal(key(), entry.sequence, entry.hash)
+    with connection.cursor() as cursor:
+        cursor.execute(_ADVANCE, [entry.sequence, entry.hash, seal])
 
 
 def key() -> bytes:

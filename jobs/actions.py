@@ -14,6 +14,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 
 from accounts.models import User
+from accounts.rows import insert
 from audit import actions as audit
 from audit.actions import name_of
 from audit.models import Action
@@ -156,9 +157,7 @@ def cancel(*, job: JobExecutionLog, actor: User | str) -> None:
 
 def note(job: JobExecutionLog, kind: JobEvent.Kind, details: Mapping[str, object] | None = None) -> None:
     """Add to the job's timeline."""
-    JobEvent.objects.create(
-        job=job, at=Now(), kind=kind, attempt=job.attempt, fence=job.fence, details=dict(details or {})
-    )
+    insert(JobEvent(job=job, at=Now(), kind=kind, attempt=job.attempt, fence=job.fence, details=dict(details or {})))
 
 
 def _replayed(report: ReportConfiguration, actor: User, idempotency: Idempotency) -> JobExecutionLog | None:
@@ -222,7 +221,9 @@ def _enqueue(
     details: Mapping[str, object],
     target: JobExecutionLog | None = None,
 ) -> None:
-    job.save(force_insert=True)
+    if not job.turn:
+        job.turn = Standing.of(job, connection).turn
+    insert(job)
     note(job, JobEvent.Kind.QUEUED, {"actor": name_of(actor)})
     queue.ring(surely=True)
     audit.record(action, actor=actor, tenant_id=job.tenant_id, target=("job", (target or job).pk), details=details)
