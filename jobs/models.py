@@ -207,6 +207,8 @@ class JobExecutionLog(models.Model):
     @property
     def result(self) -> Artifact | None:
         """The result file that can be had now, or None."""
+        if self.status != Status.SUCCEEDED:  # then there is none to ask for
+            return None
         artifact: Artifact | None = getattr(self, "artifact", None)
         return artifact if artifact and artifact.purged_at is None else None
 

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from django.db.models.sql import UpdateQuery
 
 from jobs.exceptions import JobNotFound
-from reports.querysets import Right, as_uuid, granted_ids
+from reports.querysets import Right, as_uuid, granted_ids, stored
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -25,6 +25,9 @@ def from_now(seconds: float) -> models.expressions.Combinable:
     return models.ExpressionWrapper(Now() + timedelta(seconds=seconds), output_field=models.DateTimeField())
 
 
+# Written by hand, as those who wait ask it again and again: Django needs five times as long to put such a statement
+# together as the database needs to answer it.
+_JOB = "select * from jobs_jobexecutionlog where id = %s and (%s or tenant_id = %s)"
 #: The order in which jobs are claimed.
 NEXT = ("priority", "turn", "available_at", "queued_at")
 #: So many jobs are sorted in no time.
@@ -81,10 +84,9 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
     def find(self, user: User, job_id: str) -> JobExecutionLog:
         """The job of this id in the user's tenant; JobNotFound for anything else."""
         uuid = as_uuid(job_id)
-        found = list(self.in_tenant_of(user).with_result().filter(pk=uuid).order_by()) if uuid else []
-        if not found:
-            raise JobNotFound(job_id)
-        return found[0]
+        for job in self.raw(_JOB, [stored(uuid), user.is_superuser, user.tenant_id]) if uuid else []:
+            return job
+        raise JobNotFound(job_id)
 
     def with_result(self) -> JobQuerySet:
         """With what a job's status shows, in the same query."""

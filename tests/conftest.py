@@ -11,6 +11,7 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from accounts import throttling
+from reports.querysets import kept_version
 from tests.server import ROOT, Client, Running, prepare_server, running_server
 
 DATA = Path(__file__).parent / "data"
@@ -43,6 +44,12 @@ def counters(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
     """The table of counts is made at its first use; within a test it would be rolled back with it."""
     with django_db_blocker.unblock():
         throttling.forget_old_counts()
+
+
+@pytest.fixture(autouse=True)
+def versions() -> None:
+    """What a test rolls back takes its number back with it, which a server's versions never do."""
+    kept_version.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -83,7 +83,7 @@ class ReportRequest(APIView):
 
     def _report(self, key: str) -> ReportConfiguration:
         user: Any = self.request.user
-        report = ReportConfiguration.objects.find(user, key)
+        report = ReportConfiguration.objects.find_to_run(user, key)
         if not rights.may_generate(user, report):
             raise PermissionDenied("You have no generate right on this report.")
         actions.check_mode(report, self.mode)

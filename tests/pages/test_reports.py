@@ -86,7 +86,7 @@ def test_the_page_of_a_report_takes_few_queries(
     client = browse("bob")
     for _ in range(2):
         make_job("Succeeded")
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(17):
         assert client.get("/reports/sales").status_code == 200
 
 
