@@ -8,7 +8,8 @@ class JobsConfig(AppConfig):
     verbose_name = "Jobs"
 
     def ready(self) -> None:
+        from jobs.pace import paces
         from jobs.usual import past
-        from reports.past import is_told_by
+        from reports.past import History, is_told_by
 
-        is_told_by(past)
+        is_told_by(History(past, paces))

@@ -14,9 +14,9 @@ from reports import samples
 from reports.documents.compiler import Fault
 from reports.documents.renderer import described, renderer_of
 from reports.exceptions import DesignMismatch, FormatCannotHold, RunError
-from reports.models import ReportVersion
+from reports.models import ReportConfiguration, ReportVersion
 from reports.parameters import to_json, typed_values
-from reports.past import Past
+from reports.past import Origin, Past, paces_of, past_of
 from reports.preview import Preview
 from reports.rendering.base import Document, Renderer
 from reports.rendering.chart import Chart
@@ -32,11 +32,14 @@ _MEMORY_BYTES = 256 * 2**20
 
 @dataclass(frozen=True)
 class Fit:
-    """Whether a format holds the result: None where that is only known after the run."""
+    """Whether a format holds the result: None where that is only known after the run. How many seconds it may take,
+    and from whose runs that is known; None where it is not."""
 
     format: str
     fits: bool | None
     message: str = ""
+    seconds: float | None = None
+    seconds_from: Origin | None = None
 
 
 @dataclass(frozen=True)
@@ -126,6 +129,19 @@ def _design_faults(subject: Subject, found: Described) -> list[str]:
     return faults
 
 
+def timed(found: Checked, report: ReportConfiguration) -> Checked:
+    """The same with how the report's runs went, and how long this one may take in each format."""
+    paces = paces_of(report) if found.estimated_rows is not None else {}
+    formats = []
+    for fit in found.formats:
+        pace = paces.get(fit.format)
+        seconds = pace.seconds(found.estimated_rows or 0) if pace and fit.fits is not False else None
+        if pace and seconds is not None:
+            fit = replace(fit, seconds=round(seconds, 2), seconds_from=pace.origin)
+        formats.append(fit)
+    return replace(found, past=past_of(report), formats=formats)
+
+
 def estimate(version: ReportVersion, raw: Mapping[str, object], format: str) -> Checked:
     """What a run with these texts of a form would come to, for whoever may run it. Raises InvalidParameters."""
     given = to_json(typed_values(version.declared(), raw, from_text=True))
@@ -133,7 +149,7 @@ def estimate(version: ReportVersion, raw: Mapping[str, object], format: str) -> 
         subject = replace(Subject.of_version(version), formats=[one for one in version.formats if one == format])
     except RunError as error:
         return Checked(faults=[error.message])
-    return replace(check(subject, given, compiled=False), driver="")
+    return timed(replace(check(subject, given, compiled=False), driver=""), version.report)
 
 
 def _fit(renderer: Renderer, found: Described, expected: int | None, max_rows: int | None) -> Fit:

@@ -1,11 +1,17 @@
-"""How the past runs of a report went. The app that runs reports, which this one does not know, says how to find out."""
+"""How past runs went. The app that runs reports, which this one does not know, says how to find out."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from reports.models import ReportConfiguration
+
+#: A run of fewer rows shows what starting takes, and not how fast rows are written.
+_ENOUGH_ROWS = 1_000
+#: Whose runs a guess is made from: the report's own, those of all that read the same source, or the tenant's.
+Origin = Literal["report", "source", "format"]
 
 
 @dataclass(frozen=True)
@@ -19,14 +25,32 @@ class Past:
     most_seconds: float
 
 
-History = Callable[[ReportConfiguration], Past | None]
+@dataclass(frozen=True)
+class Pace:
+    """How fast runs in one format went: each is its rows and its seconds. At least one."""
+
+    origin: Origin
+    runs: tuple[tuple[int, float], ...]
+
+    def seconds(self, rows: int) -> float | None:
+        """What so many rows will take: at the speed of the middle run, and no less than the quickest took. None
+        where only runs of few rows are known and there will be many."""
+        least = min(seconds for _, seconds in self.runs)
+        per_row = sorted(seconds / count for count, seconds in self.runs if count >= _ENOUGH_ROWS)
+        if per_row:
+            return max(least, rows * per_row[len(per_row) // 2])
+        return least if rows < _ENOUGH_ROWS else None
 
 
-def _nothing(report: ReportConfiguration) -> Past | None:
-    return None
+@dataclass(frozen=True)
+class History:
+    """Who knows: of a report, how its runs went, and how fast each format was."""
+
+    past: Callable[[ReportConfiguration], Past | None]
+    paces: Callable[[ReportConfiguration], Mapping[str, Pace]]
 
 
-_history: list[History] = [_nothing]
+_history: list[History] = []
 
 
 def is_told_by(history: History) -> None:
@@ -36,4 +60,9 @@ def is_told_by(history: History) -> None:
 
 def past_of(report: ReportConfiguration) -> Past | None:
     """None where no run has succeeded yet."""
-    return _history[0](report)
+    return _history[0].past(report) if _history else None
+
+
+def paces_of(report: ReportConfiguration) -> Mapping[str, Pace]:
+    """By format; without those in which nothing has been run yet."""
+    return _history[0].paces(report) if _history else {}

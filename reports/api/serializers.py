@@ -119,6 +119,17 @@ class FitSerializer(serializers.Serializer[Fit]):
     format = serializers.CharField()
     fits = serializers.BooleanField(allow_null=True, help_text="null where that is only known after the run.")
     message = serializers.CharField(help_text="Why not, or empty.")
+    seconds = serializers.FloatField(
+        allow_null=True,
+        help_text="What the run may take: the expected rows at the speed of earlier runs in this format. null where no "
+        "rows are expected for certain, or no such run is known.",
+    )
+    secondsFrom = serializers.ChoiceField(
+        ["report", "source", "format"],
+        source="seconds_from",
+        allow_null=True,
+        help_text="Whose runs that speed is of: the report's own, those from its data source, or all in this format.",
+    )
 
 
 class ShownSerializer(ColumnSerializer):

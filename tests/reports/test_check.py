@@ -22,6 +22,7 @@ from reports.check import check
 from reports.exceptions import InvalidParameters
 from reports.models import ReportConfiguration, ReportVersion
 from reports.parameters import Parameter
+from reports.past import Pace
 from reports.sources.base import SourceSpec
 from reports.subject import Column, Subject
 from tests.reports.definitions_sample import applied, sample, with_flights
@@ -56,24 +57,69 @@ def test_a_right_report_is_told_with_its_columns_and_formats():
         "typesAreCertain": False, "estimatedRows": None,
         "formats": [
             {"format": "pdf", "fits": None,
-             "message": "A pdf file holds at most 100,000 rows; how many there will be is not known."},
-            {"format": "csv", "fits": True, "message": ""},
+             "message": "A pdf file holds at most 100,000 rows; how many there will be is not known.",
+             "seconds": None, "secondsFrom": None},
+            {"format": "csv", "fits": True, "message": "", "seconds": None, "secondsFrom": None},
         ],
         "templateFaults": [],
         "preview": None, "past": None,
     }  # fmt: skip
 
 
-def test_past_runs_are_told_by_call_and_command():
-    report = ReportConfiguration.objects.get(slug="carrier-delays")
+def succeeded(slug: str, seconds: float, rows: int, format: str = "csv") -> None:
+    """A run of that report that took so long."""
+    values = {"start": "2013-01-01", "end": "2013-12-31"}
+    report, actor = ReportConfiguration.objects.get(slug=slug), User.objects.get(username="alice")
+    job = submit(report=report, actor=actor, parameters=values, format=format)
     now = timezone.now()
+    ended = {"status": Status.SUCCEEDED, "started_at": now, "ended_at": now + timedelta(seconds=seconds)}
+    JobExecutionLog.objects.filter(pk=job.pk).update(rows=rows, attempt=1, fence=1, **ended)
+
+
+def test_past_runs_are_told_by_call_and_command():
     for seconds, rows in ((1, 10), (2, 30), (60, 20)):
-        values = {"start": "2013-01-01", "end": "2013-12-31"}
-        job = submit(report=report, actor=User.objects.get(username="alice"), parameters=values)
-        ended = {"status": Status.SUCCEEDED, "started_at": now, "ended_at": now + timedelta(seconds=seconds)}
-        JobExecutionLog.objects.filter(pk=job.pk).update(rows=rows, attempt=1, fence=1, **ended)
+        succeeded("carrier-delays", seconds, rows)
     assert validated()["past"] == {"runs": 3, "rows": 20, "seconds": 2.0, "mostSeconds": 60.0}
     assert "half of the last 3 runs took at most 2.0 s; the middle one had 20 rows." in run_command()[1]
+
+
+_MANY = (
+    "with recursive n(i) as (select 1 union all select i + 1 from n where i < 5000 and :start < :end) select i from n"
+)
+
+
+def timed(format: str = "csv") -> tuple[float | None, str | None]:
+    body = {"definition": definition(query=_MANY), "parameters": {"start": "2013-01-01", "end": "2013-12-31"}}
+    found = validated(body)
+    assert found["estimatedRows"] == 5_000
+    (fit,) = [one for one in found["formats"] if one["format"] == format]
+    return fit["seconds"], fit["secondsFrom"]
+
+
+def test_the_time_is_guessed_from_the_runs_that_are_most_alike(tmp_path):
+    changed = sample()
+    changed["data_sources"].append(changed["data_sources"][0] | {"slug": "twin"})
+    changed["reports"] += [definition(slug="other"), definition(slug="twin", data_source="twin")]
+    fixed = _MANY.replace(":start < :end", "true")
+    changed["reports"].append(definition(slug="fixed", query=fixed, parameters=[]))
+    applied(tmp_path, changed)
+    assert timed() == (None, None)
+    succeeded("twin", 4, 1_000)
+    assert timed() == (20.0, "format")
+    succeeded("other", 3, 1_000)
+    assert timed() == (15.0, "source")
+    assert "csv: about 15.0 s, as fast as other runs from this data source." in run_command("fixed")[1]
+    succeeded("carrier-delays", 2, 1_000)
+    assert timed() == (10.0, "report")
+    assert "csv: about" not in run_command("carrier-delays")[1]
+    assert timed("pdf") == (None, None)
+
+
+def test_the_speed_of_a_few_rows_says_nothing_of_many():
+    assert Pace("report", ((10, 0.5), (20, 0.4))).seconds(1_000_000) is None
+    assert Pace("report", ((10, 0.5), (20, 0.4))).seconds(100) == 0.4
+    assert Pace("report", ((10, 0.5), (100_000, 2.0), (200_000, 2.0))).seconds(1_000_000) == 20.0
+    assert Pace("report", ((10, 0.5), (100_000, 2.0))).seconds(1) == 0.5
 
 
 def test_a_query_that_the_source_refuses_is_told_in_a_sentence_and_in_the_drivers_words():
