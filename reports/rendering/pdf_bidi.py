@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from itertools import groupby
 from typing import Protocol, TypeVar
 from unicodedata import bidirectional
 
@@ -15,6 +17,12 @@ _STRONG = {"L": LEFT_TO_RIGHT, "R": RIGHT_TO_LEFT, "AL": RIGHT_TO_LEFT}
 _FROM_RIGHT = re.compile(
     "[\u0590-\u08ff\u200f\u202b\u202e\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
 )
+#: Kinds of characters that are all shown, and one of each.
+_PLAIN = {"L": "a", "R": "\u05d0", "AL": "\u0627", "EN": "1", "AN": "\u0661", "ES": "+", "ET": "$", "CS": ",",
+          "WS": " ", "ON": "!", "NSM": "\u064b"}  # fmt: skip
+#: Signs of which one between two numbers is not what two are.
+_SINGLE = frozenset({"ES", "ET", "CS", "NSM"})
+_REMEMBERED = 8_192
 #: Younger than the library, which would take them for letters. Ignoring them costs order in rare texts only.
 _ISOLATES = frozenset({"LRI", "RLI", "FSI", "PDI"})
 
@@ -38,6 +46,30 @@ def levels(line: str) -> list[tuple[int, int]]:
     """(index, level) of each character that is shown; odd levels run from right to left."""
     if not _FROM_RIGHT.search(line):
         return [(index, 0) for index in range(len(line))]
+    kinds = list(map(bidirectional, line))
+    if not _PLAIN.keys() >= set(kinds):
+        return _resolved(line)
+    # Neighbours of one kind have one level, so lines of the same kinds of words have theirs in common.
+    groups = [(kind, 1 if kind in _SINGLE else len(list(some))) for kind, some in _grouped(kinds)]
+    found = _levels_of(tuple(kind for kind, _ in groups))
+    every = (level for level, (_, length) in zip(found, groups, strict=True) for _ in range(length))
+    return list(enumerate(every))
+
+
+def _grouped(kinds: Sequence[str]) -> Iterator[tuple[str, Iterable[str]]]:
+    for kind, some in groupby(kinds):
+        if kind in _SINGLE:
+            yield from ((kind, one) for one in some)
+        else:
+            yield kind, some
+
+
+@lru_cache(_REMEMBERED)
+def _levels_of(kinds: tuple[str, ...]) -> tuple[int, ...]:
+    return tuple(level for _, level in _resolved("".join(_PLAIN[kind] for kind in kinds)))
+
+
+def _resolved(line: str) -> list[tuple[int, int]]:
     storage = algorithm.get_empty_storage()
     base = int(direction(line) == RIGHT_TO_LEFT)
     storage["base_level"], storage["base_dir"] = base, "LR"[base]

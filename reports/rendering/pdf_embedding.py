@@ -48,6 +48,7 @@ class EmbeddedFont:
         #: What each glyph that was drawn stands for.
         self._said: dict[int, str] = {}
         self._widths: dict[int, float] = {}
+        self._shown: dict[Glyph, str] = {}
         #: Operators of lines that come again and again, as the values of a column do.
         self._drawn: dict[tuple[int, float], tuple[Run, str]] = {}
         self._internal = f"F{len(pdf.fontMapping) + 1}+0"
@@ -85,6 +86,16 @@ class EmbeddedFont:
         found = self._widths.get(glyph)
         if found is None:
             found = self._widths[glyph] = round(self._units[min(glyph, len(self._units) - 1)] * self.font.per_mille, 2)
+        return found
+
+    def shown(self, glyph: Glyph) -> str:
+        """The glyph between its own corrections, as an operator has it. There are few, drawn many times."""
+        found = self._shown.get(glyph)
+        if found is None:
+            after = glyph.advance - glyph.x - self.width(glyph.id)
+            before_it = f"{-glyph.x:.1f}" if abs(glyph.x) >= _NOTHING else ""
+            after_it = f"{-after:.1f}" if abs(after) >= _NOTHING else ""
+            found = self._shown[glyph] = f"{before_it}<{glyph.id:04X}>{after_it}"
         return found
 
     def _says(self, cluster: Cluster, *, is_leftward: bool) -> bool:
@@ -211,13 +222,8 @@ class _Operators:
         return "\n".join(self._lines)
 
     def _draw(self, glyph: Glyph) -> None:
-        after = glyph.advance - glyph.x - self._font.width(glyph.id)
         self._raise(glyph.y)
-        if abs(glyph.x) >= _NOTHING:
-            self._shown.append(f"{-glyph.x:.1f}")
-        self._shown.append(f"<{glyph.id:04X}>")
-        if abs(after) >= _NOTHING:
-            self._shown.append(f"{-after:.1f}")
+        self._shown.append(self._font.shown(glyph))
 
     def _raise(self, level: float) -> None:
         if level != self._rise:

@@ -15,6 +15,8 @@ from reports.rendering.pdf_shaping import shaped
 _FOLDER = Path(__file__).parent / "fonts"
 #: Characters that are drawn one after another, each as it is: no marks, no joining, nothing from right to left.
 _ONE_BY_ONE = frozenset({"L", "EN", "ES", "ET", "CS", "WS", "ON", "B", "S"})
+#: Characters of a text that is looked at as one line before it is broken into several.
+_MOST_AT_ONCE = 200
 _SPECIAL = re.compile(r"[()\\]")
 
 
@@ -115,6 +117,10 @@ def _substitute(character: str) -> str:
 def wrapped(text: str, face: Face, size: float, width: float) -> list[str]:
     """Lines no wider than `width` points: broken at spaces, within a word only where it is wider than a line."""
     if not face.draws(text):
+        whole = pdf_bidi.direction(text) + text
+        # What fits is shaped once, as it is drawn, and not word by word before that.
+        if len(text) <= _MOST_AT_ONCE and "\n" not in text and face.width(whole, size) <= width:
+            return [whole]
         return pdf_breaking.lines(text, lambda line: face.width(line, size), width)
     if "\n" not in text and face.width(text, size) <= width:
         return [text]

@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
+from typing import NamedTuple
 
 import uharfbuzz as hb
 
@@ -15,8 +16,7 @@ from reports.rendering.pdf_fallback import OpenFont, font_of, main_font
 _REMEMBERED = 8_192
 
 
-@dataclass(frozen=True, slots=True)
-class Glyph:
+class Glyph(NamedTuple):
     """A glyph of a font. Advance and offsets are thousandths of an em."""
 
     id: int
@@ -25,8 +25,7 @@ class Glyph:
     y: float
 
 
-@dataclass(frozen=True, slots=True)
-class Cluster:
+class Cluster(NamedTuple):
     """Characters that are drawn together, and the glyphs that draw them, from left to right."""
 
     text: str
@@ -67,16 +66,18 @@ def _runs(line: str, *, bold: bool) -> Iterator[Run]:
     run: Run | None = None
     for index, level in pdf_bidi.levels(line):
         character = line[index]
-        font, script = font_of(character, bold=bold) or main_font(bold=bold), _script(character)
-        if run is not None and unicodedata.category(character)[0] == "M" and ord(character) in run.font.known:
+        font, script, is_mark = _traits(character, bold)
+        if run is not None and is_mark and ord(character) in run.font.known:
             font = run.font
-        if run is None or (font, level) != (run.font, run.level) or script not in ("", run.script):
-            if run is not None and not run.script and (font, level) == (run.font, run.level):
-                run.script = script
-            else:
-                if run is not None:
-                    yield run
-                run = Run(font, script, level)
+        if run is not None and run.font is font and run.level == level and (not script or script == run.script):
+            run.text.append(character)
+            continue
+        if run is not None and not run.script and run.font is font and run.level == level:
+            run.script = script
+        else:
+            if run is not None:
+                yield run
+            run = Run(font, script, level)
         run.text.append(character)
     if run is not None:
         yield run
@@ -96,7 +97,7 @@ def _clusters(run: Run) -> list[Cluster]:
     ends = dict(zip(starts, [*starts[1:], len(run.text)], strict=True))
     text = "".join(run.text)
     found = [Cluster(text[start : ends[start]], tuple(glyphs)) for start, glyphs in grouped.items()]
-    return found if text.isprintable() else [cluster for cluster in found if not _is_ignorable(cluster)]
+    return [cluster for cluster in found if cluster.text.isprintable() or not _is_ignorable(cluster)]
 
 
 def _is_ignorable(cluster: Cluster) -> bool:
@@ -105,6 +106,12 @@ def _is_ignorable(cluster: Cluster) -> bool:
 
 
 @cache
+def _traits(character: str, bold: bool) -> tuple[OpenFont, str, bool]:
+    """Font, script, and whether it is a mark on the letter before it. By position: names cost more than the rest."""
+    font = font_of(character, bold=bold) or main_font(bold=bold)
+    return font, _script(character), unicodedata.category(character)[0] == "M"
+
+
 def _script(character: str) -> str:
     """The first word of a letter's name stands for its script; signs, digits and blanks have none."""
     if unicodedata.category(character)[0] not in "LM":

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reports.rendering import pdf_fallback
+from reports.rendering import pdf_bidi, pdf_fallback
 from reports.rendering.pdf_fonts import Glyphs, is_from_right, regular, wrapped
 from reports.rendering.pdf_shaping import shaped
 from tests.reports.test_rendering_pdf import needs_poppler, tool, words
@@ -161,3 +161,9 @@ def test_wrapping_any_script_loses_nothing_but_the_spaces_at_the_breaks(text: st
     lines = wrapped(shown, regular(), 8, width)
     kept = "".join(lines).translate({0x200E: None, 0x200F: None})
     assert kept.replace(" ", "") == shown.replace(" ", "").translate({0x200E: None, 0x200F: None})
+
+
+@given(st.text("ab\u05d0\u05d1\u0627\u0628 \u00a012\u0661\u0662+-$%,.:!()\u064b\u0300\u200e\u200f", max_size=14))
+def test_lines_of_the_same_kinds_of_characters_have_the_same_levels(line: str) -> None:
+    line += "\u05d0"
+    assert pdf_bidi.levels(line) == pdf_bidi._resolved(line)
