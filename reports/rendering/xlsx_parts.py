@@ -125,14 +125,17 @@ def package(sheets: Sequence[int], last_letter: str, document: Document, *, pict
 def _workbook(sheets: Sequence[int], more: Sequence[str], last_letter: str) -> str:
     names = ["Data", *(f"Data {number}" for number in range(2, len(sheets) + 1)), *more]
     entries = "".join(f'<sheet name="{name}" sheetId="{i}" r:id="rId{i}"/>' for i, name in enumerate(names, 1))
-    filters = "".join(
+    # Which rows the filter has, and that every printed page begins with the header.
+    defined = "".join(
         f'<definedName name="_xlnm._FilterDatabase" localSheetId="{i}" hidden="1">'
         f"'{names[i]}'!$A$1:${last_letter}${rows}</definedName>"
+        f'<definedName name="_xlnm.Print_Titles" localSheetId="{i}">'
+        f"'{names[i]}'!$1:$1</definedName>"
         for i, rows in enumerate(sheets)
     )
     return (
         f'{DECLARATION}<workbook xmlns="{MAIN}" xmlns:r="{RELATIONS}"><bookViews><workbookView activeTab="0"/>'
-        f"</bookViews><sheets>{entries}</sheets><definedNames>{filters}</definedNames></workbook>"
+        f"</bookViews><sheets>{entries}</sheets><definedNames>{defined}</definedNames></workbook>"
     )
 
 

@@ -32,11 +32,12 @@ def test_text_is_text_and_never_a_formula_a_link_or_a_number(text: str) -> None:
     assert (cell.value, cell.data_type, cell.hyperlink, cell.number_format) == (text, "s", None, "@")
 
 
-def test_the_header_is_bold_frozen_and_has_a_filter() -> None:
+def test_the_header_is_bold_frozen_on_every_printed_page_and_has_a_filter() -> None:
     sheet = workbook(pa.record_batch({"a": [1, 2], "b": ["x", "y"]}))["Data"]
     assert sheet["A1"].font.bold and not sheet["A2"].font.bold
     assert sheet.freeze_panes == "A2"
     assert sheet.auto_filter.ref == "A1:B3"
+    assert sheet.print_title_rows == "$1:$1"
 
 
 def test_columns_are_as_wide_as_their_texts_within_reason() -> None:
