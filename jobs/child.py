@@ -39,6 +39,8 @@ _PROGRESS_SECONDS = 0.5
 #: Seconds of processor time that a child may have beyond its timeout on every core. Only a child whose worker is
 #: itself stopped gets that far: else the worker has ended it.
 _SPARE_CPU_SECONDS = 5
+#: How far a child steps back, of 19.
+_NICE = 10
 
 
 class Child:
@@ -189,11 +191,13 @@ def _say(pipe: int, message: Mapping[str, Any]) -> None:
 def _step_back() -> None:
     """Let everybody else go first: an export may take minutes, a poll or a sign-in may not.
 
-    Within a session of its own `nice` counts for nothing where the kernel groups processes by session (sched(7)).
+    It still gets a tenth of what another process gets; with the least there is, a host that is busy with other programs
+    would let it starve until its deadline. Within a session of its own `nice` counts for nothing where the kernel
+    groups processes by session (sched(7)).
     """
-    os.nice(19)
+    os.nice(_NICE)
     with contextlib.suppress(OSError):
-        Path("/proc/self/autogroup").write_text("19")
+        Path("/proc/self/autogroup").write_text(str(_NICE))
 
 
 def _limit(job: JobExecutionLog) -> None:
