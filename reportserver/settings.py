@@ -330,6 +330,8 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Report server",
     "DESCRIPTION": "Ask for a report, poll its job, download the result.",
     "VERSION": "1.0.0",
+    # 3.0 has no right way to say that a reference may be null.
+    "OAS_VERSION": "3.1.0",
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_INCLUDE_SCHEMA": False,

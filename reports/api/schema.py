@@ -23,23 +23,7 @@ class ReportDefinitionExtension(OpenApiSerializerExtension):  # type: ignore[no-
     def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
         schema = ReportDefinition.model_json_schema(ref_template="#/components/schemas/{model}")
         for name, part in schema.pop("$defs", {}).items():
-            schema_30 = _as_openapi_30(part)
-            component = ResolvedComponent(name=name, type=ResolvedComponent.SCHEMA, object=name, schema=schema_30)  # type: ignore[no-untyped-call]
+            component = ResolvedComponent(name=name, type=ResolvedComponent.SCHEMA, object=name, schema=part)  # type: ignore[no-untyped-call]
             auto_schema.registry.register_on_missing(component)
         required = [name for name in schema["required"] if name != "tenant"]
-        return {**_as_openapi_30(schema), "required": required}
-
-
-def _as_openapi_30(schema: Any) -> Any:
-    """OpenAPI 3.0 has neither `const` nor a null type; its own words for them are `enum` and `nullable`."""
-    if isinstance(schema, list):
-        return [_as_openapi_30(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    kept = {key: _as_openapi_30(value) for key, value in schema.items()}
-    if isinstance(kept.get("const"), str):
-        kept["enum"] = [kept.pop("const")]
-    options = [option for option in kept.get("anyOf", []) if option != {"type": "null"}]
-    if len(options) < len(kept.get("anyOf", [])):
-        kept |= {"anyOf": options, "nullable": True}
-    return kept
+        return {**schema, "required": required}

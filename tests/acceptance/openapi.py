@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from openapi_schema_validator import OAS30Validator, oas30_format_checker
+from openapi_schema_validator import OAS31Validator, oas31_format_checker
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PREFIX = "/api/v1/"
@@ -100,7 +100,7 @@ def _validate(response: httpx.Response, schema: dict[str, Any]) -> None:
         body = {name: value for name, value in body.items() if name not in _PROBLEM}
         schema = {"$ref": "#/components/schemas/Error"}
     whole = {"allOf": [schema], "components": _components(strict=response.status_code < 400)}
-    faults = OAS30Validator(whole, format_checker=oas30_format_checker).iter_errors(body)
+    faults = OAS31Validator(whole, format_checker=oas31_format_checker).iter_errors(body)
     sentences = [f"{'.'.join(map(str, fault.absolute_path))}: {fault.message}" for fault in faults]
     assert not sentences, f"{_name(response)} is not as documented: {sentences}"
 
@@ -108,23 +108,11 @@ def _validate(response: httpx.Response, schema: dict[str, Any]) -> None:
 @cache
 def _components(*, strict: bool) -> dict[str, Any]:
     """The document's schemas; strict: an object has no member that is not documented."""
-    components = _null_allowed(copy.deepcopy(document()["components"]))
+    components = copy.deepcopy(document()["components"])
     for schema in components["schemas"].values() if strict else ():
         if "properties" in schema:
             schema.setdefault("additionalProperties", False)
     return components
-
-
-def _null_allowed(schema: Any) -> Any:
-    """`nullable` beside `allOf` or `anyOf`, as drf-spectacular writes it for references, means one of them or null."""
-    if isinstance(schema, list):
-        return [_null_allowed(item) for item in schema]
-    if not isinstance(schema, dict):
-        return schema
-    kept = {name: _null_allowed(part) for name, part in schema.items()}
-    if kept.get("nullable") and ("allOf" in kept or "anyOf" in kept):
-        return {"anyOf": [{**kept, "nullable": False}, {"type": "string", "enum": [None], "nullable": True}]}
-    return kept
 
 
 def _name(response: httpx.Response) -> str:
