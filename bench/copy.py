@@ -179,7 +179,8 @@ each run is a process of its own, the best of three counts, all in turn.
 {table(head, speed)}
 
 How to read it: “1.5x” means that a row takes one and a half times as long as with `\copy`. CPU is that of the process
-that writes, without the server's.
+that writes, without the server's. Half a second of it and more is PostgreSQL's driver, whose wheel is compiled without
+optimisation ([what was tried](dependencies.md)).
 
 {table(flat_head, flat)}
 """

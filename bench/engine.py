@@ -83,7 +83,7 @@ def measure(quick: bool) -> str:
         place = Path(folder)
         idle = forked(lambda: None).peak
         others = Others()
-        cases = [_with_others(case, others) for case in _CASES]
+        cases = [_with_others(case, others, place) for case in _CASES]
         speed = [row for case in cases for row in _compared(case, share, repeats, place)]
         flat = [_flat(format, share, place) for format in _FLAT]
         others.remove()
@@ -91,8 +91,8 @@ def measure(quick: bool) -> str:
     return _section(speed, flat, idle, " ".join(absent))
 
 
-def _with_others(case: Case, others: Others) -> Case:
-    """With what is not everywhere."""
+def _with_others(case: Case, others: Others, folder: Path) -> Case:
+    """With what is not everywhere, where it works with a few rows."""
     more: list[tuple[str, Write, int]] = []
     if case.format == "csv" and others.has_pandas:
         more.append(("pandas", others.pandas_csv, _MILLION))
@@ -100,7 +100,17 @@ def _with_others(case: Case, others: Others) -> Case:
         more.append(("jsreport", others.jsreport(case.format), _JSREPORT[case.format]))
     if case.format == "pdf" and usual.chromium():
         more.append(("Chromium print", usual.chromium_print, _PRINTED))
-    return replace(case, usual=(*case.usual, *more))
+    return replace(case, usual=(*case.usual, *(one for one in more if _works(case.format, one, others, folder))))
+
+
+def _works(format: str, one: tuple[str, Write, int], others: Others, folder: Path) -> bool:
+    name, write, _ = one
+    try:
+        _once(write, 10, folder)
+    except SystemExit:
+        others.missing.append(f"{name} could not write {format} here.")
+        return False
+    return True
 
 
 def _compared(case: Case, share: int, repeats: int, folder: Path) -> list[list[str]]:
