@@ -3,6 +3,7 @@ within a bound, and leaves no process behind."""
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -23,7 +24,7 @@ from jobs.models import JobExecutionLog, WorkerHost
 from jobs.processes import adopt_orphans, die_with_parent, end_children, signal_group, wait_for
 from jobs.purge import purge_expired
 from jobs.querysets import from_now
-from reports import rendering
+from reports import rendering, sources
 
 log = logging.getLogger(__name__)
 #: Seconds that jobs wait although slots are free and nothing is claimed, and seconds for which that is seen in every
@@ -68,7 +69,7 @@ class Supervisor:
         connections.settings["default"]["PATIENCE_SECONDS"] = settings.LEASE_SECONDS / 2
         adopt_orphans()
         here = presence.announce(self.instance)
-        rendering.preload()
+        _preload()
         self._announce()
         self._start_cluster()
         self._keep_deliverer()
@@ -228,6 +229,17 @@ class Supervisor:
             connections.close_all()
             return False
         return True
+
+
+def _preload() -> None:
+    """Do once what every process forked from here would do again.
+
+    What the collector of garbage never looks at stays in memory shared with the forked processes.
+    """
+    rendering.preload()
+    sources.preload()
+    gc.collect()
+    gc.freeze()
 
 
 def _be_cluster(parent: int) -> None:

@@ -17,10 +17,12 @@ from reports.sources.columns import leaving, leaving_schema
 from reports.sources.duckdb_file import DuckdbSource
 from reports.sources.failures import unknown_placeholders
 from reports.sources.files import FilesSource
-from reports.sources.placeholders import pieces, single_statement
+from reports.sources.placeholders import pieces, preload, single_statement
 from reports.sources.postgresql import PostgresqlSource
 from reports.sources.sql import SqlSource
 from reports.sources.sqlite import SqliteSource
+
+__all__ = ["SOURCES", "checked_query", "describe", "end_left_behind", "preload", "read"]
 
 SOURCES: dict[str, Source] = {
     source.kind: source for source in (SqliteSource(), FilesSource(), DuckdbSource(), PostgresqlSource(), SqlSource())

@@ -112,6 +112,12 @@ def single_statement(query: str, dialect: str) -> str:
     return "".join(text for _, text in tokens)
 
 
+def preload() -> None:
+    """Compile each dialect's pattern, which takes longer than a small report and which each forked child would do."""
+    for dialect in DIALECTS:
+        _scanner(dialect)
+
+
 def pieces(query: str, dialect: str) -> list[Piece]:
     """The whole query, cut at its placeholders; the pieces' texts joined are the query."""
     tokens = list(_tokens(query, dialect))
