@@ -1,6 +1,8 @@
-"""Trivial jobs per second: this server's, each with all of its guarantees, beside plain django-q2, RQ and Celery.
+"""Trivial jobs: this server's, each with all of its guarantees, beside plain django-q2, RQ and Celery.
 
-RQ and Celery are installed into an environment of their own. Where Redis' server is not installed, they are left out.
+Jobs per second say how long a queue takes on this machine now; processor time per job, of the workers and all that they
+start, hardly depends on what else the machine does. RQ and Celery are installed into an environment of their own. Where
+Redis' server is not installed, they are left out.
 """
 
 from __future__ import annotations
@@ -10,19 +12,24 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import psutil
+
 from bench.document import table
 from bench.stats import median, number, times
-from tests.faults.rows import Database, moment
+from tests.faults.rows import Database
 from tests.postgres import postgres_server
 from tests.server import ROOT, free_port, prepare_server
 
 _WORKERS = 2
 _ROUNDS = 3
+#: Seconds after which a queue is judged by the jobs that it has done by then: a report stands back for everything else.
+_MOST_SECONDS = 20
 _PACKAGES = ("django-q2==1.11.1", "django-environ", "redis", "rq", "celery", "packaging")
 _REPORT = """
 tenants: [{slug: acme, name: Acme Inc.}]
@@ -56,9 +63,17 @@ for _ in range({jobs}): queue.enqueue(note)
 _CELERY = "from bench.trivial_celery import task\nfor _ in range({jobs}): task.delay()"
 
 
+@dataclass(frozen=True)
+class Speed:
+    """Of one queue: jobs per second, and milliseconds of processor per job."""
+
+    rate: float
+    processor: float
+
+
 def measure(quick: bool) -> str:
     jobs = 60 if quick else 300
-    rates: dict[str, list[float]] = {}
+    speeds: dict[str, list[Speed]] = {}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="bench-queue-")))
         postgres = stack.enter_context(postgres_server())
@@ -67,13 +82,17 @@ def measure(quick: bool) -> str:
         for round in range(1 if quick else _ROUNDS):
             place = folder / str(round)
             place.mkdir()
-            for name, rate in _all(place, jobs, python, redis, postgres):
-                print(f"  {name}: {rate:.1f} jobs/s", flush=True)
-                rates.setdefault(name, []).append(rate)
-    return _section({name: median(many) for name, many in rates.items()}, jobs)
+            for name, speed in _all(place, jobs, python, redis, postgres):
+                print(f"  {name}: {speed.rate:.1f} jobs/s, {speed.processor:.1f} ms of processor", flush=True)
+                speeds.setdefault(name, []).append(speed)
+    return _section({name: _median(many) for name, many in speeds.items()}, jobs)
 
 
-def _all(folder: Path, jobs: int, python: str, redis: str, postgres: str) -> Iterator[tuple[str, float]]:
+def _median(speeds: Sequence[Speed]) -> Speed:
+    return Speed(median([speed.rate for speed in speeds]), median([speed.processor for speed in speeds]))
+
+
+def _all(folder: Path, jobs: int, python: str, redis: str, postgres: str) -> Iterator[tuple[str, Speed]]:
     """Every queue once, those to be compared one after the other."""
     env = {**os.environ, "BENCH_NOTES": str(folder / "notes"), "DJANGO_SETTINGS_MODULE": "bench.trivial_django"}
     sqlite = f"sqlite:///{folder / 'plain.sqlite3'}"
@@ -88,13 +107,12 @@ def _all(folder: Path, jobs: int, python: str, redis: str, postgres: str) -> Ite
     yield "Redis: plain django-q2", _django_q2({**env, "BENCH_DATABASE_URL": sqlite}, jobs, python)
     bin_dir = Path(python).parent
     rq = [[str(bin_dir / "rq"), "worker", "--quiet", "--url", redis]] * _WORKERS
-    yield "Redis: RQ", _rate(env, jobs, [python, "-c", _RQ.format(jobs=jobs)], rq)
+    yield "Redis: RQ", _speed(env, jobs, [python, "-c", _RQ.format(jobs=jobs)], rq)
     celery = [python, "-m", "celery", "-A", "bench.trivial_celery", "worker", "-c", str(_WORKERS), "-l", "error"]
-    yield "Redis: Celery", _rate(env, jobs, [python, "-c", _CELERY.format(jobs=jobs)], [celery])
+    yield "Redis: Celery", _speed(env, jobs, [python, "-c", _CELERY.format(jobs=jobs)], [celery])
 
 
-def _ours(folder: Path, jobs: int, database_url: str | None) -> float:
-    """From the first claim to the last end, by the job's own timeline."""
+def _ours(folder: Path, jobs: int, database_url: str | None) -> Speed:
     folder.mkdir()
     definitions = folder / "trivial.yaml"
     definitions.write_text(_REPORT)
@@ -104,39 +122,53 @@ def _ours(folder: Path, jobs: int, database_url: str | None) -> float:
     server = prepare_server(folder / "data", definitions, BOB_PASSWORD="bob-password-1", **many, **extra)
     server.manage("shell", "--no-imports", "-c", _ASK.format(jobs=jobs))
     database = Database(database_url or server.database())
-    with _running([[sys.executable, "manage.py", "jobserver"]], server.env):
-        ends = "select at from jobs_jobevent where kind = 'succeeded' order by id"
-        while len(found := database(ends)) < jobs:
-            time.sleep(0.2)
-    first = database("select at from jobs_jobevent where kind = 'claimed' order by id limit 1")
-    return jobs / (moment(found[-1]["at"]) - moment(first[0]["at"])).total_seconds()
+    ended = "select count(*) as n from jobs_jobevent where kind = 'succeeded'"
+    with _running([[sys.executable, "manage.py", "jobserver"]], server.env) as workers:
+        return _watched(workers, lambda: int(database(ended)[0]["n"]), jobs)
 
 
-def _django_q2(env: Mapping[str, str], jobs: int, python: str) -> float:
+def _django_q2(env: Mapping[str, str], jobs: int, python: str) -> Speed:
     django = [python, "-m", "django"]
     subprocess.run([*django, "migrate", "--verbosity", "0"], env=env, cwd=ROOT, check=True)
     ask = [*django, "shell", "-c", _DJANGO_Q2.format(jobs=jobs)]
-    return _rate(env, jobs, ask, [[*django, "qcluster"]])
+    return _speed(env, jobs, ask, [[*django, "qcluster"]])
 
 
-def _rate(env: Mapping[str, str], jobs: int, ask: Sequence[str], workers: Sequence[Sequence[str]]) -> float:
-    """Ask for so many jobs, then start the workers; from the first to the last job's own note."""
+def _speed(env: Mapping[str, str], jobs: int, ask: Sequence[str], workers: Sequence[Sequence[str]]) -> Speed:
+    """Ask for so many jobs, then start the workers; a job is done when it has left its note."""
     notes = Path(env["BENCH_NOTES"])
-    notes.unlink(missing_ok=True)
+    notes.write_text("")
     subprocess.run(ask, env=env, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    with _running(workers, env):
-        while not notes.exists() or notes.read_text().count("\n") < jobs:
-            time.sleep(0.1)
-    at = [float(line) for line in notes.read_text().splitlines()]
-    return (jobs - 1) / (max(at) - min(at))
+    with _running(workers, env) as running:
+        return _watched(running, lambda: notes.read_text().count("\n"), jobs)
+
+
+def _watched(workers: Sequence[psutil.Process], done: Callable[[], int], jobs: int) -> Speed:
+    """From the first job that is done, when all has been started, to the last, or as far as it gets in time."""
+    while not (first := done()):
+        time.sleep(0.02)
+    begun, used = time.monotonic(), _processor(workers)
+    while (last := done()) < jobs and time.monotonic() < begun + _MOST_SECONDS:
+        time.sleep(0.02)
+    count, seconds = max(1, last - first), time.monotonic() - begun
+    return Speed(count / seconds, 1000 * (_processor(workers) - used) / count)
+
+
+def _processor(workers: Sequence[psutil.Process]) -> float:
+    """Seconds of processor of these processes, of those below them, and of those that were below them and ended."""
+    found = 0.0
+    for process in [below for worker in workers for below in (worker, *worker.children(recursive=True))]:
+        with suppress(psutil.NoSuchProcess):
+            found += sum(process.cpu_times()[:4])
+    return found
 
 
 @contextmanager
-def _running(commands: Sequence[Sequence[str]], env: Mapping[str, str]) -> Iterator[None]:
+def _running(commands: Sequence[Sequence[str]], env: Mapping[str, str]) -> Iterator[list[psutil.Process]]:
     quiet = subprocess.DEVNULL
-    processes = [subprocess.Popen(command, env=env, cwd=ROOT, stdout=quiet, stderr=quiet) for command in commands]
+    processes = [psutil.Popen(command, env=env, cwd=ROOT, stdout=quiet, stderr=quiet) for command in commands]
     try:
-        yield
+        yield processes
     finally:
         for process in processes:
             process.terminate()
@@ -166,10 +198,17 @@ def _fresh(postgres: str, name: str) -> str:
     return postgres.rpartition("/")[0] + f"/{name}"
 
 
-def _section(rates: Mapping[str, float], jobs: int) -> str:
+def _section(speeds: Mapping[str, Speed], jobs: int) -> str:
     rows = []
-    for name, rate in rates.items():
-        base = rates.get(f"{name.partition(':')[0]}: plain django-q2", 0)
-        rows.append((name, f"{number(rate)} jobs/s", times(base / rate) if base else ""))
-    head = (f"{jobs} trivial jobs, {_WORKERS} workers", "median", "as long as plain django-q2")
+    for name, speed in speeds.items():
+        base = speeds.get(f"{name.partition(':')[0]}: plain django-q2")
+        longer, more = (times(base.rate / speed.rate), times(speed.processor / base.processor)) if base else ("", "")
+        rows.append((name, f"{number(speed.rate)} jobs/s", longer, f"{number(speed.processor)} ms", more))
+    head = (
+        f"{jobs} trivial jobs, {_WORKERS} workers",
+        "median",
+        "of django-q2's time",
+        "processor/job",
+        "of django-q2's",
+    )
     return table(head, rows)

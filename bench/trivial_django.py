@@ -25,5 +25,6 @@ Q_CLUSTER = {
     "timeout": 60,
     "retry": 120,
     "poll": 0.1,
+    "log_level": "WARNING",
     **({"redis": _redis} if _redis else {"orm": "default"}),
 }
