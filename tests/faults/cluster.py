@@ -21,6 +21,7 @@ from jobs.processes import die_with_parent
 from tests.faults import rows
 from tests.faults.history import Effect, violations
 from tests.faults.rows import Database
+from tests.redis import RedisServer
 from tests.server import ROOT, Client, Running, start
 
 WORKERS = 2
@@ -43,6 +44,8 @@ QUICK = {
 #: Seconds for what has to happen at some time, on a machine that does much else. What has to happen within a time that
 #: people were promised is judged by the database's clock.
 PATIENCE = 120
+#: The list in which Redis, where there is one, keeps messages.
+DOORBELL = "reportserver:doorbell"
 DEFINITIONS = Path(__file__).with_name("definitions.yaml")
 
 
@@ -62,6 +65,8 @@ class Cluster:
 
     server: Running
     database: Database
+    #: What tells the workers of jobs; None: the database does.
+    redis: RedisServer | None = None
     accepted: list[str] = field(default_factory=list)
     hosts: list[subprocess.Popen[bytes]] = field(default_factory=list)
     #: At any time. All of them have the name of this machine, and so their slots are counted together.
@@ -175,10 +180,9 @@ class Cluster:
         return first_child(self.main(host))
 
     def crew(self, host: subprocess.Popen[bytes]) -> list[psutil.Process]:
-        """Workers, pusher and monitor."""
-        with suppress(psutil.NoSuchProcess, AssertionError):
-            return self.sentinel(host).children()
-        return []
+        """Workers, pusher and monitor; none while there is no cluster. Asks once: whoever waits asks again."""
+        below = [sentinel for main in children(psutil.Process(host.pid)) for sentinel in children(main)]
+        return [process for sentinel in below for process in children(sentinel)]
 
     def idle(self, host: subprocess.Popen[bytes]) -> list[psutil.Process]:
         return [process for process in self.crew(host) if not children(process)]
@@ -221,10 +225,15 @@ class Cluster:
     def judge(self) -> None:
         """Wait for everything to end, stop the hosts, and hold what is left against the rules."""
         self.ended()
-        until(lambda: self.database.messages() == 0)
+        until(lambda: self.messages() == 0)
         self.stop_hosts()
         broken = self.broken_rules()
         assert not broken, "\n".join(broken)
+
+    def messages(self) -> int:
+        """How many nobody has taken, wherever they are kept."""
+        in_redis = int(str(self.redis.call("LLEN", DOORBELL))) if self.redis else 0
+        return self.database.messages() + in_redis
 
     def family(self, host: subprocess.Popen[bytes]) -> list[psutil.Process]:
         return [psutil.Process(host.pid), *psutil.Process(host.pid).children(recursive=True)]
@@ -239,8 +248,8 @@ class Cluster:
 
 
 @contextmanager
-def running_cluster(server: Running, database: Database) -> Iterator[Cluster]:
-    cluster = Cluster(server, database)
+def running_cluster(server: Running, database: Database, redis: RedisServer | None = None) -> Iterator[Cluster]:
+    cluster = Cluster(server, database, redis)
     start(server, workers=False)
     try:
         yield cluster

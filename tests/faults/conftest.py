@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,7 @@ from tests.conftest import make_definitions, passwords
 from tests.faults.cluster import QUICK, Cluster, make_harmful_source, running_cluster
 from tests.faults.rows import Database
 from tests.postgres import postgres_server
+from tests.redis import RedisServer
 from tests.server import prepare_server
 
 
@@ -34,29 +36,60 @@ def lasting_postgres() -> Iterator[str]:
         yield url
 
 
-@pytest.fixture(scope="session")
-def sqlite_cluster(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[Cluster]:
+@contextmanager
+def small_disk(place: Path) -> Iterator[None]:
+    """That folder on a file system of 64 MB, which a test can fill. Only the superuser may make one: else none."""
+    place.mkdir(exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", "size=64m,mode=700", "tmpfs", place]
+    made = subprocess.run(command, capture_output=True, check=False).returncode == 0
+    try:
+        yield
+    finally:
+        if made:
+            subprocess.run(["umount", "--lazy", place], check=True)
+
+
+@contextmanager
+def cluster_on_sqlite(
+    folders: pytest.TempPathFactory, prepared: Path, redis: RedisServer | None = None
+) -> Iterator[Cluster]:
     folder = memory_folder("faults-sqlite")
-    server = prepare_server(folder, prepared=prepared, **QUICK, **passwords())
-    server.manage("apply", str(make_harmful_source(tmp_path_factory.mktemp("harmful"))))
-    with running_cluster(server, Database(server.database())) as cluster:
+    server = prepare_server(folder, prepared=prepared, **QUICK, **_doorbell(redis), **passwords())
+    server.manage("apply", str(make_harmful_source(folders.mktemp("harmful"))))
+    with small_disk(folder / "artifacts"), running_cluster(server, Database(server.database()), redis) as cluster:
         yield cluster
         cluster.judge()
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(scope="session")
-def postgresql_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+@contextmanager
+def cluster_on_postgresql(folders: pytest.TempPathFactory, redis: RedisServer | None = None) -> Iterator[Cluster]:
     folder = memory_folder("faults-postgresql")
-    definitions = make_definitions(tmp_path_factory.mktemp("definitions"))
+    definitions = make_definitions(folders.mktemp("definitions"))
     with lasting_postgres() as url:
-        env = {**QUICK, "REPORTSERVER_DATABASE_URL": url, "FAULTS_URL": url, **passwords()}
+        env = {**QUICK, "REPORTSERVER_DATABASE_URL": url, "FAULTS_URL": url, **_doorbell(redis), **passwords()}
         server = prepare_server(folder, definitions, **env)
-        server.manage("apply", str(make_harmful_source(tmp_path_factory.mktemp("harmful"))))
-        with running_cluster(server, Database(url)) as cluster:
+        server.manage("apply", str(make_harmful_source(folders.mktemp("harmful"))))
+        with running_cluster(server, Database(url), redis) as cluster:
             yield cluster
             cluster.judge()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def _doorbell(redis: RedisServer | None) -> dict[str, str]:
+    return {"REPORTSERVER_BROKER_URL": redis.url} if redis else {}
+
+
+@pytest.fixture(scope="session")
+def sqlite_cluster(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[Cluster]:
+    with cluster_on_sqlite(tmp_path_factory, prepared) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def postgresql_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with cluster_on_postgresql(tmp_path_factory) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="session", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.chaos)])

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from tests import postgres
-from tests.faults.cluster import PATIENCE, Cluster, kill
+from tests.faults.cluster import DOORBELL, PATIENCE, Cluster, kill
 from tests.faults.test_outages import locked
 from tests.faults.test_web import kill_web
 from tests.server import start
@@ -93,6 +93,41 @@ def _wake(processes: list[psutil.Process]) -> None:
         kill(process, signal.SIGCONT)
 
 
+def kill_deliverer(cluster: Cluster, chance: random.Random) -> list[str]:
+    kill(cluster.deliverer(chance.choice(cluster.hosts)))
+    return []
+
+
+def flush_redis(cluster: Cluster, chance: random.Random) -> list[str]:
+    assert cluster.redis
+    cluster.redis.call("FLUSHALL")
+    return []
+
+
+def double_in_redis(cluster: Cluster, chance: random.Random) -> list[str]:
+    assert cluster.redis
+    for message in cluster.redis.call("LRANGE", DOORBELL, "0", "-1"):  # type: ignore[attr-defined]
+        cluster.redis.call("RPUSH", DOORBELL, message)
+    return []
+
+
+def restart_redis(cluster: Cluster, chance: random.Random) -> list[str]:
+    """Killed, away for a while, and back with nothing in it."""
+    assert cluster.redis
+    cluster.redis.kill()
+    time.sleep(chance.uniform(0, 5))
+    cluster.redis.start()
+    return []
+
+
+def stop_redis_for_a_while(cluster: Cluster, chance: random.Random) -> list[str]:
+    assert cluster.redis
+    cluster.redis.signal(signal.SIGSTOP)
+    time.sleep(chance.uniform(1, 5))
+    cluster.redis.signal(signal.SIGCONT)
+    return []
+
+
 def lose_messages(cluster: Cluster, chance: random.Random) -> list[str]:
     cluster.database("delete from django_q_ormq")
     return []
@@ -147,6 +182,11 @@ FAULTS: tuple[Fault, ...] = (
     kill_host,
     stop_host,
     stop_a_worker_for_a_while,
+    kill_deliverer,
+    flush_redis,
+    double_in_redis,
+    restart_redis,
+    stop_redis_for_a_while,
     lose_messages,
     double_messages,
     lock_the_database,
@@ -156,6 +196,8 @@ FAULTS: tuple[Fault, ...] = (
 
 
 def faults_of(cluster: Cluster) -> list[Fault]:
-    """Those that this cluster can be done; SQLite has no server to crash."""
+    """Those that this cluster can be done: SQLite has no server to crash, and messages are kept in one place."""
     without = [crash_the_database] if isinstance(cluster.database.where, Path) else []
+    in_redis = [flush_redis, double_in_redis, restart_redis, stop_redis_for_a_while]
+    without += [lose_messages, double_messages] if cluster.redis else in_redis
     return [fault for fault in FAULTS if fault not in without]

@@ -9,17 +9,22 @@ import os
 import random
 import time
 import uuid
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
-from tests.faults.cluster import Cluster
+from tests.faults.cluster import Cluster, until
+from tests.faults.conftest import cluster_on_postgresql, whole
 from tests.faults.faults import faults_of
 from tests.faults.report import Report
+from tests.faults.test_deliveries import sinks_of
 from tests.faults.test_web import ask
+from tests.redis import redis_server
 from tests.server import start
 
 MINUTES = float(os.environ.get("CHAOS_MINUTES", "30"))
@@ -38,8 +43,31 @@ _HARMS = (
 )
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def chaotic(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """SQLite, which tells the workers itself, and PostgreSQL with Redis to tell them."""
+    if request.param == "sqlite":
+        yield from whole(request.getfixturevalue("sqlite_cluster"))
+        return
+    with redis_server() as redis, cluster_on_postgresql(tmp_path_factory, redis) as cluster:
+        yield from whole(cluster)
+
+
 @pytest.mark.chaos
-def test_jobs_survive_random_faults(cluster: Cluster) -> None:
+def test_jobs_survive_random_faults(chaotic: Cluster, tmp_path: Path) -> None:
+    """Half of the jobs send two mails, call a webhook and put a file onto a share."""
+    with sinks_of(chaotic, tmp_path) as sinks:
+        run(chaotic)
+        sinks.all_ended()
+        until(lambda: chaotic.messages() == 0)
+        arrived = sinks.effects()
+    print(f"  {len(arrived)} arrivals of {len({effect.key for effect in arrived})} deliveries")  # noqa: T201
+    assert arrived
+    chaotic.judge()
+
+
+def run(cluster: Cluster) -> None:
+    """The jobs, the faults, and all that it takes for the last job to end."""
     chance, report = random.Random(SEED), Report()  # noqa: S311 - not a secret
     before, begin = len(cluster.accepted), time.monotonic()
     next_fault = begin + 3
@@ -55,11 +83,10 @@ def test_jobs_survive_random_faults(cluster: Cluster) -> None:
     cluster.ended(seconds=900)
     where = type(cluster.database.where).__name__
     print(f"\n{MINUTES:g} minutes of random faults on {where}, seed {SEED}\n{report.text(cluster)}")  # noqa: T201
-    cluster.judge()
 
 
 def ask_and_perhaps_cancel(cluster: Cluster, chance: random.Random, report: Report) -> None:
-    submit(cluster, chance.choice(_HARMS))
+    submit(cluster, chance.choice(_HARMS), chance.choice(["harmful", "delivered"]))
     if chance.random() < 0.05:
         report.cancels += 1
         with suppress(httpx.TransportError):
@@ -78,13 +105,13 @@ def hurt(cluster: Cluster, chance: random.Random, report: Report) -> None:
         cluster.start_host()
 
 
-def submit(cluster: Cluster, harm: str) -> None:
+def submit(cluster: Cluster, harm: str, report: str) -> None:
     """Ask with a key until there is an answer, as a client does whose server was killed."""
     key, until = str(uuid.uuid4()), time.monotonic() + 120
     while time.monotonic() < until:
         if cluster.server.process.poll() is not None:
             start(cluster.server, workers=False)
-        answer = ask(cluster, key, harm)
+        answer = ask(cluster, key, harm, report)
         if answer is not None and answer.status_code == 202:
             cluster.accepted.append(answer.json()["jobId"])
             return

@@ -44,7 +44,7 @@ class Sinks:
 
     def all_ended(self) -> None:
         pending = "select count(*) as n from jobs_delivery where state = 'pending'"
-        until(lambda: self.cluster.database(pending)[0]["n"] == 0, 60)
+        until(lambda: self.cluster.database(pending)[0]["n"] == 0)
 
     def kill_deliverers(self) -> None:
         for host in self.cluster.hosts:
@@ -53,6 +53,7 @@ class Sinks:
 
 @contextmanager
 def sinks_of(cluster: Cluster, folder: Path) -> Iterator[Sinks]:
+    """Until its end every host of the cluster delivers to them."""
     cluster.no_hosts()
     with mail_sink() as mails, call_sink() as calls:
         sinks = Sinks(cluster, mails, calls, folder / "share")
@@ -60,32 +61,36 @@ def sinks_of(cluster: Cluster, folder: Path) -> Iterator[Sinks]:
         definitions = folder / "delivered.yaml"
         definitions.write_text(yaml.safe_dump({"reports": [_report(calls.url)]}))
         cluster.server.manage("apply", str(definitions))
-        for _ in range(2):
-            cluster.start_host(
-                REPORTSERVER_EMAIL_URL=f"smtp://127.0.0.1:{mails.port}",
-                REPORTSERVER_WEBHOOK_ALLOW="127.0.0.1/32",
-                REPORTSERVER_FILE_SHARE=str(sinks.share),
-                REPORTSERVER_DELIVERY_LEASE_SECONDS="3",
-            )
+        before = dict(cluster.server.env)
+        cluster.server.env |= {
+            "REPORTSERVER_EMAIL_URL": f"smtp://127.0.0.1:{mails.port}",
+            "REPORTSERVER_WEBHOOK_ALLOW": "127.0.0.1/32",
+            "REPORTSERVER_FILE_SHARE": str(sinks.share),
+            "REPORTSERVER_DELIVERY_LEASE_SECONDS": "3",
+        }
+        cluster.two_hosts()
         try:
             yield sinks
         finally:
             cluster.no_hosts()
+            cluster.server.env = before
         cluster.effects += sinks.effects()
 
 
 def _report(url: str) -> dict[str, object]:
     outside = [{"kind": "email", "to": _TO}, {"kind": "webhook", "url": url}, {"kind": "file_share", "path": "daily"}]
     return {
-        "slug": "delivered", "tenant": "acme", "name": "Delivered", "data_source": "harmful",
-        "query": "select value from n", "formats": ["csv"], "grants": {"generate": ["analysts"], "view": ["analysts"]},
+        "slug": "delivered", "tenant": "acme", "name": "Delivered", "data_source": "harmful", "timeout_seconds": 120,
+        "query": "select :harm as harm, value from n", "formats": ["csv"],
+        "parameters": [{"name": "harm", "type": "string", "max_length": 300, "label": "Harm"}],
+        "grants": {"generate": ["analysts"], "view": ["analysts"]},
         "delivery": [{"kind": "api_response", "mode": "asynchronous"}, *outside],
     }  # fmt: skip
 
 
 @pytest.fixture
-def sinks(sqlite_hosts: Cluster, tmp_path: Path) -> Iterator[Sinks]:
-    with sinks_of(sqlite_hosts, tmp_path) as found:
+def sinks(cluster: Cluster, tmp_path: Path) -> Iterator[Sinks]:
+    with sinks_of(cluster, tmp_path) as found:
         yield found
 
 

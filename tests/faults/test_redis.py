@@ -10,14 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import passwords
-from tests.faults.cluster import QUICK, Cluster, make_harmful_source, running_cluster, until
-from tests.faults.conftest import whole
-from tests.faults.rows import Database
+from tests.faults.cluster import DOORBELL, Cluster
+from tests.faults.conftest import cluster_on_postgresql, cluster_on_sqlite, whole
 from tests.redis import RedisServer, redis_server
-from tests.server import prepare_server
-
-_KEY = "reportserver:doorbell"
 
 
 @pytest.fixture(scope="module")
@@ -26,16 +21,14 @@ def redis() -> Iterator[RedisServer]:
         yield server
 
 
-@pytest.fixture(scope="module")
-def redis_cluster(redis: RedisServer, tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[Cluster]:
-    env = {**QUICK, "REPORTSERVER_BROKER_URL": redis.url, **passwords()}
-    server = prepare_server(tmp_path_factory.mktemp("faults-redis"), prepared=prepared, **env)
-    server.manage("apply", str(make_harmful_source(tmp_path_factory.mktemp("harmful"))))
-    with running_cluster(server, Database(server.database())) as cluster:
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.chaos)])
+def redis_cluster(
+    request: pytest.FixtureRequest, redis: RedisServer, tmp_path_factory: pytest.TempPathFactory, prepared: Path
+) -> Iterator[Cluster]:
+    on_sqlite = request.param == "sqlite"
+    made = cluster_on_sqlite(tmp_path_factory, prepared, redis) if on_sqlite else None
+    with made or cluster_on_postgresql(tmp_path_factory, redis) as cluster:
         yield cluster
-        cluster.ended()
-        until(lambda: redis.call("LLEN", _KEY) == 0, 60)
-        cluster.judge()
 
 
 @pytest.fixture
@@ -60,7 +53,7 @@ def _refused(cluster: Cluster) -> httpx.Response:
 def test_workers_are_told_by_redis_of_jobs_that_are_committed(cluster: Cluster, redis: RedisServer) -> None:
     cluster.no_hosts()
     jobs = [cluster.submit() for _ in range(3)]
-    assert (redis.call("LLEN", _KEY), cluster.database.messages()) == (3, 0)
+    assert (redis.call("LLEN", DOORBELL), cluster.database.messages()) == (3, 0)
     cluster.two_hosts()
     assert _outcomes(cluster, jobs) == {("Succeeded", 1)}
 
@@ -71,9 +64,9 @@ def test_a_flush_and_doubled_or_foreign_messages_change_nothing(cluster: Cluster
     jobs = [cluster.submit() for _ in range(6)]
     redis.call("FLUSHALL")
     jobs += [cluster.submit() for _ in range(2)]
-    (message,) = redis.call("LRANGE", _KEY, "0", "0")  # type: ignore[misc]
+    (message,) = redis.call("LRANGE", DOORBELL, "0", "0")  # type: ignore[misc]
     for foreign in (message, message, "", "no message at all", "gAWVCQAAAAAAAACMBW5vdGV4lC4:x:y"):
-        redis.call("RPUSH", _KEY, foreign)
+        redis.call("RPUSH", DOORBELL, foreign)
     cluster.two_hosts()
     assert _outcomes(cluster, jobs) == {("Succeeded", 1)}
 

@@ -68,10 +68,10 @@ def keyed(cluster: Cluster, key: str) -> list[Row]:
     return cluster.database("select * from jobs_jobexecutionlog where idempotency_key = ?", key)
 
 
-def ask(cluster: Cluster, key: str, harm: str = "") -> httpx.Response | None:
+def ask(cluster: Cluster, key: str, harm: str = "", report: str = "harmful") -> httpx.Response | None:
     with suppress(httpx.TransportError):
         body = {"parameters": {"harm": harm} if harm else {}}
-        return cluster.bob.post("/reports/harmful/generate", json=body, headers={"Idempotency-Key": key})
+        return cluster.bob.post(f"/reports/{report}/generate", json=body, headers={"Idempotency-Key": key})
     return None
 
 
