@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ def come_to(place: str) -> None:
 def _gate(module: Any, name: str, *, before: str = "", after: str = "") -> None:
     real: Callable[..., Any] = getattr(module, name)
 
+    @wraps(real)
     def gated(*args: Any, **kwargs: Any) -> Any:
         if before:
             come_to(before)

@@ -22,11 +22,14 @@ def took(row: Row) -> float:
 def test_a_process_that_dies_on_every_attempt_is_tried_as_often_as_allowed_and_no_more(cluster: Cluster) -> None:
     harms = ["exit:3", "segfault", "kill"]
     jobs = [cluster.submit(harm) for harm in harms]
+    unavailable = cluster.submit("unavailable")
     neighbour = cluster.submit("sleep:1")
     words = ["exit status 3", "signal 11", "signal 9"]
     for row, word in zip(cluster.ended(*jobs), words, strict=True):
         assert (row["status"], row["attempt"], row["error_code"]) == ("Failed", 3, "worker_lost")
         assert word in row["error_message"]
+    (row,) = cluster.ended(unavailable)
+    assert (row["status"], row["attempt"], row["error_code"]) == ("Failed", 3, "source_unavailable")
     (row,) = cluster.ended(neighbour)
     assert (row["status"], row["attempt"]) == ("Succeeded", 1)
 
@@ -54,26 +57,22 @@ def test_a_child_whose_worker_is_stopped_cannot_burn_processor_time_for_ever(clu
     assert row["status"] == "Failed"
 
 
-def test_a_report_that_wants_too_much_memory_fails_with_a_sentence(cluster: Cluster) -> None:
-    (row,) = cluster.ended(cluster.submit("memory"))
-    assert (row["status"], row["attempt"], row["error_code"]) == ("Failed", 1, "out_of_memory")
+@pytest.mark.parametrize(("harm", "code"), [("memory", "out_of_memory"), ("big-file", "result_too_large")])
+def test_a_report_that_wants_too_much_memory_or_disk_fails_with_a_sentence(
+    cluster: Cluster, harm: str, code: str
+) -> None:
+    (row,) = cluster.ended(cluster.submit(harm))
+    assert (row["status"], row["attempt"], row["error_code"]) == ("Failed", 1, code), row["error_trace"]
 
 
-def test_a_report_whose_temporary_files_grow_too_large_fails_with_a_sentence(cluster: Cluster) -> None:
-    (row,) = cluster.ended(cluster.submit("big-file"))
-    assert (row["status"], row["error_code"]) == ("Failed", "result_too_large"), row["error_trace"]
-
-
-@pytest.mark.parametrize("harm", [pytest.param("deaf", marks=pytest.mark.chaos), "hangs-in-c", "grandchild:60"])
-def test_what_runs_too_long_is_ended_whatever_it_does(cluster: Cluster, harm: str) -> None:
-    job = cluster.submit(harm, "harmful-short")
-    child = cluster.child(job)
-    if harm.startswith("grandchild"):
-        until(lambda: children(child) or not child.is_running())
-    family = [child, *children(child)]
-    (row,) = cluster.ended(job)
-    assert (row["status"], row["error_code"], row["attempt"]) == ("Failed", "timeout", 1)
-    assert took(row) < 3 + 10
+def test_what_runs_too_long_is_ended_whatever_it_does(cluster: Cluster) -> None:
+    jobs = [cluster.submit(harm, "harmful-short") for harm in ("grandchild:60", "deaf", "hangs-in-c")]
+    family = [cluster.child(job) for job in jobs]
+    until(lambda: children(family[0]) or not family[0].is_running())
+    family += children(family[0])
+    for row in cluster.ended(*jobs):
+        assert (row["status"], row["error_code"], row["attempt"]) == ("Failed", "timeout", 1)
+        assert took(row) < 3 + 10
     assert gone(family)
     until(lambda: not strangers(cluster))
 

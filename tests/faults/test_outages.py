@@ -18,10 +18,12 @@ from tests.faults.proxy import network
 
 
 def test_a_worker_that_wakes_up_after_its_lease_changes_nothing(cluster: Cluster) -> None:
-    job = cluster.submit("sleep:3")
-    worker, child = cluster.worker(job), cluster.child(job)
-    for process in (worker, child):
-        kill(process, signal.SIGSTOP)
+    with cluster.held("row-25"):
+        job = cluster.submit("steps")
+        cluster.reached("row-25")
+        worker, child = cluster.worker(job), cluster.child(job)
+        for process in (worker, child):
+            kill(process, signal.SIGSTOP)
     try:
         (row,) = cluster.ended(job)
         before = result(cluster, job)
