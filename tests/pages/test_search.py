@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ from django.test.utils import CaptureQueriesContext
 from jobs import filters
 from jobs.models import JobExecutionLog
 from jobs.search import Search, SearchError, parse
+from reports.models import ReportVersion
 
 Browse = Callable[[str], Client]
 MakeJob = Callable[..., JobExecutionLog]
@@ -63,6 +65,12 @@ def test_what_is_not_understood_is_said_all_at_once(text: str, sentences: list[s
         assert said.startswith(sentence)
 
 
+def _renamed(job: JobExecutionLog, name: str) -> dict[str, Any]:
+    """A version of the job's report under that name."""
+    columns = {field.attname: getattr(job.version, field.attname) for field in ReportVersion._meta.concrete_fields}
+    return {**columns, "id": None, "number": 2, "name": name}
+
+
 def test_every_qualifier_finds_its_jobs(browse: Browse, make_job: MakeJob) -> None:
     client = browse("alice")
     plain = make_job("Succeeded", by="bob")
@@ -70,6 +78,7 @@ def test_every_qualifier_finds_its_jobs(browse: Browse, make_job: MakeJob) -> No
         "Failed", by="erin", report_name="Late trains", host="h2", format="json", parameters={"code": 5, "new": True},
         error_code="source_gone", error_message="Nobody answers.", error_fingerprint="ab12ab12ab12ab12",
     )  # fmt: skip
+    ReportVersion.objects.create(**_renamed(other, "Late trains"))
     searches = (
         "user:erin", "status:failed", "error:source_gone", "error:answers", "error:ab12ab12ab12ab12", "host:h2",
         "format:json", "param.code:5", "param.new:true", "trains nobody", "user:erin param.code:5", str(other.pk),
