@@ -71,7 +71,7 @@ def _run(request: HttpRequest, shown: ReportConfiguration, form: RunForm) -> Htt
         if again:
             messages.success(request, "This form was sent before: here is the job that it made.")
         return redirect("job", made.pk)
-    return _report_page(request, shown, form, True, status=422)
+    return _report_page(request, shown, form, True)
 
 
 def _estimate(request: HttpRequest, shown: ReportConfiguration, form: RunForm) -> HttpResponse:
@@ -79,7 +79,7 @@ def _estimate(request: HttpRequest, shown: ReportConfiguration, form: RunForm) -
         found = estimate(shown.version, form.raw(), form.format)
     except InvalidParameters as refused:
         form.refuse(refused.fields)
-        return _report_page(request, shown, form, True, status=422)
+        return _report_page(request, shown, form, True)
     return _report_page(request, shown, form, True, estimated=found)
 
 
@@ -89,7 +89,6 @@ def _report_page(
     form: RunForm,
     allowed: bool,
     estimated: Checked | None = None,
-    status: int = 200,
 ) -> HttpResponse:
     user = _user(request)
     jobs = JobExecutionLog.objects.visible_to(user).filter(report=shown, tenant=shown.tenant_id)
@@ -104,7 +103,7 @@ def _report_page(
         "usual": usual(user, [shown]).get(shown.pk),
         "estimated": estimated,
     }
-    return render(request, "reports/detail.html", context, status=status)
+    return render(request, "reports/detail.html", context)
 
 
 def _user(request: HttpRequest) -> User:

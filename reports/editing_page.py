@@ -83,12 +83,6 @@ class Editor:
         except RunError as error:
             self.checked = Checked(faults=[error.message])
 
-    def status(self, form: EditForm) -> int:
-        """Of the answer: what was sent is refused, or too late."""
-        if self.outdated is not None:
-            return 409
-        return 422 if form.faults or any(one.errors for one in self.values) else 200
-
     def context(self, form: EditForm) -> dict[str, Any]:
         """What the page shows."""
         tenant = self.report.tenant

@@ -11,11 +11,3 @@ document.querySelectorAll("form[data-checked-by-server]").forEach((form) => {
     unreadable.reportValidity();
   });
 });
-
-// A refused form comes back with what is wrong in it: it is shown like an accepted one.
-document.addEventListener("htmx:beforeSwap", (event) => {
-  const { xhr, target } = event.detail;
-  if (![409, 422].includes(xhr.status) || !target.matches("form[data-checked-by-server]")) return;
-  event.detail.shouldSwap = true;
-  event.detail.isError = false;
-});

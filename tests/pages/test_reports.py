@@ -121,7 +121,7 @@ def test_every_error_is_told_beside_its_field_and_the_input_is_kept(
     bad = {**GOOD, "param.start": "", "param.least": "11", "param.codes": "1\nx", "param.format": '"><script>'}
     answer = browse("bob").post("/reports/sales", bad)
     text = answer.content.decode()
-    assert answer.status_code == 422
+    assert answer.status_code == 200
     assert text.count('aria-invalid="true"') == 4
     assert all(f'href="#field-{name}"' in text for name in ("start", "least", "codes", "format"))
     assert 'value="11"' in field(text, "least")
@@ -132,7 +132,7 @@ def test_every_error_is_told_beside_its_field_and_the_input_is_kept(
 
 def test_a_format_that_is_not_offered_is_refused_in_a_sentence(browse: Browse, report: ReportConfiguration) -> None:
     answer = browse("bob").post("/reports/sales", {**GOOD, "format": "exe"})
-    assert answer.status_code == 422
+    assert answer.status_code == 200
     assert "This report is offered as csv, json." in answer.content.decode()
 
 
@@ -158,7 +158,7 @@ def test_a_report_that_is_not_asynchronous_says_how_it_is_delivered(
     client = browse("alice")
     assert "POST /api/v1/reports/now/run" in client.get("/reports/now").content.decode()
     answer = client.post("/reports/now", {})
-    assert answer.status_code == 422
+    assert answer.status_code == 200
     assert not JobExecutionLog.objects.exists()
 
 
@@ -166,7 +166,7 @@ def test_a_report_without_a_version_has_a_page_too(browse: Browse, report: Repor
     ReportConfiguration.objects.create(tenant=report.tenant, slug="empty")
     client = browse("alice")
     assert "nothing to run" in client.get("/reports/empty").content.decode()
-    assert client.post("/reports/empty", {}).status_code == 422
+    assert client.post("/reports/empty", {}).status_code == 200
     assert client.get("/reports").status_code == 200
 
 
@@ -262,7 +262,7 @@ def test_an_estimate_runs_nothing(browse: Browse, report: ReportConfiguration) -
     assert "The data source&#x27;s file is not there." in text.split('id="estimate"')[1]
     assert 'value="7"' in field(text, "least"), "what was typed stays"
     refused = client.post("/reports/sales", {**GOOD, "param.least": "11", "do": "estimate"})
-    assert refused.status_code == 422
+    assert refused.status_code == 200
     assert "Must be 10 or less." in refused.content.decode()
     assert browse("carol").post("/reports/sales", {**GOOD, "do": "estimate"}).status_code == 403
     assert not JobExecutionLog.objects.exists()
@@ -297,5 +297,5 @@ def test_a_report_that_is_only_mailed_is_run_from_its_page(browse: Browse, repor
 
 def test_a_synchronous_report_is_not_run_from_its_page(browse: Browse, report: ReportConfiguration) -> None:
     report.version.delivery_targets.update(mode="synchronous")
-    assert browse("bob").post("/reports/sales", GOOD).status_code == 422
+    assert browse("bob").post("/reports/sales", GOOD).status_code == 200
     assert not JobExecutionLog.objects.exists()
