@@ -7,12 +7,14 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts import unsaved
 from accounts.models import Tenant, User
+from accounts.unsaved import login_keeping_form
 from reports import actions, history
 from reports.definitions_faults import faults_in
 from reports.definitions_of import definition_of, fingerprint, with_definition
@@ -26,7 +28,7 @@ from reports.template_page import TemplatePage
 _EDITING = ["GET", "HEAD", "POST"]
 
 
-@login_required
+@login_keeping_form
 @require_http_methods(_EDITING)
 def new(request: HttpRequest) -> HttpResponse:
     """Make a report. A superuser says for whom first."""
@@ -41,7 +43,7 @@ def new(request: HttpRequest) -> HttpResponse:
     return _edited(request, editor)
 
 
-@login_required
+@login_keeping_form
 @require_http_methods(_EDITING)
 def edit(request: HttpRequest, slug: str) -> HttpResponse:
     """Change a report."""
@@ -53,7 +55,9 @@ def edit(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _edited(request: HttpRequest, editor: Editor) -> HttpResponse:
     if request.method != "POST":
-        return render(request, "reports/edit.html", editor.context(EditForm.of(editor.base)))
+        typed = _typed(request)
+        form = EditForm.of_sent(typed, editor.base) if typed else EditForm.of(editor.base)
+        return render(request, "reports/edit.html", {**editor.context(form), "unsaved": bool(typed)})
     form = EditForm.of_sent(request.POST, editor.base)
     step = request.POST.get("do", "check")
     if step == "save" and (saved := editor.save(form, request.POST.get("seen", ""))):
@@ -63,16 +67,17 @@ def _edited(request: HttpRequest, editor: Editor) -> HttpResponse:
         editor.look(form)
     elif step != "save":
         form.change(step)
-    return render(request, "reports/edit.html", editor.context(form), status=editor.status(form))
+    return render(request, "reports/edit.html", editor.context(form))
 
 
-@login_required
+@login_keeping_form
 @require_http_methods(_EDITING)
 def template(request: HttpRequest, slug: str) -> HttpResponse:
     """Design a report's pdf."""
     report = with_definition(administered_report(_user(request), slug))
     if request.method != "POST":
-        page = TemplatePage.of(report, _user(request), request.GET)
+        typed = _typed(request)
+        page = TemplatePage.of(report, _user(request), typed or request.GET, sent=bool(typed))
         return render(request, "reports/template.html", {"page": page, "report": report})
     page = TemplatePage.of(report, _user(request), request.POST, sent=True)
     if request.POST.get("do") == "save" and (saved := page.save()):
@@ -80,8 +85,7 @@ def template(request: HttpRequest, slug: str) -> HttpResponse:
         return redirect("report-template", page.key)
     if request.POST.get("do") != "save":
         page.preview()
-    status = 409 if page.outdated else 422 if page.refused else 200
-    return render(request, "reports/template.html", {"page": page, "report": report}, status=status)
+    return render(request, "reports/template.html", {"page": page, "report": report})
 
 
 @login_required
@@ -121,6 +125,14 @@ def restore(request: HttpRequest, slug: str, number: int) -> HttpResponse:
         same = f"Version {number} is what the report is now. Nothing was changed."
         messages.success(request, same if made == before else f"Version {made} is as version {number} was.")
     return redirect(f"{reverse('report-versions', args=[slug])}")
+
+
+def _typed(request: HttpRequest) -> QueryDict | None:
+    """What the person had sent when the session had ended."""
+    typed = unsaved.take(request)
+    if typed:
+        messages.warning(request, "You were signed out, so nothing was saved. What you had typed is here again.")
+    return typed
 
 
 def _user(request: HttpRequest) -> User:

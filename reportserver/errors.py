@@ -9,9 +9,11 @@ from typing import Any
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django_htmx.http import HttpResponseClientRedirect
 from rest_framework import exceptions as drf
 
+from accounts import unsaved
 from accounts.exceptions import DomainError
 from jobs import exceptions as jobs
 from reports import exceptions as reports
@@ -154,6 +156,10 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A long form is there again with a new token: whoever signed in anew in another tab has only an old one."""
+    if unsaved.keep(request):
+        here = request.get_full_path()
+        return HttpResponseClientRedirect(here) if "HX-Request" in request.headers else redirect(here)
     return _plain(
         request, 403, "csrf_failed", "The form is too old or came from elsewhere. Reload the page and try again."
     )

@@ -16,6 +16,7 @@ from django.http.response import HttpResponseBase
 from django.utils.http import urlencode
 from django_htmx.http import HttpResponseClientRedirect
 
+from accounts import unsaved
 from accounts.exceptions import DomainError
 from accounts.forms import SignInForm
 from accounts.models import User
@@ -62,6 +63,7 @@ class SignIn(LoginView):
     def form_valid(self, form: Any) -> HttpResponse:
         with transaction.atomic():
             response = super().form_valid(form)
+            unsaved.forget_others(self.request)
             _record(Action.SIGN_IN, form.get_user())
         return response
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from django import template
@@ -14,6 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
+from accounts import unsaved
 from jobs import monitor, rights
 from jobs.models import JobEvent, JobExecutionLog, Place
 
@@ -37,6 +39,7 @@ _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
 @register.simple_tag
+@lru_cache
 def icon(name: str) -> SafeString:
     return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', static("icons.svg"), name)
 
@@ -53,6 +56,12 @@ def menu_item(context: template.Context, name: str, label: str) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
+def typist(context: template.Context) -> SafeString:
+    """Whom a form was made for, so that what is typed into it outlives the session."""
+    return format_html('<input type="hidden" name="{}" value="{}">', unsaved.MARK, unsaved.mark(context["user"]))
+
+
+@register.simple_tag(takes_context=True)
 def report_key(context: template.Context, slug: str, report_id: object) -> str:
     """What names a report in an address: the slug, or the id for superusers, to whom slugs of all tenants are alike."""
     return str(report_id) if context["user"].is_superuser else slug
@@ -60,7 +69,12 @@ def report_key(context: template.Context, slug: str, report_id: object) -> str:
 
 @register.simple_tag
 def status_badge(status: str) -> SafeString:
-    return format_html('<span class="status {}">{}{}</span>', status.lower(), icon(status.lower()), gettext(status))
+    return _badge(status, gettext(status))
+
+
+@lru_cache
+def _badge(status: str, word: str) -> SafeString:
+    return format_html('<span class="status {}">{}{}</span>', status.lower(), icon(status.lower()), word)
 
 
 @register.simple_tag
