@@ -10,7 +10,7 @@ on.addEventListener("change", () => localStorage.setItem("keys", on.checked ? "o
 
 document.querySelectorAll("[data-open]").forEach((button) => {
   button.hidden = false;
-  button.addEventListener("click", () => document.getElementById(button.dataset.open).showModal());
+  button.addEventListener("click", () => open(document.getElementById(button.dataset.open)));
 });
 
 function move(step) {
@@ -20,11 +20,17 @@ function move(step) {
   row?.querySelector("a.title").focus();
 }
 
+// The help names the keys of this page and no others.
+function open(dialog) {
+  dialog.querySelectorAll("[data-needs]").forEach((part) => { part.hidden = !document.querySelector(part.dataset.needs); });
+  dialog.showModal();
+}
+
 const press = (kind) => (current() ?? document.getElementById("job"))?.querySelector(`button[id^="${kind}-"]`)?.click();
 
 const actions = {
   "/": () => document.querySelector('input[type="search"]')?.focus(),
-  "?": () => help.showModal(),
+  "?": () => open(help),
   j: () => move(1),
   k: () => move(-1),
   x: () => current()?.querySelector('input[name="job"]')?.click(),

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.pages.browser import barriers, failed_job
+from tests.pages.browser import barriers, failed_job, weight
 from tests.pages.forms import sent_back
 from tests.server import Client, Running
 
@@ -196,7 +196,9 @@ def test_hundreds_of_jobs_are_cancelled_while_the_page_shows_how_far_it_is(
     bar = page.get_by_role("progressbar")
     first = int(bar.get_attribute("value") or 0)
     expect(bar).not_to_have_attribute("value", str(first))
+    assert barriers(page) == []
     expect(page.get_by_role("status")).to_contain_text("400 jobs cancelled", timeout=60_000)
+    assert barriers(page) == []
     page.get_by_role("link", name="Back to the jobs").click()
     expect(page.get_by_text("No job matches.")).to_be_visible()
     assert page.url.endswith("/jobs?q=host%3Amany&status=Queued"), "the filter must survive"
@@ -214,6 +216,12 @@ def test_the_list_is_used_by_single_keys(visit: Callable[..., Page], bob: Client
     page.keyboard.press("r")
     expect(page.get_by_role("status")).to_contain_text("queued again")
     expect(page.locator("#jobs")).to_be_focused()
+    running = bob.generate("slow")
+    bob.wait(running, "Running")
+    page.goto("/jobs?report=slow&status=Running")
+    page.keyboard.press("j")
+    page.keyboard.press("c")
+    expect(page.get_by_role("status")).to_contain_text("is being cancelled")
     page.keyboard.press("/")
     expect(page.get_by_role("combobox", name="Search")).to_be_focused()
     page.keyboard.type("r")
@@ -224,6 +232,17 @@ def test_the_list_is_used_by_single_keys(visit: Callable[..., Page], bob: Client
     page.get_by_role("button", name="Close").click()
     page.keyboard.press("/")
     expect(page.get_by_role("combobox", name="Search")).not_to_be_focused()
+
+
+def test_the_help_names_the_keys_of_its_page_only(visit: Callable[..., Page], bob: Client) -> None:
+    failed = failed_job(bob)
+    for name, path, keys in (
+        ("alice", "/jobs", "/ j k x r c ?"), ("alice", f"/jobs/{failed}", "r c ?"), ("bob", f"/jobs/{failed}", "c ?"),
+        ("bob", "/", "?"), ("bob", "/reports", "/ ?"),
+    ):  # fmt: skip
+        page = visit(name, path)
+        page.keyboard.press("?")
+        assert " ".join(page.locator("#keys kbd:visible").all_inner_texts()) == keys, path
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -240,8 +259,10 @@ def test_no_page_has_a_barrier_or_scrolls_sideways(visit: Callable[..., Page], b
         "/reports/sales-by-region/versions",
         "/reports/sales-by-region/template",
         "/audit",
+        "/audit/1",
     ):
         page.goto(path)
+        assert weight(page) < 150_000, path
         for width in (1280, 320):
             page.set_viewport_size({"width": width, "height": 800})
             assert barriers(page) == [], f"{path} at {width}"
