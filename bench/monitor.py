@@ -78,7 +78,8 @@ run.
 How to read it: a page may take no longer because the history is long, so the goal is {GOAL} ms, and {GROWTH} times the
 figure for {SMALL:,} jobs. The two are measured one after the other, so the processor's time (of this process and of the
 one that serves it in PostgreSQL), which hardly changes when the machine is busy with other things, is what is compared.
-Where there are few jobs some lists are shorter than a page, and quicker for that reason. The overview's charts are
+The searches are such that lists are about as long with few jobs as with many; `analyst` and `rare` see so few of few
+jobs that some lists are shorter than a page all the same, and quicker for that reason. The overview's charts are
 counted anew every half minute: one call in twenty counts them.
 """
 

@@ -264,7 +264,7 @@ def _list_context(
         "filters": query.urlencode(),
         "older_search": found.searched_since,
         "now": timezone.now(),
-        "may_act": found.is_valid() and _may_act(user, rows),
+        "may_act": found.is_valid() and query.get("status") != Status.SUCCEEDED and _may_act(user, rows),
         # Also an idle list looks now and then: somebody else may start something.
         "every": "3s" if busy else "15s",
         "seen": monitor.digest(tabs, [*map(monitor.state, rows)]),

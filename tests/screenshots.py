@@ -1,15 +1,19 @@
 """Pictures of every page in every state, light and dark: `python -m tests.screenshots FOLDER [STATE …]`.
 
-The demo is served by a web server without workers, over jobs that are made up for the state.
+The demo is served by a web server without workers, over jobs that are made up for the state. The state “full” mounts a
+small disk, so it is for root.
 """
 
 from __future__ import annotations
 
 import json
 import random
+import shutil
 import subprocess
 import sys
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -25,7 +29,10 @@ STATES: dict[str, tuple[int, float, int, int, int | None]] = {
     "normal": (900, 0.04, 3, 2, 1),
     "failing": (700, 0.6, 2, 1, 1),
     "overloaded": (1500, 0.1, 4200, 4, 3400),
+    "full": (700, 0.3, 3, 2, 1),
 }
+#: Megabytes of the disk in the state “full”, and how many are left.
+_DISK, _LEFT = 200, 12
 _FAILURES = (
     ("timed_out", "The job took longer than its limit of 300 seconds.", True),
     ("source_unavailable", "The data source “flights” does not answer.", True),
@@ -61,10 +68,11 @@ _CHANGING = ("overview", "jobs", "jobs-failed", "reports", "audit")
 def main() -> None:
     folder, *states = sys.argv[1:]
     for state in states or STATES:
-        with TemporaryDirectory(prefix="screenshots-") as data:
+        with TemporaryDirectory(prefix="screenshots-") as data, _disk(state, data) as use_up:
             server = prepare_server(Path(data), REPORTSERVER_DEMO="1")
             fill = [sys.executable, "-m", "tests.screenshots", "--fill", state]
             subprocess.run(fill, cwd=ROOT, env=server.env, check=True)
+            use_up()
             start(server, workers=False)
             try:
                 _take_all(server, Path(folder) / state)
@@ -72,11 +80,24 @@ def main() -> None:
                 stop(server)
 
 
+@contextmanager
+def _disk(state: str, folder: str) -> Iterator[Callable[[], object]]:
+    """What uses the folder's disk up, in the state that needs it."""
+    if state != "full":
+        yield lambda: None
+        return
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={_DISK}m", "tmpfs", folder], check=True)
+    try:
+        yield lambda: (Path(folder) / "used").write_bytes(bytes(shutil.disk_usage(folder).free - _LEFT * 2**20))
+    finally:
+        subprocess.run(["umount", folder], check=True)
+
+
 def _take_all(server: Running, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        for scheme, width in (("light", 1280), ("dark", 1280), ("light", 360)):
+        for scheme, width in (("light", 1280), ("dark", 1280), ("light", 360), ("dark", 360)):
             _take(_signed_in(browser, server, scheme, width), folder, f"{scheme}-{width}")
         browser.close()
 

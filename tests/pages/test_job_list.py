@@ -187,3 +187,15 @@ def test_only_who_asked_and_administrators_cancel(browse: Browse, make_job: Make
 def test_actions_take_a_post(browse: Browse, make_job: MakeJob) -> None:
     job = make_job("Failed")
     assert browse("alice").get(f"/jobs/{job.pk}/retry").status_code == 405
+
+
+@pytest.mark.parametrize(
+    ("status", "offered"), [("Failed", ["retry"]), ("Queued", ["cancel"]), ("Succeeded", []), ("", ["retry", "cancel"])]
+)
+def test_a_tab_offers_only_what_can_be_done_in_it(
+    browse: Browse, make_job: MakeJob, status: str, offered: list[str]
+) -> None:
+    for one in ("Failed", "Queued", "Succeeded"):
+        make_job(one)
+    shown = browse("alice").get(f"/jobs?status={status}").content.decode()
+    assert re.findall('name="action" value="([a-z]+)"', shown) == offered

@@ -98,6 +98,7 @@ def test_the_queue_is_shown_by_age(browse: Browse, make_job: MakeJob) -> None:
 
 def test_hosts_are_shown_with_what_they_run_now(browse: Browse, make_job: MakeJob) -> None:
     now = timezone.now()
+    assert "0 no worker is alive" in words(browse("bob").get("/").content.decode())
     WorkerHost.objects.create(instance="w", host="h1", pid=1, slots=4, started_at=now, seen_at=now)
     make_job("Running")
     make_job("Running")
