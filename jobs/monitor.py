@@ -77,6 +77,13 @@ def todays_tabs(counted: JobQuerySet, looked_at: JobQuerySet | None) -> list[Tab
     ]
 
 
+def failed_percent(tabs: Iterable[Tab]) -> int | None:
+    """Of the jobs that ended; None when none did, and when there are too many to count."""
+    counts = {tab.status: tab.counted for tab in tabs if tab.status in ENDED}
+    total = sum(counts.values())
+    return round(100 * counts[Status.FAILED] / total) if total and max(counts.values()) <= MOST_COUNTED else None
+
+
 def _counted(jobs: JobQuerySet | None, status: str) -> int:
     return 0 if jobs is None else jobs.filter(status=status).order_by()[: MOST_COUNTED + 1].count()
 

@@ -59,6 +59,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     ages = monitor.queue_by_age(jobs) if tabs[0].counted else []
     state = [*map(monitor.state, failed)], [(str(host), host.busy) for host in workers.alive]
     context = {"tabs": tabs, "failed": failed, "workers": workers, "oldest": oldest, "ages": ages}
+    context["failed_percent"] = monitor.failed_percent(tabs)
     if user.is_administrator:
         context["free"], context["disk"] = free, disk = figures.disk()
         context["disk_is_low"] = free < disk * figures.LOW_DISK

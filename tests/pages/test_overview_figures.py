@@ -111,3 +111,10 @@ def test_a_disk_that_is_nearly_full_is_a_warning(browse: Browse, monkeypatch: py
     assert "nearly full" not in browse("bob").get("/").content.decode()
     monkeypatch.setattr(figures_module, "disk", lambda: (50 * 10**9, 100 * 10**9))
     assert "nearly full" not in browse("alice").get("/").content.decode()
+
+
+def test_the_share_of_failures_is_told(browse: Browse, make_job: MakeJob) -> None:
+    assert "% of all that ended" not in browse("alice").get("/").content.decode()
+    for status in ("Failed", "Succeeded", "Succeeded", "Queued"):
+        make_job(status)
+    assert "1 in the last 24 hours, 33 % of all that ended" in words(browse("alice").get("/").content.decode())
