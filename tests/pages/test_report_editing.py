@@ -372,11 +372,11 @@ def test_the_form_takes_a_number_of_queries_that_does_not_grow(
     browse: Browse, whole: ReportConfiguration, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     client = browse("alice")
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(17):
         assert client.get("/reports/whole/edit").status_code == 200
     more = {"grants": {"view": ["analysts", "readers", "others", "user:bob", "user:carol", "user:erin"]}}
     actions.patch_report(report=whole, patch=more, actor="tester")
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(17):
         assert client.get("/reports/whole/edit").status_code == 200
 
 
