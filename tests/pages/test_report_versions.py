@@ -74,6 +74,15 @@ def test_a_comparison_that_is_none_says_so(
     assert sentence in text_of(browse("alice"), query)
 
 
+def test_a_report_that_was_never_changed_has_nothing_to_compare(browse: Browse, people: dict[str, User]) -> None:
+    tenant = people["alice"].tenant
+    DataSource.objects.create(tenant=tenant, slug="somewhere", kind="sqlite", location="/somewhere.db")
+    actions.create_report(definition=parse_report(FIRST), tenant=tenant, actor="first-one")  # type: ignore[arg-type]
+    text = text_of(browse("alice"))
+    assert "Nothing was changed since it was made." in text
+    assert "Compare" not in text and "Differences" not in text
+
+
 def test_a_version_is_restored_as_a_new_one(browse: Browse, changed: ReportConfiguration) -> None:
     client = browse("alice")
     answer = client.post("/reports/sales/versions/1/restore")
