@@ -145,7 +145,9 @@ def _speed(env: Mapping[str, str], jobs: int, ask: Sequence[str], workers: Seque
 
 def _watched(workers: Sequence[psutil.Process], done: Callable[[], int], jobs: int) -> Speed:
     """From the first job that is done, when all has been started, to the last, or as far as it gets in time."""
+    started = time.monotonic()
     while not (first := done()):
+        assert time.monotonic() < started + _MOST_SECONDS * 3, "no job was done a minute after the workers were started"
         time.sleep(0.02)
     begun, used = time.monotonic(), _processor(workers)
     while (last := done()) < jobs and time.monotonic() < begun + _MOST_SECONDS:
