@@ -106,6 +106,8 @@ def _all(folder: Path, jobs: int, python: str, redis: str, postgres: str) -> Ite
     env["BENCH_REDIS_URL"] = redis
     yield "Redis: plain django-q2", _django_q2({**env, "BENCH_DATABASE_URL": sqlite}, jobs, python)
     bin_dir = Path(python).parent
+    # With it, Celery takes itself for a part of Django.
+    del env["DJANGO_SETTINGS_MODULE"]
     rq = [[str(bin_dir / "rq"), "worker", "--quiet", "--url", redis]] * _WORKERS
     yield "Redis: RQ", _speed(env, jobs, [python, "-c", _RQ.format(jobs=jobs)], rq)
     celery = [python, "-m", "celery", "-A", "bench.trivial_celery", "worker", "-c", str(_WORKERS), "-l", "error"]
