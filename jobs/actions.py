@@ -221,8 +221,7 @@ def _enqueue(
     details: Mapping[str, object],
     target: JobExecutionLog | None = None,
 ) -> None:
-    if not job.turn:
-        job.turn = Standing.of(job, connection).turn
+    job.stand_in_line()
     insert(job)
     note(job, JobEvent.Kind.QUEUED, {"actor": name_of(actor)})
     queue.ring(surely=True)

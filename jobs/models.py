@@ -190,9 +190,14 @@ class JobExecutionLog(models.Model):
         return f"{self.report_name} ({self.status})"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        if self._state.adding and not self.turn:
-            self.turn = Standing.of(self, connection).turn
+        if self._state.adding:
+            self.stand_in_line()
         super().save(*args, **kwargs)
+
+    def stand_in_line(self) -> None:
+        """Give it its turn, unless it has one."""
+        if not self.turn:
+            self.turn = Standing.of(self, connection).turn
 
     @property
     def is_ended(self) -> bool:

@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 
 from accounts.rows import insert
 from jobs.models import JobEvent, JobExecutionLog
+from jobs.querysets import from_now
 
 AT = datetime(2026, 2, 28, 23, 59, 59, 123456, UTC)
 
@@ -43,6 +44,18 @@ def test_each_row_has_its_own_values_and_expressions(claimed: JobExecutionLog) -
     assert [event.details["n"] for event in (first, second, third)] == ["queued", "claimed", "failed"]
     assert first.at == third.at == AT < second.at
     assert first.pk < second.pk < third.pk
+
+
+def test_a_key_that_is_given_is_another_statement(claimed: JobExecutionLog) -> None:
+    for key in (None, 4711, None):
+        insert(JobEvent(pk=key, job=claimed, at=AT, kind="failed", attempt=1, fence=2))
+    assert claimed.events.filter(kind="failed").count() == 3
+    assert claimed.events.filter(pk=4711).exists()
+
+
+def test_an_expression_with_parameters_is_refused(claimed: JobExecutionLog) -> None:
+    with pytest.raises(ValueError, match="has parameters"):
+        insert(JobEvent(job=claimed, at=from_now(5), kind="failed", attempt=1, fence=2))
 
 
 def test_constraints_hold(queued: Callable[[], JobExecutionLog]) -> None:
