@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from html.parser import HTMLParser
+from typing import Any
 
 from django.test import Client
+
+from reports.models import ReportConfiguration
 
 
 class _Form(HTMLParser):
@@ -71,3 +74,21 @@ def sent_back(page: str, form_id: str) -> dict[str, list[str]]:
     parser = _Form(form_id)
     parser.feed(page)
     return parser.found
+
+
+def shown(client: Client, slug: str) -> dict[str, Any]:
+    """What the form that edits the report has in it."""
+    answer = client.get(f"/reports/{slug}/edit")
+    assert answer.status_code == 200
+    return sent_back(answer.content.decode(), "editor")
+
+
+def press(client: Client, data: dict[str, Any], do: str, slug: str = "small", **changed: Any) -> Any:
+    """Send that form, with some fields changed, by one of its buttons."""
+    given = {name: value for name, value in {**data, **changed, "do": do}.items() if value is not None}
+    return client.post(f"/reports/{slug}/edit", given)
+
+
+def version(report: ReportConfiguration) -> int:
+    report.refresh_from_db()
+    return report.version.number

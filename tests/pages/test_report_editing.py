@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
-from django.conf import settings as configured
-from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
@@ -23,52 +18,10 @@ from reports import actions
 from reports.definitions import ParameterDefinition, ReportDefinition, parse_report
 from reports.definitions_of import DELIVERIES, definition_of
 from reports.models import DataSource, ReportConfiguration
-from tests.pages.conftest import PASSWORD
-from tests.pages.forms import sent_back
+from tests.pages.forms import press, sent_back, shown, version
 from tests.pages.whole_report import WHOLE
 
 Browse = Callable[[str], Client]
-
-
-@pytest.fixture
-def source(tmp_path: Path, people: dict[str, User]) -> DataSource:
-    path = tmp_path / "sales.db"
-    with sqlite3.connect(path) as database:
-        database.execute("create table sale (region text, day text, amount integer)")
-        database.executemany("insert into sale values (?, '2024-01-01', ?)", [("north", i) for i in range(80)])
-    database.close()
-    tenant = people["alice"].tenant
-    return DataSource.objects.create(tenant=tenant, slug="sales", kind="sqlite", location=str(path))
-
-
-@pytest.fixture
-def whole(source: DataSource) -> ReportConfiguration:
-    return actions.create_report(definition=parse_report(WHOLE), tenant=source.tenant, actor="tester")
-
-
-@pytest.fixture
-def small(source: DataSource) -> ReportConfiguration:
-    entry = {name: WHOLE[name] for name in ("tenant", "data_source", "formats")}
-    entry |= {"slug": "small", "name": "Small", "query": "select region, amount from sale where amount >= :least"}
-    entry |= {"parameters": [{"name": "least", "type": "integer", "default": 3, "label": "At least"}]}
-    return actions.create_report(definition=parse_report(entry), tenant=source.tenant, actor="tester")
-
-
-def shown(client: Client, slug: str) -> dict[str, Any]:
-    """What the form has in it."""
-    answer = client.get(f"/reports/{slug}/edit")
-    assert answer.status_code == 200
-    return sent_back(answer.content.decode(), "editor")
-
-
-def press(client: Client, data: dict[str, Any], do: str, slug: str = "small", **changed: Any) -> Any:
-    given = {name: value for name, value in {**data, **changed, "do": do}.items() if value is not None}
-    return client.post(f"/reports/{slug}/edit", given)
-
-
-def version(report: ReportConfiguration) -> int:
-    report.refresh_from_db()
-    return report.version.number
 
 
 def test_the_whole_report_of_these_tests_has_every_field() -> None:
@@ -381,52 +334,3 @@ def test_the_form_takes_a_number_of_queries_that_does_not_grow(
 
 
 #: Failed sign-ins are counted in a database of their own on SQLite.
-with_counters = pytest.mark.django_db(databases=["default", "counters"] if configured.SQLITE else ["default"])
-
-
-@with_counters
-def test_what_was_typed_is_there_again_after_signing_in_anew(browse: Browse, small: ReportConfiguration) -> None:
-    client = browse("alice")
-    typed = shown(client, "small") | {"name": ["Half done"], "description": ["Typed for an hour"]}
-    client.logout()
-    answer = press(client, typed, "save")
-    assert answer["Location"] == "/login?next=/reports/small/edit"
-    signed_in = client.post("/login", {"username": "alice", "password": PASSWORD, "next": "/reports/small/edit"})
-    page = client.get(signed_in["Location"]).content.decode()
-    assert "You were signed out, so nothing was saved. What you had typed is here again." in page
-    assert "data-unsaved" in page
-    again = sent_back(page, "editor")
-    assert (again["name"], again["description"]) == (["Half done"], ["Typed for an hour"])
-    assert version(small) == 1
-    assert sent_back(client.get("/reports/small/edit").content.decode(), "editor")["name"] == ["Small"], "once"
-    assert press(client, again, "save").status_code == 302
-    assert version(small) == 2
-
-
-@with_counters
-@pytest.mark.parametrize("mark", ["own", "none", "forged"])
-def test_what_was_typed_is_shown_to_nobody_else(browse: Browse, small: ReportConfiguration, mark: str) -> None:
-    User.objects.get(username="carol").groups.add(Group.objects.get(name="Administrator"))
-    client = browse("alice")
-    typed = shown(client, "small") | {"name": ["Half done"]}
-    forged = f"{User.objects.get(username='carol').pk}:x"
-    typed["typist"] = {"own": typed["typist"], "none": [""], "forged": [forged]}[mark]
-    client.logout()
-    press(client, typed, "save")
-    client.post("/login", {"username": "carol", "password": PASSWORD})
-    assert "Half done" not in client.get("/reports/small/edit").content.decode()
-    assert "unsaved" not in client.session
-
-
-def test_a_form_from_before_a_sign_in_in_another_tab_is_not_saved_and_not_lost(
-    browse: Browse, small: ReportConfiguration
-) -> None:
-    client = Client(enforce_csrf_checks=True)
-    client.force_login(User.objects.get(username="alice"))
-    typed = shown(client, "small") | {"name": ["Half done"], "csrfmiddlewaretoken": ["x" * 64]}
-    answer = press(client, typed, "save")
-    assert answer["Location"] == "/reports/small/edit"
-    assert version(small) == 1
-    assert sent_back(client.get("/reports/small/edit").content.decode(), "editor")["name"] == ["Half done"]
-    typed["typist"] = [""]
-    assert press(client, typed, "save").status_code == 403
