@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.apps import apps
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import connection, models
 from django.db.models import Exists, ExpressionWrapper, OuterRef, Q
 
@@ -84,7 +85,10 @@ class ReportQuerySet(models.QuerySet["ReportConfiguration"]):
     def find_to_run(self, user: User, key: str) -> ReportConfiguration:
         """As find, for those who only make jobs of it: its version is kept in memory, as no version changes."""
         report = self.find(user, key)
-        report.current = kept_version(report.current_id) if report.current_id else None
+        try:
+            report.current = kept_version(report.current_id) if report.current_id else None
+        except ObjectDoesNotExist:  # deleted since
+            raise ReportNotFound from None
         return report
 
 
