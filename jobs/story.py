@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.models import User
 from jobs import downloads
 from jobs.models import JobEvent, JobExecutionLog
-from reports.definitions_of import version_entry
+from reports.definitions.stored import version_entry
 from reports.differences import Difference, differences, names
 from reports.forms import PREFIX
 

@@ -14,13 +14,21 @@ from guardian.shortcuts import assign_perm, remove_perm
 from accounts.models import Tenant, User
 from audit import actions as audit
 from audit.models import Action
-from reports import definitions_sync, template_checks
+from reports import template_checks
 from reports.check import Checked, check, timed
 from reports.definitions import Definitions, GrantsDefinition, ReportDefinition, merge_patch, parse_report, query_faults
-from reports.definitions_faults import Faults, faults_in, invalid, joined
-from reports.definitions_of import definition_of, fingerprint, grants_of, with_definition, with_definitions
-from reports.definitions_sync import Sync
-from reports.definitions_values import user_of
+from reports.definitions.faults import Faults, faults_in, invalid, joined
+from reports.definitions.stored import definition_of, fingerprint, grants_of, with_definition, with_definitions
+from reports.definitions.sync import (
+    Sync,
+    prune_sources,
+    prune_users,
+    sync_sources,
+    sync_tenants,
+    sync_users,
+    wait_for_other_runs,
+)
+from reports.definitions.values import user_of
 from reports.exceptions import InvalidDefinition, ReportChanged, ReportNotFound, VersionNotFound
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion
 from reports.preview import preview
@@ -302,15 +310,15 @@ def _holder(principal: str, users: Mapping[str, User]) -> User | Group:
 
 
 def _apply(sync: Sync, definitions: Definitions, actor: User | str, prune: bool) -> list[_Entry]:
-    definitions_sync.wait_for_other_runs()
+    wait_for_other_runs()
     rows = ReportConfiguration.objects.filter(tenant__slug__in=_tenants_named(definitions)).order_by("pk")
     locked = list(rows.select_for_update(no_key=True))
-    definitions_sync.sync_tenants(sync, definitions.tenants)
-    definitions_sync.sync_users(sync, definitions.users)
-    definitions_sync.sync_sources(sync, definitions.data_sources)
+    sync_tenants(sync, definitions.tenants)
+    sync_users(sync, definitions.users)
+    sync_sources(sync, definitions.data_sources)
     if prune:
-        definitions_sync.prune_users(sync, definitions)
-        definitions_sync.prune_sources(sync, definitions)
+        prune_users(sync, definitions)
+        prune_sources(sync, definitions)
     # Read again: pruning took grants and sources from some, and what is joined may be older than the lock.
     reports = with_definitions(ReportConfiguration.objects.filter(pk__in=[report.pk for report in locked]))
     present = {(report.tenant.slug, report.slug): report for report in reports}

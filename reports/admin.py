@@ -19,7 +19,7 @@ from audit import actions as audit
 from audit.models import Action
 from reports.check import unreachable
 from reports.definitions import SERVERS
-from reports.definitions_sync import url_fault
+from reports.definitions.sync import url_fault
 from reports.models import DataSource, ReportConfiguration, ReportVersion
 from reports.querysets import Right
 

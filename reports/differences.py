@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from reports import definitions_yaml
+from reports.definitions import yaml
 
 _CONTEXT = 3
 
@@ -74,7 +74,7 @@ def _text(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, list):
         plain = not any(isinstance(item, (Mapping, list)) for item in value)
-        return ", ".join(map(_text, value)) if plain else definitions_yaml.write(value)
+        return ", ".join(map(_text, value)) if plain else yaml.write(value)
     return str(value)
 
 

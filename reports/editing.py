@@ -12,8 +12,8 @@ from django.utils.text import slugify
 from accounts.models import Tenant
 from reports import actions
 from reports.definitions import GrantsDefinition, ParameterDefinition, ReportDefinition, parse_report
-from reports.definitions_faults import Faults, faults_in
-from reports.definitions_of import DELIVERIES
+from reports.definitions.faults import Faults, faults_in
+from reports.definitions.stored import DELIVERIES
 from reports.editing_controls import Control, Sent, control, control_id, controls, default_of, label_of
 from reports.exceptions import InvalidDefinition
 from reports.forms import Field

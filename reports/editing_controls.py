@@ -17,8 +17,8 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from reports import definitions_yaml
-from reports.definitions_faults import Faults, joined
+from reports.definitions import yaml
+from reports.definitions.faults import Faults, joined
 from reports.scalars import SCALARS, RefusedError
 
 _LONG = 300
@@ -149,8 +149,8 @@ class Sent:
         if not text.strip():
             return None
         try:
-            document = definitions_yaml.read(text)
-        except definitions_yaml.NotYamlError as error:
+            document = yaml.read(text)
+        except yaml.NotYamlError as error:
             self.faults[path] = [f"Line {error.line}: {error.sentence}"]
             return text
         self.lines_of[path] = document.lines
@@ -256,7 +256,7 @@ def _shown(kind: str, value: Any) -> str:
     if value is None or value == []:
         return _EMPTY_LIST if kind == "value" and value == [] else ""
     if kind == "yaml" and not isinstance(value, str):
-        return definitions_yaml.write(value.model_dump(mode="json") if isinstance(value, BaseModel) else value)
+        return yaml.write(value.model_dump(mode="json") if isinstance(value, BaseModel) else value)
     if isinstance(value, list):
         return "\n".join(map(_as_text if kind in ("value", "values") else str, value))
     return _as_text(value) if kind == "value" else str(value)

@@ -10,7 +10,7 @@ from accounts.models import User
 from accounts.querysets import ADMINISTRATOR
 from reports import actions
 from reports.check import Checked
-from reports.definitions_of import definition_of, fingerprint
+from reports.definitions.stored import definition_of, fingerprint
 from reports.differences import Difference, differences
 from reports.editing import EditForm
 from reports.exceptions import InvalidDefinition, InvalidParameters, ReportChanged, RunError

@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from accounts.paging import page_of
-from reports.definitions_of import version_entry
+from reports.definitions.stored import version_entry
 from reports.differences import Difference, differences, names
 from reports.models import ReportConfiguration, ReportVersion
 

@@ -12,7 +12,7 @@ from accounts.models import User
 from audit import actions as audit
 from audit.models import Action
 from reports.definitions import ReportDefinition
-from reports.definitions_faults import Faults
+from reports.definitions.faults import Faults
 from reports.documents import context
 from reports.documents.compiler import Fault, Made, Task, TemplateFaulty, make, syntax_faults
 from reports.exceptions import RunError, TemplateFailed

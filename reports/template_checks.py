@@ -11,8 +11,8 @@ from accounts.models import Tenant
 from reports import samples
 from reports.crypto import WrongKey
 from reports.definitions import Definitions, ReportDefinition
-from reports.definitions_faults import Faults, invalid, joined
-from reports.definitions_of import definition_of, with_definitions
+from reports.definitions.faults import Faults, invalid, joined
+from reports.definitions.stored import definition_of, with_definitions
 from reports.models import DataSource, ReportConfiguration
 from reports.sources.base import SourceSpec
 

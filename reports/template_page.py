@@ -13,8 +13,8 @@ from django.http import QueryDict
 from accounts.models import User
 from reports import actions, documents
 from reports.definitions import parse_report
-from reports.definitions_faults import faults_in
-from reports.definitions_of import definition_of, fingerprint, with_definition
+from reports.definitions.faults import faults_in
+from reports.definitions.stored import definition_of, fingerprint, with_definition
 from reports.documents.compiler import Fault, Made, TemplateFaulty, syntax_faults
 from reports.exceptions import InvalidDefinition, InvalidParameters, ReportChanged, RunError, SourceMissing
 from reports.forms import Field

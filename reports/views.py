@@ -16,8 +16,8 @@ from accounts import unsaved
 from accounts.models import Tenant, User
 from accounts.unsaved import login_keeping_form
 from reports import actions, history
-from reports.definitions_faults import faults_in
-from reports.definitions_of import definition_of, fingerprint, with_definition
+from reports.definitions.faults import faults_in
+from reports.definitions.stored import definition_of, fingerprint, with_definition
 from reports.editing import EditForm
 from reports.editing_page import Editor
 from reports.exceptions import InvalidDefinition

@@ -11,7 +11,8 @@ from django.conf import settings
 
 from accounts.models import Tenant
 from audit.actions import SYSTEM
-from reports import actions, definitions_file
+from reports import actions
+from reports.definitions import files
 
 DEFINITIONS = Path(settings.BASE_DIR) / "demo" / "definitions.yaml"
 _PEOPLE = ("admin", "analyst", "outsider")
@@ -44,7 +45,7 @@ def install() -> bool:
     if Tenant.objects.filter(slug="demo").exists():
         return False
     os.environ |= {f"REPORTSERVER_DEMO_{name.upper()}_PASSWORD": word for name, word in passwords().items()}
-    actions.apply(definitions=definitions_file.load([DEFINITIONS]).definitions, actor=SYSTEM)
+    actions.apply(definitions=files.load([DEFINITIONS]).definitions, actor=SYSTEM)
     return True
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from accounts.models import Tenant, User
 from reports import actions
 from reports.definitions import ReportDefinition, parse_report
-from reports.definitions_faults import invalid
+from reports.definitions.faults import invalid
 from reports.models import ReportConfiguration
 from reports.subject import Subject
 

@@ -23,7 +23,7 @@ from reports.api.schema import ReportDefinitionExtension  # noqa: F401 -- known 
 from reports.api.serializers import CheckedSerializer, CheckSerializer, ReportSerializer, report_url
 from reports.check import Checked
 from reports.definitions import ReportDefinition
-from reports.definitions_of import with_definitions
+from reports.definitions.stored import with_definitions
 from reports.exceptions import ReportNotFound, RunError
 from reports.models import ReportConfiguration
 from reports.rights import administered_report

@@ -16,7 +16,7 @@ from jobs.actions import submit
 from jobs.models import JobExecutionLog
 from reports import actions
 from reports.definitions import ParameterDefinition, ReportDefinition, parse_report
-from reports.definitions_of import DELIVERIES, definition_of
+from reports.definitions.stored import DELIVERIES, definition_of
 from reports.models import DataSource, ReportConfiguration
 from tests.pages.forms import press, sent_back, shown, version
 from tests.pages.whole_report import WHOLE

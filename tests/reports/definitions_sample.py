@@ -11,7 +11,8 @@ from typing import Any
 
 import yaml
 
-from reports import actions, definitions_file
+from reports import actions
+from reports.definitions import files
 
 ENV = {
     "ALICE_PASSWORD": "alice's long password",
@@ -81,5 +82,5 @@ def written(folder: Path, data: object, name: str = "definitions.yaml") -> Path:
 
 def applied(folder: Path, data: object = SAMPLE, **how: Any) -> list[str]:
     """What apply says about the data."""
-    found = definitions_file.load([written(folder, data)]).definitions
+    found = files.load([written(folder, data)]).definitions
     return actions.apply(definitions=found, **({"actor": "tester", "env": ENV} | how))

@@ -9,7 +9,7 @@ from accounts.models import RefreshSession, Tenant, User
 from audit.models import Action, AuditLog
 from reports import actions
 from reports.definitions import parse_report
-from reports.definitions_faults import faults_in
+from reports.definitions.faults import faults_in
 from reports.exceptions import InvalidDefinition
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion
 from reports.querysets import Right

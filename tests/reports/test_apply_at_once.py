@@ -18,7 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = """
 import json, os, threading
 from django.db import connection
-from reports import actions, definitions_file
+from reports import actions
+from reports.definitions import files as definition_files
 from reports.models import ReportConfiguration
 
 files, errors = json.loads(os.environ["FILES"]), []
@@ -37,7 +38,7 @@ def patch(number, thread):
     actions.patch_report(report=report, patch={"description": f"{thread} {number}"}, actor="tester")
 
 def apply(number, thread):
-    definitions = definitions_file.load([files[(number + thread) % 2]]).definitions
+    definitions = definition_files.load([files[(number + thread) % 2]]).definitions
     actions.apply(definitions=definitions, actor="tester", prune=True)
 
 threads = [threading.Thread(target=run, args=(change, at)) for at in range(2) for change in (patch, apply)]

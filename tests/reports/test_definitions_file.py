@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from reports import definitions_file, definitions_yaml
-from reports.definitions import editor_schema
+from reports.definitions import editor_schema, files
+from reports.definitions import yaml as definitions_yaml
 from reports.exceptions import InvalidDefinition
 from reports.rendering import RENDERERS
 from tests.reports.definitions_sample import SAMPLE, sample, written
@@ -23,8 +23,8 @@ BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 1
 def refused(folder: Path, data: object) -> list[str]:
     """The sentences, without the folder."""
     with pytest.raises(InvalidDefinition) as caught:
-        definitions_file.load([written(folder, data)])
-    return [sentence.removeprefix(f"{folder}/") for sentence in definitions_file.sentences(caught.value)]
+        files.load([written(folder, data)])
+    return [sentence.removeprefix(f"{folder}/") for sentence in files.sentences(caught.value)]
 
 
 @pytest.mark.parametrize(
@@ -67,11 +67,11 @@ def test_a_text_that_is_not_yaml_is_told_by_line_and_not_quoted(tmp_path, text, 
 
 def test_a_file_that_is_missing_too_large_or_not_utf8_is_told(tmp_path):
     missing, large, latin = tmp_path / "missing.yaml", tmp_path / "large.yaml", tmp_path / "latin.yaml"
-    large.write_bytes(b"#" * (definitions_file.MAX_BYTES + 1))
+    large.write_bytes(b"#" * (files.MAX_BYTES + 1))
     latin.write_bytes(b"tenants:\n- {slug: a, name: caf\xe9}")
     with pytest.raises(InvalidDefinition) as caught:
-        definitions_file.load([missing, large, latin, tmp_path])
-    assert definitions_file.sentences(caught.value) == [
+        files.load([missing, large, latin, tmp_path])
+    assert files.sentences(caught.value) == [
         f"{missing}:1: Can't be read: No such file or directory.",
         f"{large}:1: Is larger than 2 MiB.",
         f"{latin}:2: There is a character here that is not UTF-8.",
@@ -110,17 +110,15 @@ def test_a_fault_in_the_second_of_two_files_has_that_files_own_numbers(tmp_path)
     first = written(tmp_path, SAMPLE)
     second = written(tmp_path, "reports:\n- slug: x\n- 5\n", "second.yaml")
     with pytest.raises(InvalidDefinition) as caught:
-        definitions_file.load([first, second])
-    assert definitions_file.sentences(caught.value)[-1] == (
-        f"{second}:3: reports[1]: Must be a mapping of fields to values."
-    )
+        files.load([first, second])
+    assert files.sentences(caught.value)[-1] == (f"{second}:3: reports[1]: Must be a mapping of fields to values.")
 
 
 def test_the_same_thing_in_two_files_is_refused(tmp_path):
     first, second = written(tmp_path, SAMPLE), written(tmp_path, {"tenants": SAMPLE["tenants"]}, "second.yaml")
     with pytest.raises(InvalidDefinition) as caught:
-        definitions_file.load([first, second])
-    assert definitions_file.sentences(caught.value) == [
+        files.load([first, second])
+    assert files.sentences(caught.value) == [
         f"{second}:2: tenants[0].slug: There is one like this before; it must be there once only."
     ]
 
@@ -128,7 +126,7 @@ def test_the_same_thing_in_two_files_is_refused(tmp_path):
 def test_paths_are_relative_to_their_file(tmp_path):
     source = {"slug": "s", "tenant": "t", "kind": "sqlite"}
     data = {"data_sources": [source | {"location": "../a.db"}, source | {"slug": "u", "location": "/b.db"}]}
-    found = definitions_file.load([written(tmp_path, data)]).definitions
+    found = files.load([written(tmp_path, data)]).definitions
     assert [source.location for source in found.data_sources] == [str(tmp_path.parent / "a.db"), "/b.db"]
 
 

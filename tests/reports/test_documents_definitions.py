@@ -11,7 +11,7 @@ import pytest
 import yaml
 from django.core.management import call_command
 
-from reports.definitions_export import exported
+from reports.definitions.export import exported
 from reports.models import ReportConfiguration, Tenant
 from tests.reports.definitions_sample import ENV, applied, sample, with_flights, written
 from tests.reports.test_reports_api import client

@@ -10,8 +10,9 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from audit.actions import operator
-from reports import actions, definitions_file
-from reports.definitions_sync import weak_passwords
+from reports import actions
+from reports.definitions import files
+from reports.definitions.sync import weak_passwords
 from reports.exceptions import InvalidDefinition
 
 
@@ -27,9 +28,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: Any) -> None:
         try:
-            loaded = definitions_file.load(options["files"])
+            loaded = files.load(options["files"])
         except InvalidDefinition as error:
-            self._refuse(definitions_file.sentences(error))
+            self._refuse(files.sentences(error))
         try:
             differences = actions.apply(
                 definitions=loaded.definitions,
@@ -39,9 +40,7 @@ class Command(BaseCommand):
             )
         except InvalidDefinition as error:
             self._refuse(loaded.located(error))
-        for warning in definitions_file.missing_paths(loaded.definitions) + weak_passwords(
-            loaded.definitions, os.environ
-        ):
+        for warning in files.missing_paths(loaded.definitions) + weak_passwords(loaded.definitions, os.environ):
             self.stderr.write(self.style.WARNING(f"Warning: {warning}"))
         self.stdout.write("\n".join(differences) or "Nothing to change.")
 

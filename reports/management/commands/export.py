@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand
 
 from accounts.models import Tenant
 from reports.definitions import editor_schema
-from reports.definitions_export import exported
+from reports.definitions.export import exported
 
 
 class Command(BaseCommand):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import ValidationError
@@ -74,6 +74,18 @@ def from_pydantic(error: ValidationError) -> InvalidDefinition:
 def joined(path: str, below: str) -> str:
     """The path of something inside of something: ("reports[0]", "name") is "reports[0].name"."""
     return f"{path}.{below}" if path and below and not below.startswith("[") else path + below
+
+
+def twins(section: str, keys: Iterable[Hashable], field: str = "") -> Faults:
+    """Entries of a section whose key there was before, at the path of the later one."""
+    seen: set[Hashable] = set()
+    faults: Faults = {}
+    for at, key in enumerate(keys):
+        if key in seen:
+            path = joined(f"{section}[{at}]", field)
+            faults[path] = ["There is one like this before; it must be there once only."]
+        seen.add(key)
+    return faults
 
 
 def path_of(loc: Sequence[str | int]) -> str:

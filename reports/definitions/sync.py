@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.models import RefreshSession, Tenant, User
 from reports.crypto import WrongKey
 from reports.definitions import DataSourceDefinition, Definitions, TenantDefinition, UserDefinition
-from reports.definitions_faults import Faults
+from reports.definitions.faults import Faults
 from reports.models import DataSource
 
 #: Any number that nothing else in this database locks.

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from reports import definitions, definitions_yaml
-from reports.definitions import Definitions
-from reports.definitions_faults import faults_in, invalid
+from reports.definitions import yaml
+from reports.definitions.faults import faults_in, invalid
+from reports.definitions.whole import Definitions, parse
+from reports.definitions.yaml import NotYamlError
 from reports.exceptions import InvalidDefinition
 
 MAX_BYTES = 2 * 1_048_576
@@ -55,7 +56,7 @@ def load(paths: Iterable[str | Path]) -> LoadedDefinitions:
     if whole.faults:
         raise invalid(whole.faults)
     try:
-        return LoadedDefinitions(definitions.parse(whole.data), whole.entries)
+        return LoadedDefinitions(parse(whole.data), whole.entries)
     except InvalidDefinition as error:
         raise invalid(_placed(whole.entries, faults_in(error))) from None
 
@@ -76,8 +77,8 @@ def missing_paths(found: Definitions) -> list[str]:
 
 def _add_file(whole: _Whole, file: str) -> None:
     try:
-        document = definitions_yaml.read(_text(file))
-    except definitions_yaml.NotYamlError as error:
+        document = yaml.read(_text(file))
+    except NotYamlError as error:
         whole.faults[f"{file}:{error.line}"] = [error.sentence]
         return
     if not isinstance(document.data, dict):
@@ -115,7 +116,7 @@ def _with_files(whole: _Whole, place: _Entry, at: int, entry: Any) -> Any:
         return rest
     try:
         return rest | {"template": _text(str(folder / name))}
-    except definitions_yaml.NotYamlError as error:
+    except NotYamlError as error:
         whole.faults[f"{place.file}:{line}: {path}"] = [f"{name}: {error.sentence}"]
         return rest
 
@@ -133,14 +134,14 @@ def _text(file: str) -> str:
         with Path(file).open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
     except OSError as error:
-        raise definitions_yaml.NotYamlError(1, f"Can't be read: {error.strerror}.") from None
+        raise NotYamlError(1, f"Can't be read: {error.strerror}.") from None
     if len(content) > MAX_BYTES:
-        raise definitions_yaml.NotYamlError(1, f"Is larger than {MAX_BYTES // 1_048_576} MiB.")
+        raise NotYamlError(1, f"Is larger than {MAX_BYTES // 1_048_576} MiB.")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise definitions_yaml.NotYamlError(line, "There is a character here that is not UTF-8.") from None
+        raise NotYamlError(line, "There is a character here that is not UTF-8.") from None
 
 
 def _located(entries: Mapping[str, _Entry], faults: Mapping[str, list[str]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""From rows back to definitions."""
+"""What is in the database, as definitions."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from reports.definitions import (
     UserDefinition,
     WebhookDelivery,
 )
-from reports.definitions_design import TotalsDefinition
-from reports.definitions_values import principal_of
+from reports.definitions.design import TotalsDefinition
+from reports.definitions.values import principal_of
 from reports.exceptions import ReportNotFound
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion, RoleGrant, UserGrant
 from reports.querysets import Right

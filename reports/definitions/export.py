@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from accounts.models import Tenant, User
-from reports import definitions_yaml
-from reports.definitions_base import Definition
-from reports.definitions_of import (
+from reports.definitions import yaml
+from reports.definitions.base import Definition
+from reports.definitions.stored import (
     definition_of,
     source_definition,
     tenant_definition,
@@ -41,7 +41,7 @@ def exported(tenants: Iterable[Tenant]) -> tuple[str, list[str]]:
         f"report {report.slug} in {report.tenant.slug} is left out: its data source is gone."
         for report in reports.filter(current__data_source=None)
     ]
-    return _HEAD + definitions_yaml.write(data), warnings
+    return _HEAD + yaml.write(data), warnings
 
 
 class _EnvNames:

@@ -1,94 +1,36 @@
-"""The definitions file as types: what each field means, its limits and its default. No database is asked here."""
+"""One report as the definitions file has it: what each field means, its limits and its default."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from reports import definitions_faults
-from reports.definitions_base import Definition
-from reports.definitions_design import ChartSpec, TotalsDefinition
-from reports.definitions_faults import Faults, FieldFaultsError
-from reports.definitions_values import (
+from reports.definitions.base import Definition
+from reports.definitions.design import ChartSpec, TotalsDefinition
+from reports.definitions.faults import Faults, FieldFaultsError, faults_in, from_pydantic, twins
+from reports.definitions.values import (
     ByteCount,
     Delimiter,
     Email,
-    EnvName,
     FlatValue,
     Format,
     JobSeconds,
     Name,
-    PlainPath,
     Principal,
     ReportSlug,
-    Role,
     RowCount,
     SharePath,
     Template,
     TenantSlug,
     Text,
     ThingSlug,
-    Username,
     WebAddress,
 )  # fmt: skip
 from reports.exceptions import InvalidDefinition, QueryFailed
 from reports.parameters import Parameter
 from reports.sources import placeholders
-
-#: Kinds of data source that have a URL; the others have a path.
-SERVERS = ("postgresql", "sql")
-
-
-class TenantDefinition(Definition):
-    """An organisation. Nothing crosses tenants."""
-
-    slug: TenantSlug = Field(description="Its name in references: letters, digits, - and _.")
-    name: Name = Field(description="Its name for people.")
-
-
-class UserDefinition(Definition):
-    """Somebody who signs in."""
-
-    username: Username = Field(description="Unique on the whole server.")
-    tenant: TenantSlug = Field(description="The slug of the tenant.")
-    roles: list[Role] = Field(
-        default=[], max_length=100, description="Administrator may do everything in the tenant; others are free."
-    )
-    password_env: EnvName | None = Field(
-        default=None, description="The environment variable that holds the password; needed for a new user."
-    )
-
-
-class DataSourceDefinition(Definition):
-    """Where rows come from; read-only."""
-
-    slug: ThingSlug = Field(description="Unique in the tenant.")
-    tenant: TenantSlug = Field(description="The slug of the tenant.")
-    kind: Literal["sqlite", "duckdb", "files", "postgresql", "sql"] = Field(
-        description="sqlite, duckdb: a database file; files: a folder whose CSV, Parquet and JSON files are tables; "
-        "postgresql: a server; sql: another database server, as mysql or mariadb"
-    )
-    location: PlainPath | None = Field(
-        default=None, description="Path of the file or folder, relative to this file. For sqlite, duckdb and files."
-    )
-    url_env: EnvName | None = Field(
-        default=None,
-        description="The environment variable that holds postgresql://… or another URL. For postgresql and sql.",
-    )
-
-    @model_validator(mode="after")
-    def _place_of_its_kind(self) -> DataSourceDefinition:
-        needed, other = ("url_env", "location") if self.kind in SERVERS else ("location", "url_env")
-        faults: Faults = {}
-        if getattr(self, needed) is None:
-            faults[needed] = [f"A data source of kind {self.kind} needs {needed}."]
-        if getattr(self, other) is not None:
-            faults[other] = [f"A data source of kind {self.kind} has {needed}, not {other}."]
-        if faults:
-            raise FieldFaultsError(faults)
-        return self
 
 
 class ParameterDefinition(Definition):
@@ -114,7 +56,7 @@ class ParameterDefinition(Definition):
         try:
             self.declaration()
         except InvalidDefinition as error:
-            faults = definitions_faults.faults_in(error)
+            faults = faults_in(error)
             raise FieldFaultsError({key: _without_key(key, faults[key]) for key in faults}) from None
         return self
 
@@ -230,9 +172,9 @@ class ReportDefinition(Definition):
 
     @model_validator(mode="after")
     def _consistent(self) -> ReportDefinition:
-        faults = _twins("parameters", [parameter.name for parameter in self.parameters], "name")
-        faults |= _twins("formats", self.formats)
-        faults |= _twins("delivery", [target.model_dump_json() for target in self.delivery])
+        faults = twins("parameters", [parameter.name for parameter in self.parameters], "name")
+        faults |= twins("formats", self.formats)
+        faults |= twins("delivery", [target.model_dump_json() for target in self.delivery])
         if self.template is not None and "pdf" not in self.formats:
             faults["template"] = ["A template designs the pdf: put pdf among the formats."]
         if faults:
@@ -249,50 +191,12 @@ class ReportDefinition(Definition):
         return self.model_dump(mode="json", include=set(self.OPTIONS), exclude_defaults=True)
 
 
-class Definitions(Definition):
-    """The definitions file of the report server."""
-
-    tenants: list[TenantDefinition] = []
-    users: list[UserDefinition] = []
-    data_sources: list[DataSourceDefinition] = []
-    reports: list[ReportDefinition] = []
-
-    @model_validator(mode="after")
-    def _no_twins(self) -> Definitions:
-        faults = _twins("tenants", [tenant.slug for tenant in self.tenants], "slug")
-        faults |= _twins("users", [user.username for user in self.users], "username")
-        faults |= _twins("data_sources", [(source.tenant, source.slug) for source in self.data_sources], "slug")
-        faults |= _twins("reports", [(report.tenant, report.slug) for report in self.reports], "slug")
-        if faults:
-            raise FieldFaultsError(faults)
-        return self
-
-
-def parse(data: object) -> Definitions:
-    """The definitions in a file's data. Raises InvalidDefinition with every fault by path."""
-    try:
-        return Definitions.model_validate(data)
-    except ValidationError as error:
-        raise definitions_faults.from_pydantic(error) from None
-
-
 def parse_report(entry: object) -> ReportDefinition:
     """One entry of a file's `reports`. Raises InvalidDefinition with every fault by path."""
     try:
         return ReportDefinition.model_validate(entry)
     except ValidationError as error:
-        raise definitions_faults.from_pydantic(error) from None
-
-
-def editor_schema() -> dict[str, Any]:
-    """JSON Schema of the file, for editors: reports/definitions.schema.json."""
-    schema = Definitions.model_json_schema()
-    # Read while the file is, and so no field of what it says.
-    schema["$defs"]["ReportDefinition"]["properties"]["template_file"] = {
-        "type": "string",
-        "description": "Path of a file with the template, relative to this file; instead of template.",
-    }
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema
+        raise from_pydantic(error) from None
 
 
 def query_faults(report: ReportDefinition, dialect: str) -> Faults:
@@ -306,17 +210,6 @@ def query_faults(report: ReportDefinition, dialect: str) -> Faults:
     faults: Faults = {"query": undeclared} if undeclared else {}
     unused = [at for at, name in enumerate(declared) if name not in used]
     return faults | {f"parameters[{at}].name": [f"The query does not use :{declared[at]}."] for at in unused}
-
-
-def _twins(section: str, keys: Iterable[Hashable], field: str = "") -> Faults:
-    seen: set[Hashable] = set()
-    faults: Faults = {}
-    for at, key in enumerate(keys):
-        if key in seen:
-            path = definitions_faults.joined(f"{section}[{at}]", field)
-            faults[path] = ["There is one like this before; it must be there once only."]
-        seen.add(key)
-    return faults
 
 
 def _without_key(key: str, sentences: Iterable[str]) -> list[str]:

@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from reports.definitions_base import Definition
-from reports.definitions_faults import Faults, FieldFaultsError
-from reports.definitions_values import Text
+from reports.definitions.base import Definition
+from reports.definitions.faults import Faults, FieldFaultsError
+from reports.definitions.values import Text
 from reports.rendering import chart_spec
 
 ColumnName = Annotated[Text, Field(min_length=1, max_length=200)]

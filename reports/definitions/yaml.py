@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from reports.definitions_faults import path_of
+from reports.definitions.faults import path_of
 
 _BOOL, _INT, _FLOAT, _NULL = (f"tag:yaml.org,2002:{name}" for name in ("bool", "int", "float", "null"))
 _RESOLVERS: list[tuple[str, re.Pattern[str], list[str]]] = [
