@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,9 +36,13 @@ class Mails:
 
 @dataclass
 class Calls:
-    """What arrived, whether or not it was answered: headers in lower case, and the body."""
+    """What arrived, whether or not it was answered: headers in lower case, and the body.
+
+    `names` are the host names that were asked for in TLS, before any certificate was seen.
+    """
 
     port: int = 0
+    names: list[str | None] = field(default_factory=list)
     received: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     status: int = 200
     before_reply: Callable[[], object] = lambda: None
@@ -59,7 +64,7 @@ def mail_sink() -> Iterator[Mails]:
 
 
 @contextmanager
-def call_sink() -> Iterator[Calls]:
+def call_sink(tls: ssl.SSLContext | None = None) -> Iterator[Calls]:
     calls = Calls()
 
     class Handler(BaseHTTPRequestHandler):
@@ -77,6 +82,9 @@ def call_sink() -> Iterator[Calls]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     calls.port = server.server_port
+    if tls:
+        tls.sni_callback = lambda socket, name, context: calls.names.append(name)
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -26,24 +26,32 @@ class Forbidden(Exception):
 
 
 def post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
-    """The status of the answer. No redirect is followed and no proxy used. Raises Forbidden, OSError, HTTPException."""
+    """The status of the answer. No redirect is followed and no proxy used. Raises Forbidden, OSError, HTTPException.
+
+    A certificate has to be good for the name in `url`, by an authority of the system or of SSL_CERT_FILE: else
+    ssl.SSLCertVerificationError.
+    """
     parts = urlsplit(url)
     host = parts.hostname or ""
     secure = parts.scheme == "https"
     address, port = _looked_up(host, parts.port or (443 if secure else 80))
     connection = http.client.HTTPConnection(host, parts.port)
-    connection.sock = _connected(address, port, host if secure else None)
+    opened = _connected(address, port, host if secure else None)
     # The time limit of a socket is for each read: who sends a byte a second would be listened to for ever.
-    clock = threading.Timer(_WHOLE_SECONDS, _end, [connection.sock])
+    clock = threading.Timer(_WHOLE_SECONDS, _end, [opened])
     clock.daemon = True
     clock.start()
     try:
+        if isinstance(opened, ssl.SSLSocket):
+            opened.do_handshake()
+        connection.sock = opened
         path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
         connection.request("POST", path, body, dict(headers))
         return connection.getresponse().status
     finally:
         clock.cancel()
         connection.close()
+        opened.close()
 
 
 def _looked_up(host: str, port: int) -> tuple[str, int]:
@@ -75,19 +83,21 @@ def _plain(address: Address) -> Address:
 
 
 def _connected(address: str, port: int, name: str | None) -> socket.socket:
-    """`name`: speak TLS, and hold the certificate against it."""
+    """`name`: for TLS, whose handshake is still to come and will hold the certificate against it."""
     plain = socket.create_connection((address, port), timeout=_STEP_SECONDS)
     if name is None:
         return plain
     try:
-        return ssl.create_default_context().wrap_socket(plain, server_hostname=name)
+        context = ssl.create_default_context()
+        return context.wrap_socket(plain, server_hostname=name, do_handshake_on_connect=False)
     except BaseException:
         plain.close()
         raise
 
 
-def _end(open_socket: socket.socket) -> None:
+def _end(opened: socket.socket) -> None:
     try:
-        open_socket.shutdown(socket.SHUT_RDWR)
+        # Of the plain socket: that of TLS would let what comes after be read as if it was not encrypted.
+        socket.socket.shutdown(opened, socket.SHUT_RDWR)
     except OSError:
         return

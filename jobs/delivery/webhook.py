@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import json
+import ssl
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -15,6 +16,27 @@ from django.conf import settings
 from jobs.delivery import outbound
 from jobs.delivery.base import Parcel, Undeliverable
 from reports.models import WebhookSecret
+
+_UNKNOWN_AUTHORITY = (
+    "This server does not trust the authority of the webhook's certificate. "
+    "An operator can add the authority to those of SSL_CERT_FILE."
+)
+_OTHER_NAME = (
+    "The webhook's certificate is for another name than the one in its address. "
+    "Correct the address in the report, or have the certificate made for that name."
+)
+_NO_TLS = "The webhook's address begins with https, but TLS could not be agreed on with it."
+#: By OpenSSL's code (X509_V_ERR_…): what is wrong with a certificate, and what to do.
+_CERTIFICATE_FAULTS = {
+    9: "The webhook's certificate is not valid yet. Compare the clocks of both servers.",
+    10: "The webhook's certificate has expired. Whoever runs the webhook has to renew it.",
+    18: _UNKNOWN_AUTHORITY,
+    19: _UNKNOWN_AUTHORITY,
+    20: _UNKNOWN_AUTHORITY,
+    21: _UNKNOWN_AUTHORITY,
+    62: _OTHER_NAME,
+    64: _OTHER_NAME,
+}
 
 
 class Webhook:
@@ -33,6 +55,11 @@ class Webhook:
             status = outbound.post(parcel.target, body, headers | signed(str(parcel.id), body, secret))
         except outbound.Forbidden as error:
             raise Undeliverable("The webhook's address is not one that this server may call.", lasting=True) from error
+        except ssl.SSLCertVerificationError as error:
+            sentence = "The webhook's certificate is not valid; the server's log says why."
+            raise Undeliverable(_CERTIFICATE_FAULTS.get(error.verify_code, sentence)) from error
+        except ssl.SSLError as error:
+            raise Undeliverable(_NO_TLS) from error
         except (OSError, outbound.HTTPException) as error:
             raise Undeliverable("The webhook does not answer.") from error
         if not 200 <= status < 300:

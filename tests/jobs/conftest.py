@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from accounts.models import Tenant, User
-from jobs import actions, lifecycle
+from jobs import actions, artifacts, lifecycle
 from jobs.models import JobExecutionLog
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion
+from tests.jobs.delivering import CONTENT, Succeed, Target
 
 
 @pytest.fixture
@@ -44,3 +47,30 @@ def claimed(queued: Callable[[], JobExecutionLog]) -> JobExecutionLog:
     job = lifecycle.claim(owner="w1", host="here", pid=1)
     assert job is not None
     return job
+
+
+@pytest.fixture
+def target(report: ReportConfiguration) -> Target:
+    """Gives the report another place where its results go."""
+
+    def add(kind: str, **options: Any) -> None:
+        DeliveryTarget.objects.create(version=report.version, kind=kind, options=options)
+
+    return add
+
+
+@pytest.fixture
+def succeeded(queued: Callable[[], JobExecutionLog]) -> Succeed:
+    def succeed() -> JobExecutionLog:
+        queued()
+        job = lifecycle.claim(owner="w", host="h", pid=1)
+        assert job
+        draft = artifacts.draft(job.pk, job.fence)
+        draft.write_bytes(CONTENT)
+        stamp = artifacts.publish(draft, artifacts.place(job.pk, job.fence, "csv"))
+        digest = hashlib.sha256(CONTENT).hexdigest()
+        result = {"rows": 1, "size": len(CONTENT), "sha256": digest, "truncated": None, "stamp": stamp}
+        assert lifecycle.succeed(job, result)
+        return job
+
+    return succeed

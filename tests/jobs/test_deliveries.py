@@ -7,7 +7,7 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -22,12 +22,9 @@ from jobs import artifacts, lifecycle, outbox
 from jobs.deliverer import deliver
 from jobs.delivery import outbound
 from jobs.models import Delivery, JobExecutionLog
-from reports.models import DeliveryTarget, ReportConfiguration, WebhookSecret
+from reports.models import ReportConfiguration, WebhookSecret
+from tests.jobs.delivering import CONTENT, Succeed, Target, send_next
 from tests.sinks import Calls, Mails, call_sink, mail_sink
-
-CONTENT = b"a,b\r\n1,2\r\n"
-Target = Callable[..., None]
-Succeed = Callable[[], JobExecutionLog]
 
 
 @pytest.fixture
@@ -51,41 +48,6 @@ def share(settings: Any, tmp_path: Path) -> Path:
     settings.FILE_SHARE.mkdir()
     found: Path = settings.FILE_SHARE
     return found
-
-
-@pytest.fixture
-def target(report: ReportConfiguration) -> Target:
-    """Gives the report another place where its results go."""
-
-    def add(kind: str, **options: Any) -> None:
-        DeliveryTarget.objects.create(version=report.version, kind=kind, options=options)
-
-    return add
-
-
-@pytest.fixture
-def succeeded(queued: Callable[[], JobExecutionLog]) -> Succeed:
-    def succeed() -> JobExecutionLog:
-        queued()
-        job = lifecycle.claim(owner="w", host="h", pid=1)
-        assert job
-        draft = artifacts.draft(job.pk, job.fence)
-        draft.write_bytes(CONTENT)
-        stamp = artifacts.publish(draft, artifacts.place(job.pk, job.fence, "csv"))
-        digest = hashlib.sha256(CONTENT).hexdigest()
-        result = {"rows": 1, "size": len(CONTENT), "sha256": digest, "truncated": None, "stamp": stamp}
-        assert lifecycle.succeed(job, result)
-        return job
-
-    return succeed
-
-
-def send_next() -> Delivery:
-    """Claim and send one; its row afterwards."""
-    claimed = outbox.claim()
-    assert claimed, "nothing is due"
-    deliver(claimed)
-    return Delivery.objects.get(pk=claimed.pk)
 
 
 def make_due() -> None:

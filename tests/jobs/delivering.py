@@ -1,0 +1,22 @@
+"""What the tests of deliveries share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from jobs import outbox
+from jobs.deliverer import deliver
+from jobs.models import Delivery, JobExecutionLog
+
+#: Of the result that the fixture `succeeded` makes.
+CONTENT = b"a,b\r\n1,2\r\n"
+Target = Callable[..., None]
+Succeed = Callable[[], JobExecutionLog]
+
+
+def send_next() -> Delivery:
+    """Claim and send one; its row afterwards."""
+    claimed = outbox.claim()
+    assert claimed, "nothing is due"
+    deliver(claimed)
+    return Delivery.objects.get(pk=claimed.pk)
