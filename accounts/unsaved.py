@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.signing import BadSignature, Signer
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -53,13 +54,16 @@ def keep(request: HttpRequest) -> bool:
     return True
 
 
-def take(request: HttpRequest) -> QueryDict | None:
-    """What this person had sent to this address; once."""
+def take(request: HttpRequest, sentence: str) -> QueryDict | None:
+    """What this person had sent to this address; once, and with this sentence on the page."""
     found = request.session.get(_KEY)
     if found is None or found["path"] != request.get_full_path():
         return None
     forget_others(request)
-    return QueryDict(found["sent"]) if request.session.pop(_KEY, None) else None
+    if not request.session.pop(_KEY, None):
+        return None
+    messages.warning(request, sentence)
+    return QueryDict(found["sent"])
 
 
 def forget_others(request: HttpRequest) -> None:

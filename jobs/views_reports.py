@@ -12,9 +12,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts import unsaved
 from accounts.exceptions import DomainError
 from accounts.models import User
 from accounts.paging import page_of
+from accounts.unsaved import login_keeping_form
 from jobs import actions, rights
 from jobs.actions import Idempotency
 from jobs.models import JobExecutionLog
@@ -23,6 +25,8 @@ from reports.check import Checked, estimate
 from reports.exceptions import InvalidParameters
 from reports.forms import RunForm
 from reports.models import ReportConfiguration
+
+_SIGNED_OUT = "You were signed out, so the report was not run. What you had entered is here again."
 
 
 @login_required
@@ -40,14 +44,16 @@ def report_list(request: HttpRequest) -> HttpResponse:
     return render(request, "reports/list.html", {"page": page, "rows": rows, "text": text})
 
 
-@login_required
+@login_keeping_form
 @require_http_methods(["GET", "HEAD", "POST"])
 def report(request: HttpRequest, slug: str) -> HttpResponse:
     """A report's page with the form that runs it."""
     shown = rights.visible_report(_user(request), slug)
     allowed = rights.may_generate(_user(request), shown)
     if request.method != "POST":
-        return _report_page(request, shown, RunForm.of(shown, request.GET), allowed)
+        # With the mark of the form that was sent: if that made its job before the session ended, it makes no other.
+        typed = unsaved.take(request, _SIGNED_OUT)
+        return _report_page(request, shown, RunForm.of(shown, typed or request.GET, sent=bool(typed)), allowed)
     if not allowed:
         raise PermissionDenied
     form = RunForm.of(shown, request.POST, sent=True)

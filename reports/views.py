@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -26,6 +26,7 @@ from reports.rights import administered_report
 from reports.template_page import TemplatePage
 
 _EDITING = ["GET", "HEAD", "POST"]
+_SIGNED_OUT = "You were signed out, so nothing was saved. What you had typed is here again."
 
 
 @login_keeping_form
@@ -55,7 +56,7 @@ def edit(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _edited(request: HttpRequest, editor: Editor) -> HttpResponse:
     if request.method != "POST":
-        typed = _typed(request)
+        typed = unsaved.take(request, _SIGNED_OUT)
         form = EditForm.of_sent(typed, editor.base) if typed else EditForm.of(editor.base)
         return render(request, "reports/edit.html", {**editor.context(form), "unsaved": bool(typed)})
     form = EditForm.of_sent(request.POST, editor.base)
@@ -76,7 +77,7 @@ def template(request: HttpRequest, slug: str) -> HttpResponse:
     """Design a report's pdf."""
     report = with_definition(administered_report(_user(request), slug))
     if request.method != "POST":
-        typed = _typed(request)
+        typed = unsaved.take(request, _SIGNED_OUT)
         page = TemplatePage.of(report, _user(request), typed or request.GET, sent=bool(typed))
         return render(request, "reports/template.html", {"page": page, "report": report})
     page = TemplatePage.of(report, _user(request), request.POST, sent=True)
@@ -125,14 +126,6 @@ def restore(request: HttpRequest, slug: str, number: int) -> HttpResponse:
         same = f"Version {number} is what the report is now. Nothing was changed."
         messages.success(request, same if made == before else f"Version {made} is as version {number} was.")
     return redirect(f"{reverse('report-versions', args=[slug])}")
-
-
-def _typed(request: HttpRequest) -> QueryDict | None:
-    """What the person had sent when the session had ended."""
-    typed = unsaved.take(request)
-    if typed:
-        messages.warning(request, "You were signed out, so nothing was saved. What you had typed is here again.")
-    return typed
 
 
 def _user(request: HttpRequest) -> User:

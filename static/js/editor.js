@@ -81,5 +81,9 @@ document.addEventListener("htmx:afterSettle", (event) => {
   ready();
 });
 document.addEventListener("submit", () => (unsaved = false));
+// To the sign-in: the server has kept what was sent.
+document.addEventListener("htmx:beforeOnLoad", (event) => {
+  if (event.detail.xhr.getResponseHeader("HX-Redirect")) unsaved = false;
+});
 window.addEventListener("beforeunload", (event) => unsaved && event.preventDefault());
 ready();

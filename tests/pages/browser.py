@@ -15,6 +15,13 @@ def failed_job(client: Client) -> str:
     return job
 
 
+def made_report(alice: Client, slug: str) -> None:
+    """A report of its own for a test that changes it."""
+    definition = alice.get("/reports/sales-by-region").json()["definition"]
+    alice.request("DELETE", f"/reports/{slug}")
+    assert alice.post("/reports", json={**definition, "slug": slug, "name": slug.title()}).status_code == 201
+
+
 def barriers(page: Page, *, preload: bool = True) -> list[tuple[str, str]]:
     """What axe-core finds wrong with the page as it is now: the rule, and the first place.
 
@@ -22,6 +29,15 @@ def barriers(page: Page, *, preload: bool = True) -> list[tuple[str, str]]:
     """
     found = Axe().run(page, options={"preload": preload}).response["violations"]
     return [(one["id"], one["nodes"][0]["html"]) for one in found]
+
+
+def found(page: Page, what: str) -> list[str]:
+    """What is wrong with the page, wide and narrow."""
+    faults = []
+    for width in (1280, 320):
+        page.set_viewport_size({"width": width, "height": 800})
+        faults += [f"{what} at {width}: {fault}" for fault in barriers(page, preload="/admin/" not in page.url)]
+    return faults
 
 
 def weight(page: Page) -> int:

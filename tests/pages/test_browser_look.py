@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.pages.browser import barriers, failed_job
+from tests.pages.browser import failed_job, found
 from tests.server import Client, Running
 
 #: What people change there, and what they look at.
@@ -16,15 +16,6 @@ ADMIN = (
     "/admin/reports/reportconfiguration/", "/admin/audit/auditlog/", "/admin/jobs/jobexecutionlog/",
     "/admin/password_change/",
 )  # fmt: skip
-
-
-def found(page: Page, what: str) -> list[str]:
-    """What is wrong with the page, wide and narrow."""
-    faults = []
-    for width in (1280, 320):
-        page.set_viewport_size({"width": width, "height": 800})
-        faults += [f"{what} at {width}: {fault}" for fault in barriers(page, preload="/admin/" not in page.url)]
-    return faults
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
