@@ -43,6 +43,7 @@ class Calls:
 
     port: int = 0
     names: list[str | None] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
     received: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     status: int = 200
     before_reply: Callable[[], object] = lambda: None
@@ -71,6 +72,7 @@ def call_sink(tls: ssl.SSLContext | None = None) -> Iterator[Calls]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             calls.received.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            calls.paths.append(self.path)
             calls.before_reply()
             self.send_response(calls.status)
             self.send_header("Location", calls.url)

@@ -9,7 +9,7 @@ import ssl
 import threading
 from collections.abc import Mapping
 from http.client import HTTPException
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from django.conf import settings
 
@@ -45,13 +45,18 @@ def post(url: str, body: bytes, headers: Mapping[str, str]) -> int:
         if isinstance(opened, ssl.SSLSocket):
             opened.do_handshake()
         connection.sock = opened
-        path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-        connection.request("POST", path, body, dict(headers))
+        connection.request("POST", _requested(parts), body, dict(headers))
         return connection.getresponse().status
     finally:
         clock.cancel()
         connection.close()
         opened.close()
+
+
+def _requested(parts: SplitResult) -> str:
+    """Path and query. What HTTP can't carry is encoded, as browsers do; what is encoded already stays as it is."""
+    path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+    return quote(path, safe="%/?:@!$&'()*+,;=[]")
 
 
 def _looked_up(host: str, port: int) -> tuple[str, int]:

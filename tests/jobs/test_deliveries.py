@@ -197,6 +197,13 @@ def test_a_webhook_is_signed_and_says_where_the_result_is(
     assert data["result"]["sha256"] == hashlib.sha256(CONTENT).hexdigest()
 
 
+def test_an_address_with_letters_of_other_languages_is_called(target: Target, succeeded: Succeed, calls: Calls) -> None:
+    target("webhook", url=f"{calls.url}/Größe%20a?für=50%25&x=a+b")
+    succeeded()
+    assert send_next().state == "sent"
+    assert calls.paths == ["/hook/Gr%C3%B6%C3%9Fe%20a?f%C3%BCr=50%25&x=a+b"]
+
+
 def test_the_secret_is_kept_encrypted_and_stays_the_same(report: ReportConfiguration) -> None:
     first = WebhookSecret.of(report, "https://example.com")
     assert WebhookSecret.of(report, "https://example.com") == first != WebhookSecret.of(report, "https://other.com")
