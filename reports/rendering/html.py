@@ -13,11 +13,11 @@ from reports.rendering import html_chart
 from reports.rendering.base import Document, Writer
 from reports.rendering.cells import lines, pieces, write_values
 from reports.rendering.chart import Chart
-from reports.rendering.html_cells import MOMENTS, cell_texts
+from reports.rendering.html_cells import cell_texts
 from reports.rendering.html_page import HEAD, STYLE
 from reports.rendering.html_sort import SCRIPT
 from reports.rendering.html_totals import line_texts
-from reports.rendering.kinds import NUMBERS, kind_of
+from reports.rendering.kinds import MOMENTS, NUMBERS, kind_of
 from reports.rendering.totals import Totals, interleaved
 
 

@@ -13,7 +13,6 @@ _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"} | {
     chr(code): chr(0x2400 + code) for code in range(32) if code not in (9, 10, 13)
 }
 _FREE_TEXT = frozenset({Kind.TEXT, Kind.JSON, Kind.NESTED, Kind.NUMERIC_TEXT})
-MOMENTS = frozenset({Kind.DATE, Kind.TIME, Kind.TIMESTAMP})
 #: The style sheet draws a dash into it, so NULL is seen, and a copied table still has an empty cell.
 _NULL = "<i></i>"
 

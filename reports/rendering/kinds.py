@@ -32,6 +32,7 @@ class Kind(StrEnum):
 
 
 NUMBERS = frozenset({Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL, Kind.NUMERIC_TEXT})
+MOMENTS = frozenset({Kind.DATE, Kind.TIME, Kind.TIMESTAMP})
 
 _TESTS = (
     (pt.is_integer, Kind.INTEGER),

@@ -13,11 +13,11 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from reports.rendering.cells import text
-from reports.rendering.kinds import NUMBERS, Kind, kind_of, plain
+from reports.rendering.kinds import MOMENTS, NUMBERS, Kind, kind_of, plain
 from reports.rendering.moments import TEXT
 
-_MOMENTS = frozenset({Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.DURATION})
-_ORDERED = NUMBERS | _MOMENTS | {Kind.TEXT}
+_TICKING = MOMENTS | {Kind.DURATION}
+_ORDERED = NUMBERS | _TICKING | {Kind.TEXT}
 #: Decimals of more digits are added one by one: the sum of a batch might not fit into Arrow's 76.
 _KERNEL_DIGITS = 60
 _WIDEST = 76
@@ -124,7 +124,7 @@ class Total:
         if self._kind in (Kind.FLOAT, Kind.NUMERIC_TEXT):
             runs = _listed(self._kind, values, starts)
             return [self._extreme(run) if run else None for run in runs]
-        return _aggregated(_ticks(values) if self._kind in _MOMENTS else values, starts, self.function)
+        return _aggregated(_ticks(values) if self._kind in _TICKING else values, starts, self.function)
 
     def _extreme(self, values: Iterable[Any]) -> Any:
         choose = max if self.function == "max" else min
@@ -136,7 +136,7 @@ class Total:
         if self._kind is Kind.NUMERIC_TEXT:
             return _numbers(partials)
         like = plain(pa.array([], self._type)).type
-        if self._kind in _MOMENTS:
+        if self._kind in _TICKING:
             return pa.array(partials, _tick_type(like)).cast(like)
         return pa.array(partials, like)
 

@@ -14,6 +14,7 @@ from reports.rendering import xlsx_parts as parts
 from reports.rendering.base import Document, Writer
 from reports.rendering.cells import join, pieces, value_bytes
 from reports.rendering.chart import Chart
+from reports.rendering.kinds import kind_of
 from reports.rendering.moments import TEXT
 from reports.rendering.totals import Totals, interleaved
 from reports.rendering.xlsx_cells import CellMaker, column_letters, inline_text, width_of
@@ -148,10 +149,12 @@ class XlsxWriter:
         self._row = self._bytes = 0
         widths = self._widths or [float(len(name) + 4) for name in self._schema.names]
         self._put(parts.sheet_opening(widths, self._totals.depth if self._totals else 0).encode())
-        heads = zip(self._letters, self._schema.names, strict=True)
-        cells = "".join(f'<c r="{letters}1" s="{parts.HEAD}"{inline_text(name)}</c>' for letters, name in heads)
-        self._put(f'<row r="1">{cells}</row>\n'.encode())
+        heads = (self._head(letters, field) for letters, field in zip(self._letters, self._schema, strict=True))
+        self._put(f'<row r="1">{"".join(heads)}</row>\n'.encode())
         self._row = 1
+
+    def _head(self, letters: str, field: pa.Field) -> str:
+        return f'<c r="{letters}1" s="{parts.style_of_head(kind_of(field.type))}"{inline_text(field.name)}</c>'
 
     def _end_sheet(self) -> None:
         if self._sheet is not None:

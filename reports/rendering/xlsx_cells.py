@@ -56,7 +56,9 @@ class CellMaker:
         if kind in NUMBERS:
             return self._numbers(kind, values)
         if kind is Kind.BOOLEAN:
-            return join(' t="b"><v>', pc.if_else(values, "1", "0").cast(TEXT), "</v>")
+            # Programs disagree where a boolean stands.
+            style = parts.BOOLEAN + self._first_style
+            return join(f' s="{style}" t="b"><v>', pc.if_else(values, "1", "0").cast(TEXT), "</v>")
         if kind in (Kind.DATE, Kind.TIMESTAMP):
             return self._moments(kind, values)
         if kind is Kind.TIME:
@@ -79,16 +81,16 @@ class CellMaker:
     def _either(
         self, fits: pa.Array | bool, typed: pa.Array, texts: pa.Array | None, values: pa.Array | None = None
     ) -> pa.Array:
-        """The typed cells where they fit, and text where they don't: text is only made when it is needed."""
+        """The typed cells where they fit, and text at the same side where they don't, made only when it is needed."""
         if fits is True or pc.all(fits).as_py() in (True, None):
             return typed
-        return pc.if_else(fits, typed, self._texts(text(values) if texts is None else texts))
+        return pc.if_else(fits, typed, self._texts(text(values) if texts is None else texts, parts.TEXT_RIGHT))
 
     def _typed(self, numbers: pa.Array, style: int) -> pa.Array:
         return join(f' s="{style + self._first_style}"><v>', numbers, "</v>")
 
-    def _texts(self, texts: pa.Array) -> pa.Array:
-        return join(f' s="{parts.TEXT + self._first_style}"{_INLINE}', _escaped(self._fitted(texts)), _INLINE_END)
+    def _texts(self, texts: pa.Array, style: int = parts.TEXT) -> pa.Array:
+        return join(f' s="{style + self._first_style}"{_INLINE}', _escaped(self._fitted(texts)), _INLINE_END)
 
     def _fitted(self, texts: pa.Array) -> pa.Array:
         longest = pc.max(pc.utf8_length(texts)).as_py()

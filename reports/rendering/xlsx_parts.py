@@ -10,7 +10,7 @@ from html import escape
 import pyarrow as pa
 
 from reports.rendering.base import Document
-from reports.rendering.kinds import Kind
+from reports.rendering.kinds import MOMENTS, NUMBERS, Kind
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -20,7 +20,10 @@ TYPES = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 ABOUT_NAME = "About this report"
 
 #: Indexes into cellXfs of _STYLES. A number of scale n has style SCALES + n.
-GENERAL, HEAD, DATE, TIMESTAMP, TIME, TEXT, LABEL, PROSE, TITLE, SCALES = range(10)
+(
+    GENERAL, HEAD, HEAD_RIGHT, HEAD_CENTER, BOOLEAN, DATE, TIMESTAMP, TIME, TEXT, TEXT_RIGHT, LABEL, PROSE, TITLE,
+    SCALES,
+) = range(14)  # fmt: skip
 _MAX_SCALE = 15
 #: A total of a style s has the style TOTALS + s: bold, with a rule above.
 TOTALS = SCALES + _MAX_SCALE + 1
@@ -33,6 +36,13 @@ def style_of_number(kind: Kind, data_type: pa.DataType) -> int:
     if kind is Kind.DECIMAL and 0 <= data_type.scale <= _MAX_SCALE:
         return SCALES + int(data_type.scale)
     return GENERAL
+
+
+def style_of_head(kind: Kind) -> int:
+    """Where the values of the column stand: numbers and moments on the right, booleans in the middle."""
+    if kind in NUMBERS | MOMENTS:
+        return HEAD_RIGHT
+    return HEAD_CENTER if kind is Kind.BOOLEAN else HEAD
 
 
 def sheet_opening(widths: Sequence[float], outline: int = 0) -> str:
@@ -190,12 +200,17 @@ _ROOT_RELATIONS = (
 )
 
 
-def _style(number_format: int, font: int = 0, fill: int = 0, border: int = 0, wrap: bool = False) -> str:
-    alignment = '<alignment vertical="top" wrapText="1"/>' if wrap else ""
+_WRAPPED = '<alignment vertical="top" wrapText="1"/>'
+_RIGHT, _CENTER = '<alignment horizontal="right"/>', '<alignment horizontal="center"/>'
+#: The button of the filter covers the right end of its cell, and so of a header on the right.
+_BESIDE_BUTTON = '<alignment horizontal="right" indent="2"/>'
+
+
+def _style(number_format: int, font: int = 0, fill: int = 0, border: int = 0, alignment: str = "") -> str:
     return (
         f'<xf numFmtId="{number_format}" fontId="{font}" fillId="{fill}" borderId="{border}" xfId="0" '
         f'applyNumberFormat="1" applyFont="1" applyFill="1" applyBorder="1" '
-        f'applyAlignment="{int(wrap)}">{alignment}</xf>'
+        f'applyAlignment="{int(bool(alignment))}">{alignment}</xf>'
     )
 
 
@@ -210,8 +225,10 @@ def _styles() -> str:
         '<numFmt numFmtId="165" formatCode="yyyy\\-mm\\-dd\\ hh:mm:ss"/>'
         '<numFmt numFmtId="166" formatCode="hh:mm:ss"/>' + "".join(scales)
     )
-    head, label, title = _style(49, 1, 2, 1), _style(0, 3, wrap=True), _style(0, 2)
-    xfs = [_style(0), head, _style(164), _style(165), _style(166), _style(49), label, _style(0, wrap=True), title]
+    heads = [_style(49, 1, 2, 1, alignment) for alignment in ("", _BESIDE_BUTTON, _CENTER)]
+    xfs = [_style(0), *heads, _style(0, alignment=_CENTER), _style(164), _style(165), _style(166)]
+    xfs += [_style(49), _style(49, alignment=_RIGHT)]
+    xfs += [_style(0, 3, alignment=_WRAPPED), _style(0, alignment=_WRAPPED), _style(0, 2)]
     xfs += [_style(1), *(_style(170 + scale) for scale in range(1, _MAX_SCALE + 1))]
     xfs += [_total_style(xf) for xf in xfs]
     font = '<name val="Calibri"/><family val="2"/>'

@@ -61,6 +61,19 @@ def test_every_row_is_there_once_and_every_page_has_header_and_number() -> None:
 
 
 @needs_poppler
+def test_a_header_stands_where_the_values_of_its_column_do() -> None:
+    rows = pa.record_batch({"name": ["Ada"], "n": [123_456_789], "amount": [1.5], "much-longer-than-it": [7]})
+    places = tool("pdftotext", "-bbox", "-", "-", data=render("pdf", rows))
+    left, right = (
+        {word: float(place) for place, word in re.findall(rf'{side}="([\d.]+)"[^>]*>([^<]*)<', places)}
+        for side in ("xMin", "xMax")
+    )
+    assert left["name"] == pytest.approx(left["Ada"], abs=0.2)
+    for head, value in (("n", "123456789"), ("amount", "1.5"), ("much-longer-than-it", "7")):
+        assert right[head] == pytest.approx(right[value], abs=0.2)
+
+
+@needs_poppler
 def test_a_long_text_is_wrapped_and_complete() -> None:
     note = " ".join(f"word{n}" for n in range(120))
     row = {"id": [1], "note": [note], "path": ["/a/very/long/path" * 12], "amount": [1.5]}

@@ -40,6 +40,24 @@ def test_the_header_is_bold_frozen_on_every_printed_page_and_has_a_filter() -> N
     assert sheet.print_title_rows == "$1:$1"
 
 
+def test_a_header_stands_where_the_values_of_its_column_do() -> None:
+    row = {
+        "text": pa.array(["x", "y"]),
+        "number": pa.array([1, 10**17]),
+        "digits": pa.array(["1.5", "9" * 20]).cast(pa.decimal128(30, 2)),
+        "day": pa.array([dt.date(2024, 2, 29), dt.date(1815, 12, 10)]),
+        "yes": pa.array([True, False]),
+    }
+    head, first, second = workbook(pa.record_batch(row))["Data"].rows
+    assert [cell.alignment.horizontal for cell in head] == [None, "right", "right", "right", "center"]
+    # Numbers and dates stand on the right by themselves, in every program; those kept as text would not.
+    assert [cell.data_type for cell in first] == ["s", "n", "n", "d", "b"]
+    assert [cell.data_type for cell in second] == ["s", "s", "s", "s", "b"]
+    assert [cell.alignment.horizontal for cell in second] == [None, "right", "right", "right", "center"]
+    # The button of the filter covers the right end of a header.
+    assert [cell.alignment.indent for cell in head] == [0, 2, 2, 2, 0]
+
+
 def test_columns_are_as_wide_as_their_texts_within_reason() -> None:
     sheet = workbook(pa.record_batch({"id": [1], "name": ["x" * 30], "note": ["y" * 500]}))["Data"]
     assert [sheet.column_dimensions[letter].width for letter in "ABC"] == [8, 32, 60]
