@@ -18,6 +18,7 @@ from jobs.models import JobEvent, JobExecutionLog
 from reports.definitions.stored import version_entry
 from reports.differences import Difference, differences, names
 from reports.forms import PREFIX
+from reports.models import ReportVersion
 
 #: Formats whose first rows are text.
 PREVIEWED = ("csv", "ndjson", "json")
@@ -126,8 +127,11 @@ class Changes:
 
 def changes(job: JobExecutionLog) -> Changes | None:
     """None when the job ran the current version, or when either is gone."""
-    ran, now = job.version, job.report.current if job.report else None
-    if ran is None or now is None or ran.pk == now.pk:
+    ran = job.version
+    if ran is None or job.report_id is None:
+        return None
+    now = ReportVersion.objects.filter(current_of=job.report_id).first()
+    if now is None or ran.pk == now.pk:
         return None
     found = differences(version_entry(ran), version_entry(now))
     return Changes(now.number, names(found), found)

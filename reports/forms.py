@@ -110,9 +110,9 @@ class RunForm:
     @classmethod
     def of(cls, report: ReportConfiguration, data: QueryDict, *, sent: bool = False) -> RunForm:
         """From what was sent; before that from the query string, and else from the defaults."""
-        version = report.current
-        if version is None:
+        if report.current_id is None:
             return cls([], [], "")
+        version = report.version
         fields = [Field.of(parameter, data, sent=sent) for parameter in version.declared()]
         once = data.get("once", "") if sent else uuid.uuid4().hex
         return cls(fields, version.formats, data.get("format") or version.formats[0], once)

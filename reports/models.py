@@ -14,7 +14,7 @@ from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from accounts.models import Tenant
 from reports import crypto
-from reports.exceptions import ReportIncomplete, SourceMissing
+from reports.exceptions import ReportIncomplete, ReportNotFound, SourceMissing
 from reports.parameters import Parameter
 from reports.querysets import ReportQuerySet, Right
 from reports.sources.base import SourceSpec
@@ -94,10 +94,15 @@ class ReportConfiguration(models.Model):
 
     @property
     def version(self) -> ReportVersion:
-        """The version that a new job runs; ReportIncomplete before there is one."""
-        if self.current is None:
+        """The version that a new job runs. ReportIncomplete before there is one; ReportNotFound when the report was
+        deleted after it was read."""
+        try:
+            current = self.current
+        except ReportVersion.DoesNotExist:
+            raise ReportNotFound from None
+        if current is None:
             raise ReportIncomplete
-        return self.current
+        return current
 
 
 class ReportVersion(models.Model):

@@ -82,6 +82,14 @@ class ReportQuerySet(models.QuerySet["ReportConfiguration"]):
             return report
         raise ReportNotFound
 
+    def find_complete(self, user: User, key: str) -> ReportConfiguration:
+        """As find, with its version; ReportNotFound also before there is one."""
+        report = self.find(user, key)
+        if report.current_id is None:
+            raise ReportNotFound
+        report.current = report.version
+        return report
+
     def find_to_run(self, user: User, key: str) -> ReportConfiguration:
         """As find, for those who only make jobs of it: its version is kept in memory, as no version changes."""
         report = self.find(user, key)

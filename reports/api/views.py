@@ -24,7 +24,7 @@ from reports.api.serializers import CheckedSerializer, CheckSerializer, ReportSe
 from reports.check import Checked
 from reports.definitions import ReportDefinition
 from reports.definitions.stored import with_definitions
-from reports.exceptions import ReportNotFound, RunError
+from reports.exceptions import RunError
 from reports.models import ReportConfiguration
 from reports.rights import administered_report
 
@@ -48,13 +48,6 @@ class ReportView(GenericAPIView[ReportConfiguration]):
         if self.user.is_administrator:
             return with_definitions(reports)
         return reports.select_related("current").prefetch_related("current__delivery_targets")
-
-    def existing(self, key: str) -> ReportConfiguration:
-        """The report; 404 when there is none in the caller's tenant."""
-        report = ReportConfiguration.objects.find(self.user, key)
-        if report.current is None:
-            raise ReportNotFound
-        return report
 
     def administer(self, key: str) -> ReportConfiguration:
         """The report, for an Administrator; 403 for others."""
@@ -98,7 +91,7 @@ class ReportDetail(ReportView):
     @extend_schema(parameters=[_KEY], responses={200: ReportSerializer, **errors(401, 403, 404, 429)})
     def get(self, request: Request, key: str) -> Response:
         """The report, with what it asks for and what the caller may do with it."""
-        return Response(self.shown(self.existing(key)))
+        return Response(self.shown(ReportConfiguration.objects.find_complete(self.user, key)))
 
     @extend_schema(
         parameters=[_KEY],
