@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import mkdtemp
 
 import psycopg
 import pytest
 
 from tests.conftest import make_definitions, passwords
 from tests.faults.cluster import QUICK, Cluster, make_harmful_source, running_cluster
+from tests.faults.memory import memory_folder, small_disk
 from tests.faults.rows import Database
 from tests.postgres import postgres_server
 from tests.redis import RedisServer
 from tests.server import prepare_server
-
-
-def memory_folder(name: str) -> Path:
-    """In memory where there is such a place: a disk that others keep busy only adds minutes of waiting."""
-    place = Path("/dev/shm")  # noqa: S108 - a fresh folder in it
-    return Path(mkdtemp(prefix=f"{name}-", dir=place if place.is_dir() and os.access(place, os.W_OK) else None))
 
 
 @contextmanager
@@ -37,23 +29,10 @@ def lasting_postgres() -> Iterator[str]:
 
 
 @contextmanager
-def small_disk(place: Path) -> Iterator[None]:
-    """That folder on a file system of 64 MB, which a test can fill. Only the superuser may make one: else none."""
-    place.mkdir(exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", "size=64m,mode=700", "tmpfs", place]
-    made = subprocess.run(command, capture_output=True, check=False).returncode == 0
-    try:
-        yield
-    finally:
-        if made:
-            subprocess.run(["umount", "--lazy", place], check=True)
-
-
-@contextmanager
 def cluster_on_sqlite(
     folders: pytest.TempPathFactory, prepared: Path, redis: RedisServer | None = None
 ) -> Iterator[Cluster]:
-    folder = memory_folder("faults-sqlite")
+    folder = memory_folder("sqlite")
     server = prepare_server(folder, prepared=prepared, **QUICK, **_doorbell(redis), **passwords())
     server.manage("apply", str(make_harmful_source(folders.mktemp("harmful"))))
     with small_disk(folder / "artifacts"), running_cluster(server, Database(server.database()), redis) as cluster:
@@ -64,7 +43,7 @@ def cluster_on_sqlite(
 
 @contextmanager
 def cluster_on_postgresql(folders: pytest.TempPathFactory, redis: RedisServer | None = None) -> Iterator[Cluster]:
-    folder = memory_folder("faults-postgresql")
+    folder = memory_folder("postgresql")
     definitions = make_definitions(folders.mktemp("definitions"))
     with lasting_postgres() as url:
         env = {**QUICK, "REPORTSERVER_DATABASE_URL": url, "FAULTS_URL": url, **_doorbell(redis), **passwords()}

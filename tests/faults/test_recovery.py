@@ -18,7 +18,8 @@ import pytest
 from tests.conftest import make_definitions, passwords
 from tests.faults import faults
 from tests.faults.cluster import QUICK, Cluster, make_harmful_source, running_cluster, until
-from tests.faults.conftest import lasting_postgres, memory_folder
+from tests.faults.conftest import lasting_postgres
+from tests.faults.memory import memory_folder
 from tests.faults.report import Report
 from tests.faults.rows import Database
 from tests.server import prepare_server
@@ -38,7 +39,7 @@ _FAULTS = (
 @pytest.fixture
 def as_delivered(tmp_path: Path) -> Iterator[Cluster]:
     """A cluster over PostgreSQL with the lease and the rounds that are the defaults."""
-    folder = memory_folder("faults-recovery")
+    folder = memory_folder("recovery")
     with lasting_postgres() as url:
         env = {**QUICK, **_DEFAULTS, "REPORTSERVER_DATABASE_URL": url, "FAULTS_URL": url, **passwords()}
         server = prepare_server(folder, make_definitions(tmp_path), **env)
