@@ -14,7 +14,7 @@ import pyarrow.types as pt
 
 from reports.rendering.base import Document
 from reports.rendering.cells import read_text
-from reports.rendering.kinds import NUMBERS, Kind, kind_of, unique_names
+from reports.rendering.kinds import NUMBERS, Kind, kind_of
 
 #: Typst's decimals hold 28 digits whatever they are, its integers 64 bits.
 _DECIMAL_DIGITS = 28
@@ -43,7 +43,7 @@ def columns_of(batch: pa.RecordBatch) -> list[Texts]:
 def as_json(document: Document, schema: pa.Schema, columns: Sequence[Texts], truncated: str | None) -> str:
     """The whole context. `columns` are the texts of all rows, column by column."""
     template = document.template
-    names, kinds = unique_names(schema), [_kind(field.type) for field in schema]
+    names, kinds = schema.names, [_kind(field.type) for field in schema]
     rows = list(zip(*columns, strict=True))
     report = {
         "name": document.title,

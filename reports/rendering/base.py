@@ -82,5 +82,8 @@ class Renderer(Protocol):
     streams: ClassVar[bool]
 
     def open(self, out: BinaryIO, schema: pa.Schema, document: Document) -> Writer:
-        """Start a file. `out` is seekable. Raises FormatCannotHold for columns that the format has no place for."""
+        """Start a file. `out` is seekable, and each column has a name of its own, as reports.sources sees to.
+
+        Raises FormatCannotHold for columns that the format has no place for.
+        """
         ...

@@ -111,18 +111,3 @@ def _as_large_list(array: pa.Array) -> pa.Array:
     lengths = pc.if_else(array.is_valid(), sizes, 0).cast(pa.int64())
     offsets = pa.concat_arrays([pa.array([0], pa.int64()), pc.cumulative_sum(lengths)])
     return pa.LargeListArray.from_arrays(offsets, array.flatten(), mask=array.is_null())
-
-
-def unique_names(schema: pa.Schema) -> list[str]:
-    """Column names in order; a repeated name gets _2, _3 …, so that no format loses a column to its twin."""
-    taken = set(schema.names)
-    seen: set[str] = set()
-    return [_unused(name, seen, taken) for name in schema.names]
-
-
-def _unused(name: str, seen: set[str], taken: set[str]) -> str:
-    candidate, number = name, 2
-    while candidate in seen or (number > 2 and candidate in taken):
-        candidate, number = f"{name}_{number}", number + 1
-    seen.add(candidate)
-    return candidate

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from reports.exceptions import FormatCannotHold
 from reports.rendering.base import Document, Writer
 from reports.rendering.cells import text
-from reports.rendering.kinds import Kind, kind_of, plain, unique_names
+from reports.rendering.kinds import Kind, kind_of, plain
 
 #: A row group is held in memory until it is full, by rows or by bytes.
 GROUP_ROWS = 131_072
@@ -23,9 +23,8 @@ _DECIMAL_DIGITS = 38
 
 class ParquetWriter:
     def __init__(self, out: BinaryIO, schema: pa.Schema) -> None:
-        names = unique_names(schema)
         columns = [_stored(pa.array([], field.type)).type for field in schema]
-        self._schema = pa.schema(list(zip(names, columns, strict=True)))
+        self._schema = pa.schema(list(zip(schema.names, columns, strict=True)))
         self._file = pq.ParquetWriter(out, self._schema, compression="zstd", write_statistics=True)
         self._waiting: list[pa.RecordBatch] = []
         self._rows = self._bytes = 0

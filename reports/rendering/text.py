@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from reports.rendering.base import CsvOptions, Document, Writer
 from reports.rendering.cells import EMPTY, holds_any, join, lines, pieces, text, value_bytes, write_values
 from reports.rendering.jsontext import json_parts, json_string
-from reports.rendering.kinds import Kind, kind_of, unique_names
+from reports.rendering.kinds import Kind, kind_of
 from reports.rendering.moments import TEXT
 
 #: OWASP's list: what makes Excel, LibreOffice or Sheets take a text cell for a formula, full-width forms included.
@@ -114,7 +114,7 @@ class JsonWriter:
 
 
 def _keys(schema: pa.Schema) -> list[str]:
-    return [json_string(name) + ":" for name in unique_names(schema)]
+    return [json_string(name) + ":" for name in schema.names]
 
 
 def _objects(keys: list[str], piece: pa.RecordBatch, opening: str, closing: str) -> pa.Array:

@@ -118,11 +118,6 @@ def test_json_is_the_same_beside_a_null_and_without_one(value: object) -> None:
     assert json.loads(alone)["after"] == "y"
 
 
-def test_columns_of_one_name_keep_all_their_values_in_json() -> None:
-    rows = pa.record_batch([pa.array([1]), pa.array([2]), pa.array([3])], names=["n", "n_2", "n"])
-    assert json.loads(render("json", rows)) == [{"n": 1, "n_2": 2, "n_3": 3}]
-
-
 def test_a_name_is_escaped_in_json() -> None:
     assert json.loads(render("json", pa.record_batch({'a"\n\\': [1]}))) == [{'a"\n\\': 1}]
 
