@@ -70,7 +70,7 @@ def _run(request: HttpRequest, shown: ReportConfiguration, form: RunForm) -> Htt
         else:
             made, again = actions.submit(report=shown, actor=_user(request), **asked), False
     except InvalidParameters as refused:
-        form.refuse(refused.fields)
+        form.refuse(refused)
     except DomainError as refused:
         form.sentence = refused.message
     else:
@@ -84,7 +84,7 @@ def _estimate(request: HttpRequest, shown: ReportConfiguration, form: RunForm) -
     try:
         found = estimate(shown.version, form.raw(), form.format)
     except InvalidParameters as refused:
-        form.refuse(refused.fields)
+        form.refuse(refused)
         return _report_page(request, shown, form, True)
     return _report_page(request, shown, form, True, estimated=found)
 

@@ -10,7 +10,7 @@ from django.http import QueryDict
 from django.utils.text import slugify
 
 from accounts.models import Tenant
-from reports import actions
+from reports import changes
 from reports.definitions import GrantsDefinition, ParameterDefinition, ReportDefinition, parse_report
 from reports.definitions.faults import Faults, faults_in
 from reports.definitions.stored import DELIVERIES
@@ -112,7 +112,7 @@ class EditForm:
         """What the form makes, and its data source; None with every fault in `faults`."""
         try:
             made = self.parsed()
-            return made, actions.check_definition(made, tenant)
+            return made, changes.check_definition(made, tenant)
         except InvalidDefinition as error:
             self.refuse(error, tenant)
         return None
@@ -131,7 +131,7 @@ class EditForm:
             wrong |= {"query", "parameters"}
         sound = {name: value for name, value in self.entry.items() if name not in wrong}
         try:
-            actions.check_definition(parse_report(_SOUND | sound), tenant)
+            changes.check_definition(parse_report(_SOUND | sound), tenant)
         except InvalidDefinition as more:
             self.faults = {path: told for path, told in faults_in(more).items() if path not in wrong} | self.faults
 

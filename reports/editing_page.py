@@ -14,9 +14,8 @@ from reports.definitions.stored import definition_of, fingerprint
 from reports.differences import Difference, differences
 from reports.editing import EditForm
 from reports.exceptions import InvalidDefinition, InvalidParameters, ReportChanged, RunError
-from reports.forms import Field
+from reports.forms import Field, given, refuse
 from reports.models import DataSource, ReportConfiguration
-from reports.parameters import to_json, typed_values
 from reports.querysets import Right
 from reports.subject import Subject
 
@@ -71,15 +70,15 @@ class Editor:
         if self.is_new:
             self.report.slug = made.slug
         try:
-            raw = {one.parameter.name: one.raw for one in self.values}
-            given = to_json(typed_values([one.parameter for one in self.values], raw, from_text=True))
-            subject = Subject.of_definition(made, source.spec())
             self.checked = actions.look_at_report(
-                report=self.report, subject=subject, given=given, actor=self.actor, with_rows=True
+                report=self.report,
+                subject=Subject.of_definition(made, source.spec()),
+                given=given(self.values),
+                actor=self.actor,
+                with_rows=True,
             )
         except InvalidParameters as refused:
-            for one in self.values:
-                one.errors = refused.fields.get(one.parameter.name, [])
+            refuse(self.values, refused)
         except RunError as error:
             self.checked = Checked(faults=[error.message])
 

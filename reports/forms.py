@@ -1,19 +1,20 @@
-"""The form that runs a report, made from the declarations of its parameters. Checking is left to reports.parameters."""
+"""The values that a report asks for, as fields of a form, and the form that runs it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from django.http import QueryDict
 
+from reports.exceptions import InvalidParameters
 from reports.models import ReportConfiguration
-from reports.parameters import Parameter
+from reports.parameters import Parameter, to_json, typed_values
 from reports.scalars import SCALARS, RefusedError
 
 #: Before the name of a parameter in the form and in links, so that none can be mistaken for another field.
@@ -119,7 +120,7 @@ class RunForm:
 
     def raw(self) -> dict[str, object]:
         """The values as texts, for typed_values(from_text=True)."""
-        return {part.parameter.name: part.raw for part in self.fields}
+        return _raw(self.fields)
 
     @property
     def key(self) -> str:
@@ -127,13 +128,27 @@ class RunForm:
         body = json.dumps([self.once, self.format, self.raw()], sort_keys=True)
         return hashlib.sha256(body.encode()).hexdigest()
 
-    def refuse(self, errors: Mapping[str, list[str]]) -> None:
-        for part in self.fields:
-            part.errors = errors.get(part.parameter.name, [])
+    def refuse(self, refused: InvalidParameters) -> None:
+        refuse(self.fields, refused)
 
     @property
     def refused(self) -> list[Field]:
         return [part for part in self.fields if part.errors]
+
+
+def given(fields: Sequence[Field]) -> dict[str, object]:
+    """The values that stand in the fields, in their plain form. Raises InvalidParameters."""
+    return to_json(typed_values([one.parameter for one in fields], _raw(fields), from_text=True))
+
+
+def refuse(fields: Iterable[Field], refused: InvalidParameters) -> None:
+    """Say beside each field what is wrong with its value."""
+    for one in fields:
+        one.errors = refused.fields.get(one.parameter.name, [])
+
+
+def _raw(fields: Iterable[Field]) -> dict[str, object]:
+    return {one.parameter.name: one.raw for one in fields}
 
 
 def _values(parameter: Parameter, data: QueryDict, sent: bool) -> list[str]:

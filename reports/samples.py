@@ -5,18 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 
-from django.db import transaction
 from django.utils import timezone
 
-from accounts.models import User
-from audit import actions as audit
-from audit.models import Action
 from reports.definitions import ReportDefinition
 from reports.definitions.faults import Faults
 from reports.documents import context
 from reports.documents.compiler import Fault, Made, Task, TemplateFaulty, make, syntax_faults
 from reports.exceptions import RunError, TemplateFailed
-from reports.models import ReportConfiguration
 from reports.parameters import TypedValue, by_name, for_people
 from reports.preview import ROWS, first_rows
 from reports.rendering.base import Document, Template
@@ -31,7 +26,6 @@ _MOST_BYTES = 32 * 2**20
 _AT_ONCE = threading.BoundedSemaphore(2)
 _PATIENCE_SECONDS = 10
 _BUSY = "Other documents are being tried at the moment. Try again in a few seconds."
-_MAX_AUDITED_QUERY = 4_000
 _MORE = f"Only the first {ROWS} rows are here: this is a preview."
 
 
@@ -100,18 +94,3 @@ def _document(subject: Subject, values: Mapping[str, TypedValue]) -> Document:
         parameters=for_people(subject.parameters, values),
         template=Template(text=subject.template or "", parameters=by_name(values)),
     )
-
-
-def audited_sample(
-    *, report: ReportConfiguration, subject: Subject, given: Mapping[str, object], actor: User, ppi: int
-) -> Made:
-    """The document's pages as pictures, for the actor, who administers the report.
-
-    Rows leave the server: that is written down first. Raises InvalidParameters, and what `sample` raises.
-    """
-    values = subject.values(given)
-    details = {"report": report.slug, "query": subject.query[:_MAX_AUDITED_QUERY], "document": True}
-    with transaction.atomic():
-        target = ("report", report.pk)
-        audit.record(Action.REPORT_PREVIEW, actor=actor, tenant_id=report.tenant_id, target=target, details=details)
-    return sample(subject, values, ppi=ppi)

@@ -6,7 +6,6 @@ import base64
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from django.http import QueryDict
 
@@ -17,10 +16,9 @@ from reports.definitions.faults import faults_in
 from reports.definitions.stored import definition_of, fingerprint, with_definition
 from reports.documents.compiler import Fault, Made, TemplateFaulty, syntax_faults
 from reports.exceptions import InvalidDefinition, InvalidParameters, ReportChanged, RunError, SourceMissing
-from reports.forms import Field
+from reports.forms import Field, given, refuse
 from reports.models import ReportConfiguration
-from reports.parameters import to_json, typed_values
-from reports.samples import audited_sample, faults
+from reports.samples import faults
 from reports.subject import Subject
 
 STARTER = (Path(documents.__path__[0]) / "library" / "starter.typ").read_text(encoding="utf-8")
@@ -86,11 +84,11 @@ class TemplatePage:
     def preview(self) -> None:
         """Make the document with the first rows, or find out why not."""
         try:
-            self.made = audited_sample(
-                report=self.report, subject=self._subject(), given=self._given(), actor=self.actor, ppi=_PPI
+            self.made = actions.look_at_document(
+                report=self.report, subject=self._subject(), given=given(self.values), actor=self.actor, ppi=_PPI
             )
         except InvalidParameters as refused:
-            self._refuse_values(refused)
+            refuse(self.values, refused)
         except TemplateFaulty as error:
             self.faults = error.faults
         except RunError as error:
@@ -99,15 +97,6 @@ class TemplatePage:
 
     def _subject(self) -> Subject:
         return replace(Subject.of_version(self.report.version), template=self.text)
-
-    def _given(self) -> dict[str, Any]:
-        """The values beside the preview. Raises InvalidParameters."""
-        raw = {one.parameter.name: one.raw for one in self.values}
-        return to_json(typed_values([one.parameter for one in self.values], raw, from_text=True))
-
-    def _refuse_values(self, refused: InvalidParameters) -> None:
-        for one in self.values:
-            one.errors = refused.fields.get(one.parameter.name, [])
 
     def sheets(self) -> list[str]:
         """The first pages, as addresses that hold the picture."""
@@ -163,9 +152,9 @@ class TemplatePage:
     def _fails(self) -> bool:
         """With the values beside the preview: without them there may be no row, and so no line that shows one."""
         try:
-            self.faults = faults(self._subject(), self._given())
+            self.faults = faults(self._subject(), given(self.values))
         except InvalidParameters as refused:
-            self._refuse_values(refused)
+            refuse(self.values, refused)
         except SourceMissing as error:
             self.sentence = error.message
         return self.refused

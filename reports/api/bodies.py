@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from accounts.models import Tenant, User
-from reports import actions
+from reports import changes
 from reports.definitions import ReportDefinition, parse_report
 from reports.definitions.faults import invalid
 from reports.models import ReportConfiguration
@@ -41,4 +41,4 @@ def subject(body: Mapping[str, Any], report: ReportConfiguration) -> Subject:
     if body["definition"] is None:
         return Subject.of_version(report.version)
     definition = whole_report(body["definition"], report)
-    return Subject.of_definition(definition, actions.check_definition(definition, report.tenant).spec())
+    return Subject.of_definition(definition, changes.check_definition(definition, report.tenant).spec())

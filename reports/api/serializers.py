@@ -10,9 +10,9 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.api.strict import StrictSerializer
-from reports.actions import definition_of
 from reports.check import Checked, Fit
 from reports.definitions import ReportDefinition
+from reports.definitions.stored import definition_of
 from reports.documents.compiler import Fault
 from reports.models import DeliveryTarget, ReportConfiguration
 from reports.parameters import json_schema

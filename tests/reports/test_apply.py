@@ -10,6 +10,7 @@ from audit.models import Action, AuditLog
 from reports import actions
 from reports.definitions import parse_report
 from reports.definitions.faults import faults_in
+from reports.definitions.stored import definition_of
 from reports.exceptions import InvalidDefinition
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion
 from reports.querysets import Right
@@ -73,7 +74,7 @@ def test_a_second_run_changes_nothing(tmp_path):
 def test_a_report_read_back_is_the_entry_it_was_made_from(tmp_path):
     applied(tmp_path)
     for entry in SAMPLE["reports"]:
-        assert actions.definition_of(report(entry["slug"])).entry() == parse_report(entry).entry()
+        assert definition_of(report(entry["slug"])).entry() == parse_report(entry).entry()
 
 
 def test_a_dry_run_tells_the_same_and_changes_nothing(tmp_path):
@@ -99,7 +100,7 @@ def test_changed_grants_make_no_version(tmp_path):
     changed["reports"][0]["grants"] = {"view": ["analysts"]}
     assert applied(tmp_path, changed) == ["change grants of report carrier-delays in acme"]
     assert report().version.number == 1
-    assert actions.definition_of(report()).grants.model_dump() == {"generate": [], "view": ["analysts"]}
+    assert definition_of(report()).grants.model_dump() == {"generate": [], "view": ["analysts"]}
 
 
 def test_the_order_of_grants_is_no_difference(tmp_path):

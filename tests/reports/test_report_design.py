@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from reports.actions import definition_of
 from reports.check import check
 from reports.definitions import parse_report
 from reports.definitions.faults import faults_in
+from reports.definitions.stored import definition_of
 from reports.exceptions import DesignMismatch, InvalidDefinition
 from reports.subject import Subject
 from tests.reports.definitions_sample import sample

@@ -16,9 +16,9 @@ import pytest
 from django.db import DatabaseError, transaction
 
 from reports import engine
-from reports.actions import definition_of
 from reports.definitions import parse_report
 from reports.definitions.faults import faults_in
+from reports.definitions.stored import definition_of
 from reports.exceptions import InvalidDefinition, ResultTooLarge
 from reports.models import ReportConfiguration
 from reports.runs import run_spec
