@@ -16,7 +16,7 @@ from reports.editing import EditForm
 from reports.exceptions import InvalidDefinition, InvalidParameters, ReportChanged, RunError
 from reports.forms import Field, given, refuse
 from reports.models import DataSource, ReportConfiguration
-from reports.querysets import Right
+from reports.querysets import Right, report_key
 from reports.subject import Subject
 
 _MOST_OFFERED = 500
@@ -40,8 +40,7 @@ class Editor:
 
     @property
     def key(self) -> str:
-        """What names the report in an address: superusers see several of one slug."""
-        return str(self.report.pk) if self.actor.is_superuser else self.report.slug
+        return report_key(self.actor, self.report.slug, self.report.pk)
 
     def save(self, form: EditForm, seen: str) -> str:
         """Store what the form makes; what to say about it, or nothing when it was refused."""

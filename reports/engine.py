@@ -18,7 +18,7 @@ from reports.documents.renderer import described, renderer_of
 from reports.exceptions import FormatCannotHold, OutOfSpace, ResultTooLarge
 from reports.parameters import TypedValue
 from reports.rendering import RENDERERS
-from reports.rendering.base import Document, Renderer, Writer
+from reports.rendering.base import Document, Renderer
 from reports.sources import read
 from reports.sources.base import Limits, Rows, SchemaWidened, Source, SourceSpec
 from reports.sources.failures import Deadline
@@ -106,7 +106,7 @@ def _write(spec: RunSpec, rows: Rows, out: BinaryIO, deadline: Deadline, progres
         if cut.reason:
             break
     deadline.check()
-    _close(writer, cut)
+    writer.close(rows=cut.rows, truncated=cut.reason)
     if not renderer.streams and spec.max_bytes is not None and out.tell() > spec.max_bytes:
         raise ResultTooLarge(_too_large(spec.format, spec.max_bytes))
     progress(cut.rows, out.tell(), cut.rows)
@@ -122,10 +122,6 @@ def percent(rows: int, total: int | None) -> int | None:
     if not total or rows > total:
         return None
     return min(99, 100 * rows // total)
-
-
-def _close(writer: Writer, cut: _Cut) -> None:
-    writer.close(rows=cut.rows, truncated=cut.reason)
 
 
 class _Cut:

@@ -18,6 +18,7 @@ from reports.documents.compiler import Fault, Made, TemplateFaulty, syntax_fault
 from reports.exceptions import InvalidDefinition, InvalidParameters, ReportChanged, RunError, SourceMissing
 from reports.forms import Field, given, refuse
 from reports.models import ReportConfiguration
+from reports.querysets import report_key
 from reports.samples import faults
 from reports.subject import Subject
 
@@ -68,8 +69,7 @@ class TemplatePage:
 
     @property
     def key(self) -> str:
-        """What names the report in an address: superusers see several of one slug."""
-        return str(self.report.pk) if self.actor.is_superuser else self.report.slug
+        return report_key(self.actor, self.report.slug, self.report.pk)
 
     @property
     def is_changed(self) -> bool:

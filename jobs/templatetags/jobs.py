@@ -18,6 +18,7 @@ from django.utils.translation import gettext, ngettext
 from accounts import unsaved
 from jobs import monitor, rights
 from jobs.models import JobEvent, JobExecutionLog, Place
+from reports.querysets import report_key
 
 register = template.Library()
 _EVENTS: dict[str, tuple[str, str]] = {
@@ -61,10 +62,10 @@ def typist(context: template.Context) -> SafeString:
     return format_html('<input type="hidden" name="{}" value="{}">', unsaved.MARK, unsaved.mark(context["user"]))
 
 
-@register.simple_tag(takes_context=True)
-def report_key(context: template.Context, slug: str, report_id: object) -> str:
-    """What names a report in an address: the slug, or the id for superusers, to whom slugs of all tenants are alike."""
-    return str(report_id) if context["user"].is_superuser else slug
+@register.simple_tag(takes_context=True, name="report_key")
+def report_key_tag(context: template.Context, slug: str, report_id: object) -> str:
+    """What names a report in an address, for the one who looks at the page."""
+    return report_key(context["user"], slug, report_id)
 
 
 @register.simple_tag
