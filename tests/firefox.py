@@ -28,7 +28,9 @@ _PREFERENCES = {
     "network.connectivity-service.enabled": False,
     "toolkit.telemetry.enabled": False,
     "signon.rememberSignons": False,
+    "browser.download.folderList": 2,
 }
+_CONTROL = "\ue009"
 
 
 @dataclass
@@ -36,6 +38,8 @@ class Firefox:
     """One window. Waiting is for what a person would wait for; AssertionError after half a minute."""
 
     socket: ClientConnection
+    #: Where what is downloaded arrives.
+    downloads: Path
     context: str = ""
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
@@ -80,14 +84,34 @@ class Firefox:
             assert time.monotonic() < until, f"Not within {_SECONDS:.0f} s: {expression}"
             time.sleep(0.05)
 
+    def run(self, function: str, *nodes: dict[str, Any]) -> None:
+        """Call a JavaScript function with these elements."""
+        given = [{"sharedId": node["sharedId"]} for node in nodes]
+        target = {"context": self.context}
+        self.call(
+            "script.callFunction", functionDeclaration=function, arguments=given, target=target, awaitPromise=False
+        )
+
     def click(self, node: dict[str, Any], times: int = 1) -> None:
+        self.run("element => element.scrollIntoView({block: 'center'})", node)
         origin = {"type": "element", "element": {"sharedId": node["sharedId"]}}
         press = [{"type": "pointerDown", "button": 0}, {"type": "pointerUp", "button": 0}]
         self._act("pointer", [{"type": "pointerMove", "x": 0, "y": 0, "origin": origin}, *press * times])
 
     def type(self, selector: str, text: str) -> None:
+        """Write into the field, in the place of what was in it."""
         self.click(self.element(selector))
-        self._act("key", [{"type": kind, "value": key} for key in text for kind in ("keyDown", "keyUp")])
+        whole = [("keyDown", _CONTROL), ("keyDown", "a"), ("keyUp", "a"), ("keyUp", _CONTROL)]
+        written = [(kind, key) for key in text for kind in ("keyDown", "keyUp")]
+        self._act("key", [{"type": kind, "value": key} for kind, key in whole + written])
+
+    def downloaded(self, name: str) -> bytes:
+        """The file of this name, once it is there."""
+        until = time.monotonic() + _SECONDS
+        while not (found := [path for path in self.downloads.glob(name) if path.stat().st_size]):
+            assert time.monotonic() < until, f"No {name} was downloaded."
+            time.sleep(0.05)
+        return found[0].read_bytes()
 
     def _act(self, kind: str, actions: list[dict[str, Any]]) -> None:
         source = {"type": kind, "id": kind, "actions": actions}
@@ -97,7 +121,10 @@ class Firefox:
 @contextmanager
 def firefox(folder: Path) -> Iterator[Firefox]:
     """Start it with a profile of its own in `folder`; it is gone at the end."""
-    lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in _PREFERENCES.items()]
+    downloads = folder / "downloads"
+    downloads.mkdir()
+    preferences = _PREFERENCES | {"browser.download.dir": str(downloads)}
+    lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});" for name, value in preferences.items()]
     (folder / "user.js").write_text("\n".join(lines))
     command = [_BINARY, "--headless", "--no-remote", "--remote-debugging-port=0", "--profile", str(folder)]
     log = folder / "stderr.txt"
@@ -105,7 +132,7 @@ def firefox(folder: Path) -> Iterator[Firefox]:
         process = subprocess.Popen(command, stdout=said, stderr=said)
     try:
         with connect(f"{_address(log)}/session", max_size=None) as socket:
-            window = Firefox(socket)
+            window = Firefox(socket, downloads)
             window.call("session.new", capabilities={})
             window.context = window.call("browsingContext.getTree")["contexts"][0]["context"]
             yield window

@@ -1,4 +1,4 @@
-"""US-074 in Firefox: the same pages in the other engine, against the real server with its workers."""
+"""US-074, editing and running a report in Firefox: the same pages in the other engine, against the real server."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.firefox import Firefox, firefox
-from tests.pages.browser import failed_job
+from tests.pages.browser import failed_job, made_report
 from tests.server import Client, Running
 
 RETRY = "Retry job Broken"
@@ -58,3 +58,38 @@ def test_others_see_no_retry_in_firefox_and_the_call_is_refused(window: Firefox,
         awaitPromise=True,
     )
     assert status["result"]["value"] == 403
+
+
+def test_a_report_is_edited_in_firefox(window: Firefox, server: Running, alice: Client) -> None:
+    made_report(alice, "fox")
+    sign_in(window, server, "alice", "/reports/fox/edit")
+    window.wait_for("document.querySelectorAll('.colours .hljs-keyword').length > 5")
+    wrong = "select region from sale where day >= :since and :region is null and amount > :least"
+    window.type("#edit-query", wrong)
+    window.wait_for("document.querySelector('.colours').textContent.includes('amount > :least')")
+    assert window.value("document.querySelector('.colours .hljs-keyword').innerText") == "select"
+    window.click(window.element("button[value=save]"))
+    window.wait_for("!!document.querySelector('#edit-query[aria-invalid=true]')")
+    assert ":least" in window.value("document.querySelector('#edit-query-help').innerText"), "beside the field"
+    assert window.value("document.querySelector('#edit-query').value") == wrong, "nothing is lost"
+    window.wait_for(f"document.querySelector('.colours')?.textContent.trim() == {wrong!r}")
+    right = wrong.replace(":least", "7")
+    window.type("#edit-query", right)
+    window.click(window.element("button[value=save]"))
+    window.wait_for("location.pathname == '/reports/fox' && document.readyState == 'complete'")
+    assert "Saved as version 2." in window.value("document.querySelector('#notices').innerText")
+    stored = alice.get("/reports/fox").json()
+    assert (stored["version"], stored["definition"]["query"]) == (2, right)
+
+
+def test_a_run_is_followed_live_and_downloaded_in_firefox(window: Firefox, server: Running) -> None:
+    sign_in(window, server, "bob", "/reports/slow")
+    window.type("[name='param.steps']", "6000000")
+    window.click(window.element("#run button.primary"), times=2)
+    window.wait_for("location.pathname.startsWith('/jobs/') && document.readyState == 'complete'")
+    assert not window.value("!!document.querySelector('#download')"), "not yet"
+    window.run("() => { window.same = true; }")
+    window.wait_for("!!document.querySelector('#download')")
+    assert window.value("window.same") is True, "without the page being loaded anew"
+    window.click(window.element("#download"))
+    assert b"6000000" in window.downloaded("*.csv")
