@@ -117,10 +117,10 @@ def _signed_in(browser: Browser, server: Running, scheme: Any, width: int) -> Pa
 def _take(page: Page, folder: Path, kind: str) -> None:
     normal = folder.name == "normal"
     pages = {name: path for name, path in _PAGES.items() if normal or name in _CHANGING}
-    for name, path in (("job-failed", "/jobs?status=Failed"), ("job-running", "/jobs?status=Running")):
-        page.goto(path)
+    for status in ("Failed", "Running", "Queued"):
+        page.goto(f"/jobs?status={status}")
         if (first := page.locator("a.title").first).count():
-            pages[name] = str(first.get_attribute("href"))
+            pages[f"job-{status.lower()}"] = str(first.get_attribute("href"))
     for name, path in pages.items():
         page.goto(path)
         page.screenshot(path=folder / f"{name}-{kind}.png", full_page=name not in ("jobs", "audit"))
@@ -165,18 +165,21 @@ def _job(pick: random.Random, reports: list[Any], people: list[Any], at: datetim
 
     report, person = pick.choice(reports), pick.choice(people)
     version, begun = report.current, at + timedelta(seconds=pick.expovariate(1.5))
-    ended = begun + timedelta(seconds=pick.expovariate(0.15))
+    seconds = pick.expovariate(0.15)
     values: dict[str, Any] = {} if status == "Queued" else {"started_at": begun, "attempt": 1, "fence": 1}
     if status == "Running":
         later = datetime.now(UTC) + timedelta(hours=1)
         values |= {"owner": "a" * 32, "host": "worker-1", "heartbeat_at": datetime.now(UTC), "percent": 62,
                    "rows": 48_211, "lease_expires_at": later, "deadline_at": later}  # fmt: skip
     elif status != "Queued":
-        values |= {"ended_at": ended, "host": "worker-1"}
+        values |= {"host": "worker-1"}
     if status == "Failed":
         code, message, again = _FAILURES[int(pick.random() ** 2 * 3)]
+        seconds = 300 if code == "timed_out" else seconds
         values |= {"error_code": code, "error_message": message, "error_retryable": again,
                    "error_fingerprint": f"{abs(hash(code)):016x}"[:16], "error_trace": "Traceback …"}  # fmt: skip
+    if status in ("Succeeded", "Failed"):
+        values["ended_at"] = ended = begun + timedelta(seconds=seconds)
     job = JobExecutionLog.objects.create(
         id=uuid.UUID(int=pick.getrandbits(128), version=4), tenant=report.tenant, report=report, version=version,
         report_uuid=report.pk, report_slug=report.slug, report_name=version.name, version_number=version.number,
@@ -187,7 +190,8 @@ def _job(pick: random.Random, reports: list[Any], people: list[Any], at: datetim
     if status in ("Succeeded", "Failed"):
         steps.append((status.lower(), ended))
     for kind, when in steps:
-        JobEvent.objects.create(job=job, at=when, kind=kind, attempt=1, fence=1, details={"actor": person.username})
+        details = {"actor": person.username} if kind == "queued" else {}
+        JobEvent.objects.create(job=job, at=when, kind=kind, attempt=1, fence=1, details=details)
     if status == "Succeeded":
         size, rows = pick.randrange(900, 3_000_000), pick.randrange(10, 60_000)
         expires = ended + timedelta(days=30)
