@@ -31,6 +31,7 @@ class Action(models.TextChoices):
     DEFINITIONS_APPLY = "Definitions Apply"
     DELIVERY_SENT = "Delivery Sent"
     DELIVERY_FAILED = "Delivery Failed"
+    DELIVERY_RETRY = "Delivery Retry"
     SIGN_IN = "Sign In"
     SIGN_OUT = "Sign Out"
     AUDIT_EXPORT = "Audit Export"

@@ -94,6 +94,18 @@ class ResultMissing(DomainError):
     code = "result_missing"
 
 
+class NothingGivenUp(DomainError):
+    """No delivery of this job is given up, so there is nothing to send again."""
+
+    code = "nothing_given_up"
+
+
+class ResultPurged(DomainError):
+    """The result was deleted after its retention time, so it can't be sent again. Run the report again."""
+
+    code = "result_purged"
+
+
 class IllegalMove(DomainError):
     """A job can't go from its status to that one."""
 

@@ -234,6 +234,7 @@ class JobEvent(models.Model):
         DELIVERED = "delivered"
         DELIVERY_FAILED = "delivery_failed"
         DELIVERY_GIVEN_UP = "delivery_given_up"
+        DELIVERY_RETRIED = "delivery_retried"
 
     job = models.ForeignKey(JobExecutionLog, on_delete=models.CASCADE, related_name="events")
     at = models.DateTimeField()

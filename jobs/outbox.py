@@ -16,8 +16,11 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from accounts.models import User
 from audit import actions as audit
+from audit.actions import name_of
 from audit.models import Action
+from jobs import exceptions
 from jobs.actions import note
 from jobs.delivery import SENDERS
 from jobs.models import Delivery, JobEvent, JobExecutionLog
@@ -83,6 +86,25 @@ def failed(delivery: Delivery, sentence: str, *, lasting: bool = False) -> bool:
     return moved
 
 
+def send_again(*, job: JobExecutionLog, actor: User | str) -> int:
+    """Let what was given up of the job's deliveries be tried anew, as often as at first; how many those are.
+
+    They keep their ids, by which a receiver knows what had arrived after all. NothingGivenUp for a second press.
+    """
+    if job.result is None:
+        raise exceptions.ResultPurged
+    fresh = {"state": State.PENDING, "available_at": Now(), "attempt": 0, "fence": F("fence") + 1, "ended_at": None}
+    with transaction.atomic():
+        given_up = job.deliveries.filter(state=State.FAILED)
+        again = [one for one in given_up if given_up.filter(pk=one.pk).update(**fresh)]
+        for delivery in again:
+            note(job, JobEvent.Kind.DELIVERY_RETRIED, {**_facts(delivery), "actor": name_of(actor)})
+            _record(Action.DELIVERY_RETRY, delivery, actor)
+    if not again:
+        raise exceptions.NothingGivenUp
+    return len(again)
+
+
 def backoff(attempt: int) -> float:
     """Seconds to wait before the next try: doubling from 5 s to an hour, with jitter so that they spread out."""
     return round(min(3600.0, 5.0 * 2.0 ** (attempt - 1)) * random.uniform(0.5, 1.0), 1)  # noqa: S311 - not a secret
@@ -103,10 +125,10 @@ def _facts(delivery: Delivery) -> dict[str, object]:
     return {"delivery": str(delivery.pk), "kind": delivery.kind, "try": delivery.attempt}
 
 
-def _record(action: Action, delivery: Delivery) -> None:
+def _record(action: Action, delivery: Delivery, actor: User | str = audit.SYSTEM) -> None:
     details = {"delivery": str(delivery.pk), "kind": delivery.kind, "target": delivery.target}
     job = delivery.job
-    audit.record(action, actor=audit.SYSTEM, tenant_id=job.tenant_id, target=("job", job.pk), details=details)
+    audit.record(action, actor=actor, tenant_id=job.tenant_id, target=("job", job.pk), details=details)
 
 
 def _digest(target: str) -> str:

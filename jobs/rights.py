@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.core.exceptions import PermissionDenied
 
 from accounts.models import User
-from jobs.models import ENDED, JobExecutionLog, Status
+from jobs.models import ENDED, Delivery, JobExecutionLog, Status
 from reports.models import ReportConfiguration
 from reports.querysets import Right, rights_on
 
@@ -43,6 +45,12 @@ def may_retry(user: User, job: JobExecutionLog) -> bool:
     """Whether a Retry control makes sense: an Administrator, a Failed job, not retried before."""
     failed = job.status == Status.FAILED and user.administers(job.tenant_id)
     return failed and getattr(job, "retried_as", None) is None
+
+
+def may_send_again(user: User, job: JobExecutionLog, deliveries: Iterable[Delivery]) -> bool:
+    """Whether a Send again control makes sense: an Administrator, a delivery that was given up, and what it brings."""
+    given_up = any(one.state == Delivery.State.FAILED for one in deliveries)
+    return given_up and job.result is not None and user.administers(job.tenant_id)
 
 
 def may_cancel(user: User, job: JobExecutionLog) -> bool:

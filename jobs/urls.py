@@ -16,6 +16,7 @@ urlpatterns = [
     path("jobs/<str:job_id>/result", views.download, name="result"),
     path("jobs/<str:job_id>/preview", views.preview, name="preview"),
     path("jobs/<str:job_id>/retry", views.retry, name="job-retry"),
+    path("jobs/<str:job_id>/send-again", views.send_again, name="job-send-again"),
     path("jobs/<str:job_id>/cancel", views.cancel, name="job-cancel"),
     path("reports", views_reports.report_list, name="reports"),
     path("reports/<str:slug>", views_reports.report, name="report"),

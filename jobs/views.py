@@ -15,13 +15,14 @@ from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.utils.html import format_html
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.middleware import HtmxDetails
 
 from accounts.exceptions import DomainError
 from accounts.models import User
 from accounts.paging import page_of
-from jobs import actions, bulk, figures, monitor, places, rights, saved, story
+from jobs import actions, bulk, figures, monitor, outbox, places, rights, saved, story
 from jobs.downloads import result_response
 from jobs.filters import JobFilter
 from jobs.forms import pressed
@@ -102,6 +103,7 @@ def job(request: HttpRequest, job_id: str) -> HttpResponse:
     deliveries = list(shown.deliveries.all())
     context = {
         "deliveries": deliveries,
+        "may_send_again": rights.may_send_again(user, shown, deliveries),
         "undelivered": any(delivery.ended_at is None for delivery in deliveries),
         "job": shown,
         "events": events,
@@ -154,6 +156,20 @@ def retry(request: HttpRequest, job_id: str) -> HttpResponse:
         request, format_html('{} is queued again as <a href="{}">a new job</a>.', failed.report_name, address)
     )
     return redirect(_next(request) or address)
+
+
+@login_required
+@require_POST
+def send_again(request: HttpRequest, job_id: str) -> HttpResponse:
+    """Try the deliveries of a job that were given up anew."""
+    shown = rights.administered_job(_user(request), job_id)
+    try:
+        count = outbox.send_again(job=shown, actor=_user(request))
+    except DomainError as refused:
+        return _back(request, shown, refused)
+    told = ngettext("%(count)d delivery is sent again.", "%(count)d deliveries are sent again.", count)
+    messages.success(request, told % {"count": count})
+    return redirect("job", shown.pk)
 
 
 @login_required

@@ -41,6 +41,8 @@ STATUS: dict[type[DomainError], int] = {
     jobs.ResultNotReady: 409,
     jobs.ResultOfFailedJob: 410,
     jobs.ResultMissing: 500,
+    jobs.NothingGivenUp: 409,
+    jobs.ResultPurged: 409,
     jobs.QueueUnavailable: 503,
 }
 

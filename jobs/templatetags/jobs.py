@@ -32,6 +32,7 @@ _EVENTS: dict[str, tuple[str, str]] = {
     JobEvent.Kind.DELIVERED: ("succeeded", "Delivered by %(way)s"),
     JobEvent.Kind.DELIVERY_FAILED: ("warning", "Delivery by %(way)s failed, next try in %(seconds)s s: %(message)s"),
     JobEvent.Kind.DELIVERY_GIVEN_UP: ("failed", "Delivery by %(way)s was given up: %(message)s"),
+    JobEvent.Kind.DELIVERY_RETRIED: ("retry", "Delivery by %(way)s is tried again"),
     JobEvent.Kind.PURGED: ("file", "Result deleted after its retention time"),
 }
 _WAYS = {"email": "e-mail", "webhook": "webhook", "file_share": "file share"}

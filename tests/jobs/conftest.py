@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from jobs import actions, artifacts, lifecycle
 from jobs.models import JobExecutionLog
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion
 from tests.jobs.delivering import CONTENT, Succeed, Target
+from tests.sinks import Calls, Mails, call_sink, mail_sink
 
 
 @pytest.fixture
@@ -74,3 +76,18 @@ def succeeded(queued: Callable[[], JobExecutionLog]) -> Succeed:
         return job
 
     return succeed
+
+
+@pytest.fixture
+def mails(settings: Any) -> Iterator[Mails]:
+    with mail_sink() as sink:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_CONFIGURED, settings.EMAIL_HOST, settings.EMAIL_PORT = True, "127.0.0.1", sink.port
+        yield sink
+
+
+@pytest.fixture
+def calls(settings: Any) -> Iterator[Calls]:
+    settings.WEBHOOK_ALLOW = [ip_network("127.0.0.0/8")]
+    with call_sink() as sink:
+        yield sink

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
+
+from django.utils import timezone
 
 from jobs import outbox
 from jobs.deliverer import deliver
@@ -20,3 +23,11 @@ def send_next() -> Delivery:
     assert claimed, "nothing is due"
     deliver(claimed)
     return Delivery.objects.get(pk=claimed.pk)
+
+
+def make_due() -> None:
+    Delivery.objects.update(available_at=timezone.now() - timedelta(seconds=1))
+
+
+def kinds(job: JobExecutionLog) -> list[str]:
+    return list(job.events.values_list("kind", flat=True))

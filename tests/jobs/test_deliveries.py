@@ -7,15 +7,11 @@ import base64
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator
-from datetime import timedelta
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 
 from audit.models import AuditLog
 from jobs import artifacts, lifecycle, outbox
@@ -23,23 +19,8 @@ from jobs.deliverer import deliver
 from jobs.delivery import outbound
 from jobs.models import Delivery, JobExecutionLog
 from reports.models import ReportConfiguration, WebhookSecret
-from tests.jobs.delivering import CONTENT, Succeed, Target, send_next
-from tests.sinks import Calls, Mails, call_sink, mail_sink
-
-
-@pytest.fixture
-def mails(settings: Any) -> Iterator[Mails]:
-    with mail_sink() as sink:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_CONFIGURED, settings.EMAIL_HOST, settings.EMAIL_PORT = True, "127.0.0.1", sink.port
-        yield sink
-
-
-@pytest.fixture
-def calls(settings: Any) -> Iterator[Calls]:
-    settings.WEBHOOK_ALLOW = [ip_network("127.0.0.0/8")]
-    with call_sink() as sink:
-        yield sink
+from tests.jobs.delivering import CONTENT, Succeed, Target, kinds, make_due, send_next
+from tests.sinks import Calls, Mails
 
 
 @pytest.fixture
@@ -48,14 +29,6 @@ def share(settings: Any, tmp_path: Path) -> Path:
     settings.FILE_SHARE.mkdir()
     found: Path = settings.FILE_SHARE
     return found
-
-
-def make_due() -> None:
-    Delivery.objects.update(available_at=timezone.now() - timedelta(seconds=1))
-
-
-def kinds(job: JobExecutionLog) -> list[str]:
-    return list(job.events.values_list("kind", flat=True))
 
 
 # ---- the outbox

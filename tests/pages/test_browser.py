@@ -11,7 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.pages.browser import barriers, failed_job, weight
+from tests.pages.browser import barriers, failed_job, made_report, weight
 from tests.pages.forms import sent_back
 from tests.server import Client, Running
 
@@ -223,3 +223,29 @@ def test_an_estimate_is_told_beside_the_form(visit: Callable[..., Page]) -> None
     expect(page.locator("#estimate")).to_contain_text(re.compile("About [0-9,]+ rows"))
     expect(page.get_by_label("rows")).to_have_value("1000")
     expect(page.get_by_role("button", name="Estimate")).to_be_focused()
+
+
+GIVEN_UP = """
+from django.utils import timezone
+from jobs.models import Delivery
+Delivery.objects.filter(job="{}").update(state="failed", ended_at=timezone.now(), attempt=12, error="Refused.")
+"""
+
+
+def test_a_delivery_that_was_given_up_is_sent_again_from_the_jobs_page(
+    visit: Callable[..., Page], server: Running, alice: Client
+) -> None:
+    made_report(alice, "sent")
+    mail = {"kind": "email", "to": ["a@example.com"]}
+    delivery = [{"kind": "api_response", "mode": "asynchronous"}, mail]
+    assert alice.request("PATCH", "/reports/sent", json={"delivery": delivery}).status_code == 200
+    job = alice.generate("sent")
+    alice.wait(job, "Succeeded")
+    server.manage("shell", "--no-imports", "-c", GIVEN_UP.format(job))
+    page = visit("alice", f"/jobs/{job}")
+    assert barriers(page) == []
+    page.get_by_role("button", name="Send Sent again").dblclick()
+    expect(page.get_by_role("status")).to_contain_text("1 delivery is sent again.")
+    expect(page.get_by_role("alert")).to_be_empty()
+    expect(page.get_by_text("This server has no mail server to send by.").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("button", name="Send Sent again")).to_have_count(0)

@@ -13,7 +13,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from jobs.models import Delivery, JobEvent, JobExecutionLog, WorkerHost
+from accounts.models import User
+from jobs.models import Artifact, Delivery, JobEvent, JobExecutionLog, WorkerHost
 from tests.pages.forms import text_of
 from tests.server import NOBODYS
 
@@ -165,3 +166,55 @@ def test_deliveries_are_shown_and_their_addresses_to_administrators_only(browse:
         assert "Waiting, next try in" in text and "Delivery by e-mail failed, next try in 5.5 s: No answer." in text
         assert ("ann@example.com" in text) is (name == "alice")
         assert "data-live" in text, "the page goes on looking until all is delivered"
+
+
+@pytest.fixture
+def undelivered(make_job: MakeJob) -> JobExecutionLog:
+    """A job of which both mails were given up and the webhook was delivered."""
+    job, now = make_job("Succeeded"), timezone.now()
+    for number, (kind, state) in enumerate((("email", "failed"), ("email", "failed"), ("webhook", "sent"))):
+        Delivery.objects.create(
+            job=job, kind=kind, target=f"target {number}", target_digest=str(number), available_at=now, attempt=12,
+            state=state, ended_at=now, error="The mail server does not answer." if state == "failed" else "",
+        )  # fmt: skip
+    return job
+
+
+def test_an_administrator_sends_again_what_was_given_up(browse: Browse, undelivered: JobExecutionLog) -> None:
+    client, page = browse("alice"), f"/jobs/{undelivered.pk}"
+    assert f'action="{page}/send-again"' in text_of(client, page)
+    answer = client.post(f"{page}/send-again", follow=True)
+    assert answer.redirect_chain == [(page, 302)]
+    text = answer.content.decode()
+    assert "2 deliveries are sent again." in text
+    assert text.count("Delivery by e-mail is tried again, by alice") == 2
+    assert "send-again" not in text and "data-live" in text, "followed live, and nothing is left to press"
+    second = client.post(f"{page}/send-again", follow=True).content.decode()
+    assert "No delivery of this job is given up, so there is nothing to send again." in second
+    assert undelivered.events.filter(kind="delivery_retried").count() == 2
+
+
+@pytest.mark.parametrize(("name", "status"), [("bob", 403), ("dave", 403), ("gina", 404)])
+def test_only_administrators_of_the_tenant_send_again(
+    browse: Browse, undelivered: JobExecutionLog, name: str, status: int
+) -> None:
+    assert browse(name).post(f"/jobs/{undelivered.pk}/send-again").status_code == status
+    assert "send-again" not in browse(name).get(f"/jobs/{undelivered.pk}").content.decode()
+    assert undelivered.deliveries.filter(state="failed").count() == 2
+
+
+def test_sending_again_takes_a_post_with_the_pages_token(people: dict[str, User], undelivered: JobExecutionLog) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(people["alice"])
+    assert client.get(f"/jobs/{undelivered.pk}/send-again").status_code == 405
+    assert client.post(f"/jobs/{undelivered.pk}/send-again").status_code == 403
+    assert undelivered.deliveries.filter(state="failed").count() == 2
+
+
+def test_what_was_deleted_is_not_offered_to_be_sent_again(browse: Browse, undelivered: JobExecutionLog) -> None:
+    Artifact.objects.update(purged_at=timezone.now())
+    client = browse("alice")
+    assert "send-again" not in text_of(client, f"/jobs/{undelivered.pk}")
+    told = client.post(f"/jobs/{undelivered.pk}/send-again", follow=True).content.decode()
+    assert "The result was deleted after its retention time" in told
+    assert undelivered.deliveries.filter(state="failed").count() == 2
