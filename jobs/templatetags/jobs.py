@@ -82,12 +82,16 @@ def _badge(status: str, word: str) -> SafeString:
 @register.simple_tag
 def moment(at: datetime | None) -> SafeString:
     """A time in UTC; the year only when it is not this one."""
-    if at is None:
-        return SafeString(_NONE)
+    return moment_with_text(at)[0] if at else SafeString(_NONE)
+
+
+def moment_with_text(at: datetime) -> tuple[SafeString, str]:
+    """The same, and its text alone."""
     at = at.astimezone(UTC)
     year = "" if at.year == timezone.now().year else f" {at.year}"
     text = f"{at.day} {at:%b}{year} {at:%H:%M:%S}"
-    return format_html('<time datetime="{}" title="{}">{}</time>', at.isoformat(), f"{at:%Y-%m-%d %H:%M:%S} UTC", text)
+    moment, title = at.isoformat(timespec="seconds"), f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    return format_html('<time datetime="{}" title="{}">{}</time>', moment, title, text), text
 
 
 @register.filter
@@ -125,12 +129,10 @@ def until(at: datetime | None) -> str:
     return duration((at - timezone.now()).total_seconds() if at else None)
 
 
-@register.filter
 def is_near(at: datetime) -> bool:
     return at - timezone.now() < timedelta(seconds=1)
 
 
-@register.filter
 def position(place: Place) -> str:
     return f"{place.position:,}{'+' if place.is_more else ''}"
 
@@ -207,20 +209,38 @@ def plain(value: object) -> str:
     return ", ".join(map(plain, value)) if isinstance(value, list) else str(value)
 
 
-@register.simple_tag(takes_context=True)
-def selectable(context: template.Context, job: JobExecutionLog) -> bool:
-    """Whether something can be done to the job in bulk."""
-    return rights.may_retry(context["user"], job) or rights.may_cancel(context["user"], job)
+@register.simple_tag
+def standing(job: JobExecutionLog) -> str:
+    """Where a queued job stands, and when it begins."""
+    place = job.place
+    if place is None:
+        return gettext("Waiting for a worker")
+    known = {"place": position(place), "wait": until(place.start)}
+    if place.start is None:
+        return gettext("Number %(place)s in the queue; no worker is alive") % known
+    if is_near(place.start):
+        return gettext("Number %(place)s in the queue, begins in a moment") % known
+    return gettext("Number %(place)s in the queue, begins in about %(wait)s") % known
 
 
-@register.inclusion_tag("jobs/_progress.html")
-def progress(job: JobExecutionLog) -> dict[str, Any]:
-    return {"job": job}
+@register.simple_tag
+def progress(job: JobExecutionLog) -> SafeString:
+    """How far a running job is."""
+    read = rows(job.rows)
+    if job.percent is None:
+        return format_html('<span class="soft number">{}</span>', read)
+    name = gettext("Progress of %(name)s") % {"name": job.report_name}
+    return format_html(
+        '<progress max="100" value="{0}" aria-label="{1}">{0} %</progress><span class="soft number">{0} % · {2}</span>',
+        job.percent,
+        name,
+        read,
+    )
 
 
 @register.inclusion_tag("jobs/_actions.html", takes_context=True)
-def job_actions(context: template.Context, job: JobExecutionLog, next: str = "", htmx: bool = False) -> dict[str, Any]:
-    """The buttons that this user may press; `next` is the page to come back to."""
+def job_actions(context: template.Context, job: JobExecutionLog) -> dict[str, Any]:
+    """The buttons of a job's page that this user may press."""
     user = context["user"]
     allowed = {"may_retry": rights.may_retry(user, job), "may_cancel": rights.may_cancel(user, job)}
-    return {**allowed, "job": job, "next": next, "htmx": htmx, "csrf_token": context["csrf_token"]}
+    return {**allowed, "job": job, "csrf_token": context["csrf_token"]}
