@@ -135,7 +135,8 @@ class JobExecutionLog(models.Model):
             # would walk through all of the tenant's jobs to find those of a rare report.
             models.Index(fields=["report", "tenant", "-queued_at", "-id"], name="job_newest_of_report"),
             models.Index(fields=["report", "status", "tenant", "-queued_at", "-id"], name="job_of_report_and_status"),
-            models.Index(fields=["requested_by", "tenant", "-queued_at", "-id"], name="job_newest_of_person"),
+            # With the report: people see their own jobs of some reports only.
+            models.Index(fields=["requested_by", "tenant", "-queued_at", "-id", "report"], name="job_newest_of_person"),
             # Three for superusers, who ask for all tenants' jobs (JobQuerySet.everywhere), and for nobody else.
             models.Index(fields=["-queued_at", "-id"], name="job_newest_of_all", condition=~Q(tenant=0)),
             models.Index(fields=["status", "-queued_at", "-id"], name="job_all_of_status", condition=~Q(tenant=0)),
