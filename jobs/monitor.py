@@ -20,7 +20,7 @@ from jobs.querysets import JobQuerySet, from_now
 #: Counting stops here: nobody reads on, and a count over all of a long history takes seconds.
 MOST_COUNTED = 10_000
 #: Of jobs that no index counts, the newest that are looked at.
-MOST_LOOKED_AT = 1_000
+MOST_LOOKED_AT = 500
 #: Minutes between which the queue's jobs are counted.
 _AGES = (0, 1, 10, 60)
 #: Seconds after which a host that did not report counts as dead.
@@ -59,8 +59,8 @@ def tabs(
     seen = Counter[str]()
     if looked_at is not None:
         seen.update(looked_at.by_time().values_list("status", flat=True)[:MOST_LOOKED_AT])
-    more = seen.total() >= MOST_LOOKED_AT
-    return [Tab(status, seen[status] + _counted(counted, status), more and status in ENDED) for status in statuses]
+    more, counts = seen.total() >= MOST_LOOKED_AT, seen + _counted(counted, statuses)
+    return [Tab(status, counts[status], more and status in ENDED) for status in statuses]
 
 
 def todays_tabs(counted: JobQuerySet, looked_at: JobQuerySet | None) -> list[Tab]:
@@ -70,11 +70,8 @@ def todays_tabs(counted: JobQuerySet, looked_at: JobQuerySet | None) -> list[Tab
     if looked_at is not None:
         rows = looked_at.by_time().values_list("status", "queued_at")[:MOST_LOOKED_AT]
         seen.update(status for status, at in rows if status in UNFINISHED or at >= begin)
-    today = counted.filter(queued_at__gte=begin)
-    return [
-        Tab(status, seen[status] + _counted(counted if status in UNFINISHED else today, status))
-        for status in Status.values
-    ]
+    seen += _counted(counted, UNFINISHED) + _counted(counted.filter(queued_at__gte=begin), ENDED)
+    return [Tab(status, seen[status]) for status in Status.values]
 
 
 def failed_percent(tabs: Iterable[Tab]) -> int | None:
@@ -84,8 +81,8 @@ def failed_percent(tabs: Iterable[Tab]) -> int | None:
     return round(100 * counts[Status.FAILED] / total) if total and max(counts.values()) <= MOST_COUNTED else None
 
 
-def _counted(jobs: JobQuerySet | None, status: str) -> int:
-    return 0 if jobs is None else jobs.filter(status=status).order_by()[: MOST_COUNTED + 1].count()
+def _counted(jobs: JobQuerySet | None, statuses: Iterable[str]) -> Counter[str]:
+    return Counter() if jobs is None else Counter(jobs.counted_by_status(statuses, MOST_COUNTED + 1))
 
 
 @dataclass(frozen=True)

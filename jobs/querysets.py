@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.core.cache import cache
+from django.core.exceptions import EmptyResultSet
 from django.db import connections, models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -28,10 +30,13 @@ def from_now(seconds: float) -> models.expressions.Combinable:
 # Written by hand, as those who wait ask it again and again: Django needs five times as long to put such a statement
 # together as the database needs to answer it.
 _JOB = "select * from jobs_jobexecutionlog where id = %s and (%s or tenant_id = %s)"
+_SELECT, _COUNT = "select {}", "(select count(*) from ({}) found)"
 #: The order in which jobs are claimed.
 NEXT = ("priority", "turn", "available_at", "queued_at")
 #: So many jobs are sorted in no time.
 FEW = 1000
+#: For so long it is remembered whether somebody sees few.
+_FEW_SECONDS = 60
 
 
 class JobQuerySet(models.QuerySet["JobExecutionLog"]):
@@ -60,10 +65,14 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         view, own = _visible(user)
         # The granted reports imply the tenant. SQLite goes through all of the tenant's jobs when it is told of it, and
         # sorts those of the granted reports when not: right for many, and right for few of them.
-        few = self.filter(view | own).order_by()[: FEW + 1].count() <= FEW
+        # Only how they are found depends on it, so it may be a while old.
+        few = bool(cache.get_or_set(f"jobs.few-{user.pk}", self.filter(view | own)._are_few, _FEW_SECONDS))
         found = (self if few else self.in_tenant_of(user)).filter(view | own)
         found.few = few
         return found
+
+    def _are_few(self) -> bool:
+        return self.order_by()[: FEW + 1].count() <= FEW
 
     def visible_parts(self, user: User) -> tuple[JobQuerySet, JobQuerySet | None]:
         """The same jobs in two parts: those that an index counts by status, and the own ones, which none does."""
@@ -80,6 +89,19 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
     def by_time(self) -> JobQuerySet:
         """The newest first."""
         return self.order_by("-queued_at", "-id")
+
+    def counted_by_status(self, statuses: Iterable[str], most: int) -> dict[str, int]:
+        """How many of them are in each of these statuses, up to `most`. One statement, which is put together once."""
+        statuses = list(statuses)
+        one = self.filter(status="").order_by().values("pk")[:most]
+        try:
+            sql, (*values, _) = one.query.sql_with_params()  # the status, asked for last, is the last value
+        except EmptyResultSet:
+            return dict.fromkeys(statuses, 0)
+        counts = ", ".join([_COUNT.format(sql)] * len(statuses))
+        with connections[self.db].cursor() as cursor:
+            cursor.execute(_SELECT.format(counts), [value for status in statuses for value in (*values, status)])
+            return dict(zip(statuses, cursor.fetchone(), strict=True))
 
     def find(self, user: User, job_id: str) -> JobExecutionLog:
         """The job of this id in the user's tenant; JobNotFound for anything else."""

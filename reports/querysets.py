@@ -33,6 +33,18 @@ _RIGHTS = """
         where content_object_id = %s and accounts_user_groups.user_id = %s
     )
 """
+_GRANTED = """
+    select codename, content_object_id from (
+        select permission_id, content_object_id from reports_usergrant where user_id = %s
+        union
+        select permission_id, content_object_id from reports_rolegrant
+        join accounts_user_groups on accounts_user_groups.group_id = reports_rolegrant.group_id
+        where accounts_user_groups.user_id = %s
+    ) held
+    join auth_permission on auth_permission.id = held.permission_id
+    join reports_reportconfiguration on reports_reportconfiguration.id = held.content_object_id
+    where reports_reportconfiguration.tenant_id = %s
+"""
 
 
 class Right(StrEnum):
@@ -63,7 +75,7 @@ class ReportQuerySet(models.QuerySet["ReportConfiguration"]):
         reports = self.in_tenant_of(user)
         if user.is_administrator:
             return reports
-        return reports.filter(has_grant(user, Right.VIEW, "pk") | has_grant(user, Right.GENERATE, "pk"))
+        return reports.filter(pk__in=set().union(*granted_ids(user).values()))
 
     def with_rights(self, user: User) -> ReportQuerySet:
         """With `has_view` and `has_generate`: whether the user has that grant on each, in the same query."""
@@ -107,11 +119,9 @@ def report_key(user: User, slug: str, report_id: object) -> str:
 
 def granted_ids(user: User) -> dict[Right, set[UUID]]:
     """The reports of the user's tenant on which the user has each right now, by a role or by name."""
-    by_name, by_role = (apps.get_model("reports", model)._default_manager for model in ("UserGrant", "RoleGrant"))
-    columns = ("permission__codename", "content_object_id")
-    held: set[tuple[str, UUID]] = set()
-    for grants in (by_name.filter(user=user), by_role.filter(group__user=user)):
-        held |= set(grants.filter(content_object__tenant_id=user.tenant_id).values_list(*columns))
+    with connection.cursor() as cursor:
+        cursor.execute(_GRANTED, [user.pk, user.pk, user.tenant_id])
+        held = [(codename, report if isinstance(report, UUID) else UUID(report)) for codename, report in cursor]
     return {right: {report for codename, report in held if codename == right.codename} for right in Right}
 
 

@@ -38,7 +38,7 @@ class Row:
     format: str
     tenant: str
     badge: SafeString
-    address: SafeString
+    address: str
     queued: SafeString
     queued_text: str
     took: str

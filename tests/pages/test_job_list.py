@@ -93,11 +93,11 @@ def test_the_list_takes_the_same_queries_for_one_job_and_for_many(
 ) -> None:
     client = browse("alice")
     make_job("Failed")
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(10):
         page(client)
     for _ in range(20):
         make_job("Failed")
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(10):
         page(client)
 
 

@@ -86,7 +86,7 @@ def test_the_page_of_a_report_takes_few_queries(
     client = browse("bob")
     for _ in range(2):
         make_job("Succeeded")
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(14):
         assert client.get("/reports/sales").status_code == 200
 
 
@@ -195,7 +195,7 @@ def test_the_catalogue_tells_how_reports_usually_go(
     make_job("Failed")
     last = make_job("Queued")
     client = browse("alice")
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(7):
         text = client.get("/reports").content.decode()
     sales, costs = re.findall(r"<tr>.*?</tr>", text.split("<tbody>")[1], re.DOTALL)[::-1]
     assert f'href="/jobs/{last.pk}"' in sales
@@ -206,7 +206,7 @@ def test_the_catalogue_tells_how_reports_usually_go(
     assert "never" in costs
     for at in range(20):
         make_report(report.tenant, f"r{at}", "R", [])
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(7):
         client.get("/reports")
 
 
