@@ -34,8 +34,9 @@ document.addEventListener("htmx:afterRequest", (event) => {
   if (event.detail.successful && alerts.textContent === OFFLINE) alerts.replaceChildren();
 });
 
-// The button that was pressed is gone with the old rows: keep the keyboard where it was, not at the top of the page.
-document.addEventListener("htmx:afterSettle", (event) => {
+// The button that was pressed is gone with the old rows: keep the keyboard where it was, not at the top of the page. At
+// once, not when all has settled: by then the next key may have moved it elsewhere.
+document.addEventListener("htmx:afterSwap", (event) => {
   if (event.detail.requestConfig.verb !== "get" && event.detail.target.id === "jobs") document.getElementById("jobs").focus({ preventScroll: true });
 });
 
