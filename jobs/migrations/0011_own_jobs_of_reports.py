@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0001_initial'),
-        ('jobs', '0009_covering_index'),
+        ('jobs', '0010_delivery_retried'),
         ('reports', '0006_deliveries'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
