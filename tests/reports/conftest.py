@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from hypothesis import settings
 
 from reports.parameters import TypedValue
 from reports.rendering.base import Document
@@ -16,6 +17,10 @@ from reports.sources import read
 from reports.sources.base import Limits, SchemaWidened, SourceSpec
 from tests import mariadb
 from tests.postgres import postgres_server
+
+# An example that takes long on a busy machine is no fault.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.reports.test_rendering_types import render
@@ -61,7 +61,6 @@ def test_the_table_reads_back_with_its_header() -> None:
     assert page.tables[-1] == [["id <1>", "name"], ["1", "<b>&amp;"], ["2", "O'Brien"]]
 
 
-@settings(deadline=None)
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"], min_codepoint=32), max_size=10), min_size=1))
 def test_any_text_survives_and_opens_no_tag(values: list[str]) -> None:
     page = Page(render("html", pa.record_batch({"v": pa.array(values, pa.string())})))

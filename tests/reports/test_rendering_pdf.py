@@ -10,7 +10,7 @@ import time
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.exceptions import FormatCannotHold
@@ -153,7 +153,6 @@ def test_a_narrow_table_is_upright_and_a_wide_one_lies_on_its_side() -> None:
     assert wide.page == LANDSCAPE
 
 
-@settings(deadline=None)  # the first example parses the fonts
 @given(st.lists(st.integers(0, 400), min_size=1, max_size=40), st.booleans())
 def test_columns_never_leave_the_page(lengths: list[int], text: bool) -> None:
     kinds = [Kind.TEXT if text else Kind.INTEGER] * len(lengths)
@@ -163,7 +162,6 @@ def test_columns_never_leave_the_page(lengths: list[int], text: bool) -> None:
     assert all(column.width > 0 for column in layout.columns)
 
 
-@settings(deadline=None)  # the first example parses the fonts
 @given(printable, st.floats(8, 300))
 def test_wrapping_loses_nothing_but_the_spaces_at_the_breaks(text: str, width: float) -> None:
     lines = wrapped(text, regular(), 8, width)

@@ -9,7 +9,7 @@ import unicodedata
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.rendering import pdf_bidi, pdf_fallback
@@ -145,7 +145,6 @@ def test_an_installed_font_draws_what_those_that_ship_lack(tmp_path, monkeypatch
         pdf_fallback._shipped.cache_clear()
 
 
-@settings(deadline=None)  # the first example looks through the installed fonts
 @given(st.text(max_size=40))
 def test_no_text_draws_a_glyph_that_stands_for_a_missing_one(text: str) -> None:
     for line in wrapped(Glyphs().shown(text), regular(), 8, 60):
@@ -154,7 +153,6 @@ def test_no_text_draws_a_glyph_that_stands_for_a_missing_one(text: str) -> None:
             assert all(glyph.id for glyph in glyphs)
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(categories=["Lo", "Mn", "Nd", "Po", "Zs"]), max_size=60), st.floats(30, 300))
 def test_wrapping_any_script_loses_nothing_but_the_spaces_at_the_breaks(text: str, width: float) -> None:
     shown = Glyphs().shown(text)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.rendering import CsvOptions, Document
@@ -33,7 +33,6 @@ def batch(**columns: object) -> pa.RecordBatch:
     return pa.record_batch({name: pa.array(values) for name, values in columns.items()})
 
 
-@settings(deadline=None)
 @given(texts)
 def test_any_text_survives_csv_without_the_guard(values: list[str | None]) -> None:
     rows = batch(n=list(range(len(values))), v=pa.array(values, pa.string()))
@@ -41,7 +40,6 @@ def test_any_text_survives_csv_without_the_guard(values: list[str | None]) -> No
     assert [line[1] for line in lines[1:]] == [value or "" for value in values]
 
 
-@settings(deadline=None)
 @given(texts)
 def test_any_text_survives_csv_with_the_guard_but_for_the_apostrophe(values: list[str | None]) -> None:
     rows = batch(n=list(range(len(values))), v=pa.array(values, pa.string()))
@@ -51,7 +49,6 @@ def test_any_text_survives_csv_with_the_guard_but_for_the_apostrophe(values: lis
         assert not line[1].startswith(("=", "+", "-", "@", "\t", "\r"))
 
 
-@settings(deadline=None)
 @given(texts)
 def test_any_text_survives_json_and_ndjson(values: list[str | None]) -> None:
     rows = batch(v=pa.array(values, pa.string()))

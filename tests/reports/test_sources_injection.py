@@ -73,7 +73,7 @@ def test_no_value_becomes_sql(kind, request, fetch):
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "files", "postgresql", "sql"])
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(TEXTS, min_size=1, max_size=5))
 def test_any_text_comes_back_as_it_went_in(kind, texts, request, fetch):
     spec = request.getfixturevalue(f"{kind}_spec")

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.exceptions import QueryFailed, QueryTimeout, SourceUnavailable, SourceUnusable
@@ -58,7 +58,6 @@ def test_no_value_is_changed_by_its_neighbours(values):
 
 
 @given(st.lists(st.lists(VALUES, min_size=1, max_size=3), min_size=1, max_size=4))
-@settings(deadline=None)
 def test_values_in_later_batches_fit_or_the_reading_starts_again(batches):
     kinds, flat = frozenset(), [v for batch in batches for v in batch]
     for batch in batches:
