@@ -74,7 +74,7 @@ class Definitions(Definition):
     reports: list[ReportDefinition] = []
 
     @model_validator(mode="after")
-    def _notwins(self) -> Definitions:
+    def _no_twins(self) -> Definitions:
         faults = twins("tenants", [tenant.slug for tenant in self.tenants], "slug")
         faults |= twins("users", [user.username for user in self.users], "username")
         faults |= twins("data_sources", [(source.tenant, source.slug) for source in self.data_sources], "slug")

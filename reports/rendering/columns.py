@@ -11,12 +11,10 @@ _MOST_NAMES = 20
 
 def position(schema: pa.Schema, name: str, path: str) -> int:
     """Where the column is. Raises DesignMismatch, which begins with `path`, the field that names the column."""
-    found = schema.get_all_field_indices(name)
-    if len(found) == 1:
-        return int(found[0])
-    if found:
-        raise DesignMismatch(f"{path}: The query has {len(found)} columns that are called {name}. Rename one.")
-    raise DesignMismatch(f"{path}: The query has no column {name}. It has {listed(schema)}.")
+    found = schema.get_field_index(name)
+    if found < 0:
+        raise DesignMismatch(f"{path}: The query has no column {name}. It has {listed(schema)}.")
+    return int(found)
 
 
 def listed(schema: pa.Schema) -> str:

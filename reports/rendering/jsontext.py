@@ -52,10 +52,6 @@ def _unquoted(array: pa.Array, kind: Kind) -> pa.Array:
     return _base64(plain(array)) if kind is Kind.BINARY else text(array)
 
 
-def _bare(array: pa.Array) -> pa.Array:
-    return text(array)
-
-
 def _float(array: pa.Array) -> pa.Array:
     """JSON has no NaN and no infinity: they become null, as in every browser."""
     return pc.if_else(pc.is_finite(array), array.cast(TEXT), _NULL)
@@ -139,12 +135,12 @@ def _joined(array: pa.Array, offsets: pa.Array, items: pa.Array, opening: str = 
 
 #: What stands without quotes; all else has them.
 _BARE_OF: Mapping[Kind, Callable[[pa.Array], pa.Array]] = {
-    Kind.INTEGER: _bare,
+    Kind.INTEGER: text,
     Kind.FLOAT: _float,
-    Kind.DECIMAL: _bare,
+    Kind.DECIMAL: text,
     Kind.NUMERIC_TEXT: _numeric_text,
-    Kind.BOOLEAN: _bare,
+    Kind.BOOLEAN: text,
     Kind.JSON: _json,
     Kind.NESTED: _nested,
-    Kind.NULL: _bare,
+    Kind.NULL: text,
 }

@@ -21,7 +21,7 @@ _SPECIAL = re.compile(r"[()\\]")
 
 
 class _Widths(dict[str, float]):
-    """Width of each character in ems. Only characters that went through Face.shown are asked for."""
+    """Width of each character in ems. Only characters that went through Glyphs.shown are asked for."""
 
     def __missing__(self, character: str) -> float:
         return 0.6

@@ -86,11 +86,6 @@ def comments(query: str, dialect: str) -> list[str]:
     return [text for kind, text in _tokens(query, dialect) if kind == "comment"]
 
 
-def rewrite(query: str, dialect: str, replace: Callable[[str], str]) -> str:
-    """The query with each placeholder replaced by what `replace` gives for its name."""
-    return substitute(query, dialect, lambda piece: replace(piece.name or ""))
-
-
 def substitute(query: str, dialect: str, replace: Callable[[Piece], str]) -> str:
     """The query with each placeholder replaced by what `replace` gives for its piece."""
     return "".join(replace(piece) if piece.name else piece.text for piece in pieces(query, dialect))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.exceptions import QueryFailed
-from reports.sources.placeholders import DIALECTS, names, pieces, rewrite, single_statement
+from reports.sources.placeholders import DIALECTS, names, pieces, single_statement, substitute
 
 any_dialect = pytest.mark.parametrize("dialect", DIALECTS)
 SNIPPETS = st.sampled_from(
@@ -23,7 +23,7 @@ QUERIES = st.lists(SNIPPETS | st.text(max_size=3), max_size=30).map("".join)
 @any_dialect
 @given(query=QUERIES)
 def test_replacing_each_placeholder_by_itself_gives_the_query_back(dialect, query):
-    assert rewrite(query, dialect, lambda name: f":{name}") == query
+    assert substitute(query, dialect, lambda piece: f":{piece.name}") == query
     assert "".join(piece.text for piece in pieces(query, dialect)) == query
 
 
@@ -155,7 +155,7 @@ def test_sqlite_sees_the_same_placeholders(query):
 def test_duckdb_sees_the_same_placeholders(query):
     with duckdb.connect() as con:
         try:
-            statements = con.extract_statements(rewrite(query, "duckdb", lambda name: f"${name}"))
+            statements = con.extract_statements(substitute(query, "duckdb", lambda piece: f"${piece.name}"))
         except (duckdb.Error, UnicodeDecodeError):
             return
     if len(statements) == 1:

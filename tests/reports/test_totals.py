@@ -234,15 +234,14 @@ def test_of_a_result_that_was_cut_the_labels_say_so():
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        ({"columns": {"w": "sum"}}, r"totals\.columns\.w: The query has no column w\. It has x, v, twice, twice\."),
-        ({"columns": {"twice": "sum"}}, r"totals\.columns\.twice: The query has 2 columns that are called twice"),
+        ({"columns": {"w": "sum"}}, r"totals\.columns\.w: The query has no column w\. It has x, v\."),
         ({"columns": {"x": "sum"}}, r"totals\.columns\.x: The column x has no sum: it is no column of numbers\."),
         ({"columns": {"x": "average"}}, r"The column x has no average: it is no column of numbers\."),
         ({"columns": {"v": "sum"}, "group_by": ("nix",)}, r"totals\.group_by\[0\]: The query has no column nix"),
     ],
 )
 def test_what_does_not_fit_the_columns_is_refused_by_the_name_of_the_field(options, sentence):
-    schema = pa.schema([("x", pa.string()), ("v", pa.int64()), ("twice", pa.int64()), ("twice", pa.int64())])
+    schema = pa.schema([("x", pa.string()), ("v", pa.int64())])
     with pytest.raises(DesignMismatch, match=sentence):
         Totals(TotalsOptions(**options), schema)
     with pytest.raises(DesignMismatch, match="has no min: its values have no order"):
