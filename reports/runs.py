@@ -44,11 +44,6 @@ def run_spec(version: ReportVersion, parameters: Mapping[str, object], format: s
         template=_template(version, values),
         chart=version.options.get("chart"),
     )
-    limits = Limits(
-        timeout_seconds=version.timeout_seconds,
-        memory_bytes=int(settings.JOB_MEMORY_BYTES * _SOURCE_SHARE),
-        temp_dir=temp_dir,
-    )
     # The process that writes may not write a byte more than JOB_FILE_BYTES: the end of the file needs room, too.
     most = settings.JOB_FILE_BYTES - min(_ENDING_BYTES, settings.JOB_FILE_BYTES // 16)
     return RunSpec(
@@ -57,11 +52,16 @@ def run_spec(version: ReportVersion, parameters: Mapping[str, object], format: s
         values=values,
         format=format,
         document=document,
-        limits=limits,
+        limits=_limits(version, temp_dir),
         max_rows=version.max_rows,
         max_bytes=min(most, version.options.get("max_bytes", most)),
         on_limit=version.options.get("on_limit", "truncate"),
     )
+
+
+def _limits(version: ReportVersion, temp_dir: Path) -> Limits:
+    memory = int(settings.JOB_MEMORY_BYTES * _SOURCE_SHARE)
+    return Limits(timeout_seconds=version.timeout_seconds, memory_bytes=memory, temp_dir=temp_dir)
 
 
 def _template(version: ReportVersion, values: Mapping[str, TypedValue]) -> Template | None:

@@ -18,9 +18,10 @@ from reports.models import DeliveryTarget, ReportConfiguration
 from reports.parameters import json_schema
 from reports.past import Past
 from reports.preview import Preview
+from reports.querysets import Right
 from reports.subject import Column
 
-RIGHTS = ("view", "generate", "administer")
+RIGHTS = (*map(str, Right), "administer")
 
 
 def report_url(report: ReportConfiguration) -> str:
@@ -80,7 +81,7 @@ class ReportSerializer(serializers.Serializer[ReportConfiguration]):
     def get_rights(self, report: Any) -> list[str]:
         if self.context["request"].user.administers(report.tenant_id):
             return list(RIGHTS)
-        return [right for right in ("view", "generate") if getattr(report, f"has_{right}")]
+        return [str(right) for right in Right if getattr(report, f"has_{right}")]
 
     @extend_schema_field(OpenApiTypes.URI)
     def get_url(self, report: ReportConfiguration) -> str:

@@ -24,10 +24,10 @@ def main(wanted: str, fonts: str, megabytes: int) -> None:
     """Raises ValueError with Vega-Lite's own words for a specification that it refuses."""
     _, most = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    _lower(resource.RLIMIT_DATA, megabytes * 2**20)
-    _lower(resource.RLIMIT_CPU, _SECONDS)
-    _lower(resource.RLIMIT_FSIZE, 0)
-    _lower(resource.RLIMIT_CORE, 0)
+    sandbox.lower(resource.RLIMIT_DATA, megabytes * 2**20)
+    sandbox.lower(resource.RLIMIT_CPU, _SECONDS)
+    sandbox.lower(resource.RLIMIT_FSIZE, 0)
+    sandbox.lower(resource.RLIMIT_CORE, 0)
     given = sys.stdin.buffer.read().decode()
 
     import vl_convert
@@ -44,13 +44,6 @@ def main(wanted: str, fonts: str, megabytes: int) -> None:
     else:
         drawn = vl_convert.svg_to_pdf(given)
     sys.stdout.buffer.write(drawn)
-
-
-def _lower(limit: int, value: int) -> None:
-    """Bound it for good; a lower bound that is there already stays."""
-    _, most = resource.getrlimit(limit)
-    value = value if most == resource.RLIM_INFINITY else min(value, most)
-    resource.setrlimit(limit, (value, value))
 
 
 if __name__ == "__main__":

@@ -42,10 +42,10 @@ class NoSandboxError(OSError):
 def limit(memory_bytes: int, seconds: int) -> None:
     """Bound address space (beyond what is used now), processor time and files; end with the parent."""
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    _lower(resource.RLIMIT_AS, used + memory_bytes)
-    _lower(resource.RLIMIT_CPU, seconds)
-    _lower(resource.RLIMIT_FSIZE, 0)
-    _lower(resource.RLIMIT_CORE, 0)
+    lower(resource.RLIMIT_AS, used + memory_bytes)
+    lower(resource.RLIMIT_CPU, seconds)
+    lower(resource.RLIMIT_FSIZE, 0)
+    lower(resource.RLIMIT_CORE, 0)
     _libc.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
 
 
@@ -57,8 +57,8 @@ def close(readable: Iterable[str]) -> None:
     _deny_calls()
 
 
-def _lower(what: int, most: int) -> None:
-    """A limit that is lower already stays: it cannot be raised again, and need not be."""
+def lower(what: int, most: int) -> None:
+    """Bound a resource for good. A limit that is lower already stays: it cannot be raised again, and need not be."""
     _, hard = resource.getrlimit(what)
     bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
     resource.setrlimit(what, (bound, bound))

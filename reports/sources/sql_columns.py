@@ -50,11 +50,7 @@ class Column:
         if Decimal in met:
             grown, odd = _with_decimals(grown, [value for value in values if isinstance(value, Decimal)])
             marked |= odd
-        if (
-            self.declared is not None
-            and timedelta in met
-            and any(not timedelta() <= v < _DAY for v in values if isinstance(v, timedelta))
-        ):
+        if self.declared is not None and timedelta in met and not all(map(_is_on_a_clock, values)):
             marked.add("long")
         if datetime in met and any(v.tzinfo is not None for v in values if isinstance(v, datetime)):
             marked.add("zoned")
@@ -80,6 +76,10 @@ _PLAIN_OF: dict[str, frozenset[object]] = {
     "text": frozenset({str}),
     "binary": frozenset({bytes}),
 }
+
+
+def _is_on_a_clock(value: Any) -> bool:
+    return not isinstance(value, timedelta) or timedelta() <= value < _DAY
 
 
 def _family(declared: pa.DataType) -> str:
