@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -10,10 +11,13 @@ from typing import Any
 from uuid import UUID
 
 from django.core.cache import cache
+from django.db import connection
 from django.utils import timezone
 
 from jobs import lanes, monitor
 from jobs.models import JobEvent, JobExecutionLog, Place, Status
+from jobs.standing import NOW
+from reports.querysets import read_id, stored
 
 #: More than these are not counted: nobody needs to know, and everybody who waits asks again and again.
 MOST_BEFORE = 1000
@@ -37,6 +41,19 @@ class Present:
         return self.usual.get(report, self.usual.get(None, 1.0))
 
 
+# Written by hand, as those who wait ask it again and again. Answers with some rows where hundreds wait: how many jobs
+# of each report stand before the first of those that are asked for, between it and the second, and so on.
+_AHEAD = """
+    select report_id, case {steps} end as step, count(*) from (
+        select report_id, priority, turn from jobs_jobexecutionlog
+        where status = 'Queued' and available_at <= {now} and cancel_requested_at is null
+        and {lane} and (priority, turn) < (%s, %s)
+        order by priority, turn, available_at, queued_at limit {most}
+    ) ahead group by report_id, step
+"""
+_STEP = "when (priority, turn) < (%s, %s) then {}"
+
+
 def find(jobs: Iterable[JobExecutionLog]) -> None:
     """Set `place` of those that are Queued: one query for each line in which some of them stand."""
     queued = [job for job in jobs if job.status == Status.QUEUED]
@@ -44,11 +61,10 @@ def find(jobs: Iterable[JobExecutionLog]) -> None:
         return
     now = _present()
     for lane in {job.lane for job in queued}:
-        line = [job for job in queued if job.lane == lane]
-        last = max(line, key=_turn)
-        ahead = _ahead(last)
-        for job in line:
-            before = [report for *turn, report in ahead if tuple(turn) < _turn(job)]
+        line = sorted((job for job in queued if job.lane == lane), key=_turn)
+        before = Counter[UUID | None]()
+        for job, further in zip(line, _ahead(lane, [_turn(job) for job in line]), strict=True):
+            before += further
             job.place = _place(job, before, now)
 
 
@@ -56,28 +72,37 @@ def _turn(job: JobExecutionLog) -> tuple[int, int]:
     return job.priority, job.turn
 
 
-def _ahead(job: JobExecutionLog) -> list[tuple[int, int, UUID | None]]:
-    """Those that are claimed before it in its own line."""
-    rows = JobExecutionLog.objects.claimable(job.lane).before(*_turn(job))
-    return list(rows.values_list("priority", "turn", "report_id")[:MOST_BEFORE])
+def _ahead(lane: UUID | None, turns: Sequence[tuple[int, int]]) -> list[Counter[UUID | None]]:
+    """Of each turn, in rising order, how many jobs of each report are claimed before it and not before the last one."""
+    steps = " ".join(_STEP.format(number) for number in range(len(turns)))
+    which = "lane is null" if lane is None else "lane = %s"
+    statement = _AHEAD.format(steps=steps, now=NOW[connection.vendor], lane=which, most=MOST_BEFORE)
+    values = [part for turn in turns for part in turn]
+    found = [Counter[UUID | None]() for _ in turns]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*values, *([] if lane is None else [stored(lane)]), *turns[-1]])
+        for report, step, number in cursor.fetchall():
+            found[step][report and read_id(report)] = number
+    return found
 
 
-def _place(job: JobExecutionLog, before: Sequence[UUID | None], now: Present) -> Place:
+def _place(job: JobExecutionLog, before: Counter[UUID | None], now: Present) -> Place:
     start = _start(job, before, now)
-    return Place(len(before) + 1, len(before) >= MOST_BEFORE, start and max(start, job.available_at))
+    return Place(before.total() + 1, before.total() >= MOST_BEFORE, start and max(start, job.available_at))
 
 
-def _start(job: JobExecutionLog, before: Sequence[UUID | None], now: Present) -> datetime | None:
+def _start(job: JobExecutionLog, before: Counter[UUID | None], now: Present) -> datetime | None:
     """When a slot is free for it, if all takes as long as usual."""
     if not now.slots:
         return None
     running = [(report, since) for report, since in now.running if job.lane in (None, report)]
     slots = min(now.slots, now.limits.get(job.lane, now.slots)) if job.lane else now.slots
     at = timezone.now()
-    if len(running) + len(before) < slots:
+    if len(running) + before.total() < slots:
         return at
     left = [max(0.0, now.seconds(report) - (at - since).total_seconds()) for report, since in running]
-    return at + timedelta(seconds=(sum(left) + sum(map(now.seconds, before))) / slots)
+    waiting = sum(number * now.seconds(report) for report, number in before.items())
+    return at + timedelta(seconds=(sum(left) + waiting) / slots)
 
 
 def _present() -> Present:

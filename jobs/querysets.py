@@ -129,13 +129,6 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         """Those of them that stand in one line, the next one first: a lane's, or that of all jobs in no lane."""
         return self.waiting().filter(lane=lane).order_by(*NEXT)
 
-    def before(self, priority: int, turn: int) -> JobQuerySet:
-        """Those that are claimed before a job of this priority and turn; as a pair, which an index has a range for."""
-        pairs = [("priority", "turn"), (models.Value(priority), models.Value(turn))]
-        sides = [models.Func(*pair, template="(%(expressions)s)", output_field=models.IntegerField()) for pair in pairs]
-        is_less = models.Func(*sides, template="%(expressions)s", arg_joiner=" < ", output_field=models.BooleanField())
-        return self.filter(is_less)
-
     def held(self, job_id: UUID, fence: int) -> JobQuerySet:
         """The job, if it is still Running under this fence: the condition of everything a worker writes."""
         return self.filter(pk=job_id, fence=fence, status="Running")

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from jobs.models import JobExecutionLog
 
-_NOW = {"sqlite": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')", "postgresql": "statement_timestamp()"}
+#: The database's clock, for statements written by hand.
+NOW = {"sqlite": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')", "postgresql": "statement_timestamp()"}
 # The turn of the job that is next in the new job's own lane; a lane that is empty goes along with the jobs in none.
 # `requested_by_id > 0` lets SQLite count people in the order of the index.
 _STANDING = """
@@ -62,6 +63,6 @@ class Standing:
         lane = UUIDField().get_db_prep_value(job.lane, connection)
         who = {"tenant": job.tenant_id, "person": job.requested_by_id, "lane": lane}
         with connection.cursor() as cursor:
-            cursor.execute(_STANDING.format(now=_NOW[connection.vendor]), who)
+            cursor.execute(_STANDING.format(now=NOW[connection.vendor]), who)
             now, last, others, own_queued, queued, own_running, running = cursor.fetchone()
         return cls(own_queued + own_running, queued + running, max(now, last) + others + 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -13,10 +13,10 @@ from django.db import connection
 
 from accounts.models import User
 from jobs.figures import halfway_and_95
-from jobs.models import ENDED, JobExecutionLog, Status
+from jobs.models import ENDED, Status
 from reports.models import ReportConfiguration
 from reports.past import Past
-from reports.querysets import Right, granted_ids, stored
+from reports.querysets import Right, granted_ids, read_id, stored
 
 #: Jobs of one report, and of one person where only the own ones are seen.
 SAMPLE = 50
@@ -112,16 +112,11 @@ def _by_report(rows: Iterable[tuple[Any, ...]]) -> dict[UUID, list[tuple[Any, ..
     found: defaultdict[Any, list[tuple[Any, ...]]] = defaultdict(list)
     for report, *row in rows:
         found[report].append(tuple(row))
-    return {_read("report_uuid", report): rows[:SAMPLE] for report, rows in found.items()}
+    return {read_id(report): rows[:SAMPLE] for report, rows in found.items()}
 
 
-def _read(name: str, value: Any) -> Any:
-    """What Django makes of a stored value."""
-    field: Any = JobExecutionLog._meta.get_field(name)
-    column = field.cached_col
-    for convert in connection.ops.get_db_converters(column):
-        value = convert(value, column, connection)
-    return value
+def _moment(value: Any) -> datetime:
+    return value if isinstance(value, datetime) else datetime.fromisoformat(value).replace(tzinfo=UTC)
 
 
 def _usual(rows: Sequence[tuple[Any, ...]]) -> Usual:
@@ -130,5 +125,5 @@ def _usual(rows: Sequence[tuple[Any, ...]]) -> Usual:
     done = [row for row in ended if row[0] == Status.SUCCEEDED]
     run = halfway_and_95([row[1] for row in done])
     middle = sorted(row[2] for row in done)[len(done) // 2] if done else None
-    last = (_read("id", last_id), last_status, _read("queued_at", last_at))
+    last = (read_id(last_id), last_status, _moment(last_at))
     return Usual(*last, len(ended), len(done), run, middle)

@@ -121,7 +121,7 @@ def granted_ids(user: User) -> dict[Right, set[UUID]]:
     """The reports of the user's tenant on which the user has each right now, by a role or by name."""
     with connection.cursor() as cursor:
         cursor.execute(_GRANTED, [user.pk, user.pk, user.tenant_id])
-        held = [(codename, report if isinstance(report, UUID) else UUID(report)) for codename, report in cursor]
+        held = [(codename, read_id(report)) for codename, report in cursor]
     return {right: {report for codename, report in held if codename == right.codename} for right in Right}
 
 
@@ -155,6 +155,11 @@ def as_uuid(text: str) -> UUID | None:
 def stored(uuid: UUID | None) -> Any:
     """The id as the database has it, for a statement written by hand."""
     return models.UUIDField().get_db_prep_value(uuid, connection)
+
+
+def read_id(value: Any) -> UUID:
+    """The id that a statement written by hand answered with."""
+    return value if isinstance(value, UUID) else UUID(value)
 
 
 @lru_cache(maxsize=100)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from jobs import lifecycle, places
@@ -118,7 +120,30 @@ def test_a_job_held_back_by_its_limit_stands_among_its_like(
     assert place(other) is None
 
 
+def test_many_stand_where_each_would_alone(queued: Queue, host: WorkerHost) -> None:
+    """Of several reports, with priorities, equal turns, one that must wait and one that is deleted."""
+    jobs = [queued() for _ in range(12)]
+    for number, job in enumerate(jobs):
+        JobExecutionLog.objects.filter(pk=job.pk).update(priority=100 - number % 3, turn=1 + number // 2)
+    JobExecutionLog.objects.filter(pk=jobs[0].pk).update(report=None)
+    JobExecutionLog.objects.filter(pk=jobs[1].pk).update(available_at=timezone.now() + timedelta(hours=1))
+    rows = {job.pk: job for job in JobExecutionLog.objects.all()}
+    claimable = [(job.priority, job.turn) for job in rows.values() if job.pk != jobs[1].pk]
+    places.find(rows.values())
+    for job in rows.values():
+        before = sum(turn < (job.priority, job.turn) for turn in claimable)
+        assert job.place and job.place.position == before + 1
+        alone = place(job)
+        assert alone and alone.position == before + 1
+
+
 def test_what_stands_before_is_counted_by_an_index(queued: Queue) -> None:
     queued()
-    plan = JobExecutionLog.objects.claimable().before(100, 7)[:5].explain()
-    assert "job_claimable ((priority,turn)<(?,?))" in plan and "B-TREE" not in plan, plan
+    with CaptureQueriesContext(connection) as asked:
+        place(queued())
+    [statement] = [query["sql"] for query in asked.captured_queries if "ahead" in query["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute(f"explain query plan {statement}")
+        plan = [row[-1] for row in cursor.fetchall()]
+    assert any("USING INDEX job_claimable ((priority,turn)<(?,?))" in step for step in plan), plan
+    assert "USE TEMP B-TREE FOR ORDER BY" not in plan, plan
