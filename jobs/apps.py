@@ -10,6 +10,6 @@ class JobsConfig(AppConfig):
     def ready(self) -> None:
         from jobs.pace import paces
         from jobs.usual import past
-        from reports.past import History, is_told_by
+        from reports.past import PastRuns, is_told_by
 
-        is_told_by(History(past, paces))
+        is_told_by(PastRuns(past, paces))

@@ -43,26 +43,26 @@ class Pace:
 
 
 @dataclass(frozen=True)
-class History:
+class PastRuns:
     """Who knows: of a report, how its runs went, and how fast each format was."""
 
     past: Callable[[ReportConfiguration], Past | None]
     paces: Callable[[ReportConfiguration], Mapping[str, Pace]]
 
 
-_history: list[History] = []
+_known: list[PastRuns] = []
 
 
-def is_told_by(history: History) -> None:
+def is_told_by(runs: PastRuns) -> None:
     """From here on, ask there."""
-    _history[:] = [history]
+    _known[:] = [runs]
 
 
 def past_of(report: ReportConfiguration) -> Past | None:
     """None where no run has succeeded yet."""
-    return _history[0].past(report) if _history else None
+    return _known[0].past(report) if _known else None
 
 
 def paces_of(report: ReportConfiguration) -> Mapping[str, Pace]:
     """By format; without those in which nothing has been run yet."""
-    return _history[0].paces(report) if _history else {}
+    return _known[0].paces(report) if _known else {}

@@ -79,9 +79,10 @@ def definition_faults(definition: ReportDefinition, source: SourceSpec | None) -
     """The same by path, for a definition that is to be stored; `source` is None where it is not known yet."""
     if definition.template is None:
         return {}
-    found = (
-        syntax_faults(definition.template) if source is None else faults(Subject.of_definition(definition, source), {})
-    )
+    if source is None:
+        found = syntax_faults(definition.template)
+    else:
+        found = faults(Subject.of_definition(definition, source), {})
     return {"template": [str(fault) for fault in found]} if found else {}
 
 

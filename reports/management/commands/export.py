@@ -23,7 +23,6 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--tenant", metavar="SLUG", help="only this tenant")
         parser.add_argument("-o", "--output", metavar="FILE", help="instead of the standard output")
-
         parser.add_argument("--schema", action="store_true", help="the JSON Schema of such a file instead, for editors")
 
     def handle(self, *args: object, **options: Any) -> None:
