@@ -26,8 +26,8 @@ def preload() -> None:
     """Import and parse what children forked from here would each import and parse again; starts no thread."""
     import reportlab.pdfgen.canvas  # noqa: F401
 
-    from reports.rendering import pdf_fallback, pdf_fonts
+    from reports.rendering.pdf import fallback, fonts
 
-    pdf_fonts.regular()
-    pdf_fonts.bold()
-    pdf_fallback.font_of("\u4e2d")
+    fonts.regular()
+    fonts.bold()
+    fallback.font_of("\u4e2d")

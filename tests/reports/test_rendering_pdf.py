@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from reports.exceptions import FormatCannotHold
 from reports.rendering.kinds import Kind
-from reports.rendering.pdf_fonts import Glyphs, bold, regular, wrapped
-from reports.rendering.pdf_layout import LANDSCAPE, MARGIN, PORTRAIT, lay_out
+from reports.rendering.pdf.fonts import Glyphs, bold, regular, wrapped
+from reports.rendering.pdf.layout import LANDSCAPE, MARGIN, PORTRAIT, lay_out
 from tests.reports.test_rendering_types import DOCUMENT, render
 
 needs_poppler = pytest.mark.skipif(

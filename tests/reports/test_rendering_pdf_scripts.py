@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.rendering import pdf_bidi, pdf_fallback
-from reports.rendering.pdf_fonts import Glyphs, is_from_right, regular, wrapped
-from reports.rendering.pdf_shaping import shaped
+from reports.rendering.pdf import bidi, fallback
+from reports.rendering.pdf.fonts import Glyphs, is_from_right, regular, wrapped
+from reports.rendering.pdf.shaping import shaped
 from tests.reports.test_rendering_pdf import needs_poppler, tool, words
 from tests.reports.test_rendering_types import render
 
@@ -128,21 +128,21 @@ def test_characters_that_are_never_seen_leave_no_trace() -> None:
 def test_an_installed_font_draws_what_those_that_ship_lack(tmp_path, monkeypatch) -> None:
     folder = tmp_path / "fonts" / "thai"
     folder.mkdir(parents=True)
-    shutil.copy(pdf_fallback._FOLDER / "NotoSansThai-Regular.ttf", folder / "Some-Regular.ttf")
+    shutil.copy(fallback.FONTS / "NotoSansThai-Regular.ttf", folder / "Some-Regular.ttf")
     (folder / "broken.ttf").write_bytes(b"no font")
-    monkeypatch.setattr(pdf_fallback, "_FOLDERS", (str(tmp_path / "missing"), str(tmp_path / "fonts")))
-    monkeypatch.setattr(pdf_fallback, "_SHIPPED", ())
-    monkeypatch.setattr(pdf_fallback, "_INSTALLED", pdf_fallback._Installed())
-    pdf_fallback.font_of.cache_clear()
-    pdf_fallback._shipped.cache_clear()
+    monkeypatch.setattr(fallback, "_FOLDERS", (str(tmp_path / "missing"), str(tmp_path / "fonts")))
+    monkeypatch.setattr(fallback, "_SHIPPED", ())
+    monkeypatch.setattr(fallback, "_INSTALLED", fallback._Installed())
+    fallback.font_of.cache_clear()
+    fallback._shipped.cache_clear()
     try:
-        found = pdf_fallback.font_of("ก")
+        found = fallback.font_of("ก")
         assert found is not None
         assert found.name == "Some-Regular"
-        assert pdf_fallback.font_of("中") is None
+        assert fallback.font_of("中") is None
     finally:
-        pdf_fallback.font_of.cache_clear()
-        pdf_fallback._shipped.cache_clear()
+        fallback.font_of.cache_clear()
+        fallback._shipped.cache_clear()
 
 
 @given(st.text(max_size=40))
@@ -164,4 +164,4 @@ def test_wrapping_any_script_loses_nothing_but_the_spaces_at_the_breaks(text: st
 @given(st.text("ab\u05d0\u05d1\u0627\u0628 \u00a012\u0661\u0662+-$%,.:!()\u064b\u0300\u200e\u200f", max_size=14))
 def test_lines_of_the_same_kinds_of_characters_have_the_same_levels(line: str) -> None:
     line += "\u05d0"
-    assert pdf_bidi.levels(line) == pdf_bidi._resolved(line)
+    assert bidi.levels(line) == bidi._resolved(line)

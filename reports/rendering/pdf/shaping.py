@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import uharfbuzz as hb
 
-from reports.rendering import pdf_bidi
-from reports.rendering.pdf_fallback import OpenFont, font_of, main_font
+from reports.rendering.pdf import bidi
+from reports.rendering.pdf.fallback import OpenFont, font_of, main_font
 
 _REMEMBERED = 8_192
 
@@ -53,18 +53,18 @@ class Shaped:
 
 @lru_cache(_REMEMBERED)
 def shaped(line: str, *, bold: bool) -> Shaped:
-    """A line without line ends. What no font has is left out: reports.rendering.pdf_fonts puts codes in its place."""
+    """A line without line ends. What no font has is left out: reports.rendering.pdf.fonts puts codes in its place."""
     runs = list(_runs(line, bold=bold))
     for run in runs:
         run.clusters = _clusters(run)
     total = sum(glyph.advance for run in runs for cluster in run.clusters for glyph in cluster.glyphs)
-    return Shaped(tuple(pdf_bidi.in_visual_order(runs)), total / 1000)
+    return Shaped(tuple(bidi.in_visual_order(runs)), total / 1000)
 
 
 def _runs(line: str, *, bold: bool) -> Iterator[Run]:
     """The line in logical order. Marks stay with the letter before them, signs and blanks with its script."""
     run: Run | None = None
-    for index, level in pdf_bidi.levels(line):
+    for index, level in bidi.levels(line):
         character = line[index]
         font, script, is_mark = _traits(character, bold)
         if run is not None and is_mark and ord(character) in run.font.known:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from reports.rendering.pdf_embedding import embedded
-from reports.rendering.pdf_fonts import Face
-from reports.rendering.pdf_shaping import shaped
+from reports.rendering.pdf.embedding import embedded
+from reports.rendering.pdf.fonts import Face
+from reports.rendering.pdf.shaping import shaped
 
 INK, SOFT, FAINT, LINE, BAND = "0.11 0.13 0.17", "0.38 0.42 0.49", "0.60 0.64 0.70", "0.85 0.87 0.90", "0.93 0.94 0.96"
 ALERT, TOTAL = "0.60 0.27 0", "0.95 0.965 0.99"

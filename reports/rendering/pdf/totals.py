@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from reports.rendering.cells import read_text
-from reports.rendering.pdf_fonts import Face, Glyphs, bold, regular
-from reports.rendering.pdf_layout import Column, Layout
-from reports.rendering.pdf_page import INK, SOFT, Pen
+from reports.rendering.pdf.fonts import Face, Glyphs, bold, regular
+from reports.rendering.pdf.layout import Column, Layout
+from reports.rendering.pdf.pen import INK, SOFT, Pen
 from reports.rendering.totals import Lines, Totals
 
 #: A total that is wider than its column is drawn smaller, down to this part of the type size.
@@ -57,7 +57,7 @@ def widened(sample: Sequence[Sequence[str | None]], totals: Totals) -> list[list
     return wider
 
 
-def draw(pen: Pen, band: Band, layout: Layout, y: float) -> None:
+def draw_band(pen: Pen, band: Band, layout: Layout, y: float) -> None:
     """Draw the texts of the band on the base line `y`."""
     for column, shown, word in zip(layout.columns, band.texts, band.words, strict=True):
         if shown is not None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from reports.rendering.kinds import NUMBERS, Kind
-from reports.rendering.pdf_fonts import Face, bold, regular
+from reports.rendering.pdf.fonts import Face, bold, regular
 
 PORTRAIT, LANDSCAPE = (595.28, 841.89), (841.89, 595.28)
 MARGIN = 34.0

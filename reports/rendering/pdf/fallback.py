@@ -9,7 +9,8 @@ from pathlib import Path
 
 import uharfbuzz as hb
 
-_FOLDER = Path(__file__).parent / "fonts"
+#: The fonts that ship.
+FONTS = Path(__file__).parents[1] / "fonts"
 _SHIPPED = (
     "NotoSansThai-Regular", "NotoSansDevanagari-Regular", "NotoSansBengali-Regular", "NotoSansTamil-Regular",
     "DroidSansFallback",
@@ -52,7 +53,7 @@ class OpenFont:
 
 @cache
 def main_font(*, bold: bool) -> OpenFont:
-    return OpenFont(_FOLDER / f"DejaVuSans{'-Bold' if bold else ''}.ttf")
+    return OpenFont(FONTS / f"DejaVuSans{'-Bold' if bold else ''}.ttf")
 
 
 @cache
@@ -66,7 +67,7 @@ def font_of(character: str, *, bold: bool = False) -> OpenFont | None:
 
 @cache
 def _shipped() -> tuple[OpenFont, ...]:
-    return tuple(OpenFont(_FOLDER / f"{name}.ttf") for name in _SHIPPED)
+    return tuple(OpenFont(FONTS / f"{name}.ttf") for name in _SHIPPED)
 
 
 class _Installed:

@@ -8,8 +8,8 @@ from typing import Any
 
 import uharfbuzz as hb
 
-from reports.rendering.pdf_fallback import OpenFont
-from reports.rendering.pdf_shaping import Cluster, Glyph, Run
+from reports.rendering.pdf.fallback import OpenFont
+from reports.rendering.pdf.shaping import Cluster, Glyph, Run
 
 #: Tables that only shaping and screens need.
 _UNUSED_TABLES = (

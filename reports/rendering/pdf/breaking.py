@@ -6,7 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterator
 
-from reports.rendering import pdf_bidi
+from reports.rendering.pdf import bidi
 
 #: Written without spaces, and broken anywhere but at the signs below.
 _IDEOGRAPH = re.compile("[\u2e80-\ua4cf\uf900-\ufaff\ufe30-\ufe4f\uff00-\uffef\U00020000-\U0003ffff]")
@@ -22,7 +22,7 @@ def lines(text: str, width_of: Callable[[str], float], width: float) -> list[str
 
 
 def _lines(text: str, width_of: Callable[[str], float], width: float) -> Iterator[str]:
-    mark, line, used = pdf_bidi.direction(text), "", 0.0
+    mark, line, used = bidi.direction(text), "", 0.0
     for blank, unit in _units(text):
         needed = width_of(blank + unit)
         if line and used + needed > width:

@@ -8,11 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from reports.rendering import pdf_bidi, pdf_breaking
-from reports.rendering.pdf_fallback import font_of
-from reports.rendering.pdf_shaping import shaped
+from reports.rendering.pdf import bidi, breaking
+from reports.rendering.pdf.fallback import FONTS, font_of
+from reports.rendering.pdf.shaping import shaped
 
-_FOLDER = Path(__file__).parent / "fonts"
 #: Characters that are drawn one after another, each as it is: no marks, no joining, nothing from right to left.
 _ONE_BY_ONE = frozenset({"L", "EN", "ES", "ET", "CS", "WS", "ON", "B", "S"})
 #: Characters of a text that is looked at as one line before it is broken into several.
@@ -67,12 +66,12 @@ class Face:
 
 @cache
 def regular() -> Face:
-    return Face("ReportSans", _FOLDER / "DejaVuSans.ttf")
+    return Face("ReportSans", FONTS / "DejaVuSans.ttf")
 
 
 @cache
 def bold() -> Face:
-    return Face("ReportSansBold", _FOLDER / "DejaVuSans-Bold.ttf")
+    return Face("ReportSansBold", FONTS / "DejaVuSans-Bold.ttf")
 
 
 class Glyphs:
@@ -117,11 +116,11 @@ def _substitute(character: str) -> str:
 def wrapped(text: str, face: Face, size: float, width: float) -> list[str]:
     """Lines no wider than `width` points: broken at spaces, within a word only where it is wider than a line."""
     if not face.draws(text):
-        whole = pdf_bidi.direction(text) + text
+        whole = bidi.direction(text) + text
         # What fits is shaped once, as it is drawn, and not word by word before that.
         if len(text) <= _MOST_AT_ONCE and "\n" not in text and face.width(whole, size) <= width:
             return [whole]
-        return pdf_breaking.lines(text, lambda line: face.width(line, size), width)
+        return breaking.lines(text, lambda line: face.width(line, size), width)
     if "\n" not in text and face.width(text, size) <= width:
         return [text]
     lines: list[str] = []
@@ -132,7 +131,7 @@ def wrapped(text: str, face: Face, size: float, width: float) -> list[str]:
 
 def is_from_right(line: str) -> bool:
     """Whether a line of `wrapped` belongs to a paragraph that runs from right to left."""
-    return line.startswith(pdf_bidi.RIGHT_TO_LEFT)
+    return line.startswith(bidi.RIGHT_TO_LEFT)
 
 
 def _wrapped_paragraph(text: str, face: Face, size: float, width: float) -> list[str]:

@@ -6,14 +6,13 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC
 from typing import Any
 
-from reports.rendering import pdf_totals
 from reports.rendering.base import Document
 from reports.rendering.chart import Chart
-from reports.rendering.pdf_chart import ChartPlace
-from reports.rendering.pdf_fonts import Face, Glyphs, bold, is_from_right, regular, wrapped
-from reports.rendering.pdf_layout import MARGIN, PADDING, Layout
-from reports.rendering.pdf_page import ALERT, BAND, FAINT, INK, LINE, SOFT, TOTAL, Pen
-from reports.rendering.pdf_totals import Band
+from reports.rendering.pdf.chart import ChartPlace
+from reports.rendering.pdf.fonts import Face, Glyphs, bold, is_from_right, regular, wrapped
+from reports.rendering.pdf.layout import MARGIN, PADDING, Layout
+from reports.rendering.pdf.pen import ALERT, BAND, FAINT, INK, LINE, SOFT, TOTAL, Pen
+from reports.rendering.pdf.totals import Band, draw_band
 
 #: Height kept free for the footer, and the width of " of 12,345" at its right end.
 _FOOTER = 24.0
@@ -79,7 +78,7 @@ class Pages:
         height, layout = self._layout.line + PADDING, self._layout
         self._pen.band(MARGIN, self._y - height, layout.table_width, height, BAND if band.grand else TOTAL)
         self._pen.rule(MARGIN, self._y, layout.table_width, 0.9 if band.grand else 0.5, FAINT)
-        pdf_totals.draw(self._pen, band, layout, self._y - layout.size - PADDING / 2 + 0.8)
+        draw_band(self._pen, band, layout, self._y - layout.size - PADDING / 2 + 0.8)
         self._y -= height
 
     def finish(self, rows: int, truncated: str | None) -> None:

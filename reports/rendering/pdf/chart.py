@@ -8,9 +8,9 @@ from typing import Any
 
 from reports.rendering.chart import Chart, Drawing, Look
 from reports.rendering.chart_theme import expected_size
-from reports.rendering.pdf_fonts import Glyphs, regular, wrapped
-from reports.rendering.pdf_layout import MARGIN, Layout
-from reports.rendering.pdf_page import ALERT, SOFT, Pen
+from reports.rendering.pdf.fonts import Glyphs, regular, wrapped
+from reports.rendering.pdf.layout import MARGIN, Layout
+from reports.rendering.pdf.pen import ALERT, SOFT, Pen
 
 _LOOK = Look("pdf", font="DejaVu Sans")
 _PLACE, _DRAWING = "chart", "drawing"
