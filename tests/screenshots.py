@@ -61,6 +61,14 @@ _PAGES = {
 }
 
 
+#: Pages whose address is not known before: of the first such link of a page.
+_LED_TO = {
+    "job-failed": ("/jobs?status=Failed", "a.title"),
+    "job-running": ("/jobs?status=Running", "a.title"),
+    "job-queued": ("/jobs?status=Queued", "a.title"),
+    "job-undelivered": ("/jobs?q=report:monthly-mail+status:succeeded", "a.title"),
+    "many": ("/jobs", "a[href^='/jobs/many/']"),
+}
 #: What looks otherwise in another state.
 _CHANGING = ("overview", "jobs", "jobs-failed", "reports", "audit")
 
@@ -117,10 +125,10 @@ def _signed_in(browser: Browser, server: Running, scheme: Any, width: int) -> Pa
 def _take(page: Page, folder: Path, kind: str) -> None:
     normal = folder.name == "normal"
     pages = {name: path for name, path in _PAGES.items() if normal or name in _CHANGING}
-    for status in ("Failed", "Running", "Queued"):
-        page.goto(f"/jobs?status={status}")
-        if (first := page.locator("a.title").first).count():
-            pages[f"job-{status.lower()}"] = str(first.get_attribute("href"))
+    for name, (path, link) in _LED_TO.items():
+        page.goto(path)
+        if (first := page.locator(link).first).count():
+            pages[name] = str(first.get_attribute("href"))
     for name, path in pages.items():
         page.goto(path)
         page.screenshot(path=folder / f"{name}-{kind}.png", full_page=name not in ("jobs", "audit"))
@@ -158,9 +166,36 @@ def _fill(state: str) -> None:
         _job(pick, reports, people, now - timedelta(seconds=5 + number * min(3400 / waiting, 9)), "Queued")
     for number in range(running):
         _job(pick, reports, people, now - timedelta(seconds=20 + 30 * number), "Running")
+    if a_day:
+        _undelivered(pick, next(report for report in reports if report.slug == "monthly-mail"), people, now)
+    if state == "failing":
+        _press(User.objects.get(username="admin"), now)
 
 
-def _job(pick: random.Random, reports: list[Any], people: list[Any], at: datetime, status: str) -> None:
+def _undelivered(pick: random.Random, report: Any, people: list[Any], now: datetime) -> None:
+    """A mail that arrived and one that was given up."""
+    from jobs.models import Delivery, JobEvent
+
+    job, at = _job(pick, [report], people, now - timedelta(minutes=9), "Succeeded"), now - timedelta(minutes=1)
+    told = "The mail server does not answer."
+    for address, state, error in (("operations", "sent", ""), ("board", "failed", told)):
+        Delivery.objects.create(job=job, kind="email", target=f"{address}@demo-airways.example", target_digest=address,
+                                state=state, attempt=12, error=error, available_at=at, ended_at=at)  # fmt: skip
+    for kind, message in (("delivered", ""), ("delivery_given_up", told)):
+        details = {"kind": "email", "message": message}
+        JobEvent.objects.create(job=job, at=at, kind=kind, attempt=1, fence=1, details=details)
+
+
+def _press(user: Any, now: datetime) -> None:
+    """A bulk action that is under way and stays so: somebody holds it for long."""
+    from jobs.models import BulkAction
+
+    held, begun = now + timedelta(days=1), now - timedelta(seconds=40)
+    BulkAction.objects.create(user=user, action="retry", filters="status=Failed", at=begun, begun_at=begun, total=426,
+                              done=171, already=3, held_until=held)  # fmt: skip
+
+
+def _job(pick: random.Random, reports: list[Any], people: list[Any], at: datetime, status: str) -> Any:
     from jobs.models import Artifact, JobEvent, JobExecutionLog
 
     report, person = pick.choice(reports), pick.choice(people)
@@ -172,7 +207,7 @@ def _job(pick: random.Random, reports: list[Any], people: list[Any], at: datetim
         values |= {"owner": "a" * 32, "host": "worker-1", "heartbeat_at": datetime.now(UTC), "percent": 62,
                    "rows": 48_211, "lease_expires_at": later, "deadline_at": later}  # fmt: skip
     elif status != "Queued":
-        values |= {"host": "worker-1"}
+        values |= {"host": "worker-1", "rows": pick.randrange(10, 60_000)}
     if status == "Failed":
         code, message, again = _FAILURES[int(pick.random() ** 2 * 3)]
         seconds = 300 if code == "timed_out" else seconds
@@ -193,9 +228,10 @@ def _job(pick: random.Random, reports: list[Any], people: list[Any], at: datetim
         details = {"actor": person.username} if kind == "queued" else {}
         JobEvent.objects.create(job=job, at=when, kind=kind, attempt=1, fence=1, details=details)
     if status == "Succeeded":
-        size, rows = pick.randrange(900, 3_000_000), pick.randrange(10, 60_000)
+        size, rows = pick.randrange(900, 3_000_000), job.rows
         expires = ended + timedelta(days=30)
         Artifact.objects.create(job=job, fence=1, size=size, sha256="ab" * 32, rows=rows, stamp="", expires_at=expires)
+    return job
 
 
 if __name__ == "__main__":
