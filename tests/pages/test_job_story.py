@@ -50,7 +50,7 @@ def test_a_running_job_tells_when_its_worker_was_heard_of(browse: Browse, make_j
     now = timezone.now()
     job = make_job("Running", heartbeat_at=now - timedelta(seconds=12), lease_expires_at=now + timedelta(seconds=90))
     text = text_of(browse("bob"), f"/jobs/{job.pk}")
-    assert "heard of 12 s ago" in text
+    assert "heard from 12 s ago" in text
     assert "loses the job in 1 min 30 s" in text or "loses the job in 1 min 29 s" in text
 
 
