@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from functools import reduce
@@ -25,7 +26,7 @@ from reports.models import ReportConfiguration, ReportVersion
 from reports.querysets import as_uuid
 
 #: What no index answers is looked for in so many of the newest jobs that match the rest.
-SEARCHED = 2_500
+SEARCHED = 1_000
 #: So few that were found are kept by their ids, so that the page's other questions don't look through all again.
 _KEPT = 200
 
@@ -60,6 +61,8 @@ class JobFilter(django_filters.FilterSet):  # type: ignore[misc]
     searched_since: datetime | None = None
     #: Whether an index counts by status what was asked for.
     is_counted = True
+    #: How many jobs there are whatever their status, where that is known without counting.
+    by_status: Counter[str] | None = None
     _any_status: JobQuerySet
 
     class Meta:
@@ -111,8 +114,11 @@ class JobFilter(django_filters.FilterSet):  # type: ignore[misc]
         jobs = self._newest(jobs).filter(scan)
         for number, (parameter, text) in enumerate(value.parameters):
             jobs = jobs.alias(**{f"given_{number}": _parameter(parameter)}).filter(**{f"given_{number}": text})
-        found = list(jobs.order_by().values_list("pk", flat=True)[: _KEPT + 1])
-        return jobs if len(found) > _KEPT else JobExecutionLog.objects.filter(pk__in=found)
+        found = dict(jobs.order_by().values_list("pk", "status")[: _KEPT + 1])
+        if len(found) > _KEPT:
+            return jobs
+        self.by_status = Counter(found.values())
+        return JobExecutionLog.objects.filter(pk__in=found)
 
     def _newest(self, jobs: JobQuerySet) -> JobQuerySet:
         end = jobs.by_time().values_list("queued_at", flat=True)[SEARCHED : SEARCHED + 1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -63,6 +63,11 @@ def tabs(
     return [Tab(status, counts[status], more and status in ENDED) for status in statuses]
 
 
+def tabs_of(counts: Mapping[str, int]) -> list[Tab]:
+    """The jobs by status, where it is known how many there are."""
+    return [Tab(status, counts.get(status, 0)) for status in Status.values]
+
+
 def todays_tabs(counted: JobQuerySet, looked_at: JobQuerySet | None) -> list[Tab]:
     """The unfinished jobs, and those of the last 24 hours that ended, by status."""
     begin = timezone.now() - timedelta(days=1)
@@ -71,7 +76,7 @@ def todays_tabs(counted: JobQuerySet, looked_at: JobQuerySet | None) -> list[Tab
         rows = looked_at.by_time().values_list("status", "queued_at")[:MOST_LOOKED_AT]
         seen.update(status for status, at in rows if status in UNFINISHED or at >= begin)
     seen += _counted(counted, UNFINISHED) + _counted(counted.filter(queued_at__gte=begin), ENDED)
-    return [Tab(status, seen[status]) for status in Status.values]
+    return tabs_of(seen)
 
 
 def failed_percent(tabs: Iterable[Tab]) -> int | None:

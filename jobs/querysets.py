@@ -118,6 +118,16 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         """With what the pages show besides: the job that a failed one was retried as."""
         return self.select_related("artifact", "retried_as")
 
+    def listed(self) -> JobQuerySet:
+        """With what a list shows, and nothing else: half of a page's time went into values that no row has."""
+        related = self.select_related("artifact", "retried_as", "tenant")
+        return related.only(
+            "status", "format", "report_name", "requested_by_name", "queued_at", "started_at", "ended_at", "percent",
+            "rows", "error_code", "error_message", "cancel_requested_at", "fence", "priority", "turn", "lane",
+            "available_at", "report_id", "requested_by_id", "tenant__name", "retried_as__id", "artifact__job_id",
+            "artifact__size", "artifact__rows", "artifact__purged_at",
+        )  # fmt: skip
+
     def unfinished(self) -> JobQuerySet:
         return self.filter(status__in=["Queued", "Running"])
 

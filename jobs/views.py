@@ -52,9 +52,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         shown = figures.recent_figures(user)
         return _live(request, "_figures.html", "_figures.html", _figures_context(shown))
     jobs = JobExecutionLog.objects.visible_to(user)
-    failed = list(
-        jobs.filter(status=Status.FAILED).with_result_and_retry().defer("error_trace").order_by("-queued_at", "-id")[:5]
-    )
+    failed = list(jobs.filter(status=Status.FAILED).listed().by_time()[:5])
     tabs = monitor.todays_tabs(*JobExecutionLog.objects.visible_parts(user))
     workers, oldest = monitor.workers(), monitor.oldest_waiting(jobs)
     ages = monitor.queue_by_age(jobs) if tabs[0].counted else []
@@ -82,9 +80,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
     user = _user(request)
     visible = JobExecutionLog.objects.visible_to(user)
     found = JobFilter(request.GET, queryset=visible)
-    page = page_of(
-        request, found.qs.with_result_and_retry().select_related("tenant").defer("error_trace"), "-queued_at", "-id"
-    )
+    page = page_of(request, found.qs.listed(), "-queued_at", "-id")
     places.find(page.rows)
     tabs = _tabs(request, user, found)
     context = _list_context(request, found, page.rows, tabs)
@@ -295,6 +291,8 @@ def _may_act(user: User, rows: list[JobExecutionLog]) -> bool:
 
 def _tabs(request: HttpRequest, user: User, found: JobFilter) -> list[monitor.Tab]:
     """Counts within all filters but the status."""
+    if found.by_status is not None:
+        return monitor.tabs_of(found.by_status)
     if not found.is_counted:
         return monitor.tabs(None, looked_at=found.any_status)
     counted, own = JobExecutionLog.objects.visible_parts(user)
