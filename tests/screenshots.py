@@ -230,7 +230,9 @@ def _job(pick: random.Random, reports: list[Any], people: list[Any], at: datetim
     if status == "Succeeded":
         size, rows = pick.randrange(900, 3_000_000), job.rows
         expires = ended + timedelta(days=30)
-        Artifact.objects.create(job=job, fence=1, size=size, sha256="ab" * 32, rows=rows, stamp="", expires_at=expires)
+        Artifact.objects.create(
+            job=job, fence=1, size=size, sha256=f"{pick.getrandbits(256):064x}", rows=rows, stamp="", expires_at=expires
+        )
     return job
 
 

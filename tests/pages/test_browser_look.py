@@ -97,6 +97,16 @@ def test_refusals_have_no_barrier(chromium: Browser, server: Running, bob: Clien
     assert faults == []
 
 
+def test_a_long_label_leaves_its_value_room_on_a_phone(visit: Callable[..., Page], bob: Client) -> None:
+    page = visit("bob", f"/jobs/{failed_job(bob)}", viewport={"width": 320, "height": 800})
+    name = "dt => dt.textContent = 'What somebody wrote at length about this parameter'"
+    page.evaluate(f"document.querySelectorAll('#job .facts dt').forEach({name})")
+    widths = page.evaluate(
+        "[...document.querySelectorAll('#job .facts dd')].map(dd => dd.getBoundingClientRect().width)"
+    )
+    assert widths and min(widths) > 100
+
+
 def test_a_live_list_waits_while_the_page_is_hidden_and_looks_at_once_when_it_is_shown(
     visit: Callable[..., Page], bob: Client
 ) -> None:
