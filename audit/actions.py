@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.models import User
-from accounts.rows import insert
+from accounts.statements import insert
 from audit import chain
 from audit.models import Action, AuditHead, AuditLog
 

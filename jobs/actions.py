@@ -14,7 +14,7 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 
 from accounts.models import User
-from accounts.rows import insert
+from accounts.statements import insert
 from audit import actions as audit
 from audit.actions import name_of
 from audit.models import Action

@@ -10,11 +10,15 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Count, OuterRef, Subquery
 
+from accounts.statements import Statement
 from jobs.models import JobExecutionLog, Status
 from jobs.querysets import NEXT, JobQuerySet
-from reports.models import ReportConfiguration
+from reports.models import ReportConfiguration, ReportVersion
 
 _jobs = JobExecutionLog.objects
+_limited = ReportVersion.objects.filter(max_running__isnull=False, current_of__isnull=False).order_by()
+_LIMITED = Statement(lambda: _limited.only("report", "max_running").query)
+_NEXT_WITHOUT_LANE = Statement(lambda: _locked(_jobs.claimable()).query)
 #: With a lane it names a lock of PostgreSQL; any number that nothing else in this database uses.
 _LANE_LOCK = 0x4C616E65
 
@@ -23,12 +27,12 @@ def take_next() -> JobExecutionLog | None:
     """The job to claim, in the caller's transaction and locked for it. None when there is nothing to claim."""
     most = limits()
     if not most:
-        return _locked(_jobs.claimable())
+        return _first(_NEXT_WITHOUT_LANE.rows())
     for *_, lane, report_id in sorted(_first_of_each(_with_room(most))):
         if lane is None and report_id in most:
             _move_into_lane(report_id)
             return take_next()
-        if (lane is None or _has_room(lane, most[lane])) and (job := _locked(_jobs.claimable(lane))):
+        if (lane is None or _has_room(lane, most[lane])) and (job := _first(_locked(_jobs.claimable(lane)))):
             return job
     return None
 
@@ -47,8 +51,7 @@ def dissolve() -> int:
 
 def limits() -> dict[UUID, int]:
     """How many may run at once, of each report that says so: the limit of today, whatever a job's version said."""
-    limited = ReportConfiguration.objects.filter(current__max_running__isnull=False).order_by()
-    return {lane: most for lane, most in limited.values_list("pk", "current__max_running") if most}
+    return {version.report_id: version.max_running for version in _LIMITED.rows() if version.max_running}
 
 
 def _with_room(allowed: Mapping[UUID, int]) -> list[UUID]:
@@ -68,6 +71,10 @@ def _first_of_each(lanes: Iterable[UUID]) -> list[tuple[Any, ...]]:
     ]
 
 
+def _first(found: Iterable[JobExecutionLog]) -> JobExecutionLog | None:
+    return next(iter(found), None)
+
+
 def _has_room(lane: UUID, most: int) -> bool:
     """Whether one more may run, to be asked in the transaction that claims it: nobody else claims in it meanwhile."""
     if connection.vendor == "postgresql":
@@ -82,7 +89,8 @@ def _move_into_lane(report_id: UUID) -> None:
     _jobs.filter(status=Status.QUEUED, report_id=report_id, lane=None).update(lane=report_id)
 
 
-def _locked(line: JobQuerySet) -> JobExecutionLog | None:
+def _locked(line: JobQuerySet) -> JobQuerySet:
+    """The next job of a line, which nobody else is about to claim."""
     if connection.features.has_select_for_update_skip_locked:
         line = line.select_for_update(skip_locked=True)
-    return line.first()
+    return line[:1]

@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import DurationField, F, SmallIntegerField
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from accounts.statements import Given, Statement, given, insert, updating
 from audit import actions as audit
 from audit.models import Action
 from jobs import lanes, outbox, queue
@@ -24,10 +24,10 @@ from jobs.actions import note
 from jobs.exceptions import IllegalMove
 from jobs.models import MOVES, Artifact, JobEvent, JobExecutionLog, Status
 from jobs.querysets import from_now
+from reports.querysets import version_with_source
 
 #: Characters of a trace that are kept, with the process's output and without.
 _TRACE, _TRACE_AND_OUTPUT = 12_000, 20_000
-_NO_LEASE: dict[str, Any] = {"lease_expires_at": None, "deadline_at": None, "pid": None}
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,65 @@ OVERDUE = Failure("timeout", "The report took longer than it may.")
 CANCELLED = Failure("cancelled", "The job was cancelled while it ran.")
 
 
-def move(job_id: UUID, fence: int, source: Status, target: Status, /, **changes: Any) -> bool:
-    """Change the status if the job is still where the caller thinks, with that fence. False: somebody was first."""
-    if target not in MOVES[source]:
-        raise IllegalMove(f"A job can't go from {source} to {target}.")
-    return bool(JobExecutionLog.objects.filter(pk=job_id, fence=fence, status=source).update(status=target, **changes))
+class Move:
+    """One kind of move: a compare-and-set on status and fence. `given` are the columns whose values come with each."""
+
+    def __init__(self, source: Status, target: Status, *given_columns: str, **changes: Any) -> None:
+        if target not in MOVES[source]:
+            raise IllegalMove(f"A job can't go from {source} to {target}.")
+        jobs = JobExecutionLog.objects.filter(status=source, **given(JobExecutionLog, "id", "fence"))
+        changes |= {"status": target, **given(JobExecutionLog, *given_columns)}
+        self._statement = Statement(lambda: updating(jobs, changes))
+
+    def __call__(self, job: JobExecutionLog, **values: Any) -> bool:
+        """Make it, if the job is still where the caller thinks, with that fence. False: somebody was first."""
+        return bool(self._statement.changed(id=job.pk, fence=job.fence, **values))
+
+    def returning(self, job: JobExecutionLog, **values: Any) -> JobExecutionLog | None:
+        """As a call, but answers with the job as it is now."""
+        found = self._statement.returning(id=job.pk, fence=job.fence, **values)
+        return found[0] if found else None
+
+
+_LEASE, _TIMEOUT, _WAIT = (Given(name, DurationField()) for name in ("lease", "timeout", "wait"))
+_REFUND = Given("refund", SmallIntegerField())
+_NEXT_FENCE = F("fence") + 1
+_NO_LEASE: dict[str, Any] = {"lease_expires_at": None, "deadline_at": None, "pid": None}
+_CLAIM = Move(
+    Status.QUEUED,
+    Status.RUNNING,
+    *("owner", "host", "pid"),
+    **{"attempt": F("attempt") + 1, "fence": _NEXT_FENCE, "rows": 0, "bytes": 0, "percent": None},
+    **{"started_at": Now(), "heartbeat_at": Now()},
+    **{"lease_expires_at": from_now(_LEASE), "deadline_at": from_now(_TIMEOUT)},
+)
+_SUCCEED = Move(
+    Status.RUNNING,
+    Status.SUCCEEDED,
+    *("rows", "bytes"),
+    **{"percent": 100, "ended_at": Now(), "heartbeat_at": Now(), **_NO_LEASE},
+)
+_REQUEUE = Move(
+    Status.RUNNING,
+    Status.QUEUED,
+    **{"fence": _NEXT_FENCE, "attempt": F("attempt") - _REFUND, "owner": "", "rung_at": None},
+    **{"available_at": from_now(_WAIT), **_NO_LEASE},
+)
+_FAIL = Move(
+    Status.RUNNING,
+    Status.FAILED,
+    *("error_code", "error_message", "error_retryable", "error_trace", "error_fingerprint"),
+    **{"ended_at": Now(), "fence": _NEXT_FENCE, **_NO_LEASE},
+)
+_RENEW = Statement(
+    lambda: updating(
+        JobExecutionLog.objects.filter(status=Status.RUNNING, **given(JobExecutionLog, "id", "fence")),
+        {
+            **{"lease_expires_at": from_now(_LEASE), "heartbeat_at": Now()},
+            **given(JobExecutionLog, "rows", "bytes", "percent"),
+        },
+    )
+)
 
 
 def claim(*, owner: str, host: str, pid: int) -> JobExecutionLog | None:
@@ -69,48 +123,32 @@ def claim(*, owner: str, host: str, pid: int) -> JobExecutionLog | None:
     The attempt is counted here and not at its end, so that a job which kills its worker is not tried for ever.
     """
     with transaction.atomic():
-        job = lanes.take_next()
-        if job is None or not move(
-            job.pk,
-            job.fence,
-            Status.QUEUED,
-            Status.RUNNING,
-            **{"attempt": F("attempt") + 1, "fence": F("fence") + 1, "owner": owner, "host": host, "pid": pid},
-            **{"started_at": Now(), "heartbeat_at": Now(), "rows": 0, "bytes": 0, "percent": None},
-            lease_expires_at=from_now(settings.LEASE_SECONDS),
-            deadline_at=from_now(job.timeout_seconds),
-        ):
+        found = lanes.take_next()
+        if found is None:
             return None
-        job = JobExecutionLog.objects.select_related("version__data_source", "report").get(pk=job.pk)
+        spans = {"lease": _lease(), "timeout": timedelta(seconds=found.timeout_seconds)}
+        job = _CLAIM.returning(found, owner=owner, host=host, pid=pid, **spans)
+        if job is None:
+            return None
         note(job, JobEvent.Kind.CLAIMED, {"host": host, "pid": pid})
+    job.version = version_with_source(job.version_id)
     return job
 
 
 def renew(job: JobExecutionLog, *, rows: int, bytes: int, percent: int | None = None) -> bool | None:
     """Prolong the lease and write the progress. Returns whether a cancel is wished; None when the job was lost."""
-    held = JobExecutionLog.objects.held(job.pk, job.fence)
-    lease = {"lease_expires_at": from_now(settings.LEASE_SECONDS), "heartbeat_at": Now()}
-    found = held.update_returning("cancel_requested_at", **lease, rows=rows, bytes=bytes, percent=percent)
-    return found[0] is not None if found else None
+    held = {"id": job.pk, "fence": job.fence, "lease": _lease()}
+    found = _RENEW.returning(**held, rows=rows, bytes=bytes, percent=percent)
+    return found[0].cancel_requested_at is not None if found else None
 
 
 def succeed(job: JobExecutionLog, result: Mapping[str, Any]) -> bool:
     """Make the result visible. False when the job was lost: then nothing is changed and the caller's file is waste."""
     with transaction.atomic():
-        counts = {"rows": result["rows"], "bytes": result["size"], "percent": 100}
-        if not move(
-            job.pk,
-            job.fence,
-            Status.RUNNING,
-            Status.SUCCEEDED,
-            ended_at=Now(),
-            heartbeat_at=Now(),
-            **counts,
-            **_NO_LEASE,
-        ):
+        if not _SUCCEED(job, rows=result["rows"], bytes=result["size"]):
             return False
         kept = timedelta(days=job.version.retention_days if job.version else 30)
-        Artifact.objects.create(
+        artifact = Artifact(
             job=job,
             fence=job.fence,
             size=result["size"],
@@ -120,6 +158,7 @@ def succeed(job: JobExecutionLog, result: Mapping[str, Any]) -> bool:
             stamp=result["stamp"],
             expires_at=timezone.now() + kept,
         )
+        insert(artifact)
         outbox.write(job)
         note(job, JobEvent.Kind.SUCCEEDED, {"rows": result["rows"], "size": result["size"]})
         audit.record(Action.JOB_SUCCEEDED, actor=audit.SYSTEM, tenant_id=job.tenant_id, target=("job", job.pk))
@@ -147,15 +186,7 @@ def release(job: JobExecutionLog, failure: Failure, *, seconds: float, refund: b
         held = JobExecutionLog.objects.held(job.pk, job.fence)
         if held.select_for_update().values_list("cancel_requested_at", flat=True).first():
             return _end_failed(job, CANCELLED)
-        moved = move(
-            job.pk,
-            job.fence,
-            Status.RUNNING,
-            Status.QUEUED,
-            **{"fence": F("fence") + 1, "attempt": F("attempt") - int(refund), "owner": "", "rung_at": None},
-            available_at=from_now(seconds),
-            **_NO_LEASE,
-        )
+        moved = _REQUEUE(job, refund=int(refund), wait=timedelta(seconds=seconds))
         if moved:
             note(job, JobEvent.Kind.REQUEUED, {"code": failure.code, "message": failure.message, "seconds": seconds})
             if seconds == 0:
@@ -168,18 +199,19 @@ def backoff(attempt: int) -> float:
     return round(min(300.0, 2.0**attempt) * random.uniform(0.5, 1.0), 1)  # noqa: S311 - not a secret
 
 
+def _lease() -> timedelta:
+    return timedelta(seconds=settings.LEASE_SECONDS)
+
+
 def _end_failed(job: JobExecutionLog, failure: Failure) -> bool:
     with transaction.atomic():
-        moved = move(
-            job.pk,
-            job.fence,
-            Status.RUNNING,
-            Status.FAILED,
-            ended_at=Now(),
-            **{"fence": F("fence") + 1, "error_code": failure.code, "error_message": failure.message},
-            **{"error_retryable": failure.retryable, "error_trace": failure.trace[:_TRACE_AND_OUTPUT]},
+        moved = _FAIL(
+            job,
+            error_code=failure.code,
+            error_message=failure.message,
+            error_retryable=failure.retryable,
+            error_trace=failure.trace[:_TRACE_AND_OUTPUT],
             error_fingerprint=failure.fingerprint,
-            **_NO_LEASE,
         )
         if moved:
             note(job, JobEvent.Kind.FAILED, {"code": failure.code, "message": failure.message})

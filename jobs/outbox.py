@@ -25,6 +25,7 @@ from jobs.actions import note
 from jobs.delivery import SENDERS
 from jobs.models import Delivery, JobEvent, JobExecutionLog
 from jobs.querysets import from_now
+from reports.querysets import goes_out
 
 State = Delivery.State
 #: Tries, over about three hours, after which a delivery is given up.
@@ -33,7 +34,7 @@ MOST_ATTEMPTS = 12
 
 def write(job: JobExecutionLog) -> None:
     """What the job's version delivers, in the caller's transaction."""
-    if job.version is None:
+    if job.version is None or not goes_out(job.version.pk):
         return
     wanted = [
         (target.kind, single)

@@ -12,8 +12,8 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connections, models
 from django.db.models import Q
 from django.db.models.functions import Now
-from django.db.models.sql import UpdateQuery
 
+from accounts.statements import Given
 from jobs.exceptions import JobNotFound
 from reports.querysets import Right, as_uuid, granted_ids, stored
 
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from jobs.models import JobExecutionLog
 
 
-def from_now(seconds: float) -> models.expressions.Combinable:
-    """The database's clock, that many seconds on. Never this host's: hosts disagree."""
-    return models.ExpressionWrapper(Now() + timedelta(seconds=seconds), output_field=models.DateTimeField())
+def from_now(wait: float | Given) -> models.expressions.Combinable:
+    """The database's clock, that many seconds on, or a given time. Never this host's: hosts disagree."""
+    span = wait if isinstance(wait, Given) else timedelta(seconds=wait)
+    return models.ExpressionWrapper(Now() + span, output_field=models.DateTimeField())
 
 
 # Written by hand, as those who wait ask it again and again: Django needs five times as long to put such a statement
@@ -142,15 +143,6 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
     def held(self, job_id: UUID, fence: int) -> JobQuerySet:
         """The job, if it is still Running under this fence: the condition of everything a worker writes."""
         return self.filter(pk=job_id, fence=fence, status="Running")
-
-    def update_returning(self, column: str, **changes: object) -> list[Any]:
-        """As update, but answers with what that column holds in each row that was changed: one statement for both."""
-        query: Any = self.query.chain(UpdateQuery)
-        query.add_update_values(changes)
-        sql, values = query.get_compiler(self.db).as_sql()
-        with connections[self.db].cursor() as cursor:
-            cursor.execute(f"{sql} returning {connections[self.db].ops.quote_name(column)}", values)
-            return [row[0] for row in cursor.fetchall()]
 
     def owned_by(self, instance: str) -> JobQuerySet:
         """Running jobs whose workers belong to that jobserver."""

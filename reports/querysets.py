@@ -11,7 +11,9 @@ from django.apps import apps
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import connection, models
 from django.db.models import Exists, ExpressionWrapper, OuterRef, Q
+from django.db.models.sql import Query
 
+from accounts.statements import Statement, given
 from reports.exceptions import ReportNotFound
 
 if TYPE_CHECKING:
@@ -167,6 +169,35 @@ def kept_version(key: int) -> ReportVersion:
     """The version with this primary key; what it holds itself never changes, unlike the data source it points to."""
     versions = apps.get_model("reports", "ReportVersion")._default_manager
     return versions.get(pk=key)
+
+
+def goes_out(key: int) -> bool:
+    """Whether results of the version with this primary key leave the house; those of a deleted one don't."""
+    try:
+        return kept_version(key).goes_out
+    except ObjectDoesNotExist:
+        return False
+
+
+def version_with_source(key: int | None) -> ReportVersion | None:
+    """The version with this primary key, with its data source as it is now; None when it was deleted."""
+    for version in _VERSION.rows(id=key):
+        found = _SOURCE.rows(id=version.data_source_id)
+        version.data_source = found[0] if found else None
+        return version  # type: ignore[no-any-return]
+    return None
+
+
+def _by_key(name: str) -> Statement:
+    def build() -> Query:
+        model = apps.get_model("reports", name)
+        found: Query = model._default_manager.filter(**given(model, "id")).order_by().query
+        return found
+
+    return Statement(build)
+
+
+_VERSION, _SOURCE = _by_key("ReportVersion"), _by_key("DataSource")
 
 
 def _grants(model: str, right: Right, report: str) -> models.QuerySet[models.Model]:

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Model
 from django.db.models.functions import Now
 
-from accounts.rows import insert
+from accounts.statements import insert
 from jobs.models import JobEvent, JobExecutionLog
 from jobs.querysets import from_now
 
