@@ -1,7 +1,8 @@
 """The one module that speaks to django-q2. A message means no more than "there may be a job to claim".
 
 Messages are rows of the database, or entries of a list in Redis, which knows nothing of transactions: one is sent there
-when the caller's transaction was committed, and whether Redis answers is asked before.
+when the caller's transaction was committed, and whether Redis answers is asked before. Both are deleted when they are
+read, since nobody has to acknowledge a hint: what is lost with a worker, the reconciler sends again.
 
 Two faults of django-q2 1.11 are repaired here, where its cluster starts: a worker killed while it waits for work keeps
 the lock of the shared queue for ever, and processes whose parent was killed work on without a guard.
@@ -22,8 +23,8 @@ from typing import Any
 import django_q.cluster
 import redis
 from django.conf import settings
-from django.db import transaction
-from django.db.models import Q
+from django.db import close_old_connections, transaction
+from django.db.models import DateTimeField
 from django.utils import timezone
 from django_q.brokers import Broker, get_broker
 from django_q.conf import Conf
@@ -34,11 +35,14 @@ from django_q.tasks import async_task
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from accounts.statements import Given, Statement, insert
 from jobs.exceptions import QueueUnavailable
 from jobs.processes import let_no_child_survive
 
 log = logging.getLogger(__name__)
 DOORBELL = "jobs.tasks.doorbell"
+_NOW = Given("now", DateTimeField())
+_A_MESSAGE = Statement(lambda: OrmQ.objects.filter(key=Conf.CLUSTER_NAME, lock__lte=_NOW)[:1].query)
 
 
 def ring(*, surely: bool = False) -> None:
@@ -72,9 +76,14 @@ def waiting() -> int:
         raise QueueUnavailable from error
 
 
+def is_empty() -> bool:
+    """Whether no message waits for a worker. Raises QueueUnavailable."""
+    return waiting() == 0 if settings.BROKER_URL else not _A_MESSAGE.rows(now=timezone.now())
+
+
 def _send() -> None:
     try:
-        async_task(DOORBELL, task_name="doorbell", save=False, broker=_broker() if settings.BROKER_URL else None)
+        async_task(DOORBELL, task_name="doorbell", save=False, broker=_broker())
     except Exception as error:
         raise QueueUnavailable from error
 
@@ -92,15 +101,10 @@ def _broker() -> Any:
     return get_broker()
 
 
-def forget_stale(seconds: int) -> int:
-    """Delete messages that were fetched that long ago and never acknowledged; return how many.
-
-    Also those that nobody could fetch for ten minutes: one that cannot be read may stand before all others.
-    """
-    now = timezone.now()
-    given_out = Q(lock__gt=now, lock__lt=now + timedelta(seconds=Conf.RETRY - seconds))
-    unread = Q(lock__lt=now - timedelta(minutes=10))
-    return int(OrmQ.objects.filter(given_out | unread, key=Conf.CLUSTER_NAME).delete()[0])
+def forget_unread() -> int:
+    """Delete messages that nobody could fetch for ten minutes: one that can't be read may stand before all others."""
+    unread = OrmQ.objects.filter(key=Conf.CLUSTER_NAME, lock__lt=timezone.now() - timedelta(minutes=10))
+    return int(unread.delete()[0])
 
 
 def forget_results(days: int) -> int:
@@ -122,6 +126,32 @@ def run_cluster() -> None:
     while cluster.sentinel.is_alive():
         if signal.sigtimedwait({signal.SIGTERM, signal.SIGINT}, 0.5):
             cluster.stop()
+
+
+class DatabaseDoorbell(Broker):  # type: ignore[misc]
+    """Rows of django-q2's own table. Its own broker writes each message twice more, to give it out and to delete it."""
+
+    def enqueue(self, task: str) -> None:
+        insert(OrmQ(key=self.list_key, payload=task, lock=timezone.now()))
+
+    def dequeue(self) -> list[tuple[None, Any]] | None:
+        close_old_connections()
+        found = _A_MESSAGE.rows(now=timezone.now())
+        if not found:
+            time.sleep(Conf.POLL)
+            return None
+        # Another host may have been faster.
+        return [(None, found[0].payload)] if found[0].delete()[0] else None
+
+    def ping(self) -> bool:
+        return True
+
+    def info(self) -> str:
+        return "the database"
+
+    @staticmethod
+    def get_connection(list_key: str | None = None) -> None:
+        """Django's own is used."""
 
 
 class RedisDoorbell(Broker):  # type: ignore[misc]

@@ -30,7 +30,14 @@ _STRAY_SECONDS = 3600
 
 def reconcile() -> None:
     """One round. A step that fails is logged and does not stop the others."""
-    for step in (recover_lost, recover_from_dead_hosts, lanes.dissolve, ring_for_waiting, forget_messages, checkpoint):
+    for step in (
+        recover_lost,
+        recover_from_dead_hosts,
+        lanes.dissolve,
+        ring_for_waiting,
+        queue.forget_unread,
+        checkpoint,
+    ):
         _try(step)
 
 
@@ -69,11 +76,6 @@ def ring_for_waiting() -> int:
         for _ in chosen:
             queue.ring()
     return len(chosen)
-
-
-def forget_messages() -> int:
-    """Delete messages that were fetched long ago and never acknowledged: they were only hints."""
-    return queue.forget_stale(2 * settings.LEASE_SECONDS)
 
 
 def forget_results() -> int:

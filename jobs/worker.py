@@ -125,7 +125,7 @@ def _persistently(write: Callable[[], bool]) -> bool:
 def _pass_on() -> None:
     """Messages may be lost: whoever has ended a job sees to it that there is one while jobs wait."""
     with contextlib.suppress(DatabaseError, QueueUnavailable):
-        if not queue.waiting() and any(jobs.exists() for jobs in lanes.ready()):
+        if queue.is_empty() and any(jobs.exists() for jobs in lanes.ready()):
             queue.ring()
 
 

@@ -226,7 +226,7 @@ DELIVERY_LEASE_SECONDS = positive("REPORTSERVER_DELIVERY_LEASE_SECONDS", 90)
 _backstop = LONGEST_JOB_SECONDS + 120
 Q_CLUSTER = {
     "name": "reportserver",
-    **({"broker_class": "jobs.queue.RedisDoorbell"} if BROKER_URL else {"orm": "default"}),
+    "broker_class": "jobs.queue.RedisDoorbell" if BROKER_URL else "jobs.queue.DatabaseDoorbell",
     "workers": WORKERS,
     # One message fetched ahead: a message means nothing but "look for work", so there is nothing to gain by more.
     "queue_limit": 1,

@@ -219,13 +219,14 @@ def test_the_reconciler_rings_for_a_job_whose_message_was_lost(queued: Callable[
     assert reconciler.ring_for_waiting() == 0
 
 
-def test_messages_given_out_long_ago_are_forgotten_and_fresh_ones_kept(queued: Callable[[], JobExecutionLog]) -> None:
+def test_messages_that_nobody_could_fetch_are_forgotten_and_fresh_ones_kept(
+    queued: Callable[[], JobExecutionLog],
+) -> None:
     queued()
-    retry = queue.Conf.RETRY
-    queue.OrmQ.objects.update(lock=timezone.now() + timedelta(seconds=retry - 300))
-    assert queue.forget_stale(600) == 0
-    queue.OrmQ.objects.update(lock=timezone.now() + timedelta(seconds=retry - 900))
-    assert queue.forget_stale(600) == 1
+    queue.OrmQ.objects.update(lock=timezone.now() - timedelta(minutes=9))
+    assert queue.forget_unread() == 0
+    queue.OrmQ.objects.update(lock=timezone.now() - timedelta(minutes=11))
+    assert queue.forget_unread() == 1
 
 
 @pytest.mark.parametrize(
