@@ -21,12 +21,20 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db import connections
 
 from jobs import artifacts
 from jobs.lifecycle import Failure
 from jobs.models import JobExecutionLog
 from jobs.output import Output
-from jobs.processes import adopt_orphans, die_with_parent, end_children, signal_group, wait_for
+from jobs.processes import (
+    adopt_orphans,
+    die_with_parent,
+    end_children,
+    join_freed_memory,
+    signal_group,
+    wait_for,
+)
 from reports import engine, rendering
 from reports.exceptions import ReportDeleted, RunError
 from reports.runs import run_spec
@@ -56,6 +64,7 @@ class Child:
         self.output = Output()
         # What the child starts and leaves behind must be this process's to end, in whatever session it is.
         adopt_orphans()
+        join_freed_memory()
         self.pid = os.fork()
         if self.pid == 0:
             os.close(self._pipe)
@@ -117,6 +126,7 @@ def _live(job: JobExecutionLog, parent: int, pipe: int) -> None:
     try:
         os.setsid()
         die_with_parent(parent)
+        _part_from_database()
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(0)
         # A crash in C leaves where it was in the log.
@@ -186,6 +196,15 @@ def _say(pipe: int, message: Mapping[str, Any]) -> None:
     data = json.dumps(message).encode() + b"\n"
     while data:
         data = data[os.write(pipe, data) :]
+
+
+def _part_from_database() -> None:
+    """Leave the worker's connections to the worker: what this process would say on them would be the worker's words."""
+    for connection in connections.all(initialized_only=True):
+        if connection.connection is not None:
+            nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+            os.dup2(nowhere, connection.connection.fileno(), inheritable=False)
+            os.close(nowhere)
 
 
 def _step_back() -> None:

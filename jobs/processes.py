@@ -5,14 +5,20 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import select
 import signal
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
+_MADV_COLLAPSE = 25
+#: Bytes of a huge page on every machine that has them in this size; others refuse.
+_HUGE_PAGE = 2 * 2**20
+_MORE_THAN_A_LITTLE = 2**16
 _libc = ctypes.CDLL(None, use_errno=True)
+_libc.malloc.restype = ctypes.c_void_p
 
 
 def die_with_parent(parent: int) -> None:
@@ -71,14 +77,41 @@ def signal_group(group: int, number: signal.Signals) -> None:
 
 def wait_for(pid: int, seconds: float) -> int | None:
     """Reap a child. Its exit status (negative: the signal that killed it), or None when it still runs after that."""
-    deadline = time.monotonic() + seconds
-    while True:
-        reaped, status = os.waitpid(pid, os.WNOHANG)
-        if reaped:
-            return os.waitstatus_to_exitcode(status)
-        if time.monotonic() >= deadline:
-            return None
-        time.sleep(0.01)
+    ended = os.pidfd_open(pid)
+    try:
+        select.select([ended], [], [], seconds)
+    finally:
+        os.close(ended)
+    reaped, status = os.waitpid(pid, os.WNOHANG)
+    return os.waitstatus_to_exitcode(status) if reaped else None
+
+
+def pack_memory() -> None:
+    """Make this process cheap to fork, once it has loaded what its children need.
+
+    A fork copies an entry for each page of memory, and its child's end undoes that: on huge pages both take a third of
+    the time. Where the system can't do it, nothing changes: madvise(2), MADV_COLLAPSE, from Linux 6.1 on.
+    """
+    for start, end in _own_memory():
+        for page in range(-(-start // _HUGE_PAGE) * _HUGE_PAGE, end - _HUGE_PAGE + 1, _HUGE_PAGE):
+            _libc.madvise(ctypes.c_void_p(page), ctypes.c_size_t(_HUGE_PAGE), _MADV_COLLAPSE)
+
+
+def join_freed_memory() -> None:
+    """Sort what this process has freed, which the C library puts off until somebody asks for more than a little.
+
+    The child would do it, and would have to copy each page of it first.
+    """
+    _libc.free(ctypes.c_void_p(_libc.malloc(_MORE_THAN_A_LITTLE)))
+
+
+def _own_memory() -> Iterator[tuple[int, int]]:
+    """Where the memory is that this process may write and that belongs to no file: proc_pid_maps(5)."""
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        addresses, rights, _, _, inode, *name = line.split(maxsplit=5)
+        if rights.startswith("rw") and inode == "0" and name in ([], ["[heap]"]):
+            start, end = addresses.split("-")
+            yield int(start, 16), int(end, 16)
 
 
 def _children() -> list[int]:

@@ -21,7 +21,7 @@ from audit import watch
 from jobs import attempts, bulk, lanes, lifecycle, presence, queue, reconciler
 from jobs.deliverer import be_deliverer
 from jobs.models import JobExecutionLog, WorkerHost
-from jobs.processes import adopt_orphans, die_with_parent, end_children, signal_group, wait_for
+from jobs.processes import adopt_orphans, die_with_parent, end_children, pack_memory, signal_group, wait_for
 from jobs.purge import purge_expired
 from jobs.querysets import from_now
 from reports import rendering, sources
@@ -240,6 +240,7 @@ def _preload() -> None:
     sources.preload()
     gc.collect()
     gc.freeze()
+    pack_memory()
 
 
 def _be_cluster(parent: int) -> None:

@@ -36,8 +36,10 @@ def work() -> None:
 
 def run(job: JobExecutionLog) -> None:
     """Run a claimed job in a child process, and write down how it ended."""
-    # A connection must not be shared with the child: both would speak on it.
-    connections.close_all()
+    if settings.SQLITE:
+        # Its locks belong to the process: a connection that lives through a fork may lose them, and with them the file
+        # (https://sqlite.org/howtocorrupt.html, 2.6). One to a server stays, and the child parts from it.
+        connections.close_all()
     watch = Watch(job, Child(job))
     verdict = watch.until_end()
     status = watch.child.end(kill=verdict is not None)
