@@ -7,6 +7,7 @@ import os
 
 #: Bytes of the output that are kept for Administrators when a job fails.
 _KEPT = 8_000
+_LONGEST_LINE = 65_536
 
 
 class Output:
@@ -14,7 +15,7 @@ class Output:
 
     def __init__(self) -> None:
         self._read, self._write = os.pipe()
-        self._tail = b""
+        self._tail = self._line = b""
         self.open: list[Output] = [self]
 
     def fileno(self) -> int:
@@ -41,14 +42,22 @@ class Output:
                 self.open.clear()
         if heard:
             self._tail = (self._tail + heard)[-_KEPT:]
-            with contextlib.suppress(OSError):
-                os.write(2, heard)
+            self._pass_on(heard)
         return bool(heard)
 
     def close(self) -> None:
         while self.take():
             pass
+        self._pass_on(b"\n" if self._line else b"")
         os.close(self._read)
+
+    def _pass_on(self, heard: bytes) -> None:
+        """Line by line, unless one is very long: other processes write to the same log."""
+        lines, end, self._line = (self._line + heard).rpartition(b"\n")
+        if len(self._line) > _LONGEST_LINE:
+            lines, end, self._line = lines + end + self._line, b"", b""
+        with contextlib.suppress(OSError):
+            os.write(2, lines + end)
 
     @property
     def tail(self) -> str:
