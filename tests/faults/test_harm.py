@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import psutil
 import pymysql
 import pytest
 
@@ -134,6 +135,23 @@ def test_a_cancelled_query_that_computes_is_ended_in_mariadb(sqlite_hosts: Clust
             (row,) = sqlite_hosts.ended(job)
             assert row["error_code"] == "cancelled"
             until(lambda: cursor.execute(listed) == 0)
+
+
+def test_a_job_shares_no_connection_with_its_worker(postgresql_hosts: Cluster) -> None:
+    job = postgresql_hosts.submit("sleep:2")
+    postgresql_hosts.running(job)
+    kept = sockets(postgresql_hosts.worker(job))
+    assert kept, "the worker has no connection to the database"
+    child = postgresql_hosts.child(job)
+    until(lambda: not kept & sockets(child))
+    (row,) = postgresql_hosts.ended(job)
+    assert (row["status"], row["attempt"]) == ("Succeeded", 1)
+
+
+def sockets(process: psutil.Process) -> set[str]:
+    """The sockets that it holds open, by their numbers in the kernel."""
+    files = [str(entry.readlink()) for entry in Path(f"/proc/{process.pid}/fd").iterdir()]
+    return {file for file in files if file.startswith("socket:")}
 
 
 def test_a_query_that_the_server_ended_for_a_passing_reason_is_run_again(postgresql_hosts: Cluster) -> None:
