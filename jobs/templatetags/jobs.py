@@ -43,7 +43,7 @@ _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 @register.simple_tag
 @lru_cache
 def icon(name: str) -> SafeString:
-    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', static("icons.svg"), name)
+    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', static("icons.svg"), name)
 
 
 @register.simple_tag(takes_context=True)
