@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -112,8 +112,10 @@ def backoff(attempt: int) -> float:
 
 
 def overdue() -> int:
-    """How many have waited for more than ten minutes."""
-    return Delivery.objects.filter(state=State.PENDING, created_at__lt=timezone.now() - timedelta(minutes=10)).count()
+    """How many have waited for more than ten minutes. One that is sent again has not, before it fails again."""
+    long_ago = timezone.now() - timedelta(minutes=10)
+    late = Q(attempt__gt=0) | Q(available_at__lt=long_ago)
+    return Delivery.objects.filter(late, state=State.PENDING, created_at__lt=long_ago).count()
 
 
 def _held(delivery: Delivery) -> QuerySet[Delivery]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -103,3 +104,17 @@ def test_what_was_deleted_is_not_sent_again(target: Target, succeeded: Succeed, 
     with pytest.raises(exceptions.ResultPurged):
         outbox.send_again(job=JobExecutionLog.objects.get(pk=job.pk), actor="alice")
     assert Delivery.objects.get().state == "failed"
+
+
+def test_what_is_sent_again_is_late_once_it_failed_again_and_not_before(
+    target: Target, succeeded: Succeed, settings: Any
+) -> None:
+    settings.EMAIL_CONFIGURED = False
+    target("email", to=["a@example.com"])
+    job = JobExecutionLog.objects.get(pk=succeeded().pk)
+    given_up()
+    Delivery.objects.update(created_at=timezone.now() - timedelta(days=1))
+    outbox.send_again(job=job, actor="alice")
+    assert outbox.overdue() == 0
+    send_next()
+    assert outbox.overdue() == 1
