@@ -23,7 +23,7 @@ from jobs import lanes, outbox, queue
 from jobs.actions import note
 from jobs.exceptions import IllegalMove
 from jobs.models import MOVES, Artifact, JobEvent, JobExecutionLog, Status
-from jobs.querysets import from_now
+from jobs.querysets import JobQuerySet, from_now
 from reports.querysets import version_with_source
 
 #: Characters of a trace that are kept, with the process's output and without.
@@ -57,14 +57,12 @@ CANCELLED = Failure("cancelled", "The job was cancelled while it ran.")
 
 
 class Move:
-    """One kind of move: a compare-and-set on status and fence. `given` are the columns whose values come with each."""
+    """One kind of move: a compare-and-set on status and fence."""
 
-    def __init__(self, source: Status, target: Status, *given_columns: str, **changes: Any) -> None:
+    def __init__(self, source: Status, target: Status, changes: Mapping[str, Any]) -> None:
         if target not in MOVES[source]:
             raise IllegalMove(f"A job can't go from {source} to {target}.")
-        jobs = JobExecutionLog.objects.filter(status=source, **given(JobExecutionLog, "id", "fence"))
-        changes |= {"status": target, **given(JobExecutionLog, *given_columns)}
-        self._statement = Statement(lambda: updating(jobs, changes))
+        self._statement = Statement(lambda: updating(_held(source), {"status": target, **changes}))
 
     def __call__(self, job: JobExecutionLog, **values: Any) -> bool:
         """Make it, if the job is still where the caller thinks, with that fence. False: somebody was first."""
@@ -76,45 +74,52 @@ class Move:
         return found[0] if found else None
 
 
+def _given(*names: str) -> dict[str, Given]:
+    return given(JobExecutionLog, *names)
+
+
+def _held(status: Status) -> JobQuerySet:
+    """The job, if it still has this status and the fence that the caller knows."""
+    return JobExecutionLog.objects.filter(status=status, **_given("id", "fence"))
+
+
 _LEASE, _TIMEOUT, _WAIT = (Given(name, DurationField()) for name in ("lease", "timeout", "wait"))
 _REFUND = Given("refund", SmallIntegerField())
 _NEXT_FENCE = F("fence") + 1
-_NO_LEASE: dict[str, Any] = {"lease_expires_at": None, "deadline_at": None, "pid": None}
+_NO_LEASE = {"lease_expires_at": None, "deadline_at": None, "pid": None}
 _CLAIM = Move(
     Status.QUEUED,
     Status.RUNNING,
-    *("owner", "host", "pid"),
-    **{"attempt": F("attempt") + 1, "fence": _NEXT_FENCE, "rows": 0, "bytes": 0, "percent": None},
-    **{"started_at": Now(), "heartbeat_at": Now()},
-    **{"lease_expires_at": from_now(_LEASE), "deadline_at": from_now(_TIMEOUT)},
+    {
+        **{"attempt": F("attempt") + 1, "fence": _NEXT_FENCE, "started_at": Now(), "heartbeat_at": Now()},
+        **{"lease_expires_at": from_now(_LEASE), "deadline_at": from_now(_TIMEOUT)},
+        **{"rows": 0, "bytes": 0, "percent": None},
+        **_given("owner", "host", "pid"),
+    },
 )
 _SUCCEED = Move(
     Status.RUNNING,
     Status.SUCCEEDED,
-    *("rows", "bytes"),
-    **{"percent": 100, "ended_at": Now(), "heartbeat_at": Now(), **_NO_LEASE},
+    {"ended_at": Now(), "heartbeat_at": Now(), "percent": 100, **_given("rows", "bytes"), **_NO_LEASE},
 )
 _REQUEUE = Move(
     Status.RUNNING,
     Status.QUEUED,
-    **{"fence": _NEXT_FENCE, "attempt": F("attempt") - _REFUND, "owner": "", "rung_at": None},
-    **{"available_at": from_now(_WAIT), **_NO_LEASE},
+    {
+        **{"attempt": F("attempt") - _REFUND, "fence": _NEXT_FENCE, "available_at": from_now(_WAIT)},
+        **{"owner": "", "rung_at": None, **_NO_LEASE},
+    },
 )
 _FAIL = Move(
     Status.RUNNING,
     Status.FAILED,
-    *("error_code", "error_message", "error_retryable", "error_trace", "error_fingerprint"),
-    **{"ended_at": Now(), "fence": _NEXT_FENCE, **_NO_LEASE},
+    {
+        **{"ended_at": Now(), "fence": _NEXT_FENCE, **_NO_LEASE},
+        **_given("error_code", "error_message", "error_retryable", "error_trace", "error_fingerprint"),
+    },
 )
-_RENEW = Statement(
-    lambda: updating(
-        JobExecutionLog.objects.filter(status=Status.RUNNING, **given(JobExecutionLog, "id", "fence")),
-        {
-            **{"lease_expires_at": from_now(_LEASE), "heartbeat_at": Now()},
-            **given(JobExecutionLog, "rows", "bytes", "percent"),
-        },
-    )
-)
+_BEAT = {"lease_expires_at": from_now(_LEASE), "heartbeat_at": Now(), **_given("rows", "bytes", "percent")}
+_RENEW = Statement(lambda: updating(_held(Status.RUNNING), _BEAT))
 
 
 def claim(*, owner: str, host: str, pid: int) -> JobExecutionLog | None:

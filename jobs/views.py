@@ -19,6 +19,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 from django_htmx.middleware import HtmxDetails
 
+from accounts.caller import caller
 from accounts.exceptions import DomainError
 from accounts.models import User
 from accounts.paging import page_of
@@ -47,7 +48,7 @@ _PLACE = {"status", "cursor", "pageSize"}
 @require_safe
 def overview(request: HttpRequest) -> HttpResponse:
     """What waits, runs and fails now, and who works on it."""
-    user, asked = _user(request), cast(HtmxHttpRequest, request)
+    user, asked = caller(request), cast(HtmxHttpRequest, request)
     if asked.htmx and asked.htmx.target == "figures":
         shown = figures.recent_figures(user)
         return _live(request, "_figures.html", "_figures.html", _figures_context(shown))
@@ -77,7 +78,7 @@ def _figures_context(shown: figures.Figures) -> dict[str, Any]:
 @require_safe
 def job_list(request: HttpRequest) -> HttpResponse:
     """The jobs that the query string's filters leave."""
-    user = _user(request)
+    user = caller(request)
     visible = JobExecutionLog.objects.visible_to(user)
     found = JobFilter(request.GET, queryset=visible)
     page = page_of(request, found.qs.listed(), "-queued_at", "-id")
@@ -91,7 +92,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
 @require_safe
 def job(request: HttpRequest, job_id: str) -> HttpResponse:
     """Everything about one job."""
-    user = _user(request)
+    user = caller(request)
     shown = rights.visible_job(user, job_id)
     events = list(shown.events.all())
     places.find([shown])
@@ -122,11 +123,11 @@ def job(request: HttpRequest, job_id: str) -> HttpResponse:
 @require_safe
 def preview(request: HttpRequest, job_id: str) -> HttpResponse:
     """The first rows of a result."""
-    shown = rights.visible_job(_user(request), job_id)
+    shown = rights.visible_job(caller(request), job_id)
     if shown.format not in story.PREVIEWED:
         raise Http404("There is no preview of this format.")
     asked: Any = request
-    context = {"job": shown, "rows": story.preview(job=shown, actor=_user(request))}
+    context = {"job": shown, "rows": story.preview(job=shown, actor=caller(request))}
     return render(request, "jobs/_preview.html" if asked.htmx else "jobs/preview.html", context)
 
 
@@ -134,17 +135,17 @@ def preview(request: HttpRequest, job_id: str) -> HttpResponse:
 @require_safe
 def download(request: HttpRequest, job_id: str) -> HttpResponseBase:
     """The result file."""
-    shown = rights.visible_job(_user(request), job_id)
-    return result_response(request, shown, _user(request))
+    shown = rights.visible_job(caller(request), job_id)
+    return result_response(request, shown, caller(request))
 
 
 @login_required
 @require_POST
 def retry(request: HttpRequest, job_id: str) -> HttpResponse:
     """Queue a failed job again; lead to the list it was pressed in, or to the new job."""
-    failed = rights.administered_job(_user(request), job_id)
+    failed = rights.administered_job(caller(request), job_id)
     try:
-        again = actions.retry(job=failed, actor=_user(request))
+        again = actions.retry(job=failed, actor=caller(request))
     except DomainError as refused:
         return _back(request, failed, refused)
     address = reverse("job", args=[again.pk])
@@ -158,9 +159,9 @@ def retry(request: HttpRequest, job_id: str) -> HttpResponse:
 @require_POST
 def send_again(request: HttpRequest, job_id: str) -> HttpResponse:
     """Try the deliveries of a job that were given up anew."""
-    shown = rights.administered_job(_user(request), job_id)
+    shown = rights.administered_job(caller(request), job_id)
     try:
-        count = outbox.send_again(job=shown, actor=_user(request))
+        count = outbox.send_again(job=shown, actor=caller(request))
     except DomainError as refused:
         return _back(request, shown, refused)
     told = ngettext("%(count)d delivery is sent again.", "%(count)d deliveries are sent again.", count)
@@ -172,11 +173,11 @@ def send_again(request: HttpRequest, job_id: str) -> HttpResponse:
 @require_POST
 def cancel(request: HttpRequest, job_id: str) -> HttpResponse:
     """End a queued or running job."""
-    stopped = JobExecutionLog.objects.find(_user(request), job_id)
-    if not rights.is_in_charge(_user(request), stopped):
+    stopped = JobExecutionLog.objects.find(caller(request), job_id)
+    if not rights.is_in_charge(caller(request), stopped):
         raise PermissionDenied
     try:
-        actions.cancel(job=stopped, actor=_user(request))
+        actions.cancel(job=stopped, actor=caller(request))
     except DomainError as refused:
         return _back(request, stopped, refused)
     ended = stopped.status == Status.QUEUED
@@ -188,7 +189,7 @@ def cancel(request: HttpRequest, job_id: str) -> HttpResponse:
 @require_POST
 def many(request: HttpRequest) -> HttpResponse:
     """Retry or cancel many jobs: first the page (or dialog) that says how many, then, confirmed, the doing."""
-    user = _user(request)
+    user = caller(request)
     press = pressed(request.POST, user)
     if press.action == "retry" and not user.is_administrator:
         raise PermissionDenied
@@ -206,7 +207,7 @@ def many(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def many_progress(request: HttpRequest, press_id: UUID) -> HttpResponse:
     """How far a bulk action has come; each POST, which the page sends by itself, carries it on or stops it."""
-    press = get_object_or_404(BulkAction, pk=press_id, user=_user(request))
+    press = get_object_or_404(BulkAction, pk=press_id, user=caller(request))
     asked: Any = request
     if request.method == "POST" and request.POST.get("stop"):
         bulk.stop(press)
@@ -237,10 +238,10 @@ def save_view(request: HttpRequest) -> HttpResponse:
     """Keep the list's filters under a name, or forget them."""
     name, filters = request.POST.get("name", ""), request.POST.get("filters", "")
     if request.POST.get("forget"):
-        saved.forget(actor=_user(request), name=name)
+        saved.forget(actor=caller(request), name=name)
     else:
         try:
-            saved.save(actor=_user(request), name=name, filters=filters)
+            saved.save(actor=caller(request), name=name, filters=filters)
         except DomainError as refused:
             messages.error(request, refused.message)
     return redirect(_next(request) or reverse("jobs"))
@@ -264,7 +265,7 @@ def _list_context(
 ) -> dict[str, Any]:
     query = request.GET.copy()
     query.pop("cursor", None)
-    user = _user(request)
+    user = caller(request)
     busy = any(row.status in UNFINISHED for row in rows)
     return {
         "filter": found,
@@ -328,8 +329,3 @@ def _next(request: HttpRequest) -> str:
     """Where the form asked to come back to, if that is a page of this server."""
     address = request.POST.get("next", "")
     return address if url_has_allowed_host_and_scheme(address, {request.get_host()}, request.is_secure()) else ""
-
-
-def _user(request: HttpRequest) -> User:
-    user: Any = request.user
-    return user  # type: ignore[no-any-return]

@@ -13,8 +13,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import unsaved
+from accounts.caller import caller
 from accounts.exceptions import DomainError
-from accounts.models import User
 from accounts.paging import page_of
 from accounts.unsaved import login_keeping_form
 from jobs import actions, rights
@@ -33,7 +33,7 @@ _SIGNED_OUT = "You were signed out, so the report was not run. What you had ente
 @require_safe
 def report_list(request: HttpRequest) -> HttpResponse:
     """The reports that the user may look at, those that contain the searched text, and how they usually go."""
-    user = _user(request)
+    user = caller(request)
     text = request.GET.get("q", "").strip().replace("\0", "")
     reports = ReportConfiguration.objects.visible_to(user).select_related("current", "tenant")
     matches = Q(slug__icontains=text) | Q(current__name__icontains=text) | Q(current__description__icontains=text)
@@ -48,8 +48,8 @@ def report_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def report(request: HttpRequest, slug: str) -> HttpResponse:
     """A report's page with the form that runs it."""
-    shown = rights.visible_report(_user(request), slug)
-    allowed = rights.may_generate(_user(request), shown)
+    shown = rights.visible_report(caller(request), slug)
+    allowed = rights.may_generate(caller(request), shown)
     if request.method != "POST":
         # With the mark of the form that was sent: if that made its job before the session ended, it makes no other.
         typed = unsaved.take(request, _SIGNED_OUT)
@@ -66,9 +66,9 @@ def _run(request: HttpRequest, shown: ReportConfiguration, form: RunForm) -> Htt
     once = Idempotency.of(form.key, asked) if form.once else None
     try:
         if once:
-            made, again = actions.submit_once(report=shown, actor=_user(request), idempotency=once, **asked)
+            made, again = actions.submit_once(report=shown, actor=caller(request), idempotency=once, **asked)
         else:
-            made, again = actions.submit(report=shown, actor=_user(request), **asked), False
+            made, again = actions.submit(report=shown, actor=caller(request), **asked), False
     except InvalidParameters as refused:
         form.refuse(refused)
     except DomainError as refused:
@@ -96,7 +96,7 @@ def _report_page(
     allowed: bool,
     estimated: Checked | None = None,
 ) -> HttpResponse:
-    user = _user(request)
+    user = caller(request)
     jobs = JobExecutionLog.objects.visible_to(user).filter(report=shown, tenant=shown.tenant_id)
     latest = jobs.with_result_and_retry()
     context = {
@@ -110,8 +110,3 @@ def _report_page(
         "estimated": estimated,
     }
     return render(request, "reports/detail.html", context)
-
-
-def _user(request: HttpRequest) -> User:
-    user: Any = request.user
-    return user  # type: ignore[no-any-return]

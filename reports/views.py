@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
@@ -13,7 +11,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import unsaved
-from accounts.models import Tenant, User
+from accounts.caller import caller
+from accounts.models import Tenant
 from accounts.unsaved import login_keeping_form
 from reports import actions, history
 from reports.definitions.faults import faults_in
@@ -33,7 +32,7 @@ _SIGNED_OUT = "You were signed out, so nothing was saved. What you had typed is 
 @require_http_methods(_EDITING)
 def new(request: HttpRequest) -> HttpResponse:
     """Make a report. A superuser says for whom first."""
-    user = _user(request)
+    user = caller(request)
     if not user.is_administrator:
         raise PermissionDenied
     asked = request.GET.get("tenant", "").replace("\0", "")
@@ -48,9 +47,9 @@ def new(request: HttpRequest) -> HttpResponse:
 @require_http_methods(_EDITING)
 def edit(request: HttpRequest, slug: str) -> HttpResponse:
     """Change a report."""
-    report = with_definition(administered_report(_user(request), slug))
+    report = with_definition(administered_report(caller(request), slug))
     definition = definition_of(report)
-    editor = Editor(report, definition.entry(), _user(request), seen=fingerprint(definition))
+    editor = Editor(report, definition.entry(), caller(request), seen=fingerprint(definition))
     return _edited(request, editor)
 
 
@@ -75,12 +74,12 @@ def _edited(request: HttpRequest, editor: Editor) -> HttpResponse:
 @require_http_methods(_EDITING)
 def template(request: HttpRequest, slug: str) -> HttpResponse:
     """Design a report's pdf."""
-    report = with_definition(administered_report(_user(request), slug))
+    report = with_definition(administered_report(caller(request), slug))
     if request.method != "POST":
         typed = unsaved.take(request, _SIGNED_OUT)
-        page = TemplatePage.of(report, _user(request), typed or request.GET, sent=bool(typed))
+        page = TemplatePage.of(report, caller(request), typed or request.GET, sent=bool(typed))
         return render(request, "reports/template.html", {"page": page, "report": report})
-    page = TemplatePage.of(report, _user(request), request.POST, sent=True)
+    page = TemplatePage.of(report, caller(request), request.POST, sent=True)
     if request.POST.get("do") == "save" and (saved := page.save()):
         messages.success(request, saved)
         return redirect("report-template", page.key)
@@ -93,11 +92,11 @@ def template(request: HttpRequest, slug: str) -> HttpResponse:
 @require_http_methods(_EDITING)
 def delete(request: HttpRequest, slug: str) -> HttpResponse:
     """Delete a report, once that is confirmed."""
-    report = administered_report(_user(request), slug)
+    report = administered_report(caller(request), slug)
     if request.method != "POST":
         return render(request, "reports/delete.html", {"report": report, "versions": report.versions.count()})
     name = report.version.name
-    actions.delete_report(report=report, actor=_user(request))
+    actions.delete_report(report=report, actor=caller(request))
     messages.success(request, f"{name} was deleted.")
     return redirect("reports")
 
@@ -106,7 +105,7 @@ def delete(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 def versions(request: HttpRequest, slug: str) -> HttpResponse:
     """The versions of a report, and how two of them differ."""
-    report = administered_report(_user(request), slug)
+    report = administered_report(caller(request), slug)
     return render(request, "reports/versions.html", {"report": report, **history.shown(request, report)})
 
 
@@ -114,10 +113,10 @@ def versions(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def restore(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     """Make a new version that is as that one was."""
-    report = administered_report(_user(request), slug)
+    report = administered_report(caller(request), slug)
     before = report.version.number
     try:
-        restored = actions.restore_version(report=report, number=number, actor=_user(request))
+        restored = actions.restore_version(report=report, number=number, actor=caller(request))
     except InvalidDefinition as refused:
         told = [sentence for sentences in faults_in(refused).values() for sentence in sentences]
         messages.error(request, f"Version {number} can't be restored: {' '.join(told)}")
@@ -126,8 +125,3 @@ def restore(request: HttpRequest, slug: str, number: int) -> HttpResponse:
         same = f"Version {number} is what the report is now. Nothing was changed."
         messages.success(request, same if made == before else f"Version {made} is as version {number} was.")
     return redirect(f"{reverse('report-versions', args=[slug])}")
-
-
-def _user(request: HttpRequest) -> User:
-    user: Any = request.user
-    return user  # type: ignore[no-any-return]

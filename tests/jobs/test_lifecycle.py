@@ -235,7 +235,7 @@ def test_messages_that_nobody_could_fetch_are_forgotten_and_fresh_ones_kept(
 )
 def test_a_move_that_is_not_in_the_table_is_refused(source: str, target: str) -> None:
     with pytest.raises(IllegalMove):
-        lifecycle.Move(Status(source), Status(target))
+        lifecycle.Move(Status(source), Status(target), {})
 
 
 @pytest.mark.parametrize(
