@@ -23,12 +23,14 @@ from reports.querysets import granted_ids
 
 HOURS = 24
 #: Times and reports are taken from so many of the newest ended jobs.
-SAMPLE = 1000
+SAMPLE = 800
 CACHED_SECONDS = 30
 #: The share of the disk below which its free rest is warned of.
 LOW_DISK = 0.1
 _TOP = 5
 _BAR, _GAP, _HEIGHT = 24, 6, 120
+#: Into so many stretches the sample is cut, to show how times change; none has fewer jobs than that.
+_STRETCHES, _FEWEST = 20, 5
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,17 @@ class Hour:
     @property
     def total(self) -> int:
         return sum(self.counts)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Some jobs of the sample that were asked for one after the other, from `begin` on: within how many seconds half
+    and 95 % of them were waited for and run."""
+
+    begin: datetime
+    jobs: int
+    waits: tuple[float, float]
+    runs: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -79,6 +92,7 @@ class Figures:
     jobs: int
     waits: tuple[float, float] | None
     runs: tuple[float, float] | None
+    stretches: list[Stretch]
     slowest: list[Standing]
     failing: list[Standing]
     statuses: tuple[str, ...] = tuple(Status.values)
@@ -125,8 +139,9 @@ def figures(user: User) -> Figures:
         hours=hours,
         highest=max(hour.total for hour in hours),
         jobs=len(rows),
-        waits=halfway_and_95([(row[5] - row[4]).total_seconds() for row in rows]),
-        runs=halfway_and_95([(row[6] - row[5]).total_seconds() for row in rows]),
+        waits=halfway_and_95(_waits(rows)),
+        runs=halfway_and_95(_runs(rows)),
+        stretches=_stretches(rows),
         slowest=sorted(reports, key=lambda one: -one.run)[:_TOP],
         failing=sorted((one for one in reports if one.failed), key=lambda one: (-one.failed, one.name))[:_TOP],
     )
@@ -169,11 +184,32 @@ def _bars(counts: list[int], highest: int) -> list[Bar]:
 
 def halfway_and_95(seconds: list[float]) -> tuple[float, float] | None:
     """The times that half and that 95 % of them are not longer than; None of none."""
+    return _halfway_and_95(seconds) if seconds else None
+
+
+def _halfway_and_95(seconds: list[float]) -> tuple[float, float]:
     ordered = sorted(max(0.0, one) for one in seconds)
-    if not ordered:
-        return None
-    at = [ordered[ceil(share * len(ordered)) - 1] for share in (0.5, 0.95)]
-    return at[0], at[1]
+    half, most = (ordered[ceil(share * len(ordered)) - 1] for share in (0.5, 0.95))
+    return half, most
+
+
+def _stretches(rows: list[tuple[Any, ...]]) -> list[Stretch]:
+    """The oldest first; nothing where there are too few jobs for two."""
+    size = max(_FEWEST, ceil(len(rows) / _STRETCHES))
+    cut = [rows[at : at + size] for at in range(0, len(rows) - size + 1, size)]
+    return [_stretch(those) for those in reversed(cut)] if len(cut) > 1 else []
+
+
+def _stretch(rows: list[tuple[Any, ...]]) -> Stretch:
+    return Stretch(rows[-1][4], len(rows), _halfway_and_95(_waits(rows)), _halfway_and_95(_runs(rows)))
+
+
+def _waits(rows: list[tuple[Any, ...]]) -> list[float]:
+    return [(row[5] - row[4]).total_seconds() for row in rows]
+
+
+def _runs(rows: list[tuple[Any, ...]]) -> list[float]:
+    return [(row[6] - row[5]).total_seconds() for row in rows]
 
 
 def _standings(rows: list[tuple[Any, ...]]) -> list[Standing]:
@@ -182,7 +218,7 @@ def _standings(rows: list[tuple[Any, ...]]) -> list[Standing]:
         by_report[row[0]].append(row)
     found = []
     for slug, those in by_report.items():
-        runs = halfway_and_95([(row[6] - row[5]).total_seconds() for row in those])
+        runs = _halfway_and_95(_runs(those))
         failed = sum(row[3] == Status.FAILED for row in those)
-        found.append(Standing(slug, those[0][1], those[0][2], len(those), failed, runs[1] if runs else 0))
+        found.append(Standing(slug, those[0][1], those[0][2], len(those), failed, runs[1]))
     return found

@@ -32,12 +32,18 @@ def barriers(page: Page, *, preload: bool = True) -> list[tuple[str, str]]:
 
 
 def found(page: Page, what: str) -> list[str]:
-    """What is wrong with the page, wide and narrow."""
+    """What is wrong with the page, wide and narrow, with all that can be unfolded."""
     faults = []
+    unfold(page)
     for width in (1280, 320):
         page.set_viewport_size({"width": width, "height": 800})
         faults += [f"{what} at {width}: {fault}" for fault in barriers(page, preload="/admin/" not in page.url)]
     return faults
+
+
+def unfold(page: Page) -> None:
+    """Open all that is folded."""
+    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
 
 
 def weight(page: Page) -> int:

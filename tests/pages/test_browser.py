@@ -11,7 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.pages.browser import barriers, failed_job, made_report, weight
+from tests.pages.browser import barriers, failed_job, made_report, unfold, weight
 from tests.pages.forms import sent_back
 from tests.server import Client, Running
 
@@ -189,6 +189,7 @@ def test_no_page_has_a_barrier_or_scrolls_sideways(visit: Callable[..., Page], b
     ):
         page.goto(path)
         assert weight(page) < 150_000, path
+        unfold(page)
         for width in (1280, 320):
             page.set_viewport_size({"width": width, "height": 800})
             assert barriers(page) == [], f"{path} at {width}"

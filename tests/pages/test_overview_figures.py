@@ -118,3 +118,30 @@ def test_the_share_of_failures_is_told(browse: Browse, make_job: MakeJob) -> Non
     for status in ("Failed", "Succeeded", "Succeeded", "Queued"):
         make_job(status)
     assert "1 in the last 24 hours, 33 % of all that ended" in words(browse("alice").get("/").content.decode())
+
+
+def test_how_times_change_is_told_of_stretches_of_the_newest_ended_jobs(
+    people: dict[str, User], make_job: MakeJob
+) -> None:
+    for number in range(9):
+        ended(make_job, "Succeeded", 9 - number, number, 10)
+    assert figures(people["alice"]).stretches == [], "too few to compare"
+    for number in range(4):
+        ended(make_job, "Failed", 0.4 - number / 10, 0, 100 * number)
+    first, second = figures(people["alice"]).stretches
+    assert (first.begin < second.begin, first.jobs, second.jobs) == (True, 5, 5)
+    assert (first.waits, first.runs) == ((5, 7), (10, 10))
+    assert (second.waits, second.runs) == ((0, 8), (100, 300))
+
+
+def test_the_charts_of_times_have_a_table_with_their_numbers(browse: Browse, make_job: MakeJob) -> None:
+    for number in range(10):
+        ended(make_job, "Succeeded", 10 - number, 0, 1 if number < 5 else 4)
+    text = browse("alice").get("/").content.decode()
+    lines = re.findall(r'<polyline class="(\w+)" points="([^"]+)"', text)
+    assert [name for name, _ in lines] == ["most", "half", "most", "half"]
+    assert lines[0][1] == "0,38.0 200,38.0", "nobody waited"
+    assert lines[2][1] == "0,29.0 200,2.0"
+    assert re.search(
+        r"Asked for from Jobs Wait: half, 95 % Run: half, 95 % \d+ \w+ [\d:]+ 5 0.0 s 0.0 s 4.0 s 4.0 s", words(text)
+    )
