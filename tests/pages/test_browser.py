@@ -180,6 +180,7 @@ def test_no_page_has_a_barrier_or_scrolls_sideways(visit: Callable[..., Page], b
     for path in (
         *pages,
         "/reports",
+        "/reports/new",
         "/reports/sales-by-region",
         "/reports/sales-by-region/edit",
         "/reports/sales-by-region/versions",
