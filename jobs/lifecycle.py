@@ -79,8 +79,8 @@ def _given(*names: str) -> dict[str, Given]:
 
 
 def _held(status: Status) -> JobQuerySet:
-    """The job, if it still has this status and the fence that the caller knows."""
-    return JobExecutionLog.objects.filter(status=status, **_given("id", "fence"))
+    places = _given("id", "fence")
+    return JobExecutionLog.objects.held(places["id"], places["fence"], status)
 
 
 _LEASE, _TIMEOUT, _WAIT = (Given(name, DurationField()) for name in ("lease", "timeout", "wait"))

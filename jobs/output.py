@@ -7,6 +7,7 @@ import os
 
 #: Bytes of the output that are kept for Administrators when a job fails.
 _KEPT = 8_000
+#: Bytes of a line that are held back until it ends.
 _LONGEST_LINE = 65_536
 
 

@@ -16,6 +16,7 @@ _PR_SET_CHILD_SUBREAPER = 36
 _MADV_COLLAPSE = 25
 #: Bytes of a huge page on every machine that has them in this size; others refuse.
 _HUGE_PAGE = 2 * 2**20
+#: Bytes for which glibc's malloc first sorts what was freed.
 _MORE_THAN_A_LITTLE = 2**16
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.malloc.restype = ctypes.c_void_p

@@ -140,9 +140,9 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         """Those of them that stand in one line, the next one first: a lane's, or that of all jobs in no lane."""
         return self.waiting().filter(lane=lane).order_by(*NEXT)
 
-    def held(self, job_id: UUID, fence: int) -> JobQuerySet:
-        """The job, if it is still Running under this fence: the condition of everything a worker writes."""
-        return self.filter(pk=job_id, fence=fence, status="Running")
+    def held(self, job_id: UUID | Given, fence: int | Given, status: str = "Running") -> JobQuerySet:
+        """The job, if it still has this status and fence: the condition of every move, and of all a worker writes."""
+        return self.filter(pk=job_id, fence=fence, status=status)
 
     def owned_by(self, instance: str) -> JobQuerySet:
         """Running jobs whose workers belong to that jobserver."""

@@ -195,7 +195,7 @@ class RedisDoorbell(Broker):  # type: ignore[misc]
 def _own_message() -> str:
     """What ring sends, for a worker of this host."""
     task = {"id": uuid.uuid4().hex, "name": "doorbell", "func": DOORBELL, "args": (), "kwargs": {}, "save": False}
-    return str(SignedPackage.dumps({**task, "ack_failure": True, "started": timezone.now()}))
+    return str(SignedPackage.dumps({**task, "started": timezone.now()}))
 
 
 class RecordLock:

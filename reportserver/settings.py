@@ -230,13 +230,11 @@ Q_CLUSTER = {
     "workers": WORKERS,
     # One message fetched ahead: a message means nothing but "look for work", so there is nothing to gain by more.
     "queue_limit": 1,
-    "bulk": 1,
     "poll": 0.1,
     # django-q2 kills a stuck worker only where its countdown reaches 0.0 exactly.
     "guard_cycle": 0.5,
     "timeout": _backstop,
     "retry": 2 * _backstop + 120,
-    "ack_failures": True,
     "max_attempts": 1,
     "save_limit": -1,
     "scheduler": False,

@@ -23,6 +23,14 @@ def given_up() -> Delivery:
     return found
 
 
+@pytest.fixture
+def unsendable(target: Target, succeeded: Succeed, settings: Any) -> JobExecutionLog:
+    """A job whose result is to be mailed by a server that has no mail server."""
+    settings.EMAIL_CONFIGURED = False
+    target("email", to=["a@example.com"])
+    return JobExecutionLog.objects.get(pk=succeeded().pk)
+
+
 def test_a_mail_that_was_given_up_is_sent_when_the_mail_server_is_back(
     target: Target, succeeded: Succeed, mails: Mails, settings: Any, person: User
 ) -> None:
@@ -57,17 +65,12 @@ def test_a_receiver_that_had_it_after_all_knows_it_by_its_id(target: Target, suc
     assert len({headers["webhook-id"] for headers, _ in calls.received}) == 1
 
 
-def test_it_may_fail_as_often_as_at_first_and_be_given_up_again(
-    target: Target, succeeded: Succeed, settings: Any
-) -> None:
-    settings.EMAIL_CONFIGURED = False
-    target("email", to=["a@example.com"])
-    job = JobExecutionLog.objects.get(pk=succeeded().pk)
+def test_it_may_fail_as_often_as_at_first_and_be_given_up_again(unsendable: JobExecutionLog) -> None:
     for rounds in (1, 2):
         assert given_up().attempt == outbox.MOST_ATTEMPTS
-        assert kinds(job).count("delivery_failed") == rounds * (outbox.MOST_ATTEMPTS - 1)
-        assert kinds(job).count("delivery_given_up") == rounds
-        outbox.send_again(job=job, actor="alice")
+        assert kinds(unsendable).count("delivery_failed") == rounds * (outbox.MOST_ATTEMPTS - 1)
+        assert kinds(unsendable).count("delivery_given_up") == rounds
+        outbox.send_again(job=unsendable, actor="alice")
 
 
 def test_only_what_was_given_up_is_sent_again_and_only_once(target: Target, succeeded: Succeed, mails: Mails) -> None:
@@ -106,15 +109,10 @@ def test_what_was_deleted_is_not_sent_again(target: Target, succeeded: Succeed, 
     assert Delivery.objects.get().state == "failed"
 
 
-def test_what_is_sent_again_is_late_once_it_failed_again_and_not_before(
-    target: Target, succeeded: Succeed, settings: Any
-) -> None:
-    settings.EMAIL_CONFIGURED = False
-    target("email", to=["a@example.com"])
-    job = JobExecutionLog.objects.get(pk=succeeded().pk)
+def test_what_is_sent_again_is_late_once_it_failed_again_and_not_before(unsendable: JobExecutionLog) -> None:
     given_up()
     Delivery.objects.update(created_at=timezone.now() - timedelta(days=1))
-    outbox.send_again(job=job, actor="alice")
+    outbox.send_again(job=unsendable, actor="alice")
     assert outbox.overdue() == 0
     send_next()
     assert outbox.overdue() == 1
