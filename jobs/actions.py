@@ -7,11 +7,9 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, connection, transaction
-from django.db.models.functions import Now
 
 from accounts.models import User
 from accounts.statements import insert
@@ -19,6 +17,7 @@ from audit import actions as audit
 from audit.actions import name_of
 from audit.models import Action
 from jobs import exceptions, queue
+from jobs.clock import Now
 from jobs.models import JobEvent, JobExecutionLog, Status
 from jobs.standing import Standing
 from reports.exceptions import InvalidParameters
@@ -27,14 +26,6 @@ from reports.parameters import to_json, typed_values
 
 Mode = DeliveryTarget.Mode
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
-
-
-class _Moment(Now):
-    """Now, on SQLite with six decimals as Python's times are stored. It compares times as text, and .741 < .741000:
-    a page of jobs would begin with the job that ended the page before, for ever."""
-
-    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        return self.as_sql(compiler, connection, template="STRFTIME('%%%%Y-%%%%m-%%%%d %%%%H:%%%%M:%%%%f000', 'NOW')")
 
 
 @dataclass(frozen=True)
@@ -182,7 +173,7 @@ def _new_job(version: ReportVersion, report: ReportConfiguration, actor: User | 
         lane=report.pk if report.version.max_running else None,
         max_attempts=version.max_attempts,
         timeout_seconds=version.timeout_seconds,
-        queued_at=_Moment(),
+        queued_at=Now(),
         available_at=Now(),
         rung_at=Now(),
     )

@@ -12,16 +12,17 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db.models import F, Q
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Coalesce
 from django.http import QueryDict
 from django.utils import timezone
 
 from accounts.exceptions import DomainError
 from accounts.models import User
 from jobs import actions, exceptions
+from jobs.clock import Now, from_now
 from jobs.filters import JobFilter
 from jobs.models import UNFINISHED, BulkAction, JobExecutionLog, Status
-from jobs.querysets import JobQuerySet, from_now
+from jobs.querysets import JobQuerySet
 
 #: Jobs done between two notes of how far it has come.
 _BATCH = 25

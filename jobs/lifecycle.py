@@ -13,7 +13,6 @@ from typing import Any
 from django.conf import settings
 from django.db import transaction
 from django.db.models import DurationField, F, SmallIntegerField
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.statements import Given, Statement, given, insert, updating
@@ -21,9 +20,10 @@ from audit import actions as audit
 from audit.models import Action
 from jobs import lanes, outbox, queue
 from jobs.actions import note
+from jobs.clock import Now, from_now
 from jobs.exceptions import IllegalMove
 from jobs.models import MOVES, Artifact, JobEvent, JobExecutionLog, Status
-from jobs.querysets import JobQuerySet, from_now
+from jobs.querysets import JobQuerySet
 from reports.querysets import version_with_source
 
 #: Characters of a trace that are kept, with the process's output and without.

@@ -14,8 +14,9 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.models import User
+from jobs.clock import from_now
 from jobs.models import ENDED, UNFINISHED, JobExecutionLog, Status, WorkerHost
-from jobs.querysets import JobQuerySet, from_now
+from jobs.querysets import JobQuerySet
 
 #: Counting stops here: nobody reads on, and a count over all of a long history takes seconds.
 MOST_COUNTED = 10_000

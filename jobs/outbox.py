@@ -13,7 +13,6 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.models import User
@@ -22,9 +21,9 @@ from audit.actions import name_of
 from audit.models import Action
 from jobs import exceptions
 from jobs.actions import note
+from jobs.clock import Now, from_now
 from jobs.delivery import SENDERS
 from jobs.models import Delivery, JobEvent, JobExecutionLog
-from jobs.querysets import from_now
 from reports.querysets import goes_out
 
 State = Delivery.State

@@ -15,8 +15,8 @@ from django.db import connection
 from django.utils import timezone
 
 from jobs import lanes, monitor
+from jobs.clock import NOW
 from jobs.models import JobEvent, JobExecutionLog, Place, Status
-from jobs.standing import NOW
 from reports.querysets import read_id, stored
 
 #: More than these are not counted: nobody needs to know, and everybody who waits asks again and again.

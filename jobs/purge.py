@@ -8,13 +8,13 @@ from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.db.models.functions import Now
 from django.utils import timezone
 
 from audit import actions as audit
 from audit.models import Action
 from jobs import artifacts
 from jobs.actions import note
+from jobs.clock import Now
 from jobs.models import Artifact, JobEvent
 
 log = logging.getLogger(__name__)

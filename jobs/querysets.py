@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -11,21 +10,15 @@ from django.core.cache import cache
 from django.core.exceptions import EmptyResultSet
 from django.db import connections, models
 from django.db.models import Q
-from django.db.models.functions import Now
 
 from accounts.statements import Given
+from jobs.clock import Now, from_now
 from jobs.exceptions import JobNotFound
 from reports.querysets import Right, as_uuid, granted_ids, stored
 
 if TYPE_CHECKING:
     from accounts.models import User
     from jobs.models import JobExecutionLog
-
-
-def from_now(wait: float | Given) -> models.expressions.Combinable:
-    """The database's clock, that many seconds on, or a given time. Never this host's: hosts disagree."""
-    span = wait if isinstance(wait, Given) else timedelta(seconds=wait)
-    return models.ExpressionWrapper(Now() + span, output_field=models.DateTimeField())
 
 
 # Written by hand, as those who wait ask it again and again: Django needs five times as long to put such a statement

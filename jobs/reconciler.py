@@ -13,12 +13,11 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
-from django.db.models.functions import Now
 
 from jobs import artifacts, attempts, lanes, lifecycle, presence, queue
+from jobs.clock import Now, from_now
 from jobs.models import JobExecutionLog, Status, WorkerHost
 from jobs.processes import end_marked, lives
-from jobs.querysets import from_now
 from jobs.wal import checkpoint
 
 log = logging.getLogger(__name__)

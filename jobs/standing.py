@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 
 from django.db.models import UUIDField
 
+from jobs.clock import NOW
+
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
 
     from jobs.models import JobExecutionLog
 
-#: The database's clock, for statements written by hand.
-NOW = {"sqlite": "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')", "postgresql": "statement_timestamp()"}
 # The turn of the job that is next in the new job's own lane; a lane that is empty goes along with the jobs in none.
 # `requested_by_id > 0` lets SQLite count people in the order of the index.
 _STANDING = """

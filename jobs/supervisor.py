@@ -15,15 +15,14 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.db import connections, transaction
-from django.db.models.functions import Now
 
 from audit import watch
 from jobs import attempts, bulk, lanes, lifecycle, presence, queue, reconciler
+from jobs.clock import Now, from_now
 from jobs.deliverer import be_deliverer
 from jobs.models import JobExecutionLog, WorkerHost
 from jobs.processes import adopt_orphans, die_with_parent, end_children, pack_memory, signal_group, wait_for
 from jobs.purge import purge_expired
-from jobs.querysets import from_now
 from reports import rendering, sources
 
 log = logging.getLogger(__name__)

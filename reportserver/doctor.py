@@ -18,9 +18,9 @@ from django.db.migrations.executor import MigrationExecutor
 
 from audit import actions as audit
 from jobs import monitor, outbox, queue
+from jobs.clock import from_now
 from jobs.exceptions import QueueUnavailable
 from jobs.models import Delivery, JobExecutionLog
-from jobs.querysets import from_now
 from reports.models import DataSource, DeliveryTarget
 
 #: Below this share of free space, or these bytes, large results may not find room.

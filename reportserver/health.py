@@ -12,8 +12,8 @@ from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from jobs import queue
+from jobs.clock import from_now
 from jobs.models import WorkerHost
-from jobs.querysets import from_now
 
 log = logging.getLogger(__name__)
 #: A jobserver says that it lives every RECONCILE_SECONDS.

@@ -14,9 +14,9 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from jobs import monitor, queue
+from jobs.clock import from_now
 from jobs.exceptions import QueueUnavailable
 from jobs.models import ENDED, UNFINISHED, Delivery, JobExecutionLog
-from jobs.querysets import from_now
 
 
 def metrics(request: HttpRequest) -> HttpResponse:

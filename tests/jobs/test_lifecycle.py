@@ -15,6 +15,7 @@ from django.utils import timezone
 from audit import actions as audit
 from audit.models import AuditLog
 from jobs import artifacts, lifecycle, presence, queue, reconciler, worker
+from jobs.clock import from_now
 from jobs.exceptions import IllegalMove
 from jobs.lifecycle import Failure
 from jobs.models import Artifact, JobEvent, JobExecutionLog, Status
@@ -65,6 +66,13 @@ def test_a_worker_that_lost_its_lease_can_neither_finish_nor_fail_nor_renew(clai
     assert lifecycle.renew(claimed, rows=5, bytes=5) is None
     assert lifecycle.succeed(again, RESULT)
     assert kinds(again) == ["queued", "claimed", "requeued", "claimed", "succeeded"]
+
+
+def test_a_job_is_due_within_the_millisecond_it_was_put_back_for(queued: Callable[[], JobExecutionLog]) -> None:
+    job = queued()
+    for _ in range(100):
+        JobExecutionLog.objects.filter(pk=job.pk).update(available_at=from_now(0))
+        assert JobExecutionLog.objects.claimable().exists()
 
 
 def test_a_lasting_failure_ends_the_job_at_once(claimed: JobExecutionLog) -> None:

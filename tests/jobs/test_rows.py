@@ -8,11 +8,10 @@ from datetime import UTC, datetime
 import pytest
 from django.db import IntegrityError, transaction
 from django.db.models import Model
-from django.db.models.functions import Now
 
 from accounts.statements import insert
+from jobs.clock import Now, from_now
 from jobs.models import JobEvent, JobExecutionLog
-from jobs.querysets import from_now
 
 AT = datetime(2026, 2, 28, 23, 59, 59, 123456, UTC)
 

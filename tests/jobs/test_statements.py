@@ -7,11 +7,10 @@ from uuid import uuid4
 
 import pytest
 from django.db.models import DurationField, F
-from django.db.models.functions import Now
 
 from accounts.statements import Given, Statement, given, updating
+from jobs.clock import Now, from_now
 from jobs.models import JobExecutionLog
-from jobs.querysets import from_now
 
 AT = datetime(2026, 2, 28, 23, 59, 59, 123456, UTC)
 FIND = Statement(lambda: JobExecutionLog.objects.filter(**given(JobExecutionLog, "id")).only("parameters").query)
