@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,38 +13,33 @@ from django.db import connection
 
 from accounts.models import User
 from jobs.figures import halfway_and_95
-from jobs.models import ENDED, Status
+from jobs.models import Status
 from reports.models import ReportConfiguration
 from reports.past import Past
 from reports.querysets import Right, granted_ids, read_id, stored
 
-#: Jobs of one report, and of one person where only the own ones are seen.
-SAMPLE = 50
-_OWN = 500
+#: So many of a report's newest jobs that ended tell how it goes.
+SAMPLE = 30
 _SECONDS = {
     # Days since 4714 BC are exact to some hundredths of a millisecond, and of a moment SQLite reads whole ones.
     "sqlite": "round((julianday(ended_at) - julianday(started_at)) * 86400, 3)",
     "postgresql": "extract(epoch from ended_at - started_at)::float8",
 }
 # Written by hand, as many rows are read of which few values are shown: Django takes longer to make objects of the
-# others than the database to find all. Each part goes along the index of a report's, or of a person's, newest jobs.
+# others than the database to find all. Each part goes along an index of a report's newest jobs, or of a person's of it.
 _NEWEST = """
-    select report_id, status, {seconds}, rows, id, queued_at from jobs_jobexecutionlog
-    where {which} order by queued_at desc, id desc limit {most}
+    select * from (
+        select 1 as is_last, report_id, status, {seconds} as seconds, rows, id, queued_at from jobs_jobexecutionlog
+        where report_id = {report} and {column} = {value} order by queued_at desc, id desc limit 1
+    ) last union all select * from (
+        select 0 as is_last, report_id, status, {seconds} as seconds, rows, id, queued_at from jobs_jobexecutionlog
+        where report_id = {report} and {column} = {value} and ended_at is not null
+        order by queued_at desc, id desc limit {most}
+    ) ended
 """
-# With the tenant, which the report implies, because it stands between the two in the index.
-_OF_REPORT = {
-    "sqlite": "report_id = %s and tenant_id = (select tenant_id from reports_reportconfiguration where id = %s)",
-    "postgresql": "report_id = asked.id and tenant_id = asked.tenant_id",
-}
-_OF_PERSON = "requested_by_id = %s and tenant_id = %s and report_id in ({reports})"
-_OF_EACH = {
-    "sqlite": "select * from ({newest})",
-    "postgresql": """
-        select newest.* from reports_reportconfiguration asked cross join lateral ({newest}) newest
-        where asked.id = any(%s)
-    """,
-}
+_LATERAL = """
+    select newest.* from unnest(%s::uuid[], %s::bigint[]) asked (report, value) cross join lateral ({newest}) newest
+"""
 
 
 @dataclass(frozen=True)
@@ -72,35 +67,38 @@ def usual(user: User, reports: Sequence[ReportConfiguration]) -> dict[UUID, Usua
 
 def past(report: ReportConfiguration) -> Past | None:
     """How the report's newest runs went, for whoever administers it."""
-    found = next(map(_usual, _by_report(_newest_of([report.pk])).values()), None)
+    found = next(map(_usual, _by_report(_newest_of([report])).values()), None)
     if found is None or found.run is None:
         return None
     return Past(found.succeeded, found.rows or 0, *found.run)
 
 
 def _newest(user: User, reports: Sequence[ReportConfiguration]) -> list[tuple[Any, ...]]:
-    """The newest jobs first, of each report."""
-    ids = {report.pk for report in reports}
-    held = {Right.VIEW: ids, Right.GENERATE: ids} if user.is_administrator else granted_ids(user)
-    whole, own = ids & held[Right.VIEW], ids & (held[Right.GENERATE] - held[Right.VIEW])
-    return [*(_newest_of(whole) if whole else []), *(_newest_by(user, own) if own else [])]
+    """Of each report the last job that the user sees, and the newest ones that ended."""
+    if user.is_administrator:
+        return _newest_of(reports)
+    held = granted_ids(user)
+    whole = [report for report in reports if report.pk in held[Right.VIEW]]
+    own = [report for report in reports if report.pk in held[Right.GENERATE] - held[Right.VIEW]]
+    return [*_newest_of(whole), *_newest_of(own, user)]
 
 
-def _newest_of(reports: Iterable[UUID]) -> list[tuple[Any, ...]]:
-    newest = _statement(_OF_REPORT[connection.vendor], SAMPLE)
-    one, asked = _OF_EACH[connection.vendor].format(newest=newest), [stored(report) for report in reports]
+def _newest_of(reports: Sequence[ReportConfiguration], by: User | None = None) -> list[tuple[Any, ...]]:
+    # The tenant is implied by the report, but stands between report and time in the index.
+    column = "requested_by_id" if by else "tenant_id"
+    asked = [(stored(report.pk), by.pk if by else report.tenant_id) for report in reports]
+    if not asked:
+        return []
     if connection.vendor == "postgresql":
-        return _rows(one, [asked])
-    return _rows(" union all ".join([one] * len(asked)), [report for report in asked for _ in range(2)])
+        newest = _statement(column, "asked.report", "asked.value")
+        return _rows(_LATERAL.format(newest=newest), [list(values) for values in zip(*asked, strict=True)])
+    newest = _statement(column, "%s", "%s")
+    return _rows(" union all ".join([newest] * len(asked)), [value for pair in asked for value in pair * 2])
 
 
-def _newest_by(user: User, reports: Collection[UUID]) -> list[tuple[Any, ...]]:
-    which = _OF_PERSON.format(reports=", ".join(["%s"] * len(reports)))
-    return _rows(_statement(which, _OWN), [user.pk, user.tenant_id, *map(stored, reports)])
-
-
-def _statement(which: str, most: int) -> str:
-    return _NEWEST.format(seconds=_SECONDS[connection.vendor], which=which, most=most)
+def _statement(column: str, report: str, value: str) -> str:
+    seconds = _SECONDS[connection.vendor]
+    return _NEWEST.format(seconds=seconds, report=report, column=column, value=value, most=SAMPLE)
 
 
 def _rows(statement: str, values: list[Any]) -> list[tuple[Any, ...]]:
@@ -110,10 +108,11 @@ def _rows(statement: str, values: list[Any]) -> list[tuple[Any, ...]]:
 
 
 def _by_report(rows: Iterable[tuple[Any, ...]]) -> dict[UUID, list[tuple[Any, ...]]]:
+    """The last job first."""
     found: defaultdict[Any, list[tuple[Any, ...]]] = defaultdict(list)
-    for report, *row in rows:
-        found[report].append(tuple(row))
-    return {read_id(report): rows[:SAMPLE] for report, rows in found.items()}
+    for is_last, report, *row in rows:
+        found[report].insert(0 if is_last else len(found[report]), tuple(row))
+    return {read_id(report): rows for report, rows in found.items()}
 
 
 def _moment(value: Any) -> datetime:
@@ -121,8 +120,7 @@ def _moment(value: Any) -> datetime:
 
 
 def _usual(rows: Sequence[tuple[Any, ...]]) -> Usual:
-    last_status, _, _, last_id, last_at = rows[0]
-    ended = [row for row in rows if row[0] in ENDED]
+    (last_status, _, _, last_id, last_at), *ended = rows
     done = [row for row in ended if row[0] == Status.SUCCEEDED]
     run = halfway_and_95([row[1] for row in done])
     middle = sorted(row[2] for row in done)[len(done) // 2] if done else None

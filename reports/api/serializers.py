@@ -163,7 +163,7 @@ class TemplateFaultSerializer(serializers.Serializer[Fault]):
 class PastSerializer(serializers.Serializer[Past]):
     """How the report's newest runs went."""
 
-    runs = serializers.IntegerField(help_text="How many succeeded, of the newest 50.")
+    runs = serializers.IntegerField(help_text="How many succeeded, of the newest 30 that ended.")
     rows = serializers.IntegerField(help_text="Of the middle one.")
     seconds = serializers.FloatField(help_text="What half of them took at most.")
     mostSeconds = serializers.FloatField(source="most_seconds", help_text="What 95 % of them took at most.")

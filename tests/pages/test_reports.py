@@ -6,8 +6,10 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
@@ -229,6 +231,30 @@ def test_only_the_newest_jobs_of_a_report_count(report: ReportConfiguration, mak
         make_job("Succeeded")
     user = User.objects.get(username="alice")
     assert usual(user, [report])[report.pk].percent == 100
+
+
+def test_jobs_that_wait_do_not_hide_how_a_report_goes(report: ReportConfiguration, make_job: MakeJob) -> None:
+    make_job("Failed")
+    make_job("Succeeded")
+    waiting = [make_job() for _ in range(SAMPLE + 1)]
+    found = usual(User.objects.get(username="alice"), [report])[report.pk]
+    assert (found.last_id, found.last_status, found.percent) == (waiting[-1].pk, "Queued", 50)
+
+
+def test_own_jobs_of_a_report_are_found_however_many_of_others_came_after(
+    report: ReportConfiguration, people: dict[str, User], make_job: MakeJob
+) -> None:
+    seldom = make_report(report.tenant, "seldom", "Seldom", [])
+    generate = Permission.objects.get(codename="generate_reportconfiguration")
+    UserGrant.objects.create(user=people["erin"], content_object=seldom, permission=generate)
+    old = make_job("Succeeded", by="erin", report=seldom)
+    after = make_job("Failed", by="erin")
+    for _ in range(600):
+        after.pk = uuid4()
+        after.save(force_insert=True)
+    found = usual(people["erin"], [report, seldom])
+    assert (found[seldom.pk].last_id, found[seldom.pk].percent) == (old.pk, 100)
+    assert (found[report.pk].ended, found[report.pk].percent) == (SAMPLE, 0)
 
 
 def test_a_form_that_is_sent_twice_makes_one_job(browse: Browse, report: ReportConfiguration) -> None:
