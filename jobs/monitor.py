@@ -57,10 +57,8 @@ def tabs(
     counted: JobQuerySet | None, statuses: Iterable[str] = Status.values, looked_at: JobQuerySet | None = None
 ) -> list[Tab]:
     """The jobs by status: those that an index counts, and those that must be looked at, of which the newest."""
-    seen = Counter[str]()
-    if looked_at is not None:
-        seen.update(looked_at.by_time().values_list("status", flat=True)[:MOST_LOOKED_AT])
-    more, counts = seen.total() >= MOST_LOOKED_AT, seen + _counted(counted, statuses)
+    seen, more = _looked_at(looked_at)
+    counts = seen + _counted(counted, statuses)
     return [Tab(status, counts[status], more and status in ENDED) for status in statuses]
 
 
@@ -72,12 +70,9 @@ def tabs_of(counts: Mapping[str, int]) -> list[Tab]:
 def todays_tabs(counted: JobQuerySet, looked_at: JobQuerySet | None) -> list[Tab]:
     """The unfinished jobs, and those of the last 24 hours that ended, by status."""
     begin = timezone.now() - timedelta(days=1)
-    seen = Counter[str]()
-    if looked_at is not None:
-        rows = looked_at.by_time().values_list("status", "queued_at")[:MOST_LOOKED_AT]
-        seen.update(status for status, at in rows if status in UNFINISHED or at >= begin)
-    seen += _counted(counted, UNFINISHED) + _counted(counted.filter(queued_at__gte=begin), ENDED)
-    return tabs_of(seen)
+    seen, more = _looked_at(looked_at, begin)
+    counts = seen + _counted(counted, UNFINISHED) + _counted(counted.filter(queued_at__gte=begin), ENDED)
+    return [Tab(status, counts[status], more and status in ENDED) for status in Status.values]
 
 
 def failed_percent(tabs: Iterable[Tab]) -> int | None:
@@ -85,6 +80,20 @@ def failed_percent(tabs: Iterable[Tab]) -> int | None:
     counts = {tab.status: tab.counted for tab in tabs if tab.status in ENDED}
     total = sum(counts.values())
     return round(100 * counts[Status.FAILED] / total) if total and max(counts.values()) <= MOST_COUNTED else None
+
+
+def _looked_at(jobs: JobQuerySet | None, begin: datetime | None = None) -> tuple[Counter[str], bool]:
+    """Of the newest jobs, how many are in each status, and whether there are more. Ended ones count from `begin` on."""
+    if jobs is None:
+        return Counter(), False
+    late = Q(queued_at__gte=begin) if begin else Q()
+    counts = {
+        status: Count("pk", filter=Q(status=status) & (late if status in ENDED else Q())) for status in Status.values
+    }
+    newest = jobs.by_time()[:MOST_LOOKED_AT]
+    found = newest.aggregate(looked_at=Count("pk"), since=Min("queued_at"), **counts)
+    total, since = found.pop("looked_at"), found.pop("since")
+    return Counter(found), total >= MOST_LOOKED_AT and (begin is None or since >= begin)
 
 
 def _counted(jobs: JobQuerySet | None, statuses: Iterable[str]) -> Counter[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -14,6 +15,7 @@ from accounts.models import User
 from jobs import figures as figures_module
 from jobs.figures import HOURS, figures
 from jobs.models import JobExecutionLog, WorkerHost
+from jobs.monitor import MOST_LOOKED_AT, todays_tabs
 
 Browse = Callable[[str], Client]
 MakeJob = Callable[..., JobExecutionLog]
@@ -55,6 +57,25 @@ def test_everybody_gets_figures_of_the_jobs_they_see(people: dict[str, User], ma
     ended(make_job, "Succeeded", 1, 1, 1, by="erin")
     seen = {name: sum(hour.total for hour in figures(people[name]).hours) for name in people}
     assert seen == {"alice": 2, "bob": 2, "carol": 2, "dave": 0, "erin": 1, "gina": 0}
+
+
+def test_own_jobs_of_a_day_that_were_not_all_looked_at_are_said_to_be_more(
+    people: dict[str, User], make_job: MakeJob
+) -> None:
+    def counts() -> list[str]:
+        return [tab.count for tab in todays_tabs(*JobExecutionLog.objects.visible_parts(people["erin"]))]
+
+    ended(make_job, "Succeeded", 30, 1, 1, by="erin")
+    queued = make_job(by="erin")
+    failed = ended(make_job, "Failed", 1, 1, 1, by="erin")
+    assert counts() == ["1", "0", "0", "1"]
+    for job in [failed] * (MOST_LOOKED_AT - 4) + [queued]:
+        job.pk = uuid4()
+        job.save(force_insert=True)
+    assert counts() == ["2", "0", "0", "497"], "all of the day were looked at"
+    failed.pk = uuid4()
+    failed.save(force_insert=True)
+    assert counts() == ["2", "0", "0+", "498+"]
 
 
 def test_the_chart_has_a_name_and_a_table_with_its_numbers(browse: Browse, make_job: MakeJob) -> None:
