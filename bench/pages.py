@@ -27,6 +27,7 @@ PAGES = {
     "jobs, text": "/jobs?q=limit",
     "jobs, text nowhere": "/jobs?q=nowhere-to-be-found",
     "jobs, error and parameter": "/jobs?q=error:the+param.carrier:A",
+    "jobs, rare parameter": "/jobs?q=param.n:5",
     "jobs, page of long ago": "/jobs?until=2026-10-20T00:00:00Z",
     "job": "/jobs/{job}",
     "reports": "/reports",
