@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test chaos lint bench lock clean
+.PHONY: help run test chaos postgresql lint bench lock clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -20,6 +20,10 @@ test: $(VENV)/.dev ## the whole test suite, with real servers and a real browser
 
 chaos: $(VENV)/.dev ## every fault test and CHAOS_MINUTES (30) of random faults; prints a report
 	@$(BIN)/python -m pytest tests/faults -s -m "chaos or not chaos" $(ARGS)
+
+postgresql: $(VENV)/.dev ## the tests of jobs and pages in one process, over a PostgreSQL server of their own
+	@tests/install_programs
+	@$(BIN)/python -m tests.on_postgresql $(ARGS)
 
 lint: $(VENV)/.dev ## ruff, mypy, import rules, migrations, OpenAPI document
 	$(BIN)/ruff check .

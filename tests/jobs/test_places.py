@@ -137,6 +137,7 @@ def test_many_stand_where_each_would_alone(queued: Queue, host: WorkerHost) -> N
         assert alone and alone.position == before + 1
 
 
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL plans by size, and a test's table is small.")
 def test_what_stands_before_is_counted_by_an_index(queued: Queue) -> None:
     queued()
     with CaptureQueriesContext(connection) as asked:

@@ -18,6 +18,10 @@ from audit.models import Action, AuditCheck, AuditHead, AuditLog
 from reports.rendering import text
 
 Browse = Callable[[str], Client]
+PAST_TRIGGERS = {
+    "sqlite": ("drop trigger audit_no_update", "drop trigger audit_no_delete"),
+    "postgresql": ("drop trigger audit_no_change on audit_auditlog",),
+}
 
 
 def record(user: User, action: Action = Action.JOB_GENERATE, **details: object) -> AuditLog:
@@ -28,8 +32,8 @@ def record(user: User, action: Action = Action.JOB_GENERATE, **details: object) 
 def tamper(statement: str) -> None:
     """As somebody with the database's password would: past the triggers."""
     with connection.cursor() as cursor:
-        for name in ("audit_no_update", "audit_no_delete"):
-            cursor.execute(f"drop trigger {name}")
+        for drop in PAST_TRIGGERS[connection.vendor]:
+            cursor.execute(drop)
         cursor.execute(statement)
 
 
