@@ -20,7 +20,7 @@ from jobs import exceptions, queue
 from jobs.clock import Now
 from jobs.models import JobEvent, JobExecutionLog, Status
 from jobs.standing import Standing
-from reports.exceptions import InvalidParameters
+from reports.exceptions import InvalidParameters, ReportNotFound
 from reports.models import DeliveryTarget, ReportConfiguration, ReportVersion
 from reports.parameters import to_json, typed_values
 
@@ -58,6 +58,7 @@ def submit(
     """Queue a run of the report's current version. Job, event, audit entry and queue message are one transaction.
 
     Without `mode` nobody waits for an answer: then a report that is only sent to people may be run as well.
+    ReportNotFound when it was deleted since it was found.
     """
     version = report.version
     if mode is not None or not version.goes_out:
@@ -66,9 +67,14 @@ def submit(
     job.format, job.parameters = _checked(version, format, parameters, from_text)
     if idempotency:
         job.idempotency_key, job.request_fingerprint = idempotency.key, idempotency.fingerprint
-    with transaction.atomic():
-        _take_turn(job)
-        _enqueue(job, actor, Action.JOB_GENERATE, {"report": report.slug, "version": version.number})
+    try:
+        with transaction.atomic():
+            _take_turn(job)
+            _enqueue(job, actor, Action.JOB_GENERATE, {"report": report.slug, "version": version.number})
+    except IntegrityError:
+        if _is_gone(report):
+            raise ReportNotFound from None
+        raise
     return job
 
 
@@ -118,6 +124,8 @@ def retry(*, job: JobExecutionLog, actor: User | str) -> JobExecutionLog:
             details = {"originalJobId": str(job.pk), "newJobId": str(again.pk)}
             _enqueue(again, actor, Action.JOB_RETRY, details, target=job)
     except IntegrityError:
+        if _is_gone(job.report):
+            raise exceptions.ReportConfigurationMissing from None
         first = JobExecutionLog.objects.filter(retry_of=job).first()
         if first is None:
             raise
@@ -195,6 +203,11 @@ def _checked(
     if faults:
         raise InvalidParameters(faults)
     return chosen, values
+
+
+def _is_gone(report: ReportConfiguration) -> bool:
+    """Whether somebody deleted it since it was found."""
+    return not ReportConfiguration.objects.filter(pk=report.pk).exists()
 
 
 def _take_turn(job: JobExecutionLog) -> None:
