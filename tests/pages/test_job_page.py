@@ -124,7 +124,7 @@ def test_the_overview_counts_what_the_user_may_see(browse: Browse, make_job: Mak
 def test_the_overview_warns_when_no_worker_is_alive(browse: Browse, make_job: MakeJob) -> None:
     make_job("Queued")
     now = timezone.now()
-    host = {"host": "h1", "pid": 1, "slots": 4, "started_at": now}
+    host = {"host": "machine-1", "pid": 1, "slots": 4, "started_at": now}
     WorkerHost.objects.create(instance="dead", seen_at=now - timedelta(minutes=5), **host)
     text = text_of(browse("alice"), "/")
     assert "No worker is alive" in text
@@ -133,8 +133,7 @@ def test_the_overview_warns_when_no_worker_is_alive(browse: Browse, make_job: Ma
     WorkerHost.objects.create(instance="alive", seen_at=now, **host)
     text = text_of(browse("alice"), "/")
     assert "No worker is alive" not in text
-    assert "h1" in text
-    assert "h1</div>" not in text_of(browse("bob"), "/"), "names of hosts are for Administrators"
+    assert "machine-1" not in text_of(browse("bob"), "/"), "names of hosts are for Administrators"
 
 
 @pytest.mark.parametrize("path", ["/", "/jobs/{job}", "/reports", "/audit", "/reports/sales"])

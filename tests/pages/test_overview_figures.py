@@ -29,8 +29,9 @@ def ended(make_job: MakeJob, status: str, ago: float, wait: float, run: float, *
 
 def test_jobs_are_counted_by_hour_and_status(people: dict[str, User], make_job: MakeJob) -> None:
     ended(make_job, "Succeeded", 0.01, 1, 1)
+    at = timezone.now() - timedelta(hours=3)
     for _ in range(2):
-        ended(make_job, "Failed", 3, 1, 1)
+        make_job("Failed", queued_at=at, started_at=at, ended_at=at)
     ended(make_job, "Failed", 30, 1, 1)
     found = figures(people["alice"])
     assert len(found.hours) == HOURS
