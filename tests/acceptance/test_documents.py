@@ -44,7 +44,7 @@ def test_a_job_is_cancelled_while_its_template_goes_round_in_circles(server, ali
         compiling = until(lambda: child_of(server, job).children())
         cancel(bob, job)
         assert bob.get(f"/jobs/{job}").json()["errorDetails"]["code"] == "cancelled"
-    _, alive = psutil.wait_procs(compiling, timeout=5)
+    _, alive = psutil.wait_procs(compiling, timeout=30)
     assert alive == []
 
 

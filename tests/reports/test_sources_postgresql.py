@@ -186,21 +186,21 @@ def test_a_query_that_takes_too_long_is_stopped(spec, fetch, limits, query):
     started = time.monotonic()
     with pytest.raises(QueryTimeout):
         fetch(spec, query, replace(limits, timeout_seconds=1))
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 8
 
 
 def test_reading_can_end_before_the_rows_do(spec, limits, postgres_url):
     started = time.monotonic()
     with read(spec, "select generate_series(1, 1000000000) as x", {}, limits) as rows:
         assert next(rows.batches).num_rows > 0
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 8
     assert _wait_until_nothing_runs(postgres_url)
 
 
 def _wait_until_nothing_runs(url: str) -> bool:
     running = "select count(*) from pg_stat_activity where application_name = 'reportserver'"
     with psycopg.connect(url, autocommit=True) as connection:
-        for _ in range(50):
+        for _ in range(200):
             if connection.execute(running).fetchone() == (0,):
                 return True
             time.sleep(0.1)

@@ -176,13 +176,13 @@ def test_the_server_stops_what_takes_too_long(spec, fetch, limits, server, query
     start = time.monotonic()
     with pytest.raises(QueryTimeout):
         fetch(spec, query, replace(limits, timeout_seconds=1))
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 8
     assert still_running(server) == []
 
 
 def still_running(server: Any) -> list[str]:
     """What other connections than our own do, once they had a moment to end."""
-    for _ in range(20):
+    for _ in range(50):
         server.execute(
             "select info from information_schema.processlist where id <> connection_id() and command <> 'Daemon'"
         )
@@ -197,7 +197,7 @@ def test_rows_that_nobody_wants_are_left_and_their_query_ends(spec, limits, serv
     start = time.monotonic()
     with read(spec, "select seq, md5(seq) from seq_1_to_50000000", {}, limits) as rows:
         assert next(rows.batches).num_rows > 0
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 8
     assert still_running(server) == []
 
 

@@ -195,7 +195,7 @@ def test_a_query_that_takes_too_long_is_stopped(make, fetch, limits):
     started = time.monotonic()
     with pytest.raises(QueryTimeout):
         fetch(make("create table t (a)"), endless, replace(limits, timeout_seconds=1))
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 15
 
 
 def test_rows_that_take_too_long_are_stopped(make, fetch, limits):
