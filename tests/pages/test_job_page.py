@@ -133,6 +133,7 @@ def test_the_overview_warns_when_no_worker_is_alive(browse: Browse, make_job: Ma
     WorkerHost.objects.create(instance="alive", seen_at=now, **host)
     text = text_of(browse("alice"), "/")
     assert "No worker is alive" not in text
+    assert "machine-1" in text
     assert "machine-1" not in text_of(browse("bob"), "/"), "names of hosts are for Administrators"
 
 
