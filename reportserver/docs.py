@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponseBase
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.authentication import SessionAuthentication
 from rest_framework.permissions import IsAuthenticated
@@ -17,4 +19,13 @@ _READERS: dict[str, Any] = {
 }
 
 schema = SpectacularAPIView.as_view(**_READERS)
-swagger = SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="api_docs.html", **_READERS)
+_swagger = SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="api_docs.html", **_READERS)
+
+
+def swagger(request: HttpRequest) -> HttpResponseBase:
+    """The page. A browser that is not signed in is led to where that is done; a program gets its 401."""
+    is_browser = "text/html" in request.headers.get("Accept", "") and "Authorization" not in request.headers
+    if is_browser and not request.user.is_authenticated:
+        return redirect_to_login(request.get_full_path())
+    answer: HttpResponseBase = _swagger(request)
+    return answer

@@ -65,6 +65,14 @@ def test_the_page_works_with_the_servers_own_files_only(server, dave):
         assert not [host for host in re.findall(r"https?://([^/\"'\s]+)", text) if host != urlsplit(server.url).netloc]
 
 
+def test_a_browser_that_is_not_signed_in_is_led_to_where_that_is_done(server):
+    browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    answer = server.client().http.get("/api/docs", headers=browser)
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/login?next=/api/docs")
+    for headers in ({"Accept": "*/*"}, {**browser, "Authorization": "Bearer nonsense"}):
+        assert server.client().http.get("/api/docs", headers=headers).status_code == 401
+
+
 # --- The check itself ------------------------------------------------------------------------------------------------
 
 
