@@ -27,6 +27,8 @@ from reports.querysets import as_uuid
 
 #: What no index answers is looked for in so many of the newest jobs that match the rest.
 SEARCHED = 1_000
+#: And in so many before them with each request of a page that goes on searching.
+SEARCHED_FURTHER = 5_000
 #: So few that were found are kept by their ids, so that the page's other questions don't look through all again.
 _KEPT = 200
 
@@ -57,7 +59,7 @@ class JobFilter(django_filters.FilterSet):  # type: ignore[misc]
     until = MomentFilter(field_name="queued_at", lookup_expr="lt")
     q = SearchFilter(method="search", label="Search")
 
-    #: How far back was looked for what no index answers; None when everything was looked at.
+    #: The oldest moment that was looked at for what no index answers; None when everything was looked at.
     searched_since: datetime | None = None
     #: Whether an index counts by status what was asked for.
     is_counted = True
@@ -69,8 +71,9 @@ class JobFilter(django_filters.FilterSet):  # type: ignore[misc]
         model = JobExecutionLog
         fields = ["status", "report", "requestedBy", "since", "until", "q"]
 
-    def __init__(self, *args: Any, now: datetime | None = None, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, now: datetime | None = None, searched: int | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._searched = searched or SEARCHED
         self.form.fields["q"].now = now
 
     @property
@@ -121,9 +124,11 @@ class JobFilter(django_filters.FilterSet):  # type: ignore[misc]
         return JobExecutionLog.objects.filter(pk__in=found)
 
     def _newest(self, jobs: JobQuerySet) -> JobQuerySet:
-        end = jobs.by_time().values_list("queued_at", flat=True)[SEARCHED : SEARCHED + 1]
-        self.searched_since = next(iter(end), None)
-        return jobs.filter(queued_at__gt=self.searched_since) if self.searched_since else jobs
+        """All of the last moment too: what is searched next is what was queued before it."""
+        moments = jobs.by_time().values_list("queued_at", flat=True)
+        last_and_next = list(moments[self._searched - 1 : self._searched + 1])
+        self.searched_since = last_and_next[0] if len(last_and_next) == 2 else None
+        return jobs.filter(queued_at__gte=self.searched_since) if self.searched_since else jobs
 
 
 def _indexed(jobs: JobQuerySet, search: Search) -> JobQuerySet:

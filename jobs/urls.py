@@ -9,6 +9,7 @@ from jobs import views, views_reports
 urlpatterns = [
     path("", views.overview, name="overview"),
     path("jobs", views.job_list, name="jobs"),
+    path("jobs/further", views.further, name="jobs-further"),
     path("jobs/many", views.many, name="jobs-many"),
     path("jobs/many/<uuid:press_id>", views.many_progress, name="jobs-many-progress"),
     path("jobs/saved", views.save_view, name="jobs-saved"),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, cast
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -25,7 +26,7 @@ from accounts.models import User
 from accounts.paging import page_of
 from jobs import actions, bulk, figures, monitor, outbox, places, rights, saved, story
 from jobs.downloads import result_response
-from jobs.filters import JobFilter
+from jobs.filters import SEARCHED_FURTHER, JobFilter
 from jobs.forms import pressed
 from jobs.models import UNFINISHED, BulkAction, JobExecutionLog, Status
 from reports.models import ReportConfiguration
@@ -86,6 +87,28 @@ def job_list(request: HttpRequest) -> HttpResponse:
     tabs = _tabs(request, user, found)
     context = _list_context(request, found, page.rows, tabs)
     return _live(request, "jobs/list.html", "jobs/_region.html", {**context, "page": page, **_beside(request, user)})
+
+
+@login_required
+@require_safe
+def further(request: HttpRequest) -> HttpResponse:
+    """What the search of a list finds in the next older jobs: a part of its page, which goes on by itself.
+
+    Without htmx, the list that begins there.
+    """
+    asked: Any = request
+    if not asked.htmx:
+        return redirect(f"{reverse('jobs')}?{request.GET.urlencode()}")
+    visible = JobExecutionLog.objects.visible_to(caller(request))
+    found = JobFilter(request.GET, queryset=visible, searched=SEARCHED_FURTHER)
+    if not found.is_valid():
+        raise BadRequest("These filters can't be searched by.")
+    if request.GET.get("stop") and (until := found.form.cleaned_data["until"]):
+        return render(request, "jobs/_further.html", {"stopped": until})
+    newest = found.qs.by_time().values_list("queued_at", flat=True).first()
+    context = {"since": found.searched_since, "newest": newest}
+    # A list ends before its bound, so that of this match is just after it.
+    return render(request, "jobs/_further.html", {**context, "bound": newest and newest + timedelta(microseconds=1)})
 
 
 @login_required

@@ -117,7 +117,7 @@ def test_text_is_looked_for_in_the_newest_jobs_and_the_page_says_how_far_back(
     monkeypatch.setattr(filters, "SEARCHED", 3)
     assert found(client, "nobody") == [str(job.pk) for job in jobs[:1:-1]]
     text = client.get("/jobs?q=nobody").content.decode()
-    older = re.search(r'href="(\?[^"]*until=[^"]*)">Search the ones before', text)
+    older = re.search(r'href="(/jobs\?[^"]*until=[^"]*)">Search the ones before', text)
     assert older
     assert "until=" in older[1]
     assert "Search the ones before" not in client.get("/jobs?q=user:bob").content.decode()
