@@ -94,10 +94,10 @@ class JobFilter(django_filters.FilterSet):  # type: ignore[misc]
 
     def of_report(self, jobs: JobQuerySet, name: str, value: str) -> JobQuerySet:
         """Jobs of one report, also of one that was deleted since."""
-        return jobs.filter(_of_reports([value]))
+        return jobs.filter(_of_reports(jobs, [value]))
 
     def of_person(self, jobs: JobQuerySet, name: str, value: str) -> JobQuerySet:
-        return jobs.filter(_of_people([value], jobs.few))
+        return jobs.filter(_of_people(jobs, [value]))
 
     def search(self, jobs: JobQuerySet, name: str, value: Search) -> JobQuerySet:
         """First what an index answers; then the rest, among the newest of what is left."""
@@ -133,9 +133,9 @@ class JobFilter(django_filters.FilterSet):  # type: ignore[misc]
 
 def _indexed(jobs: JobQuerySet, search: Search) -> JobQuerySet:
     if search.report:
-        jobs = jobs.filter(_of_reports(search.report))
+        jobs = jobs.filter(_of_reports(jobs, search.report))
     if search.user:
-        jobs = jobs.filter(_of_people(search.user, jobs.few))
+        jobs = jobs.filter(_of_people(jobs, search.user))
     if search.has_fingerprints:
         jobs = jobs.failed_alike(search.error)
     if search.since:
@@ -143,7 +143,7 @@ def _indexed(jobs: JobQuerySet, search: Search) -> JobQuerySet:
     return jobs.filter(queued_at__lt=search.until) if search.until else jobs
 
 
-def _of_reports(values: Iterable[str]) -> Q:
+def _of_reports(jobs: JobQuerySet, values: Iterable[str]) -> Q:
     """By slug, name or id; what no report has is looked for among the jobs of deleted ones."""
     uuids = {value: uuid for value in values if (uuid := as_uuid(value))}
     named = Q(slug__in=values) | Q(current__name__in=values) | Q(pk__in=uuids.values())
@@ -152,16 +152,16 @@ def _of_reports(values: Iterable[str]) -> Q:
     known = {text for pk, _, *texts in found for text in (str(pk), *texts)}
     missing = [value for value in values if value not in known and value.lower() not in known]
     gone = Q(report_slug__in=missing) | Q(report_uuid__in=[uuids[value] for value in missing if value in uuids])
-    # The report implies the tenant, but only with it the index gives the newest first, which superusers don't name.
-    of_known = Q(report_id__in=[pk for pk, *_ in found], tenant_id__in={tenant for _, tenant, *_ in found})
+    of_known = jobs.of_reports({pk: tenant for pk, tenant, *_ in found})
     return of_known | (Q(report__isnull=True) & gone) if missing else of_known
 
 
-def _of_people(names: Iterable[str], few: bool) -> Q:
+def _of_people(jobs: JobQuerySet, names: Iterable[str]) -> Q:
     """By user name; a name that no user has is looked for among the jobs of deleted users and of commands."""
     found = dict(User.objects.filter(username__in=names).values_list("username", "pk"))
     missing = [name for name in names if name not in found]
     # As a sum it is no column of an index: the person may have asked for very many jobs, of which few are meant.
+    few = jobs.sight is not None and jobs.sight.few
     person = ExpressionWrapper(F("requested_by_id") + 0, BigIntegerField()) if few else F("requested_by_id")
     of_known = Q(In(person, list(found.values()))) if found else Q(pk__in=())
     return of_known | Q(requested_by__isnull=True, requested_by_name__in=missing) if missing else of_known

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -33,15 +34,40 @@ FEW = 1000
 _FEW_SECONDS = 60
 
 
+@dataclass(frozen=True)
+class Sight:
+    """What the rights leave of all jobs: those of whole reports, and of others the own ones.
+
+    `few`: so few that going through them is quicker than any index on what else is asked for.
+    """
+
+    person: User
+    whole: frozenset[UUID]
+    own: frozenset[UUID]
+    few: bool = False
+
+    @classmethod
+    def of(cls, user: User) -> Sight:
+        held = granted_ids(user)
+        return cls(user, frozenset(held[Right.VIEW]), frozenset(held[Right.GENERATE] - held[Right.VIEW]))
+
+    @property
+    def condition(self) -> Q:
+        return Q(report_id__in=self.whole) | Q(requested_by=self.person, report_id__in=self.own)
+
+    def within(self, reports: Iterable[UUID]) -> Sight:
+        return replace(self, whole=self.whole.intersection(reports), own=self.own.intersection(reports))
+
+
 class JobQuerySet(models.QuerySet["JobExecutionLog"]):
     """Jobs."""
 
-    #: Whether the rights leave so few that going through them is quicker than any index on what else is asked for.
-    few = False
+    #: Whether they are those that somebody sees, and which; None for all.
+    sight: Sight | None = None
 
     def _clone(self) -> JobQuerySet:
         made: JobQuerySet = super()._clone()  # type: ignore[misc]
-        made.few = self.few
+        made.sight = self.sight
         return made
 
     def in_tenant_of(self, user: User) -> JobQuerySet:
@@ -56,13 +82,16 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         """Jobs of reports the user has the view right on, and the own jobs of those with the generate right."""
         if user.is_administrator:
             return self.in_tenant_of(user)
-        view, own = _visible(user)
+        sight = Sight.of(user)
         # The granted reports imply the tenant. SQLite goes through all of the tenant's jobs when it is told of it, and
         # sorts those of the granted reports when not: right for many, and right for few of them.
         # Only how they are found depends on it, so it may be a while old.
-        few = bool(cache.get_or_set(f"jobs.few-{user.pk}", self.filter(view | own)._are_few, _FEW_SECONDS))
-        found = (self if few else self.in_tenant_of(user)).filter(view | own)
-        found.few = few
+        few = bool(cache.get_or_set(f"jobs.few-{user.pk}", self._seen(sight)._are_few, _FEW_SECONDS))
+        return (self if few else self.in_tenant_of(user))._seen(replace(sight, few=few))
+
+    def _seen(self, sight: Sight) -> JobQuerySet:
+        found = self.filter(sight.condition)
+        found.sight = sight
         return found
 
     def _are_few(self) -> bool:
@@ -72,8 +101,18 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         """The same jobs in two parts: those that an index counts by status, and the own ones, which none does."""
         if user.is_administrator:
             return self.in_tenant_of(user), None
-        view, own = (self.in_tenant_of(user).filter(part) for part in _visible(user))
-        return view, own
+        sight, jobs = Sight.of(user), self.in_tenant_of(user)
+        nothing = frozenset[UUID]()
+        return jobs._seen(replace(sight, own=nothing)), jobs._seen(replace(sight, whole=nothing))
+
+    def of_reports(self, tenants: Mapping[UUID, int]) -> Q:
+        """Condition: of these reports, each with its tenant. What is seen of jobs is said once more, for them alone.
+
+        The database would read all jobs of a report to find the own ones, or none.
+        """
+        # The report implies the tenant, but only with it the index gives the newest first, which superusers don't name.
+        of_tenants = Q(tenant_id__in=set(tenants.values()))
+        return of_tenants & (self.sight.within(tenants).condition if self.sight else Q(report_id__in=list(tenants)))
 
     def failed_alike(self, fingerprints: Iterable[str]) -> JobQuerySet:
         """Jobs whose error has one of these fingerprints. The first condition is the index's own, word by word."""
@@ -154,11 +193,3 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
 def _condition(field: str, template: str) -> models.ExpressionWrapper[Any]:
     """A condition in literal SQL: an index for some rows only is used where its own condition stands in the query."""
     return models.ExpressionWrapper(models.Func(models.F(field), template=template), models.BooleanField())
-
-
-def _visible(user: User) -> tuple[Q, Q]:
-    """The jobs of the reports on which the user has the view right; of others, the own jobs with the generate right."""
-    held = granted_ids(user)
-    return Q(report_id__in=held[Right.VIEW]), Q(
-        requested_by=user, report_id__in=held[Right.GENERATE] - held[Right.VIEW]
-    )

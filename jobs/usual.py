@@ -30,15 +30,15 @@ _SECONDS = {
 _NEWEST = """
     select * from (
         select 1 as is_last, report_id, status, {seconds} as seconds, rows, id, queued_at from jobs_jobexecutionlog
-        where report_id = {report} and {column} = {value} order by queued_at desc, id desc limit 1
+        where report_id = {report} and tenant_id = {tenant} {own} order by queued_at desc, id desc limit 1
     ) last union all select * from (
         select 0 as is_last, report_id, status, {seconds} as seconds, rows, id, queued_at from jobs_jobexecutionlog
-        where report_id = {report} and {column} = {value} and ended_at is not null
+        where report_id = {report} and tenant_id = {tenant} {own} and ended_at is not null
         order by queued_at desc, id desc limit {most}
     ) ended
 """
 _LATERAL = """
-    select newest.* from unnest(%s::uuid[], %s::bigint[]) asked (report, value) cross join lateral ({newest}) newest
+    select newest.* from unnest(%s::uuid[], %s::bigint[]) asked (report, tenant) cross join lateral ({newest}) newest
 """
 
 
@@ -84,21 +84,22 @@ def _newest(user: User, reports: Sequence[ReportConfiguration]) -> list[tuple[An
 
 
 def _newest_of(reports: Sequence[ReportConfiguration], by: User | None = None) -> list[tuple[Any, ...]]:
-    # The tenant is implied by the report, but stands between report and time in the index.
-    column = "requested_by_id" if by else "tenant_id"
-    asked = [(stored(report.pk), by.pk if by else report.tenant_id) for report in reports]
+    # The report implies the tenant, which stands before the time in the index.
+    asked = [(stored(report.pk), report.tenant_id) for report in reports]
+    person = [by.pk] if by else []
     if not asked:
         return []
     if connection.vendor == "postgresql":
-        newest = _statement(column, "asked.report", "asked.value")
-        return _rows(_LATERAL.format(newest=newest), [list(values) for values in zip(*asked, strict=True)])
-    newest = _statement(column, "%s", "%s")
-    return _rows(" union all ".join([newest] * len(asked)), [value for pair in asked for value in pair * 2])
+        newest = _statement("asked.report", "asked.tenant", by)
+        ids, tenants = (list(values) for values in zip(*asked, strict=True))
+        return _rows(_LATERAL.format(newest=newest), [ids, tenants, *person * 2])
+    newest = _statement("%s", "%s", by)
+    return _rows(" union all ".join([newest] * len(asked)), [value for one in asked for value in [*one, *person] * 2])
 
 
-def _statement(column: str, report: str, value: str) -> str:
-    seconds = _SECONDS[connection.vendor]
-    return _NEWEST.format(seconds=seconds, report=report, column=column, value=value, most=SAMPLE)
+def _statement(report: str, tenant: str, by: User | None) -> str:
+    own = "and requested_by_id = %s" if by else ""
+    return _NEWEST.format(seconds=_SECONDS[connection.vendor], report=report, tenant=tenant, own=own, most=SAMPLE)
 
 
 def _rows(statement: str, values: list[Any]) -> list[tuple[Any, ...]]:

@@ -16,6 +16,6 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddIndex(
             model_name='jobexecutionlog',
-            index=models.Index(fields=['requested_by', 'report', '-queued_at', '-id'], name='job_newest_of_both'),
+            index=models.Index(fields=['requested_by', 'report', 'tenant', '-queued_at', '-id'], name='job_newest_of_both'),
         ),
     ]

@@ -11,10 +11,12 @@ from urllib.parse import urlencode
 from uuid import uuid4
 
 import pytest
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from accounts.models import User
 from jobs import filters
 from jobs.models import JobExecutionLog
 from jobs.search import Search, SearchError, parse
@@ -121,6 +123,21 @@ def test_text_is_looked_for_in_the_newest_jobs_and_the_page_says_how_far_back(
     assert older
     assert "until=" in older[1]
     assert "Search the ones before" not in client.get("/jobs?q=user:bob").content.decode()
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL plans by size, and a test's table is small.")
+def test_own_jobs_of_a_report_are_found_without_reading_those_of_others(
+    people: dict[str, User], make_job: MakeJob
+) -> None:
+    make_job(by="erin")
+    seen = {name: JobExecutionLog.objects.visible_to(people[name]) for name in ("erin", "dave")}
+    found = {name: filters.JobFilter({"report": "sales"}, queryset=jobs).qs for name, jobs in seen.items()}
+    assert found["erin"].count() == 1
+    assert "USING INDEX job_newest_of_both (requested_by_id=? AND report_id=? AND tenant_id=?)" in (
+        found["erin"].by_time()[:30].explain()
+    )
+    with pytest.raises(EmptyResultSet):
+        str(found["dave"].query)
 
 
 def test_names_of_people_are_offered_to_administrators_only(browse: Browse, make_job: MakeJob) -> None:
