@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from django.conf import settings
 
@@ -19,3 +20,10 @@ control_socket_disable = True
 accesslog = None
 errorlog = "-"
 loglevel = "warning"
+
+
+def when_ready(server: Any) -> None:
+    """The application is loaded, and no process is forked yet."""
+    from reportserver.preload import preload
+
+    preload()
