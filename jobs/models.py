@@ -157,8 +157,9 @@ class JobExecutionLog(models.Model):
             ),
             models.Index(fields=["tenant", "requested_by", "turn"], name="job_turns", condition=Q(status="Queued")),
             models.Index(fields=["lease_expires_at"], name="job_leased", condition=Q(status="Running")),
+            # With what rights ask about, for how many failed the same way.
             models.Index(
-                fields=["error_fingerprint", "tenant", "-queued_at", "-id"],
+                fields=["error_fingerprint", "tenant", "-queued_at", "-id", "report", "requested_by"],
                 name="job_error",
                 condition=~Q(error_fingerprint=""),
             ),

@@ -97,8 +97,8 @@ def _report_page(
     estimated: Checked | None = None,
 ) -> HttpResponse:
     user = caller(request)
-    jobs = JobExecutionLog.objects.visible_to(user).filter(report=shown, tenant=shown.tenant_id)
-    latest = jobs.with_result_and_retry()
+    jobs = JobExecutionLog.objects.visible_to(user)
+    latest = jobs.filter(jobs.of_reports({shown.pk: shown.tenant_id})).with_result_and_retry()
     context = {
         "report": shown,
         "version": shown.current,
