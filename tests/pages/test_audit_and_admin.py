@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import Group, Permission
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.urls import NoReverseMatch, reverse
 
 from accounts.models import Tenant, User
@@ -25,9 +27,9 @@ Browse = Callable[[str], Client]
 URL = "postgresql://reader:s3cret-word@db.example.com/crm"
 
 
-def record(user: User, action: Action = Action.JOB_GENERATE, **details: object) -> None:
+def record(user: User, action: Action = Action.JOB_GENERATE, **details: object) -> AuditLog:
     with transaction.atomic():
-        audit.record(action, actor=user, tenant_id=user.tenant_id, target=("user", user.pk), details=details)
+        return audit.record(action, actor=user, tenant_id=user.tenant_id, target=("user", user.pk), details=details)
 
 
 @pytest.fixture
@@ -192,6 +194,42 @@ def test_jobs_reports_and_the_audit_log_can_only_be_looked_at(
         assert root.get(f"/admin/{page}/").status_code == 200
         assert root.get(f"/admin/{page}/add/").status_code == 403
     assert root.post(f"/admin/jobs/jobexecutionlog/{job.pk}/change/", {"status": "Queued"}).status_code == 403
+
+
+def test_the_admins_lists_are_searched_as_indexes_answer(
+    root: Client, staff: Client, make_job: Callable[..., JobExecutionLog], people: dict[str, User]
+) -> None:
+    failed, other = make_job("Failed", by="erin"), make_job(by="bob")
+    entry = record(people["bob"])
+    by_carol = record(people["carol"])
+
+    def found(client: Client, model: str, text: str) -> set[str]:
+        page = client.get(f"/admin/{model}/", {"q": text}).content.decode()
+        return set(re.findall(rf'href="/admin/{model}/([^/"]+)/change/', page))
+
+    for client in (root, staff):
+        assert found(client, "jobs/jobexecutionlog", "user:erin status:failed") == {str(failed.pk)}
+        assert found(client, "jobs/jobexecutionlog", str(other.pk)) == {str(other.pk)}
+        assert found(client, "jobs/jobexecutionlog", "colour:red") == set()
+        assert found(client, "audit/auditlog", "carol") == {str(by_carol.pk)}
+        assert found(client, "audit/auditlog", str(people["bob"].pk)) == {str(entry.pk)}
+        assert found(client, "audit/auditlog", "nobody") == set()
+        assert found(client, "audit/auditlog", " ") == {str(entry.pk), str(by_carol.pk)}
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL plans by size, and a test's table is small.")
+def test_a_superusers_list_of_jobs_in_the_admin_follows_an_index(
+    root: Client, make_job: Callable[..., JobExecutionLog]
+) -> None:
+    make_job()
+    for query, index in (("", "job_newest_of_all"), ("?status__exact=Queued", "job_all_of_status")):
+        with CaptureQueriesContext(connection) as asked:
+            assert root.get(f"/admin/jobs/jobexecutionlog/{query}").status_code == 200
+        [statement] = [one["sql"] for one in asked if "ORDER BY" in one["sql"] and "error_trace" in one["sql"]]
+        with connection.cursor() as cursor:
+            cursor.execute(f"explain query plan {statement}")
+            plan = " ".join(row[-1] for row in cursor.fetchall())
+        assert index in plan and "TEMP B-TREE" not in plan, plan
 
 
 def test_the_trace_of_a_job_is_not_for_all_staff(staff: Client, make_job: Callable[..., JobExecutionLog]) -> None:
