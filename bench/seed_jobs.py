@@ -23,6 +23,8 @@ _FAILURES = (
     ("worker_lost", "The worker that ran the job ended without a word, {} times.", "a1b2c3d4e5f60003"),
     ("source_unreachable", "The data source does not answer on port {}.", "a1b2c3d4e5f60004"),
 )
+#: One way to fail is common.
+_WEIGHTS = (5, 1, 1, 1)
 _JOBS, _AUDIT = "jobs_jobexecutionlog", "audit_auditlog"
 _TABLES = (_JOBS, "jobs_jobevent", "jobs_artifact", _AUDIT)
 
@@ -177,7 +179,7 @@ def _ended(pick: random.Random, at: datetime) -> dict[str, Any]:
     }  # fmt: skip
     if pick.random() > 0.2:
         return {**ended, "status": "Succeeded", "rows": 1000, "bytes": 50_000, "percent": 100}
-    code, message, fingerprint = pick.choice(_FAILURES)
+    [(code, message, fingerprint)] = pick.choices(_FAILURES, _WEIGHTS)
     failed = {"error_code": code, "error_message": message.format(pick.randrange(50)), "error_trace": "Trace\n" * 20}
     return {**ended, "status": "Failed", "error_fingerprint": fingerprint, **failed}
 

@@ -139,7 +139,7 @@ class JobExecutionLog(models.Model):
             models.Index(fields=["requested_by", "tenant", "-queued_at", "-id", "report"], name="job_newest_of_person"),
             # How the own jobs of each report go, which may be a few among very many.
             models.Index(fields=["requested_by", "report", "tenant", "-queued_at", "-id"], name="job_newest_of_both"),
-            # Three for superusers, who ask for all tenants' jobs (JobQuerySet.everywhere), and for nobody else.
+            # Four for superusers, who ask for all tenants' jobs (JobQuerySet.everywhere), and for nobody else.
             models.Index(fields=["-queued_at", "-id"], name="job_newest_of_all", condition=~Q(tenant=0)),
             models.Index(fields=["status", "-queued_at", "-id"], name="job_all_of_status", condition=~Q(tenant=0)),
             models.Index(
@@ -161,6 +161,11 @@ class JobExecutionLog(models.Model):
             models.Index(
                 fields=["error_fingerprint", "tenant", "-queued_at", "-id", "report", "requested_by"],
                 name="job_error",
+                condition=~Q(error_fingerprint=""),
+            ),
+            models.Index(
+                fields=["error_fingerprint", "-queued_at", "-id"],
+                name="job_all_of_error",
                 condition=~Q(error_fingerprint=""),
             ),
         ]
