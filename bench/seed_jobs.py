@@ -147,7 +147,10 @@ def _jobs(world: dict[str, Any], block: int, step: timedelta) -> Iterator[dict[s
     pick, now = world["random"], datetime.now(UTC)
     for number in range(block):
         # The last report is rare: some hundred jobs, whatever the history's length, so that its list is a full page.
-        report = world["reports"][-1 if number % rarity == rarity // 2 else pick.randrange(REPORTS - 1)]
+        # Of a history of many, a block has few of them, which are copied: every fourth fails, and not by luck.
+        is_rare = number % rarity == rarity // 2
+        fails = number // rarity % 4 == 0 if is_rare else pick.random() > 0.8
+        report = world["reports"][-1 if is_rare else pick.randrange(REPORTS - 1)]
         person, version = pick.choice(world["people"]), report.current
         left = block - number
         at = now - step * left
@@ -158,7 +161,7 @@ def _jobs(world: dict[str, Any], block: int, step: timedelta) -> Iterator[dict[s
             "requested_by_name": person.username, "parameters": {"carrier": pick.choice("AB"), "n": number % 997},
             "format": "csv", "queued_at": at, "available_at": at, "max_attempts": 3, "timeout_seconds": 300,
         }  # fmt: skip
-        yield job | (_unfinished(at, left) if left <= 40 else _ended(pick, at))
+        yield job | (_unfinished(at, left) if left <= 40 else _ended(pick, at, fails))
 
 
 def _unfinished(at: datetime, left: int) -> dict[str, Any]:
@@ -171,13 +174,13 @@ def _unfinished(at: datetime, left: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _ended(pick: random.Random, at: datetime) -> dict[str, Any]:
+def _ended(pick: random.Random, at: datetime, fails: bool) -> dict[str, Any]:
     begun = at + timedelta(seconds=pick.expovariate(2))
     ended = {
         "started_at": begun, "ended_at": begun + timedelta(seconds=pick.expovariate(0.1)), "attempt": 1, "fence": 1,
         "host": f"host-{pick.randrange(3)}",
     }  # fmt: skip
-    if pick.random() > 0.2:
+    if not fails:
         return {**ended, "status": "Succeeded", "rows": 1000, "bytes": 50_000, "percent": 100}
     [(code, message, fingerprint)] = pick.choices(_FAILURES, _WEIGHTS)
     failed = {"error_code": code, "error_message": message.format(pick.randrange(50)), "error_trace": "Trace\n" * 20}
