@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -30,14 +31,14 @@ Taken = tuple[float, float]
 def measure(quick: bool) -> str:
     """The section of the document."""
     large = 50_000 if quick else LARGE
-    with TemporaryDirectory(prefix="bench-") as folder, postgres_server() as url:
+    with _one_core(), TemporaryDirectory(prefix="bench-") as folder, postgres_server() as url:
         tables = [_table("SQLite", _compared(Path(folder) / "sqlite", {"few": {}, "many": {}}, large))]
         databases = {name: {"REPORTSERVER_DATABASE_URL": _new_database(url, name)} for name in ("few", "many")}
         tables.append(_table("PostgreSQL", _compared(Path(folder) / "postgresql", databases, large)))
     return f"""
 The pages over a history of {SMALL:,} and of {large:,} jobs (60 days, 40 reports, five events and an audit entry each),
-made by `python -m bench.seed_jobs`; {_CALLS} calls of each page over each, in turn, in a process itself. `root` is a
-superuser, `admin` an Administrator, `analyst` sees the jobs of ten reports and the own ones of ten others, `rare` one
+made by `python -m bench.seed_jobs`; {_CALLS} calls of each page over each, in turn, in a process itself, all on one core.
+`root` is a superuser, `admin` an Administrator, `analyst` sees the jobs of ten reports and the own ones of ten others, `rare` one
 report that is seldom run.
 
 {"".join(tables)}
@@ -48,6 +49,18 @@ The searches are such that lists are about as long with few jobs as with many; `
 jobs that some lists are shorter than a page all the same, and quicker for that reason. The overview's charts are
 counted anew every half minute.
 """
+
+
+@contextmanager
+def _one_core() -> Iterator[None]:
+    """For this process and all that it starts: what is compared must run on the same core. Two differ by half while a
+    neighbour is busy."""
+    all_cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(all_cores)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, all_cores)
 
 
 def _compared(folder: Path, databases: dict[str, dict[str, str]], large: int) -> dict[str, tuple[list[Taken], ...]]:
