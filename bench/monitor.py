@@ -37,9 +37,9 @@ def measure(quick: bool) -> str:
         tables.append(_table("PostgreSQL", _compared(Path(folder) / "postgresql", databases, large)))
     return f"""
 The pages over a history of {SMALL:,} and of {large:,} jobs (60 days, 40 reports, five events and an audit entry each),
-made by `python -m bench.seed_jobs`; {_CALLS} calls of each page over each, in turn, in a process itself, all on one core.
-`root` is a superuser, `admin` an Administrator, `analyst` sees the jobs of ten reports and the own ones of ten others, `rare` one
-report that is seldom run.
+made by `python -m bench.seed_jobs`; {_CALLS} calls of each page over each, in turn, in a process itself, all on one
+core. `root` is a superuser, `admin` an Administrator, `analyst` sees the jobs of ten reports and the own ones of ten
+others, `rare` one report that is seldom run.
 
 {"".join(tables)}
 How to read it: a page may take no longer because the history is long, so the goal is {GOAL} ms, and {GROWTH} times the
