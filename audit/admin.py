@@ -16,7 +16,6 @@ class AuditLogAdmin(ReadOnly, TenantScoped):
     list_display = ["sequence", "timestamp", "actor", "action", "target_type", "target_id"]
     list_filter = ["action"]
     search_fields = ["actor", "target_id"]
-    search_help_text = "Who acted, or the id of what was acted on."
     ordering = ["-sequence"]
 
     def get_search_results(

@@ -19,7 +19,6 @@ class JobAdmin(ReadOnly, TenantScoped):
     list_display = ["id", "report_name", "status", "requested_by_name", "queued_at", "ended_at", "error_code"]
     list_filter = ["status", "tenant"]
     search_fields = ["id"]
-    search_help_text = "As in the list of jobs: report:sales user:ann status:failed since:24h, an id, or any text."
     ordering = ["-queued_at", "-id"]
 
     def get_queryset(self, request: HttpRequest) -> Any:
