@@ -15,6 +15,7 @@ from audit.models import AuditLog
 class AuditLogAdmin(ReadOnly, TenantScoped):
     list_display = ["sequence", "timestamp", "actor", "action", "target_type", "target_id"]
     list_filter = ["action"]
+    #: There is a search because this is not empty; what it finds, get_search_results says.
     search_fields = ["actor", "target_id"]
     ordering = ["-sequence"]
 

@@ -18,6 +18,7 @@ from jobs.models import JobExecutionLog, WorkerHost
 class JobAdmin(ReadOnly, TenantScoped):
     list_display = ["id", "report_name", "status", "requested_by_name", "queued_at", "ended_at", "error_code"]
     list_filter = ["status", "tenant"]
+    #: There is a search because this is not empty; what it finds, get_search_results says.
     search_fields = ["id"]
     ordering = ["-queued_at", "-id"]
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from jobs import lifecycle, places
 from jobs.models import JobExecutionLog, Place, WorkerHost
 from reports.models import ReportConfiguration
+from tests.plans import only_on_sqlite, plan_of
 
 Queue = Callable[[], JobExecutionLog]
 
@@ -137,14 +138,12 @@ def test_many_stand_where_each_would_alone(queued: Queue, host: WorkerHost) -> N
         assert alone and alone.position == before + 1
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL plans by size, and a test's table is small.")
+@only_on_sqlite
 def test_what_stands_before_is_counted_by_an_index(queued: Queue) -> None:
     queued()
     with CaptureQueriesContext(connection) as asked:
         place(queued())
     [statement] = [query["sql"] for query in asked.captured_queries if "ahead" in query["sql"]]
-    with connection.cursor() as cursor:
-        cursor.execute(f"explain query plan {statement}")
-        plan = [row[-1] for row in cursor.fetchall()]
-    assert any("USING INDEX job_claimable ((priority,turn)<(?,?))" in step for step in plan), plan
+    plan = plan_of(statement)
+    assert "USING INDEX job_claimable ((priority,turn)<(?,?))" in plan, plan
     assert "USE TEMP B-TREE FOR ORDER BY" not in plan, plan

@@ -22,6 +22,7 @@ from jobs.models import JobExecutionLog
 from reports.models import DataSource, ReportConfiguration, RoleGrant, UserGrant
 from reports.querysets import Right
 from tests.pages.conftest import PASSWORD
+from tests.plans import only_on_sqlite, plan_of
 
 Browse = Callable[[str], Client]
 URL = "postgresql://reader:s3cret-word@db.example.com/crm"
@@ -217,7 +218,7 @@ def test_the_admins_lists_are_searched_as_indexes_answer(
         assert found(client, "audit/auditlog", " ") == {str(entry.pk), str(by_carol.pk)}
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL plans by size, and a test's table is small.")
+@only_on_sqlite
 def test_a_superusers_list_of_jobs_in_the_admin_follows_an_index(
     root: Client, make_job: Callable[..., JobExecutionLog]
 ) -> None:
@@ -226,9 +227,7 @@ def test_a_superusers_list_of_jobs_in_the_admin_follows_an_index(
         with CaptureQueriesContext(connection) as asked:
             assert root.get(f"/admin/jobs/jobexecutionlog/{query}").status_code == 200
         [statement] = [one["sql"] for one in asked if "ORDER BY" in one["sql"] and "error_trace" in one["sql"]]
-        with connection.cursor() as cursor:
-            cursor.execute(f"explain query plan {statement}")
-            plan = " ".join(row[-1] for row in cursor.fetchall())
+        plan = plan_of(statement)
         assert index in plan and "TEMP B-TREE" not in plan, plan
 
 

@@ -21,6 +21,7 @@ from jobs import filters
 from jobs.models import JobExecutionLog
 from jobs.search import Search, SearchError, parse
 from reports.models import ReportVersion
+from tests.plans import only_on_sqlite
 
 Browse = Callable[[str], Client]
 MakeJob = Callable[..., JobExecutionLog]
@@ -125,7 +126,7 @@ def test_text_is_looked_for_in_the_newest_jobs_and_the_page_says_how_far_back(
     assert "Search the ones before" not in client.get("/jobs?q=user:bob").content.decode()
 
 
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL plans by size, and a test's table is small.")
+@only_on_sqlite
 def test_own_jobs_of_a_report_are_found_without_reading_those_of_others(
     people: dict[str, User], make_job: MakeJob
 ) -> None:
