@@ -146,6 +146,11 @@ class JobExecutionLog(models.Model):
                 fields=["requested_by", "-queued_at", "-id"], name="job_all_of_person", condition=~Q(tenant=0)
             ),
             models.Index(
+                fields=["error_fingerprint", "-queued_at", "-id"],
+                name="job_all_of_error",
+                condition=~Q(error_fingerprint=""),
+            ),
+            models.Index(
                 fields=["priority", "turn", "available_at", "queued_at"],
                 name="job_claimable",
                 condition=Q(status="Queued", lane__isnull=True),
@@ -161,11 +166,6 @@ class JobExecutionLog(models.Model):
             models.Index(
                 fields=["error_fingerprint", "tenant", "-queued_at", "-id", "report", "requested_by"],
                 name="job_error",
-                condition=~Q(error_fingerprint=""),
-            ),
-            models.Index(
-                fields=["error_fingerprint", "-queued_at", "-id"],
-                name="job_all_of_error",
                 condition=~Q(error_fingerprint=""),
             ),
         ]

@@ -59,12 +59,12 @@ def tabs(
     """The jobs by status: those that an index counts, and those that must be looked at, of which the newest."""
     seen, more = _looked_at(looked_at)
     counts = seen + _counted(counted, statuses)
-    return [Tab(status, counts[status], more and status in ENDED) for status in statuses]
+    return _tabs(counts, statuses, more)
 
 
 def tabs_of(counts: Mapping[str, int]) -> list[Tab]:
     """The jobs by status, where it is known how many there are."""
-    return [Tab(status, counts.get(status, 0)) for status in Status.values]
+    return _tabs(counts, Status.values, more=False)
 
 
 def todays_tabs(counted: JobQuerySet, looked_at: JobQuerySet | None) -> list[Tab]:
@@ -72,7 +72,7 @@ def todays_tabs(counted: JobQuerySet, looked_at: JobQuerySet | None) -> list[Tab
     begin = timezone.now() - timedelta(days=1)
     seen, more = _looked_at(looked_at, begin)
     counts = seen + _counted(counted, UNFINISHED) + _counted(counted.filter(queued_at__gte=begin), ENDED)
-    return [Tab(status, counts[status], more and status in ENDED) for status in Status.values]
+    return _tabs(counts, Status.values, more)
 
 
 def failed_percent(tabs: Iterable[Tab]) -> int | None:
@@ -80,6 +80,10 @@ def failed_percent(tabs: Iterable[Tab]) -> int | None:
     counts = {tab.status: tab.counted for tab in tabs if tab.status in ENDED}
     total = sum(counts.values())
     return round(100 * counts[Status.FAILED] / total) if total and max(counts.values()) <= MOST_COUNTED else None
+
+
+def _tabs(counts: Mapping[str, int], statuses: Iterable[str], more: bool) -> list[Tab]:
+    return [Tab(status, counts.get(status, 0), more and status in ENDED) for status in statuses]
 
 
 def _looked_at(jobs: JobQuerySet | None, begin: datetime | None = None) -> tuple[Counter[str], bool]:

@@ -48,14 +48,17 @@ class Sight:
 
     @classmethod
     def of(cls, user: User) -> Sight:
+        """By the rights of now, for somebody who is no Administrator."""
         held = granted_ids(user)
         return cls(user, frozenset(held[Right.VIEW]), frozenset(held[Right.GENERATE] - held[Right.VIEW]))
 
     @property
     def condition(self) -> Q:
+        """That a job is among them."""
         return Q(report_id__in=self.whole) | Q(requested_by=self.person, report_id__in=self.own)
 
     def within(self, reports: Iterable[UUID]) -> Sight:
+        """What is left of these reports alone."""
         return replace(self, whole=self.whole.intersection(reports), own=self.own.intersection(reports))
 
 

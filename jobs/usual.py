@@ -14,9 +14,10 @@ from django.db import connection
 from accounts.models import User
 from jobs.figures import halfway_and_95
 from jobs.models import Status
+from jobs.querysets import Sight
 from reports.models import ReportConfiguration
 from reports.past import Past
-from reports.querysets import Right, granted_ids, read_id, stored
+from reports.querysets import read_id, stored
 
 #: So many of a report's newest jobs that ended tell how it goes.
 SAMPLE = 30
@@ -77,9 +78,9 @@ def _newest(user: User, reports: Sequence[ReportConfiguration]) -> list[tuple[An
     """Of each report the last job that the user sees, and the newest ones that ended."""
     if user.is_administrator:
         return _newest_of(reports)
-    held = granted_ids(user)
-    whole = [report for report in reports if report.pk in held[Right.VIEW]]
-    own = [report for report in reports if report.pk in held[Right.GENERATE] - held[Right.VIEW]]
+    sight = Sight.of(user)
+    whole = [report for report in reports if report.pk in sight.whole]
+    own = [report for report in reports if report.pk in sight.own]
     return [*_newest_of(whole), *_newest_of(own, user)]
 
 
