@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
+
 from reports.rendering.base import CsvOptions, Document, Renderer, Writer
 from reports.rendering.html import HtmlRenderer
 from reports.rendering.parquet import ParquetRenderer
@@ -23,11 +25,13 @@ RENDERERS: dict[str, Renderer] = {
 
 
 def preload() -> None:
-    """Import and parse what children forked from here would each import and parse again; starts no thread."""
+    """Import, parse and set up what children forked from here would each do again; starts no thread."""
     import reportlab.pdfgen.canvas  # noqa: F401
 
     from reports.rendering.pdf import fallback, fonts
 
+    # Arrow sets up all of its conversions with the first of them.
+    pa.array([0]).cast(pa.string())
     fonts.regular()
     fonts.bold()
     fallback.font_of("\u4e2d")
