@@ -147,7 +147,6 @@ def _live(job: JobExecutionLog, parent: int, pipe: int) -> None:
 def _make(job: JobExecutionLog, pipe: int) -> dict[str, Any]:
     draft = artifacts.draft(job.pk, job.fence)
     spill = artifacts.spill(job.pk, job.fence)
-    spill.mkdir(mode=0o700, exist_ok=True)
     try:
         if job.version is None:
             raise ReportDeleted

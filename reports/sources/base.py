@@ -30,7 +30,8 @@ class SourceSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What one query may use: wall time in seconds, memory in bytes, and a folder of its own for spilling."""
+    """What one query may use: wall time in seconds, memory in bytes, and a folder of its own for spilling, made by
+    whoever has something to put there."""
 
     timeout_seconds: int
     memory_bytes: int

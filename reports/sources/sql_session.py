@@ -56,6 +56,7 @@ class Session:
         if self.is_mysql:
             with suppress(SQLAlchemyError, OSError):
                 found = self._connection.exec_driver_sql(mysql.IDENTITY).first()
+                folder.mkdir(mode=0o700, exist_ok=True)
                 (folder / _NOTE).write_text(json.dumps(list(found) if found else None))
 
     def expected(self, sql: str, bound: Any) -> int | None:

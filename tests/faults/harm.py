@@ -113,6 +113,7 @@ def _memory(detail: str, limits: Limits) -> None:
 
 
 def _big_file(detail: str, limits: Limits) -> None:
+    limits.temp_dir.mkdir(exist_ok=True)
     with (limits.temp_dir / "sorted").open("wb") as file:
         for _ in range(4096):
             file.write(bytes(2**20))

@@ -39,9 +39,7 @@ def mariadb_url() -> Iterator[str]:
 
 @pytest.fixture
 def limits(tmp_path: Path) -> Limits:
-    spill = tmp_path / "spill"
-    spill.mkdir()
-    return Limits(timeout_seconds=20, memory_bytes=300_000_000, temp_dir=spill)
+    return Limits(timeout_seconds=20, memory_bytes=300_000_000, temp_dir=tmp_path / "spill")
 
 
 @pytest.fixture

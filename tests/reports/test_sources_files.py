@@ -215,6 +215,15 @@ def test_too_little_memory_is_said(spec, fetch, limits):
         fetch(spec, query, replace(limits, memory_bytes=50_000_000))
 
 
+def test_what_does_not_fit_into_memory_is_sorted_in_the_folder_of_the_run(spec, limits):
+    assert not limits.temp_dir.exists(), "it is made by whoever needs it"
+    small = replace(limits, memory_bytes=150_000_000)
+    with read(spec, "select x, md5(x::varchar) as s from range(4000000) r(x) order by s", {}, small) as rows:
+        first = next(rows.batches)
+        assert [file for file in limits.temp_dir.iterdir() if file.stat().st_size > 0]
+        assert first.num_rows + sum(batch.num_rows for batch in rows.batches) == 4_000_000
+
+
 def test_reading_can_end_before_the_rows_do(spec, limits):
     started = time.monotonic()
     with read(spec, "select * from range(10000000000) r(x)", {}, limits) as rows:

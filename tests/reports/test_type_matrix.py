@@ -91,7 +91,7 @@ _SERVERS = {"postgresql": "postgres_url", "sql": "mariadb_url"}
 
 def made(spec: SourceSpec, format: str, limits: Limits, document: Document, columns: str = "*") -> Path:
     """The file of a whole run."""
-    path = limits.temp_dir / f"result.{format}"
+    path = limits.temp_dir.with_name(f"result.{format}")
     query = f"select {columns} from every_type order by n"
     whole = RunSpec(source=spec, query=query, values={}, format=format, document=document, limits=limits)
     assert run(whole, path, lambda rows, size, total: None).rows == 2
