@@ -52,11 +52,12 @@ class Site:
         return found
 
     def job_process(self, job_id: str) -> psutil.Process:
-        """The process that makes the report of a running job: the child of the worker that claimed it."""
+        """The process that makes the report of a running job: a child of the fork server of the worker."""
         claimed = next(event for event in self.events(job_id) if event["kind"] == "claimed")
         until = time.monotonic() + 10
         while time.monotonic() < until:
-            if children := psutil.Process(claimed["details"]["pid"]).children():
+            servers = psutil.Process(claimed["details"]["pid"]).children()
+            if children := [child for server in servers for child in server.children()]:
                 return children[0]
             time.sleep(0.02)
         raise AssertionError(f"job {job_id} has no process")

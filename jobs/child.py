@@ -16,25 +16,18 @@ import shutil
 import signal
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from django.conf import settings
-from django.db import connections
 
 from jobs import artifacts
+from jobs.forkserver import ForkServer
 from jobs.lifecycle import Failure
 from jobs.models import JobExecutionLog
-from jobs.output import Output
-from jobs.processes import (
-    adopt_orphans,
-    die_with_parent,
-    end_children,
-    join_freed_memory,
-    signal_group,
-    wait_for,
-)
+from jobs.output import Output, speak
+from jobs.processes import adopt_orphans, end_children, signal_group
 from reports import engine, rendering
 from reports.exceptions import ReportDeleted, RunError
 from reports.runs import run_spec
@@ -54,79 +47,78 @@ _NICE = 10
 class Child:
     """A running child, as its parent sees it."""
 
-    def __init__(self, job: JobExecutionLog) -> None:
+    def __init__(self, job: JobExecutionLog, server: ForkServer) -> None:
         self.rows = self.bytes = 0
         self.percent: int | None = None
-        self.outcome: dict[str, Any] | None = None
+        self.result: dict[str, Any] | None = None
+        self._failure: Failure | None = None
         self._heard = b""
-        parent = os.getpid()
+        self._server = server
         self._pipe, write = os.pipe()
         self.output = Output()
         # What the child starts and leaves behind must be this process's to end, in whatever session it is.
         adopt_orphans()
-        join_freed_memory()
-        self.pid = os.fork()
-        if self.pid == 0:
-            os.close(self._pipe)
-            self.output.speak()
-            _live(job, parent, write)
+        self.pid = server.fork(job, (write, self.output.write))
         os.close(write)
         self.output.hear()
-        self._ended = os.pidfd_open(self.pid)
 
     def listen(self, seconds: float) -> bool:
         """Take in what the child says for at most that long. False once it has said everything."""
-        sources: list[int | Output] = [self._pipe, self._ended, *self.output.open]
+        sources: list[int | ForkServer | Output] = [self._pipe, self._server, *self.output.open]
         ready, _, _ = select.select(sources, [], [], seconds)
         if self.output in ready:
             self.output.take()
         if self._pipe not in ready:
             # Ended, and yet nobody closed the pipe: something that it left behind holds it open.
-            return self._ended not in ready
+            return self._server not in ready
         heard = os.read(self._pipe, 65536)
         *lines, self._heard = (self._heard + heard).split(b"\n")
         for line in lines:
             self._take(json.loads(line))
         return bool(heard)
 
-    def end(self, *, kill: bool) -> int | None:
-        """Reap the child, killing its whole group first if so asked or if it does not end. Returns its exit status.
-
-        Whatever it started is ended too.
+    def end(self, *, kill: bool) -> Failure:
+        """See the child's end, killing its whole group first if so asked or if it does not end, and end whatever it
+        started. Answers why there is no result, where there is none: by its last words or else by how it ended.
         """
         if kill:
-            signal_group(self.pid, signal.SIGKILL)
-        status = wait_for(self.pid, _GRACE_SECONDS)
-        signal_group(self.pid, signal.SIGKILL)
+            self._kill()
+        status = self._server.ended(_GRACE_SECONDS)
+        self._kill()
         if status is None:
-            status = wait_for(self.pid, _GRACE_SECONDS)
-        end_children()
+            status = self._server.ended(_GRACE_SECONDS)
+        if status is None:
+            # It would wait for the child for ever.
+            self._server.end()
+        end_children(but=[self._server.pid])
         self.output.close()
         os.close(self._pipe)
-        os.close(self._ended)
-        return status
+        return self._failure or _without_a_word(status)
+
+    def _kill(self) -> None:
+        if self.pid is not None:
+            signal_group(self.pid, signal.SIGKILL)
 
     def _take(self, message: dict[str, Any]) -> None:
         if "progress" in message:
             self.rows, self.bytes, self.percent = message["progress"]
+        elif "failure" in message:
+            self._failure = Failure(**message["failure"])
         else:
-            self.outcome = message
+            self.result = message
 
 
-def failure_of(outcome: Mapping[str, Any] | None, status: int | None) -> Failure:
-    """Why a child failed, from its last words or, where there are none, from how it ended."""
-    if outcome:
-        return Failure(**outcome["failure"])
-    how = f"signal {-status}" if status is not None and status < 0 else f"exit status {status}"
+def _without_a_word(status: int | None) -> Failure:
+    how = "no exit status" if status is None else f"signal {-status}" if status < 0 else f"exit status {status}"
     return Failure("worker_lost", f"The process that made the report ended without a word ({how}).", retryable=True)
 
 
-def _live(job: JobExecutionLog, parent: int, pipe: int) -> None:
-    """The whole life of the child; never returns."""
+def live(job: JobExecutionLog, files: Sequence[int]) -> NoReturn:
+    """The whole life of the child, with the pipe to its worker and the one for its output."""
+    pipe, output = files
     try:
         os.setsid()
-        die_with_parent(parent)
-        _part_from_database()
+        speak(output)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.alarm(0)
         # A crash in C leaves where it was in the log.
@@ -141,6 +133,8 @@ def _live(job: JobExecutionLog, parent: int, pipe: int) -> None:
     except BaseException as error:  # noqa: BLE001 - the parent must hear of anything at all
         _say(pipe, {"failure": _describe(error)})
     finally:
+        # The end of the process takes the kernel some thousandths of a second: the worker need not wait for it.
+        os.close(pipe)
         os._exit(0)
 
 
@@ -195,15 +189,6 @@ def _say(pipe: int, message: Mapping[str, Any]) -> None:
     data = json.dumps(message).encode() + b"\n"
     while data:
         data = data[os.write(pipe, data) :]
-
-
-def _part_from_database() -> None:
-    """Leave the worker's connections to the worker: what this process would say on them would be the worker's words."""
-    for connection in connections.all(initialized_only=True):
-        if connection.connection is not None:
-            nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-            os.dup2(nowhere, connection.connection.fileno(), inheritable=False)
-            os.close(nowhere)
 
 
 def _step_back() -> None:

@@ -11,27 +11,27 @@ _KEPT = 8_000
 _LONGEST_LINE = 65_536
 
 
+def speak(pipe: int) -> None:
+    """In the child: let its standard output and error be this pipe."""
+    for standard in (1, 2):
+        os.dup2(pipe, standard)
+    os.close(pipe)
+
+
 class Output:
-    """A pipe from a child, made before it is forked. `open` is what to wait for: this, or nothing after the end."""
+    """A pipe from a child, which is given `write`. `open` is what to wait for: this, or nothing after the end."""
 
     def __init__(self) -> None:
-        self._read, self._write = os.pipe()
+        self._read, self.write = os.pipe()
         self._tail = self._line = b""
         self.open: list[Output] = [self]
 
     def fileno(self) -> int:
         return self._read
 
-    def speak(self) -> None:
-        """In the child: write to it from now on."""
-        os.close(self._read)
-        for standard in (1, 2):
-            os.dup2(self._write, standard)
-        os.close(self._write)
-
     def hear(self) -> None:
-        """In the parent: only read."""
-        os.close(self._write)
+        """Once the child has it: only read."""
+        os.close(self.write)
         os.set_blocking(self._read, False)
 
     def take(self) -> bool:

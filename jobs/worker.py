@@ -9,13 +9,15 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 
 from django.conf import settings
 from django.db import DatabaseError, connections
 
 from jobs import attempts, lanes, lifecycle, presence, queue
-from jobs.child import Child, failure_of
+from jobs.child import Child, live
 from jobs.exceptions import QueueUnavailable
+from jobs.forkserver import ForkServer
 from jobs.lifecycle import Failure
 from jobs.models import JobExecutionLog
 
@@ -36,21 +38,31 @@ def work() -> None:
 
 def run(job: JobExecutionLog) -> None:
     """Run a claimed job in a child process, and write down how it ended."""
-    if settings.SQLITE:
-        # Its locks belong to the process: a connection that lives through a fork may lose them, and with them the file
-        # (https://sqlite.org/howtocorrupt.html, 2.6). One to a server stays, and the child parts from it.
-        connections.close_all()
-    watch = Watch(job, Child(job))
+    watch = Watch(job, Child(job, _ready_fork_server()))
     verdict = watch.until_end()
-    status = watch.child.end(kill=verdict is not None)
+    if verdict is None and watch.child.result:
+        _commit(job, watch.child.result)
+        watch.child.end(kill=False)
+        return
+    failure = watch.child.end(kill=verdict is not None)
     if isinstance(verdict, Lost):
         with contextlib.suppress(DatabaseError):
             _forget_unless_committed(job)
-    elif verdict is None and watch.child.outcome and "failure" not in watch.child.outcome:
-        _commit(job, watch.child.outcome)
     else:
-        failure = verdict or failure_of(watch.child.outcome, status)
-        _settle(job, failure.with_output(watch.child.output.tail))
+        _settle(job, (verdict or failure).with_output(watch.child.output.tail))
+
+
+@cache
+def _fork_server() -> ForkServer:
+    return ForkServer(live)
+
+
+def _ready_fork_server() -> ForkServer:
+    """This worker's, or a new one where it was lost."""
+    if _fork_server().is_lost():
+        _fork_server().end()
+        _fork_server.cache_clear()
+    return _fork_server()
 
 
 class Lost:

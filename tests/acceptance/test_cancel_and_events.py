@@ -27,9 +27,10 @@ def events(person, job):
 
 
 def child_of(server, job):
-    """The process that makes the report: the child of the worker that the job's row names."""
+    """The process that makes the report: forked by the fork server of the worker that the job's row names."""
     worker = psutil.Process(job_row(server, job)["pid"])
-    (child,) = until(worker.children)
+    (fork_server,) = until(worker.children)
+    (child,) = until(fork_server.children)
     return child
 
 

@@ -185,17 +185,22 @@ class Cluster:
         return [process for sentinel in below for process in children(sentinel)]
 
     def idle(self, host: subprocess.Popen[bytes]) -> list[psutil.Process]:
-        return [process for process in self.crew(host) if not children(process)]
+        """Of the crew. A worker keeps its fork server, which has a child while there is a job."""
+        return [process for process in self.crew(host) if not grandchildren(process)]
 
     def busy(self, host: subprocess.Popen[bytes]) -> list[psutil.Process]:
-        return [process for process in self.crew(host) if children(process)]
+        return [process for process in self.crew(host) if grandchildren(process)]
+
+    def fork_servers(self, host: subprocess.Popen[bytes]) -> list[psutil.Process]:
+        return [server for process in self.crew(host) for server in children(process)]
 
     def worker(self, job: str) -> psutil.Process:
         return psutil.Process(self.running(job)["pid"])
 
     def child(self, job: str) -> psutil.Process:
         """The process that makes the report."""
-        return first_child(self.worker(job))
+        worker = self.worker(job)
+        return until(lambda: grandchildren(worker))[0]
 
     def processes(self) -> list[psutil.Process]:
         """Every process of the hosts, wherever it is by now: those that were given this folder."""
@@ -293,6 +298,10 @@ def children(process: psutil.Process) -> list[psutil.Process]:
     with suppress(psutil.NoSuchProcess):
         return list(process.children())
     return []
+
+
+def grandchildren(process: psutil.Process) -> list[psutil.Process]:
+    return [below for child in children(process) for below in children(child)]
 
 
 def first_child(process: psutil.Process) -> psutil.Process:

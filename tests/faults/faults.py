@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from tests import postgres
-from tests.faults.cluster import DOORBELL, PATIENCE, Cluster, kill
+from tests.faults.cluster import DOORBELL, PATIENCE, Cluster, grandchildren, kill
 from tests.faults.test_outages import locked
 from tests.faults.test_web import kill_web
 from tests.server import start
@@ -29,9 +29,19 @@ def _running(cluster: Cluster) -> dict[str, int]:
 
 def kill_child(cluster: Cluster, chance: random.Random) -> list[str]:
     for job, pid in _running(cluster).items():
-        for child in psutil.Process(pid).children():
+        for child in grandchildren(psutil.Process(pid)):
             kill(child)
         return [job]
+    return []
+
+
+def kill_fork_server(cluster: Cluster, chance: random.Random) -> list[str]:
+    """Any worker's, which may have a job or not."""
+    host = chance.choice(cluster.hosts)
+    for server in cluster.fork_servers(host):
+        hit = [job for job, pid in _running(cluster).items() if server.ppid() == pid]
+        kill(server)
+        return hit
     return []
 
 
@@ -81,7 +91,7 @@ def stop_a_worker_for_a_while(cluster: Cluster, chance: random.Random) -> list[s
     workers = list(_running(cluster).values())
     if workers:
         worker = psutil.Process(workers[0])
-        asleep = [worker, *worker.children()]
+        asleep = [worker, *worker.children(recursive=True)]
         for process in asleep:
             kill(process, signal.SIGSTOP)
         threading.Timer(chance.uniform(1, 15), _wake, [asleep]).start()
@@ -175,6 +185,7 @@ def _jobs_of(cluster: Cluster, host: int) -> list[str]:
 
 FAULTS: tuple[Fault, ...] = (
     kill_child,
+    kill_fork_server,
     kill_worker,
     kill_idle_workers,
     kill_sentinel,

@@ -37,6 +37,41 @@ def test_a_child_dies_with_its_worker_and_the_job_is_run_again_before_its_lease_
     assert (row["status"], row["attempt"]) == ("Succeeded", 2)
 
 
+def test_a_child_dies_with_its_fork_server_and_its_worker_runs_the_job_again(cluster: Cluster) -> None:
+    with cluster.held("row-25"):
+        job = cluster.submit("steps")
+        cluster.reached("row-25")
+        worker, child = cluster.worker(job), cluster.child(job)
+        (server,) = children(worker)
+        kill(server)
+        assert gone([child])
+    (row,) = cluster.ended(job)
+    assert (row["status"], row["attempt"]) == ("Succeeded", 2)
+    assert cluster.kinds(job) == ["queued", "claimed", "requeued", "claimed", "succeeded"]
+    assert worker.is_running(), "its fork server is all that a worker loses"
+
+
+def test_a_fork_server_that_is_lost_between_two_jobs_costs_no_attempt(cluster: Cluster) -> None:
+    cluster.ended(*[cluster.submit("sleep:0.5") for _ in range(8)])
+    servers = [server for host in cluster.hosts for server in cluster.fork_servers(host)]
+    assert len(servers) > 1
+    for server in servers:
+        kill(server)
+    assert gone(servers)
+    rows = cluster.ended(*[cluster.submit("sleep:0.5") for _ in range(8)])
+    assert {(row["status"], row["attempt"]) for row in rows} == {("Succeeded", 1)}
+
+
+def test_a_fork_server_that_does_not_answer_costs_an_attempt_and_no_worker(cluster: Cluster) -> None:
+    cluster.ended(*[cluster.submit("sleep:0.5") for _ in range(8)])
+    servers = [server for host in cluster.hosts for server in cluster.fork_servers(host)]
+    for server in servers:
+        kill(server, signal.SIGSTOP)
+    rows = cluster.ended(*[cluster.submit() for _ in range(8)])
+    assert {row["status"] for row in rows} == {"Succeeded"}
+    assert gone(servers)
+
+
 def test_idle_workers_that_are_killed_do_not_stop_the_others(cluster: Cluster) -> None:
     for _ in range(3):
         for host in cluster.hosts:
