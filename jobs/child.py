@@ -42,6 +42,7 @@ _PROGRESS_SECONDS = 0.5
 _SPARE_CPU_SECONDS = 5
 #: How far a child steps back, of 19.
 _NICE = 10
+_NOT_STARTED = Failure("worker_lost", "The process that makes the report could not be started.", retryable=True)
 
 
 class Child:
@@ -64,6 +65,8 @@ class Child:
 
     def listen(self, seconds: float) -> bool:
         """Take in what the child says for at most that long. False once it has said everything."""
+        if self.pid is None:
+            return False
         sources: list[int | ForkServer | Output] = [self._pipe, self._server, *self.output.open]
         ready, _, _ = select.select(sources, [], [], seconds)
         if self.output in ready:
@@ -93,7 +96,7 @@ class Child:
         end_children(but=[self._server.pid])
         self.output.close()
         os.close(self._pipe)
-        return self._failure or _without_a_word(status)
+        return self._failure or (_NOT_STARTED if self.pid is None else _without_a_word(status))
 
     def _kill(self) -> None:
         if self.pid is not None:

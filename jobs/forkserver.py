@@ -12,10 +12,12 @@ import contextlib
 import gc
 import logging
 import os
+import pickle
+import select
 import signal
+import socket
+import struct
 from collections.abc import Callable, Sequence
-from multiprocessing.connection import Connection, Pipe
-from multiprocessing.reduction import recv_handle, send_handle
 from typing import Any, NoReturn
 
 from django.conf import settings
@@ -26,6 +28,9 @@ from jobs.processes import die_with_parent, join_freed_memory
 log = logging.getLogger(__name__)
 #: What a forked process does, with a subject and open files that it is given.
 Life = Callable[[Any, Sequence[int]], NoReturn]
+_NUMBER = struct.Struct("q")
+#: Files that a process can be given.
+_MOST_FILES = 8
 
 
 class ForkServer:
@@ -37,7 +42,7 @@ class ForkServer:
 
     def __init__(self, live: Life) -> None:
         connections.close_all()
-        self._line, line = Pipe()
+        self._line, line = socket.socketpair()
         parent = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
@@ -47,24 +52,26 @@ class ForkServer:
 
     def fork(self, subject: object, files: Sequence[int]) -> int | None:
         """Fork a process that lives with the subject, which is pickled, and the files. Its id; None: lost."""
-        with contextlib.suppress(EOFError, OSError):
-            self._line.send((subject, len(files)))
-            for file in files:
-                send_handle(self._line, file, self.pid)
-            if (pid := self._heard(settings.LEASE_SECONDS / 2)) is not None:
+        told = pickle.dumps(subject)
+        patience = settings.LEASE_SECONDS / 2
+        with contextlib.suppress(OSError):
+            self._line.settimeout(patience)
+            socket.send_fds(self._line, [_NUMBER.pack(len(told))], files)
+            self._line.sendall(told)
+            if (pid := self._heard(patience)) is not None:
                 return pid
         self.end()
         return None
 
     def ended(self, seconds: float) -> int | None:
         """The exit status of the process, negative for a signal. None: it still lives after that time, or lost."""
-        with contextlib.suppress(EOFError, OSError):
+        with contextlib.suppress(OSError):
             return self._heard(seconds)
         return None
 
     def is_lost(self) -> bool:
         """To be asked while no process lives: then it has nothing to say but that."""
-        return self._line.closed or self._line.poll(0)
+        return self.fileno() < 0 or bool(select.select([self], [], [], 0)[0])
 
     def fileno(self) -> int:
         return self._line.fileno()
@@ -76,26 +83,31 @@ class ForkServer:
             os.kill(self.pid, signal.SIGKILL)
 
     def _heard(self, seconds: float) -> int | None:
-        return int(self._line.recv()) if self._line.poll(seconds) else None
+        self._line.settimeout(seconds)
+        answer = self._line.recv(_NUMBER.size)
+        return int(_NUMBER.unpack(answer)[0]) if answer else None
 
 
-def _serve(line: Connection, live: Life, parent: int) -> NoReturn:
+def _serve(line: socket.socket, live: Life, parent: int) -> NoReturn:
     """The whole life of the server."""
     try:
         die_with_parent(parent)
         gc.freeze()  # or a collection in a forked process writes to, and thus copies, what it looks at
-        with contextlib.suppress(EOFError, ConnectionError):
-            while True:
-                _serve_once(line, live)
+        while _serve_once(line, live):
+            pass
     except Exception:
         log.exception("The fork server failed.")
     finally:
         os._exit(0)
 
 
-def _serve_once(line: Connection, live: Life) -> None:
-    subject, number = line.recv()
-    files = [recv_handle(line) for _ in range(number)]
+def _serve_once(line: socket.socket, live: Life) -> bool:
+    """Fork, and tell how that ended. False when the worker has ended."""
+    size, files, _, _ = socket.recv_fds(line, _NUMBER.size, _MOST_FILES)
+    if not size:
+        return False
+    with line.makefile("rb") as told:
+        subject = pickle.loads(told.read(*_NUMBER.unpack(size)))  # noqa: S301 - the worker's own
     join_freed_memory()
     server = os.getpid()
     pid = os.fork()
@@ -105,6 +117,7 @@ def _serve_once(line: Connection, live: Life) -> None:
         live(subject, files)
     for file in files:
         os.close(file)
-    line.send(pid)
+    line.sendall(_NUMBER.pack(pid))
     _, status = os.waitpid(pid, 0)
-    line.send(os.waitstatus_to_exitcode(status))
+    line.sendall(_NUMBER.pack(os.waitstatus_to_exitcode(status)))
+    return True

@@ -67,9 +67,13 @@ def test_a_fork_server_that_does_not_answer_costs_an_attempt_and_no_worker(clust
     servers = [server for host in cluster.hosts for server in cluster.fork_servers(host)]
     for server in servers:
         kill(server, signal.SIGSTOP)
-    rows = cluster.ended(*[cluster.submit() for _ in range(8)])
-    assert {row["status"] for row in rows} == {"Succeeded"}
+    jobs = [cluster.submit() for _ in range(8)]
+    assert {row["status"] for row in cluster.ended(*jobs)} == {"Succeeded"}
     assert gone(servers)
+    failures = "select details from jobs_jobevent where kind = 'requeued' and job_id = ?"
+    told = [str(row["details"]) for job in jobs for row in cluster.database(failures, cluster.database.id(job))]
+    assert len(told) == len(servers)
+    assert all("could not be started" in details for details in told)
 
 
 def test_idle_workers_that_are_killed_do_not_stop_the_others(cluster: Cluster) -> None:

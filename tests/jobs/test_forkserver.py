@@ -20,8 +20,8 @@ from tests.server import ROOT
 
 def live(subject: object, files: Sequence[int]) -> None:
     """Say what it was given, and its parent; then do as the subject says."""
-    (pipe,) = files
-    os.write(pipe, f"{subject} {os.getppid()}".encode())
+    with os.fdopen(files[0], "w") as pipe:
+        pipe.write(f"{subject} {os.getppid()}")
     if subject == "waits":
         time.sleep(60)
     if subject == "crashes":
@@ -43,7 +43,7 @@ def begin(server: ForkServer, subject: str) -> tuple[int | None, str]:
     pid = server.fork(subject, [write])
     os.close(write)
     with os.fdopen(read) as heard:
-        return pid, heard.read(4096) if subject != "waits" else os.read(read, 4096).decode()
+        return pid, heard.read()
 
 
 def eventually(condition: Callable[[], bool]) -> bool:
@@ -101,6 +101,18 @@ def test_a_server_that_does_not_answer_is_ended(server: ForkServer, settings) ->
     assert begin(server, "waits in vain")[0] is None
     assert server.is_lost()
     assert os.waitpid(server.pid, 0)[1] == signal.SIGKILL
+
+
+def test_a_subject_may_be_larger_than_what_a_socket_holds(server: ForkServer) -> None:
+    assert begin(server, "x" * 5_000_000)[1] == "x" * 5_000_000 + f" {server.pid}"
+    assert server.ended(10) == 7
+
+
+def test_a_server_that_takes_nothing_in_is_lost_too(server: ForkServer, settings) -> None:  # type: ignore[no-untyped-def]
+    settings.LEASE_SECONDS = 0.4
+    os.kill(server.pid, signal.SIGSTOP)
+    assert server.fork("x" * 5_000_000, []) is None
+    assert server.is_lost()
 
 
 def test_a_server_ends_with_its_worker_and_so_does_what_it_forked() -> None:
