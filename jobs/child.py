@@ -1,6 +1,6 @@
-"""The process that makes one report: forked from a worker, limited, and heard through a pipe.
+"""The process that makes one report: forked for a worker, limited, and heard through a pipe.
 
-It touches neither the server's database nor the queue: it gets what to do by the fork, and answers in JSON lines.
+It touches neither the server's database nor the queue: it is given the job, and answers in JSON lines.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _NOT_STARTED = Failure("worker_lost", "The process that makes the report could n
 
 
 class Child:
-    """A running child, as its parent sees it."""
+    """A running child, as its worker sees it."""
 
     def __init__(self, job: JobExecutionLog, server: ForkServer) -> None:
         self.rows = self.bytes = 0
