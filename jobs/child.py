@@ -137,7 +137,8 @@ def live(job: JobExecutionLog, files: Sequence[int]) -> NoReturn:
         _say(pipe, {"failure": _describe(error)})
     finally:
         # The end of the process takes the kernel some thousandths of a second: the worker need not wait for it.
-        os.close(pipe)
+        with contextlib.suppress(OSError):
+            os.close(pipe)
         os._exit(0)
 
 
