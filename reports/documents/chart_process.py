@@ -1,7 +1,7 @@
-"""The process in which one chart is drawn: `python -m reports.documents.chart_process svg|png|pdf FONTS MEGABYTES`.
+"""The process in which one chart is drawn: `python -m reports.documents.chart_process KIND FONTS MEGABYTES PARENT`.
 
 Reads a Vega-Lite specification (svg) or a drawing in SVG (png, pdf) from its input and writes what was asked for. It is
-started anew for every chart, with no environment.
+started anew for every chart, with no environment, and ends with the process of that id.
 
 V8 reserves 34 GB of addresses, and so cannot live under a limit of addresses (RLIMIT_AS), as jobs do. What it really
 uses is bounded instead (RLIMIT_DATA), and so are its processor time and, to nothing, the files it writes.
@@ -47,6 +47,7 @@ def main(wanted: str, fonts: str, megabytes: int) -> None:
 
 
 if __name__ == "__main__":
+    sandbox.end_with(int(sys.argv[4]))
     try:
         main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
     except ValueError as error:

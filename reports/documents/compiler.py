@@ -156,6 +156,7 @@ def _request(task: Task) -> bytes:
         "fonts": [str(_FONTS)],
         "data": task.data,
         "timestamp": int(task.moment.timestamp()),
+        "parent": os.getpid(),
         "seconds": task.seconds,
         "memory_bytes": task.memory_bytes,
         "most_bytes": task.most_bytes,

@@ -25,6 +25,7 @@ _ESCAPED = re.compile(r"\\u\{([0-9a-f]+)\}")
 def main() -> None:
     """Compile, and say how it went."""
     asked = json.load(sys.stdin.buffer)
+    sandbox.end_with(asked["parent"])
     sandbox.limit(asked["memory_bytes"], asked["seconds"])
     import typst
 

@@ -7,6 +7,7 @@ the chart or in its place; a specification that Vega-Lite refuses fails the job.
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -127,7 +128,7 @@ class Chart:
 def _run(wanted: str, given: bytes, seconds: float | None = None) -> bytes:
     """What the process that draws answers. Raises _NotDrawn, also where it died for want of memory."""
     process = [sys.executable, "-P", "-s", "-m", "reports.documents.chart_process"]
-    command = [*process, wanted, str(_FONTS), str(_MEGABYTES)]
+    command = [*process, wanted, str(_FONTS), str(_MEGABYTES), str(os.getpid())]
     # Times without a zone are drawn as they are: JavaScript would shift them into the zone of the machine.
     environment = {"TZ": "UTC", "PYTHONPATH": str(_ROOT)}
     try:

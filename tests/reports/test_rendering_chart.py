@@ -9,12 +9,14 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import openpyxl
+import psutil
 import pyarrow as pa
 import pytest
 from PIL import Image
@@ -245,6 +247,22 @@ def test_the_process_that_draws_can_reach_no_file_and_no_network(tmp_path):
                           check=False)  # fmt: skip
     assert "reached" not in done.stdout
     assert done.stdout.count("13") >= 2, done.stderr
+
+
+def test_the_process_that_draws_ends_with_the_one_that_started_it():
+    endless = '{"mark": "bar", "data": {"sequence": {"start": 0, "stop": 1000000000}}}'
+    parent = subprocess.Popen(
+        [sys.executable, "-c", f"from reports.rendering import chart; chart._run('svg', {endless.encode()!r}, 60)"]
+    )
+    children: list[psutil.Process] = []
+    while not children:
+        time.sleep(0.05)
+        children = psutil.Process(parent.pid).children()
+    time.sleep(1)
+    parent.kill()
+    parent.wait()
+    _, alive = psutil.wait_procs(children, timeout=3)
+    assert alive == []
 
 
 #: A chart drawn in a process that is limited as jobs are.
