@@ -27,7 +27,7 @@ from jobs.forkserver import ForkServer
 from jobs.lifecycle import Failure
 from jobs.models import JobExecutionLog
 from jobs.output import Output, speak
-from jobs.processes import adopt_orphans, end_children, signal_group
+from jobs.processes import adopt_orphans, end_children, is_ready, signal_group
 from reports import engine, rendering
 from reports.exceptions import ReportDeleted, RunError
 from reports.runs import run_spec
@@ -60,20 +60,21 @@ class Child:
         # What the child starts and leaves behind must be this process's to end, in whatever session it is.
         adopt_orphans()
         self.pid = server.fork(job, (write, self.output.write))
+        self._ended = os.pidfd_open(self.pid) if self.pid is not None else None
         os.close(write)
         self.output.hear()
 
     def listen(self, seconds: float) -> bool:
         """Take in what the child says for at most that long. False once it has said everything."""
-        if self.pid is None:
+        if self._ended is None:
             return False
-        sources: list[int | ForkServer | Output] = [self._pipe, self._server, *self.output.open]
+        sources: list[int | Output] = [self._pipe, self._ended, *self.output.open]
         ready, _, _ = select.select(sources, [], [], seconds)
         if self.output in ready:
             self.output.take()
         if self._pipe not in ready:
             # Ended, and yet nobody closed the pipe: something that it left behind holds it open.
-            return self._server not in ready
+            return self._ended not in ready
         heard = os.read(self._pipe, 65536)
         *lines, self._heard = (self._heard + heard).split(b"\n")
         for line in lines:
@@ -84,23 +85,26 @@ class Child:
         """See the child's end, killing its whole group first if so asked or if it does not end, and end whatever it
         started. Answers why there is no result, where there is none: by its last words or else by how it ended.
         """
-        if kill:
-            self._kill()
-        status = self._server.ended(_GRACE_SECONDS)
-        self._kill()
-        if status is None:
-            status = self._server.ended(_GRACE_SECONDS)
-        if status is None:
-            # It would wait for the child for ever.
-            self._server.end()
+        status = self._reaped(kill=kill)
         end_children(but=[self._server.pid])
         self.output.close()
         os.close(self._pipe)
         return self._failure or (_NOT_STARTED if self.pid is None else _without_a_word(status))
 
-    def _kill(self) -> None:
-        if self.pid is not None:
+    def _reaped(self, *, kill: bool) -> int | None:
+        """The exit status, where it becomes known. Until it is reaped no other process can have its id."""
+        if self.pid is None or self._ended is None:
+            return None
+        if kill or not is_ready(self._ended, _GRACE_SECONDS):
             signal_group(self.pid, signal.SIGKILL)
+        has_ended = is_ready(self._ended, _GRACE_SECONDS)
+        os.close(self._ended)
+        if not has_ended:
+            # It would wait for it for ever.
+            self._server.end()
+            return None
+        signal_group(self.pid, signal.SIGKILL)
+        return self._server.reap()
 
     def _take(self, message: dict[str, Any]) -> None:
         if "progress" in message:

@@ -71,7 +71,9 @@ def lives(pid: int) -> bool:
 
 
 def signal_group(group: int, number: signal.Signals) -> None:
-    """Send a signal to every process of a group; none left is fine."""
+    """Send a signal to every process of a group; none left is fine. ValueError for what means one's own, or all."""
+    if group <= 1:
+        raise ValueError(f"{group} is no group to signal.")
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
 
@@ -80,11 +82,16 @@ def wait_for(pid: int, seconds: float) -> int | None:
     """Reap a child. Its exit status (negative: the signal that killed it), or None when it still runs after that."""
     ended = os.pidfd_open(pid)
     try:
-        select.select([ended], [], [], seconds)
+        is_ready(ended, seconds)
     finally:
         os.close(ended)
     reaped, status = os.waitpid(pid, os.WNOHANG)
     return os.waitstatus_to_exitcode(status) if reaped else None
+
+
+def is_ready(file: int, seconds: float) -> bool:
+    """Whether there is something to read within that time; of a process's file (pidfd_open): whether it has ended."""
+    return bool(select.select([file], [], [], seconds)[0])
 
 
 def pack_memory() -> None:

@@ -38,18 +38,21 @@ def work() -> None:
 
 def run(job: JobExecutionLog) -> None:
     """Run a claimed job in a child process, and write down how it ended."""
-    watch = Watch(job, Child(job, _ready_fork_server()))
-    verdict = watch.until_end()
-    if verdict is None and watch.child.result:
-        _commit(job, watch.child.result)
-        watch.child.end(kill=False)
-        return
-    failure = watch.child.end(kill=verdict is not None)
+    begun = time.monotonic()
+    child = Child(job, _ready_fork_server())
+    try:
+        verdict = Watch(job, child, begun).until_end()
+        if verdict is None and child.result:
+            _commit(job, child.result)
+    except BaseException:
+        child.end(kill=True)
+        raise
+    failure = child.end(kill=verdict is not None)
     if isinstance(verdict, Lost):
         with contextlib.suppress(DatabaseError):
             _forget_unless_committed(job)
-    else:
-        _settle(job, (verdict or failure).with_output(watch.child.output.tail))
+    elif verdict or not child.result:
+        _settle(job, (verdict or failure).with_output(child.output.tail))
 
 
 @cache
@@ -59,7 +62,7 @@ def _fork_server() -> ForkServer:
 
 def _ready_fork_server() -> ForkServer:
     """This worker's, or a new one where it was lost."""
-    if _fork_server().is_lost():
+    if not _fork_server().is_ready():
         _fork_server().end()
         _fork_server.cache_clear()
     return _fork_server()
@@ -71,16 +74,16 @@ class Lost:
 
 @dataclass
 class Watch:
-    """A child under watch: when it must end, and when the next heartbeat is due. Times are of the monotonic clock."""
+    """A child under watch: when it must end, and when the next heartbeat is due. Times are of the monotonic clock;
+    `renewed` is when the lease began, at last."""
 
     job: JobExecutionLog
     child: Child
+    renewed: float
     deadline: float = field(init=False)
     beat: float = field(init=False)
-    renewed: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.renewed = time.monotonic()
         self.deadline = self.renewed + self.job.timeout_seconds
         self.beat = self.renewed + settings.HEARTBEAT_SECONDS
 

@@ -1,0 +1,48 @@
+"""A worker sees a job through in a process of its own, also when something goes wrong in the worker itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import psutil
+import pytest
+
+from jobs import worker
+from jobs.models import JobExecutionLog
+
+
+@pytest.fixture(autouse=True)
+def a_fork_server_of_this_test() -> Iterator[None]:
+    """With its settings; made before its transaction, as making it closes connections."""
+    worker._fork_server()
+    yield
+    worker._fork_server().end()
+    worker._fork_server.cache_clear()
+
+
+def test_a_report_that_cannot_be_made_is_told_by_its_process(claimed: JobExecutionLog) -> None:
+    worker.run(claimed)
+    claimed.refresh_from_db()
+    assert (claimed.status, claimed.error_code) == ("Failed", "source_unavailable")
+    assert psutil.Process(worker._fork_server().pid).children() == []
+
+
+def test_an_error_in_the_worker_ends_the_process_and_leaves_no_answer_for_the_next_job(
+    claimed: JobExecutionLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a disk that breaks while a file is cleared away, which no test of ours can have."""
+
+    def breaks(watch: worker.Watch) -> None:
+        raise OSError("the disk breaks")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(worker.Watch, "until_end", breaks)
+        with pytest.raises(OSError, match="the disk breaks"):
+            worker.run(claimed)
+    server = worker._fork_server()
+    assert server.is_ready()
+    assert psutil.Process(server.pid).children() == []
+    worker.run(claimed)
+    assert worker._fork_server() is server
+    claimed.refresh_from_db()
+    assert claimed.status == "Failed"
