@@ -104,6 +104,7 @@ def _all(folder: Path, jobs: int, python: str, redis: str, postgres: str) -> Ite
     if not redis:
         return
     env["BENCH_REDIS_URL"] = redis
+    yield "Redis, jobs in SQLite: this server", _ours(folder / "ours-redis", jobs, None, REPORTSERVER_BROKER_URL=redis)
     yield "Redis: plain django-q2", _django_q2({**env, "BENCH_DATABASE_URL": sqlite}, jobs, python)
     bin_dir = Path(python).parent
     # With it, Celery takes itself for a part of Django.
@@ -114,14 +115,14 @@ def _all(folder: Path, jobs: int, python: str, redis: str, postgres: str) -> Ite
     yield "Redis: Celery", _speed(env, jobs, [python, "-c", _CELERY.format(jobs=jobs)], [celery])
 
 
-def _ours(folder: Path, jobs: int, database_url: str | None) -> Speed:
+def _ours(folder: Path, jobs: int, database_url: str | None, **settings: str) -> Speed:
     folder.mkdir()
     definitions = folder / "trivial.yaml"
     definitions.write_text(_REPORT)
     (folder / "empty.db").touch()
     extra = {"REPORTSERVER_DATABASE_URL": database_url} if database_url else {}
     many = {"REPORTSERVER_MAX_UNFINISHED_PER_USER": "1000000", "REPORTSERVER_MAX_UNFINISHED_PER_TENANT": "1000000"}
-    server = prepare_server(folder / "data", definitions, BOB_PASSWORD="bob-password-1", **many, **extra)
+    server = prepare_server(folder / "data", definitions, BOB_PASSWORD="bob-password-1", **many, **extra, **settings)
     server.manage("shell", "--no-imports", "-c", _ASK.format(jobs=jobs))
     database = Database(database_url or server.database())
     ended = "select count(*) as n from jobs_jobevent where kind = 'succeeded'"
