@@ -24,7 +24,7 @@ import django_q.cluster
 import redis
 from django.conf import settings
 from django.db import close_old_connections, transaction
-from django.db.models import DateTimeField
+from django.db.models import QuerySet
 from django.utils import timezone
 from django_q.brokers import Broker, get_broker
 from django_q.conf import Conf
@@ -35,14 +35,14 @@ from django_q.tasks import async_task
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from accounts.statements import Given, Statement, insert
+from accounts.statements import Statement, insert
+from jobs.clock import Now, from_now
 from jobs.exceptions import QueueUnavailable
 from jobs.processes import let_no_child_survive
 
 log = logging.getLogger(__name__)
 DOORBELL = "jobs.tasks.doorbell"
-_NOW = Given("now", DateTimeField())
-_A_MESSAGE = Statement(lambda: OrmQ.objects.filter(key=Conf.CLUSTER_NAME, lock__lte=_NOW)[:1].query)
+_A_MESSAGE = Statement(lambda: _due()[:1].query)
 
 
 def ring(*, surely: bool = False) -> None:
@@ -69,7 +69,7 @@ def ping() -> None:
 def waiting() -> int:
     """How many messages wait for a worker. Raises QueueUnavailable."""
     if not settings.BROKER_URL:
-        return int(OrmQ.objects.filter(key=Conf.CLUSTER_NAME, lock__lte=timezone.now()).count())
+        return int(_due().count())
     try:
         return int(_broker().queue_size())
     except Exception as error:
@@ -78,7 +78,13 @@ def waiting() -> int:
 
 def is_empty() -> bool:
     """Whether no message waits for a worker. Raises QueueUnavailable."""
-    return waiting() == 0 if settings.BROKER_URL else not _A_MESSAGE.rows(now=timezone.now())
+    return waiting() == 0 if settings.BROKER_URL else not _A_MESSAGE.rows()
+
+
+def _due() -> QuerySet[Any]:
+    """By the database's clock, as all that hosts have to agree on: one that is ahead would hide its messages."""
+    messages: QuerySet[Any] = OrmQ.objects.filter(key=Conf.CLUSTER_NAME)
+    return messages.filter(lock__lte=Now())
 
 
 def _send() -> None:
@@ -103,7 +109,7 @@ def _broker() -> Any:
 
 def forget_unread() -> int:
     """Delete messages that nobody could fetch for ten minutes: one that can't be read may stand before all others."""
-    unread = OrmQ.objects.filter(key=Conf.CLUSTER_NAME, lock__lt=timezone.now() - timedelta(minutes=10))
+    unread = OrmQ.objects.filter(key=Conf.CLUSTER_NAME, lock__lt=from_now(-600))
     return int(unread.delete()[0])
 
 
@@ -132,11 +138,11 @@ class DatabaseDoorbell(Broker):  # type: ignore[misc]
     """Rows of django-q2's own table. Its own broker writes each message twice more, to give it out and to delete it."""
 
     def enqueue(self, task: str) -> None:
-        insert(OrmQ(key=self.list_key, payload=task, lock=timezone.now()))
+        insert(OrmQ(key=self.list_key, payload=task, lock=Now()))
 
     def dequeue(self) -> list[tuple[None, Any]] | None:
         close_old_connections()
-        found = _A_MESSAGE.rows(now=timezone.now())
+        found = _A_MESSAGE.rows()
         if not found:
             time.sleep(Conf.POLL)
             return None

@@ -227,6 +227,16 @@ def test_the_reconciler_rings_for_a_job_whose_message_was_lost(queued: Callable[
     assert reconciler.ring_for_waiting() == 0
 
 
+def test_a_message_of_a_host_whose_clock_is_ahead_is_due_for_all(
+    queued: Callable[[], JobExecutionLog], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    right = timezone.now
+    with monkeypatch.context() as ahead:
+        ahead.setattr(timezone, "now", lambda: right() + timedelta(minutes=5))
+        queued()
+    assert queue.waiting() == 1 and not queue.is_empty()
+
+
 def test_messages_that_nobody_could_fetch_are_forgotten_and_fresh_ones_kept(
     queued: Callable[[], JobExecutionLog],
 ) -> None:
