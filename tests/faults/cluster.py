@@ -25,12 +25,14 @@ from tests.redis import RedisServer
 from tests.server import ROOT, Client, Running, start
 
 WORKERS = 2
+#: Seconds: of a lease, between two rounds of the reconciler, and for which jobs may go on when their host is stopped.
+LEASE, ROUND, DRAIN = 8, 1, 15
 #: Small, so that what has to run out does so soon.
 QUICK = {
     "REPORTSERVER_WORKERS": str(WORKERS),
-    "REPORTSERVER_LEASE_SECONDS": "8",
-    "REPORTSERVER_RECONCILE_SECONDS": "1",
-    "REPORTSERVER_DRAIN_SECONDS": "15",
+    "REPORTSERVER_LEASE_SECONDS": str(LEASE),
+    "REPORTSERVER_RECONCILE_SECONDS": str(ROUND),
+    "REPORTSERVER_DRAIN_SECONDS": str(DRAIN),
     "REPORTSERVER_ACCESS_TOKEN_MINUTES": "600",
     "REPORTSERVER_RATE_GENERATE": "1000000",
     "REPORTSERVER_RATE_API": "1000000",
@@ -107,8 +109,7 @@ class Cluster:
         return self.database.job(job)
 
     def kinds(self, job: str) -> list[str]:
-        found = self.database("select kind from jobs_jobevent where job_id = ? order by id", self.database.id(job))
-        return [row["kind"] for row in found]
+        return [event.kind for event in self.database.events(job)]
 
     # ---- places in its code
 
@@ -191,8 +192,21 @@ class Cluster:
     def busy(self, host: subprocess.Popen[bytes]) -> list[psutil.Process]:
         return [process for process in self.crew(host) if grandchildren(process)]
 
+    def fully_busy(self) -> None:
+        """Wait until every worker of every host has a job."""
+        until(lambda: all(len(self.busy(host)) == WORKERS for host in self.hosts))
+
     def fork_servers(self, host: subprocess.Popen[bytes]) -> list[psutil.Process]:
         return [server for process in self.crew(host) for server in children(process)]
+
+    def fork_server(self, job: str) -> psutil.Process:
+        """The one from which the process that makes the report was forked."""
+        return self.child(job).parent()
+
+    def claimers(self, jobs: Iterable[str]) -> set[int]:
+        """The workers that claimed any of these jobs, at any attempt."""
+        events = [event for job in jobs for event in self.database.events(job)]
+        return {event.pid for event in events if event.kind == "claimed"}
 
     def worker(self, job: str) -> psutil.Process:
         return psutil.Process(self.running(job)["pid"])
@@ -205,6 +219,15 @@ class Cluster:
     def processes(self) -> list[psutil.Process]:
         """Every process of the hosts, wherever it is by now: those that were given this folder."""
         return [process for process in of_folder(self.server.folder) if "gunicorn" not in command(process)]
+
+    def programs(self, job: str) -> list[psutil.Process]:
+        """What the process that makes the report has started, in whatever session."""
+        child = self.child(job)
+        return until(lambda: children(child))  # type: ignore[no-any-return]
+
+    def strangers(self) -> list[psutil.Process]:
+        """Processes of the hosts that are no jobserver: what a report started."""
+        return [process for process in self.processes() if "jobserver" not in command(process)]
 
     def host_of(self, job: str) -> subprocess.Popen[bytes]:
         """Who has the job; it may be on its way from one to another."""
@@ -308,9 +331,13 @@ def first_child(process: psutil.Process) -> psutil.Process:
     return until(lambda: children(process))[0]
 
 
-def gone(processes: Iterable[psutil.Process]) -> bool:
-    """Whether all of them end; one that nobody reaps has ended."""
-    until(lambda: not [process for process in processes if _lives(process)])
+def gone(processes: Iterable[psutil.Process], seconds: float = PATIENCE) -> bool:
+    """Whether all of them end within that time; one that nobody reaps has ended."""
+
+    def living() -> list[str]:
+        return [f"{process.pid} {command(process)}" for process in processes if _lives(process)]
+
+    until(lambda: not living(), seconds, living)
     return True
 
 

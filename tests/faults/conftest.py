@@ -14,6 +14,7 @@ from tests.conftest import make_definitions, passwords
 from tests.faults.cluster import QUICK, Cluster, make_harmful_source, running_cluster
 from tests.faults.memory import memory_folder, small_disk
 from tests.faults.rows import Database
+from tests.faults.sinks import Sinks, sinks_of
 from tests.postgres import postgres_server
 from tests.redis import RedisServer
 from tests.server import prepare_server
@@ -88,6 +89,12 @@ def whole(cluster: Cluster) -> Iterator[Cluster]:
 @pytest.fixture
 def cluster(any_cluster: Cluster) -> Iterator[Cluster]:
     yield from whole(any_cluster)
+
+
+@pytest.fixture
+def sinks(cluster: Cluster, tmp_path: Path) -> Iterator[Sinks]:
+    with sinks_of(cluster, tmp_path) as found:
+        yield found
 
 
 @pytest.fixture

@@ -7,8 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from statistics import quantiles
 
-from tests.faults import rows
 from tests.faults.cluster import Cluster
+
+
+def worked_on_again(cluster: Cluster, job: str, at: datetime) -> float | None:
+    """Seconds from that moment until the job was claimed, or had ended. None: it had ended before."""
+    kinds = ("claimed", "succeeded", "failed")
+    later = [event.at for event in cluster.database.events(job) if event.kind in kinds and event.at > at]
+    return (later[0] - at).total_seconds() if later else None
 
 
 @dataclass
@@ -23,14 +29,8 @@ class Report:
         """Seconds from each fault until the job that it hit was claimed again, or had ended."""
         found: dict[str, list[float]] = defaultdict(list)
         for name, job, at in self.hits:
-            sql = "select kind, at from jobs_jobevent where job_id = ? order by id"
-            later = [
-                (rows.moment(row["at"]) - at).total_seconds()
-                for row in cluster.database(sql, cluster.database.id(job))
-                if row["kind"] in ("claimed", "succeeded", "failed")
-            ]
-            if again := [seconds for seconds in later if seconds > 0]:
-                found[name].append(again[0])
+            if (seconds := worked_on_again(cluster, job, at)) is not None:
+                found[name].append(seconds)
         return found
 
     def text(self, cluster: Cluster) -> str:

@@ -42,6 +42,10 @@ class Database:
         (row,) = self("select * from jobs_jobexecutionlog where id = ?", self.id(id))
         return row
 
+    def events(self, job: str) -> list[Event]:
+        """The job's timeline."""
+        return [_event(row) for row in self("select * from jobs_jobevent where job_id = ? order by id", self.id(job))]
+
     def id(self, job: str) -> str:
         return UUID(job).hex if isinstance(self.where, Path) else job
 

@@ -22,7 +22,7 @@ from tests.faults.cluster import Cluster, until
 from tests.faults.conftest import cluster_on_postgresql, whole
 from tests.faults.faults import faults_of
 from tests.faults.report import Report
-from tests.faults.test_deliveries import sinks_of
+from tests.faults.sinks import sinks_of
 from tests.faults.test_web import ask
 from tests.redis import redis_server
 from tests.server import start
