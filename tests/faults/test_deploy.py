@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import signal
 import subprocess
@@ -12,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.cluster import PATIENCE, Cluster, kill, until
+from tests.faults.cluster import DRAIN, Cluster, kill, until
+from tests.faults.test_stops import STOP_ALLOWANCE
 from tests.server import ROOT
 
 _KEPT = ("accounts", "audit", "demo", "jobs", "reports", "reportserver", "templates", "static", "tests", "manage.py")
@@ -43,20 +43,10 @@ def next_version(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     shutil.rmtree(copy)
 
 
-_CLAIMS = "select details from jobs_jobevent where kind = 'claimed' and job_id = ?"
-
-
 def manage(cluster: Cluster, code: Path, *command: str) -> None:
     subprocess.run(
         [sys.executable, "manage.py", *command], cwd=code, env=cluster.server.env, check=True, capture_output=True
     )
-
-
-def workers_of(cluster: Cluster, jobs: list[str]) -> set[int]:
-    """Who claimed these jobs."""
-    rows = [row for job in jobs for row in cluster.database(_CLAIMS, cluster.database.id(job))]
-    found = [row["details"] for row in rows]
-    return {(json.loads(details) if isinstance(details, str) else details)["pid"] for details in found}
 
 
 @pytest.mark.chaos
@@ -72,12 +62,12 @@ def test_a_new_version_takes_over_without_losing_or_charging_an_attempt(cluster:
     jobs += [cluster.submit("sleep:1") for _ in range(10)]
     for process in [one for host in old for one in cluster.family(host)]:
         kill(process, signal.SIGTERM)
-    assert {host.wait(PATIENCE) for host in old} <= {0, 1}
+    assert {host.wait(DRAIN + STOP_ALLOWANCE) for host in old} <= {0, 1}
     for host in old:
         cluster.hosts.remove(host)
     ended = cluster.ended(*jobs)
     assert {(row["status"], row["attempt"]) for row in ended} == {("Succeeded", 1)}
     assert {row["added"] for row in ended} == {"new"}
-    claimed = workers_of(cluster, jobs)
+    claimed = cluster.claimers(jobs)
     assert claimed & at_old and claimed & at_new, "only one of the versions worked"
     cluster.no_hosts()
