@@ -11,7 +11,7 @@ import pymysql
 import pytest
 
 from tests import mariadb
-from tests.faults.cluster import Cluster, children, gone, kill, until
+from tests.faults.cluster import ROUND, Cluster, children, gone, kill, until
 from tests.faults.rows import Row, moment
 
 LAST_WORDS = "the driver's own last words"
@@ -77,34 +77,38 @@ def test_what_runs_too_long_is_ended_whatever_it_does(cluster: Cluster) -> None:
     for row in cluster.ended(*jobs):
         assert (row["status"], row["error_code"], row["attempt"]) == ("Failed", "timeout", 1)
         assert took(row) < 3 + 10
-    assert gone(family)
-    until(lambda: not strangers(cluster))
+    assert gone(family, 1)
+    assert gone(cluster.strangers(), 1)
 
 
 @pytest.mark.chaos
 def test_what_hangs_in_c_is_ended_however_the_guard_of_the_queue_counts(cluster: Cluster) -> None:
     cluster.no_hosts()
     cluster.start_host(FAULTS_GUARD_CYCLE="0.3")
-    (row,) = cluster.ended(cluster.submit("hangs-in-c", "harmful-short"))
+    job = cluster.submit("hangs-in-c", "harmful-short")
+    child = cluster.child(job)
+    (row,) = cluster.ended(job)
     assert (row["status"], row["error_code"]) == ("Failed", "timeout")
     assert took(row) < 3 + 10
+    assert gone([child], 1)
 
 
 def test_a_process_left_behind_ends_with_its_job_although_it_holds_the_pipe_open(cluster: Cluster) -> None:
     (row,) = cluster.ended(cluster.submit("leaves-one-behind"))
     assert (row["status"], row["attempt"]) == ("Succeeded", 1)
     assert took(row) < 30, "the worker waited for a process that nobody waits for"
-    until(lambda: not strangers(cluster))
+    until(lambda: not cluster.strangers())
 
 
 def test_a_process_left_behind_ends_when_worker_and_child_are_killed(cluster: Cluster) -> None:
     job = cluster.submit("grandchild:3")
     worker, child = cluster.worker(job), cluster.child(job)
-    until(lambda: children(child))
+    programs = cluster.programs(job)
     worker.kill()
-    assert gone([child])
+    assert gone([child], 1)
+    assert gone(programs, ROUND + 2)
     cluster.ended(job)
-    until(lambda: not strangers(cluster))
+    until(lambda: not cluster.strangers())
 
 
 COMPUTING = """
@@ -161,9 +165,3 @@ def test_a_query_that_the_server_ended_for_a_passing_reason_is_run_again(postgre
     postgresql_hosts.database(f"select pg_terminate_backend(pid) from {asleep}")
     (row,) = postgresql_hosts.ended(job)
     assert (row["status"], row["attempt"]) == ("Succeeded", 2)
-
-
-def strangers(cluster: Cluster) -> list[str]:
-    """Processes of the hosts that are no jobserver: what a report started."""
-    found = {process.pid: " ".join(process.cmdline()) for process in cluster.processes() if process.is_running()}
-    return [line for line in found.values() if "jobserver" not in line]
