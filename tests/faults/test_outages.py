@@ -6,32 +6,42 @@ import signal
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, nullcontext
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from tests import postgres
-from tests.faults.cluster import PATIENCE, Cluster, files, gone, kill, until
+from tests.faults.cluster import LEASE, PATIENCE, ROUND, Cluster, files, gone, kill, until
 from tests.faults.proxy import network
+from tests.faults.report import worked_on_again
+
+#: Seconds beyond a lease and a round: what a job waits before its second attempt, and the claim.
+ALLOWANCE = 2 + 1
 
 
-def test_a_worker_that_wakes_up_after_its_lease_changes_nothing(cluster: Cluster) -> None:
+@pytest.mark.parametrize("held", [False, pytest.param(True, marks=pytest.mark.chaos)], ids=["goes-on", "is-held"])
+def test_a_worker_that_wakes_up_after_its_lease_changes_nothing(cluster: Cluster, held: bool) -> None:
+    """Stopped are the worker, its fork server and the job's process, which then goes on, or has to be killed."""
     with cluster.held("row-25"):
         job = cluster.submit("steps")
         cluster.reached("row-25")
         worker, child = cluster.worker(job), cluster.child(job)
-        for process in (worker, child):
+        asleep = [worker, *worker.children(recursive=True)]
+        assert len(asleep) == 3
+        for process in asleep:
             kill(process, signal.SIGSTOP)
     try:
         (row,) = cluster.ended(job)
         before = result(cluster, job)
     finally:
-        for process in (worker, child):
-            kill(process, signal.SIGCONT)
+        with cluster.held("row-25") if held else nullcontext():
+            for process in asleep:
+                kill(process, signal.SIGCONT)
+            assert gone([child], 5)
     assert (row["status"], row["attempt"]) == ("Succeeded", 2)
-    assert gone([child])
     until(lambda: not list(files(cluster, job, "1.*")))
     assert result(cluster, job) == before
     assert cluster.kinds(job) == ["queued", "claimed", "requeued", "claimed", "succeeded"]
@@ -59,9 +69,11 @@ def test_jobs_survive_a_database_that_cannot_be_written_for_longer_than_a_lease(
     cluster.running(jobs[2])
     with locked(cluster):
         time.sleep(seconds)
+        back = datetime.now(UTC)
     rows = cluster.ended(*jobs)
     assert {row["status"] for row in rows} == {"Succeeded"}
     assert max(row["attempt"] for row in rows) <= 2
+    assert slowest(cluster, jobs, back) < LEASE + ROUND + ALLOWANCE
 
 
 def test_jobs_survive_a_crash_of_the_database_server(postgresql_hosts: Cluster) -> None:
@@ -69,9 +81,11 @@ def test_jobs_survive_a_crash_of_the_database_server(postgresql_hosts: Cluster) 
     postgresql_hosts.running(jobs[3])
     for _ in range(2):
         postgres.restart(str(postgresql_hosts.database.where))
+        back = datetime.now(UTC)
         time.sleep(1)
     rows = postgresql_hosts.ended(*jobs)
     assert {row["status"] for row in rows} == {"Succeeded"}
+    assert slowest(postgresql_hosts, jobs, back) < LEASE + ROUND + ALLOWANCE
 
 
 @pytest.mark.chaos
@@ -98,6 +112,14 @@ def test_a_network_that_swallows_packets_costs_one_attempt_and_the_host_works_ag
         assert other.wait(PATIENCE) == 0
         assert [row["status"] for row in cluster.ended(cluster.submit(), cluster.submit())] == ["Succeeded"] * 2
         cluster.no_hosts()
+
+
+def slowest(cluster: Cluster, jobs: list[str], back: datetime) -> float:
+    """Seconds from when the database was back until the last of the jobs was claimed again, or had ended."""
+    found = [worked_on_again(cluster, job, back) for job in jobs]
+    seconds = [one for one in found if one is not None]
+    assert seconds, "all of them had ended before"
+    return max(seconds)
 
 
 @contextmanager
