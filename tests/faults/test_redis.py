@@ -37,7 +37,7 @@ def cluster(redis_cluster: Cluster) -> Iterator[Cluster]:
 
 
 def _outcomes(cluster: Cluster, jobs: list[str]) -> set[tuple[str, int]]:
-    return {(row["status"], row["attempt"]) for row in cluster.ended(*jobs)}
+    return {(row["status"], row["attempt"]) for row in cluster.ended(*jobs, seconds=300)}
 
 
 def _refused(cluster: Cluster) -> httpx.Response:
@@ -61,7 +61,7 @@ def test_workers_are_told_by_redis_of_jobs_that_are_committed(cluster: Cluster, 
 @pytest.mark.chaos
 def test_a_flush_and_doubled_or_foreign_messages_change_nothing(cluster: Cluster, redis: RedisServer) -> None:
     cluster.no_hosts()
-    jobs = [cluster.submit() for _ in range(6)]
+    jobs = [cluster.submit() for _ in range(200)]
     redis.call("FLUSHALL")
     jobs += [cluster.submit() for _ in range(2)]
     (message,) = redis.call("LRANGE", DOORBELL, "0", "0")  # type: ignore[misc]
@@ -100,3 +100,20 @@ def test_a_redis_that_hangs_holds_nobody_up_for_long(cluster: Cluster, redis: Re
     finally:
         redis.signal(signal.SIGCONT)
     assert _outcomes(cluster, [cluster.submit()]) == {("Succeeded", 1)}
+
+
+@pytest.mark.chaos
+def test_a_minute_without_redis_costs_none_of_200_waiting_jobs_anything(cluster: Cluster, redis: RedisServer) -> None:
+    """Who asks meanwhile is told to come back later: a job that nobody can be told of would not be begun soon."""
+    jobs = [cluster.submit("sleep:1") for _ in range(200)]
+    redis.kill()
+    try:
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            refused = _refused(cluster)
+            assert (refused.status_code, refused.json()["code"]) == (503, "queue_unavailable")
+            time.sleep(5)
+    finally:
+        redis.start()
+    jobs.append(cluster.submit())
+    assert _outcomes(cluster, jobs) == {("Succeeded", 1)}
