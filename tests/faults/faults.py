@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable
@@ -13,7 +14,8 @@ from pathlib import Path
 import psutil
 
 from tests import postgres
-from tests.faults.cluster import DOORBELL, PATIENCE, Cluster, grandchildren, kill
+from tests.faults.cluster import DOORBELL, PATIENCE, Cluster, children, grandchildren, kill
+from tests.faults.test_messages import poison
 from tests.faults.test_outages import locked
 from tests.faults.test_web import kill_web
 from tests.server import start
@@ -36,13 +38,28 @@ def kill_child(cluster: Cluster, chance: random.Random) -> list[str]:
 
 
 def kill_fork_server(cluster: Cluster, chance: random.Random) -> list[str]:
-    """Any worker's, which may have a job or not."""
-    host = chance.choice(cluster.hosts)
-    for server in cluster.fork_servers(host):
-        hit = [job for job, pid in _running(cluster).items() if server.ppid() == pid]
+    """That of a running job; of any worker while none runs."""
+    for job, pid in _running(cluster).items():
+        for server in _busy_fork_servers(pid):
+            kill(server)
+            return [job]
+    for server in cluster.fork_servers(chance.choice(cluster.hosts)):
         kill(server)
-        return hit
+        break
     return []
+
+
+def stop_fork_server(cluster: Cluster, chance: random.Random) -> list[str]:
+    """That of a running job, for ever: its worker has to see to it."""
+    for pid in _running(cluster).values():
+        for server in _busy_fork_servers(pid):
+            kill(server, signal.SIGSTOP)
+            return []
+    return []
+
+
+def _busy_fork_servers(worker: int) -> list[psutil.Process]:
+    return [server for server in children(psutil.Process(worker)) if children(server)]
 
 
 def kill_worker(cluster: Cluster, chance: random.Random) -> list[str]:
@@ -84,6 +101,34 @@ def stop_host(cluster: Cluster, chance: random.Random) -> list[str]:
     host.wait(PATIENCE)
     cluster.hosts.remove(host)
     cluster.start_host()
+    return []
+
+
+def wrong_clock(cluster: Cluster, chance: random.Random) -> list[str]:
+    """A host is replaced by one whose clock is five minutes wrong, until that is replaced in turn. The other is
+    right: messages of a host that is ahead are due only for hosts like it, and nobody could clear them away."""
+    wrong = [host for host in cluster.hosts if _is_wrong(host)]
+    host = wrong[0] if wrong else chance.choice(cluster.hosts)
+    host.terminate()
+    host.wait(PATIENCE)
+    cluster.hosts.remove(host)
+    cluster.start_host(FAULTS_CLOCK_SKEW=chance.choice(["300", "-300"]))
+    return []
+
+
+def _is_wrong(host: subprocess.Popen[bytes]) -> bool:
+    return "FAULTS_CLOCK_SKEW" in psutil.Process(host.pid).environ()
+
+
+def right_clocks(cluster: Cluster) -> None:
+    for host in [host for host in cluster.hosts if host.poll() is None and _is_wrong(host)]:
+        host.terminate()
+        host.wait(PATIENCE)
+        cluster.hosts.remove(host)
+
+
+def poison_messages(cluster: Cluster, chance: random.Random) -> list[str]:
+    poison(cluster)
     return []
 
 
@@ -186,6 +231,7 @@ def _jobs_of(cluster: Cluster, host: int) -> list[str]:
 FAULTS: tuple[Fault, ...] = (
     kill_child,
     kill_fork_server,
+    stop_fork_server,
     kill_worker,
     kill_idle_workers,
     kill_sentinel,
@@ -193,6 +239,8 @@ FAULTS: tuple[Fault, ...] = (
     kill_host,
     stop_host,
     stop_a_worker_for_a_while,
+    wrong_clock,
+    poison_messages,
     kill_deliverer,
     flush_redis,
     double_in_redis,

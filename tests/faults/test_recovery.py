@@ -28,6 +28,7 @@ ROUNDS = int(os.environ.get("RECOVERY_ROUNDS", "10"))
 _DEFAULTS = {"REPORTSERVER_LEASE_SECONDS": "30", "REPORTSERVER_RECONCILE_SECONDS": "5"}
 _FAULTS = (
     faults.kill_child,
+    faults.kill_fork_server,
     faults.kill_worker,
     faults.kill_sentinel,
     faults.kill_main,
