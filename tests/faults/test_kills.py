@@ -167,12 +167,8 @@ def test_a_host_that_is_killed_leaves_no_process_and_another_takes_its_jobs(clus
         assert gone(set(family) - set(programs), 2)
         assert gone(set(family) & set(programs), ROUND)
         assert host.wait(0) == -signal.SIGKILL
-    until(
-        lambda: (
-            set(cluster.processes())
-            <= {p for other in cluster.hosts if other is not host for p in cluster.family(other)}
-        )
-    )
+    others = [other for other in cluster.hosts if other is not host]
+    until(lambda: set(cluster.processes()) <= {process for other in others for process in cluster.family(other)})
     rows = cluster.ended(*jobs)
     assert {row["status"] for row in rows} == {"Succeeded"}
     assert sorted(row["attempt"] for row in rows) == [1, 1, 2, 2]
