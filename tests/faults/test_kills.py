@@ -55,14 +55,15 @@ def test_a_child_dies_with_its_fork_server_and_its_worker_runs_the_job_again(clu
 def test_what_a_job_started_ends_soon_after_its_fork_server_although_its_worker_has_nothing_else_to_do(
     cluster: Cluster,
 ) -> None:
+    """Of all workers at once: whether the program or the fork server ends first is a matter of luck."""
     with cluster.held("renames"):
-        job = cluster.submit("grandchild:0")
-        programs, child = cluster.programs(job), cluster.child(job)
-        kill(cluster.fork_server(job))
-        assert gone([child], 1)
+        jobs, programs = fill_with_jobs(cluster)
+        family = [cluster.child(job) for job in jobs]
+        for server in [cluster.fork_server(job) for job in jobs]:
+            kill(server)
+        assert gone(family, 1)
         assert gone(programs, 4)
-    (row,) = cluster.ended(job)
-    assert (row["status"], row["attempt"]) == ("Succeeded", 2)
+    assert {(row["status"], row["attempt"]) for row in cluster.ended(*jobs)} == {("Succeeded", 2)}
 
 
 def test_a_job_whose_fork_server_is_stopped_is_cancelled_as_soon_as_any_other(cluster: Cluster) -> None:
