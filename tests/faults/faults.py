@@ -105,8 +105,7 @@ def stop_host(cluster: Cluster, chance: random.Random) -> list[str]:
 
 
 def wrong_clock(cluster: Cluster, chance: random.Random) -> list[str]:
-    """A host is replaced by one whose clock is five minutes wrong, until that is replaced in turn. The other is
-    right: messages of a host that is ahead are due only for hosts like it, and nobody could clear them away."""
+    """A host is replaced by one whose clock is five minutes wrong, until that is replaced in turn."""
     wrong = [host for host in cluster.hosts if _is_wrong(host)]
     host = wrong[0] if wrong else chance.choice(cluster.hosts)
     host.terminate()

@@ -39,14 +39,10 @@ def test_what_receivers_refuse_is_sent_when_they_take_it_and_the_job_has_succeed
     assert sinks.cluster.kinds(job).count("delivered") == DELIVERIES
 
 
+@pytest.mark.chaos
 @pytest.mark.parametrize(
     ("place", "victim"),
-    [
-        ("renamed", "child"),
-        pytest.param("row-25", "child", marks=pytest.mark.chaos),
-        pytest.param("commits", "worker", marks=pytest.mark.chaos),
-        pytest.param("notes-succeeded", "worker", marks=pytest.mark.chaos),
-    ],
+    [("renamed", "child"), ("row-25", "child"), ("commits", "worker"), ("notes-succeeded", "worker")],
 )
 def test_a_job_that_was_killed_on_its_way_delivers_once(sinks: Sinks, place: str, victim: str) -> None:
     """Its process in the middle and between rename and commit, its worker before the commit and in its transaction."""
