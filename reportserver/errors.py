@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import DatabaseError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.shortcuts import redirect, render
 from django_htmx.http import HttpResponseClientRedirect
 from rest_framework import exceptions as drf
@@ -90,6 +90,8 @@ def _translate(error: Exception) -> tuple[int, dict[str, Any], dict[str, str]]:
         return 403, {"error": str(error) or "You have no right to do this.", "code": "permission_denied"}, {}
     if isinstance(error, RequestDataTooBig):
         return 413, {"error": "The request body is too large.", "code": "request_too_large"}, {}
+    if isinstance(error, UnreadablePostError):
+        return 400, {"error": "The request body ended before its time.", "code": "unreadable_body"}, {}
     if isinstance(error, RecursionError):  # only a JSON parser recurses as deep as its input says
         return 400, {"error": "JSON parse error - nested too deeply.", "code": "malformed_json"}, {}
     if isinstance(error, DatabaseError):

@@ -7,7 +7,9 @@ import os
 from django.core.wsgi import get_wsgi_application
 from django.db import connections
 
+from reportserver.chunked import ChunkedBodies
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "reportserver.settings")
-application = get_wsgi_application()
+application = ChunkedBodies(get_wsgi_application())
 # No call may wait longer for a silent database; a command, such as a migration, may.
 connections.settings["default"]["PATIENCE_SECONDS"] = 60

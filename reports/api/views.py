@@ -75,7 +75,7 @@ class ReportList(ReportView, ListAPIView[ReportConfiguration]):
 
     @extend_schema(
         request=ReportDefinition,
-        responses={201: ReportSerializer, **errors(400, 401, 403, 429)},
+        responses={201: ReportSerializer, **errors(400, 401, 403, 413, 415, 429)},
         parameters=[_LOCATION],
     )
     def post(self, request: Request) -> Response:
@@ -96,7 +96,7 @@ class ReportDetail(ReportView):
     @extend_schema(
         parameters=[_KEY],
         request=ReportDefinition,
-        responses={200: ReportSerializer, **errors(400, 401, 403, 404, 429)},
+        responses={200: ReportSerializer, **errors(400, 401, 403, 404, 413, 415, 429)},
     )
     def put(self, request: Request, key: str) -> Response:
         """Replace the definition. What is left out goes back to its default; a change makes a new version."""
@@ -107,7 +107,7 @@ class ReportDetail(ReportView):
     @extend_schema(
         parameters=[_KEY],
         request=OpenApiTypes.OBJECT,
-        responses={200: ReportSerializer, **errors(400, 401, 403, 404, 429)},
+        responses={200: ReportSerializer, **errors(400, 401, 403, 404, 413, 415, 429)},
     )
     def patch(self, request: Request, key: str) -> Response:
         """Change some fields of the definition by a JSON merge patch (RFC 7396); null takes one back to its default."""
@@ -129,7 +129,7 @@ class ReportCheck(ReportView):
         operation_id="validate",
         parameters=[_KEY],
         request=CheckSerializer,
-        responses={200: CheckedSerializer, **errors(400, 401, 403, 404, 429)},
+        responses={200: CheckedSerializer, **errors(400, 401, 403, 404, 413, 415, 429)},
     )
     def post(self, request: Request, key: str) -> Response:
         """Ask the data source whether it takes the query, what comes out, how much, and which formats hold it.
