@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,6 +19,13 @@ class BoundedJson(JSONParser):
         """The value, or a ParseError."""
         body = (parser_context or {})["request"]._request.body
         try:
-            return json.loads(body.decode(), parse_constant=strict_constant)
+            return json.loads(body.decode(), parse_constant=strict_constant, parse_int=_whole_number)
         except ValueError as error:
             raise ParseError(f"JSON parse error - {error}") from error
+
+
+def _whole_number(digits: str) -> int:
+    # Python's own refusal names a function of Python.
+    if len(digits.lstrip("-")) > (most := sys.get_int_max_str_digits()):
+        raise ParseError(f"JSON parse error - a number is too long; at most {most:,} digits are read.")
+    return int(digits)

@@ -82,3 +82,10 @@ def test_us094_what_is_no_chunk_is_refused_and_ends_the_connection(idle, idle_bo
     answer = raw(idle, idle_bob, b"zz\r\n{}\r\n0\r\n\r\nGET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert answer.count(b"HTTP/1.1 ") == 1
+
+
+@pytest.mark.parametrize("number", ["1" * 5_000, "-" + "1" * 5_000])
+def test_us094_a_number_that_is_too_long_is_told_in_a_sentence_of_ours(idle_bob, number):
+    body = f'{{"parameters": {{"region": {number}}}}}'
+    told = refused(idle_bob.post(GENERATE, content=body, headers=JSON), 400, "malformed_json")["error"]
+    assert "number is too long" in told and "sys" not in told
