@@ -119,12 +119,23 @@ class RetriedSerializer(AcceptedSerializer):
     retryOf = serializers.UUIDField(source="retry_of_id")
 
 
+#: Details that tell of the machines behind the server.
+OF_MACHINES = ("host", "pid")
+
+
 class JobEventSerializer(serializers.ModelSerializer[JobEvent]):
-    details = serializers.DictField()
+    """Of OF_MACHINES, the details hold only what the context names as `of_machines`."""
+
+    details = serializers.SerializerMethodField()
 
     class Meta:
         model = JobEvent
         fields = ["at", "kind", "attempt", "fence", "details"]
+
+    @extend_schema_field(serializers.DictField())
+    def get_details(self, event: JobEvent) -> dict[str, Any]:
+        hidden = {*OF_MACHINES} - {*self.context.get("of_machines", ())}
+        return {name: value for name, value in event.details.items() if name not in hidden}
 
 
 class JobTimelineSerializer(serializers.Serializer[Any]):

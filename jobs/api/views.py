@@ -254,7 +254,10 @@ class JobEvents(JobView):
         responses={200: JobTimelineSerializer, **errors(401, 403, 404, 429)},
     )
     def get(self, request: Request, job_id: str) -> Response:
-        return Response(JobTimelineSerializer({"results": self.get_job(job_id).events.all()}).data)
+        job = self.get_job(job_id)
+        # No host name is told to any client; a process id means something to those who run the server.
+        context = {"of_machines": ("pid",) if self.user.administers(job.tenant_id) else ()}
+        return Response(JobTimelineSerializer({"results": job.events.all()}, context=context).data)
 
 
 def _body(request: Request) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 import uuid
 
@@ -113,6 +114,13 @@ def test_the_timeline_tells_the_life_of_a_job_in_order(bob):
     assert moments == sorted(moments)
     assert told[0]["details"]["actor"] == "bob"
     assert told[2]["details"]["rows"] == 3
+
+
+def test_the_timeline_names_no_host_and_tells_only_administrators_of_a_process(server, bob, alice):
+    job = succeeded_job(bob)
+    claimed = {person.username: list(events(person, job)[1]["details"]) for person in (bob, alice)}
+    assert claimed == {"bob": [], "alice": ["pid"]}
+    assert socket.gethostname() in server.manage("jobs", "show", job).stdout
 
 
 def test_the_timeline_of_a_failed_job_ends_with_its_error(bob):

@@ -12,7 +12,7 @@ from django.core.serializers.json import DjangoJSONEncoder
 from accounts.exceptions import DomainError
 from audit.actions import operator
 from jobs import actions
-from jobs.api.serializers import JobEventSerializer, JobSerializer
+from jobs.api.serializers import OF_MACHINES, JobEventSerializer, JobSerializer
 from jobs.exceptions import JobNotFound
 from jobs.filters import JobFilter
 from jobs.models import JobExecutionLog, Status
@@ -54,7 +54,8 @@ class Command(BaseCommand):
 
     def _show(self, options: dict[str, Any]) -> None:
         job = _find(options["job"])
-        shown = {**JobSerializer(job).data, "events": JobEventSerializer(job.events.all(), many=True).data}
+        events = JobEventSerializer(job.events.all(), many=True, context={"of_machines": OF_MACHINES})
+        shown = {**JobSerializer(job).data, "events": events.data}
         if options["json"]:
             self._print_json(shown)
         else:
