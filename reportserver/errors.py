@@ -64,7 +64,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
     request = context["request"]._request
     status, body, headers = _translate(error)
     if status >= 500:
-        log.error("%s failed: %s", request.resolver_match.route, body["code"], exc_info=error)
+        said = {"driver": error.details.get("driver")} if isinstance(error, DomainError) else {}
+        log.error("%s failed: %s", request.resolver_match.route, body["code"], exc_info=error, extra=said)
     body, content_type = negotiated(request, status, body)
     # Not DRF's Response: it would be written by the view's renderer, which may know only HTML or YAML.
     return JsonResponse(body, status=status, headers=headers, content_type=content_type)
@@ -101,7 +102,7 @@ def _translate(error: Exception) -> tuple[int, dict[str, Any], dict[str, str]]:
 
 
 def _domain_body(error: DomainError) -> dict[str, Any]:
-    # What a driver said may name hosts, paths and SQL: it is for Administrators, on the job's page.
+    # What a driver said may name hosts, paths and SQL: it is for Administrators, in the log and on the job's page.
     details = {name: value for name, value in error.details.items() if name != "driver"}
     return {"error": error.message, "code": error.code, **details}
 

@@ -149,7 +149,6 @@ class PreviewSerializer(serializers.Serializer[Preview]):
     )
     truncated = serializers.BooleanField(help_text="Whether there are more rows.")
     fault = serializers.CharField(help_text="Why there are no rows to show, or empty.")
-    driver = serializers.CharField(help_text="What the data source itself said, or empty.")
 
 
 class TemplateFaultSerializer(serializers.Serializer[Fault]):
@@ -174,7 +173,6 @@ class CheckedSerializer(serializers.Serializer[Checked]):
 
     valid = serializers.SerializerMethodField(help_text="Whether there are no faults.")
     faults = serializers.ListField(child=serializers.CharField(), help_text="Sentences.")
-    driver = serializers.CharField(help_text="What the data source itself said, or empty.")
     columns = ColumnSerializer(many=True)
     typesAreCertain = serializers.BooleanField(
         source="types_are_certain", help_text="false where types are seen from the first rows only, as with SQLite."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -28,6 +29,7 @@ from reports.exceptions import RunError
 from reports.models import ReportConfiguration
 from reports.rights import administered_report
 
+log = logging.getLogger(__name__)
 _KEY = OpenApiParameter("key", OpenApiTypes.STR, OpenApiParameter.PATH, description="The report's id or slug.")
 _LOCATION = header("Location", "The address of the report.", 201, type=OpenApiTypes.URI)
 
@@ -135,7 +137,7 @@ class ReportCheck(ReportView):
         """Ask the data source whether it takes the query, what comes out, how much, and which formats hold it.
 
         For Administrators. No definition is stored. The query is run for a `preview` only; the answer takes a few
-        seconds at most.
+        seconds at most. What the data source itself said is in the server's log.
         """
         report = self.administer(key)
         body = CheckSerializer(data=request.data)
@@ -148,4 +150,9 @@ class ReportCheck(ReportView):
         except RunError as error:
             return Checked(faults=[error.message])
         given, with_rows = body["parameters"], body["preview"]
-        return actions.look_at_report(report=report, subject=subject, given=given, actor=self.user, with_rows=with_rows)
+        found = actions.look_at_report(
+            report=report, subject=subject, given=given, actor=self.user, with_rows=with_rows
+        )
+        if said := found.driver or (found.preview and found.preview.driver):
+            log.warning("The data source of report %s said: %s", report.pk, said)
+        return found
