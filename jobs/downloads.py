@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+from contextlib import ExitStack
 from typing import BinaryIO
 from urllib.parse import quote
 
@@ -16,7 +17,7 @@ from accounts.models import User
 from audit import actions as audit
 from audit.models import Action
 from jobs import artifacts, ranges
-from jobs.exceptions import JobNotFound, ResultMissing, ResultNotReady, ResultOfFailedJob
+from jobs.exceptions import JobNotFound, RangeNotSatisfiable, ResultMissing, ResultNotReady, ResultOfFailedJob
 from jobs.models import Artifact, JobExecutionLog, Status
 from reports.rendering import RENDERERS
 
@@ -25,16 +26,22 @@ _BLOCK_BYTES = 262_144
 
 
 def result_response(request: HttpRequest, job: JobExecutionLog, actor: User) -> HttpResponseBase:
-    """The file, a part of it, or 304/416, once the caller's right is settled. Raises what stands in the way."""
+    """The file, a part of it, or 304, once the caller's right is settled. Raises what stands in the way.
+
+    The file is looked at first: that it is the one that was written is said by 304 and by HEAD, too.
+    """
     artifact = available(job)
     etag = f'"{artifact.sha256}"'
-    if request.method != "POST" and _matches(request.headers.get("If-None-Match"), etag):
-        return _described(HttpResponse(status=304), job, artifact, length=None)
-    try:
+    with ExitStack() as unless_sent:
+        file = unless_sent.enter_context(_opened(job, artifact, actor))
+        if request.method != "POST" and _matches(request.headers.get("If-None-Match"), etag):
+            return _described(HttpResponse(status=304), job, artifact, length=None)
+        if request.method == "HEAD":
+            return _described(HttpResponse(), job, artifact, length=artifact.size)
         part = _asked_part(request, artifact, etag)
-    except ranges.Unsatisfiable:
-        return HttpResponse(status=416, headers={"Content-Range": f"bytes */{artifact.size}", "Accept-Ranges": "bytes"})
-    return _sent(request, job, artifact, part, actor)
+        _record(Action.RESULT_DOWNLOAD, job, actor)
+        unless_sent.pop_all()
+    return _sent(file, job, artifact, part)
 
 
 def available(job: JobExecutionLog) -> Artifact:
@@ -69,17 +76,13 @@ def _asked_part(request: HttpRequest, artifact: Artifact, etag: str) -> ranges.R
     condition = request.headers.get("If-Range")
     if request.method != "GET" or (condition and condition.strip() != etag):
         return None
-    return ranges.parse(request.headers.get("Range"), artifact.size)
+    try:
+        return ranges.parse(request.headers.get("Range"), artifact.size)
+    except ranges.Unsatisfiable:
+        raise RangeNotSatisfiable(artifact.size) from None
 
 
-def _sent(
-    request: HttpRequest, job: JobExecutionLog, artifact: Artifact, part: ranges.Range | None, actor: User
-) -> HttpResponseBase:
-    file = _opened(job, artifact, actor)
-    if request.method == "HEAD":
-        file.close()
-        return _described(HttpResponse(), job, artifact, length=artifact.size)
-    _record(Action.RESULT_DOWNLOAD, job, actor)
+def _sent(file: BinaryIO, job: JobExecutionLog, artifact: Artifact, part: ranges.Range | None) -> HttpResponseBase:
     sent = part or ranges.Range(0, artifact.size)
     response = FileResponse(ranges.Slice(file, sent), status=206 if part else 200)
     response.block_size = _BLOCK_BYTES

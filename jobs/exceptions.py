@@ -94,6 +94,16 @@ class ResultMissing(DomainError):
     code = "result_missing"
 
 
+class RangeNotSatisfiable(DomainError):
+    """No byte of the file is in the range that was asked for."""
+
+    code = "range_not_satisfiable"
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size=size)
+        self.size = size
+
+
 class NothingGivenUp(DomainError):
     """No delivery of this job is given up, so there is nothing to send again."""
 

@@ -41,6 +41,7 @@ STATUS: dict[type[DomainError], int] = {
     jobs.ResultNotReady: 409,
     jobs.ResultOfFailedJob: 410,
     jobs.ResultMissing: 500,
+    jobs.RangeNotSatisfiable: 416,
     jobs.NothingGivenUp: 409,
     jobs.ResultPurged: 409,
     jobs.QueueUnavailable: 503,
@@ -115,6 +116,8 @@ def _status_of(error: DomainError) -> int:
 
 
 def _domain_headers(error: DomainError) -> dict[str, str]:
+    if isinstance(error, jobs.RangeNotSatisfiable):
+        return {"Content-Range": f"bytes */{error.size}", "Accept-Ranges": "bytes"}
     later = (jobs.TooManyJobs, jobs.ResultNotReady, jobs.QueueUnavailable)
     return {"Retry-After": "2"} if isinstance(error, later) else {}
 
@@ -172,7 +175,10 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def refused_page(request: HttpRequest, error: DomainError) -> HttpResponse:
     """The page of an error that a page's view let through; the API's views have their handler above."""
-    return _plain(request, _status_of(error), error.code, error.message)
+    response = _plain(request, _status_of(error), error.code, error.message)
+    for name, value in _domain_headers(error).items():
+        response[name] = value
+    return response
 
 
 def _plain(request: HttpRequest, status: int, code: str, sentence: str) -> HttpResponse:

@@ -17,6 +17,7 @@ _MEANING = {
     410: "The job failed; there is no result.",
     413: "The body is too large.",
     415: "The body is not JSON.",
+    416: "No byte of the file is in the range.",
     422: "The Idempotency-Key was used with another body.",
     429: "Too many calls or too many unfinished jobs; see Retry-After.",
     500: "The server failed; its log has the details.",

@@ -202,8 +202,7 @@ class JobResult(JobView):
         responses={
             **{(code, kind.media_type): OpenApiTypes.BINARY for code in (200, 206) for kind in RENDERERS.values()},
             304: OpenApiResponse(description="Unchanged."),
-            416: OpenApiResponse(description="No byte of the file is in the range."),
-            **errors(401, 403, 404, 429, 500),
+            **errors(401, 403, 404, 416, 429, 500),
             409: OpenApiResponse(NoResultSerializer, description="Queued or Running."),
             410: OpenApiResponse(NoResultSerializer, description="Failed."),
         },

@@ -98,7 +98,13 @@ def test_us096_ac001_a_range_is_sent_as_a_part(bob, job, asked, start, stop):
 def test_us096_ac001_a_range_beyond_the_file_is_not_satisfiable(bob, job, asked):
     answer = bob.get(f"/jobs/{job}/result", headers={"Range": asked})
     size = bob.get(f"/jobs/{job}").json()["result"]["size"]
-    assert (answer.status_code, answer.headers["Content-Range"]) == (416, f"bytes */{size}")
+    assert answer.headers["Content-Range"] == f"bytes */{size}"
+    told = refused(answer, 416, "range_not_satisfiable")
+    assert answer.headers["Content-Type"] == "application/json"
+    problem = bob.get(f"/jobs/{job}/result", headers={"Range": asked, "Accept": "application/problem+json"})
+    assert problem.headers["Content-Type"] == "application/problem+json"
+    assert (problem.json()["status"], problem.json()["detail"]) == (416, told["error"])
+    assert problem.headers["Content-Range"] == answer.headers["Content-Range"]
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,19 @@ def test_us096_ac005_a_file_that_is_not_the_one_that_was_written_is_an_internal_
     assert entry["actor"] == "bob"
 
 
+@pytest.mark.parametrize("damage", [delete, overwrite, shorten])
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_us096_ac005_it_is_one_also_for_who_has_the_file_already(server, bob, alice, damage, method):
+    job = succeeded_job(bob)
+    etag = f'"{bob.get(f"/jobs/{job}").json()["result"]["sha256"]}"'
+    damage(stored(server, job))
+    for headers in ({"If-None-Match": etag}, {}, {"Range": "bytes=100000-"}):
+        assert bob.request(method, f"/jobs/{job}/result", headers=headers).status_code == 500
+    lines = [line for line in server.logs() if line["level"] == "CRITICAL" and job in line["message"]]
+    entries = alice.get("/audit", params={"target": job, "action": "Result Missing"}).json()["results"]
+    assert len(lines) == len(entries) == 3
+
+
 def test_us096_ac005_a_file_that_was_copied_back_unchanged_is_sent(server, bob):
     job = succeeded_job(bob)
     path = stored(server, job)
