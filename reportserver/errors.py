@@ -17,6 +17,7 @@ from accounts import unsaved
 from accounts.exceptions import DomainError
 from jobs import exceptions as jobs
 from reports import exceptions as reports
+from reportserver.negotiation import accepted
 
 log = logging.getLogger("reportserver.errors")
 PROBLEM = "application/problem+json"
@@ -74,7 +75,8 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
 
 def negotiated(request: HttpRequest, status: int, body: dict[str, Any]) -> tuple[dict[str, Any], str]:
     """The body as the client asked for it: plain, or with the members of RFC 9457 (whose `status` is a number)."""
-    if PROBLEM not in request.headers.get("Accept", ""):
+    # Only for who names it: who takes anything has not asked for more than the plain body.
+    if accepted(request.headers.get("Accept", "")).get(PROBLEM, 0) <= 0:
         return body, "application/json"
     title = HTTPStatus(status).phrase
     problem = {"type": "about:blank", "title": title, "detail": body["error"], "instance": request.path}

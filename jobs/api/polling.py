@@ -22,12 +22,13 @@ from jobs.querysets import JobQuerySet
 LONGEST_WAIT_SECONDS = 25
 #: Seconds between two looks: the first, how much longer each next one, and the longest. Most reports are short.
 _FIRST_LOOK, _LONGER, _LONGEST_LOOK = 0.02, 1.25, 0.2
+_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\b", re.ASCII | re.IGNORECASE)
 _waiters = threading.BoundedSemaphore(settings.MAX_WAITERS)
 
 
 def wait_preference(request: Request) -> int | None:
     """The N of `Prefer: wait=N`, bounded; None without one."""
-    match = re.search(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\b", request.headers.get("Prefer", ""))
+    match = _WAIT.search(request.headers.get("Prefer", ""))
     return min(int(match[1]), LONGEST_WAIT_SECONDS) if match else None
 
 

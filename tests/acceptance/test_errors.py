@@ -68,6 +68,24 @@ def test_a_client_that_asks_for_it_gets_a_problem_of_rfc_9457(bob, dave, gina, s
     assert body["instance"] == problem.request.url.path
 
 
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        ("Application/Problem+JSON", "application/problem+json"),
+        ("application/json, application/problem+json;q=0.5", "application/problem+json"),
+        ("text/html , application/problem+json ; Q=1", "application/problem+json"),
+        ("application/problem+json;q=0", "application/json"),
+        ("application/problem+json; q=0.000", "application/json"),
+        ("application/problem+json-not", "application/json"),
+        ("*/*", "application/json"),
+        (",;=,q=", "application/json"),
+    ],
+)
+def test_what_is_accepted_is_read_as_http_has_it(bob, accept, media_type):
+    for path in (f"/jobs/{NOBODYS}", "/nothing"):
+        assert bob.get(path, headers={"Accept": accept}).headers["Content-Type"] == media_type
+
+
 def test_an_unknown_address_is_a_problem_too_when_asked_for(bob):
     answer = bob.get("/api/v1/nothing", headers=PROBLEM)
     assert (answer.headers["Content-Type"], answer.json()["status"]) == ("application/problem+json", 404)

@@ -182,10 +182,11 @@ def test_us095_prefer_wait_answers_at_the_change_of_status(idle, idle_bob):
     assert answer.headers["Preference-Applied"].startswith("wait")
 
 
-def test_us095_prefer_wait_ends_with_its_time(idle_bob):
+@pytest.mark.parametrize("prefer", ["wait=1", "Wait=1", "Respond-Async, WAIT = 1"])
+def test_us095_prefer_wait_ends_with_its_time(idle_bob, prefer):
     job = idle_bob.generate("sales-by-region")
     started = time.monotonic()
-    answer = idle_bob.get(f"/jobs/{job}", headers={"Prefer": "wait=1"})
+    answer = idle_bob.get(f"/jobs/{job}", headers={"Prefer": prefer})
     assert 0.9 < time.monotonic() - started < 15
     assert answer.json()["status"] == "Queued"
 
