@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from rest_framework.negotiation import DefaultContentNegotiation
@@ -21,11 +21,11 @@ class BestOffer(DefaultContentNegotiation):
     """What `?format=` names, else what Accept wants most; the first one, if it wants none."""
 
     def select_renderer(
-        self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        named = [one for one in renderers if one.format == request.query_params.get("format")]
-        wanted = accepted(request.headers.get("Accept", ""))
-        best = max(named or renderers, key=lambda one: quality(wanted, one.media_type))
+        offered, wanted = list(renderers), accepted(request.headers.get("Accept", ""))
+        named = [one for one in offered if one.format == request.query_params.get("format")]
+        best = max(named or offered, key=lambda one: quality(wanted, one.media_type))
         return best, best.media_type
 
 

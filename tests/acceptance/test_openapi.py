@@ -5,6 +5,7 @@ Client holds every answer of every acceptance test against the document: see tes
 
 from __future__ import annotations
 
+import json
 import re
 from urllib.parse import urljoin, urlsplit
 
@@ -13,6 +14,7 @@ import pytest
 import yaml
 
 from tests.acceptance import openapi
+from tests.acceptance.helpers import refused
 
 JOB = "/api/v1/jobs/00000000-0000-4000-8000-000000000000"
 
@@ -27,6 +29,52 @@ def test_the_server_serves_the_document_that_the_command_writes(server, dave):
     answer = dave.get("/api/schema")
     assert answer.status_code == 200
     assert yaml.safe_load(answer.text) == openapi.document()
+
+
+OPENAPI, JSON = "application/vnd.oai.openapi", "application/json"
+
+
+@pytest.mark.parametrize(
+    ("query", "accept", "media_type"),
+    [
+        ("", "*/*", OPENAPI),
+        ("", "text/html, */*;q=0.8", OPENAPI),
+        ("", "text/html", OPENAPI),
+        ("", "application/yaml", "application/yaml"),
+        ("", JSON, JSON),
+        ("", "Application/JSON; charset=utf-8", JSON),
+        ("", f"{OPENAPI}+json", f"{OPENAPI}+json"),
+        ("", f"{OPENAPI};q=0.2, {JSON};q=0.9", JSON),
+        ("?format=json", "*/*", f"{OPENAPI}+json"),
+        ("?format=json", JSON, JSON),
+        ("?format=json", OPENAPI, f"{OPENAPI}+json"),
+        ("?format=yaml", JSON, OPENAPI),
+        ("?format=nonsense", JSON, JSON),
+    ],
+)
+def test_the_document_is_had_as_it_is_asked_for(dave, query, accept, media_type):
+    answer = dave.get(f"/api/schema{query}", headers={"Accept": accept})
+    assert (answer.status_code, answer.headers["Content-Type"].split(";")[0]) == (200, media_type)
+    read = json.loads if "json" in media_type else yaml.safe_load
+    assert read(answer.text) == openapi.document()
+
+
+@pytest.mark.parametrize("path", ["/api/schema", "/api/docs"])
+@pytest.mark.parametrize("accept", ["*/*", JSON, "application/yaml", "text/html"])
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_the_document_is_not_written_to(stranger, dave, path, accept, method):
+    for person, status, code in ((stranger, 401, "not_authenticated"), (dave, 405, "method_not_allowed")):
+        answer = person.request(method, path, headers={"Accept": accept})
+        refused(answer, status, code)
+        assert answer.headers["Content-Type"] == JSON
+    assert "GET" in answer.headers["Allow"]
+
+
+def test_an_error_of_the_document_is_json(stranger):
+    for accept in ("application/yaml", f"{OPENAPI}+json"):
+        answer = stranger.get("/api/schema", headers={"Accept": accept})
+        refused(answer, 401, "not_authenticated")
+        assert answer.headers["Content-Type"] == JSON
 
 
 def test_the_document_has_every_call_of_the_contract():
