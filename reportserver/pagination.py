@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.pagination import CursorPagination
@@ -18,10 +19,13 @@ class LinkedCursorPagination(CursorPagination):
 
     def paginate_queryset(self, queryset: Any, request: Any, view: Any = None) -> Any:
         try:
-            return super().paginate_queryset(queryset, request, view)
+            page: Any = super().paginate_queryset(queryset, request, view)
         except (NotFound, DjangoValidationError, ValueError, OverflowError) as error:
             # A cursor that was tampered with decodes to a position that is no time or number, if it decodes at all.
             raise ValidationError({"cursor": ["This is no cursor of this list."]}) from error
+        # As status URLs: the Host header is the client's word, and a proxy may serve this under a path of its own.
+        self.base_url = f"{settings.PUBLIC_URL}{request.get_full_path_info()}"
+        return page
 
     def get_ordering(self, request: Any, queryset: Any, view: Any) -> tuple[str, ...]:
         ordering = view.ordering

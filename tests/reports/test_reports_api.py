@@ -335,6 +335,21 @@ def test_a_right_taken_away_is_gone_at_once():
     assert bob.get(DELAYS).status_code == 403
 
 
+@pytest.mark.parametrize("public", ["https://reports.example", "https://portal.example:8443/reports"])
+def test_the_addresses_of_pages_are_those_that_the_server_is_known_by(settings, public):
+    settings.PUBLIC_URL = public
+    alice, query = client("alice"), "pageSize=1&q=a%20%26b"
+    first = alice.get(f"{URL}?{query}", headers={"host": "localhost:1234"})
+    following = first.json()["next"]
+    assert following.startswith(f"{public}{URL}?") and "pageSize=1" in following and "q=a" in following
+    assert first["Link"] == f'<{following}>; rel="next"'
+    second = alice.get(URL + following.removeprefix(public + URL))
+    assert second.json()["previous"].startswith(f"{public}{URL}?")
+    assert {report["slug"] for page in (first, second) for report in page.json()["results"]} == {
+        "carrier-delays", "customers"
+    }  # fmt: skip
+
+
 def test_a_method_that_is_not_there_is_told_so():
     answer = client("alice").post(DELAYS, {}, format="json")
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
