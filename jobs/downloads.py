@@ -10,13 +10,14 @@ from urllib.parse import quote
 
 from django.db import transaction
 from django.http import FileResponse, HttpRequest, HttpResponse, HttpResponseBase
-from django.utils.http import http_date, parse_etags
+from django.utils.http import http_date
 from django.utils.text import slugify
 
 from accounts.models import User
 from audit import actions as audit
 from audit.models import Action
 from jobs import artifacts, ranges
+from jobs.etags import has_it
 from jobs.exceptions import JobNotFound, RangeNotSatisfiable, ResultMissing, ResultNotReady, ResultOfFailedJob
 from jobs.models import Artifact, JobExecutionLog, Status
 from reports.rendering import RENDERERS
@@ -34,7 +35,7 @@ def result_response(request: HttpRequest, job: JobExecutionLog, actor: User) -> 
     etag = f'"{artifact.sha256}"'
     with ExitStack() as unless_sent:
         file = unless_sent.enter_context(_opened(job, artifact, actor))
-        if request.method != "POST" and _matches(request.headers.get("If-None-Match"), etag):
+        if request.method != "POST" and has_it(request.headers.get("If-None-Match"), etag):
             return _described(HttpResponse(status=304), job, artifact, length=None)
         if request.method == "HEAD":
             return _described(HttpResponse(), job, artifact, length=artifact.size)
@@ -130,11 +131,6 @@ def disposition(name: str) -> str:
     plain = f"{slugify(stem) or 'report'}.{extension}"
     extended = "" if plain == name else f"; filename*=UTF-8''{quote(name, safe='')}"
     return f'attachment; filename="{plain}"{extended}'
-
-
-def _matches(header: str | None, etag: str) -> bool:
-    tags = parse_etags(header) if header else []
-    return "*" in tags or any(tag.removeprefix("W/") == etag for tag in tags)
 
 
 def _report_missing(job: JobExecutionLog, actor: User) -> None:

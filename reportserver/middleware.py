@@ -7,6 +7,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase
@@ -28,12 +29,19 @@ class RequestLog:
         request.request_id = given if _GIVEN_ID.fullmatch(given) else uuid.uuid4().hex  # type: ignore[attr-defined]
         started = time.monotonic()
         response = self.get_response(request)
-        response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
-        if counted := getattr(request, "rate_count", None):
-            for name, value in counted.headers().items():
-                response[name] = value
+        _complete(response, request)
         log.info("call", extra=_fields(request, response, time.monotonic() - started))
         return response
+
+
+def _complete(response: HttpResponseBase, request: HttpRequest) -> None:
+    response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
+    if counted := getattr(request, "rate_count", None):
+        for name, value in counted.headers().items():
+            response[name] = value
+    if response.status_code == HTTPStatus.NOT_MODIFIED:
+        # Django tells the length of the empty body; here it would be that of what the client has (RFC 9110, 8.6).
+        del response["Content-Length"]
 
 
 def _fields(request: HttpRequest, response: HttpResponseBase, seconds: float) -> dict[str, Any]:

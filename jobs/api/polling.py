@@ -12,10 +12,10 @@ from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
-from django.utils.http import parse_etags
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from jobs.etags import has_it
 from jobs.models import JobExecutionLog
 from jobs.querysets import JobQuerySet
 
@@ -64,7 +64,7 @@ def answer(request: Request, job: JobExecutionLog, body: Mapping[str, Any], *, w
         headers["Retry-After"] = str(pause(job))
     if waited:
         headers["Preference-Applied"] = "wait"
-    if etag in parse_etags(request.headers.get("If-None-Match", "")):
+    if has_it(request.headers.get("If-None-Match"), etag):
         return Response(status=304, headers=headers)
     return Response(body, headers=headers)
 

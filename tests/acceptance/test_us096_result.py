@@ -142,6 +142,7 @@ def test_us096_ac001_a_file_that_the_caller_has_is_not_sent_again(bob, job):
     for have in (etag, f'"other", {etag}', "*", f"W/{etag}"):
         answer = bob.get(f"/jobs/{job}/result", headers={"If-None-Match": have})
         assert (answer.status_code, answer.content, answer.headers["ETag"]) == (304, b"", etag)
+        assert not {"content-length", "transfer-encoding"} & {*answer.headers}
     assert bob.get(f"/jobs/{job}/result", headers={"If-None-Match": '"other"'}).status_code == 200
 
 
