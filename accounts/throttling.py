@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from rest_framework.views import APIView
 
 WINDOW_SECONDS = 60
+#: How long an attempt waits for those before it, and how often it looks.
+_PATIENCE_SECONDS, _LOOK_SECONDS = 15.0, 0.05
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,9 @@ class Count:
     limit: int
     used: int
     resets_in: int
+    #: Of the row that counts.
+    key: str
+    window: int
 
     @property
     def exceeded(self) -> bool:
@@ -44,27 +49,76 @@ class Count:
             "RateLimit": f'"{self.scope}";r={left};t={self.resets_in}',
         }
 
+    def give_back(self) -> None:
+        """Take this call from the count again, as if it had not been made."""
+        with connections[_alias()].cursor() as cursor:
+            # Not in a later window, which has not counted it.
+            given_back = "update rate_count set used = used - 1 where key = %s and started = %s"
+            cursor.execute(given_back, [self.key, self.window])
 
-def count(scope: str, who: str, *, amount: int = 1) -> Count:
-    """Add `amount` calls (0 only looks) to the caller's count in this window, and return it."""
+
+def count(scope: str, who: str, *, amount: int = 1, capped: bool = False) -> Count:
+    """Add `amount` calls (0 only looks) to the caller's count in this window, and return it.
+
+    `capped`: a call beyond the limit is told as such, but not added.
+    """
     now = int(time.time())
     window = now - now % WINDOW_SECONDS
     key = hashlib.sha256(f"{scope}\x00{who}".encode()).hexdigest()
-    used = _add(key, window, amount)
-    return Count(scope, settings.RATE_LIMITS[scope], used, window + WINDOW_SECONDS - now)
+    limit = settings.RATE_LIMITS[scope]
+    used = _add(key, window, amount, limit if capped else None)
+    return Count(scope, limit, used, window + WINDOW_SECONDS - now, key, window)
 
 
-def _add(key: str, window: int, amount: int) -> int:
+@dataclass(frozen=True)
+class Attempt:
+    """What counts only when it fails, as a sign-in. Whoever began it says how it ended, unless it is refused."""
+
+    counted: Count
+    who: str
+
+    @property
+    def refused(self) -> bool:
+        return self.counted.exceeded
+
+    def failed(self) -> None:
+        count(self.counted.scope, _failures_of(self.who))
+
+    def not_failed(self) -> None:
+        self.counted.give_back()
+
+
+def attempt(scope: str, who: str) -> Attempt:
+    """Begin one. It is counted before it is made, so that guesses at the same time are not more than others.
+
+    Those that are being made and may succeed yet are waited for: many right ones at the same time are refused nothing.
+    """
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while (counted := count(scope, who, capped=True)).exceeded:
+        if time.monotonic() > until or count(scope, _failures_of(who), amount=0).used >= counted.limit:
+            break
+        time.sleep(_LOOK_SECONDS)
+    return Attempt(counted, who)
+
+
+def _failures_of(who: str) -> str:
+    return f"failures of {who}"
+
+
+def _add(key: str, window: int, amount: int, most: int | None) -> int:
+    """The new count; one more than `most` when it was that already, and is left so."""
     alias = _alias()
     _ensure_table(alias)
     with transaction.atomic(using=alias), connections[alias].cursor() as cursor:
         cursor.execute(
             "insert into rate_count (key, started, used) values (%s, %s, %s) on conflict (key) do update set "
             "used = case when rate_count.started = excluded.started then rate_count.used else 0 end + excluded.used, "
-            "started = excluded.started returning used",
-            [key, window, amount],
+            "started = excluded.started where %s or rate_count.started <> excluded.started or rate_count.used < %s "
+            "returning used",
+            [key, window, amount, most is None, most or 0],
         )
-        return int(cursor.fetchone()[0])
+        found = cursor.fetchone()
+    return int(found[0]) if found else (most or 0) + 1
 
 
 def forget_old_counts() -> None:

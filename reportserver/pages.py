@@ -20,7 +20,7 @@ from accounts import unsaved
 from accounts.exceptions import DomainError
 from accounts.forms import SignInForm
 from accounts.models import User
-from accounts.throttling import Count, count
+from accounts.throttling import Count, attempt
 from audit import actions as audit
 from audit.models import Action
 from reportserver import errors
@@ -57,10 +57,11 @@ class SignIn(LoginView):
         return super().get(request, *args, **kwargs)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        failures = count("sign_in", self._caller(), amount=0)
-        return self._locked(failures) if failures.used >= failures.limit else super().post(request, *args, **kwargs)
+        self.attempt = attempt("sign_in", self._caller())
+        return self._locked(self.attempt.counted) if self.attempt.refused else super().post(request, *args, **kwargs)
 
     def form_valid(self, form: Any) -> HttpResponse:
+        self.attempt.not_failed()
         with transaction.atomic():
             response = super().form_valid(form)
             unsaved.forget_others(self.request)
@@ -69,7 +70,9 @@ class SignIn(LoginView):
 
     def form_invalid(self, form: Any) -> HttpResponse:
         if form.non_field_errors():
-            count("sign_in", self._caller())
+            self.attempt.failed()
+        else:
+            self.attempt.not_failed()
         return super().form_invalid(form)
 
     def _caller(self) -> str:

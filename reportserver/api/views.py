@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from accounts.api.schema import errors
 from accounts.models import User
-from accounts.throttling import count
+from accounts.throttling import Attempt, attempt
 from reportserver import tokens
 from reportserver.api.serializers import CredentialsSerializer, PairSerializer, RefreshSerializer, TokenSerializer
 
@@ -49,20 +49,21 @@ class SignIn(PublicView):
     @extend_schema(request=CredentialsSerializer, responses={200: PairSerializer, **errors(400, 401, 413, 415, 429)})
     def post(self, request: Request) -> Response:
         credentials = self.body(CredentialsSerializer)
-        caller = f"{credentials['username'].lower()}@{request.META.get('REMOTE_ADDR')}"
-        self._refuse_if_exceeded(caller)
+        one = self._begun(f"{credentials['username'].lower()}@{request.META.get('REMOTE_ADDR')}")
         user = authenticate(request._request, **credentials)
         if not isinstance(user, User):
-            count("sign_in", caller)
+            one.failed()
             raise AuthenticationFailed("The user name or the password is wrong.")
+        one.not_failed()
         return Response(tokens.sign_in(user))
 
-    def _refuse_if_exceeded(self, caller: str) -> None:
-        """Raise Throttled when this name failed to sign in from this address too often in the last minute."""
-        failures = count("sign_in", caller, amount=0)
-        if failures.used >= failures.limit:
-            self.request._request.rate_count = failures  # type: ignore[attr-defined] # for the headers
-            raise Throttled(failures.resets_in, "Too many failed sign-ins.")
+    def _begun(self, caller: str) -> Attempt:
+        """Raises Throttled when this name failed to sign in from this address too often in the last minute."""
+        one = attempt("sign_in", caller)
+        if one.refused:
+            self.request._request.rate_count = one.counted  # type: ignore[attr-defined] # for the headers
+            raise Throttled(one.counted.resets_in, "Too many failed sign-ins.")
+        return one
 
 
 class Refresh(PublicView):

@@ -85,6 +85,28 @@ def test_repeated_failures_are_answered_with_429_even_when_the_password_is_right
     assert nobody.post("/auth/token", json={"username": "carol", "password": "carol-password-1"}).status_code == 200
 
 
+def test_guesses_at_the_same_time_are_not_more_than_others(limited):
+    nobody, name, limit = limited.client(), f"nobody-{uuid.uuid4()}", int(SMALL["REPORTSERVER_RATE_SIGN_IN"])
+    begin_of_window(15)
+    guess = {"username": name, "password": "wrong"}
+    answers = at_once(*[lambda: nobody.post("/auth/token", json=guess)] * 16)
+    assert sorted(answer.status_code for answer in answers) == [401] * limit + [429] * (16 - limit)
+
+
+def test_signing_in_often_is_no_failure(limited):
+    nobody, limit = limited.client(), int(SMALL["REPORTSERVER_RATE_SIGN_IN"])
+    begin_of_window(30)
+    wrong = {"username": "hank", "password": "wrong"}
+    assert nobody.post("/auth/token", json=wrong).status_code == 401
+    for _ in range(limit):
+        sign_in(nobody, "hank")
+    right = {"username": "hank", "password": "hank-password-1"}
+    answers = at_once(*[lambda: nobody.post("/auth/token", json=right)] * 8)
+    assert {answer.status_code for answer in answers} == {200}
+    codes = [nobody.post("/auth/token", json=wrong).status_code for _ in range(limit)]
+    assert codes == [401] * (limit - 1) + [429]
+
+
 def test_a_refresh_token_is_exchanged_for_a_new_pair(nobody):
     old = sign_in(nobody)
     answer = nobody.post(REFRESH, json={"refresh": old["refresh"]})

@@ -63,6 +63,14 @@ def test_repeated_failures_lock_the_door_and_say_for_how_long(people: dict[str, 
     assert token.status_code == 429, "the API's door must share the lock"
 
 
+def test_neither_signing_in_nor_an_empty_field_is_a_failure(people: dict[str, User]) -> None:
+    begin_of_window(20)
+    right = {"username": "bob", "password": PASSWORD}
+    for _ in range(configured.RATE_LIMITS["sign_in"] + 1):
+        assert Client().post("/login", right).status_code == 302
+        assert Client().post("/login", {"username": "bob"}).status_code == 200
+
+
 def test_signing_out_takes_a_post_and_is_audited(people: dict[str, User]) -> None:
     client = Client()
     client.force_login(people["bob"])
