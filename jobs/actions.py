@@ -25,7 +25,8 @@ from reports.models import DeliveryTarget, ReportConfiguration, ReportVersion
 from reports.parameters import to_json, typed_values
 
 Mode = DeliveryTarget.Mode
-_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+#: A tab is the only control character that a header may hold.
+_KEY = re.compile(r"[\t\x20-\x7e\xa0-\U0010ffff]{1,255}")
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,20 @@ class Idempotency:
     @classmethod
     def of(cls, key: str, body: object) -> Idempotency:
         """From the header's value (bare, or a quoted structured string) and the parsed body."""
-        bare = key[1:-1] if len(key) >= 2 and key[0] == key[-1] == '"' else key
+        text = _as_sent(key)
+        bare = text[1:-1] if len(text) >= 2 and text[0] == text[-1] == '"' else text
         if not _KEY.fullmatch(bare):
             raise exceptions.InvalidIdempotencyKey
         canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), default=str)
         return cls(bare, hashlib.sha256(canonical.encode()).hexdigest())
+
+
+def _as_sent(header: str) -> str:
+    """The characters of a header's value: UTF-8 where it is that, else Latin-1, which is how WSGI hands it over."""
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeError:
+        return header
 
 
 def submit(

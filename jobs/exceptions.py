@@ -63,7 +63,7 @@ class IdempotencyConflict(DomainError):
 
 
 class InvalidIdempotencyKey(DomainError):
-    """Idempotency-Key must be 1 to 255 visible ASCII characters."""
+    """Idempotency-Key must be 1 to 255 characters, without control characters."""
 
     code = "invalid_idempotency_key"
 

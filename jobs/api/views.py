@@ -92,7 +92,9 @@ class ReportRequest(APIView):
 
 _ASKING = [
     OpenApiParameter("key", str, OpenApiParameter.PATH, description="The report's id or slug."),
-    OpenApiParameter("Idempotency-Key", str, OpenApiParameter.HEADER, description="1 to 255 characters."),
+    OpenApiParameter(
+        "Idempotency-Key", str, OpenApiParameter.HEADER, description="1 to 255 characters, no control characters."
+    ),
     _LOCATION,
     _RETRY_AFTER,
     header("Idempotency-Replayed", "`true` when the answer is that of an earlier call.", 200, 202),

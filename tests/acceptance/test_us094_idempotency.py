@@ -81,7 +81,35 @@ def test_us094_a_key_may_have_255_characters(idle_bob, key):
     assert ask(idle_bob, key.ljust(255, "x")).status_code == 202
 
 
-@pytest.mark.parametrize("bad", ["", '""', "x" * 256, "two words", "ключ".encode(), "a\tb"])
+@pytest.mark.parametrize(
+    "odd",
+    [
+        " two words",
+        "-a\tb",
+        "-é".encode("latin-1"),
+        "-é".encode(),
+        "-ключ".encode(),
+        '-"a',
+        "-~!@#$%^&*()[]{}<>|;,=\\/'",
+    ],
+)
+def test_us094_a_key_may_have_any_character_that_is_no_control_character(idle, idle_bob, key, odd):
+    sent = key.encode() + (odd if isinstance(odd, bytes) else odd.encode())
+    first, again = (ask(idle_bob, sent) for _ in range(2))
+    assert (first.status_code, again.status_code) == (202, 202), first.text
+    assert (again.json()["jobId"], again.headers["Idempotency-Replayed"]) == (first.json()["jobId"], "true")
+
+
+def test_us094_a_key_is_its_characters_however_they_are_encoded(idle_bob, key):
+    first, again, other = (ask(idle_bob, sent).json() for sent in (
+        f"{key}é".encode(), f"{key}é".encode("latin-1"), f"{key}è".encode()
+    ))  # fmt: skip
+    assert first == again
+    assert first != other
+    assert ask(idle_bob, (key + "é" * 255)[:255].encode()).status_code == 202
+
+
+@pytest.mark.parametrize("bad", ["", '""', "x" * 256, ("é" * 256).encode(), "a\x85b".encode()])
 def test_us094_an_invalid_key_is_refused_and_queues_nothing(idle, idle_bob, bad):
     before = counts(idle)
     refused(ask(idle_bob, bad), 400, "invalid_idempotency_key")
