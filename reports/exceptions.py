@@ -11,6 +11,12 @@ class ReportNotFound(DomainError):
     code = "report_not_found"
 
 
+class AmbiguousReport(DomainError):
+    """Reports of several tenants have this slug. Name the one that is meant by its id, which is a UUID."""
+
+    code = "ambiguous_report"
+
+
 class ReportIncomplete(DomainError):
     """The report has no definition yet."""
 

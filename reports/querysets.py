@@ -14,7 +14,7 @@ from django.db.models import Exists, ExpressionWrapper, OuterRef, Q
 from django.db.models.sql import Query
 
 from accounts.statements import Statement, given
-from reports.exceptions import ReportNotFound
+from reports.exceptions import AmbiguousReport, ReportNotFound
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # together as the database needs to answer them.
 _REPORT = """
     select * from reports_reportconfiguration
-    where {column} = %s and (%s or tenant_id = %s) order by created_at limit 1
+    where {column} = %s and (%s or tenant_id = %s) limit 2
 """
 _RIGHTS = """
     select codename from auth_permission
@@ -87,14 +87,20 @@ class ReportQuerySet(models.QuerySet["ReportConfiguration"]):
         )
 
     def find(self, user: User, key: str) -> ReportConfiguration:
-        """The report of this id or slug in the user's tenant; ReportNotFound for anything else."""
+        """The report of this id or slug in the user's tenant; ReportNotFound for anything else.
+
+        A superuser has all tenants, which may use a slug each: AmbiguousReport.
+        """
         uuid = as_uuid(key)
         # PostgreSQL refuses to compare with a NUL character, which an address can spell as %00.
         match = stored(uuid) if uuid else key.replace("\0", " ")
         statement = _REPORT.format(column="id" if uuid else "slug")
-        for report in self.raw(statement, [match, user.is_superuser, user.tenant_id]):
-            return report
-        raise ReportNotFound
+        found = list(self.raw(statement, [match, user.is_superuser, user.tenant_id]))
+        if not found:
+            raise ReportNotFound
+        if len(found) > 1:
+            raise AmbiguousReport
+        return found[0]
 
     def find_complete(self, user: User, key: str) -> ReportConfiguration:
         """As find, with its version; ReportNotFound also before there is one."""

@@ -25,6 +25,7 @@ PROBLEM = "application/problem+json"
 STATUS: dict[type[DomainError], int] = {
     reports.ReportNotFound: 404,
     reports.VersionNotFound: 404,
+    reports.AmbiguousReport: 409,
     reports.ReportIncomplete: 409,
     reports.ReportChanged: 409,
     reports.InvalidParameters: 400,

@@ -90,7 +90,7 @@ class ReportList(ReportView, ListAPIView[ReportConfiguration]):
 class ReportDetail(ReportView):
     """One report."""
 
-    @extend_schema(parameters=[_KEY], responses={200: ReportSerializer, **errors(401, 403, 404, 429)})
+    @extend_schema(parameters=[_KEY], responses={200: ReportSerializer, **errors(401, 403, 404, 409, 429)})
     def get(self, request: Request, key: str) -> Response:
         """The report, with what it asks for and what the caller may do with it."""
         return Response(self.shown(ReportConfiguration.objects.find_complete(self.user, key)))
@@ -98,7 +98,7 @@ class ReportDetail(ReportView):
     @extend_schema(
         parameters=[_KEY],
         request=ReportDefinition,
-        responses={200: ReportSerializer, **errors(400, 401, 403, 404, 413, 415, 429)},
+        responses={200: ReportSerializer, **errors(400, 401, 403, 404, 409, 413, 415, 429)},
     )
     def put(self, request: Request, key: str) -> Response:
         """Replace the definition. What is left out goes back to its default; a change makes a new version."""
@@ -109,7 +109,7 @@ class ReportDetail(ReportView):
     @extend_schema(
         parameters=[_KEY],
         request=OpenApiTypes.OBJECT,
-        responses={200: ReportSerializer, **errors(400, 401, 403, 404, 413, 415, 429)},
+        responses={200: ReportSerializer, **errors(400, 401, 403, 404, 409, 413, 415, 429)},
     )
     def patch(self, request: Request, key: str) -> Response:
         """Change some fields of the definition by a JSON merge patch (RFC 7396); null takes one back to its default."""
@@ -117,7 +117,7 @@ class ReportDetail(ReportView):
         patch = bodies.mapping(request.data)
         return Response(self.shown(actions.patch_report(report=report, patch=patch, actor=self.user)))
 
-    @extend_schema(parameters=[_KEY], responses={204: None, **errors(401, 403, 404, 429)})
+    @extend_schema(parameters=[_KEY], responses={204: None, **errors(401, 403, 404, 409, 429)})
     def delete(self, request: Request, key: str) -> Response:
         """Delete the report. Its jobs stay, but can't be retried."""
         actions.delete_report(report=self.administer(key), actor=self.user)
@@ -131,7 +131,7 @@ class ReportCheck(ReportView):
         operation_id="validate",
         parameters=[_KEY],
         request=CheckSerializer,
-        responses={200: CheckedSerializer, **errors(400, 401, 403, 404, 413, 415, 429)},
+        responses={200: CheckedSerializer, **errors(400, 401, 403, 404, 409, 413, 415, 429)},
     )
     def post(self, request: Request, key: str) -> Response:
         """Ask the data source whether it takes the query, what comes out, how much, and which formats hold it.

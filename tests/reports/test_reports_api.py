@@ -350,6 +350,25 @@ def test_the_addresses_of_pages_are_those_that_the_server_is_known_by(settings, 
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("method", "call"),
+    [
+        *(("get", ""), ("put", ""), ("patch", ""), ("delete", "")),
+        *(("post", "/generate"), ("post", "/run"), ("post", "/validate")),
+    ],
+)
+def test_a_slug_that_two_tenants_have_is_not_guessed_at(method, call):
+    mine = report()
+    ReportConfiguration.objects.create(tenant=Tenant.objects.get(slug="other"), slug="carrier-delays")
+    answer = getattr(client("root"), method)(f"{DELAYS}{call}", {}, format="json")
+    assert (answer.status_code, answer.json()["code"]) == (409, "ambiguous_report")
+    assert "UUID" in answer.json()["error"]
+    assert ReportConfiguration.objects.filter(pk=mine.pk).exists()
+    named = getattr(client("root"), method)(f"{URL}/{mine.pk}{call}", {}, format="json")
+    assert named.json().get("code") != "ambiguous_report" if named.content else named.status_code == 204
+    assert client("alice").get(DELAYS).status_code == (404 if (method, call) == ("delete", "") else 200)
+
+
 def test_a_method_that_is_not_there_is_told_so():
     answer = client("alice").post(DELAYS, {}, format="json")
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
