@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -14,6 +16,9 @@ from uuid import UUID
 from django.conf import settings
 
 from jobs.exceptions import ResultMissing
+
+#: How a folder is opened that is only gone through.
+_FOLDER = os.O_PATH | os.O_DIRECTORY
 
 
 def place(job_id: UUID, fence: int, extension: str) -> Path:
@@ -57,13 +62,13 @@ def stamp(file: BinaryIO) -> str:
 
 
 def open_checked(path: Path, *, size: int, sha256: str, written: str) -> BinaryIO:
-    """Open a result for reading. ResultMissing if it is gone or is not the file that was written.
+    """Open a result for reading. ResultMissing if it is gone, is not the file that was written, or is elsewhere.
 
     Reading 200 MB to compare digests takes longer than a first byte may, so the digest is only recomputed when the
     stamp differs, as it does after a restore from backup or a manipulation.
     """
     try:
-        file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb", buffering=0)
+        file = os.fdopen(_open_inside(path), "rb", buffering=0)
     except OSError as error:
         raise ResultMissing from error
     if stamp(file) != written and not _is_same(file, size, sha256):
@@ -89,6 +94,31 @@ def folders() -> Iterator[tuple[UUID, Path]]:
     for path in Path(settings.ARTIFACTS_DIR).glob("??/*"):
         with contextlib.suppress(ValueError):
             yield UUID(path.name), path
+
+
+def _open_inside(path: Path) -> int:
+    """The descriptor of a regular file of the store, opened without following a link below the store's own folder.
+    OSError if there is none."""
+    store = Path(settings.ARTIFACTS_DIR)
+    *folders, name = path.relative_to(store).parts
+    within = os.open(store, _FOLDER)
+    try:
+        for part in folders:
+            outer, within = within, os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=within)
+            os.close(outer)
+        return _open_regular(name, within)
+    finally:
+        os.close(within)
+
+
+def _open_regular(name: str, within: int) -> int:
+    # Opening a pipe waits for its other end, unless it is asked not to.
+    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY, dir_fd=within)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise FileNotFoundError(errno.ENOENT, "No regular file", name)
+    os.set_blocking(descriptor, True)
+    return descriptor
 
 
 def _is_same(file: BinaryIO, size: int, sha256: str) -> bool:

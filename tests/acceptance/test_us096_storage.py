@@ -48,9 +48,30 @@ def replace_by_a_folder(path):
     path.mkdir()
 
 
-@pytest.mark.parametrize(
-    "damage", [delete, overwrite, overwrite_and_hide_the_time, shorten, replace_by_a_link, replace_by_a_folder]
-)
+def replace_by_a_pipe(path):
+    path.unlink()
+    os.mkfifo(path)
+
+
+def replace_its_folder_by_a_link(path):
+    elsewhere = path.parents[3] / f"elsewhere-{path.parent.name}"
+    path.parent.rename(elsewhere)
+    path.parent.symlink_to(elsewhere)
+
+
+DAMAGES = [
+    delete,
+    overwrite,
+    overwrite_and_hide_the_time,
+    shorten,
+    replace_by_a_link,
+    replace_by_a_folder,
+    replace_by_a_pipe,
+    replace_its_folder_by_a_link,
+]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_us096_ac005_a_file_that_is_not_the_one_that_was_written_is_an_internal_error(server, bob, alice, damage):
     job = succeeded_job(bob)
     damage(stored(server, job))

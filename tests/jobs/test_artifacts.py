@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -65,6 +67,47 @@ def test_a_result_that_is_not_what_was_written_is_missing(written: Path, harm: s
         written.symlink_to(tmp_path / "same")
     with pytest.raises(ResultMissing):
         opened(written)
+
+
+@pytest.mark.parametrize("linked", ["the job's folder", "the folder of folders"])
+def test_a_result_whose_folder_is_a_link_out_of_the_store_is_missing(
+    written: Path, linked: str, tmp_path: Path
+) -> None:
+    folder = written.parent if linked == "the job's folder" else written.parent.parent
+    folder.rename(tmp_path / "elsewhere")
+    folder.symlink_to(tmp_path / "elsewhere")
+    assert written.read_bytes() == DATA
+    try:
+        with pytest.raises(ResultMissing):
+            opened(written)
+    finally:
+        folder.unlink()
+
+
+def test_the_store_itself_may_be_a_link(written: Path, tmp_path: Path, settings: Any) -> None:
+    (tmp_path / "store").symlink_to(settings.ARTIFACTS_DIR)
+    path = tmp_path / "store" / written.relative_to(settings.ARTIFACTS_DIR)
+    settings.ARTIFACTS_DIR = tmp_path / "store"
+    assert opened(path) == DATA
+
+
+def test_a_pipe_in_place_of_a_result_is_missing_and_not_waited_for(written: Path) -> None:
+    written.unlink()
+    os.mkfifo(written)
+    with pytest.raises(ResultMissing):
+        opened(written)
+
+
+def test_an_opened_result_is_read_as_any_file_and_leaves_no_descriptor_behind(written: Path) -> None:
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    kept = Artifact.objects.get()
+    with artifacts.open_checked(written, size=kept.size, sha256=kept.sha256, written=kept.stamp) as file:
+        assert os.get_blocking(file.fileno())
+        reader, writer = socket.socketpair()
+        with reader, writer:
+            assert writer.sendfile(file) == len(DATA)
+            assert reader.recv(100) == DATA
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_purging_deletes_the_file_and_keeps_the_job(written: Path, claimed: JobExecutionLog) -> None:
