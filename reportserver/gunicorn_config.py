@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from django.conf import settings
 
-bind = f"{settings.HOST}:{settings.PORT}"
+bind = settings.ADDRESS
 wsgi_app = "reportserver.wsgi"
 worker_class = "gthread"
-workers = int(os.environ.get("REPORTSERVER_WEB_PROCESSES", "2"))
-threads = int(os.environ.get("REPORTSERVER_WEB_THREADS", "16"))
+workers = settings.WEB_PROCESSES
+threads = settings.WEB_THREADS
 preload_app = True
 timeout = 60
 graceful_timeout = 20

@@ -11,6 +11,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 NAMES = ("SECRET_KEY", "JWT_KEY", "DATA_KEY", "AUDIT_KEY")
 _SHORTEST = 32
+_FEWEST_CHARACTERS = 5
+#: What examples have in place of a key.
+_PLACEHOLDERS = ("django-insecure-", "change-me", "change_me", "changeme", "your-secret", "your_secret", "placeholder")
 
 
 def load_keys(folder: Path, *, local: bool) -> dict[str, str]:
@@ -19,9 +22,20 @@ def load_keys(folder: Path, *, local: bool) -> dict[str, str]:
     for name, key in keys.items():
         if len(key) < _SHORTEST:
             raise ImproperlyConfigured(f"REPORTSERVER_{name} is shorter than {_SHORTEST} characters.")
+        if not local and _is_guessable(key):
+            raise ImproperlyConfigured(
+                f"REPORTSERVER_{name} is a placeholder or the same characters again and again; it must be random."
+            )
     if len(set(keys.values())) < len(keys):
         raise ImproperlyConfigured(f"REPORTSERVER_{', REPORTSERVER_'.join(NAMES)} must all differ.")
     return keys
+
+
+def _is_guessable(key: str) -> bool:
+    """Whether it is an example's or a short piece repeated, however long. What is random is neither."""
+    is_example = any(words in key.lower() for words in _PLACEHOLDERS)
+    repeats = any(key[length:] == key[:-length] for length in range(1, len(key) // 2 + 1))
+    return is_example or repeats or len(set(key)) < _FEWEST_CHARACTERS
 
 
 def _stored(folder: Path, name: str, local: bool) -> str:
@@ -30,9 +44,13 @@ def _stored(folder: Path, name: str, local: bool) -> str:
             f"REPORTSERVER_{name} is not set. It may only be left out when REPORTSERVER_PUBLIC_URL is on this machine."
         )
     path = folder / name.lower()
-    if not path.exists():
-        _create(path)
-    return path.read_text().strip()
+    try:
+        if not path.exists():
+            _create(path)
+        return path.read_text().strip()
+    except OSError as error:
+        sentence = f"{path} can't be read or written: {error.strerror}"
+        raise ImproperlyConfigured(f"REPORTSERVER_DATA_DIR: {sentence}.") from None
 
 
 def _create(path: Path) -> None:

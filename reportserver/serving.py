@@ -18,6 +18,7 @@ from pathlib import Path
 from django.conf import settings
 
 from jobs.processes import die_with_parent
+from reportserver.environment import in_url
 
 #: Seconds before a program that died is started again: the first time, and at most.
 _RESTART_SECONDS = (0.5, 30.0)
@@ -117,7 +118,8 @@ class Server:
 
 
 def _is_ready() -> bool:
-    host = "127.0.0.1" if settings.HOST in ("0.0.0.0", "::") else settings.HOST  # noqa: S104 - compared, not bound
+    everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
+    host = in_url(everywhere.get(settings.HOST, settings.HOST))
     try:
         with urllib.request.urlopen(f"http://{host}:{settings.PORT}/readyz", timeout=2) as answer:
             return bool(answer.status == 200)

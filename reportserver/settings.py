@@ -6,36 +6,40 @@ import os
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
+from reportserver.environment import (
+    database,
+    flag,
+    folder,
+    host,
+    in_url,
+    one_of,
+    positive,
+    public_url,
+    redis_url,
+    server_url,
+)
 from reportserver.keys import load_keys
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
 
-
-def positive(name: str, default: int) -> int:
-    """Read a whole number of at least 1."""
-    text = os.environ.get(name, str(default))
-    if not text.isdigit() or int(text) < 1:
-        raise ImproperlyConfigured(f"{name} must be a whole number of at least 1, not {text!r}.")
-    return int(text)
-
-
 # --- Where things are ---------------------------------------------------------------------------------------------
 
-HOST = env.str("HOST", "127.0.0.1")
-PORT = positive("PORT", 8000)
-DATA_DIR = Path(env.str("REPORTSERVER_DATA_DIR", str(BASE_DIR / "var"))).resolve()
-PUBLIC_URL = env.str("REPORTSERVER_PUBLIC_URL", f"http://{HOST}:{PORT}").rstrip("/")
-DEMO = env.bool("REPORTSERVER_DEMO", True)
+HOST = host("HOST", "127.0.0.1")
+PORT = positive("PORT", 8000, most=65535)
+#: Where the web server listens.
+ADDRESS = f"{in_url(HOST)}:{PORT}"
+DATA_DIR = folder("REPORTSERVER_DATA_DIR", BASE_DIR / "var").resolve()
+PUBLIC_URL = public_url("REPORTSERVER_PUBLIC_URL", f"http://{ADDRESS}")
+DEMO = flag("REPORTSERVER_DEMO", True)
 
 _public = urlsplit(PUBLIC_URL)
-if _public.scheme not in ("http", "https") or not _public.hostname:
-    raise ImproperlyConfigured(f"REPORTSERVER_PUBLIC_URL must be an http or https address, not {PUBLIC_URL!r}.")
+_public_host = in_url(_public.hostname or "")
 LOCAL = _public.hostname in ("localhost", "127.0.0.1", "::1")
 HTTPS = _public.scheme == "https"
 
@@ -46,7 +50,7 @@ DATA_KEYS = [_keys["DATA_KEY"], *env.list("REPORTSERVER_DATA_KEY_FALLBACKS", def
 AUDIT_KEY = _keys["AUDIT_KEY"]
 
 DEBUG = False
-ALLOWED_HOSTS = sorted({_public.hostname, "localhost", "127.0.0.1", "[::1]"})
+ALLOWED_HOSTS = sorted({_public_host, "localhost", "127.0.0.1", "[::1]"})
 CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
 
 # --- Django -------------------------------------------------------------------------------------------------------
@@ -143,11 +147,8 @@ _POSTGRESQL_OPTIONS = {
     # A job that was accepted, or a result that was handed out, must survive a crash of the database.
     "options": "-c synchronous_commit=on -c lock_timeout=20s -c idle_in_transaction_session_timeout=20s",
 }
-_database_url = env.str("REPORTSERVER_DATABASE_URL", f"sqlite:///{DATA_DIR / 'reportserver.sqlite3'}")
-_database = env.db_url_config(_database_url)
+_database = database("REPORTSERVER_DATABASE_URL", f"sqlite:///{quote(str(DATA_DIR / 'reportserver.sqlite3'))}")
 SQLITE = _database["ENGINE"].endswith("sqlite3")
-if not SQLITE and not _database["ENGINE"].endswith("postgresql"):
-    raise ImproperlyConfigured("REPORTSERVER_DATABASE_URL must begin with sqlite:/// or postgresql://.")
 _database |= {
     "OPTIONS": {**_database.get("OPTIONS", {}), **(_SQLITE_OPTIONS if SQLITE else _POSTGRESQL_OPTIONS)},
     "CONN_MAX_AGE": None,
@@ -173,14 +174,16 @@ if SQLITE:
 # --- Queue, workers, artifacts ------------------------------------------------------------------------------------
 
 #: Where messages to workers are; empty: in the database.
-BROKER_URL = env.str("REPORTSERVER_BROKER_URL", "")
-if BROKER_URL and not (BROKER_URL.startswith(("redis://", "rediss://")) and urlsplit(BROKER_URL).hostname):
-    # Not repeated: it may hold a password.
-    raise ImproperlyConfigured("REPORTSERVER_BROKER_URL must be redis://host:port/number, or rediss:// for TLS.")
-ARTIFACTS_DIR = Path(env.str("REPORTSERVER_ARTIFACTS_URL", str(DATA_DIR / "artifacts")))
-if "://" in str(env.str("REPORTSERVER_ARTIFACTS_URL", "")):
+BROKER_URL = redis_url("REPORTSERVER_BROKER_URL")
+if "://" in os.environ.get("REPORTSERVER_ARTIFACTS_URL", ""):
     raise ImproperlyConfigured("REPORTSERVER_ARTIFACTS_URL must be a folder; other places are not supported yet.")
-WORKERS = positive("REPORTSERVER_WORKERS", os.cpu_count() or 1)
+ARTIFACTS_DIR = folder("REPORTSERVER_ARTIFACTS_URL", DATA_DIR / "artifacts")
+WORKERS = positive(
+    "REPORTSERVER_WORKERS",
+    os.cpu_count() or 1,
+    most=max(1000, os.cpu_count() or 1),
+    reason="each of them is processes of this host and a connection to the database",
+)
 #: Seconds. A worker that has not renewed its lease for this long has lost its job.
 LEASE_SECONDS = positive("REPORTSERVER_LEASE_SECONDS", 30)
 #: Seconds between two heartbeats of a running job, and so the longest a cancel stays unseen.
@@ -199,12 +202,12 @@ MAX_UNFINISHED_PER_TENANT = positive("REPORTSERVER_MAX_UNFINISHED_PER_TENANT", 2
 
 # --- What leaves the house ----------------------------------------------------------------------------------------
 
-_SMTP = ("smtp://", "smtp+tls://", "smtp+ssl://")
-
-_email_url = env.str("REPORTSERVER_EMAIL_URL", "")
+_email_url = server_url(
+    "REPORTSERVER_EMAIL_URL",
+    ("smtp", "smtp+tls", "smtp+ssl"),
+    "must be smtp://, smtp+tls:// or smtp+ssl:// and a server.",
+)
 EMAIL_CONFIGURED = bool(_email_url)
-if EMAIL_CONFIGURED and not (_email_url.startswith(_SMTP) and urlsplit(_email_url).hostname):
-    raise ImproperlyConfigured("REPORTSERVER_EMAIL_URL must be smtp://, smtp+tls:// or smtp+ssl:// and a server.")
 _email = env.email_url_config(_email_url or "consolemail://")
 EMAIL_HOST, EMAIL_PORT = _email["EMAIL_HOST"], _email["EMAIL_PORT"] or 25
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _email["EMAIL_HOST_USER"] or "", _email["EMAIL_HOST_PASSWORD"] or ""
@@ -268,7 +271,7 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 X_FRAME_OPTIONS = "DENY"
-if env.bool("REPORTSERVER_BEHIND_PROXY", False):
+if flag("REPORTSERVER_BEHIND_PROXY", False):
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 CONTENT_SECURITY_POLICY = {
@@ -290,8 +293,8 @@ SIMPLE_JWT = {
     "SIGNING_KEY": JWT_KEY,
     "ISSUER": "reportserver",
     "AUDIENCE": "reportserver",
-    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=positive("REPORTSERVER_ACCESS_TOKEN_MINUTES", 15)),
-    "REFRESH_TOKEN_LIFETIME": timedelta(days=positive("REPORTSERVER_REFRESH_TOKEN_DAYS", 7)),
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=positive("REPORTSERVER_ACCESS_TOKEN_MINUTES", 15, most=525_600)),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=positive("REPORTSERVER_REFRESH_TOKEN_DAYS", 7, most=3650)),
     "AUTH_HEADER_TYPES": ("Bearer",),
 }
 
@@ -305,6 +308,10 @@ RATE_LIMITS = {
 }
 #: Requests per web process that may wait for a change of status (`Prefer: wait`) at once.
 MAX_WAITERS = 8
+
+#: Processes of the web server, and threads in each.
+WEB_PROCESSES = positive("REPORTSERVER_WEB_PROCESSES", 2, most=1000)
+WEB_THREADS = positive("REPORTSERVER_WEB_THREADS", 16, most=1000)
 
 #: Seconds that POST run waits for a synchronous report before it answers with the job to poll.
 SYNCHRONOUS_WAIT_SECONDS = positive("REPORTSERVER_SYNCHRONOUS_WAIT_SECONDS", 20)
@@ -340,6 +347,8 @@ SPECTACULAR_SETTINGS = {
 
 # --- Logs ---------------------------------------------------------------------------------------------------------
 
+_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -352,7 +361,7 @@ LOGGING = {
         }
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
-    "root": {"handlers": ["stderr"], "level": env.str("REPORTSERVER_LOG_LEVEL", "INFO")},
+    "root": {"handlers": ["stderr"], "level": one_of("REPORTSERVER_LOG_LEVEL", _LEVELS, "INFO")},
     "loggers": {
         # They repeat what reportserver.middleware logs, with the paths and traces of refused calls.
         "django.request": {"level": "CRITICAL"},

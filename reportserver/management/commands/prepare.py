@@ -28,8 +28,6 @@ class Command(BaseCommand):
     help = "Bring database, static files and the demo up to date. May be repeated at any time."
 
     def handle(self, *args: object, **options: object) -> None:
-        for folder in (settings.DATA_DIR, settings.ARTIFACTS_DIR):
-            Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         call_command("migrate", interactive=False, verbosity=0)
         collect_static()
         if settings.DEMO and demo.install():

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import sys
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connection
 
 from reportserver import demo
 from reportserver.serving import Server
+
+_REMEDIES = {
+    errno.EADDRINUSE: "Set PORT to a free one.",
+    errno.EACCES: "Set PORT to one of at least 1024, or start as a user who may.",
+}
 
 
 class Command(BaseCommand):
@@ -17,6 +24,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: object) -> None:
         self._check_address()
+        connection.ensure_connection()
+        connection.close()
         sys.exit(Server(greet=self._greet).run())
 
     def _check_address(self) -> None:
@@ -26,8 +35,8 @@ class Command(BaseCommand):
             try:
                 probe.bind((settings.HOST, settings.PORT))
             except OSError as error:
-                address = f"{settings.HOST}:{settings.PORT}"
-                raise CommandError(f"Can't listen on {address}: {error.strerror}. Set PORT to a free one.") from error
+                remedy = _REMEDIES.get(error.errno or 0, "Set HOST to an address of this machine.")
+                raise CommandError(f"Can't listen on {settings.ADDRESS}: {error.strerror}. {remedy}") from error
 
     def _greet(self) -> None:
         empty = f"Report server at {settings.PUBLIC_URL}\nMake a first Administrator: manage.py createsuperuser\n"
