@@ -18,6 +18,7 @@ from jobs.filters import JobFilter
 from jobs.models import JobExecutionLog, Status
 from reports.querysets import as_uuid
 
+_MOST_JOBS = 1_000_000
 _COLUMNS = "{:36}  {:9}  {:19}  {:24}  {}"
 
 
@@ -44,9 +45,7 @@ class Command(BaseCommand):
             raise CommandError(error.message) from error
 
     def _list(self, options: dict[str, Any]) -> None:
-        jobs = JobExecutionLog.objects.with_result().order_by("-queued_at", "-id")
-        wanted = {name: options[name] for name in ("status", "report", "q")}
-        found = JobFilter(wanted, queryset=jobs).qs[: options["limit"]]
+        found = _filter(options).qs[: options["limit"]]
         if options["json"]:
             self._print_json(JobSerializer(found, many=True).data)
         else:
@@ -85,6 +84,18 @@ class Command(BaseCommand):
 
     def _print_json(self, data: Any) -> None:
         self.stdout.write(json.dumps(data, cls=DjangoJSONEncoder, indent=2))
+
+
+def _filter(options: dict[str, Any]) -> JobFilter:
+    """What narrows the list. CommandError if it is wrong, since a wrong filter would leave out nothing."""
+    if not 1 <= options["limit"] <= _MOST_JOBS:
+        raise CommandError(f"--limit must be from 1 to {_MOST_JOBS:,}, not {options['limit']}.")
+    jobs = JobExecutionLog.objects.with_result().order_by("-queued_at", "-id")
+    wanted = JobFilter({name: options[name] for name in ("status", "report", "q")}, queryset=jobs)
+    if not wanted.is_valid():
+        sentences = [f"--{name}: {sentence}" for name, many in wanted.errors.items() for sentence in many]
+        raise CommandError("\n".join(sentences))
+    return wanted
 
 
 def _find(job_id: str) -> JobExecutionLog:

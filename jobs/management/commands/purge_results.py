@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from audit.actions import operator
 from jobs import purge
+
+#: A century: before it there is no result, and soon no date.
+_MOST_DAYS = 36_500
 
 
 class Command(BaseCommand):
@@ -19,6 +22,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: Any) -> None:
         days = options["older_than"]
+        if days is not None and not 0 <= days <= _MOST_DAYS:
+            raise CommandError(f"--older-than must be from 0 to {_MOST_DAYS:,} days, not {days}.")
         if options["dry_run"]:
             found = list(purge.expired(days))
             for artifact in found:

@@ -18,6 +18,7 @@ from audit import actions as audit
 from audit.models import Action
 from reports import engine
 from reports.exceptions import InvalidParameters
+from reports.management.files import check_writable, writing
 from reports.models import ReportConfiguration
 from reports.parameters import to_json, typed_values
 from reports.rendering import RENDERERS
@@ -39,9 +40,12 @@ class Command(BaseCommand):
     def handle(self, *args: object, **options: Any) -> None:
         report = _find(options["slug"], options["tenant"])
         format = options["format"] or report.version.formats[0]
+        output = options["output"] or f"{slugify(report.slug)}.{RENDERERS[format].extension}"
+        if output != "-":
+            check_writable(Path(output))
         try:
             parameters = to_json(typed_values(report.version.declared(), _parameters(options["param"]), from_text=True))
-            path = self._run(report, parameters, format, options["output"])
+            path = self._run(report, parameters, format, output)
         except InvalidParameters as error:
             sentences = [f"{name}: {sentence}" for name, many in error.fields.items() for sentence in many]
             raise CommandError("\n".join(sentences)) from error
@@ -49,7 +53,7 @@ class Command(BaseCommand):
             raise CommandError(f"{error.message} {error.details.get('driver', '')}".strip()) from error
         self.stderr.write(f"Wrote {path}.")
 
-    def _run(self, report: ReportConfiguration, parameters: dict[str, object], format: str, output: str | None) -> str:
+    def _run(self, report: ReportConfiguration, parameters: dict[str, object], format: str, output: str) -> str:
         with tempfile.TemporaryDirectory() as folder, tqdm(unit=" rows", unit_scale=True, file=sys.stderr) as bar:
             draft = Path(folder) / "result"
             spec = run_spec(report.version, parameters, format, Path(folder))
@@ -63,7 +67,7 @@ class Command(BaseCommand):
                     target=("report", report.pk),
                     details={"format": format, "rows": result.rows, "version": report.version.number},
                 )
-            return _deliver(draft, output or f"{slugify(report.slug)}.{RENDERERS[format].extension}")
+            return _deliver(draft, output)
 
 
 def _moving(bar: tqdm[Any]) -> engine.Progress:
@@ -100,5 +104,6 @@ def _deliver(draft: Path, output: str) -> str:
         with draft.open("rb") as file:
             shutil.copyfileobj(file, sys.stdout.buffer)
         return "standard output"
-    shutil.move(draft, output)
+    with writing(Path(output)):
+        shutil.move(draft, output)
     return output

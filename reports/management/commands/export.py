@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand
 from accounts.models import Tenant
 from reports.definitions import editor_schema
 from reports.definitions.export import exported
+from reports.management.files import writing
 
 
 class Command(BaseCommand):
@@ -28,7 +29,9 @@ class Command(BaseCommand):
     def handle(self, *args: object, **options: Any) -> None:
         text = self._schema() if options["schema"] else self._definitions(options["tenant"])
         if options["output"]:
-            Path(options["output"]).write_text(text, encoding="utf-8")
+            path = Path(options["output"])
+            with writing(path):
+                path.write_text(text, encoding="utf-8")
         else:
             self.stdout.write(text, ending="")
 
