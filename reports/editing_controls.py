@@ -171,7 +171,7 @@ def _number(text: str) -> int | str | None:
 def _typed(parameter: dict[str, Any]) -> dict[str, Any]:
     """The texts of default, bounds and choices as values of the parameter's type."""
     kind, typed = str(parameter.get("type", "")), dict(parameter)
-    typed["choices"] = [_from_text(kind, line) for line in parameter.get("choices", [])]
+    typed["choices"] = [_from_text(kind, line) for line in parameter.get("choices", [])] or None
     for name in ("minimum", "maximum", "default"):
         text = parameter.get(name, "").strip()
         if name == "default" and parameter.get("multiple"):

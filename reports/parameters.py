@@ -91,6 +91,21 @@ def typed_values(
     return values
 
 
+def contradictions(parameter: Parameter) -> dict[str, list[str]]:
+    """What no value can be right for, by key. It is not asked of versions that are stored: they never change, and what
+    was taken once has to be shown and run."""
+    lowest, highest = _bound(parameter, parameter.minimum), _bound(parameter, parameter.maximum)
+    if lowest is not None and highest is not None and lowest > highest:
+        return {"maximum": [f"Must be {_text(lowest)} or more, as minimum is."]}
+    sentences = [
+        f"{brief(choice)}: {sentence}"
+        for choice in parameter.choices
+        for check in (_check_length, _check_pattern, _check_bounds)
+        for sentence in check(parameter, _bound(parameter, choice))
+    ]
+    return {"choices": _first(sentences)} if sentences else {}
+
+
 def to_json(values: Mapping[str, TypedValue]) -> dict[str, object]:
     """The plain form for storing: typed_values of it gives the same values. What is NULL is left out."""
     return {name: _plain(value) for name, value in values.items() if value.value is not None}
@@ -164,9 +179,13 @@ def _many(parameter: Parameter, raw: object, from_text: bool) -> tuple[object, .
         except RefusedError as refused:
             sentences += [f"Value {position}: {sentence}" for sentence in refused.sentences]
     if sentences:
-        # A list of 1,000 wrong values would otherwise be answered with as many sentences.
-        raise RefusedError(*sentences[:10], *([f"And {len(sentences) - 10:,} more."] if len(sentences) > 10 else []))
+        raise RefusedError(*_first(sentences))
     return tuple(values)
+
+
+def _first(sentences: list[str]) -> list[str]:
+    """A list of 1,000 wrong values would otherwise be answered with as many sentences."""
+    return sentences[:10] + ([f"And {len(sentences) - 10:,} more."] if len(sentences) > 10 else [])
 
 
 def _one(parameter: Parameter, raw: object, from_text: bool) -> object:

@@ -29,7 +29,7 @@ from reports.definitions.values import (
     WebAddress,
 )  # fmt: skip
 from reports.exceptions import InvalidDefinition, QueryFailed
-from reports.parameters import Parameter
+from reports.parameters import Parameter, contradictions
 from reports.sources import placeholders
 
 
@@ -42,7 +42,9 @@ class ParameterDefinition(Definition):
     default: FlatValue = Field(default=None, description="The value when none is given; without it, NULL.")
     label: Text = Field(max_length=200, default="", description="Its name for people.")
     help: Text = Field(max_length=1000, default="", description="A sentence for people.")
-    choices: list[FlatValue] = Field(default=[], max_length=1000, description="The only values allowed.")
+    choices: list[FlatValue] = Field(
+        default_factory=list, min_length=1, max_length=1000, description="The only values allowed."
+    )
     multiple: bool = Field(default=False, description="Whether it takes a list of values, for `in :name`.")
     minimum: FlatValue = Field(default=None, description="The smallest value; of numbers, dates and date-times.")
     maximum: FlatValue = Field(default=None, description="The largest value; of numbers, dates and date-times.")
@@ -54,10 +56,12 @@ class ParameterDefinition(Definition):
     @model_validator(mode="after")
     def _consistent(self) -> ParameterDefinition:
         try:
-            self.declaration()
+            faults = contradictions(self.declaration())
         except InvalidDefinition as error:
-            faults = faults_in(error)
-            raise FieldFaultsError({key: _without_key(key, faults[key]) for key in faults}) from None
+            found = faults_in(error)
+            raise FieldFaultsError({key: _without_key(key, found[key]) for key in found}) from None
+        if faults:
+            raise FieldFaultsError(faults)
         return self
 
     def declaration(self) -> Parameter:

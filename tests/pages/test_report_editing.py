@@ -141,6 +141,20 @@ def test_everything_wrong_is_told_at_once_beside_its_field(browse: Browse, small
 
 
 @pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [("maximum", "1", "Must be 5 or more, as minimum is."), ("choices", "4\n5", "“4”: Must be 5 or more.")],
+)
+def test_a_bound_that_contradicts_another_field_is_told(
+    browse: Browse, small: ReportConfiguration, field: str, value: str, sentence: str
+) -> None:
+    client = browse("alice")
+    form = shown(client, "small") | {"parameters[0].default": [""], "parameters[0].minimum": ["5"]}
+    page = press(client, form | {f"parameters[0].{field}": [value]}, "save").content.decode()
+    assert sentence in page.split(f'id="edit-parameters-0-{field}-help"')[1].split("</div>")[0]
+    assert version(small) == 1
+
+
+@pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("group_by: [a\ncolumns: {}", "Line 2: Not YAML"),

@@ -106,6 +106,30 @@ def test_faults_are_told_all_at_once_with_the_line_of_the_field(tmp_path):
     ]
 
 
+def test_a_parameter_that_no_value_can_be_right_for_is_told_with_its_line(tmp_path):
+    text = (
+        "reports:\n"
+        "  - slug: one\n"
+        "    tenant: acme\n"
+        "    name: One\n"
+        "    data_source: sales\n"
+        "    query: select :a, :b, :c, :d\n"
+        "    formats: [csv]\n"
+        "    parameters:\n"
+        "      - {name: a, type: integer, minimum: 5,\n"
+        "         maximum: 1}\n"
+        "      - {name: b, type: string, choices: []}\n"
+        "      - {name: c, type: string, max_length: 2, choices: [ab, abc]}\n"
+        "      - {name: d, type: integer, maximum: 5, default: 6}\n"
+    )
+    assert refused(tmp_path, text) == [
+        "definitions.yaml:10: reports[0].parameters[0].maximum: Must be 5 or more, as minimum is.",
+        "definitions.yaml:11: reports[0].parameters[1].choices: Must have at least one entry.",
+        "definitions.yaml:12: reports[0].parameters[2].choices: “abc”: Must be at most 2 characters long; this has 3.",
+        "definitions.yaml:13: reports[0].parameters[3].default: Must be 5 or less.",
+    ]
+
+
 def test_a_fault_in_the_second_of_two_files_has_that_files_own_numbers(tmp_path):
     first = written(tmp_path, SAMPLE)
     second = written(tmp_path, "reports:\n- slug: x\n- 5\n", "second.yaml")

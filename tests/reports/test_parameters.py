@@ -12,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.exceptions import InvalidDefinition, InvalidParameters
-from reports.parameters import Parameter, TypedValue, for_people, json_schema, to_json, typed_values
+from reports.parameters import (
+    Parameter,
+    TypedValue,
+    contradictions,
+    for_people,
+    json_schema,
+    to_json,
+    typed_values,
+)
 
 
 def one(type: str, raw: object, *, from_text: bool = False, **more: object) -> object:
@@ -274,3 +282,32 @@ def test_a_wrong_declaration_is_refused_naming_its_key(declaration, key):
     with pytest.raises(InvalidDefinition) as caught:
         Parameter.from_dict(declaration)
     assert key in caught.value.details["fields"]
+
+
+@pytest.mark.parametrize(
+    ("declaration", "faults"),
+    [
+        ({"type": "integer", "minimum": 5, "maximum": 1}, {"maximum": ["Must be 5 or more, as minimum is."]}),
+        ({"type": "date", "minimum": "2024-01-02", "maximum": "2024-01-01"},
+         {"maximum": ["Must be 2024-01-02 or more, as minimum is."]}),
+        ({"type": "string", "max_length": 2, "choices": ["ab", "abc"]},
+         {"choices": ["“abc”: Must be at most 2 characters long; this has 3."]}),
+        ({"type": "string", "pattern": "[a-z]", "choices": ["A"]}, {"choices": ["“A”: Must match the pattern [a-z]."]}),
+        ({"type": "number", "minimum": 0.5, "choices": [0.25, 0.5]}, {"choices": ["“0.25”: Must be 0.5 or more."]}),
+        ({"type": "integer", "minimum": 5, "maximum": 5, "choices": [5]}, {}),
+        ({"type": "string", "max_length": 2, "pattern": "[a-z]*", "choices": ["", "ab"]}, {}),
+    ],
+)  # fmt: skip
+def test_a_declaration_that_contradicts_itself_is_told_by_key(declaration, faults):
+    assert contradictions(Parameter.from_dict({"name": "p", **declaration})) == faults
+
+
+def test_of_many_contradictions_the_first_ten_are_told():
+    many = Parameter.from_dict({"name": "p", "type": "integer", "maximum": 0, "choices": list(range(1, 1001))})
+    (sentences,) = contradictions(many).values()
+    assert len(sentences) == 11 and sentences[-1] == "And 990 more."
+
+
+def test_a_version_that_was_stored_before_contradictions_were_refused_can_still_be_read():
+    stored = {"name": "p", "type": "integer", "minimum": 5, "maximum": 1}
+    assert Parameter.from_dict(stored).to_dict() == stored

@@ -242,6 +242,12 @@ def test_faults_are_told_all_at_once_by_field():
         ({"grants": {"administer": ["x"]}}, "grants.administer"),
         ({"parameters": [{"name": "x", "type": "integer", "default": [[[1]]]}]}, "parameters[0].default"),
         ({"parameters": [{"name": "x", "type": "string", "pattern": "("}]}, "parameters[0].pattern"),
+        ({"parameters": [{"name": "x", "type": "integer", "minimum": 5, "maximum": 1}]}, "parameters[0].maximum"),
+        ({"parameters": [{"name": "x", "type": "string", "choices": []}]}, "parameters[0].choices"),
+        (
+            {"parameters": [{"name": "x", "type": "string", "choices": ["ab"], "max_length": 1}]},
+            "parameters[0].choices",
+        ),
     ],
 )
 def test_what_is_refused_names_its_field_and_makes_nothing(change, path):
