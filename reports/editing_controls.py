@@ -19,7 +19,7 @@ from pydantic_core import PydanticUndefined
 
 from reports.definitions import yaml
 from reports.definitions.faults import Faults, joined
-from reports.scalars import SCALARS, RefusedError
+from reports.scalars import LARGEST_EXACT, SCALARS, RefusedError
 
 _LONG = 300
 _EMPTY_LIST = "[]"
@@ -201,6 +201,9 @@ def _as_text(value: Any) -> str:
     """The text that _from_text reads as this value."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) <= LARGEST_EXACT:
+        # The text "5.0" is no integer, although the number is.
+        return str(int(value))
     if not isinstance(value, str):
         return "" if value is None else str(value)
     plain = value and value.strip() == value and value != _EMPTY_LIST and value.isprintable()

@@ -17,6 +17,7 @@ _DATETIME = re.compile(
 )
 _BOOLEANS = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
 _MAX_DIGITS = 400
+LARGEST_EXACT = 2**53
 _MAX_SHOWN = 40
 
 
@@ -72,6 +73,9 @@ def _string(value: object) -> str:
 
 
 def _integer(value: object) -> int:
+    # JSON Schema has 5.0 for the integer 5 (2020-12, 6.1.1). Beyond these bounds a float is no one integer any more.
+    if isinstance(value, float) and value.is_integer() and abs(value) <= LARGEST_EXACT:
+        return int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise _refuse(_WHOLE, value)
     if not -(2**63) <= value < 2**63:

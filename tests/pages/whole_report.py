@@ -17,9 +17,9 @@ WHOLE: dict[str, Any] = {
     "parameters": [
         {"name": "region", "type": "string", "label": "Région", "help": "Two\nlines.",
          "choices": ["north", " south", ""]},
-        {"name": "least", "type": "integer", "required": True, "default": 0, "minimum": -5, "maximum": 10},
+        {"name": "least", "type": "integer", "required": True, "default": 0, "minimum": -5.0, "maximum": 10},
         {"name": "days", "type": "date", "multiple": True, "default": ["2024-01-01", "2024-02-01"]},
-        {"name": "share", "type": "number", "default": 0.25, "choices": [0.25, 1, 10**20]},
+        {"name": "share", "type": "number", "default": 0.25, "choices": [0.25, 1, 10**20, 1e300]},
         {"name": "since", "type": "datetime", "default": "2024-02-03T04:05:06+01:00"},
         {"name": "until", "type": "datetime", "minimum": "2024-02-03T04:05:06Z"},
         {"name": "sure", "type": "boolean", "default": False},

@@ -42,6 +42,10 @@ def refused(type: str, raw: object, *, from_text: bool = False, **more: object) 
         ("string", "'; drop table x; --", "'; drop table x; --"),
         ("integer", 2**63 - 1, 2**63 - 1),
         ("integer", -(2**63), -(2**63)),
+        ("integer", 5.0, 5),
+        ("integer", -0.0, 0),
+        ("integer", 2.0**53, 2**53),
+        ("integer", -(2.0**53), -(2**53)),
         ("number", 0.1, Decimal("0.1")),
         ("number", 5, Decimal(5)),
         ("number", 10**37 + 1, Decimal(10**37 + 1)),
@@ -86,7 +90,11 @@ def test_text_of_a_form_or_command_line_is_read_as_the_declared_type(type, raw, 
         ("string", "x" * 10_001, "at most 10,000 characters"),
         ("integer", True, "not true or false"),
         ("integer", "5", "not the text “5”"),
-        ("integer", 5.0, "whole number"),
+        ("integer", 5.5, "whole number, not “5.5”"),
+        ("integer", 2.0**53 + 2, "whole number"),
+        ("integer", 1e300, "whole number"),
+        ("integer", float("inf"), "whole number"),
+        ("integer", float("nan"), "whole number"),
         ("integer", 2**63, "9223372036854775807"),
         ("integer", 10**4000, "between"),
         ("number", "5", "a number"),
@@ -214,6 +222,16 @@ def test_what_is_stored_comes_back_as_the_same_values(raw):
         return
     stored = json.loads(json.dumps(to_json(values)))
     assert typed_values(PARAMETERS, stored) == values
+
+
+def test_a_whole_number_with_a_fraction_of_zero_is_the_integer_that_the_schema_says_it_is():
+    parameter = Parameter.from_dict({"name": "p", "type": "integer", "minimum": 1, "maximum": 5.0, "choices": [4, 5.0]})
+    jsonschema.validate({"p": 5.0}, json_schema([parameter]))
+    values = typed_values([parameter], {"p": 5.0})
+    assert json.dumps(to_json(values)) == '{"p": 5}'
+    assert for_people([parameter], values) == {"p": "5"}
+    assert refused("integer", 6.0, maximum=5) == ["Must be 5 or less."]
+    assert one("integer", [1, 2.0], multiple=True) == (1, 2)
 
 
 @given(RAW)
