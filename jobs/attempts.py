@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from django.db import DatabaseError
+from django.db import Error
 
 from jobs import artifacts
 from jobs.models import JobExecutionLog
@@ -14,6 +14,6 @@ from reports.runs import end_left_behind
 
 def clear(job: JobExecutionLog) -> None:
     """End the query that its killed process left at the data source's server, and delete its files."""
-    with contextlib.suppress(DatabaseError, RunError):
+    with contextlib.suppress(Error, RunError):
         end_left_behind(job.version, artifacts.spill(job.pk, job.fence))
     artifacts.remove_attempt(job.pk, job.fence)

@@ -8,7 +8,7 @@ import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
-from django.db import DatabaseError, connections
+from django.db import Error, connections
 
 from jobs import outbox
 from jobs.delivery import SENDERS, Parcel, Undeliverable
@@ -74,7 +74,7 @@ def _deliver_until(stopping: threading.Event) -> None:
 def _claim() -> Delivery | None:
     try:
         return outbox.claim()
-    except DatabaseError:
+    except Error:
         log.warning("The outbox can't be read.", exc_info=True)
         connections.close_all()
         return None

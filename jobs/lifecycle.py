@@ -52,6 +52,7 @@ class Failure:
 
 
 LOST = Failure("worker_lost", "The worker that made the report was lost.", retryable=True)
+UNHEARD = Failure("worker_lost", "The database did not answer the worker that took the job.", retryable=True)
 OVERDUE = Failure("timeout", "The report took longer than it may.")
 CANCELLED = Failure("cancelled", "The job was cancelled while it ran.")
 
@@ -138,6 +139,13 @@ def claim(*, owner: str, host: str, pid: int) -> JobExecutionLog | None:
         note(job, JobEvent.Kind.CLAIMED, {"host": host, "pid": pid})
     job.version = version_with_source(job.version_id)
     return job
+
+
+def unclaim(*, owner: str, pid: int) -> bool:
+    """Put back, uncharged, what a worker has claimed without hearing of it. True: it has nothing any more."""
+    for job in JobExecutionLog.objects.owned_by(owner).filter(pid=pid):
+        release(job, UNHEARD, seconds=0, refund=True)
+    return True
 
 
 def renew(job: JobExecutionLog, *, rows: int, bytes: int, percent: int | None = None) -> bool | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from django.conf import settings
-from django.db import DatabaseError, connections
+from django.db import Error, connections
 
 from jobs import attempts, lanes, lifecycle, presence, queue
 from jobs.child import Child, live
@@ -28,12 +28,21 @@ _SAFETY_SECONDS = 5
 
 def work() -> None:
     """Claim one job and see it through. Nothing to claim is fine: messages are only hints."""
-    owner = os.environ.get(presence.VARIABLE, "by-hand")
-    job = lifecycle.claim(owner=owner, host=socket.gethostname(), pid=os.getpid())
+    job = _claim()
     if job is not None:
         log.info("claimed", extra={"job_id": str(job.pk), "attempt": job.attempt})
         run(job)
         _pass_on()
+
+
+def _claim() -> JobExecutionLog | None:
+    owner = os.environ.get(presence.VARIABLE, "by-hand")
+    try:
+        return lifecycle.claim(owner=owner, host=socket.gethostname(), pid=os.getpid())
+    except Error:
+        # Its commit may have been made and the answer lost: nobody would run the job before its lease ends.
+        _persistently(lambda: lifecycle.unclaim(owner=owner, pid=os.getpid()), settings.LEASE_SECONDS)
+        raise
 
 
 def run(job: JobExecutionLog) -> None:
@@ -49,7 +58,7 @@ def run(job: JobExecutionLog) -> None:
         raise
     failure = child.end(kill=verdict is not None)
     if isinstance(verdict, Lost):
-        with contextlib.suppress(DatabaseError):
+        with contextlib.suppress(Error):
             _forget_unless_committed(job)
     elif verdict or not child.result:
         _settle(job, (verdict or failure).with_output(child.output.tail))
@@ -105,7 +114,7 @@ class Watch:
         try:
             child = self.child
             cancel = lifecycle.renew(self.job, rows=child.rows, bytes=child.bytes, percent=child.percent)
-        except DatabaseError:
+        except Error:
             log.warning("heartbeat failed", extra={"job_id": str(self.job.pk)}, exc_info=True)
             connections.close_all()
             return Lost() if now > self.renewed + settings.LEASE_SECONDS - _SAFETY_SECONDS else None
@@ -116,22 +125,26 @@ class Watch:
 
 
 def _commit(job: JobExecutionLog, result: dict[str, object]) -> None:
-    _persistently(lambda: lifecycle.succeed(job, result) or _forget_unless_committed(job))
+    _persistently(lambda: lifecycle.succeed(job, result) or _forget_unless_committed(job), _while_leased())
 
 
 def _settle(job: JobExecutionLog, failure: Failure) -> None:
     log.info("attempt failed", extra={"job_id": str(job.pk), "code": failure.code})
     attempts.clear(job)
-    _persistently(lambda: lifecycle.fail(job, failure))
+    _persistently(lambda: lifecycle.fail(job, failure), _while_leased())
 
 
-def _persistently(write: Callable[[], bool]) -> bool:
-    """Write the end of an attempt, trying while the lease lasts: a database restart must not cost the work done."""
-    give_up = time.monotonic() + settings.LEASE_SECONDS - _SAFETY_SECONDS
+def _while_leased() -> float:
+    return settings.LEASE_SECONDS - _SAFETY_SECONDS
+
+
+def _persistently(write: Callable[[], bool], seconds: float) -> bool:
+    """Write the end of an attempt, trying for that long: a database restart must not cost the work done."""
+    give_up = time.monotonic() + seconds
     while True:
         try:
             return write()
-        except DatabaseError:
+        except Error:
             log.warning("the end of an attempt could not be written", exc_info=True)
             connections.close_all()
             if time.monotonic() > give_up:
@@ -141,7 +154,7 @@ def _persistently(write: Callable[[], bool]) -> bool:
 
 def _pass_on() -> None:
     """Messages may be lost: whoever has ended a job sees to it that there is one while jobs wait."""
-    with contextlib.suppress(DatabaseError, QueueUnavailable):
+    with contextlib.suppress(Error, QueueUnavailable):
         if queue.is_empty() and any(jobs.exists() for jobs in lanes.ready()):
             queue.ring()
 

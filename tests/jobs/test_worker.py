@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import psutil
 import pytest
+from django.db import OperationalError
 
-from jobs import worker
+from jobs import lifecycle, worker
 from jobs.models import JobExecutionLog
 
 
@@ -25,6 +27,25 @@ def test_a_report_that_cannot_be_made_is_told_by_its_process(claimed: JobExecuti
     claimed.refresh_from_db()
     assert (claimed.status, claimed.error_code) == ("Failed", "source_unavailable")
     assert psutil.Process(worker._fork_server().pid).children() == []
+
+
+def test_a_job_is_put_back_whose_claim_was_written_and_the_answer_lost(
+    queued: Callable[[], JobExecutionLog], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when the database crashes right after the commit, at a moment that no test can choose."""
+    job, claim = queued(), lifecycle.claim
+
+    def lost(**given: Any) -> None:
+        claim(**given)
+        raise OperationalError("the connection was lost")
+
+    with monkeypatch.context() as silent:
+        silent.setattr(lifecycle, "claim", lost)
+        with pytest.raises(OperationalError):
+            worker.work()
+    job.refresh_from_db()
+    assert (job.status, job.attempt, job.owner) == ("Queued", 0, "")
+    assert list(job.events.values_list("kind", flat=True)) == ["queued", "claimed", "requeued"]
 
 
 def test_an_error_in_the_worker_ends_the_process_and_leaves_no_answer_for_the_next_job(
