@@ -73,8 +73,9 @@ class Child:
         if self.output in ready:
             self.output.take()
         if self._pipe not in ready:
-            # Ended, and yet nobody closed the pipe: something that it left behind holds it open.
-            return self._ended not in ready
+            # Ended, and yet nobody closed the pipe: something that it left behind holds it open. What it said between
+            # the looks at the one and at the other is still heard.
+            return self._ended not in ready or is_ready(self._pipe, 0)
         heard = os.read(self._pipe, 65536)
         *lines, self._heard = (self._heard + heard).split(b"\n")
         for line in lines:
