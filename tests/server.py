@@ -180,6 +180,7 @@ def stop(server: Running) -> None:
     """Stop the server; anything but a clean stop is an error."""
     while server.clients:
         server.clients.popitem()[1].http.close()
+    assert server.process.poll() is None, "the server had ended before it was stopped"
     server.process.send_signal(signal.SIGTERM)
     assert server.process.wait(60) == 0, "the server did not stop cleanly"
 

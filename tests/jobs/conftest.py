@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from ipaddress import ip_network
 from typing import Any
 
+import psutil
 import pytest
 
 from accounts.models import Tenant, User
-from jobs import actions, artifacts, lifecycle
+from jobs import actions, artifacts, child, lifecycle, processes
 from jobs.models import JobExecutionLog
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion
 from tests.jobs.delivering import CONTENT, Succeed, Target
@@ -91,3 +92,15 @@ def calls(settings: Any) -> Iterator[Calls]:
     settings.WEBHOOK_ALLOW = [ip_network("127.0.0.0/8")]
     with call_sink() as sink:
         yield sink
+
+
+@pytest.fixture
+def as_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[int]]:
+    """Meanwhile this process adopts and ends children as a worker does, but for those that it had before: the servers
+    of other tests. Their ids."""
+    others = {process.pid for process in psutil.Process().children()}
+    monkeypatch.setattr(child, "end_children", lambda *, but: processes.end_children(but=[*but, *others]))
+    yield others
+    processes.end_children(but=others)
+    processes._libc.prctl(processes._PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+    assert others <= {process.pid for process in psutil.Process().children()}, "a server of other tests was ended"

@@ -33,11 +33,10 @@ def live(subject: str, files: Sequence[int]) -> None:
 
 
 @pytest.fixture
-def server() -> Iterator[ForkServer]:
-    made, mine = ForkServer(live), {child.pid for child in psutil.Process().children()}
+def server(as_worker: set[int]) -> Iterator[ForkServer]:
+    made = ForkServer(live)
     yield made
     made.end()
-    end_children(but=mine - {made.pid})
 
 
 def begin(server: ForkServer, subject: str) -> tuple[int, str]:
@@ -118,14 +117,15 @@ def test_a_server_that_does_not_hear_of_an_end_is_not_waited_for(server: ForkSer
     assert not server.is_ready()
 
 
-def test_a_server_that_is_killed_takes_its_process_along_and_what_that_started_is_adopted(server: ForkServer) -> None:
+def test_a_server_that_is_killed_takes_its_process_along_and_what_that_started_is_adopted(
+    server: ForkServer, as_worker: set[int]
+) -> None:
     adopt_orphans()
-    others = [child.pid for child in psutil.Process().children()]
     _, said = begin(server, "starts another")
     other = int(said.split()[2])
     os.kill(server.pid, signal.SIGKILL)
     assert server.reap() is None
-    end_children(but=others)
+    end_children(but=as_worker)
     assert not psutil.pid_exists(other)
     assert not server.is_ready()
     assert begin(server, "another")[0] == 0

@@ -14,7 +14,7 @@ from jobs.models import JobExecutionLog
 
 
 @pytest.fixture(autouse=True)
-def a_fork_server_of_this_test() -> Iterator[None]:
+def a_fork_server_of_this_test(as_worker: set[int]) -> Iterator[None]:
     """With its settings; made before its transaction, as making it closes connections."""
     worker._fork_server()
     yield
