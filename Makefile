@@ -4,6 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement
 
 .PHONY: help run test chaos postgresql lint bench lock clean
 
@@ -48,10 +49,10 @@ $(VENV)/bin/python:
 
 $(VENV)/.run: $(VENV)/bin/python requirements.txt
 	@echo "Installing packages (once) …"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements.txt
+	@$(INSTALL) requirements.txt || $(INSTALL) requirements.txt # a download that was cut off has the wrong hash
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
 	@echo "Installing packages for tests (once) …"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.txt
+	@$(INSTALL) requirements-dev.txt || $(INSTALL) requirements-dev.txt # a download that was cut off has the wrong hash
 	@touch $@
