@@ -52,7 +52,7 @@ class Failure:
 
 
 LOST = Failure("worker_lost", "The worker that made the report was lost.", retryable=True)
-UNHEARD = Failure("worker_lost", "The database did not answer the worker that took the job.", retryable=True)
+UNHEARD = Failure("worker_lost", "The database did not answer the worker that had the job.", retryable=True)
 OVERDUE = Failure("timeout", "The report took longer than it may.")
 CANCELLED = Failure("cancelled", "The job was cancelled while it ran.")
 

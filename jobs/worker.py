@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from django.conf import settings
-from django.db import Error, connections
+from django.db import Error, InterfaceError, OperationalError, connections
 
 from jobs import attempts, lanes, lifecycle, presence, queue
 from jobs.child import Child, live
@@ -41,7 +41,7 @@ def _claim() -> JobExecutionLog | None:
         return lifecycle.claim(owner=owner, host=socket.gethostname(), pid=os.getpid())
     except Error:
         # Its commit may have been made and the answer lost: nobody would run the job before its lease ends.
-        _persistently(lambda: lifecycle.unclaim(owner=owner, pid=os.getpid()), settings.LEASE_SECONDS)
+        _persistently(lambda: lifecycle.unclaim(owner=owner, pid=os.getpid()))
         raise
 
 
@@ -117,7 +117,7 @@ class Watch:
         except Error:
             log.warning("heartbeat failed", extra={"job_id": str(self.job.pk)}, exc_info=True)
             connections.close_all()
-            return Lost() if now > self.renewed + settings.LEASE_SECONDS - _SAFETY_SECONDS else None
+            return lifecycle.UNHEARD if now > self.renewed + _while_leased() else None
         self.renewed = now
         if cancel is None:
             return Lost()
@@ -125,29 +125,33 @@ class Watch:
 
 
 def _commit(job: JobExecutionLog, result: dict[str, object]) -> None:
-    _persistently(lambda: lifecycle.succeed(job, result) or _forget_unless_committed(job), _while_leased())
+    _persistently(lambda: lifecycle.succeed(job, result) or _forget_unless_committed(job))
 
 
 def _settle(job: JobExecutionLog, failure: Failure) -> None:
     log.info("attempt failed", extra={"job_id": str(job.pk), "code": failure.code})
     attempts.clear(job)
-    _persistently(lambda: lifecycle.fail(job, failure), _while_leased())
+    _persistently(lambda: lifecycle.fail(job, failure))
 
 
 def _while_leased() -> float:
     return settings.LEASE_SECONDS - _SAFETY_SECONDS
 
 
-def _persistently(write: Callable[[], bool], seconds: float) -> bool:
-    """Write the end of an attempt, trying for that long: a database restart must not cost the work done."""
-    give_up = time.monotonic() + seconds
+def _persistently(write: Callable[[], bool]) -> bool:
+    """Write the end of an attempt, however long the database is away: a worker that claimed another job meanwhile would
+    have two at once. Should the lease end first, somebody else ends the attempt, and this write changes nothing.
+
+    An error of the write itself comes again each time; that attempt is left to the end of its lease.
+    """
+    give_up = time.monotonic() + _while_leased()
     while True:
         try:
             return write()
-        except Error:
-            log.warning("the end of an attempt could not be written", exc_info=True)
+        except Error as error:
+            log.warning("the end of an attempt could not be written: %s", error)
             connections.close_all()
-            if time.monotonic() > give_up:
+            if time.monotonic() > give_up and not isinstance(error, OperationalError | InterfaceError):
                 return False
             time.sleep(1)
 

@@ -31,9 +31,10 @@ def _running(cluster: Cluster) -> dict[str, int]:
 
 def kill_child(cluster: Cluster, chance: random.Random) -> list[str]:
     for job, pid in _running(cluster).items():
-        for child in grandchildren(psutil.Process(pid)):
+        found = grandchildren(psutil.Process(pid))
+        for child in found:
             kill(child)
-        return [job]
+        return [job] if found else []
     return []
 
 

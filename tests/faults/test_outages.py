@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from tests import postgres
-from tests.faults.cluster import LEASE, PATIENCE, ROUND, Cluster, files, gone, kill, until
+from tests.faults.cluster import LEASE, PATIENCE, ROUND, WORKERS, Cluster, files, gone, kill, until
 from tests.faults.proxy import network
 from tests.faults.report import worked_on_again
 
@@ -74,6 +74,22 @@ def test_jobs_survive_a_database_that_cannot_be_written_for_longer_than_a_lease(
     assert {row["status"] for row in rows} == {"Succeeded"}
     assert max(row["attempt"] for row in rows) <= 2
     assert slowest(cluster, jobs, back) < LEASE + ROUND + ALLOWANCE
+
+
+@pytest.mark.chaos
+def test_no_worker_has_another_job_before_the_end_of_its_own_is_written(cluster: Cluster) -> None:
+    """Deadlines pass while the database cannot be written, and other jobs wait."""
+    first = [cluster.submit("sleep:60", "harmful-short") for _ in range(2 * WORKERS)]
+    for job in first:
+        cluster.running(job)
+    then = [cluster.submit("sleep:1") for _ in range(2 * WORKERS)]
+    with locked(cluster):
+        time.sleep(LEASE + 3)
+    assert {row["error_code"] for row in cluster.ended(*first)} == {"timeout"}
+    cluster.ended(*then)
+    for claim, end in (cluster.database.events(job)[1:] for job in first):
+        others = [cluster.database.events(job)[1] for job in then]
+        assert all(other.at >= end.at for other in others if other.pid == claim.pid)
 
 
 def test_jobs_survive_a_crash_of_the_database_server(postgresql_hosts: Cluster) -> None:

@@ -58,6 +58,7 @@ def test_a_job_is_worked_on_again_soon_after_its_part_of_the_server_was_killed(a
         cluster.two_hosts()
         go.unlink(missing_ok=True)
         job = cluster.submit(f"until-there:{go}")
+        cluster.child(job)  # or there would be nothing to kill yet
         host = cluster.host_of(job)
         cluster.hosts.sort(key=[host].__contains__, reverse=True)
         at = datetime.now(UTC)

@@ -7,7 +7,8 @@ from typing import Any
 
 import psutil
 import pytest
-from django.db import OperationalError
+from django.conf import settings
+from django.db import DataError, OperationalError
 
 from jobs import lifecycle, worker
 from jobs.models import JobExecutionLog
@@ -46,6 +47,58 @@ def test_a_job_is_put_back_whose_claim_was_written_and_the_answer_lost(
     job.refresh_from_db()
     assert (job.status, job.attempt, job.owner) == ("Queued", 0, "")
     assert list(job.events.values_list("kind", flat=True)) == ["queued", "claimed", "requeued"]
+
+
+def test_a_worker_does_not_go_on_before_the_end_of_its_job_is_written(
+    claimed: JobExecutionLog, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    """As when the database is away for longer than what is left of a lease."""
+    settings.LEASE_SECONDS, answers, fail = 5, iter([False, False, True]), lifecycle.fail
+
+    def answered_late(job: JobExecutionLog, failure: lifecycle.Failure) -> bool:
+        if next(answers):
+            return fail(job, failure)
+        raise OperationalError("the database is away")
+
+    monkeypatch.setattr(lifecycle, "fail", answered_late)
+    worker.run(claimed)
+    claimed.refresh_from_db()
+    assert claimed.status == "Failed"
+
+
+def test_what_cannot_be_written_at_all_holds_no_worker_up(
+    claimed: JobExecutionLog, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    """It is left to the end of its lease."""
+    settings.LEASE_SECONDS = 5
+
+    def refused(job: JobExecutionLog, failure: lifecycle.Failure) -> bool:
+        raise DataError("what is written is refused")
+
+    monkeypatch.setattr(lifecycle, "fail", refused)
+    worker.run(claimed)
+    claimed.refresh_from_db()
+    assert claimed.status == "Running"
+
+
+def test_a_job_is_put_back_at_once_whose_lease_could_not_be_renewed(
+    claimed: JobExecutionLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def silent(job: JobExecutionLog, **progress: Any) -> bool:
+        raise OperationalError("the database is away")
+
+    monkeypatch.setattr(lifecycle, "renew", silent)
+    monkeypatch.setattr(worker.Watch, "__post_init__", _as_if_its_lease_were_nearly_over)
+    worker.run(claimed)
+    claimed.refresh_from_db()
+    assert (claimed.status, claimed.attempt, claimed.owner) == ("Queued", 1, "")
+    assert claimed.events.values_list("details__code", flat=True).last() == "worker_lost"
+
+
+def _as_if_its_lease_were_nearly_over(watch: worker.Watch) -> None:
+    watch.deadline = watch.renewed + watch.job.timeout_seconds
+    watch.renewed -= settings.LEASE_SECONDS - 1
+    watch.beat = watch.renewed
 
 
 def test_an_error_in_the_worker_ends_the_process_and_leaves_no_answer_for_the_next_job(
