@@ -117,7 +117,7 @@ class Watch:
         except Error:
             log.warning("heartbeat failed", extra={"job_id": str(self.job.pk)}, exc_info=True)
             connections.close_all()
-            return lifecycle.UNHEARD if now > self.renewed + _while_leased() else None
+            return lifecycle.UNHEARD if time.monotonic() > self.renewed + _while_leased() else None
         self.renewed = now
         if cancel is None:
             return Lost()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import psutil
 import pytest
-from django.conf import settings
 from django.db import DataError, OperationalError
 
 from jobs import lifecycle, worker
@@ -84,20 +84,26 @@ def test_what_cannot_be_written_at_all_holds_no_worker_up(
 def test_a_job_is_put_back_at_once_whose_lease_could_not_be_renewed(
     claimed: JobExecutionLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The statement takes what was left of it: there is no time for another one."""
+    statements = []
+
     def silent(job: JobExecutionLog, **progress: Any) -> bool:
+        statements.append(progress)
+        time.sleep(0.4)
         raise OperationalError("the database is away")
 
     monkeypatch.setattr(lifecycle, "renew", silent)
     monkeypatch.setattr(worker.Watch, "__post_init__", _as_if_its_lease_were_nearly_over)
     worker.run(claimed)
     claimed.refresh_from_db()
+    assert len(statements) == 1
     assert (claimed.status, claimed.attempt, claimed.owner) == ("Queued", 1, "")
     assert claimed.events.values_list("details__code", flat=True).last() == "worker_lost"
 
 
 def _as_if_its_lease_were_nearly_over(watch: worker.Watch) -> None:
     watch.deadline = watch.renewed + watch.job.timeout_seconds
-    watch.renewed -= settings.LEASE_SECONDS - 1
+    watch.renewed -= worker._while_leased() - 0.2
     watch.beat = watch.renewed
 
 
