@@ -101,7 +101,7 @@ class Watch:
         while self.child.listen(self._pause()):
             now = time.monotonic()
             if now >= self.deadline:
-                return Failure("timeout", f"The report took longer than the {self.job.timeout_seconds} s it may.")
+                return self._took_too_long()
             if now >= self.beat and (verdict := self._heartbeat(now)):
                 return verdict
         return None
@@ -117,11 +117,21 @@ class Watch:
         except Error:
             log.warning("heartbeat failed", extra={"job_id": str(self.job.pk)}, exc_info=True)
             connections.close_all()
-            return lifecycle.UNHEARD if time.monotonic() > self.renewed + _while_leased() else None
+            return self._unheard()
         self.renewed = now
         if cancel is None:
             return Lost()
         return lifecycle.CANCELLED if cancel else None
+
+    def _unheard(self) -> Failure | None:
+        """Where the deadline has passed as well, another attempt would take no less."""
+        now = time.monotonic()
+        if now <= self.renewed + _while_leased():
+            return None
+        return self._took_too_long() if now >= self.deadline else lifecycle.UNHEARD
+
+    def _took_too_long(self) -> Failure:
+        return Failure("timeout", f"The report took longer than the {self.job.timeout_seconds} s it may.")
 
 
 def _commit(job: JobExecutionLog, result: dict[str, object]) -> None:

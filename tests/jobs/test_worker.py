@@ -81,10 +81,15 @@ def test_what_cannot_be_written_at_all_holds_no_worker_up(
     assert claimed.status == "Running"
 
 
-def test_a_job_is_put_back_at_once_whose_lease_could_not_be_renewed(
-    claimed: JobExecutionLog, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("timeout", "ended", "code"),
+    [(60, ("Queued", 1, ""), "worker_lost"), (0.3, ("Failed", 1, "w1"), "timeout")],
+    ids=["in time", "overdue"],
+)
+def test_a_job_whose_lease_could_not_be_renewed_is_put_back_at_once_unless_it_took_too_long(
+    claimed: JobExecutionLog, monkeypatch: pytest.MonkeyPatch, timeout: float, ended: Any, code: str
 ) -> None:
-    """The statement takes what was left of it: there is no time for another one."""
+    """The statement takes what was left of the lease: there is no time for another one."""
     statements = []
 
     def silent(job: JobExecutionLog, **progress: Any) -> bool:
@@ -92,13 +97,14 @@ def test_a_job_is_put_back_at_once_whose_lease_could_not_be_renewed(
         time.sleep(0.4)
         raise OperationalError("the database is away")
 
+    claimed.timeout_seconds = timeout  # type: ignore[assignment]
     monkeypatch.setattr(lifecycle, "renew", silent)
     monkeypatch.setattr(worker.Watch, "__post_init__", _as_if_its_lease_were_nearly_over)
     worker.run(claimed)
     claimed.refresh_from_db()
     assert len(statements) == 1
-    assert (claimed.status, claimed.attempt, claimed.owner) == ("Queued", 1, "")
-    assert claimed.events.values_list("details__code", flat=True).last() == "worker_lost"
+    assert (claimed.status, claimed.attempt, claimed.owner) == ended
+    assert claimed.events.values_list("details__code", flat=True).last() == code
 
 
 def _as_if_its_lease_were_nearly_over(watch: worker.Watch) -> None:
