@@ -8,16 +8,20 @@ from typing import Any
 
 import psutil
 import pytest
-from django.db import DataError, OperationalError
+from django.db import DataError, OperationalError, connections
 
 from jobs import lifecycle, worker
 from jobs.models import JobExecutionLog
 
 
 @pytest.fixture(autouse=True)
-def a_fork_server_of_this_test(as_worker: set[int]) -> Iterator[None]:
-    """With its settings; made before its transaction, as making it closes connections."""
+def a_fork_server_of_this_test(as_worker: set[int], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """With its settings; made before its transaction, as making it closes connections.
+
+    A worker whose database failed closes them too; on PostgreSQL that would be the end of the test's transaction.
+    """
     worker._fork_server()
+    monkeypatch.setattr(connections, "close_all", lambda: None)
     yield
     worker._fork_server().end()
     worker._fork_server.cache_clear()
