@@ -29,7 +29,7 @@ postgresql: $(VENV)/.dev ## the tests of jobs and pages in one process, over a P
 lint: $(VENV)/.dev ## ruff, mypy, import rules, migrations, OpenAPI document
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy reportserver jobs reports audit accounts
+	$(BIN)/mypy reportserver jobs reports audit accounts common
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.check_project
 

@@ -14,9 +14,9 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.models import User
-from accounts.statements import insert
 from audit import chain
 from audit.models import Action, AuditHead, AuditLog
+from common.compiled_sql import insert
 
 #: The actor of what the server does by itself.
 SYSTEM = "system"

@@ -7,8 +7,8 @@ from django.contrib import admin
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
-from accounts.admin import ReadOnly, TenantScoped
 from audit.models import AuditLog
+from common.admin import ReadOnly, TenantScoped
 
 
 @admin.register(AuditLog)

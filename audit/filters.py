@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 
 import django_filters
 
-from accounts.filters import MomentFilter
 from audit.models import Action, AuditLog
 from audit.querysets import AuditLogQuerySet
+from common.filters import MomentFilter
 
 #: Entries are in the order of their sequence, and by time only as far as the hosts' clocks agree.
 _SKEW = timedelta(hours=1)

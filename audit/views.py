@@ -17,11 +17,11 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from accounts.caller import caller
 from accounts.models import User
-from accounts.paging import page_of
 from audit import actions, watch
 from audit.export import MEDIA_TYPES, lines
 from audit.filters import AuditFilter
 from audit.models import Action, AuditLog
+from common.paging import page_of
 
 #: Seconds that a press of “Verify now” works itself; the jobservers go on.
 _VERIFY_SECONDS = 2.0

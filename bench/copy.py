@@ -16,7 +16,7 @@ from bench.forked import Used, forked
 from bench.stats import number, times
 from reports import engine, rendering
 from reports.engine import RunSpec
-from reports.parameters import TypedValue
+from reports.parameters.values import TypedValue
 from reports.rendering.base import Document
 from reports.sources.base import Limits, SourceSpec
 from tests.postgres import _binaries as binaries

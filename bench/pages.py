@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.stats import milliseconds, percentile
-from reportserver.preload import preload
+from reportserver.web.preload import preload
 
 PAGES = {
     "overview": "/",

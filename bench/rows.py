@@ -9,7 +9,7 @@ from pathlib import Path
 import duckdb
 
 from reports.engine import RunSpec
-from reports.parameters import TypedValue
+from reports.parameters.values import TypedValue
 from reports.rendering.base import Document
 from reports.sources.base import Limits, SourceSpec
 from tests.server import ROOT

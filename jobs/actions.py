@@ -12,17 +12,19 @@ from django.conf import settings
 from django.db import IntegrityError, connection, transaction
 
 from accounts.models import User
-from accounts.statements import insert
 from audit import actions as audit
 from audit.actions import name_of
 from audit.models import Action
-from jobs import exceptions, queue
+from common.compiled_sql import insert
+from jobs import exceptions
 from jobs.clock import Now
-from jobs.models import JobEvent, JobExecutionLog, Status
-from jobs.standing import Standing
+from jobs.models import JobEvent, JobExecutionLog
+from jobs.queue import broker
+from jobs.queue.admission import Admission
+from jobs.status import Status
 from reports.exceptions import InvalidParameters, ReportNotFound
 from reports.models import DeliveryTarget, ReportConfiguration, ReportVersion
-from reports.parameters import to_json, typed_values
+from reports.parameters.values import to_json, typed_values
 
 Mode = DeliveryTarget.Mode
 #: A tab is the only control character that a header may hold.
@@ -130,7 +132,7 @@ def retry(*, job: JobExecutionLog, actor: User | str) -> JobExecutionLog:
     again.format, again.parameters, again.retry_of = job.format, job.parameters, job
     try:
         with transaction.atomic():
-            note(job, JobEvent.Kind.RETRIED, {"newJobId": str(again.pk), "actor": name_of(actor)})
+            record_event(job, JobEvent.Kind.RETRIED, {"newJobId": str(again.pk), "actor": name_of(actor)})
             details = {"originalJobId": str(job.pk), "newJobId": str(again.pk)}
             _enqueue(again, actor, Action.JOB_RETRY, details, target=job)
     except IntegrityError:
@@ -152,11 +154,11 @@ def cancel(*, job: JobExecutionLog, actor: User | str) -> None:
         if live.filter(status=Status.QUEUED).update(
             status=Status.FAILED, ended_at=Now(), cancel_requested_at=Now(), cancel_requested_by=name, **error
         ):
-            note(job, JobEvent.Kind.FAILED, {"code": "cancelled", "actor": name})
+            record_event(job, JobEvent.Kind.FAILED, {"code": "cancelled", "actor": name})
         elif live.filter(status=Status.RUNNING, cancel_requested_at=None).update(
             cancel_requested_at=Now(), cancel_requested_by=name
         ):
-            note(job, JobEvent.Kind.CANCEL_REQUESTED, {"actor": name})
+            record_event(job, JobEvent.Kind.CANCEL_REQUESTED, {"actor": name})
         elif live.filter(status=Status.RUNNING).exists():
             return
         else:
@@ -164,7 +166,7 @@ def cancel(*, job: JobExecutionLog, actor: User | str) -> None:
         audit.record(Action.JOB_CANCEL, actor=actor, tenant_id=job.tenant_id, target=("job", job.pk))
 
 
-def note(job: JobExecutionLog, kind: JobEvent.Kind, details: Mapping[str, object] | None = None) -> None:
+def record_event(job: JobExecutionLog, kind: JobEvent.Kind, details: Mapping[str, object] | None = None) -> None:
     """Add to the job's timeline."""
     insert(JobEvent(job=job, at=Now(), kind=kind, attempt=job.attempt, fence=job.fence, details=dict(details or {})))
 
@@ -188,12 +190,12 @@ def _new_job(version: ReportVersion, report: ReportConfiguration, actor: User | 
         version_number=version.number,
         requested_by=actor if isinstance(actor, User) else None,
         requested_by_name=name_of(actor),
-        lane=report.pk if report.version.max_running else None,
+        concurrency_key=report.pk if report.version.max_running else None,
         max_attempts=version.max_attempts,
         timeout_seconds=version.timeout_seconds,
         queued_at=Now(),
         available_at=Now(),
-        rung_at=Now(),
+        notified_at=Now(),
     )
 
 
@@ -222,7 +224,7 @@ def _is_gone(report: ReportConfiguration) -> bool:
 
 def _take_turn(job: JobExecutionLog) -> None:
     """Place the job among those that wait; TooManyJobs when the person or the tenant has enough of them."""
-    found = Standing.of(job, connection)
+    found = Admission.of(job, connection)
     if found.own >= settings.MAX_UNFINISHED_PER_USER or found.of_tenant >= settings.MAX_UNFINISHED_PER_TENANT:
         raise exceptions.TooManyJobs
     job.turn = found.turn
@@ -237,6 +239,6 @@ def _enqueue(
 ) -> None:
     job.stand_in_line()
     insert(job)
-    note(job, JobEvent.Kind.QUEUED, {"actor": name_of(actor)})
-    queue.ring(surely=True)
+    record_event(job, JobEvent.Kind.QUEUED, {"actor": name_of(actor)})
+    broker.notify(surely=True)
     audit.record(action, actor=actor, tenant_id=job.tenant_id, target=("job", (target or job).pk), details=details)

@@ -9,9 +9,9 @@ from django.apps import apps
 from django.contrib import admin
 from django.http import HttpRequest
 
-from accounts.admin import ReadOnly, TenantScoped
-from jobs.filters import JobFilter
+from common.admin import ReadOnly, TenantScoped
 from jobs.models import JobExecutionLog, WorkerHost
+from jobs.monitoring.filters import JobFilter
 
 
 @admin.register(JobExecutionLog)

@@ -8,8 +8,8 @@ class JobsConfig(AppConfig):
     verbose_name = "Jobs"
 
     def ready(self) -> None:
-        from jobs.pace import paces
-        from jobs.usual import past
-        from reports.past import PastRuns, is_told_by
+        from jobs.monitoring.report_stats import run_history
+        from jobs.monitoring.throughput import throughputs
+        from reports.run_history import RunHistoryProvider, register_provider
 
-        is_told_by(PastRuns(past, paces))
+        register_provider(RunHistoryProvider(run_history, throughputs))

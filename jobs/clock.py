@@ -9,7 +9,7 @@ from django.db.models import DateTimeField, ExpressionWrapper
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now as ThreeDecimals  # noqa: TID251 - mended here
 
-from accounts.statements import Given
+from common.compiled_sql import Param
 
 _ON_SQLITE = "strftime('%%Y-%%m-%%d %%H:%%M:%%f000', 'now')"
 #: For statements written by hand.
@@ -25,7 +25,7 @@ class Now(ThreeDecimals):
         return self.as_sql(compiler, connection, template=_ON_SQLITE.replace("%", "%%"), **context)
 
 
-def from_now(wait: float | Given) -> Combinable:
+def from_now(wait: float | Param) -> Combinable:
     """The database's clock, that many seconds on, or a given time."""
-    span = wait if isinstance(wait, Given) else timedelta(seconds=wait)
+    span = wait if isinstance(wait, Param) else timedelta(seconds=wait)
     return ExpressionWrapper(Now() + span, output_field=DateTimeField())

@@ -13,32 +13,13 @@ from django.db.models import F, Q
 
 from accounts.models import Tenant
 from jobs.querysets import JobQuerySet
-from jobs.standing import Standing
+from jobs.queue.admission import Admission
+from jobs.status import ENDED, UNFINISHED, Status
 from reports.models import DeliveryTarget, ReportConfiguration, ReportVersion
 
 
-class Status(models.TextChoices):
-    """Where a job is. A cancelled or timed-out job is Failed, with an error code that says so."""
-
-    QUEUED = "Queued", "Queued"
-    RUNNING = "Running", "Running"
-    SUCCEEDED = "Succeeded", "Succeeded"
-    FAILED = "Failed", "Failed"
-
-
-#: Every move that a job may make.
-MOVES = {
-    Status.QUEUED: {Status.RUNNING, Status.FAILED},
-    Status.RUNNING: {Status.QUEUED, Status.SUCCEEDED, Status.FAILED},
-    Status.SUCCEEDED: set(),
-    Status.FAILED: set(),
-}
-UNFINISHED = (Status.QUEUED, Status.RUNNING)
-ENDED = (Status.SUCCEEDED, Status.FAILED)
-
-
 @dataclass(frozen=True)
-class Place:
+class QueuePosition:
     """Where a queued job stands: `position` 1 is next, `is_more` that many or more. `start` is an estimate; None while
     no worker is alive."""
 
@@ -90,7 +71,9 @@ class JobExecutionLog(models.Model):
     turn = models.PositiveBigIntegerField(
         default=0, help_text="Among jobs of one priority, lower goes first: people and tenants take turns."
     )
-    lane = models.UUIDField(null=True, help_text="The report's id, where it limits how many of it run at once.")
+    concurrency_key = models.UUIDField(
+        null=True, help_text="The report's id, where it limits how many of it run at once."
+    )
     queued_at = models.DateTimeField()
     available_at = models.DateTimeField(help_text="Not claimed before this time.")
     started_at = models.DateTimeField(null=True, help_text="When the last attempt began.")
@@ -108,7 +91,7 @@ class JobExecutionLog(models.Model):
     deadline_at = models.DateTimeField(null=True)
     cancel_requested_at = models.DateTimeField(null=True)
     cancel_requested_by = models.CharField(max_length=150, blank=True)
-    rung_at = models.DateTimeField(null=True, help_text="When the queue was last told of it.")
+    notified_at = models.DateTimeField(null=True, help_text="When the queue was last told of it.")
 
     rows = models.PositiveBigIntegerField(default=0)
     bytes = models.PositiveBigIntegerField(default=0)
@@ -121,8 +104,8 @@ class JobExecutionLog(models.Model):
     error_fingerprint = models.CharField(max_length=16, blank=True)
 
     objects = JobQuerySet.as_manager()
-    #: Set by jobs.places while it is Queued.
-    place: Place | None = None
+    #: Set by jobs.queue.position while it is Queued.
+    place: QueuePosition | None = None
 
     class Meta:
         ordering = ["-queued_at", "-id"]
@@ -153,12 +136,12 @@ class JobExecutionLog(models.Model):
             models.Index(
                 fields=["priority", "turn", "available_at", "queued_at"],
                 name="job_claimable",
-                condition=Q(status="Queued", lane__isnull=True),
+                condition=Q(status="Queued", concurrency_key__isnull=True),
             ),
             models.Index(
-                fields=["lane", "priority", "turn", "available_at", "queued_at"],
-                name="job_claimable_in_lane",
-                condition=Q(status="Queued", lane__isnull=False),
+                fields=["concurrency_key", "priority", "turn", "available_at", "queued_at"],
+                name="job_claimable_limited",
+                condition=Q(status="Queued", concurrency_key__isnull=False),
             ),
             models.Index(fields=["tenant", "requested_by", "turn"], name="job_turns", condition=Q(status="Queued")),
             models.Index(fields=["lease_expires_at"], name="job_leased", condition=Q(status="Running")),
@@ -206,7 +189,7 @@ class JobExecutionLog(models.Model):
     def stand_in_line(self) -> None:
         """Give it its turn, unless it has one."""
         if not self.turn:
-            self.turn = Standing.of(self, connection).turn
+            self.turn = Admission.of(self, connection).turn
 
     @property
     def is_ended(self) -> bool:

@@ -12,10 +12,11 @@ from django.core.exceptions import EmptyResultSet
 from django.db import connections, models
 from django.db.models import Q
 
-from accounts.statements import Given
+from common.compiled_sql import Param
+from common.ids import parse_uuid, uuid_to_db
 from jobs.clock import Now, from_now
 from jobs.exceptions import JobNotFound
-from reports.querysets import Right, as_uuid, granted_ids, stored
+from reports.querysets import Right, granted_ids
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -35,7 +36,7 @@ _FEW_SECONDS = 60
 
 
 @dataclass(frozen=True)
-class Sight:
+class VisibleScope:
     """What the rights leave of all jobs: those of whole reports, and of others the own ones.
 
     `few`: so few that going through them is quicker than any index on what else is asked for.
@@ -47,7 +48,7 @@ class Sight:
     few: bool = False
 
     @classmethod
-    def of(cls, user: User) -> Sight:
+    def of(cls, user: User) -> VisibleScope:
         """By the rights of now, for somebody who is no Administrator."""
         held = granted_ids(user)
         return cls(user, frozenset(held[Right.VIEW]), frozenset(held[Right.GENERATE] - held[Right.VIEW]))
@@ -57,7 +58,7 @@ class Sight:
         """That a job is among them."""
         return Q(report_id__in=self.whole) | Q(requested_by=self.person, report_id__in=self.own)
 
-    def within(self, reports: Iterable[UUID]) -> Sight:
+    def within(self, reports: Iterable[UUID]) -> VisibleScope:
         """What is left of these reports alone."""
         return replace(self, whole=self.whole.intersection(reports), own=self.own.intersection(reports))
 
@@ -66,7 +67,7 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
     """Jobs."""
 
     #: Whether they are those that somebody sees, and which; None for all.
-    sight: Sight | None = None
+    sight: VisibleScope | None = None
 
     def _clone(self) -> JobQuerySet:
         made: JobQuerySet = super()._clone()  # type: ignore[misc]
@@ -85,14 +86,14 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         """Jobs of reports the user has the view right on, and the own jobs of those with the generate right."""
         if user.is_administrator:
             return self.in_tenant_of(user)
-        sight = Sight.of(user)
+        sight = VisibleScope.of(user)
         # The granted reports imply the tenant. SQLite goes through all of the tenant's jobs when it is told of it, and
         # sorts those of the granted reports when not: right for many, and right for few of them.
         # Only how they are found depends on it, so it may be a while old.
         few = bool(cache.get_or_set(f"jobs.few-{user.pk}", self._seen(sight)._are_few, _FEW_SECONDS))
         return (self if few else self.in_tenant_of(user))._seen(replace(sight, few=few))
 
-    def _seen(self, sight: Sight) -> JobQuerySet:
+    def _seen(self, sight: VisibleScope) -> JobQuerySet:
         found = self.filter(sight.condition)
         found.sight = sight
         return found
@@ -104,7 +105,7 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         """The same jobs in two parts: those that an index counts by status, and the own ones, which none does."""
         if user.is_administrator:
             return self.in_tenant_of(user), None
-        sight, jobs = Sight.of(user), self.in_tenant_of(user)
+        sight, jobs = VisibleScope.of(user), self.in_tenant_of(user)
         nothing = frozenset[UUID]()
         return jobs._seen(replace(sight, own=nothing)), jobs._seen(replace(sight, whole=nothing))
 
@@ -144,8 +145,8 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
 
     def find(self, user: User, job_id: str) -> JobExecutionLog:
         """The job of this id in the user's tenant; JobNotFound for anything else."""
-        uuid = as_uuid(job_id)
-        for job in self.raw(_JOB, [stored(uuid), user.is_superuser, user.tenant_id]) if uuid else []:
+        uuid = parse_uuid(job_id)
+        for job in self.raw(_JOB, [uuid_to_db(uuid), user.is_superuser, user.tenant_id]) if uuid else []:
             return job
         raise JobNotFound(job_id)
 
@@ -162,9 +163,9 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         related = self.select_related("artifact", "retried_as", "tenant")
         return related.only(
             "status", "format", "report_name", "requested_by_name", "queued_at", "started_at", "ended_at", "percent",
-            "rows", "error_code", "error_message", "cancel_requested_at", "fence", "priority", "turn", "lane",
-            "available_at", "report_id", "requested_by_id", "tenant__name", "retried_as__id", "artifact__job_id",
-            "artifact__size", "artifact__rows", "artifact__purged_at",
+            "rows", "error_code", "error_message", "cancel_requested_at", "fence", "priority", "turn",
+            "concurrency_key", "available_at", "report_id", "requested_by_id", "tenant__name", "retried_as__id",
+            "artifact__job_id", "artifact__size", "artifact__rows", "artifact__purged_at",
         )  # fmt: skip
 
     def unfinished(self) -> JobQuerySet:
@@ -174,11 +175,11 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         """Queued jobs whose time has come."""
         return self.filter(status="Queued", available_at__lte=Now(), cancel_requested_at__isnull=True)
 
-    def claimable(self, lane: UUID | models.OuterRef | None = None) -> JobQuerySet:
-        """Those of them that stand in one line, the next one first: a lane's, or that of all jobs in no lane."""
-        return self.waiting().filter(lane=lane).order_by(*NEXT)
+    def claimable(self, concurrency_key: UUID | models.OuterRef | None = None) -> JobQuerySet:
+        """Queued jobs that may be claimed, the next one first: with this concurrency key, or with none."""
+        return self.waiting().filter(concurrency_key=concurrency_key).order_by(*NEXT)
 
-    def held(self, job_id: UUID | Given, fence: int | Given, status: str = "Running") -> JobQuerySet:
+    def held(self, job_id: UUID | Param, fence: int | Param, status: str = "Running") -> JobQuerySet:
         """The job, if it still has this status and fence: the condition of every move, and of all a worker writes."""
         return self.filter(pk=job_id, fence=fence, status=status)
 

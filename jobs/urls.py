@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from django.urls import path
 
-from jobs import views, views_reports
+from jobs import views_reports
+from jobs.monitoring import views
 
 urlpatterns = [
     path("", views.overview, name="overview"),
     path("jobs", views.job_list, name="jobs"),
     path("jobs/further", views.further, name="jobs-further"),
-    path("jobs/many", views.many, name="jobs-many"),
-    path("jobs/many/<uuid:press_id>", views.many_progress, name="jobs-many-progress"),
+    path("jobs/many", views.bulk_action, name="jobs-many"),
+    path("jobs/many/<uuid:press_id>", views.bulk_progress, name="jobs-many-progress"),
     path("jobs/saved", views.save_view, name="jobs-saved"),
     path("jobs/<str:job_id>", views.job, name="job"),
     path("jobs/<str:job_id>/result", views.download, name="result"),

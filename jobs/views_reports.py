@@ -12,16 +12,16 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import unsaved
 from accounts.caller import caller
-from accounts.exceptions import DomainError
-from accounts.paging import page_of
-from accounts.unsaved import login_keeping_form
-from jobs import actions, rights
+from common import form_recovery
+from common.exceptions import DomainError
+from common.form_recovery import login_keeping_form
+from common.paging import page_of
+from jobs import actions, permissions
 from jobs.actions import Idempotency
 from jobs.models import JobExecutionLog
-from jobs.usual import usual
-from reports.check import Checked, estimate
+from jobs.monitoring.report_stats import report_stats
+from reports.dry_run.check import Checked, estimate
 from reports.exceptions import InvalidParameters
 from reports.forms import RunForm
 from reports.models import ReportConfiguration
@@ -39,7 +39,7 @@ def report_list(request: HttpRequest) -> HttpResponse:
     matches = Q(slug__icontains=text) | Q(current__name__icontains=text) | Q(current__description__icontains=text)
     found = (reports.filter(matches) if text else reports).prefetch_related("current__delivery_targets")
     page = page_of(request, found, "slug", "id")
-    known = usual(user, page.rows)
+    known = report_stats(user, page.rows)
     rows = [(report, known.get(report.pk)) for report in page.rows]
     return render(request, "reports/list.html", {"page": page, "rows": rows, "text": text})
 
@@ -48,11 +48,11 @@ def report_list(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def report(request: HttpRequest, slug: str) -> HttpResponse:
     """A report's page with the form that runs it."""
-    shown = rights.visible_report(caller(request), slug)
-    allowed = rights.may_generate(caller(request), shown)
+    shown = permissions.visible_report(caller(request), slug)
+    allowed = permissions.may_generate(caller(request), shown)
     if request.method != "POST":
         # With the mark of the form that was sent: if that made its job before the session ended, it makes no other.
-        typed = unsaved.take(request, _SIGNED_OUT)
+        typed = form_recovery.take(request, _SIGNED_OUT)
         return _report_page(request, shown, RunForm.of(shown, typed or request.GET, sent=bool(typed)), allowed)
     if not allowed:
         raise PermissionDenied
@@ -106,7 +106,7 @@ def _report_page(
         "allowed": allowed,
         "administers": user.administers(shown.tenant_id),
         "latest": latest[:5],
-        "usual": usual(user, [shown]).get(shown.pk),
+        "usual": report_stats(user, [shown]).get(shown.pk),
         "estimated": estimated,
     }
     return render(request, "reports/detail.html", context)

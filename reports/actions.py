@@ -11,9 +11,8 @@ from django.db import transaction
 
 from accounts.models import Tenant, User
 from audit.models import Action
-from reports import changes, template_checks
+from reports import changes
 from reports.changes import Entry
-from reports.check import Checked, check, timed
 from reports.definitions import Definitions, ReportDefinition, merge_patch, parse_report
 from reports.definitions.faults import faults_in, invalid, joined
 from reports.definitions.stored import definition_of, fingerprint, with_definitions
@@ -26,12 +25,14 @@ from reports.definitions.sync import (
     sync_users,
     wait_for_other_runs,
 )
-from reports.documents.compiler import Made
+from reports.documents.compiler import CompiledDocument
+from reports.dry_run import template_checks
+from reports.dry_run.check import Checked, check, timed
+from reports.dry_run.document_preview import preview_document
+from reports.dry_run.preview import preview
+from reports.dry_run.target import DryRunTarget
 from reports.exceptions import InvalidDefinition, ReportChanged, VersionNotFound
 from reports.models import ReportConfiguration
-from reports.preview import preview
-from reports.samples import sample
-from reports.subject import Subject
 
 _MAX_AUDITED = 200
 _MAX_AUDITED_QUERY = 4_000
@@ -90,7 +91,7 @@ def _updated(locked: ReportConfiguration, definition: ReportDefinition, actor: U
 
 
 def look_at_report(
-    *, report: ReportConfiguration, subject: Subject, given: Mapping[str, object], actor: User, with_rows: bool
+    *, report: ReportConfiguration, subject: DryRunTarget, given: Mapping[str, object], actor: User, with_rows: bool
 ) -> Checked:
     """What the data source says of it and, if asked for, the first rows, for the actor, who administers the report.
 
@@ -104,15 +105,15 @@ def look_at_report(
 
 
 def look_at_document(
-    *, report: ReportConfiguration, subject: Subject, given: Mapping[str, object], actor: User, ppi: int
-) -> Made:
+    *, report: ReportConfiguration, subject: DryRunTarget, given: Mapping[str, object], actor: User, ppi: int
+) -> CompiledDocument:
     """The pages of its document with the first rows, as pictures, for the actor, who administers the report.
 
     Rows leave the server: that is written down first. Raises InvalidParameters, and what `samples.sample` raises.
     """
     values = subject.values(given)
     _record_look(report, subject, actor, document=True)
-    return sample(subject, values, ppi=ppi)
+    return preview_document(subject, values, ppi=ppi)
 
 
 def delete_report(*, report: ReportConfiguration, actor: User | str) -> None:
@@ -226,7 +227,7 @@ def _applied(sync: Sync, definitions: Definitions) -> Entry:
     return Entry(Action.DEFINITIONS_APPLY, tenant_id, ("tenants", " ".join(slugs)[:100]), details)
 
 
-def _record_look(report: ReportConfiguration, subject: Subject, actor: User, **details: object) -> None:
+def _record_look(report: ReportConfiguration, subject: DryRunTarget, actor: User, **details: object) -> None:
     entry = changes.entry_of(Action.REPORT_PREVIEW, report, query=subject.query[:_MAX_AUDITED_QUERY], **details)
     with transaction.atomic():
         changes.record([entry], actor)

@@ -13,13 +13,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from guardian.admin import AdminGroupObjectPermissionsForm, AdminUserObjectPermissionsForm, GuardedModelAdmin
 
-from accounts.admin import TenantScoped, own
 from accounts.models import User
 from audit import actions as audit
 from audit.models import Action
-from reports.check import unreachable
+from common.admin import TenantScoped, own
 from reports.definitions import SERVERS
 from reports.definitions.sync import url_fault
+from reports.dry_run.check import unreachable
 from reports.models import DataSource, ReportConfiguration, ReportVersion
 from reports.querysets import Right
 

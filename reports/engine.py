@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from reports.documents.renderer import described, renderer_of
 from reports.exceptions import FormatCannotHold, OutOfSpace, ResultTooLarge
-from reports.parameters import TypedValue
+from reports.parameters.values import TypedValue
 from reports.rendering import RENDERERS
 from reports.rendering.base import Document, Renderer
 from reports.sources import read

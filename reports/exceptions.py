@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from accounts.exceptions import DomainError
+from common.exceptions import DomainError
 
 
 class ReportNotFound(DomainError):

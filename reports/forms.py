@@ -14,8 +14,8 @@ from django.http import QueryDict
 
 from reports.exceptions import InvalidParameters
 from reports.models import ReportConfiguration
-from reports.parameters import Parameter, to_json, typed_values
-from reports.scalars import SCALARS, RefusedError
+from reports.parameters.scalars import SCALARS, RefusedError
+from reports.parameters.values import Parameter, to_json, typed_values
 
 #: Before the name of a parameter in the form and in links, so that none can be mistaken for another field.
 PREFIX = "param."

@@ -15,7 +15,7 @@ from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 from accounts.models import Tenant
 from reports import crypto
 from reports.exceptions import ReportIncomplete, ReportNotFound, SourceMissing
-from reports.parameters import Parameter
+from reports.parameters.values import Parameter
 from reports.querysets import ReportQuerySet, Right
 from reports.sources.base import SourceSpec
 

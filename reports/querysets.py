@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.apps import apps
@@ -13,7 +13,8 @@ from django.db import connection, models
 from django.db.models import Exists, ExpressionWrapper, OuterRef, Q
 from django.db.models.sql import Query
 
-from accounts.statements import Statement, given
+from common.compiled_sql import Statement, params
+from common.ids import parse_uuid, uuid_from_db, uuid_to_db
 from reports.exceptions import AmbiguousReport, ReportNotFound
 
 if TYPE_CHECKING:
@@ -91,9 +92,9 @@ class ReportQuerySet(models.QuerySet["ReportConfiguration"]):
 
         A superuser has all tenants, which may use a slug each: AmbiguousReport.
         """
-        uuid = as_uuid(key)
+        uuid = parse_uuid(key)
         # PostgreSQL refuses to compare with a NUL character, which an address can spell as %00.
-        match = stored(uuid) if uuid else key.replace("\0", " ")
+        match = uuid_to_db(uuid) if uuid else key.replace("\0", " ")
         statement = _REPORT.format(column="id" if uuid else "slug")
         found = list(self.raw(statement, [match, user.is_superuser, user.tenant_id]))
         if not found:
@@ -129,7 +130,7 @@ def granted_ids(user: User) -> dict[Right, set[UUID]]:
     """The reports of the user's tenant on which the user has each right now, by a role or by name."""
     with connection.cursor() as cursor:
         cursor.execute(_GRANTED, [user.pk, user.pk, user.tenant_id])
-        held = [(codename, read_id(report)) for codename, report in cursor]
+        held = [(codename, uuid_from_db(report)) for codename, report in cursor]
     return {right: {report for codename, report in held if codename == right.codename} for right in Right}
 
 
@@ -137,7 +138,7 @@ def rights_on(user: User, report_id: UUID | None) -> set[Right]:
     """The rights that the user has on a report of the own tenant now; none on one that was deleted."""
     if user.is_administrator:
         return set(Right)
-    report = stored(report_id)
+    report = uuid_to_db(report_id)
     with connection.cursor() as cursor:
         cursor.execute(_RIGHTS, [report, user.pk, report, user.pk])
         held = {codename for (codename,) in cursor.fetchall()}
@@ -149,25 +150,6 @@ def has_grant(user: User, right: Right, report: str) -> Q:
     by_name = _grants("UserGrant", right, report).filter(user=user)
     by_role = _grants("RoleGrant", right, report).filter(group__user=user)
     return Q(Exists(by_name)) | Q(Exists(by_role))
-
-
-def as_uuid(text: str) -> UUID | None:
-    """The id in its canonical form, or None. Other spellings that Python reads are not ids here."""
-    try:
-        uuid = UUID(text)
-    except ValueError:
-        return None
-    return uuid if str(uuid) == text.lower() else None
-
-
-def stored(uuid: UUID | None) -> Any:
-    """The id as the database has it, for a statement written by hand."""
-    return models.UUIDField().get_db_prep_value(uuid, connection)
-
-
-def read_id(value: Any) -> UUID:
-    """The id that a statement written by hand answered with."""
-    return value if isinstance(value, UUID) else UUID(value)
 
 
 @lru_cache(maxsize=100)
@@ -197,7 +179,7 @@ def version_with_source(key: int | None) -> ReportVersion | None:
 def _by_key(name: str) -> Statement:
     def build() -> Query:
         model = apps.get_model("reports", name)
-        found: Query = model._default_manager.filter(**given(model, "id")).order_by().query
+        found: Query = model._default_manager.filter(**params(model, "id")).order_by().query
         return found
 
     return Statement(build)

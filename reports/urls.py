@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from reports import views
+from reports.editing import views
 
 urlpatterns = [
     path("reports/new", views.new, name="report-new"),

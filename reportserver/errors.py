@@ -13,11 +13,11 @@ from django.shortcuts import redirect, render
 from django_htmx.http import HttpResponseClientRedirect
 from rest_framework import exceptions as drf
 
-from accounts import unsaved
-from accounts.exceptions import DomainError
+from common import form_recovery
+from common.api.negotiation import accepted
+from common.exceptions import DomainError
 from jobs import exceptions as jobs
 from reports import exceptions as reports
-from reportserver.negotiation import accepted
 
 log = logging.getLogger("reportserver.errors")
 PROBLEM = "application/problem+json"
@@ -168,7 +168,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A long form is there again with a new token: whoever signed in anew in another tab has only an old one."""
-    if unsaved.keep(request):
+    if form_recovery.keep(request):
         here = request.get_full_path()
         return HttpResponseClientRedirect(here) if "HX-Request" in request.headers else redirect(here)
     return _plain(

@@ -56,6 +56,7 @@ CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
 # --- Django -------------------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
+    "common",
     "accounts",
     "audit",
     "reports",
@@ -78,7 +79,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "reportserver.middleware.RequestLog",
+    "reportserver.web.request_log.RequestLog",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -89,7 +90,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "reportserver.pages.Pages",
+    "reportserver.web.page_responses.Pages",
 ]
 
 ROOT_URLCONF = "reportserver.urls"
@@ -133,7 +134,7 @@ _SQLITE_OPTIONS = {
     "timeout": 20,
     "sync_after_commit": True,
     # FULL: a job accepted with 202 survives a power cut. No automatic checkpoints: before SQLite 3.51.3 a checkpoint
-    # beside a commit can corrupt the file, so jobs.wal runs them while it holds the write lock.
+    # beside a commit can corrupt the file, so jobs.execution.sqlite_checkpoint runs them while it holds the write lock.
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY; "
     "PRAGMA cache_size=-20000; PRAGMA journal_size_limit=67108864; PRAGMA wal_autocheckpoint=0;",
 }
@@ -154,13 +155,13 @@ _database |= {
     "CONN_MAX_AGE": None,
     "CONN_HEALTH_CHECKS": True,
 }
-_database["ENGINE"] = "reportserver.sqlite" if SQLITE else "reportserver.postgresql"
+_database["ENGINE"] = "reportserver.databases.sqlite" if SQLITE else "reportserver.databases.postgresql"
 DATABASES = {"default": _database}
 if SQLITE:
     # Counters of calls are written with every call and worth nothing after a crash: in a file of their own they
     # neither wait for the jobs' transactions nor make them wait.
     DATABASES["counters"] = {
-        "ENGINE": "reportserver.sqlite",
+        "ENGINE": "reportserver.databases.sqlite",
         "NAME": DATA_DIR / "counters.sqlite3",
         "CONN_MAX_AGE": None,
         "OPTIONS": {
@@ -229,7 +230,7 @@ DELIVERY_LEASE_SECONDS = positive("REPORTSERVER_DELIVERY_LEASE_SECONDS", 90)
 _backstop = LONGEST_JOB_SECONDS + 120
 Q_CLUSTER = {
     "name": "reportserver",
-    "broker_class": "jobs.queue.RedisDoorbell" if BROKER_URL else "jobs.queue.DatabaseDoorbell",
+    "broker_class": "jobs.queue.broker.RedisBroker" if BROKER_URL else "jobs.queue.broker.DatabaseBroker",
     "workers": WORKERS,
     # One message fetched ahead: a message means nothing but "look for work", so there is nothing to gain by more.
     "queue_limit": 1,
@@ -317,14 +318,14 @@ WEB_THREADS = positive("REPORTSERVER_WEB_THREADS", 16, most=1000)
 SYNCHRONOUS_WAIT_SECONDS = positive("REPORTSERVER_SYNCHRONOUS_WAIT_SECONDS", 20)
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["reportserver.authentication.BearerAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["reportserver.auth.authentication.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["reportserver.parsing.BoundedJson"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "reportserver.negotiation.AlwaysJson",
-    "DEFAULT_PAGINATION_CLASS": "reportserver.pagination.LinkedCursorPagination",
+    "DEFAULT_PARSER_CLASSES": ["common.api.parsing.BoundedJson"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "common.api.negotiation.AlwaysJson",
+    "DEFAULT_PAGINATION_CLASS": "common.api.pagination.LinkedCursorPagination",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_THROTTLE_CLASSES": ["accounts.throttling.ApiThrottle"],
+    "DEFAULT_THROTTLE_CLASSES": ["common.throttling.ApiThrottle"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "EXCEPTION_HANDLER": "reportserver.errors.exception_handler",
     "PAGE_SIZE": 50,
@@ -341,7 +342,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"JobStatus": "jobs.models.Status"},
+    "ENUM_NAME_OVERRIDES": {"JobStatus": "jobs.status.Status"},
     "SCHEMA_PATH_PREFIX": "/api/v1",
 }
 
@@ -363,9 +364,9 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["stderr"], "level": one_of("REPORTSERVER_LOG_LEVEL", _LEVELS, "INFO")},
     "loggers": {
-        # They repeat what reportserver.middleware logs, with the paths and traces of refused calls.
+        # They repeat what reportserver.web.request_log logs, with the paths and traces of refused calls.
         "django.request": {"level": "CRITICAL"},
-        # A line for every message that only says "look for work"; jobs.worker logs what is done.
+        # A line for every message that only says "look for work"; jobs.execution.worker logs what is done.
         "django-q": {"level": "WARNING"},
         "django.security": {"level": "CRITICAL"},
     },

@@ -5,11 +5,13 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-from reportserver import docs, health, pages
-from reportserver.metrics import metrics
+from reportserver import openapi
+from reportserver.auth import views
+from reportserver.operations import health
+from reportserver.operations.metrics import metrics
 
 api_urls = [
-    path("", include("reportserver.api.urls")),
+    path("", include("reportserver.auth.api.urls")),
     path("", include("reports.api.urls")),
     path("", include("jobs.api.urls")),
     path("", include("audit.api.urls")),
@@ -22,22 +24,21 @@ health_urls = [
 ]
 
 page_urls: list[URLPattern | URLResolver] = [
-    path("", include("accounts.urls")),
     # Before the pages of jobs, to which reports/new would be a report of that name.
     path("", include("reports.urls")),
     path("", include("jobs.urls")),
     path("", include("audit.urls")),
-    path("login", pages.SignIn.as_view(), name="login"),
-    path("logout", pages.SignOut.as_view(), name="logout"),
-    path("admin/login/", pages.admin_sign_in),
-    path("admin/logout/", pages.SignOut.as_view()),
+    path("login", views.SignIn.as_view(), name="login"),
+    path("logout", views.SignOut.as_view(), name="logout"),
+    path("admin/login/", views.admin_sign_in),
+    path("admin/logout/", views.SignOut.as_view()),
     path("admin/", admin.site.urls),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("api/v1/", include(api_urls)),
-    path("api/schema", docs.schema, name="schema"),
-    path("api/docs", docs.swagger, name="docs"),
+    path("api/schema", openapi.schema, name="schema"),
+    path("api/docs", openapi.swagger, name="docs"),
     *health_urls,
     *page_urls,
 ]

@@ -7,7 +7,7 @@ import os
 from django.core.wsgi import get_wsgi_application
 from django.db import connections
 
-from reportserver.chunked import ChunkedBodies
+from reportserver.web.chunked_bodies import ChunkedBodies
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "reportserver.settings")
 application = ChunkedBodies(get_wsgi_application())

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tests.server import ROOT
 
-APPS = ("reportserver", "jobs", "reports", "audit", "accounts")
+APPS = ("reportserver", "jobs", "reports", "audit", "accounts", "common")
 LONGEST_FUNCTION = 40
 LONGEST_FILE = 400
 MEDIAN_FUNCTION = 10

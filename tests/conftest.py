@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 from pytest_django import DjangoDbBlocker
 
-from accounts import throttling
+from common import throttling
 from reports.querysets import kept_version
 from tests.server import ROOT, Client, Running, prepare_server, running_server
 

@@ -168,7 +168,9 @@ def prepare_server(
 
 def start(server: Running, *, workers: bool = True) -> None:
     """Start the server and wait until it answers."""
-    command = ["manage.py", "serve"] if workers else ["-m", "gunicorn", "--config", "reportserver/gunicorn_config.py"]
+    command = (
+        ["manage.py", "serve"] if workers else ["-m", "gunicorn", "--config", "python:reportserver.web.gunicorn_config"]
+    )
     logs = server.folder / "logs"
     logs.mkdir(exist_ok=True)
     with (logs / ("serve.log" if workers else "web.log")).open("ab") as log:

@@ -11,10 +11,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.permissions import IsAdministrator
-from accounts.api.schema import errors, header
 from audit.api.serializers import AuditEntrySerializer
 from audit.filters import AuditFilter
 from audit.models import AuditLog
+from common.api.schema import errors, header
 
 
 class AuditList(ListAPIView[AuditLog]):

@@ -15,9 +15,9 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from jobs.etags import has_it
 from jobs.models import JobExecutionLog
 from jobs.querysets import JobQuerySet
+from jobs.results.etags import has_it
 
 LONGEST_WAIT_SECONDS = 25
 #: Seconds between two looks: the first, how much longer each next one, and the longest. Most reports are short.

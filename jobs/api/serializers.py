@@ -9,10 +9,11 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.api.schema import ErrorSerializer
-from accounts.api.strict import StrictSerializer
-from jobs import downloads
-from jobs.models import Artifact, JobError, JobEvent, JobExecutionLog, Place, Status
+from common.api.schema import ErrorSerializer
+from common.api.strict import StrictSerializer
+from jobs.models import Artifact, JobError, JobEvent, JobExecutionLog, QueuePosition
+from jobs.results import downloads
+from jobs.status import Status
 
 
 def status_url(job: JobExecutionLog) -> str:
@@ -59,7 +60,7 @@ class JobResultSerializer(serializers.Serializer[Artifact]):
         return bool(artifact.truncated)
 
 
-class JobPlaceSerializer(serializers.Serializer[Place]):
+class JobPlaceSerializer(serializers.Serializer[QueuePosition]):
     position = serializers.IntegerField(
         help_text="1: it is claimed next. Of jobs that its report's limit holds back, among those."
     )

@@ -16,10 +16,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.api.schema import errors, header
 from accounts.models import User
-from accounts.throttling import GenerateThrottle
-from jobs import actions, downloads, places, rights
+from common.api.schema import errors, header
+from common.throttling import GenerateThrottle
+from jobs import actions, permissions
 from jobs.api import polling
 from jobs.api.serializers import (
     AcceptedSerializer,
@@ -30,8 +30,10 @@ from jobs.api.serializers import (
     RetriedSerializer,
     status_url,
 )
-from jobs.filters import JobFilter
 from jobs.models import JobExecutionLog
+from jobs.monitoring.filters import JobFilter
+from jobs.queue import position
+from jobs.results import downloads
 from reports.models import DeliveryTarget, ReportConfiguration
 from reports.rendering import RENDERERS
 
@@ -57,7 +59,7 @@ class JobView(APIView):
 
     def get_job(self, job_id: str) -> JobExecutionLog:
         """The job; 404 when there is none in the caller's tenant, 403 without a right on its report."""
-        return rights.visible_job(self.user, job_id)
+        return permissions.visible_job(self.user, job_id)
 
 
 class ReportRequest(APIView):
@@ -84,7 +86,7 @@ class ReportRequest(APIView):
     def _report(self, key: str) -> ReportConfiguration:
         user: Any = self.request.user
         report = ReportConfiguration.objects.find_to_run(user, key)
-        if not rights.may_generate(user, report):
+        if not permissions.may_generate(user, report):
             raise PermissionDenied("You have no generate right on this report.")
         actions.check_mode(report, self.mode)
         return report
@@ -160,7 +162,7 @@ class JobList(ListAPIView[JobExecutionLog]):
 
     def paginate_queryset(self, queryset: Any) -> Any:
         page = super().paginate_queryset(queryset)
-        places.find(page or [])
+        position.annotate_positions(page or [])
         return page
 
 
@@ -183,7 +185,7 @@ class JobStatus(JobView):
         preferred = polling.wait_preference(request)
         if preferred and not job.is_ended:
             job = polling.wait_for_change(job, preferred)
-        places.find([job])
+        position.annotate_positions([job])
         return polling.answer(request, job, JobSerializer(job).data, waited=preferred is not None)
 
 
@@ -225,7 +227,7 @@ class JobRetry(JobView):
         responses={202: RetriedSerializer, **errors(401, 403, 404, 409, 429, 503)},
     )
     def post(self, request: Request, job_id: str) -> Response:
-        job = actions.retry(job=rights.administered_job(self.user, job_id), actor=self.user)
+        job = actions.retry(job=permissions.administered_job(self.user, job_id), actor=self.user)
         return _accepted(job, serializer=RetriedSerializer)
 
 
@@ -240,7 +242,7 @@ class JobCancel(JobView):
     )
     def post(self, request: Request, job_id: str) -> Response:
         job = self.get_job(job_id)
-        if not rights.is_in_charge(self.user, job):
+        if not permissions.is_in_charge(self.user, job):
             raise PermissionDenied("Only who requested the job, or an Administrator, may cancel it.")
         actions.cancel(job=job, actor=self.user)
         return _accepted(JobExecutionLog.objects.get(pk=job.pk))

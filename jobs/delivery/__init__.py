@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from jobs.delivery.base import Parcel, Sender, Undeliverable
+from jobs.delivery.base import OutgoingResult, Sender, Undeliverable
 from jobs.delivery.email import Email
 from jobs.delivery.file_share import FileShare
 from jobs.delivery.webhook import Webhook
 
-__all__ = ["SENDERS", "Parcel", "Sender", "Undeliverable"]
+__all__ = ["SENDERS", "OutgoingResult", "Sender", "Undeliverable"]
 
 SENDERS: dict[str, Sender] = {"email": Email(), "webhook": Webhook(), "file_share": FileShare()}

@@ -9,9 +9,9 @@ from uuid import UUID
 
 from django.conf import settings
 
-from jobs import artifacts, downloads
 from jobs.exceptions import ResultMissing
 from jobs.models import Artifact, JobExecutionLog
+from jobs.results import downloads, storage
 from reports.rendering import RENDERERS
 
 
@@ -25,7 +25,7 @@ class Undeliverable(Exception):
 
 
 @dataclass(frozen=True)
-class Parcel:
+class OutgoingResult:
     """A result on its way to one target. `id` stays the same however often it is sent: receivers tell by it."""
 
     id: UUID
@@ -55,9 +55,9 @@ class Parcel:
     def open(self) -> BinaryIO:
         """The result file, once it is seen to be the one that was written."""
         kept = self.artifact
-        path = artifacts.place(self.job.pk, kept.fence, self.extension)
+        path = storage.place(self.job.pk, kept.fence, self.extension)
         try:
-            return artifacts.open_checked(path, size=kept.size, sha256=kept.sha256, written=kept.stamp)
+            return storage.open_checked(path, size=kept.size, sha256=kept.sha256, written=kept.stamp)
         except ResultMissing:
             raise Undeliverable("The result's file is missing.", lasting=True) from None
 
@@ -69,6 +69,6 @@ class Sender(Protocol):
         """The single targets that the options of a definition name, each of which is sent to by itself."""
         ...
 
-    def send(self, parcel: Parcel) -> None:
+    def send(self, parcel: OutgoingResult) -> None:
         """Send, in well under a minute. Raises Undeliverable; anything else is tried again too."""
         ...

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.core.mail import EmailMessage
 
-from jobs import downloads
-from jobs.delivery.base import Parcel, Undeliverable
+from jobs.delivery.base import OutgoingResult, Undeliverable
+from jobs.results import downloads
 
 _BODY = """\
 {name} is ready: {rows:,} rows, {size:,} bytes, {format}.
@@ -27,7 +27,7 @@ class Email:
     def targets(self, options: Mapping[str, Any]) -> Iterator[str]:
         yield from dict.fromkeys(options["to"])
 
-    def send(self, parcel: Parcel) -> None:
+    def send(self, parcel: OutgoingResult) -> None:
         if not settings.EMAIL_CONFIGURED:
             raise Undeliverable("This server has no mail server to send by.")
         try:
@@ -43,7 +43,7 @@ class Email:
             raise Undeliverable("The mail server does not answer.") from error
 
 
-def message(parcel: Parcel) -> EmailMessage:
+def message(parcel: OutgoingResult) -> EmailMessage:
     """The message, with its file if that is small enough."""
     job, kept = parcel.job, parcel.artifact
     attached = kept.size <= settings.EMAIL_ATTACHMENT_BYTES

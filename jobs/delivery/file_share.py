@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
-from jobs.delivery.base import Parcel, Undeliverable
+from jobs.delivery.base import OutgoingResult, Undeliverable
 
 
 class FileShare:
@@ -19,7 +19,7 @@ class FileShare:
     def targets(self, options: Mapping[str, Any]) -> Iterator[str]:
         yield options["path"]
 
-    def send(self, parcel: Parcel) -> None:
+    def send(self, parcel: OutgoingResult) -> None:
         if settings.FILE_SHARE is None:
             raise Undeliverable("This server has no file share.")
         try:
@@ -28,7 +28,7 @@ class FileShare:
             raise Undeliverable("The file share can't be written.") from error
 
 
-def place(parcel: Parcel, root: Path) -> Path:
+def place(parcel: OutgoingResult, root: Path) -> Path:
     """Where the file goes. What was typed only ever names a folder inside of the tenant's one."""
     own = (root / parcel.job.tenant.slug).resolve()
     folder = (own / parcel.target).resolve()
@@ -38,7 +38,7 @@ def place(parcel: Parcel, root: Path) -> Path:
     return folder / f"{job.report_slug}-{job.queued_at:%Y%m%d-%H%M%S}-{job.pk}.{parcel.extension}"
 
 
-def _put(parcel: Parcel, final: Path) -> None:
+def _put(parcel: OutgoingResult, final: Path) -> None:
     final.parent.mkdir(parents=True, exist_ok=True)
     draft = final.with_name(f".{parcel.id}.part")
     try:

@@ -13,8 +13,8 @@ from typing import Any
 
 from django.conf import settings
 
-from jobs.delivery import outbound
-from jobs.delivery.base import Parcel, Undeliverable
+from jobs.delivery import http_client
+from jobs.delivery.base import OutgoingResult, Undeliverable
 from reports.models import WebhookSecret
 
 _UNKNOWN_AUTHORITY = (
@@ -45,22 +45,22 @@ class Webhook:
     def targets(self, options: Mapping[str, Any]) -> Iterator[str]:
         yield options["url"]
 
-    def send(self, parcel: Parcel) -> None:
+    def send(self, parcel: OutgoingResult) -> None:
         if parcel.job.report is None:
             raise Undeliverable("The report was deleted before its webhook could be called.", lasting=True)
         secret = WebhookSecret.of(parcel.job.report, parcel.target)
         body = json.dumps(_payload(parcel)).encode()
         headers = {"Content-Type": "application/json", "User-Agent": "reportserver", "Idempotency-Key": str(parcel.id)}
         try:
-            status = outbound.post(parcel.target, body, headers | signed(str(parcel.id), body, secret))
-        except outbound.Forbidden as error:
+            status = http_client.post(parcel.target, body, headers | signed(str(parcel.id), body, secret))
+        except http_client.Forbidden as error:
             raise Undeliverable("The webhook's address is not one that this server may call.", lasting=True) from error
         except ssl.SSLCertVerificationError as error:
             sentence = "The webhook's certificate is not valid; the server's log says why."
             raise Undeliverable(_CERTIFICATE_FAULTS.get(error.verify_code, sentence)) from error
         except ssl.SSLError as error:
             raise Undeliverable(_NO_TLS) from error
-        except (OSError, outbound.HTTPException) as error:
+        except (OSError, http_client.HTTPException) as error:
             raise Undeliverable("The webhook does not answer.") from error
         if not 200 <= status < 300:
             raise Undeliverable(f"The webhook answered {status}.", lasting=status == 410)
@@ -75,7 +75,7 @@ def signed(id: str, body: bytes, secret: str, now: int | None = None) -> dict[st
     return {"webhook-id": id, "webhook-timestamp": at, "webhook-signature": signature}
 
 
-def _payload(parcel: Parcel) -> dict[str, Any]:
+def _payload(parcel: OutgoingResult) -> dict[str, Any]:
     """No rows and no parameter values: the receiver fetches the result with rights of its own."""
     job, kept = parcel.job, parcel.artifact
     status = f"{settings.PUBLIC_URL}/api/v1/jobs/{job.pk}"

@@ -9,7 +9,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from jobs.figures import Bar, Hour, Stretch
+from jobs.monitoring.statistics import Bar, Hour, Stretch
 from jobs.templatetags.jobs import coordinate, duration, hour, moment, thousands
 
 register = template.Library()

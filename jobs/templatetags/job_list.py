@@ -15,8 +15,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from accounts.models import User
-from jobs import rights
-from jobs.models import JobExecutionLog, Status
+from jobs import permissions
+from jobs.models import JobExecutionLog
+from jobs.status import Status
 from jobs.templatetags import jobs as words
 
 register = template.Library()
@@ -79,9 +80,9 @@ def _row(job: JobExecutionLog, user: User, addresses: dict[str, str]) -> Row:
 
 
 def _action(job: JobExecutionLog, user: User) -> str:
-    if rights.may_retry(user, job):
+    if permissions.may_retry(user, job):
         return "retry"
-    return "cancel" if rights.may_cancel(user, job) else ""
+    return "cancel" if permissions.may_cancel(user, job) else ""
 
 
 def _press(action: str) -> str:

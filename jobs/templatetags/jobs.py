@@ -15,9 +15,10 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
-from accounts import unsaved
-from jobs import monitor, rights
-from jobs.models import JobEvent, JobExecutionLog, Place
+from common import form_recovery
+from jobs import permissions
+from jobs.models import JobEvent, JobExecutionLog, QueuePosition
+from jobs.monitoring import counts
 from reports.querysets import report_key
 
 register = template.Library()
@@ -58,9 +59,11 @@ def menu_item(context: template.Context, name: str, label: str) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
-def typist(context: template.Context) -> SafeString:
+def form_owner(context: template.Context) -> SafeString:
     """Whom a form was made for, so that what is typed into it outlives the session."""
-    return format_html('<input type="hidden" name="{}" value="{}">', unsaved.MARK, unsaved.mark(context["user"]))
+    return format_html(
+        '<input type="hidden" name="{}" value="{}">', form_recovery.MARK, form_recovery.mark(context["user"])
+    )
 
 
 @register.simple_tag(takes_context=True, name="report_key")
@@ -133,7 +136,7 @@ def is_near(at: datetime) -> bool:
     return at - timezone.now() < timedelta(seconds=1)
 
 
-def position(place: Place) -> str:
+def position(place: QueuePosition) -> str:
     return f"{place.position:,}{'+' if place.is_more else ''}"
 
 
@@ -155,7 +158,7 @@ def add_number(number: float, other: float) -> float:
 
 @register.filter
 def run_time(job: JobExecutionLog) -> str:
-    return duration(monitor.run_seconds(job))
+    return duration(counts.run_seconds(job))
 
 
 @register.filter
@@ -242,5 +245,5 @@ def progress(job: JobExecutionLog) -> SafeString:
 def job_actions(context: template.Context, job: JobExecutionLog) -> dict[str, Any]:
     """The buttons of a job's page that this user may press."""
     user = context["user"]
-    allowed = {"may_retry": rights.may_retry(user, job), "may_cancel": rights.may_cancel(user, job)}
+    allowed = {"may_retry": permissions.may_retry(user, job), "may_cancel": permissions.may_cancel(user, job)}
     return {**allowed, "job": job, "csrf_token": context["csrf_token"]}

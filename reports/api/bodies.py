@@ -9,8 +9,8 @@ from accounts.models import Tenant, User
 from reports import changes
 from reports.definitions import ReportDefinition, parse_report
 from reports.definitions.faults import invalid
+from reports.dry_run.target import DryRunTarget
 from reports.models import ReportConfiguration
-from reports.subject import Subject
 
 
 def mapping(body: Any) -> dict[str, Any]:
@@ -36,9 +36,9 @@ def whole_report(body: Any, report: ReportConfiguration) -> ReportDefinition:
     return parse_report({"tenant": report.tenant.slug} | mapping(body))
 
 
-def subject(body: Mapping[str, Any], report: ReportConfiguration) -> Subject:
+def subject(body: Mapping[str, Any], report: ReportConfiguration) -> DryRunTarget:
     """What to look at: the definition in the body, or the report as it is. Raises InvalidDefinition, SourceMissing."""
     if body["definition"] is None:
-        return Subject.of_version(report.version)
+        return DryRunTarget.of_version(report.version)
     definition = whole_report(body["definition"], report)
-    return Subject.of_definition(definition, changes.check_definition(definition, report.tenant).spec())
+    return DryRunTarget.of_definition(definition, changes.check_definition(definition, report.tenant).spec())

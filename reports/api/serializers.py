@@ -9,17 +9,17 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.api.strict import StrictSerializer
-from reports.check import Checked, Fit
+from common.api.strict import StrictSerializer
 from reports.definitions import ReportDefinition
 from reports.definitions.stored import definition_of
 from reports.documents.compiler import Fault
+from reports.dry_run.check import Checked, Fit
+from reports.dry_run.preview import Preview
+from reports.dry_run.target import Column
 from reports.models import DeliveryTarget, ReportConfiguration
-from reports.parameters import json_schema
-from reports.past import Past
-from reports.preview import Preview
+from reports.parameters.values import json_schema
 from reports.querysets import Right
-from reports.subject import Column
+from reports.run_history import RunHistory
 
 RIGHTS = (*map(str, Right), "administer")
 
@@ -159,7 +159,7 @@ class TemplateFaultSerializer(serializers.Serializer[Fault]):
     message = serializers.CharField()
 
 
-class PastSerializer(serializers.Serializer[Past]):
+class PastSerializer(serializers.Serializer[RunHistory]):
     """How the report's newest runs went."""
 
     runs = serializers.IntegerField(help_text="How many succeeded, of the newest 30 that ended.")

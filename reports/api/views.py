@@ -16,18 +16,18 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.permissions import IsAdministrator
-from accounts.api.schema import errors, header
 from accounts.models import User
+from common.api.schema import errors, header
 from reports import actions
 from reports.api import bodies
 from reports.api.schema import ReportDefinitionExtension  # noqa: F401 -- known to drf-spectacular once imported
 from reports.api.serializers import CheckedSerializer, CheckSerializer, ReportSerializer, report_url
-from reports.check import Checked
 from reports.definitions import ReportDefinition
 from reports.definitions.stored import with_definitions
+from reports.dry_run.check import Checked
 from reports.exceptions import RunError
 from reports.models import ReportConfiguration
-from reports.rights import administered_report
+from reports.permissions import administered_report
 
 log = logging.getLogger(__name__)
 _KEY = OpenApiParameter("key", OpenApiTypes.STR, OpenApiParameter.PATH, description="The report's id or slug.")

@@ -5,6 +5,14 @@ They ask no database. `files` and `yaml` read the file; `sync` makes what is in 
 definitions of what is in the database, and `export` a file of them.
 """
 
+from reports.definitions.file_schema import (
+    SERVERS,
+    DataSourceDefinition,
+    Definitions,
+    TenantDefinition,
+    UserDefinition,
+    editor_schema,
+)
 from reports.definitions.report import (
     ApiResponseDelivery,
     CsvDefinition,
@@ -18,14 +26,6 @@ from reports.definitions.report import (
     merge_patch,
     parse_report,
     query_faults,
-)
-from reports.definitions.whole import (
-    SERVERS,
-    DataSourceDefinition,
-    Definitions,
-    TenantDefinition,
-    UserDefinition,
-    editor_schema,
 )
 
 __all__ = [

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, model_validator
 from reports.definitions.base import Definition
 from reports.definitions.faults import Faults, FieldFaultsError
 from reports.definitions.values import Text
-from reports.rendering import chart_spec
+from reports.rendering.charts import specification
 
 ColumnName = Annotated[Text, Field(min_length=1, max_length=200)]
 Function = Literal["sum", "average", "min", "max", "count"]
@@ -26,7 +26,7 @@ def _named(columns: dict[str, Function]) -> dict[str, Function]:
 
 
 def _drawable(spec: dict[str, Any]) -> dict[str, Any]:
-    if faults := chart_spec.faults(spec):
+    if faults := specification.faults(spec):
         raise FieldFaultsError(faults)
     return spec
 

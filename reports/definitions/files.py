@@ -11,7 +11,7 @@ from typing import Any
 
 from reports.definitions import yaml
 from reports.definitions.faults import faults_in, invalid
-from reports.definitions.whole import Definitions, parse
+from reports.definitions.file_schema import Definitions, parse
 from reports.definitions.yaml import NotYamlError
 from reports.exceptions import InvalidDefinition
 

@@ -29,7 +29,7 @@ from reports.definitions.values import (
     WebAddress,
 )  # fmt: skip
 from reports.exceptions import InvalidDefinition, QueryFailed
-from reports.parameters import Parameter, contradictions
+from reports.parameters.values import Parameter, contradictions
 from reports.sources import placeholders
 
 
@@ -65,7 +65,7 @@ class ParameterDefinition(Definition):
         return self
 
     def declaration(self) -> Parameter:
-        """The same as reports.parameters has it. Raises InvalidDefinition."""
+        """The same as reports.parameters.values has it. Raises InvalidDefinition."""
         return Parameter.from_dict(self.model_dump(exclude_unset=True, exclude_none=True))
 
 

@@ -85,7 +85,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Made:
+class CompiledDocument:
     """A pdf, or a PNG file for each page; the characters that no font has, which are shown by their codes; and what
     Typst has to say without refusing the template."""
 
@@ -94,7 +94,7 @@ class Made:
     warnings: list[Fault]
 
 
-def make(task: Task) -> Made:
+def compile_document(task: Task) -> CompiledDocument:
     """Compile the template. Raises TemplateFaulty, and TemplateFailed when it takes more than it may."""
     head, body = _run(task)
     if diagnostic := head.get("diagnostic"):
@@ -103,7 +103,7 @@ def make(task: Task) -> Made:
         most = task.most_bytes // 2**20
         raise TemplateFailed(f"The document is larger than the {most:,} MB it may be. Have the template show less.")
     warnings = [fault for told in head["warnings"] for fault in faults(told)]
-    return Made(list(_split(body, head["sizes"])), head["lacking"], warnings)
+    return CompiledDocument(list(_split(body, head["sizes"])), head["lacking"], warnings)
 
 
 def syntax_faults(template: str) -> list[Fault]:
@@ -111,7 +111,7 @@ def syntax_faults(template: str) -> list[Fault]:
     moment = datetime.now(UTC)
     task = Task(template=_STOP + template, data="{}", moment=moment, seconds=10, memory_bytes=_SYNTAX_BYTES)
     try:
-        make(task)
+        compile_document(task)
     except TemplateFaulty as error:
         return [_shifted(fault) for fault in error.faults if _STOPPED not in fault.message]
     return []

@@ -7,7 +7,7 @@ from typing import BinaryIO, ClassVar
 import pyarrow as pa
 
 from reports.documents import context
-from reports.documents.compiler import Task, make
+from reports.documents.compiler import Task, compile_document
 from reports.exceptions import FormatCannotHold
 from reports.rendering import RENDERERS
 from reports.rendering.base import Document, Renderer, Template, Writer
@@ -42,7 +42,7 @@ class TemplateWriter:
             seconds=self._template.seconds,
             memory_bytes=self._template.memory_bytes,
         )
-        self._out.write(make(task).files[0])
+        self._out.write(compile_document(task).files[0])
 
 
 class TemplateRenderer:

@@ -10,17 +10,17 @@ from pathlib import Path
 import pyarrow as pa
 
 from reports.exceptions import QueryFailed
-from reports.parameters import TypedValue
-from reports.sources import sql_session
+from reports.parameters.values import TypedValue
 from reports.sources.base import Described, Limits, Rows, Source, SourceSpec
 from reports.sources.columns import leaving, leaving_schema
-from reports.sources.duckdb_file import DuckdbSource
+from reports.sources.duckdb.database_file import DuckdbSource
 from reports.sources.failures import unknown_placeholders
 from reports.sources.files import FilesSource
 from reports.sources.placeholders import pieces, preload, single_statement
-from reports.sources.postgresql import PostgresqlSource
-from reports.sources.sql import SqlSource
-from reports.sources.sqlite import SqliteSource
+from reports.sources.postgresql.source import PostgresqlSource
+from reports.sources.sql import session
+from reports.sources.sql.source import SqlSource
+from reports.sources.sqlite.source import SqliteSource
 
 __all__ = ["SOURCES", "checked_query", "describe", "end_left_behind", "preload", "read"]
 
@@ -61,7 +61,7 @@ def end_left_behind(spec: SourceSpec, folder: Path) -> None:
     PostgreSQL notices by itself (client_connection_check_interval), and the others run in the killed process.
     """
     if spec.kind == SqlSource.kind:
-        sql_session.end_left_behind(spec.location, folder)
+        session.end_left_behind(spec.location, folder)
 
 
 def checked_query(query: str, dialect: str, names: Mapping[str, object]) -> str:

@@ -10,7 +10,7 @@ from typing import ClassVar, Protocol
 
 import pyarrow as pa
 
-from reports.parameters import TypedValue
+from reports.parameters.values import TypedValue
 
 
 @dataclass(frozen=True, kw_only=True)

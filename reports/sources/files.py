@@ -13,7 +13,7 @@ import duckdb
 
 from reports.exceptions import SourceUnusable
 from reports.sources.base import Limits, SchemaWidened, SourceSpec
-from reports.sources.duckdb_engine import DuckdbEngine, configuration, is_wrong_guess, literal
+from reports.sources.duckdb.engine import DuckdbEngine, configuration, is_wrong_guess, literal
 from reports.sources.failures import failure
 from reports.sources.placeholders import identifier
 

@@ -8,7 +8,7 @@ from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from reports.differences import Difference
+from reports.editing.differences import Difference
 from reports.models import DeliveryTarget
 
 register = template.Library()

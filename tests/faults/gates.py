@@ -21,17 +21,20 @@ from django.conf import settings
 
 def install() -> None:
     """Put a gate at each place."""
-    from jobs import actions, artifacts, lifecycle, queue, worker
+    from jobs import actions
+    from jobs.execution import transitions, worker
+    from jobs.queue import broker
+    from jobs.results import storage
 
     _gate(actions, "submit_once", before="submit-begins", after="submit-committed")
     _gate(actions, "_enqueue", after="submit-written")
-    _gate(queue, "ring", before="submit-rings")
-    _gate(lifecycle, "claim", before="claims")
+    _gate(broker, "notify", before="submit-rings")
+    _gate(transitions, "claim", before="claims")
     _gate(worker, "run", before="claimed")
-    _gate(lifecycle, "renew", before="renews")
-    _gate(lifecycle, "succeed", before="commits")
-    _gate_of_each_kind(lifecycle, "note", "notes")
-    _gate(artifacts, "publish", before="renames", after="renamed")
+    _gate(transitions, "renew", before="renews")
+    _gate(transitions, "succeed", before="commits")
+    _gate_of_each_kind(transitions, "note", "notes")
+    _gate(storage, "publish", before="renames", after="renamed")
 
 
 def come_to(place: str) -> None:

@@ -23,10 +23,10 @@ from django.utils import timezone
 from django_q.queues import Queue
 
 from reports.exceptions import SourceUnavailable
-from reports.parameters import TypedValue
+from reports.parameters.values import TypedValue
 from reports.sources import SOURCES
 from reports.sources.base import Limits, Rows, SourceSpec
-from reports.sources.sqlite import SqliteSource
+from reports.sources.sqlite.source import SqliteSource
 from tests.faults import gates
 
 
@@ -34,11 +34,12 @@ class HarmConfig(AppConfig):
     name = "tests.faults"
 
     def ready(self) -> None:
-        from jobs import child, queue  # need the models
+        from jobs.execution import child
+        from jobs.queue import broker
 
         gates.install()
         if os.environ.get("FAULTS_WITHOUT_REPAIR"):
-            queue.QueueWithRecordLocks = Queue
+            broker.QueueWithRecordLocks = Queue
         if skew := int(os.environ.get("FAULTS_CLOCK_SKEW", "0")):
             _set_clock(skew)
         SOURCES["sqlite"] = HarmfulSource()

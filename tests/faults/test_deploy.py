@@ -15,7 +15,19 @@ from tests.faults.cluster import DRAIN, Cluster, kill, until
 from tests.faults.test_stops import STOP_ALLOWANCE
 from tests.server import ROOT
 
-_KEPT = ("accounts", "audit", "demo", "jobs", "reports", "reportserver", "templates", "static", "tests", "manage.py")
+_KEPT = (
+    "accounts",
+    "audit",
+    "common",
+    "demo",
+    "jobs",
+    "reports",
+    "reportserver",
+    "templates",
+    "static",
+    "tests",
+    "manage.py",
+)
 #: What the next version does differently: a column more, and a message that the old one does not know, nor it the old.
 _CHANGES = (
     (
@@ -23,8 +35,8 @@ _CHANGES = (
         "    error_code = ",
         '    added = models.CharField(max_length=10, db_default="new")\n    error_code = ',
     ),
-    ("jobs/tasks.py", "def doorbell()", "def look_for_work()"),
-    ("jobs/queue.py", "jobs.tasks.doorbell", "jobs.tasks.look_for_work"),
+    ("jobs/tasks.py", "def wake_worker()", "def look_for_work()"),
+    ("jobs/queue/broker.py", "jobs.tasks.wake_worker", "jobs.tasks.look_for_work"),
 )
 
 

@@ -12,7 +12,7 @@ from django_q.tasks import async_task
 for function in ("jobs.tasks.renamed", "threading.Lock", "os.abort", "sys.exit", "no.such.module"):
     async_task(function, save=False)
 """
-_FORGED = "from django_q.tasks import async_task; async_task('jobs.tasks.doorbell', save=False)"
+_FORGED = "from django_q.tasks import async_task; async_task('jobs.tasks.wake_worker', save=False)"
 
 
 @pytest.mark.parametrize("count", [10, pytest.param(200, marks=pytest.mark.chaos)])

@@ -11,8 +11,10 @@ import psutil
 import pytest
 
 from accounts.models import Tenant, User
-from jobs import actions, artifacts, child, lifecycle, processes
+from jobs import actions
+from jobs.execution import child, processes, transitions
 from jobs.models import JobExecutionLog
+from jobs.results import storage
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion
 from tests.jobs.delivering import CONTENT, Succeed, Target
 from tests.sinks import Calls, Mails, call_sink, mail_sink
@@ -47,7 +49,7 @@ def queued(report: ReportConfiguration, person: User) -> Callable[[], JobExecuti
 def claimed(queued: Callable[[], JobExecutionLog]) -> JobExecutionLog:
     """A job that a worker has claimed."""
     queued()
-    job = lifecycle.claim(owner="w1", host="here", pid=1)
+    job = transitions.claim(owner="w1", host="here", pid=1)
     assert job is not None
     return job
 
@@ -66,14 +68,14 @@ def target(report: ReportConfiguration) -> Target:
 def succeeded(queued: Callable[[], JobExecutionLog]) -> Succeed:
     def succeed() -> JobExecutionLog:
         queued()
-        job = lifecycle.claim(owner="w", host="h", pid=1)
+        job = transitions.claim(owner="w", host="h", pid=1)
         assert job
-        draft = artifacts.draft(job.pk, job.fence)
+        draft = storage.draft(job.pk, job.fence)
         draft.write_bytes(CONTENT)
-        stamp = artifacts.publish(draft, artifacts.place(job.pk, job.fence, "csv"))
+        stamp = storage.publish(draft, storage.place(job.pk, job.fence, "csv"))
         digest = hashlib.sha256(CONTENT).hexdigest()
         result = {"rows": 1, "size": len(CONTENT), "sha256": digest, "truncated": None, "stamp": stamp}
-        assert lifecycle.succeed(job, result)
+        assert transitions.succeed(job, result)
         return job
 
     return succeed

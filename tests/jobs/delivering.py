@@ -7,8 +7,8 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from jobs import outbox
-from jobs.deliverer import deliver
+from jobs.delivery import outbox
+from jobs.delivery.deliverer import deliver
 from jobs.models import Delivery, JobExecutionLog
 
 #: Of the result that the fixture `succeeded` makes.

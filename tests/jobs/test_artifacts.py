@@ -14,9 +14,10 @@ import pytest
 from django.utils import timezone
 
 from audit.models import AuditLog
-from jobs import artifacts, lifecycle, purge, reconciler
 from jobs.exceptions import ResultMissing
+from jobs.execution import reconciler, transitions
 from jobs.models import Artifact, JobExecutionLog
+from jobs.results import retention, storage
 
 DATA = b"region,total\r\nnorth,1\r\n"
 DIGEST = hashlib.sha256(DATA).hexdigest()
@@ -25,18 +26,18 @@ DIGEST = hashlib.sha256(DATA).hexdigest()
 @pytest.fixture
 def written(claimed: JobExecutionLog) -> Path:
     """The file of a job that succeeded."""
-    draft = artifacts.draft(claimed.pk, claimed.fence)
+    draft = storage.draft(claimed.pk, claimed.fence)
     draft.write_bytes(DATA)
-    final = artifacts.place(claimed.pk, claimed.fence, "csv")
-    stamp = artifacts.publish(draft, final)
+    final = storage.place(claimed.pk, claimed.fence, "csv")
+    stamp = storage.publish(draft, final)
     result = {"rows": 1, "size": len(DATA), "sha256": DIGEST, "truncated": None, "stamp": stamp}
-    assert lifecycle.succeed(claimed, result)
+    assert transitions.succeed(claimed, result)
     return final
 
 
 def opened(path: Path) -> bytes:
     kept = Artifact.objects.get()
-    with artifacts.open_checked(path, size=kept.size, sha256=kept.sha256, written=kept.stamp) as file:
+    with storage.open_checked(path, size=kept.size, sha256=kept.sha256, written=kept.stamp) as file:
         return file.read()
 
 
@@ -101,7 +102,7 @@ def test_a_pipe_in_place_of_a_result_is_missing_and_not_waited_for(written: Path
 def test_an_opened_result_is_read_as_any_file_and_leaves_no_descriptor_behind(written: Path) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     kept = Artifact.objects.get()
-    with artifacts.open_checked(written, size=kept.size, sha256=kept.sha256, written=kept.stamp) as file:
+    with storage.open_checked(written, size=kept.size, sha256=kept.sha256, written=kept.stamp) as file:
         assert os.get_blocking(file.fileno())
         reader, writer = socket.socketpair()
         with reader, writer:
@@ -111,18 +112,18 @@ def test_an_opened_result_is_read_as_any_file_and_leaves_no_descriptor_behind(wr
 
 
 def test_purging_deletes_the_file_and_keeps_the_job(written: Path, claimed: JobExecutionLog) -> None:
-    assert purge.purge_expired() == 0
+    assert retention.purge_expired() == 0
     Artifact.objects.update(expires_at=timezone.now())
-    assert purge.purge_expired() == 1
+    assert retention.purge_expired() == 1
     assert not written.exists()
     job = JobExecutionLog.objects.select_related("artifact").get(pk=claimed.pk)
     assert (job.status, job.result) == ("Succeeded", None)
     assert AuditLog.objects.filter(action="Result Purge").count() == 1
-    assert purge.purge_expired() == 0
+    assert retention.purge_expired() == 0
 
 
 def test_strays_are_collected_and_results_are_not(written: Path, claimed: JobExecutionLog) -> None:
-    stray = artifacts.draft(claimed.pk, 99)
+    stray = storage.draft(claimed.pk, 99)
     stray.write_bytes(b"half")
     spill = stray.with_suffix(".spill")
     spill.mkdir()
@@ -136,9 +137,9 @@ def test_strays_are_collected_and_results_are_not(written: Path, claimed: JobExe
 
 def test_the_file_of_a_running_attempt_is_no_stray(queued: Callable[[], JobExecutionLog]) -> None:
     queued()
-    job = lifecycle.claim(owner="w", host="h", pid=1)
+    job = transitions.claim(owner="w", host="h", pid=1)
     assert job is not None
-    draft = artifacts.draft(job.pk, job.fence)
+    draft = storage.draft(job.pk, job.fence)
     draft.write_bytes(b"half")
     long_ago = (timezone.now() - timedelta(hours=2)).timestamp()
     os.utime(draft, (long_ago, long_ago))

@@ -14,10 +14,12 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from audit.models import AuditLog
-from jobs import artifacts, lifecycle, outbox
-from jobs.deliverer import deliver
-from jobs.delivery import outbound
+from jobs import failures
+from jobs.delivery import http_client, outbox
+from jobs.delivery.deliverer import deliver
+from jobs.execution import transitions
 from jobs.models import Delivery, JobExecutionLog
+from jobs.results import storage
 from reports.models import ReportConfiguration, WebhookSecret
 from tests.jobs.delivering import CONTENT, Succeed, Target, kinds, make_due, send_next
 from tests.sinks import Calls, Mails
@@ -51,7 +53,7 @@ def test_a_success_writes_one_delivery_for_each_target(target: Target, succeeded
 
 def test_a_failed_job_delivers_nothing(target: Target, claimed: JobExecutionLog) -> None:
     target("email", to=["a@example.com"])
-    assert lifecycle.fail(claimed, lifecycle.CANCELLED)
+    assert transitions.fail(claimed, failures.CANCELLED)
     assert not Delivery.objects.exists()
 
 
@@ -93,7 +95,7 @@ def test_pauses_grow_and_differ() -> None:
 def test_a_result_that_was_deleted_is_not_delivered(target: Target, succeeded: Succeed, share: Path) -> None:
     target("file_share", path="daily")
     job = succeeded()
-    artifacts.remove(job.pk)
+    storage.remove(job.pk)
     assert (send_next().state, [*share.rglob("*.csv")]) == ("failed", [])
 
 
@@ -210,19 +212,19 @@ _IN_THE_HOUSE = """127.0.0.1 10.0.0.1 169.254.169.254 192.168.1.1 100.64.0.1 0.0
 
 @pytest.mark.parametrize("address", _IN_THE_HOUSE.split())
 def test_an_address_of_the_house_may_not_be_called(address: str) -> None:
-    assert not outbound.may_be_called(address)
+    assert not http_client.may_be_called(address)
 
 
 @pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700::1111", "::ffff:8.8.8.8"])
 def test_an_address_of_the_open_internet_may_be_called(address: str) -> None:
-    assert outbound.may_be_called(address)
+    assert http_client.may_be_called(address)
 
 
 def test_a_name_with_one_forbidden_address_is_not_called(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [(2, 1, 6, "", ("1.1.1.1", 80)), (2, 1, 6, "", ("127.0.0.1", 80))]
-    monkeypatch.setattr(outbound.socket, "getaddrinfo", lambda *args, **how: found)
-    with pytest.raises(outbound.Forbidden):
-        outbound.post("http://both.example.com/", b"", {})
+    monkeypatch.setattr(http_client.socket, "getaddrinfo", lambda *args, **how: found)
+    with pytest.raises(http_client.Forbidden):
+        http_client.post("http://both.example.com/", b"", {})
 
 
 # ---- the file share

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from jobs.delivery import outbound
+from jobs.delivery import http_client
 from jobs.models import Delivery
 from tests.certificates import Authority
 from tests.jobs.delivering import Succeed, Target, send_next
@@ -45,7 +45,7 @@ def asked(monkeypatch: pytest.MonkeyPatch, settings: Any) -> list[str]:
         names.append(host)
         return real("127.0.0.1" if host == HOST else host, *args, **how)
 
-    monkeypatch.setattr(outbound.socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(http_client.socket, "getaddrinfo", look_up)
     settings.WEBHOOK_ALLOW = [ip_network("127.0.0.0/8")]
     return names
 
@@ -136,12 +136,12 @@ def test_an_address_without_tls_is_told_from_one_that_does_not_answer(
 
 
 def test_who_never_ends_the_handshake_is_not_waited_for(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outbound, "_WHOLE_SECONDS", 0.5)
+    monkeypatch.setattr(http_client, "_WHOLE_SECONDS", 0.5)
     hung_up = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=_drip, args=(server, hung_up), daemon=True).start()
         with pytest.raises(OSError, match=r"."):
-            outbound.post(f"https://{HOST}:{server.getsockname()[1]}/", b"", {})
+            http_client.post(f"https://{HOST}:{server.getsockname()[1]}/", b"", {})
         assert hung_up.wait(5), "the connection was kept for as long as something came"
 
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from accounts.models import Tenant, User
-from jobs import actions, lifecycle
+from jobs import actions
+from jobs.execution import transitions
 from jobs.models import JobExecutionLog
 from reports.models import ReportConfiguration
 
@@ -29,7 +30,7 @@ def ask(report: ReportConfiguration) -> Ask:
 
 
 def claims(count: int) -> list[JobExecutionLog]:
-    found = [lifecycle.claim(owner="w", host="h", pid=1) for _ in range(count)]
+    found = [transitions.claim(owner="w", host="h", pid=1) for _ in range(count)]
     return [job for job in found if job]
 
 

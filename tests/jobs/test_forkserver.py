@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from jobs.forkserver import ForkServer
-from jobs.processes import adopt_orphans, end_children, signal_group
+from jobs.execution.fork_server import ForkServer
+from jobs.execution.processes import become_subreaper, end_children, signal_group
 from tests.server import ROOT
 
 
@@ -120,7 +120,7 @@ def test_a_server_that_does_not_hear_of_an_end_is_not_waited_for(server: ForkSer
 def test_a_server_that_is_killed_takes_its_process_along_and_what_that_started_is_adopted(
     server: ForkServer, as_worker: set[int]
 ) -> None:
-    adopt_orphans()
+    become_subreaper()
     _, said = begin(server, "starts another")
     other = int(said.split()[2])
     os.kill(server.pid, signal.SIGKILL)
@@ -156,7 +156,7 @@ def test_a_server_ends_with_its_worker_and_so_does_what_it_forked() -> None:
 import os, time
 import django
 django.setup()
-from jobs.forkserver import ForkServer
+from jobs.execution.fork_server import ForkServer
 from tests.jobs.test_forkserver import begin, live
 server = ForkServer(live)
 print(server.pid, begin(server, "waits")[0], flush=True)

@@ -7,8 +7,10 @@ from collections.abc import Callable
 import pytest
 
 from accounts.models import User
-from jobs import actions, lanes, lifecycle
+from jobs import actions, failures
+from jobs.execution import transitions
 from jobs.models import JobExecutionLog
+from jobs.queue import next_job
 from reports.models import DeliveryTarget, ReportConfiguration, ReportVersion
 
 Ask = Callable[[ReportConfiguration], JobExecutionLog]
@@ -38,11 +40,11 @@ def limit(report: ReportConfiguration, most: int | None, like: ReportConfigurati
 
 
 def claim() -> JobExecutionLog | None:
-    return lifecycle.claim(owner="w", host="h", pid=1)
+    return transitions.claim(owner="w", host="h", pid=1)
 
 
 def ready() -> bool:
-    return any(part.exists() for part in lanes.ready())
+    return any(part.exists() for part in next_job.ready())
 
 
 def test_no_more_than_the_limit_run_at_once(report: ReportConfiguration, ask: Ask) -> None:
@@ -52,7 +54,7 @@ def test_no_more_than_the_limit_run_at_once(report: ReportConfiguration, ask: As
     first, second = claim(), claim()
     assert [first and first.pk, second and second.pk] == [jobs[0].pk, jobs[1].pk]
     assert claim() is None and not ready()
-    assert first and lifecycle.fail(first, lifecycle.CANCELLED)
+    assert first and transitions.fail(first, failures.CANCELLED)
     assert ready()
     third = claim()
     assert (third and third.pk, claim()) == (jobs[2].pk, None)
@@ -87,7 +89,7 @@ def test_without_the_limit_the_jobs_run_again(report: ReportConfiguration, ask: 
         ask(report)
     assert claim() and claim() is None
     limit(report, None)
-    assert lanes.dissolve() == 2
+    assert next_job.release_unlimited() == 2
     assert claim() and claim()
 
 
@@ -96,7 +98,7 @@ def test_jobs_of_a_report_that_was_deleted_are_let_out(report: ReportConfigurati
     ask(report)
     report.delete()
     assert claim() is None
-    assert lanes.dissolve() == 1
+    assert next_job.release_unlimited() == 1
     assert claim()
 
 
@@ -106,13 +108,13 @@ def test_in_a_lane_people_take_turns_too(report: ReportConfiguration, ask: Ask, 
         ask(report)
     for _ in range(5):
         job = claim()
-        assert job and lifecycle.fail(job, lifecycle.CANCELLED)
+        assert job and transitions.fail(job, failures.CANCELLED)
     bob = User.objects.create_user("bob", tenant=person.tenant)
     bobs = [actions.submit(report=report, actor=bob, parameters={}) for _ in range(10)]
     turns = []
     for _ in range(10):
         job = claim()
-        assert job and lifecycle.fail(job, lifecycle.CANCELLED)
+        assert job and transitions.fail(job, failures.CANCELLED)
         turns.append(job.requested_by_name)
     assert 3 <= turns.count("bob") <= 7, turns
     assert bobs

@@ -14,11 +14,15 @@ from django.utils import timezone
 
 from audit import actions as audit
 from audit.models import AuditLog
-from jobs import artifacts, lifecycle, presence, queue, reconciler, worker
+from jobs import failures
 from jobs.clock import from_now
 from jobs.exceptions import IllegalMove
-from jobs.lifecycle import Failure
-from jobs.models import Artifact, JobEvent, JobExecutionLog, Status
+from jobs.execution import host_lock, reconciler, transitions, worker
+from jobs.failures import Failure
+from jobs.models import Artifact, JobEvent, JobExecutionLog
+from jobs.queue import broker
+from jobs.results import storage
+from jobs.status import Status
 
 RESULT = {"rows": 3, "size": 10, "sha256": "0" * 64, "truncated": None, "stamp": "s"}
 PASSING = Failure("source_unavailable", "The data source does not answer.", retryable=True)
@@ -35,7 +39,7 @@ def kinds(job: JobExecutionLog) -> list[str]:
 
 def test_a_claim_takes_the_oldest_job_and_charges_the_attempt(queued: Callable[[], JobExecutionLog]) -> None:
     first, second = queued(), queued()
-    claims = [lifecycle.claim(owner="w", host="h", pid=7) for _ in range(3)]
+    claims = [transitions.claim(owner="w", host="h", pid=7) for _ in range(3)]
     assert [claim and claim.pk for claim in claims] == [first.pk, second.pk, None]
     job = fresh(first)
     assert (job.status, job.attempt, job.fence, job.owner) == ("Running", 1, 1, "w")
@@ -46,25 +50,25 @@ def test_a_claim_takes_the_oldest_job_and_charges_the_attempt(queued: Callable[[
 def test_a_job_is_not_claimed_before_its_time(queued: Callable[[], JobExecutionLog]) -> None:
     job = queued()
     JobExecutionLog.objects.filter(pk=job.pk).update(available_at=timezone.now() + timedelta(minutes=1))
-    assert lifecycle.claim(owner="w", host="h", pid=7) is None
+    assert transitions.claim(owner="w", host="h", pid=7) is None
 
 
 def test_success_makes_the_result_visible_once(claimed: JobExecutionLog) -> None:
-    assert lifecycle.succeed(claimed, RESULT)
-    assert not lifecycle.succeed(claimed, RESULT)
+    assert transitions.succeed(claimed, RESULT)
+    assert not transitions.succeed(claimed, RESULT)
     assert fresh(claimed).status == Status.SUCCEEDED
     assert Artifact.objects.get(job=claimed).fence == claimed.fence
     assert AuditLog.objects.filter(action="Job Succeeded", target_id=str(claimed.pk)).count() == 1
 
 
 def test_a_worker_that_lost_its_lease_can_neither_finish_nor_fail_nor_renew(claimed: JobExecutionLog) -> None:
-    assert lifecycle.release(claimed, lifecycle.LOST, seconds=0)
-    again = lifecycle.claim(owner="w2", host="there", pid=2)
+    assert transitions.release(claimed, failures.LOST, seconds=0)
+    again = transitions.claim(owner="w2", host="there", pid=2)
     assert again is not None and again.fence > claimed.fence
-    assert not lifecycle.succeed(claimed, RESULT)
-    assert not lifecycle.fail(claimed, LASTING)
-    assert lifecycle.renew(claimed, rows=5, bytes=5) is None
-    assert lifecycle.succeed(again, RESULT)
+    assert not transitions.succeed(claimed, RESULT)
+    assert not transitions.fail(claimed, LASTING)
+    assert transitions.renew(claimed, rows=5, bytes=5) is None
+    assert transitions.succeed(again, RESULT)
     assert kinds(again) == ["queued", "claimed", "requeued", "claimed", "succeeded"]
 
 
@@ -76,7 +80,7 @@ def test_a_job_is_due_within_the_millisecond_it_was_put_back_for(queued: Callabl
 
 
 def test_a_lasting_failure_ends_the_job_at_once(claimed: JobExecutionLog) -> None:
-    assert lifecycle.fail(claimed, LASTING)
+    assert transitions.fail(claimed, LASTING)
     job = fresh(claimed)
     assert (job.status, job.error_code, job.attempt) == ("Failed", "query_failed", 1)
     assert job.ended_at and job.error_fingerprint == LASTING.fingerprint
@@ -85,48 +89,48 @@ def test_a_lasting_failure_ends_the_job_at_once(claimed: JobExecutionLog) -> Non
 def test_a_passing_failure_is_tried_again_later_until_the_attempts_are_spent(claimed: JobExecutionLog) -> None:
     job = claimed
     for attempt in (1, 2):
-        assert lifecycle.fail(job, PASSING)
+        assert transitions.fail(job, PASSING)
         waiting = fresh(job)
         assert (waiting.status, waiting.attempt) == ("Queued", attempt)
         assert waiting.available_at > timezone.now()
         JobExecutionLog.objects.update(available_at=timezone.now() - timedelta(seconds=1))
-        job = lifecycle.claim(owner="w", host="h", pid=7)
+        job = transitions.claim(owner="w", host="h", pid=7)
         assert job is not None
-    assert lifecycle.fail(job, PASSING)
+    assert transitions.fail(job, PASSING)
     assert (fresh(job).status, fresh(job).attempt, fresh(job).error_retryable) == ("Failed", 3, True)
 
 
 def test_a_release_may_refund_the_attempt(claimed: JobExecutionLog) -> None:
-    assert lifecycle.release(claimed, lifecycle.LOST, seconds=0, refund=True)
+    assert transitions.release(claimed, failures.LOST, seconds=0, refund=True)
     assert (fresh(claimed).attempt, fresh(claimed).status) == (0, "Queued")
 
 
 def test_a_released_job_that_was_to_be_cancelled_ends_instead_of_waiting_for_ever(claimed: JobExecutionLog) -> None:
     JobExecutionLog.objects.update(cancel_requested_at=timezone.now())
-    assert lifecycle.release(claimed, lifecycle.LOST, seconds=0, refund=True)
+    assert transitions.release(claimed, failures.LOST, seconds=0, refund=True)
     assert (fresh(claimed).status, fresh(claimed).error_code) == ("Failed", "cancelled")
 
 
 def test_a_passing_failure_of_a_job_that_is_cancelled_at_that_moment_ends_it(claimed: JobExecutionLog) -> None:
     JobExecutionLog.objects.update(cancel_requested_at=timezone.now())
     assert claimed.cancel_requested_at is None, "the worker does not know of the wish yet"
-    assert lifecycle.fail(claimed, PASSING)
+    assert transitions.fail(claimed, PASSING)
     assert (fresh(claimed).status, fresh(claimed).error_code) == ("Failed", "cancelled")
 
 
 def test_a_commit_whose_answer_was_lost_keeps_its_file_when_it_is_tried_again(claimed: JobExecutionLog) -> None:
-    file = artifacts.place(claimed.pk, claimed.fence, "csv")
-    artifacts.draft(claimed.pk, claimed.fence).write_bytes(b"x")
-    artifacts.draft(claimed.pk, claimed.fence).rename(file)
-    assert lifecycle.succeed(claimed, RESULT)
+    file = storage.place(claimed.pk, claimed.fence, "csv")
+    storage.draft(claimed.pk, claimed.fence).write_bytes(b"x")
+    storage.draft(claimed.pk, claimed.fence).rename(file)
+    assert transitions.succeed(claimed, RESULT)
     worker._commit(claimed, RESULT)
     assert file.exists()
 
 
 def test_a_commit_that_comes_too_late_takes_its_file_away(claimed: JobExecutionLog) -> None:
-    file = artifacts.draft(claimed.pk, claimed.fence)
+    file = storage.draft(claimed.pk, claimed.fence)
     file.write_bytes(b"x")
-    assert lifecycle.release(claimed, lifecycle.LOST, seconds=0)
+    assert transitions.release(claimed, failures.LOST, seconds=0)
     worker._commit(claimed, RESULT)
     assert not file.exists()
 
@@ -136,7 +140,7 @@ def test_a_job_whose_worker_is_gone_is_taken_from_it_before_its_lease_ends(
 ) -> None:
     for pid in (os.getpid(), 2**22 + 1):
         queued()
-        lifecycle.claim(owner="mine", host="h", pid=pid)
+        transitions.claim(owner="mine", host="h", pid=pid)
     assert reconciler.recover_from_dead_workers("another") == 0
     assert reconciler.recover_from_dead_workers("mine") == 1
     left = JobExecutionLog.objects.filter(status="Running")
@@ -147,8 +151,8 @@ def test_the_jobs_of_a_jobserver_are_taken_when_its_last_process_ended_and_not_b
     queued: Callable[[], JobExecutionLog],
 ) -> None:
     job = queued()
-    lifecycle.claim(owner="other", host="h", pid=1)
-    here = presence.announce("other")
+    transitions.claim(owner="other", host="h", pid=1)
+    here = host_lock.lock_host("other")
     assert reconciler.recover_from_dead_hosts() == 0
     os.close(here.file)
     assert reconciler.recover_from_dead_hosts() == 1
@@ -162,29 +166,29 @@ def test_a_job_that_cannot_be_recovered_does_not_keep_the_others(
 ) -> None:
     first, second = queued(), queued()
     for _ in range(2):
-        lifecycle.claim(owner="w", host="h", pid=1)
+        transitions.claim(owner="w", host="h", pid=1)
     JobExecutionLog.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
-    remove = artifacts.remove_attempt
+    remove = storage.remove_attempt
 
     def refuse(job: UUID, fence: int) -> None:
         if job == first.pk:
             raise PermissionError
         remove(job, fence)
 
-    monkeypatch.setattr(artifacts, "remove_attempt", refuse)
+    monkeypatch.setattr(storage, "remove_attempt", refuse)
     assert reconciler.recover_lost() == 1
     assert (fresh(first).status, fresh(second).status) == ("Queued", "Queued")
 
 
 def test_a_heartbeat_prolongs_the_lease_and_brings_the_wish_to_cancel(claimed: JobExecutionLog) -> None:
     JobExecutionLog.objects.update(lease_expires_at=timezone.now())
-    assert lifecycle.renew(claimed, rows=8, bytes=9) is False
+    assert transitions.renew(claimed, rows=8, bytes=9) is False
     job = fresh(claimed)
     assert (job.rows, job.bytes) == (8, 9)
     assert job.lease_expires_at and job.lease_expires_at > timezone.now()
     JobExecutionLog.objects.update(cancel_requested_at=timezone.now())
     with CaptureQueriesContext(connection) as asked:
-        assert lifecycle.renew(claimed, rows=8, bytes=9) is True
+        assert transitions.renew(claimed, rows=8, bytes=9) is True
     assert len(asked) == 1
 
 
@@ -218,12 +222,12 @@ def test_the_reconciler_ends_a_lost_job_that_was_to_be_cancelled(claimed: JobExe
 
 def test_the_reconciler_rings_for_a_job_whose_message_was_lost(queued: Callable[[], JobExecutionLog]) -> None:
     queued()
-    assert queue.waiting() == 1
-    queue.OrmQ.objects.all().delete()
+    assert broker.waiting() == 1
+    broker.OrmQ.objects.all().delete()
     assert reconciler.ring_for_waiting() == 0, "it was rung for just now"
-    JobExecutionLog.objects.update(rung_at=timezone.now() - timedelta(minutes=1))
+    JobExecutionLog.objects.update(notified_at=timezone.now() - timedelta(minutes=1))
     assert reconciler.ring_for_waiting() == 1
-    assert queue.waiting() == 1
+    assert broker.waiting() == 1
     assert reconciler.ring_for_waiting() == 0
 
 
@@ -234,17 +238,17 @@ def test_a_message_of_a_host_whose_clock_is_ahead_is_due_for_all(
     with monkeypatch.context() as ahead:
         ahead.setattr(timezone, "now", lambda: right() + timedelta(minutes=5))
         queued()
-    assert queue.waiting() == 1 and not queue.is_empty()
+    assert broker.waiting() == 1 and not broker.is_empty()
 
 
 def test_messages_that_nobody_could_fetch_are_forgotten_and_fresh_ones_kept(
     queued: Callable[[], JobExecutionLog],
 ) -> None:
     queued()
-    queue.OrmQ.objects.update(lock=timezone.now() - timedelta(minutes=9))
-    assert queue.forget_unread() == 0
-    queue.OrmQ.objects.update(lock=timezone.now() - timedelta(minutes=11))
-    assert queue.forget_unread() == 1
+    broker.OrmQ.objects.update(lock=timezone.now() - timedelta(minutes=9))
+    assert broker.forget_unread() == 0
+    broker.OrmQ.objects.update(lock=timezone.now() - timedelta(minutes=11))
+    assert broker.forget_unread() == 1
 
 
 @pytest.mark.parametrize(
@@ -253,7 +257,7 @@ def test_messages_that_nobody_could_fetch_are_forgotten_and_fresh_ones_kept(
 )
 def test_a_move_that_is_not_in_the_table_is_refused(source: str, target: str) -> None:
     with pytest.raises(IllegalMove):
-        lifecycle.Move(Status(source), Status(target), {})
+        transitions.Move(Status(source), Status(target), {})
 
 
 @pytest.mark.parametrize(
@@ -272,7 +276,7 @@ def test_the_database_refuses_a_job_that_can_not_be(claimed: JobExecutionLog, wr
 
 
 def test_every_move_left_an_event_and_the_audit_log_is_whole(claimed: JobExecutionLog) -> None:
-    lifecycle.succeed(claimed, RESULT)
+    transitions.succeed(claimed, RESULT)
     assert kinds(claimed) == ["queued", "claimed", "succeeded"]
     assert JobEvent.objects.filter(job=claimed, fence=1).count() == 2
     assert audit.verify() is None

@@ -10,8 +10,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from jobs import lifecycle, places
-from jobs.models import JobExecutionLog, Place, WorkerHost
+from jobs.execution import transitions
+from jobs.models import JobExecutionLog, QueuePosition, WorkerHost
+from jobs.queue import position
 from reports.models import ReportConfiguration
 from tests.plans import only_on_sqlite, plan_of
 
@@ -20,7 +21,7 @@ Queue = Callable[[], JobExecutionLog]
 
 @pytest.fixture(autouse=True)
 def nothing_remembered(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(places, "_REMEMBERED", 0)
+    monkeypatch.setattr(position, "_REMEMBERED", 0)
     return
 
 
@@ -31,14 +32,14 @@ def host(db: None) -> WorkerHost:
     return WorkerHost.objects.create(instance="i", host="h", pid=1, slots=2, started_at=now, seen_at=now)
 
 
-def place(job: JobExecutionLog) -> Place | None:
+def place(job: JobExecutionLog) -> QueuePosition | None:
     fresh = JobExecutionLog.objects.get(pk=job.pk)
-    places.find([fresh])
+    position.annotate_positions([fresh])
     return fresh.place
 
 
 def claim() -> JobExecutionLog:
-    job = lifecycle.claim(owner="w", host="h", pid=1)
+    job = transitions.claim(owner="w", host="h", pid=1)
     assert job
     return job
 
@@ -46,7 +47,7 @@ def claim() -> JobExecutionLog:
 def succeed_after(seconds: float, job: JobExecutionLog) -> None:
     JobExecutionLog.objects.filter(pk=job.pk).update(started_at=timezone.now() - timedelta(seconds=seconds))
     result = {"rows": 3, "size": 10, "sha256": "0" * 64, "truncated": None, "stamp": "s"}
-    assert lifecycle.succeed(job, result)
+    assert transitions.succeed(job, result)
 
 
 def wait_of(job: JobExecutionLog) -> float:
@@ -70,13 +71,13 @@ def test_many_are_placed_at_once_with_a_bounded_number_of_queries(
     jobs = [queued() for _ in range(20)]
     listed = list(JobExecutionLog.objects.by_time())
     with django_assert_max_num_queries(7):  # type: ignore[attr-defined]
-        places.find(listed)
+        position.annotate_positions(listed)
     found = {job.pk: job.place and job.place.position for job in listed}
     assert [found[job.pk] for job in jobs] == list(range(1, 21))
 
 
 def test_only_so_many_are_counted(queued: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(places, "MOST_BEFORE", 3)
+    monkeypatch.setattr(position, "MOST_BEFORE", 3)
     found = [place(queued()) for _ in range(6)]
     assert [(one.position, one.is_more) for one in found if one] == [
         (1, False), (2, False), (3, False), (4, True), (4, True), (4, True)
@@ -114,7 +115,7 @@ def test_a_job_held_back_by_its_limit_stands_among_its_like(
     report.current = version
     report.save()
     jobs = [JobExecutionLog.objects.get(pk=queued().pk) for _ in range(3)]
-    JobExecutionLog.objects.filter(pk__in=[job.pk for job in jobs]).update(lane=report.pk)
+    JobExecutionLog.objects.filter(pk__in=[job.pk for job in jobs]).update(concurrency_key=report.pk)
     claim()
     assert [found and found.position for found in map(place, jobs[1:])] == [1, 2]
     assert [wait_of(job) for job in jobs[1:]] == pytest.approx([100, 200], abs=5)
@@ -130,7 +131,7 @@ def test_many_stand_where_each_would_alone(queued: Queue, host: WorkerHost) -> N
     JobExecutionLog.objects.filter(pk=jobs[1].pk).update(available_at=timezone.now() + timedelta(hours=1))
     rows = {job.pk: job for job in JobExecutionLog.objects.all()}
     claimable = [(job.priority, job.turn) for job in rows.values() if job.pk != jobs[1].pk]
-    places.find(rows.values())
+    position.annotate_positions(rows.values())
     for job in rows.values():
         before = sum(turn < (job.priority, job.turn) for turn in claimable)
         assert job.place and job.place.position == before + 1

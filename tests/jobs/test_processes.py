@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from jobs.queue import RecordLock
+from jobs.queue.broker import RecordLock
 from tests.server import ROOT
 
 
@@ -35,7 +35,7 @@ def test_a_lock_of_a_killed_process_is_free() -> None:
 def test_grandchildren_die_with_a_killed_child() -> None:
     script = """
 import os, sys, time
-from jobs.processes import let_no_child_survive
+from jobs.execution.processes import let_no_child_survive
 let_no_child_survive()
 if os.fork() == 0:
     if os.fork() == 0:

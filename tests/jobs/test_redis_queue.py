@@ -11,9 +11,11 @@ from django_q.conf import Conf
 from django_q.signing import SignedPackage
 
 from audit.models import AuditLog
-from jobs import lifecycle, queue
+from jobs import failures
 from jobs.exceptions import QueueUnavailable
+from jobs.execution import transitions
 from jobs.models import JobEvent, JobExecutionLog
+from jobs.queue import broker
 from tests.redis import RedisServer, redis_server
 
 Commit = Callable[..., Any]
@@ -29,12 +31,12 @@ def server() -> Iterator[RedisServer]:
 def redis(server: RedisServer, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisServer]:
     """An empty Redis that this process is set to use."""
     settings.BROKER_URL = server.url
-    monkeypatch.setattr(Conf, "BROKER_CLASS", "jobs.queue.RedisDoorbell")
-    queue._broker.cache_clear()
+    monkeypatch.setattr(Conf, "BROKER_CLASS", "jobs.queue.broker.RedisBroker")
+    broker._broker.cache_clear()
     server.call("FLUSHALL")
     yield server
-    queue._broker().connection.close()
-    queue._broker.cache_clear()
+    broker._broker().connection.close()
+    broker._broker.cache_clear()
 
 
 @pytest.fixture
@@ -49,18 +51,18 @@ def test_a_message_is_sent_when_the_job_is_committed(
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         queued()
-        assert queue.waiting() == 0, "a worker could look before the job is there"
-    assert queue.waiting() == 1
-    ((_, message),) = queue._broker().dequeue()
-    assert SignedPackage.loads(message)["func"] == queue.DOORBELL
+        assert broker.waiting() == 0, "a worker could look before the job is there"
+    assert broker.waiting() == 1
+    ((_, message),) = broker._broker().dequeue()
+    assert SignedPackage.loads(message)["func"] == broker.WAKE_WORKER
 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_job_that_is_rolled_back_leaves_no_message(redis: RedisServer) -> None:
     with transaction.atomic():
-        queue.ring(surely=True)
+        broker.notify(surely=True)
         transaction.set_rollback(True)
-    assert queue.waiting() == 0
+    assert broker.waiting() == 0
 
 
 def test_without_redis_no_job_is_accepted_and_nothing_is_left(
@@ -78,14 +80,14 @@ def test_without_redis_a_job_that_was_accepted_is_released_all_the_same(
     redis.kill()
     try:
         with django_capture_on_commit_callbacks(execute=True):
-            assert lifecycle.release(claimed, lifecycle.LOST, seconds=0)
+            assert transitions.release(claimed, failures.LOST, seconds=0)
     finally:
         redis.start()
     assert JobExecutionLog.objects.get(pk=claimed.pk).status == "Queued"
 
 
 def test_without_redis_workers_look_for_themselves(dead: RedisServer) -> None:
-    ((_, message),) = queue._broker().dequeue()
-    assert SignedPackage.loads(message)["func"] == queue.DOORBELL
+    ((_, message),) = broker._broker().dequeue()
+    assert SignedPackage.loads(message)["func"] == broker.WAKE_WORKER
     with pytest.raises(QueueUnavailable):
-        queue.waiting()
+        broker.waiting()

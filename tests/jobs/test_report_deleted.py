@@ -52,7 +52,7 @@ def test_so_is_who_retries(report: ReportConfiguration, person: User, vanishing:
     # Made by hand: the audit entry of one that was asked for could not be removed after the test.
     failed = actions._new_job(report.version, report, person)
     failed.queued_at = failed.available_at = failed.ended_at = timezone.now()
-    failed.rung_at, failed.status, failed.error_code = None, "Failed", "query_failed"
+    failed.notified_at, failed.status, failed.error_code = None, "Failed", "query_failed"
     failed.save()
     vanishing()
     with pytest.raises(ReportConfigurationMissing):

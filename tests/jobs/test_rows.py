@@ -9,7 +9,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.db.models import Model
 
-from accounts.statements import insert
+from common.compiled_sql import insert
 from jobs.clock import Now, from_now
 from jobs.models import JobEvent, JobExecutionLog
 
@@ -18,7 +18,7 @@ AT = datetime(2026, 2, 28, 23, 59, 59, 123456, UTC)
 
 def columns(row: Model) -> dict[str, object]:
     """What the database has of the row, without what is different in each."""
-    apart = {"id", "queued_at", "available_at", "rung_at", "turn"}
+    apart = {"id", "queued_at", "available_at", "notified_at", "turn"}
     stored = type(row)._base_manager.filter(pk=row.pk).values().get()
     return {name: value for name, value in stored.items() if name not in apart}
 

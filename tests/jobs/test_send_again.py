@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.models import AuditLog
-from jobs import exceptions, outbox
+from jobs import exceptions
+from jobs.delivery import outbox
 from jobs.models import Artifact, Delivery, JobExecutionLog
 from tests.jobs.delivering import Succeed, Target, kinds, make_due, send_next
 from tests.sinks import Calls, Mails

@@ -8,19 +8,19 @@ from uuid import uuid4
 import pytest
 from django.db.models import DurationField, F
 
-from accounts.statements import Given, Statement, given, updating
+from common.compiled_sql import Param, Statement, params, update_query
 from jobs.clock import Now, from_now
 from jobs.models import JobExecutionLog
 
 AT = datetime(2026, 2, 28, 23, 59, 59, 123456, UTC)
-FIND = Statement(lambda: JobExecutionLog.objects.filter(**given(JobExecutionLog, "id")).only("parameters").query)
+FIND = Statement(lambda: JobExecutionLog.objects.filter(**params(JobExecutionLog, "id")).only("parameters").query)
 CHANGE = Statement(
-    lambda: updating(
-        JobExecutionLog.objects.filter(**given(JobExecutionLog, "id")),
+    lambda: update_query(
+        JobExecutionLog.objects.filter(**params(JobExecutionLog, "id")),
         {
-            **given(JobExecutionLog, "parameters", "heartbeat_at", "percent", "host", "error_retryable"),
+            **params(JobExecutionLog, "parameters", "heartbeat_at", "percent", "host", "error_retryable"),
             "attempt": F("attempt") - 1,
-            "available_at": from_now(Given("wait", DurationField())),
+            "available_at": from_now(Param("wait", DurationField())),
             "queued_at": Now(),
         },
     )

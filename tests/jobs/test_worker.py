@@ -10,7 +10,8 @@ import psutil
 import pytest
 from django.db import DataError, OperationalError, connections
 
-from jobs import lifecycle, worker
+from jobs import failures
+from jobs.execution import transitions, worker
 from jobs.models import JobExecutionLog
 
 
@@ -38,14 +39,14 @@ def test_a_job_is_put_back_whose_claim_was_written_and_the_answer_lost(
     queued: Callable[[], JobExecutionLog], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when the database crashes right after the commit, at a moment that no test can choose."""
-    job, claim = queued(), lifecycle.claim
+    job, claim = queued(), transitions.claim
 
     def lost(**given: Any) -> None:
         claim(**given)
         raise OperationalError("the connection was lost")
 
     with monkeypatch.context() as silent:
-        silent.setattr(lifecycle, "claim", lost)
+        silent.setattr(transitions, "claim", lost)
         with pytest.raises(OperationalError):
             worker.work()
     job.refresh_from_db()
@@ -57,14 +58,14 @@ def test_a_worker_does_not_go_on_before_the_end_of_its_job_is_written(
     claimed: JobExecutionLog, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     """As when the database is away for longer than what is left of a lease."""
-    settings.LEASE_SECONDS, answers, fail = 5, iter([False, False, True]), lifecycle.fail
+    settings.LEASE_SECONDS, answers, fail = 5, iter([False, False, True]), transitions.fail
 
-    def answered_late(job: JobExecutionLog, failure: lifecycle.Failure) -> bool:
+    def answered_late(job: JobExecutionLog, failure: failures.Failure) -> bool:
         if next(answers):
             return fail(job, failure)
         raise OperationalError("the database is away")
 
-    monkeypatch.setattr(lifecycle, "fail", answered_late)
+    monkeypatch.setattr(transitions, "fail", answered_late)
     worker.run(claimed)
     claimed.refresh_from_db()
     assert claimed.status == "Failed"
@@ -76,10 +77,10 @@ def test_what_cannot_be_written_at_all_holds_no_worker_up(
     """It is left to the end of its lease."""
     settings.LEASE_SECONDS = 5
 
-    def refused(job: JobExecutionLog, failure: lifecycle.Failure) -> bool:
+    def refused(job: JobExecutionLog, failure: failures.Failure) -> bool:
         raise DataError("what is written is refused")
 
-    monkeypatch.setattr(lifecycle, "fail", refused)
+    monkeypatch.setattr(transitions, "fail", refused)
     worker.run(claimed)
     claimed.refresh_from_db()
     assert claimed.status == "Running"
@@ -102,7 +103,7 @@ def test_a_job_whose_lease_could_not_be_renewed_is_put_back_at_once_unless_it_to
         raise OperationalError("the database is away")
 
     claimed.timeout_seconds = timeout  # type: ignore[assignment]
-    monkeypatch.setattr(lifecycle, "renew", silent)
+    monkeypatch.setattr(transitions, "renew", silent)
     monkeypatch.setattr(worker.Watch, "__post_init__", _as_if_its_lease_were_nearly_over)
     worker.run(claimed)
     claimed.refresh_from_db()

@@ -17,7 +17,8 @@ from django.utils import timezone
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from accounts.models import Tenant, User
-from jobs.models import Artifact, JobExecutionLog, Status
+from jobs.models import Artifact, JobExecutionLog
+from jobs.status import Status
 from reports import actions
 from reports.definitions import parse_report
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion, UserGrant

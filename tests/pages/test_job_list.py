@@ -11,7 +11,8 @@ from django.test import Client
 from pytest_django.fixtures import DjangoAssertNumQueries
 
 from audit.models import AuditLog
-from jobs.models import JobExecutionLog, Status
+from jobs.models import JobExecutionLog
+from jobs.status import Status
 
 Browse = Callable[[str], Client]
 MakeJob = Callable[..., JobExecutionLog]

@@ -11,8 +11,9 @@ from django.test import Client
 from django.utils import timezone
 
 from audit.models import AuditLog
-from jobs import artifacts, story
 from jobs.models import JobEvent, JobExecutionLog
+from jobs.monitoring import job_detail
+from jobs.results import storage
 from reports.models import ReportConfiguration, ReportVersion
 from tests.pages.forms import text_of
 
@@ -26,11 +27,11 @@ def add(job: JobExecutionLog, kind: str, seconds: float, attempt: int = 1) -> Jo
 
 
 def with_result(job: JobExecutionLog, content: bytes) -> None:
-    path = artifacts.place(job.pk, job.artifact.fence, job.format)
+    path = storage.place(job.pk, job.artifact.fence, job.format)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     with path.open("rb") as file:
-        job.artifact.stamp, job.artifact.size = artifacts.stamp(file), len(content)
+        job.artifact.stamp, job.artifact.size = storage.stamp(file), len(content)
     job.artifact.save()
 
 
@@ -38,7 +39,7 @@ def test_each_attempt_is_told_with_its_wait_and_its_run(browse: Browse, make_job
     job = make_job("Failed")
     add(job, "queued", 0, 0)
     events = [add(job, "claimed", 10), add(job, "requeued", 15), add(job, "claimed", 20, 2), add(job, "failed", 40, 2)]
-    first, second = story.attempts(job, events)
+    first, second = job_detail.attempts(job, events)
     assert (first.number, first.waited, first.ran, first.outcome) == (1, 10, 5, "failed")
     assert (second.number, second.waited, second.ran) == (2, 5, 20)
     assert (first.wait_share, second.start, second.run_share) == (25, 37.5, 50)
@@ -62,7 +63,7 @@ def test_the_chain_of_retries_is_shown_from_any_of_them(browse: Browse, make_job
     second = make_job("Failed", retry_of=first)
     third = make_job("Queued", retry_of=second)
     for job in (first, second, third):
-        assert [one.pk for one in story.chain(JobExecutionLog.objects.get(pk=job.pk))] == [
+        assert [one.pk for one in job_detail.retry_chain(JobExecutionLog.objects.get(pk=job.pk))] == [
             first.pk,
             second.pk,
             third.pk,
@@ -103,8 +104,8 @@ def test_what_changed_since_is_told_and_the_query_to_administrators_only(
 def test_run_again_fills_the_form_with_what_was_given(browse: Browse, make_job: MakeJob) -> None:
     given = {"start": "2024-01-31", "only_new": False, "days": ["tue"], "codes": [1, 2], "share": 0.5, "region": None}
     job = make_job("Succeeded", parameters=given, format="json")
-    assert dict(parse_qsl(story.run_again(job)))["param.only_new"] == "false"
-    text = text_of(browse("bob"), f"/reports/sales?{story.run_again(job)}")
+    assert dict(parse_qsl(job_detail.rerun_query(job)))["param.only_new"] == "false"
+    text = text_of(browse("bob"), f"/reports/sales?{job_detail.rerun_query(job)}")
     assert 'value="2024-01-31"' in text and 'value="0.5"' in text
     assert 'value="json" checked' in text and 'value="tue" checked' in text and 'value="mon" checked' not in text
     assert "1\n2\n" in text

@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit.models import AuditLog
-from jobs import bulk, views
 from jobs.models import BulkAction, JobExecutionLog, SavedView
+from jobs.monitoring import bulk, views
 
 Browse = Callable[[str], Client]
 MakeJob = Callable[..., JobExecutionLog]

@@ -12,10 +12,10 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from jobs import figures as figures_module
-from jobs.figures import HOURS, figures
 from jobs.models import JobExecutionLog, WorkerHost
-from jobs.monitor import MOST_LOOKED_AT, todays_tabs
+from jobs.monitoring import statistics as figures_module
+from jobs.monitoring.counts import MOST_LOOKED_AT, todays_tabs
+from jobs.monitoring.statistics import HOURS, statistics
 
 Browse = Callable[[str], Client]
 MakeJob = Callable[..., JobExecutionLog]
@@ -33,7 +33,7 @@ def test_jobs_are_counted_by_hour_and_status(people: dict[str, User], make_job: 
     for _ in range(2):
         make_job("Failed", queued_at=at, started_at=at, ended_at=at)
     ended(make_job, "Failed", 30, 1, 1)
-    found = figures(people["alice"])
+    found = statistics(people["alice"])
     assert len(found.hours) == HOURS
     assert sum(hour.total for hour in found.hours) == 3
     failed = next(hour for hour in found.hours if hour.counts[3])
@@ -46,7 +46,7 @@ def test_waits_runs_and_reports_are_of_the_newest_ended_jobs(people: dict[str, U
     for run in range(1, 21):
         ended(make_job, "Succeeded", 1, 2, run)
     ended(make_job, "Failed", 1, 2, 100, report_slug="late", report_name="Late trains")
-    found = figures(people["alice"])
+    found = statistics(people["alice"])
     assert found.waits == (2, 2)
     assert found.runs == (11, 20)
     assert [(one.name, one.run) for one in found.slowest] == [("Late trains", 100), ("Sales <by> region", 19)]
@@ -56,7 +56,7 @@ def test_waits_runs_and_reports_are_of_the_newest_ended_jobs(people: dict[str, U
 def test_everybody_gets_figures_of_the_jobs_they_see(people: dict[str, User], make_job: MakeJob) -> None:
     ended(make_job, "Succeeded", 1, 1, 1, by="bob")
     ended(make_job, "Succeeded", 1, 1, 1, by="erin")
-    seen = {name: sum(hour.total for hour in figures(people[name]).hours) for name in people}
+    seen = {name: sum(hour.total for hour in statistics(people[name]).hours) for name in people}
     assert seen == {"alice": 2, "bob": 2, "carol": 2, "dave": 0, "erin": 1, "gina": 0}
 
 
@@ -147,10 +147,10 @@ def test_how_times_change_is_told_of_stretches_of_the_newest_ended_jobs(
 ) -> None:
     for number in range(9):
         ended(make_job, "Succeeded", 9 - number, number, 10)
-    assert figures(people["alice"]).stretches == [], "too few to compare"
+    assert statistics(people["alice"]).stretches == [], "too few to compare"
     for number in range(4):
         ended(make_job, "Failed", 0.4 - number / 10, 0, 100 * number)
-    first, second = figures(people["alice"]).stretches
+    first, second = statistics(people["alice"]).stretches
     assert (first.begin < second.begin, first.jobs, second.jobs) == (True, 5, 5)
     assert (first.waits, first.runs) == ((5, 7), (10, 10))
     assert (second.waits, second.runs) == ((0, 8), (100, 300))

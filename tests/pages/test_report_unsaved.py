@@ -48,7 +48,7 @@ def test_what_was_typed_is_shown_to_nobody_else(browse: Browse, small: ReportCon
     client = browse("alice")
     typed = shown(client, "small") | {"name": ["Half done"]}
     forged = f"{User.objects.get(username='carol').pk}:x"
-    typed["typist"] = {"own": typed["typist"], "none": [""], "forged": [forged]}[mark]
+    typed["form_owner"] = {"own": typed["form_owner"], "none": [""], "forged": [forged]}[mark]
     client.logout()
     press(client, typed, "save")
     client.post("/login", {"username": "carol", "password": PASSWORD})
@@ -66,7 +66,7 @@ def test_a_form_from_before_a_sign_in_in_another_tab_is_not_saved_and_not_lost(
     assert answer["Location"] == "/reports/small/edit"
     assert version(small) == 1
     assert sent_back(client.get("/reports/small/edit").content.decode(), "editor")["name"] == ["Half done"]
-    typed["typist"] = [""]
+    typed["form_owner"] = [""]
     assert press(client, typed, "save").status_code == 403
 
 

@@ -16,7 +16,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import Tenant, User
 from jobs.models import JobExecutionLog
-from jobs.usual import SAMPLE, usual
+from jobs.monitoring.report_stats import SAMPLE, report_stats
 from reports import actions
 from reports.definitions import parse_report
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, UserGrant
@@ -230,14 +230,14 @@ def test_only_the_newest_jobs_of_a_report_count(report: ReportConfiguration, mak
     for _ in range(SAMPLE):
         make_job("Succeeded")
     user = User.objects.get(username="alice")
-    assert usual(user, [report])[report.pk].percent == 100
+    assert report_stats(user, [report])[report.pk].percent == 100
 
 
 def test_jobs_that_wait_do_not_hide_how_a_report_goes(report: ReportConfiguration, make_job: MakeJob) -> None:
     make_job("Failed")
     make_job("Succeeded")
     waiting = [make_job() for _ in range(SAMPLE + 1)]
-    found = usual(User.objects.get(username="alice"), [report])[report.pk]
+    found = report_stats(User.objects.get(username="alice"), [report])[report.pk]
     assert (found.last_id, found.last_status, found.percent) == (waiting[-1].pk, "Queued", 50)
 
 
@@ -252,7 +252,7 @@ def test_own_jobs_of_a_report_are_found_however_many_of_others_came_after(
     for _ in range(600):
         after.pk = uuid4()
         after.save(force_insert=True)
-    found = usual(people["erin"], [report, seldom])
+    found = report_stats(people["erin"], [report, seldom])
     assert (found[seldom.pk].last_id, found[seldom.pk].percent) == (old.pk, 100)
     assert (found[report.pk].ended, found[report.pk].percent) == (SAMPLE, 0)
 

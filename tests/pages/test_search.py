@@ -17,9 +17,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from jobs import filters
 from jobs.models import JobExecutionLog
-from jobs.search import Search, SearchError, parse
+from jobs.monitoring import filters
+from jobs.monitoring.search import Search, SearchError, parse
 from reports.models import ReportVersion
 from tests.plans import only_on_sqlite
 

@@ -14,8 +14,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from jobs import filters, views
 from jobs.models import JobExecutionLog
+from jobs.monitoring import filters, views
 
 Browse = Callable[[str], Client]
 MakeJob = Callable[..., JobExecutionLog]

@@ -14,8 +14,9 @@ from django.test import Client
 
 from accounts.models import User
 from audit.models import Action, AuditLog
-from reports import actions, template_page
+from reports import actions
 from reports.definitions import parse_report
+from reports.editing import template_page
 from reports.models import DataSource, ReportConfiguration
 from tests.pages.forms import sent_back
 
@@ -157,8 +158,8 @@ def test_no_more_previews_at_once_than_the_server_bears(
 ) -> None:
     taken = threading.BoundedSemaphore(1)
     taken.acquire()
-    monkeypatch.setattr("reports.samples._AT_ONCE", taken)
-    monkeypatch.setattr("reports.samples._PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("reports.dry_run.document_preview._AT_ONCE", taken)
+    monkeypatch.setattr("reports.dry_run.document_preview._PATIENCE_SECONDS", 0.1)
     answer = press(browse("alice"), "preview", TEMPLATE)
     assert "Try again in a few seconds." in answer.content.decode()
     assert text_in(answer.content.decode()) == TEMPLATE
@@ -167,7 +168,7 @@ def test_no_more_previews_at_once_than_the_server_bears(
 def test_a_template_that_does_not_end_is_ended(
     browse: Browse, letter: ReportConfiguration, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reports.samples._SECONDS", 1)
+    monkeypatch.setattr("reports.dry_run.document_preview._SECONDS", 1)
     answer = press(browse("alice"), "preview", "#for a in range(100000) { for b in range(100000) {} }")
     assert answer.status_code == 200
     assert "was not made within 1 seconds" in answer.content.decode()

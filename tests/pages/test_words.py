@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from jobs.monitor import shown_count
+from jobs.monitoring.counts import shown_count
 from jobs.templatetags import jobs as words
 
 

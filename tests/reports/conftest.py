@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import settings
 
-from reports.parameters import TypedValue
+from reports.parameters.values import TypedValue
 from reports.rendering.base import Document
 from reports.sources import read
 from reports.sources.base import Limits, SchemaWidened, SourceSpec

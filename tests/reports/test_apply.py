@@ -14,7 +14,7 @@ from reports.definitions.stored import definition_of
 from reports.exceptions import InvalidDefinition
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion
 from reports.querysets import Right
-from reportserver.tokens import sign_in
+from reportserver.auth.tokens import sign_in
 from tests.reports.definitions_sample import ENV, SAMPLE, applied, sample
 
 pytestmark = pytest.mark.django_db

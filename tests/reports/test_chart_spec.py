@@ -9,8 +9,8 @@ import pyarrow as pa
 import pytest
 
 from reports.exceptions import DesignMismatch
-from reports.rendering import chart_spec
-from reports.rendering.chart_svg import reduced
+from reports.rendering.charts import specification
+from reports.rendering.charts.svg_sanitizer import reduced
 
 BAR: dict[str, Any] = {"mark": "bar", "encoding": {"x": {"field": "carrier"}, "y": {"field": "n", "aggregate": "sum"}}}
 SCHEMA = pa.schema([("carrier", pa.string()), ("n", pa.int64()), ("a.b", pa.int64()), ('say "x"', pa.int64())])
@@ -52,7 +52,7 @@ def nested(levels: int) -> dict[str, Any]:
     ],
 )
 def test_what_is_refused_names_its_place(spec, path):
-    found = chart_spec.faults(spec)
+    found = specification.faults(spec)
     assert path in found
     assert all(sentence.endswith(".") for sentences in found.values() for sentence in sentences)
 
@@ -74,8 +74,8 @@ def test_what_is_refused_names_its_place(spec, path):
     ],
 )  # fmt: skip
 def test_what_is_in_order_is_taken(spec):
-    assert chart_spec.faults(spec) == {}
-    chart_spec.check_columns(spec, SCHEMA)
+    assert specification.faults(spec) == {}
+    specification.check_columns(spec, SCHEMA)
 
 
 @pytest.mark.parametrize(
@@ -92,15 +92,15 @@ def test_what_is_in_order_is_taken(spec):
 )  # fmt: skip
 def test_a_field_that_is_no_column_is_named(spec, sentence):
     with pytest.raises(DesignMismatch, match=sentence):
-        chart_spec.check_columns(spec, SCHEMA)
+        specification.check_columns(spec, SCHEMA)
 
 
 def test_only_columns_that_may_be_used_are_sent():
-    assert chart_spec.columns_used(BAR, SCHEMA) == [0, 1]
-    assert chart_spec.columns_used({"mark": "bar", "encoding": {"x": {"field": r"a\.b"}}}, SCHEMA)[-1] == 2
+    assert specification.columns_used(BAR, SCHEMA) == [0, 1]
+    assert specification.columns_used({"mark": "bar", "encoding": {"x": {"field": r"a\.b"}}}, SCHEMA)[-1] == 2
     quoted = {"mark": "bar", "transform": [{"calculate": "datum['say \"x\"']", "as": "y"}]}
-    assert 3 in chart_spec.columns_used(quoted, SCHEMA)
-    assert chart_spec.columns_used({"mark": "bar"}, pa.schema([("zzz", pa.int64())])) == [0]
+    assert 3 in specification.columns_used(quoted, SCHEMA)
+    assert specification.columns_used({"mark": "bar"}, pa.schema([("zzz", pa.int64())])) == [0]
 
 
 EVIL = """<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="10" height="20"

@@ -17,14 +17,15 @@ from django.utils import timezone
 from accounts.models import Tenant, User
 from audit.models import Action, AuditLog
 from jobs.actions import submit
-from jobs.models import JobExecutionLog, Status
-from reports.check import check
+from jobs.models import JobExecutionLog
+from jobs.status import Status
+from reports.dry_run.check import check
+from reports.dry_run.target import Column, DryRunTarget
 from reports.exceptions import InvalidParameters
 from reports.models import ReportConfiguration, ReportVersion
-from reports.parameters import Parameter
-from reports.past import Pace
+from reports.parameters.values import Parameter
+from reports.run_history import Throughput
 from reports.sources.base import SourceSpec
-from reports.subject import Column, Subject
 from tests.reports.definitions_sample import applied, sample, with_flights
 from tests.reports.test_reports_api import client
 
@@ -116,10 +117,10 @@ def test_the_time_is_guessed_from_the_runs_that_are_most_alike(tmp_path):
 
 
 def test_the_speed_of_a_few_rows_says_nothing_of_many():
-    assert Pace("report", ((10, 0.5), (20, 0.4))).seconds(1_000_000) is None
-    assert Pace("report", ((10, 0.5), (20, 0.4))).seconds(100) == 0.4
-    assert Pace("report", ((10, 0.5), (100_000, 2.0), (200_000, 2.0))).seconds(1_000_000) == 20.0
-    assert Pace("report", ((10, 0.5), (100_000, 2.0))).seconds(1) == 0.5
+    assert Throughput("report", ((10, 0.5), (20, 0.4))).seconds(1_000_000) is None
+    assert Throughput("report", ((10, 0.5), (20, 0.4))).seconds(100) == 0.4
+    assert Throughput("report", ((10, 0.5), (100_000, 2.0), (200_000, 2.0))).seconds(1_000_000) == 20.0
+    assert Throughput("report", ((10, 0.5), (100_000, 2.0))).seconds(1) == 0.5
 
 
 def test_a_query_that_the_source_refuses_is_told_in_a_sentence_and_the_drivers_words_are_in_the_log(caplog):
@@ -216,9 +217,9 @@ def test_the_command_looks_at_the_reports_that_are_named():
 # ---- every kind of source
 
 
-def subject(kind: str, location: object, query: str, **how: Any) -> Subject:
+def subject(kind: str, location: object, query: str, **how: Any) -> DryRunTarget:
     source = SourceSpec(kind=kind, location=str(location))
-    return Subject(source=source, query=query, **({"parameters": [], "formats": ["csv"], "max_rows": None} | how))
+    return DryRunTarget(source=source, query=query, **({"parameters": [], "formats": ["csv"], "max_rows": None} | how))
 
 
 def test_files_tell_types_and_rows_and_which_formats_are_too_small(tmp_path):

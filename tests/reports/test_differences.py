@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reports.differences import Line, differences, names
+from reports.editing.differences import Line, differences, names
 
 BEFORE = {
     "name": "Sales",

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from reports.documents import context
-from reports.documents.compiler import Made, Task, TemplateFaulty, make, syntax_faults
+from reports.documents.compiler import CompiledDocument, Task, TemplateFaulty, compile_document, syntax_faults
 from reports.documents.renderer import MAX_BYTES, MAX_ROWS, TemplateRenderer
 from reports.engine import RunSpec, run
 from reports.exceptions import FormatCannotHold
@@ -248,8 +248,8 @@ def test_pages_can_be_had_as_pictures():
     assert [file[:8] for file in made.files] == [b"\x89PNG\r\n\x1a\n"] * 2
 
 
-def pictures(template: str) -> Made:
+def pictures(template: str) -> CompiledDocument:
     schema = pa.schema({"a": pa.int64()})
     data = context.as_json(designed(""), schema, [[]], None)
     moment = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-    return make(Task(template=template, data=data, moment=moment, seconds=20, memory_bytes=2**29, ppi=50))
+    return compile_document(Task(template=template, data=data, moment=moment, seconds=20, memory_bytes=2**29, ppi=50))

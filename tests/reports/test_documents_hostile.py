@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from reports.documents import compiler
-from reports.documents.compiler import Task, TemplateFaulty, make
+from reports.documents.compiler import Task, TemplateFaulty, compile_document
 from reports.exceptions import TemplateFailed
 
 NO_FILES = "A template can't read files; it gets its data from “report.typ”."
@@ -44,7 +44,7 @@ READS = [
 @pytest.mark.parametrize("template", READS)
 def test_no_file_can_be_read(secret, template):
     with pytest.raises(TemplateFaulty) as caught:
-        make(task("\n\n" + template.replace("{}", str(secret))))
+        compile_document(task("\n\n" + template.replace("{}", str(secret))))
     (fault,) = caught.value.faults
     assert fault.message == NO_FILES
     assert "secret" not in caught.value.message
@@ -55,13 +55,13 @@ def test_a_picture_inside_of_a_picture_reads_no_file_either(secret):
     names = "xmlns='http://www.w3.org/2000/svg' xmlns:x='http://www.w3.org/1999/xlink'"
     svg = f"<svg {names}><image x:href='{secret}'/></svg>"
     with pytest.raises(TemplateFaulty, match="not allowed"):
-        make(task(f'#image(bytes("{svg}"))'))
+        compile_document(task(f'#image(bytes("{svg}"))'))
 
 
 @pytest.mark.parametrize("template", ['#import "@preview/cetz:0.3.0"', '#import "@local/letter:1.0.0": *'])
 def test_no_package_can_be_imported(template):
     with pytest.raises(TemplateFaulty) as caught:
-        make(task(template))
+        compile_document(task(template))
     assert caught.value.faults[0].message == NO_PACKAGES
 
 
@@ -71,14 +71,14 @@ def test_nothing_is_fetched():
         listening.listen()
         listening.settimeout(0.5)
         with pytest.raises(TemplateFaulty):
-            make(task(f'#image("http://127.0.0.1:{listening.getsockname()[1]}/x.png")'))
+            compile_document(task(f'#image("http://127.0.0.1:{listening.getsockname()[1]}/x.png")'))
         with pytest.raises(TimeoutError):
             listening.accept()
 
 
 def test_the_environment_is_not_there(monkeypatch):
     monkeypatch.setenv("REPORTSERVER_SECRET_KEY", "hush")
-    made = make(task('#assert(sys.inputs.keys() == ("data",), message: repr(sys.inputs))'))
+    made = compile_document(task('#assert(sys.inputs.keys() == ("data",), message: repr(sys.inputs))'))
     assert made.files[0].startswith(b"%PDF")
 
 
@@ -126,7 +126,7 @@ ENDLESS = [
 @pytest.mark.parametrize("template", ENDLESS)
 def test_a_template_that_does_not_end_is_ended(template):
     with pytest.raises(TemplateFailed) as caught:
-        make(task(template, seconds=1))
+        compile_document(task(template, seconds=1))
     assert caught.value.retryable is False
     assert caught.value.message.startswith("The document was not made within 1 seconds. Its template may go round")
     assert not [child for child in psutil.Process().children() if "process" in " ".join(child.cmdline())]
@@ -142,7 +142,7 @@ ENDLESS_BY_RULE = [
 @pytest.mark.parametrize(("template", "sentence"), ENDLESS_BY_RULE)
 def test_typst_itself_sees_most_that_never_end(template, sentence):
     with pytest.raises(TemplateFaulty) as caught:
-        make(task(template))
+        compile_document(task(template))
     assert caught.value.faults[0].message == sentence
 
 
@@ -151,7 +151,7 @@ def test_typst_itself_sees_most_that_never_end(template, sentence):
 )
 def test_memory_ends_with_a_clear_sentence(template):
     with pytest.raises(TemplateFailed) as caught:
-        make(task(template, megabytes=200))
+        compile_document(task(template, megabytes=200))
     assert caught.value.message == (
         "The document needs more memory than the 200 MB it may use. Have the template show less."
     )
@@ -161,13 +161,13 @@ def test_memory_ends_with_a_clear_sentence(template):
 def test_a_page_of_any_size_takes_no_more_memory():
     huge = replace(task("#set page(width: 4000cm, height: 4000cm)\nx", megabytes=400), ppi=110)
     with pytest.raises(TemplateFailed, match="needs more memory than the 400 MB"):
-        make(huge)
+        compile_document(huge)
 
 
 def test_a_document_that_is_too_large_is_not_handed_over():
     many = replace(task("#for i in range(20) [page #pagebreak()]"), most_bytes=5_000)
     with pytest.raises(TemplateFailed, match="larger than the 0 MB it may be"):
-        make(many)
+        compile_document(many)
 
 
 def test_without_the_kernels_bounds_no_document_is_made(monkeypatch, tmp_path):
@@ -176,7 +176,7 @@ def test_without_the_kernels_bounds_no_document_is_made(monkeypatch, tmp_path):
     monkeypatch.setattr(compiler, "_LOADER", ("PYTHONPATH",))
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{Path(compiler.__file__).parents[2]}")
     with pytest.raises(TemplateFailed, match="kernel can't keep templates from the network"):
-        make(task("text"))
+        compile_document(task("text"))
 
 
 def test_the_process_ends_with_the_one_that_started_it():
@@ -199,5 +199,5 @@ def test_the_process_ends_with_the_one_that_started_it():
 
 def test_documents_are_made_side_by_side():
     with ThreadPoolExecutor(4) as pool:
-        made = list(pool.map(lambda number: make(task(f"text {number}")).files[0][:4], range(4)))
+        made = list(pool.map(lambda number: compile_document(task(f"text {number}")).files[0][:4], range(4)))
     assert made == [b"%PDF"] * 4

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.exceptions import InvalidDefinition, InvalidParameters
-from reports.parameters import (
+from reports.parameters.values import (
     Parameter,
     TypedValue,
     contradictions,

@@ -12,10 +12,10 @@ import duckdb
 import pytest
 
 from audit.models import Action, AuditLog
-from reports.parameters import Parameter
-from reports.preview import Shown, preview
+from reports.dry_run.preview import Shown, preview
+from reports.dry_run.target import DryRunTarget
+from reports.parameters.values import Parameter
 from reports.sources.base import SourceSpec
-from reports.subject import Subject
 from tests.reports.definitions_sample import applied, sample, with_flights
 from tests.reports.test_reports_api import client
 
@@ -69,9 +69,9 @@ def test_others_get_no_rows():
 # ---- every kind of source
 
 
-def subject(kind: str, location: object, query: str, *parameters: Parameter) -> Subject:
+def subject(kind: str, location: object, query: str, *parameters: Parameter) -> DryRunTarget:
     source = SourceSpec(kind=kind, location=str(location))
-    return Subject(source=source, query=query, parameters=list(parameters), formats=["csv"], max_rows=None)
+    return DryRunTarget(source=source, query=query, parameters=list(parameters), formats=["csv"], max_rows=None)
 
 
 def test_files_are_shown_as_people_read_them(tmp_path):

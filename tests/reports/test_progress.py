@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from reports.engine import RunSpec, percent, run
-from reports.parameters import TypedValue
+from reports.parameters.values import TypedValue
 from reports.sources.base import SourceSpec
 from tests.server import Client
 

@@ -23,9 +23,9 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from reports.exceptions import DesignMismatch
-from reports.rendering import chart as chart_module
-from reports.rendering import chart_spec
-from reports.rendering.chart import Chart, Look
+from reports.rendering.charts import chart as chart_module
+from reports.rendering.charts import specification
+from reports.rendering.charts.chart import Chart, Look
 from tests.reports.test_rendering_html_sort import CHROMIUM
 from tests.reports.test_rendering_pdf import needs_poppler, tool
 from tests.reports.test_rendering_types import DOCUMENT, render
@@ -216,7 +216,7 @@ def heard() -> Iterator[tuple[str, list[str]]]:
 def test_the_process_that_draws_loads_nothing_even_if_a_specification_asks(heard, monkeypatch, tmp_path):
     address, asked = heard
     (tmp_path / "rows.csv").write_text("carrier\nfrom the disk\n")
-    monkeypatch.setattr(chart_spec, "faults", lambda spec: {})
+    monkeypatch.setattr(specification, "faults", lambda spec: {})
     data = {"url": f"{address}/rows.json"}
     with pytest.raises(DesignMismatch, match="not allowed"):
         drawn({"layer": [SPEC | {"data": data}]}, ROWS)
@@ -268,7 +268,7 @@ def test_the_process_that_draws_ends_with_the_one_that_started_it():
 #: A chart drawn in a process that is limited as jobs are.
 _DRAW = """
 import pyarrow as pa
-from reports.rendering.chart import Chart, Look
+from reports.rendering.charts.chart import Chart, Look
 drawing = Chart({'mark': 'bar'}, pa.schema([('n', pa.int64())])).drawn(Look('svg', font='Arial'), truncated=False)
 print('drawn' if drawing.content else drawing.note)
 """.strip().replace("\n", "; ")

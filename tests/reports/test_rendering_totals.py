@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.exceptions import DesignMismatch
-from reports.rendering import xlsx
 from reports.rendering.base import TotalsOptions
-from reports.rendering.totals import Lines
-from reports.rendering.xlsx_totals import numbered
+from reports.rendering.totals.group_totals import Lines
+from reports.rendering.xlsx import workbook
+from reports.rendering.xlsx.totals import numbered
 from tests.reports.test_rendering_pdf import needs_poppler, pages, words
 from tests.reports.test_rendering_types import DOCUMENT, render
 
@@ -89,7 +89,7 @@ def test_xlsx_has_them_as_rows_that_fold():
 
 
 def test_xlsx_goes_on_on_another_sheet_with_its_totals(monkeypatch):
-    monkeypatch.setattr(xlsx, "SHEET_ROWS", 12)
+    monkeypatch.setattr(workbook, "SHEET_ROWS", 12)
     book = openpyxl.load_workbook(io.BytesIO(render("xlsx", ROWS.slice(0, 3), ROWS.slice(3), document=DESIGNED)))
     assert book.sheetnames == ["Data", "Data 2", "About this report"]
     labels = [row[0] or row[1] for name in book.sheetnames[:2] for row in book[name].values if row[5] is None]

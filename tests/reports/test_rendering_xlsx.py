@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from reports.exceptions import FormatCannotHold
-from reports.rendering import xlsx
+from reports.rendering.xlsx import workbook as xlsx_workbook
 from tests.reports.test_rendering_types import DOCUMENT, render
 
 
@@ -90,7 +90,7 @@ def test_the_sheet_about_the_report_says_what_the_file_holds() -> None:
 
 
 def test_rows_go_on_in_a_further_sheet_where_one_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(xlsx, "SHEET_ROWS", 4)
+    monkeypatch.setattr(xlsx_workbook, "SHEET_ROWS", 4)
     book = workbook(pa.record_batch({"n": list(range(5))}), pa.record_batch({"n": [5, 6]}))
     assert book.sheetnames == ["Data", "Data 2", "Data 3", "About this report"]
     assert values(book["Data"]) == [("n",), (0,), (1,), (2,)]
@@ -100,7 +100,7 @@ def test_rows_go_on_in_a_further_sheet_where_one_is_full(monkeypatch: pytest.Mon
 
 
 def test_a_sheet_that_is_exactly_full_is_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(xlsx, "SHEET_ROWS", 4)
+    monkeypatch.setattr(xlsx_workbook, "SHEET_ROWS", 4)
     assert workbook(pa.record_batch({"n": [0, 1, 2]})).sheetnames == ["Data", "About this report"]
 
 
@@ -153,7 +153,7 @@ def test_columns_past_z_have_their_letters() -> None:
 
 
 def test_a_run_that_failed_half_way_is_silent() -> None:
-    writer = xlsx.XlsxRenderer().open(io.BytesIO(), pa.schema({"a": pa.int64()}), DOCUMENT)
+    writer = xlsx_workbook.XlsxRenderer().open(io.BytesIO(), pa.schema({"a": pa.int64()}), DOCUMENT)
     writer.write(pa.record_batch({"a": [1]}))
     del writer
 
@@ -168,6 +168,6 @@ def test_sheets_are_deflated_by_isal_and_read_by_zlib() -> None:
             assert sheet.read().count(b"<row ") == 100_001
     assert info.compress_type == zipfile.ZIP_DEFLATED
     assert info.compress_size < info.file_size / 5
-    out = xlsx._Zip(io.BytesIO(), "w", zipfile.ZIP_DEFLATED)
+    out = xlsx_workbook._Zip(io.BytesIO(), "w", zipfile.ZIP_DEFLATED)
     with out.deflating("x") as entry:
         assert "isal" in type(entry._compressor).__module__

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from reports.check import check
 from reports.definitions import parse_report
 from reports.definitions.faults import faults_in
 from reports.definitions.stored import definition_of
+from reports.dry_run.check import check
+from reports.dry_run.target import DryRunTarget
 from reports.exceptions import DesignMismatch, InvalidDefinition
-from reports.subject import Subject
 from tests.reports.definitions_sample import sample
 from tests.reports.test_report_options import defined, made
 
@@ -42,8 +42,8 @@ def test_the_definition_reads_back_and_is_applied_again_without_a_change(tmp_pat
 def test_a_column_that_is_not_there_fails_the_run_and_the_look_before_it(tmp_path):
     report = defined(tmp_path, totals={"columns": {"nix": "sum"}})
     sentence = "totals.columns.nix: The query has no column nix. It has n, text."
-    assert check(Subject.of_version(report.version), {}).faults == [sentence]
-    assert check(Subject.of_definition(definition_of(report), report.version.source()), {}).faults == [sentence]
+    assert check(DryRunTarget.of_version(report.version), {}).faults == [sentence]
+    assert check(DryRunTarget.of_definition(definition_of(report), report.version.source()), {}).faults == [sentence]
     with pytest.raises(DesignMismatch) as caught:
         made(report, "pdf", tmp_path)
     assert caught.value.message == sentence
@@ -94,9 +94,9 @@ def test_a_report_shows_the_chart_of_its_definition(tmp_path):
 def test_a_chart_that_does_not_fit_is_found_before_the_run(tmp_path):
     report = defined(tmp_path, chart={"mark": "bar", "encoding": {"x": {"field": "nix"}}})
     sentence = "chart.encoding.x.field: The query has no column nix. It has n, text."
-    assert check(Subject.of_version(report.version), {}).faults == [sentence]
+    assert check(DryRunTarget.of_version(report.version), {}).faults == [sentence]
     with pytest.raises(DesignMismatch, match=r"no column nix"):
         made(report, "xlsx", tmp_path)
     refused = defined(tmp_path, chart={"mark": "bar", "encoding": {"x": {"field": "n", "type": "numbers"}}})
-    (fault,) = check(Subject.of_version(refused.version), {}).faults
+    (fault,) = check(DryRunTarget.of_version(refused.version), {}).faults
     assert fault.startswith("chart: Vega-Lite refused it: ")

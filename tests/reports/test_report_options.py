@@ -21,7 +21,7 @@ from reports.definitions.faults import faults_in
 from reports.definitions.stored import definition_of
 from reports.exceptions import InvalidDefinition, ResultTooLarge
 from reports.models import ReportConfiguration
-from reports.runs import run_spec
+from reports.run_spec import run_spec
 from tests.reports.definitions_sample import applied, sample
 
 pytestmark = pytest.mark.django_db

@@ -14,7 +14,7 @@ from rest_framework.test import APIClient
 from accounts.models import Tenant, User
 from audit.models import Action, AuditLog
 from reports.models import DataSource, ReportConfiguration
-from reportserver.tokens import sign_in
+from reportserver.auth.tokens import sign_in
 from tests.reports.definitions_sample import SAMPLE, applied
 
 pytestmark = pytest.mark.django_db(databases="__all__")

@@ -12,7 +12,7 @@ from django.test import Client
 from accounts.models import User
 from reports.models import ReportConfiguration
 from reports.querysets import ReportQuerySet
-from reportserver.tokens import sign_in
+from reportserver.auth.tokens import sign_in
 from tests.reports.definitions_sample import SAMPLE, applied
 
 pytestmark = pytest.mark.django_db(databases="__all__")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pytest
 
-from reports.sources.ahead import Ahead
+from reports.sources.prefetch import Prefetcher
 
 
 def batches(count: int, error: Exception | None = None) -> Iterator[pa.RecordBatch]:
@@ -19,14 +19,14 @@ def batches(count: int, error: Exception | None = None) -> Iterator[pa.RecordBat
 
 
 def test_every_batch_comes_once_and_in_order():
-    ahead = Ahead(batches(50))
+    ahead = Prefetcher(batches(50))
     assert [batch["n"][0].as_py() for batch in ahead] == list(range(50))
     assert next(ahead, None) is None
     ahead.join()
 
 
 def test_an_error_comes_after_the_batches_before_it_and_once():
-    ahead = Ahead(batches(3, OSError("gone")))
+    ahead = Prefetcher(batches(3, OSError("gone")))
     assert [next(ahead)["n"][0].as_py() for _ in range(3)] == [0, 1, 2]
     with pytest.raises(OSError, match="gone"):
         next(ahead)
@@ -36,7 +36,7 @@ def test_an_error_comes_after_the_batches_before_it_and_once():
 
 def test_a_reader_that_nobody_listens_to_ends():
     before = threading.active_count()
-    ahead = Ahead(batches(1_000_000))
+    ahead = Prefetcher(batches(1_000_000))
     next(ahead)
     ahead.stop()
     ahead.join()

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 
 from reports.exceptions import QueryFailed, QueryTimeout, SourceUnavailable, SourceUnusable
-from reports.parameters import TypedValue
+from reports.parameters.values import TypedValue
 from reports.sources import describe, failures, read
 from reports.sources.base import SourceSpec
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from reports.exceptions import QueryFailed, QueryTimeout, SourceUnusable
-from reports.parameters import TypedValue
+from reports.parameters.values import TypedValue
 from reports.sources import read
 from reports.sources.base import SourceSpec
 

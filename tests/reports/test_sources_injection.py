@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reports.parameters import TypedValue
+from reports.parameters.values import TypedValue
 from reports.sources.base import SourceSpec
 
 CORPUS = [

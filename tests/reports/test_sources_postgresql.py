@@ -17,7 +17,7 @@ import psycopg
 import pytest
 
 from reports.exceptions import QueryFailed, QueryTimeout, SourceUnavailable, SourceUnusable
-from reports.parameters import TypedValue
+from reports.parameters.values import TypedValue
 from reports.sources import read
 from reports.sources.base import SourceSpec
 
@@ -287,7 +287,7 @@ def test_memory_stays_flat_with_bound_values(postgres_url, tmp_path):
     script = """
 import resource, sys
 from pathlib import Path
-from reports.parameters import TypedValue
+from reports.parameters.values import TypedValue
 from reports.sources import read
 from reports.sources.base import Limits, SourceSpec
 spec = SourceSpec(kind="postgresql", location=sys.argv[1])

@@ -23,11 +23,11 @@ import pytest
 
 from reports.engine import RunSpec, run
 from reports.exceptions import QueryFailed, QueryTimeout, SourceUnavailable, SourceUnusable
-from reports.parameters import TypedValue
+from reports.parameters.values import TypedValue
 from reports.sources import describe, end_left_behind, failures, read
 from reports.sources.base import Limits, SourceSpec
-from reports.sources.sql import bind
-from reports.sources.sql_columns import Column, column
+from reports.sources.sql.columns import Column, column
+from reports.sources.sql.source import bind
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.exceptions import QueryFailed, QueryTimeout, SourceUnavailable, SourceUnusable
-from reports.parameters import TypedValue
+from reports.parameters.values import TypedValue
 from reports.sources import read
 from reports.sources.base import SourceSpec
-from reports.sources.sqlite import SqliteSource
-from reports.sources.sqlite_columns import column, kind_of, kinds_schema
+from reports.sources.sqlite.columns import column, kind_of, kinds_schema
+from reports.sources.sqlite.source import SqliteSource
 
 
 @pytest.fixture
@@ -215,7 +215,7 @@ def test_a_missing_or_foreign_file_is_said_to_be_unusable(fetch, tmp_path):
 
 
 def test_a_locked_file_may_be_tried_again(make, fetch, monkeypatch):
-    monkeypatch.setattr("reports.sources.sqlite._LOCK_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr("reports.sources.sqlite.source._LOCK_WAIT_SECONDS", 0.1)
     spec = make("create table t (a)")
     with closing(sqlite3.connect(spec.location)) as writer:
         writer.execute("begin exclusive")

@@ -18,10 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reports.exceptions import DesignMismatch
-from reports.rendering import totals as totals_module
 from reports.rendering.base import TotalsOptions
 from reports.rendering.cells import text
-from reports.rendering.totals import Totals
+from reports.rendering.totals import group_totals as totals_module
+from reports.rendering.totals.group_totals import Totals
 from tests.reports.test_rendering_types import opaque_numeric
 
 #: A line as its depth, its label and its totals as text.

@@ -15,7 +15,7 @@ import pytest
 from django.db.utils import OperationalError
 from pytest_django import DjangoDbBlocker
 
-from reportserver.sqlite.base import DatabaseWrapper
+from reportserver.databases.sqlite.base import DatabaseWrapper
 
 
 @pytest.fixture(autouse=True)
@@ -27,7 +27,7 @@ def _allowed(django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
 
 def connected(path: Path, timeout: float, **options: object) -> DatabaseWrapper:
     settings = {
-        "ENGINE": "reportserver.sqlite", "NAME": path, "TIME_ZONE": None, "CONN_MAX_AGE": 0, "TEST": {},
+        "ENGINE": "reportserver.databases.sqlite", "NAME": path, "TIME_ZONE": None, "CONN_MAX_AGE": 0, "TEST": {},
         "CONN_HEALTH_CHECKS": False, "ATOMIC_REQUESTS": False, "AUTOCOMMIT": True,
         "OPTIONS": {"timeout": timeout, "transaction_mode": "IMMEDIATE", **options},
     }  # fmt: skip

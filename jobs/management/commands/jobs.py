@@ -9,14 +9,15 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 
-from accounts.exceptions import DomainError
 from audit.actions import operator
+from common.exceptions import DomainError
+from common.ids import parse_uuid
 from jobs import actions
 from jobs.api.serializers import OF_MACHINES, JobEventSerializer, JobSerializer
 from jobs.exceptions import JobNotFound
-from jobs.filters import JobFilter
-from jobs.models import JobExecutionLog, Status
-from reports.querysets import as_uuid
+from jobs.models import JobExecutionLog
+from jobs.monitoring.filters import JobFilter
+from jobs.status import Status
 
 _MOST_JOBS = 1_000_000
 _COLUMNS = "{:36}  {:9}  {:19}  {:24}  {}"
@@ -99,7 +100,7 @@ def _filter(options: dict[str, Any]) -> JobFilter:
 
 
 def _find(job_id: str) -> JobExecutionLog:
-    uuid = as_uuid(job_id)
+    uuid = parse_uuid(job_id)
     job = JobExecutionLog.objects.with_result().filter(pk=uuid).first() if uuid else None
     if job is None:
         raise JobNotFound(job_id)

@@ -7,7 +7,7 @@ import sys
 from django.core.management.base import BaseCommand
 from django.db import connection
 
-from jobs.supervisor import Supervisor
+from jobs.execution.supervisor import Supervisor
 
 
 class Command(BaseCommand):

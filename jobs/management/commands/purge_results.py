@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from audit.actions import operator
-from jobs import purge
+from jobs.results import retention
 
 #: A century: before it there is no result, and soon no date.
 _MOST_DAYS = 36_500
@@ -25,9 +25,9 @@ class Command(BaseCommand):
         if days is not None and not 0 <= days <= _MOST_DAYS:
             raise CommandError(f"--older-than must be from 0 to {_MOST_DAYS:,} days, not {days}.")
         if options["dry_run"]:
-            found = list(purge.expired(days))
+            found = list(retention.expired(days))
             for artifact in found:
                 self.stdout.write(f"{artifact.job_id}  {artifact.size:,} bytes")
             self.stdout.write(f"{len(found)} result(s) would be deleted.")
         else:
-            self.stdout.write(f"{purge.purge_expired(days, actor=operator())} result(s) deleted.")
+            self.stdout.write(f"{retention.purge_expired(days, actor=operator())} result(s) deleted.")

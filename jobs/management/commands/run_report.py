@@ -13,16 +13,16 @@ from django.db import transaction
 from django.utils.text import slugify
 from tqdm import tqdm
 
-from accounts.exceptions import DomainError
 from audit import actions as audit
 from audit.models import Action
+from common.exceptions import DomainError
 from reports import engine
 from reports.exceptions import InvalidParameters
 from reports.management.files import check_writable, writing
 from reports.models import ReportConfiguration
-from reports.parameters import to_json, typed_values
+from reports.parameters.values import to_json, typed_values
 from reports.rendering import RENDERERS
-from reports.runs import run_spec
+from reports.run_spec import run_spec
 
 
 class Command(BaseCommand):

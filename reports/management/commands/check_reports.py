@@ -9,10 +9,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from reports.check import Checked, check, timed
+from reports.dry_run.check import Checked, check, timed
+from reports.dry_run.target import DryRunTarget
 from reports.exceptions import RunError
 from reports.models import ReportConfiguration
-from reports.subject import Subject
 
 #: Where a report has runs of its own, those are told instead.
 _ORIGINS = {"source": "as fast as other runs from this data source", "format": "as fast as other runs in this format"}
@@ -68,6 +68,6 @@ def _chosen(slugs: list[str], tenant: str | None) -> Iterator[ReportConfiguratio
 
 def _checked(report: ReportConfiguration) -> Checked:
     try:
-        return timed(check(Subject.of_version(report.version), {}), report)
+        return timed(check(DryRunTarget.of_version(report.version), {}), report)
     except RunError as error:
         return Checked(faults=[error.message])

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
 
-from reports.rendering.chart import Chart, Drawing, Look
-from reports.rendering.chart_theme import expected_size
+from reports.rendering.charts.chart import Chart, Drawing, Look
+from reports.rendering.charts.theme import expected_size
 from reports.rendering.pdf.fonts import Glyphs, regular, wrapped
 from reports.rendering.pdf.layout import MARGIN, Layout
 from reports.rendering.pdf.pen import ALERT, SOFT, Pen

@@ -7,7 +7,7 @@ from datetime import UTC
 from typing import Any
 
 from reports.rendering.base import Document
-from reports.rendering.chart import Chart
+from reports.rendering.charts.chart import Chart
 from reports.rendering.pdf.chart import ChartPlace
 from reports.rendering.pdf.fonts import Face, Glyphs, bold, is_from_right, regular, wrapped
 from reports.rendering.pdf.layout import MARGIN, PADDING, Layout

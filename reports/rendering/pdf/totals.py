@@ -11,7 +11,7 @@ from reports.rendering.cells import read_text
 from reports.rendering.pdf.fonts import Face, Glyphs, bold, regular
 from reports.rendering.pdf.layout import Column, Layout
 from reports.rendering.pdf.pen import INK, SOFT, Pen
-from reports.rendering.totals import Lines, Totals
+from reports.rendering.totals.group_totals import Lines, Totals
 
 #: A total that is wider than its column is drawn smaller, down to this part of the type size.
 _SMALLEST = 0.5

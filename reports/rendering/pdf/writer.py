@@ -12,13 +12,13 @@ import pyarrow.compute as pc
 from reports.exceptions import FormatCannotHold
 from reports.rendering.base import Document, Writer
 from reports.rendering.cells import pieces, read_text
-from reports.rendering.chart import Chart
+from reports.rendering.charts.chart import Chart
 from reports.rendering.kinds import Kind, kind_of
 from reports.rendering.pdf.fonts import Glyphs, regular
 from reports.rendering.pdf.layout import SAMPLE_ROWS, lay_out
 from reports.rendering.pdf.pages import Pages
 from reports.rendering.pdf.totals import Band, bands, widened
-from reports.rendering.totals import Totals
+from reports.rendering.totals.group_totals import Totals
 
 log = logging.getLogger(__name__)
 MAX_COLUMNS = 40

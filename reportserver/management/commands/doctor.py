@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from reportserver.doctor import Finding, Verdict, examine
+from reportserver.operations.doctor import Finding, Verdict, examine
 
 
 class Command(BaseCommand):

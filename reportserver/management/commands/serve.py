@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
 from reportserver import demo
-from reportserver.serving import Server
+from reportserver.operations.serving import Server
 
 _REMEDIES = {
     errno.EADDRINUSE: "Set PORT to a free one.",

@@ -1,0 +1,67 @@
+"""Health for probes: is the process up, and can the installation do its work."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+
+from jobs.clock import from_now
+from jobs.models import WorkerHost
+from jobs.queue import broker
+
+log = logging.getLogger(__name__)
+#: A jobserver says that it lives every RECONCILE_SECONDS.
+_SILENT_SECONDS = 20
+
+
+def livez(request: HttpRequest) -> HttpResponse:
+    """200 while the process answers."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+def readyz(request: HttpRequest) -> HttpResponse:
+    """200 when database, storage and workers answer, else 503; what fails is named, why is in the log."""
+    checks: dict[str, Callable[[], bool]] = {"database": _database, "storage": _storage, "workers": _workers}
+    if settings.BROKER_URL:
+        checks["queue"] = _queue
+    results = {name: _passes(check) for name, check in checks.items()}
+    return JsonResponse(
+        {name: "ok" if passed else "failing" for name, passed in results.items()},
+        status=200 if all(results.values()) else 503,
+    )
+
+
+def _passes(check: Callable[[], bool]) -> bool:
+    try:
+        return check()
+    except Exception:
+        log.exception("A health check failed: %s", check.__name__)
+        return False
+
+
+def _database() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("select 1")
+        return bool(cursor.fetchone() == (1,))
+
+
+def _queue() -> bool:
+    broker.ping()
+    return True
+
+
+def _storage() -> bool:
+    root = Path(settings.ARTIFACTS_DIR)
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=root) as probe:
+        return probe.write(b"probe") == 5
+
+
+def _workers() -> bool:
+    return WorkerHost.objects.filter(seen_at__gt=from_now(-_SILENT_SECONDS)).exists()

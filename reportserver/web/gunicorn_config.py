@@ -1,0 +1,28 @@
+"""How gunicorn serves: threads, because a thread waits in sendfile or a long poll while the others answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+
+bind = settings.ADDRESS
+wsgi_app = "reportserver.wsgi"
+worker_class = "gthread"
+workers = settings.WEB_PROCESSES
+threads = settings.WEB_THREADS
+preload_app = True
+timeout = 60
+graceful_timeout = 20
+keepalive = 30
+control_socket_disable = True
+accesslog = None
+errorlog = "-"
+loglevel = "warning"
+
+
+def when_ready(server: Any) -> None:
+    """The application is loaded, and no process is forked yet."""
+    from reportserver.web.preload import preload
+
+    preload()
