@@ -68,7 +68,7 @@ def recover_from_dead_workers(instance: str) -> int:
 
 def ring_for_waiting() -> int:
     """Ring for jobs that can be claimed but have too few messages: one was lost, or their time came only now."""
-    silent = Q(notified_at=None) | Q(rung_at__lt=from_now(-2 * settings.RECONCILE_SECONDS))
+    silent = Q(notified_at=None) | Q(notified_at__lt=from_now(-2 * settings.RECONCILE_SECONDS))
     most = settings.WORKERS * 2
     waiting = [pk for part in next_job.ready() for pk in part.filter(silent).values_list("pk", flat=True)[:most]]
     chosen = waiting[: max(0, min(len(waiting), most) - broker.waiting())]

@@ -33,7 +33,7 @@ def install() -> None:
     _gate(worker, "run", before="claimed")
     _gate(transitions, "renew", before="renews")
     _gate(transitions, "succeed", before="commits")
-    _gate_of_each_kind(transitions, "note", "notes")
+    _gate_of_each_kind(transitions, "record_event", "notes")
     _gate(storage, "publish", before="renames", after="renamed")
 
 

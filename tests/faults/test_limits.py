@@ -13,14 +13,15 @@ from tests.faults.cluster import Cluster, until
 _CLAIM_AT_ONCE = """
 import json, threading
 from django.db import connection
-from jobs import lifecycle
+from jobs.execution import transitions
+from jobs.failures import Failure
 from jobs.models import JobExecutionLog
 
 jobs, seen, errors, start = JobExecutionLog.objects.filter(report_slug="harmful-two"), [], [], threading.Barrier(6)
-done = lifecycle.Failure("enough", "Seen enough.")
+done = Failure("enough", "Seen enough.")
 
 # Without the gate at which the hosts' workers wait.
-claim = lifecycle.claim.__wrapped__
+claim = transitions.claim.__wrapped__
 
 def claim_all():
     try:
@@ -30,7 +31,7 @@ def claim_all():
             job = claim(owner="by-hand", host="test", pid=threading.get_native_id())
             seen.append(jobs.filter(status="Running").count())
             if job:
-                lifecycle.fail(job, done)
+                transitions.fail(job, done)
     except Exception as error:
         errors.append(repr(error))
     finally:

@@ -35,8 +35,8 @@ def test_a_lock_of_a_killed_process_is_free() -> None:
 def test_grandchildren_die_with_a_killed_child() -> None:
     script = """
 import os, sys, time
-from jobs.execution.processes import let_no_child_survive
-let_no_child_survive()
+from jobs.execution.processes import kill_children_with_parent
+kill_children_with_parent()
 if os.fork() == 0:
     if os.fork() == 0:
         print(os.getpid(), flush=True)
