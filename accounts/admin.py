@@ -12,17 +12,17 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.models import Tenant, User
-from common.admin import ForSuperusers, TenantScoped
+from common.admin import SuperuserManagedAdmin, TenantScopedAdmin
 
 
 @admin.register(Tenant)
-class TenantAdmin(ForSuperusers, TenantScoped):
+class TenantAdmin(SuperuserManagedAdmin, TenantScopedAdmin):
     list_display = ["name", "slug"]
     search_fields = ["name", "slug"]
 
 
 @admin.register(User)
-class TenantUserAdmin(TenantScoped, UserAdmin):  # type: ignore[type-arg]
+class TenantUserAdmin(TenantScopedAdmin, UserAdmin):  # type: ignore[type-arg]
     """Users with their tenant. Only a superuser makes superusers, and only a superuser may touch one."""
 
     list_display = ["username", "tenant", "email", "is_active", "is_staff", "last_login"]
@@ -61,7 +61,7 @@ class TenantUserAdmin(TenantScoped, UserAdmin):  # type: ignore[type-arg]
         return field
 
 
-class SharedGroupAdmin(ForSuperusers, GroupAdmin):
+class SharedGroupAdmin(SuperuserManagedAdmin, GroupAdmin):
     """Roles."""
 
     filter_horizontal = ()

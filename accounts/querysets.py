@@ -27,7 +27,7 @@ _CALLER = """
 class Users(UserManager["User"]):
     """The manager of users."""
 
-    def calling(self, user_id: int) -> User | None:
+    def get_active(self, user_id: int) -> User | None:
         """The active user of this id, with whether it has the Administrator role; None when there is none."""
         if user_id > _LARGEST_ID:  # which no database can be asked for
             return None

@@ -45,25 +45,25 @@ def record(
         sequence=head.sequence + 1,
         tenant_id=tenant_id,
         timestamp=timezone.now(),
-        actor=name_of(actor),
+        actor=actor_name(actor),
         action=action,
         target_type=target[0],
         target_id=str(target[1]),
         details=dict(details or {}),
         previous_hash=head.hash,
     )
-    entry.hash = chain.entry_hash(key(), entry.sequence, entry.previous_hash, entry.content())
+    entry.hash = chain.entry_hash(signing_key(), entry.sequence, entry.previous_hash, entry.content())
     insert(entry)
     _advance(entry)
     return entry
 
 
-def name_of(actor: User | str) -> str:
+def actor_name(actor: User | str) -> str:
     """What the log calls an actor: a user's name, or the text that stands for the server or its operator."""
     return actor if isinstance(actor, str) else actor.get_username()
 
 
-def operator() -> str:
+def operator_actor() -> str:
     """The actor of a command: who runs it on this machine."""
     try:
         return f"operator:{getpass.getuser()}"
@@ -71,12 +71,12 @@ def operator() -> str:
         return f"operator:{os.getuid()}"
 
 
-def verify() -> chain.Break | None:
+def verify() -> chain.VerificationFailure | None:
     """Check the whole log; None when it is as it was written."""
     end = head()
     entries = AuditLog.objects.filter(sequence__lte=end.sequence).order_by("sequence").iterator(chunk_size=5000)
     links = (entry.link() for entry in entries)
-    return chain.verify(key(), links, (end.sequence, end.hash, end.seal)) or unsealed()
+    return chain.verify_chain(signing_key(), links, (end.sequence, end.hash, end.seal)) or find_unsealed()
 
 
 def head() -> AuditHead:
@@ -84,16 +84,16 @@ def head() -> AuditHead:
     return AuditHead.objects.filter(pk=1).first() or AuditHead(seal=_empty_seal())
 
 
-def holds(entry: AuditLog) -> bool:
+def is_intact(entry: AuditLog) -> bool:
     """Whether this one entry is as it was written; what stands around it is the chain's matter."""
-    return entry.hash == chain.entry_hash(key(), entry.sequence, entry.previous_hash, entry.content())
+    return entry.hash == chain.entry_hash(signing_key(), entry.sequence, entry.previous_hash, entry.content())
 
 
-def unsealed() -> chain.Break | None:
+def find_unsealed() -> chain.VerificationFailure | None:
     """Entries after the end of the chain; one statement, since others may be writing meanwhile."""
     end = Coalesce(Subquery(AuditHead.objects.values("sequence")[:1]), 0)
     first = AuditLog.objects.filter(sequence__gt=end).order_by("sequence").first()
-    return chain.Break(first.sequence, "entries follow the sealed end of the log") if first else None
+    return chain.VerificationFailure(first.sequence, "entries follow the sealed end of the log") if first else None
 
 
 def _locked_head() -> AuditHead:
@@ -113,15 +113,15 @@ def _read_head() -> Any:
 
 
 def _empty_seal() -> str:
-    return chain.head_seal(key(), 0, chain.GENESIS)
+    return chain.head_seal(signing_key(), 0, chain.GENESIS)
 
 
 def _advance(entry: AuditLog) -> None:
-    seal = chain.head_seal(key(), entry.sequence, entry.hash)
+    seal = chain.head_seal(signing_key(), entry.sequence, entry.hash)
     with connection.cursor() as cursor:
         cursor.execute(_ADVANCE, [entry.sequence, entry.hash, seal])
 
 
-def key() -> bytes:
+def signing_key() -> bytes:
     """What seals the entries; it is not in the database."""
     return str(settings.AUDIT_KEY).encode()

@@ -8,11 +8,11 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 
 from audit.models import AuditLog
-from common.admin import ReadOnly, TenantScoped
+from common.admin import ReadOnlyAdmin, TenantScopedAdmin
 
 
 @admin.register(AuditLog)
-class AuditLogAdmin(ReadOnly, TenantScoped):
+class AuditLogAdmin(ReadOnlyAdmin, TenantScopedAdmin):
     list_display = ["sequence", "timestamp", "actor", "action", "target_type", "target_id"]
     list_filter = ["action"]
     #: There is a search because this is not empty; what it finds, get_search_results says.

@@ -27,7 +27,7 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Break:
+class VerificationFailure:
     """The first place where the chain does not hold, and why."""
 
     sequence: int
@@ -35,14 +35,14 @@ class Break:
 
 
 @dataclass(frozen=True)
-class Place:
+class Checkpoint:
     """How far the chain was walked: the last entry that holds, and its hash."""
 
     sequence: int
     hash: str
 
 
-START = Place(0, GENESIS)
+START = Checkpoint(0, GENESIS)
 
 
 def canonical(content: Mapping[str, object]) -> bytes:
@@ -60,40 +60,40 @@ def head_seal(key: bytes, sequence: int, last_hash: str) -> str:
     return _mac(key, b"head", str(sequence).encode(), last_hash.encode())
 
 
-def verify(key: bytes, links: Iterable[Link], head: tuple[int, str, str]) -> Break | None:
+def verify_chain(key: bytes, links: Iterable[Link], head: tuple[int, str, str]) -> VerificationFailure | None:
     """Walk the chain from its start; None when every entry and the head (sequence, hash, seal) hold."""
-    end = walk(key, links)
-    return end if isinstance(end, Break) else head_fault(key, end, head)
+    end = verify_links(key, links)
+    return end if isinstance(end, VerificationFailure) else verify_head(key, end, head)
 
 
-def walk(key: bytes, links: Iterable[Link], start: Place = START) -> Place | Break:
+def verify_links(key: bytes, links: Iterable[Link], start: Checkpoint = START) -> Checkpoint | VerificationFailure:
     """Walk on from a place that was reached before."""
     place = start
     for link in links:
         if reason := _fault(key, link, place):
-            return Break(place.sequence + 1, reason)
-        place = Place(link.sequence, link.hash)
+            return VerificationFailure(place.sequence + 1, reason)
+        place = Checkpoint(link.sequence, link.hash)
     return place
 
 
-def head_fault(key: bytes, end: Place, head: tuple[int, str, str]) -> Break | None:
+def verify_head(key: bytes, end: Checkpoint, head: tuple[int, str, str]) -> VerificationFailure | None:
     """What is wrong with the head, when the last entry that there is was reached; None when it holds."""
     sequence, last_hash, seal = head
     if not hmac.compare_digest(seal, head_seal(key, sequence, last_hash)):
-        return Break(sequence, "the seal of the log's end does not hold")
+        return VerificationFailure(sequence, "the seal of the log's end does not hold")
     if sequence > end.sequence:
-        return Break(end.sequence + 1, "entries at the end of the log are missing")
+        return VerificationFailure(end.sequence + 1, "entries at the end of the log are missing")
     if (sequence, last_hash) != (end.sequence, end.hash):
-        return Break(sequence + 1, "entries follow the sealed end of the log")
+        return VerificationFailure(sequence + 1, "entries follow the sealed end of the log")
     return None
 
 
-def note_seal(key: bytes, note: Mapping[str, object]) -> str:
+def check_seal(key: bytes, note: Mapping[str, object]) -> str:
     """The hex seal of what a check found, so that nobody without the key can write that the log holds."""
     return _mac(key, b"note", canonical(note))
 
 
-def _fault(key: bytes, link: Link, before: Place) -> str | None:
+def _fault(key: bytes, link: Link, before: Checkpoint) -> str | None:
     if link.sequence != before.sequence + 1:
         return "the entry is missing"
     if link.previous_hash != before.hash:

@@ -8,7 +8,7 @@ import django_filters
 
 from audit.models import Action, AuditLog
 from audit.querysets import AuditLogQuerySet
-from common.filters import MomentFilter
+from common.filters import UtcDateTimeFilter
 
 #: Entries are in the order of their sequence, and by time only as far as the hosts' clocks agree.
 _SKEW = timedelta(hours=1)
@@ -20,8 +20,8 @@ class AuditFilter(django_filters.FilterSet):  # type: ignore[misc]
     action = django_filters.ChoiceFilter(choices=Action.choices)
     actor = django_filters.CharFilter()
     target = django_filters.CharFilter(field_name="target_id")
-    since = MomentFilter(method="from_moment", label="Since")
-    until = MomentFilter(method="before_moment", label="Until")
+    since = UtcDateTimeFilter(method="from_moment", label="Since")
+    until = UtcDateTimeFilter(method="before_moment", label="Until")
 
     class Meta:
         model = AuditLog

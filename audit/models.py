@@ -117,7 +117,7 @@ class AuditHead(models.Model):
 
 
 class AuditCheck(models.Model):
-    """What the standing check of the chain (audit.watch) knows; one row, sealed against writing by others."""
+    """What the standing check of the chain (audit.verification) knows; one row, sealed against writing by others."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     begun_at = models.DateTimeField(help_text="When the check last began at the first entry.")

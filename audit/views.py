@@ -17,11 +17,11 @@ from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from accounts.caller import caller
 from accounts.models import User
-from audit import actions, watch
+from audit import actions, verification
 from audit.export import MEDIA_TYPES, lines
 from audit.filters import AuditFilter
 from audit.models import Action, AuditLog
-from common.paging import page_of
+from common.paging import paginate
 
 #: Seconds that a press of “Verify now” works itself; the jobservers go on.
 _VERIFY_SECONDS = 2.0
@@ -44,7 +44,7 @@ def entry_list(request: HttpRequest) -> HttpResponse:
         "filtered": bool(given),
         "more": bool(given.keys() - {"action"}),
         "query": query.urlencode(),
-        "page": page_of(request, found.qs, "-sequence"),
+        "page": paginate(request, found.qs, "-sequence"),
         **_chain(),
     }
     return render(request, "audit/list.html", context)
@@ -58,7 +58,7 @@ def entry(request: HttpRequest, sequence: int) -> HttpResponse:
     shown = get_object_or_404(visible.select_related("tenant"), pk=sequence)
     context = {
         "entry": shown,
-        "holds": actions.holds(shown),
+        "holds": actions.is_intact(shown),
         "newer": visible.filter(sequence__gt=sequence).order_by("sequence").first(),
         "older": visible.filter(sequence__lt=sequence).order_by("-sequence").first(),
     }
@@ -94,8 +94,8 @@ def export(request: HttpRequest, format: str) -> HttpResponseBase:
 def verify(request: HttpRequest) -> HttpResponse:
     """Read every entry again, here or, if that takes long, with the jobservers."""
     _administrator(request)
-    ended = watch.go_on(seconds=_VERIFY_SECONDS, again=True)
-    check = watch.known()
+    ended = verification.verify_for(seconds=_VERIFY_SECONDS, restart=True)
+    check = verification.last_check()
     if check and check.broken is not None:
         messages.error(request, gettext("The audit log does not hold."))
     elif ended:
@@ -106,8 +106,8 @@ def verify(request: HttpRequest) -> HttpResponse:
 
 
 def _chain() -> dict[str, Any]:
-    check = watch.known()
-    return {"check": check, "under_way": check and watch.is_under_way(check), "end": actions.head().sequence}
+    check = verification.last_check()
+    return {"check": check, "under_way": check and verification.in_progress(check), "end": actions.head().sequence}
 
 
 def _administrator(request: HttpRequest) -> User:

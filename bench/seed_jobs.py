@@ -245,7 +245,7 @@ def _write_audit() -> None:
             f"cast(id as text), '{{}}', '', cast(id as text) from {_JOBS}"
         )
     last = AuditLog.objects.order_by("-sequence")[0]
-    seal = chain.head_seal(actions.key(), last.sequence, last.hash)
+    seal = chain.head_seal(actions.signing_key(), last.sequence, last.hash)
     AuditHead.objects.update_or_create(pk=1, defaults={"sequence": last.sequence, "hash": last.hash, "seal": seal})
 
 

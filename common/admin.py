@@ -10,7 +10,7 @@ from django.db.models import ForeignKey, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
-MOST_COUNTED = 10_000
+COUNT_LIMIT = 10_000
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]
@@ -19,17 +19,17 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
     @cached_property
     def count(self) -> int:
         rows: Any = self.object_list
-        return int(rows.order_by()[:MOST_COUNTED].count())
+        return int(rows.order_by()[:COUNT_LIMIT].count())
 
 
-class TenantScoped(admin.ModelAdmin):  # type: ignore[type-arg]
+class TenantScopedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Staff who are no superusers see, and can point to, only what is their tenant's."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return own(super().get_queryset(request), request)
+        return limit_to_tenant(super().get_queryset(request), request)
 
     def formfield_for_foreignkey(self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any) -> Any:
-        kwargs.setdefault("queryset", own(db_field.related_model._default_manager.all(), request))
+        kwargs.setdefault("queryset", limit_to_tenant(db_field.related_model._default_manager.all(), request))
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def get_list_filter(self, request: HttpRequest) -> Any:
@@ -37,7 +37,7 @@ class TenantScoped(admin.ModelAdmin):  # type: ignore[type-arg]
         return filters if request.user.is_superuser else [name for name in filters if name != "tenant"]
 
 
-class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """To look at only: these rows are written by the server itself."""
 
     show_full_result_count = False
@@ -55,7 +55,7 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
 
-def own(rows: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:
+def limit_to_tenant(rows: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:
     """The rows that are of the tenant of the one who asks; all of them for a superuser."""
     user: Any = request.user
     if user.is_superuser:
@@ -65,7 +65,7 @@ def own(rows: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:
     return rows.filter(tenant=user.tenant_id) if hasattr(rows.model, "tenant") else rows
 
 
-class ForSuperusers(admin.ModelAdmin):  # type: ignore[type-arg]
+class SuperuserManagedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """What all tenants share: other staff may look, if they have the right, and change nothing."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:

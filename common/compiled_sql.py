@@ -42,19 +42,19 @@ class Statement:
         self._build = build
         self._made: dict[str, tuple[type[Model], str, list[Any]]] = {}
 
-    def rows(self, **values: Any) -> list[Any]:
+    def fetch(self, **values: Any) -> list[Any]:
         """The model instances that a SELECT finds, with what it did not ask for deferred."""
         model, sql, parameters = self._ready(values)
         return list(model._default_manager.raw(sql, parameters))
 
-    def changed(self, **values: Any) -> int:
+    def execute(self, **values: Any) -> int:
         """How many rows an UPDATE has changed."""
         _, sql, parameters = self._ready(values)
         with connection.cursor() as cursor:
             cursor.execute(sql, parameters)
             return int(cursor.rowcount)
 
-    def returning(self, **values: Any) -> list[Any]:
+    def execute_returning(self, **values: Any) -> list[Any]:
         """The rows that an UPDATE has changed, as they are now."""
         model, sql, parameters = self._ready(values)
         return list(model._default_manager.raw(f"{sql} returning *", parameters))

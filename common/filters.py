@@ -9,7 +9,7 @@ import django_filters
 from django.core.exceptions import ValidationError
 
 
-class MomentField(django_filters.fields.IsoDateTimeField):  # type: ignore[misc]
+class UtcDateTimeField(django_filters.fields.IsoDateTimeField):  # type: ignore[misc]
     """An ISO 8601 date-time; one that is no moment in UTC, before the year 1, is refused and not an error of ours."""
 
     def clean(self, value: Any) -> datetime | None:
@@ -22,5 +22,5 @@ class MomentField(django_filters.fields.IsoDateTimeField):  # type: ignore[misc]
         return moment
 
 
-class MomentFilter(django_filters.IsoDateTimeFilter):  # type: ignore[misc]
-    field_class = MomentField
+class UtcDateTimeFilter(django_filters.IsoDateTimeFilter):  # type: ignore[misc]
+    field_class = UtcDateTimeField

@@ -16,12 +16,12 @@ from django.contrib.auth.decorators import login_required
 from django.core.signing import BadSignature, Signer
 from django.http import HttpRequest, HttpResponse, QueryDict
 
-MARK = "form_owner"
+OWNER_FIELD = "form_owner"
 _KEY = "unsaved"
 _signer = Signer(salt="common.form_recovery")
 
 
-def mark(user: AbstractBaseUser) -> str:
+def sign_owner(user: AbstractBaseUser) -> str:
     """For the field MARK of a form that this person is to fill in."""
     return _signer.sign(str(user.pk))
 
@@ -32,17 +32,17 @@ def login_keeping_form(view: Callable[..., HttpResponse]) -> Callable[..., HttpR
     @wraps(view)
     def keeping(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.method == "POST" and not request.user.is_authenticated:
-            keep(request)
+            save_form(request)
         answer: HttpResponse = login_required(view)(request, *args, **kwargs)
         return answer
 
     return keeping
 
 
-def keep(request: HttpRequest) -> bool:
+def save_form(request: HttpRequest) -> bool:
     """Keep the sent form in the session, if it has the mark of who is signed in, or of anybody; whether it was kept."""
     try:
-        person = _signer.unsign(request.POST.get(MARK, ""))
+        person = _signer.unsign(request.POST.get(OWNER_FIELD, ""))
     except BadSignature:
         return False
     if request.user.is_authenticated and person != str(request.user.pk):
@@ -53,19 +53,19 @@ def keep(request: HttpRequest) -> bool:
     return True
 
 
-def take(request: HttpRequest, sentence: str) -> QueryDict | None:
+def restore_form(request: HttpRequest, sentence: str) -> QueryDict | None:
     """What this person had sent to this address; once, and with this sentence on the page."""
     found = request.session.get(_KEY)
     if found is None or found["path"] != request.get_full_path():
         return None
-    forget_others(request)
+    discard_others_form(request)
     if not request.session.pop(_KEY, None):
         return None
     messages.warning(request, sentence)
     return QueryDict(found["sent"])
 
 
-def forget_others(request: HttpRequest) -> None:
+def discard_others_form(request: HttpRequest) -> None:
     """Forget what another person had typed in this browser."""
     found = request.session.get(_KEY)
     if found is not None and found["person"] != str(request.user.pk):

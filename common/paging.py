@@ -26,7 +26,7 @@ class Page:
     older: str
 
 
-def page_of(request: HttpRequest, rows: QuerySet[Any], *ordering: str) -> Page:
+def paginate(request: HttpRequest, rows: QuerySet[Any], *ordering: str) -> Page:
     """The page that the query string's cursor names. Http404 when it names none."""
     paginator_class: Any = api_settings.DEFAULT_PAGINATION_CLASS
     paginator = paginator_class()

@@ -121,7 +121,7 @@ def _add(key: str, window: int, amount: int, most: int | None) -> int:
     return int(found[0]) if found else (most or 0) + 1
 
 
-def forget_old_counts() -> None:
+def delete_old_counts() -> None:
     """Drop the counts of past windows, so that the table holds only callers of the last minutes."""
     _ensure_table(_alias())
     with connections[_alias()].cursor() as cursor:

@@ -13,7 +13,7 @@ from django.db import IntegrityError, connection, transaction
 
 from accounts.models import User
 from audit import actions as audit
-from audit.actions import name_of
+from audit.actions import actor_name
 from audit.models import Action
 from common.compiled_sql import insert
 from jobs import exceptions
@@ -132,7 +132,7 @@ def retry(*, job: JobExecutionLog, actor: User | str) -> JobExecutionLog:
     again.format, again.parameters, again.retry_of = job.format, job.parameters, job
     try:
         with transaction.atomic():
-            record_event(job, JobEvent.Kind.RETRIED, {"newJobId": str(again.pk), "actor": name_of(actor)})
+            record_event(job, JobEvent.Kind.RETRIED, {"newJobId": str(again.pk), "actor": actor_name(actor)})
             details = {"originalJobId": str(job.pk), "newJobId": str(again.pk)}
             _enqueue(again, actor, Action.JOB_RETRY, details, target=job)
     except IntegrityError:
@@ -147,7 +147,7 @@ def retry(*, job: JobExecutionLog, actor: User | str) -> JobExecutionLog:
 
 def cancel(*, job: JobExecutionLog, actor: User | str) -> None:
     """End a queued job at once; ask the worker of a running one to end it, which it does within seconds."""
-    name = name_of(actor)
+    name = actor_name(actor)
     live = JobExecutionLog.objects.filter(pk=job.pk)
     error = {"error_code": "cancelled", "error_message": f"The job was cancelled by {name}."}
     with transaction.atomic():
@@ -189,7 +189,7 @@ def _new_job(version: ReportVersion, report: ReportConfiguration, actor: User | 
         report_name=version.name,
         version_number=version.number,
         requested_by=actor if isinstance(actor, User) else None,
-        requested_by_name=name_of(actor),
+        requested_by_name=actor_name(actor),
         concurrency_key=report.pk if report.version.max_running else None,
         max_attempts=version.max_attempts,
         timeout_seconds=version.timeout_seconds,
@@ -239,6 +239,6 @@ def _enqueue(
 ) -> None:
     job.stand_in_line()
     insert(job)
-    record_event(job, JobEvent.Kind.QUEUED, {"actor": name_of(actor)})
+    record_event(job, JobEvent.Kind.QUEUED, {"actor": actor_name(actor)})
     broker.notify(surely=True)
     audit.record(action, actor=actor, tenant_id=job.tenant_id, target=("job", (target or job).pk), details=details)

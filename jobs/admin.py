@@ -9,13 +9,13 @@ from django.apps import apps
 from django.contrib import admin
 from django.http import HttpRequest
 
-from common.admin import ReadOnly, TenantScoped
+from common.admin import ReadOnlyAdmin, TenantScopedAdmin
 from jobs.models import JobExecutionLog, WorkerHost
 from jobs.monitoring.filters import JobFilter
 
 
 @admin.register(JobExecutionLog)
-class JobAdmin(ReadOnly, TenantScoped):
+class JobAdmin(ReadOnlyAdmin, TenantScopedAdmin):
     list_display = ["id", "report_name", "status", "requested_by_name", "queued_at", "ended_at", "error_code"]
     list_filter = ["status", "tenant"]
     #: There is a search because this is not empty; what it finds, get_search_results says.
@@ -37,7 +37,7 @@ class JobAdmin(ReadOnly, TenantScoped):
 
 
 @admin.register(WorkerHost)
-class WorkerHostAdmin(ReadOnly):
+class WorkerHostAdmin(ReadOnlyAdmin):
     list_display = ["host", "pid", "slots", "started_at", "seen_at", "restarts"]
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -16,7 +16,7 @@ from accounts.caller import caller
 from common import form_recovery
 from common.exceptions import DomainError
 from common.form_recovery import login_keeping_form
-from common.paging import page_of
+from common.paging import paginate
 from jobs import actions, permissions
 from jobs.actions import Idempotency
 from jobs.models import JobExecutionLog
@@ -38,7 +38,7 @@ def report_list(request: HttpRequest) -> HttpResponse:
     reports = ReportConfiguration.objects.visible_to(user).select_related("current", "tenant")
     matches = Q(slug__icontains=text) | Q(current__name__icontains=text) | Q(current__description__icontains=text)
     found = (reports.filter(matches) if text else reports).prefetch_related("current__delivery_targets")
-    page = page_of(request, found, "slug", "id")
+    page = paginate(request, found, "slug", "id")
     known = report_stats(user, page.rows)
     rows = [(report, known.get(report.pk)) for report in page.rows]
     return render(request, "reports/list.html", {"page": page, "rows": rows, "text": text})
@@ -52,7 +52,7 @@ def report(request: HttpRequest, slug: str) -> HttpResponse:
     allowed = permissions.may_generate(caller(request), shown)
     if request.method != "POST":
         # With the mark of the form that was sent: if that made its job before the session ended, it makes no other.
-        typed = form_recovery.take(request, _SIGNED_OUT)
+        typed = form_recovery.restore_form(request, _SIGNED_OUT)
         return _report_page(request, shown, RunForm.of(shown, typed or request.GET, sent=bool(typed)), allowed)
     if not allowed:
         raise PermissionDenied

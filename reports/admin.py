@@ -16,7 +16,7 @@ from guardian.admin import AdminGroupObjectPermissionsForm, AdminUserObjectPermi
 from accounts.models import User
 from audit import actions as audit
 from audit.models import Action
-from common.admin import TenantScoped, own
+from common.admin import TenantScopedAdmin, limit_to_tenant
 from reports.definitions import SERVERS
 from reports.definitions.sync import url_fault
 from reports.dry_run.check import unreachable
@@ -69,7 +69,7 @@ class DataSourceForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(DataSource)
-class DataSourceAdmin(TenantScoped):
+class DataSourceAdmin(TenantScopedAdmin):
     form = DataSourceForm
     list_display = ["slug", "tenant", "kind", "location"]
     list_filter = ["tenant", "kind"]
@@ -133,7 +133,7 @@ class RoleRightsForm(RightsForm, AdminGroupObjectPermissionsForm):
 
 
 @admin.register(ReportConfiguration)
-class ReportAdmin(TenantScoped, GuardedModelAdmin):  # type: ignore[misc]
+class ReportAdmin(TenantScopedAdmin, GuardedModelAdmin):  # type: ignore[misc]
     """Reports to look at, and the rights on them. Definitions change through calls that leave an audit entry."""
 
     list_display = ["slug", "tenant", "current", "created_at"]
@@ -157,7 +157,7 @@ class ReportAdmin(TenantScoped, GuardedModelAdmin):  # type: ignore[misc]
         return RoleRightsForm
 
     def obj_perms_manage_user_view(self, request: HttpRequest, object_pk: str, user_id: int) -> HttpResponse:
-        person = get_object_or_404(own(User.objects.all(), request), pk=user_id)
+        person = get_object_or_404(limit_to_tenant(User.objects.all(), request), pk=user_id)
         with transaction.atomic():
             answer = super().obj_perms_manage_user_view(request, object_pk, user_id)  # type: ignore[no-untyped-call]
             self._record(request, object_pk, f"user:{person.get_username()}", answer)

@@ -169,8 +169,8 @@ def goes_out(key: int) -> bool:
 
 def version_with_source(key: int | None) -> ReportVersion | None:
     """The version with this primary key, with its data source as it is now; None when it was deleted."""
-    for version in _VERSION.rows(id=key):
-        found = _SOURCE.rows(id=version.data_source_id)
+    for version in _VERSION.fetch(id=key):
+        found = _SOURCE.fetch(id=version.data_source_id)
         version.data_source = found[0] if found else None
         return version  # type: ignore[no-any-return]
     return None

@@ -168,7 +168,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A long form is there again with a new token: whoever signed in anew in another tab has only an old one."""
-    if form_recovery.keep(request):
+    if form_recovery.save_form(request):
         here = request.get_full_path()
         return HttpResponseClientRedirect(here) if "HX-Request" in request.headers else redirect(here)
     return _plain(

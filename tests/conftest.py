@@ -44,7 +44,7 @@ def django_db_modify_db_settings_xdist_suffix() -> None:
 def counters(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
     """The table of counts is made at its first use; within a test it would be rolled back with it."""
     with django_db_blocker.unblock():
-        throttling.forget_old_counts()
+        throttling.delete_old_counts()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from audit import actions as audit
-from audit.actions import name_of
+from audit.actions import actor_name
 from audit.models import Action
 from jobs import exceptions
 from jobs.actions import record_event
@@ -100,7 +100,7 @@ def send_again(*, job: JobExecutionLog, actor: User | str) -> int:
         given_up = job.deliveries.filter(state=State.FAILED)
         again = [one for one in given_up if given_up.filter(pk=one.pk).update(**fresh)]
         for delivery in again:
-            record_event(job, JobEvent.Kind.DELIVERY_RETRIED, {**_facts(delivery), "actor": name_of(actor)})
+            record_event(job, JobEvent.Kind.DELIVERY_RETRIED, {**_facts(delivery), "actor": actor_name(actor)})
             _record(Action.DELIVERY_RETRY, delivery, actor)
     if not again:
         raise exceptions.NothingGivenUp

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from django.conf import settings
 from django.db import connections, transaction
 
-from audit import watch
+from audit import verification
 from jobs import failures
 from jobs.clock import Now, from_now
 from jobs.delivery.deliverer import be_deliverer
@@ -223,7 +223,7 @@ class Supervisor:
 
     def _verify_audit(self) -> None:
         """A check that did not come to its end goes on in the next round."""
-        if time.monotonic() - self.verified > _AUDIT_SECONDS and watch.go_on(seconds=_AUDIT_SHARE):
+        if time.monotonic() - self.verified > _AUDIT_SECONDS and verification.verify_for(seconds=_AUDIT_SHARE):
             self.verified = time.monotonic()
 
     def _stop(self, number: int, frame: object) -> None:

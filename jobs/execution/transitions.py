@@ -37,11 +37,11 @@ class Move:
 
     def __call__(self, job: JobExecutionLog, **values: Any) -> bool:
         """Make it, if the job is still where the caller thinks, with that fence. False: somebody was first."""
-        return bool(self._statement.changed(id=job.pk, fence=job.fence, **values))
+        return bool(self._statement.execute(id=job.pk, fence=job.fence, **values))
 
     def returning(self, job: JobExecutionLog, **values: Any) -> JobExecutionLog | None:
         """As a call, but answers with the job as it is now."""
-        found = self._statement.returning(id=job.pk, fence=job.fence, **values)
+        found = self._statement.execute_returning(id=job.pk, fence=job.fence, **values)
         return found[0] if found else None
 
 
@@ -121,7 +121,7 @@ def unclaim(*, owner: str, pid: int) -> bool:
 def renew(job: JobExecutionLog, *, rows: int, bytes: int, percent: int | None = None) -> bool | None:
     """Prolong the lease and write the progress. Returns whether a cancel is wished; None when the job was lost."""
     held = {"id": job.pk, "fence": job.fence, "lease": _lease()}
-    found = _RENEW.returning(**held, rows=rows, bytes=bytes, percent=percent)
+    found = _RENEW.execute_returning(**held, rows=rows, bytes=bytes, percent=percent)
     return found[0].cancel_requested_at is not None if found else None
 
 

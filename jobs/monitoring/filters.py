@@ -18,7 +18,7 @@ from django.db.models.functions import Cast
 from django.db.models.lookups import In
 
 from accounts.models import User
-from common.filters import MomentFilter
+from common.filters import UtcDateTimeFilter
 from common.ids import parse_uuid
 from jobs.models import JobExecutionLog
 from jobs.monitoring.search import Search, SearchError, parse
@@ -56,8 +56,8 @@ class JobFilter(django_filters.FilterSet):  # type: ignore[misc]
     status = django_filters.ChoiceFilter(choices=Status.choices)
     report = django_filters.CharFilter(method="of_report", label="Report")
     requestedBy = django_filters.CharFilter(method="of_person", label="Requested by")
-    since = MomentFilter(field_name="queued_at", lookup_expr="gte")
-    until = MomentFilter(field_name="queued_at", lookup_expr="lt")
+    since = UtcDateTimeFilter(field_name="queued_at", lookup_expr="gte")
+    until = UtcDateTimeFilter(field_name="queued_at", lookup_expr="lt")
     q = SearchFilter(method="search", label="Search")
 
     #: The oldest moment that was looked at for what no index answers; None when everything was looked at.

@@ -23,7 +23,7 @@ from django_htmx.middleware import HtmxDetails
 from accounts.caller import caller
 from accounts.models import User
 from common.exceptions import DomainError
-from common.paging import page_of
+from common.paging import paginate
 from jobs import actions, permissions
 from jobs.delivery import outbox
 from jobs.models import BulkAction, JobExecutionLog
@@ -86,7 +86,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
     user = caller(request)
     visible = JobExecutionLog.objects.visible_to(user)
     found = JobFilter(request.GET, queryset=visible)
-    page = page_of(request, found.qs.listed(), "-queued_at", "-id")
+    page = paginate(request, found.qs.listed(), "-queued_at", "-id")
     position.annotate_positions(page.rows)
     tabs = _tabs(request, user, found)
     context = _list_context(request, found, page.rows, tabs)

@@ -78,7 +78,7 @@ def waiting() -> int:
 
 def is_empty() -> bool:
     """Whether no message waits for a worker. Raises QueueUnavailable."""
-    return waiting() == 0 if settings.BROKER_URL else not _A_MESSAGE.rows()
+    return waiting() == 0 if settings.BROKER_URL else not _A_MESSAGE.fetch()
 
 
 def _due() -> QuerySet[Any]:
@@ -142,7 +142,7 @@ class DatabaseBroker(Broker):  # type: ignore[misc]
 
     def dequeue(self) -> list[tuple[None, Any]] | None:
         close_old_connections()
-        found = _A_MESSAGE.rows()
+        found = _A_MESSAGE.fetch()
         if not found:
             time.sleep(Conf.POLL)
             return None

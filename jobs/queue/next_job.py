@@ -28,7 +28,7 @@ def take_next() -> JobExecutionLog | None:
     """The job to claim, in the caller's transaction and locked for it. None when there is nothing to claim."""
     most = limits()
     if not most:
-        return _first(_NEXT_WITHOUT_LANE.rows())
+        return _first(_NEXT_WITHOUT_LANE.fetch())
     for *_, concurrency_key, report_id in sorted(_first_of_each(_with_room(most))):
         if concurrency_key is None and report_id in most:
             _move_into_lane(report_id)
@@ -55,7 +55,7 @@ def release_unlimited() -> int:
 
 def limits() -> dict[UUID, int]:
     """How many may run at once, of each report that says so: the limit of today, whatever a job's version said."""
-    return {version.report_id: version.max_running for version in _LIMITED.rows() if version.max_running}
+    return {version.report_id: version.max_running for version in _LIMITED.fetch() if version.max_running}
 
 
 def _with_room(allowed: Mapping[UUID, int]) -> list[UUID]:

@@ -62,7 +62,9 @@ def menu_item(context: template.Context, name: str, label: str) -> SafeString:
 def form_owner(context: template.Context) -> SafeString:
     """Whom a form was made for, so that what is typed into it outlives the session."""
     return format_html(
-        '<input type="hidden" name="{}" value="{}">', form_recovery.MARK, form_recovery.mark(context["user"])
+        '<input type="hidden" name="{}" value="{}">',
+        form_recovery.OWNER_FIELD,
+        form_recovery.sign_owner(context["user"]),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from common.paging import page_of
+from common.paging import paginate
 from reports.definitions.stored import version_entry
 from reports.editing.differences import Difference, differences, names
 from reports.models import ReportConfiguration, ReportVersion
@@ -27,7 +27,7 @@ class Change:
 def shown(request: HttpRequest, report: ReportConfiguration) -> dict[str, Any]:
     """What the page of the versions shows: a page of them, and the comparison that the query string asks for."""
     rows = report.versions.select_related("data_source").prefetch_related("delivery_targets")
-    page = page_of(request, rows, "-number", "id")
+    page = paginate(request, rows, "-number", "id")
     new = _chosen(request, "to", report.version.number)
     old = _chosen(request, "from", max(new - 1, 1))
     known = {version.number: version for version in page.rows}

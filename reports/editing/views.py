@@ -56,7 +56,7 @@ def edit(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _edited(request: HttpRequest, editor: Editor) -> HttpResponse:
     if request.method != "POST":
-        typed = form_recovery.take(request, _SIGNED_OUT)
+        typed = form_recovery.restore_form(request, _SIGNED_OUT)
         form = EditForm.of_sent(typed, editor.base) if typed else EditForm.of(editor.base)
         return render(request, "reports/edit.html", {**editor.context(form), "unsaved": bool(typed)})
     form = EditForm.of_sent(request.POST, editor.base)
@@ -77,7 +77,7 @@ def template(request: HttpRequest, slug: str) -> HttpResponse:
     """Design a report's pdf."""
     report = with_definition(administered_report(caller(request), slug))
     if request.method != "POST":
-        typed = form_recovery.take(request, _SIGNED_OUT)
+        typed = form_recovery.restore_form(request, _SIGNED_OUT)
         page = TemplatePage.of(report, caller(request), typed or request.GET, sent=bool(typed))
         return render(request, "reports/template.html", {"page": page, "report": report})
     page = TemplatePage.of(report, caller(request), request.POST, sent=True)

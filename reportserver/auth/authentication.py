@@ -28,7 +28,7 @@ class BearerAuthentication(JWTAuthentication):
             raise InvalidToken("The access token is invalid or expired.") from error
 
     def get_user(self, validated_token: Token) -> User:  # type: ignore[override]
-        user = User.objects.calling(user_id(validated_token))
+        user = User.objects.get_active(user_id(validated_token))
         if user is None:
             raise AuthenticationFailed("The user of this token is gone or inactive.")
         return user

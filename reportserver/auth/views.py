@@ -44,7 +44,7 @@ class SignIn(LoginView):
         self.attempt.not_failed()
         with transaction.atomic():
             response = super().form_valid(form)
-            form_recovery.forget_others(self.request)
+            form_recovery.discard_others_form(self.request)
             _record(Action.SIGN_IN, form.get_user())
         return response
 

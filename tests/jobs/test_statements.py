@@ -34,7 +34,7 @@ def values(**changed: object) -> dict[str, object]:
 
 def test_each_run_has_its_own_values(claimed: JobExecutionLog) -> None:
     for number, host in enumerate(("first", "second"), 1):
-        assert CHANGE.changed(id=claimed.pk, **values(host=host, percent=number)) == 1
+        assert CHANGE.execute(id=claimed.pk, **values(host=host, percent=number)) == 1
         claimed.refresh_from_db()
         assert (claimed.host, claimed.percent, claimed.attempt) == (host, number, 0)
         assert (claimed.parameters, claimed.heartbeat_at) == ({"a": "Ä % %s ?"}, AT)
@@ -45,26 +45,26 @@ def test_each_run_has_its_own_values(claimed: JobExecutionLog) -> None:
 
 
 def test_nothing_is_stored_as_nothing(claimed: JobExecutionLog) -> None:
-    assert CHANGE.changed(id=claimed.pk, **values(heartbeat_at=None, percent=None)) == 1
+    assert CHANGE.execute(id=claimed.pk, **values(heartbeat_at=None, percent=None)) == 1
     claimed.refresh_from_db()
     assert (claimed.heartbeat_at, claimed.percent) == (None, None)
 
 
 def test_an_update_answers_with_the_rows_as_they_are_now(claimed: JobExecutionLog) -> None:
-    (found,) = CHANGE.returning(id=claimed.pk, **values(percent=9))
+    (found,) = CHANGE.execute_returning(id=claimed.pk, **values(percent=9))
     assert (found.pk, found.percent, found.heartbeat_at, found.parameters) == (claimed.pk, 9, AT, {"a": "Ä % %s ?"})
     assert not found.get_deferred_fields()
-    assert CHANGE.returning(id=uuid4(), **values()) == []
-    assert CHANGE.changed(id=uuid4(), **values()) == 0
+    assert CHANGE.execute_returning(id=uuid4(), **values()) == []
+    assert CHANGE.execute(id=uuid4(), **values()) == 0
 
 
 def test_a_select_finds_what_it_asks_for(claimed: JobExecutionLog) -> None:
-    (found,) = FIND.rows(id=claimed.pk)
+    (found,) = FIND.fetch(id=claimed.pk)
     assert (found.pk, found.parameters) == (claimed.pk, claimed.parameters)
     assert "report_name" in found.get_deferred_fields()
-    assert FIND.rows(id=uuid4()) == []
+    assert FIND.fetch(id=uuid4()) == []
 
 
 def test_a_value_that_is_missing_is_an_error(claimed: JobExecutionLog) -> None:
     with pytest.raises(KeyError, match="id"):
-        FIND.rows()
+        FIND.fetch()

@@ -13,7 +13,7 @@ from django.test import Client
 
 from accounts.models import User
 from audit import actions as audit
-from audit import export, watch
+from audit import export, verification
 from audit.models import Action, AuditCheck, AuditHead, AuditLog
 from reports.rendering import text
 
@@ -51,18 +51,18 @@ def test_the_page_says_up_to_where_the_chain_was_verified(people: dict[str, User
     assert "Not verified yet" in seen(browse("alice"))
     for _ in range(3):
         record(people["bob"])
-    assert watch.go_on(seconds=5)
+    assert verification.verify_for(seconds=5)
     assert "Verified up to #3 at <time" in seen(browse("alice"))
     record(people["bob"])
-    assert watch.go_on(seconds=5)
+    assert verification.verify_for(seconds=5)
     assert "Verified up to #4 at <time" in seen(browse("alice"))
 
 
 def test_a_check_goes_on_where_it_stopped(people: dict[str, User], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(watch, "_BATCH", 2)
+    monkeypatch.setattr(verification, "_BATCH", 2)
     for _ in range(5):
         record(people["bob"])
-    steps = [(watch.go_on(seconds=0), AuditCheck.objects.get().sequence) for _ in range(4)]
+    steps = [(verification.verify_for(seconds=0), AuditCheck.objects.get().sequence) for _ in range(4)]
     assert steps == [(False, 2), (False, 4), (False, 5), (True, 5)]
 
 
@@ -78,11 +78,11 @@ def test_a_broken_entry_is_an_alarm_on_the_page(
 ) -> None:
     for _ in range(4):
         record(people["bob"])
-    watch.go_on(seconds=5)
+    verification.verify_for(seconds=5)
     for _ in range(2):
         record(people["bob"])
     tamper(statement)
-    assert watch.go_on(seconds=5)
+    assert verification.verify_for(seconds=5)
     page = seen(browse("alice"))
     assert f"does not hold from entry #{place} on:" in page
     assert reason in page
@@ -92,7 +92,7 @@ def test_a_broken_entry_is_an_alarm_on_the_page(
 def test_what_was_verified_before_is_read_again_when_asked(people: dict[str, User], browse: Browse) -> None:
     for _ in range(4):
         record(people["bob"])
-    watch.go_on(seconds=5)
+    verification.verify_for(seconds=5)
     tamper("update audit_auditlog set actor = 'mallory' where sequence = 2")
     answer = browse("alice").post("/audit/verify", follow=True)
     assert "The audit log does not hold." in answer.content.decode()
@@ -108,11 +108,11 @@ def test_an_older_end_put_back_with_its_seal_is_found(people: dict[str, User]) -
     record(people["bob"])
     older = AuditHead.objects.get()
     record(people["bob"])
-    watch.go_on(seconds=5)
+    verification.verify_for(seconds=5)
     older.save()
     tamper("delete from audit_auditlog where sequence = 2")
     assert audit.verify() is None, "the log alone does not show it"
-    watch.go_on(seconds=5)
+    verification.verify_for(seconds=5)
     assert (AuditCheck.objects.get().broken, AuditCheck.objects.get().reason) == (
         2,
         "entries that were there before are missing",
@@ -122,11 +122,11 @@ def test_an_older_end_put_back_with_its_seal_is_found(people: dict[str, User]) -
 def test_what_somebody_else_wrote_about_the_chain_is_not_believed(people: dict[str, User], browse: Browse) -> None:
     for _ in range(3):
         record(people["bob"])
-    watch.go_on(seconds=5)
+    verification.verify_for(seconds=5)
     tamper("update audit_auditlog set actor = 'mallory' where sequence = 1")
     AuditCheck.objects.update(sequence=3, verified=99)
     assert "Verified" not in seen(browse("alice"))
-    watch.go_on(seconds=5)
+    verification.verify_for(seconds=5)
     assert AuditCheck.objects.get().broken == 1
 
 

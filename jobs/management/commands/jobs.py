@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 
-from audit.actions import operator
+from audit.actions import operator_actor
 from common.exceptions import DomainError
 from common.ids import parse_uuid
 from jobs import actions
@@ -63,12 +63,12 @@ class Command(BaseCommand):
                 self.stdout.write(f"{name:14} {_text(value)}")
 
     def _retry(self, options: dict[str, Any]) -> None:
-        again = actions.retry(job=_find(options["job"]), actor=operator())
+        again = actions.retry(job=_find(options["job"]), actor=operator_actor())
         self._print_outcome(options, again.pk, f"Queued again as {again.pk}.")
 
     def _cancel(self, options: dict[str, Any]) -> None:
         job = _find(options["job"])
-        actions.cancel(job=job, actor=operator())
+        actions.cancel(job=job, actor=operator_actor())
         self._print_outcome(options, job.pk, "Cancelled, or about to be.")
 
     def _print_outcome(self, options: dict[str, Any], job_id: object, sentence: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from audit.actions import operator
+from audit.actions import operator_actor
 from jobs.results import retention
 
 #: A century: before it there is no result, and soon no date.
@@ -30,4 +30,4 @@ class Command(BaseCommand):
                 self.stdout.write(f"{artifact.job_id}  {artifact.size:,} bytes")
             self.stdout.write(f"{len(found)} result(s) would be deleted.")
         else:
-            self.stdout.write(f"{retention.purge_expired(days, actor=operator())} result(s) deleted.")
+            self.stdout.write(f"{retention.purge_expired(days, actor=operator_actor())} result(s) deleted.")

@@ -62,7 +62,7 @@ class Command(BaseCommand):
             with transaction.atomic():
                 audit.record(
                     Action.REPORT_RUN,
-                    actor=audit.operator(),
+                    actor=audit.operator_actor(),
                     tenant_id=report.tenant_id,
                     target=("report", report.pk),
                     details={"format": format, "rows": result.rows, "version": report.version.number},

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from audit.actions import operator
+from audit.actions import operator_actor
 from reports import actions
 from reports.definitions import files
 from reports.definitions.sync import weak_passwords
@@ -34,7 +34,7 @@ class Command(BaseCommand):
         try:
             differences = actions.apply(
                 definitions=loaded.definitions,
-                actor=operator(),
+                actor=operator_actor(),
                 prune=options["prune"],
                 dry_run=options["dry_run"],
             )

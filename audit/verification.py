@@ -24,26 +24,26 @@ _AGAIN = timedelta(days=1)
 _BATCH = 1000
 
 
-def known() -> AuditCheck | None:
+def last_check() -> AuditCheck | None:
     """What the check found last; None before the first one, and when somebody else wrote it."""
     check = AuditCheck.objects.filter(pk=1).first()
     return check if check and hmac.compare_digest(check.seal, _seal(check)) else None
 
 
-def is_under_way(check: AuditCheck) -> bool:
+def in_progress(check: AuditCheck) -> bool:
     """Whether it has not yet come to the end since it last began at the first entry."""
     return check.broken is None and (check.verified_at is None or check.verified_at < check.begun_at)
 
 
-def go_on(*, seconds: float, again: bool = False) -> bool:
+def verify_for(*, seconds: float, restart: bool = False) -> bool:
     """Check on for about so long, `again` from the first entry unless that is under way. Whether it came to an end."""
     now = timezone.now()
-    before = known()
+    before = last_check()
     check = copy.copy(before) if before else AuditCheck(begun_at=now)
-    if now - check.begun_at > _AGAIN or (again and not is_under_way(check)):
+    if now - check.begun_at > _AGAIN or (restart and not in_progress(check)):
         check.begun_at, check.sequence, check.hash = now, 0, chain.GENESIS
     found = _walk(check, actions.head(), time.monotonic() + seconds)
-    if isinstance(found, chain.Break):
+    if isinstance(found, chain.VerificationFailure):
         _break(check, found)
     elif found:
         check.broken, check.reason, check.broken_at = None, "", None
@@ -52,24 +52,28 @@ def go_on(*, seconds: float, again: bool = False) -> bool:
     return found is not False
 
 
-def _walk(check: AuditCheck, head: AuditHead, until: float) -> chain.Break | bool:
+def _walk(check: AuditCheck, head: AuditHead, until: float) -> chain.VerificationFailure | bool:
     """What does not hold, or whether the end was reached."""
     if head.sequence < max(check.verified or 0, check.sequence):
-        return chain.Break(head.sequence + 1, "entries that were there before are missing")
-    place = chain.Place(check.sequence, check.hash)
+        return chain.VerificationFailure(head.sequence + 1, "entries that were there before are missing")
+    place = chain.Checkpoint(check.sequence, check.hash)
     rest = AuditLog.objects.filter(sequence__lte=head.sequence).order_by("sequence")
     while batch := list(rest.filter(sequence__gt=place.sequence)[:_BATCH]):
-        walked = chain.walk(actions.key(), (entry.link() for entry in batch), place)
-        if isinstance(walked, chain.Break):
+        walked = chain.verify_links(actions.signing_key(), (entry.link() for entry in batch), place)
+        if isinstance(walked, chain.VerificationFailure):
             return walked
         place = walked
         check.sequence, check.hash = place.sequence, place.hash
         if time.monotonic() > until:
             return False
-    return chain.head_fault(actions.key(), place, (head.sequence, head.hash, head.seal)) or actions.unsealed() or True
+    return (
+        chain.verify_head(actions.signing_key(), place, (head.sequence, head.hash, head.seal))
+        or actions.find_unsealed()
+        or True
+    )
 
 
-def _break(check: AuditCheck, found: chain.Break) -> None:
+def _break(check: AuditCheck, found: chain.VerificationFailure) -> None:
     if (check.broken, check.reason) == (found.sequence, found.reason):
         return
     check.broken, check.reason, check.broken_at = found.sequence, found.reason, timezone.now()
@@ -87,4 +91,4 @@ def _store(before: AuditCheck | None, check: AuditCheck) -> None:
 
 
 def _seal(check: AuditCheck) -> str:
-    return chain.note_seal(actions.key(), check.note())
+    return chain.check_seal(actions.signing_key(), check.note())
