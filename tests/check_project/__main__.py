@@ -1,0 +1,22 @@
+"""Checks of the whole project that no linter has: `python -m tests.check_project`, part of `make lint`."""
+
+from __future__ import annotations
+
+import sys
+
+from tests.check_project import commands, cycles, sizes, template_layers, template_text
+
+
+def main() -> int:
+    """Print what is wrong. Returns the exit code."""
+    failed = False
+    for check in (sizes, cycles, template_layers, template_text, commands):
+        for error in check.errors():
+            failed = True
+            sys.stderr.write(f"{error}\n")
+    sys.stdout.write(f"{sizes.summary()}\n")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
