@@ -12,7 +12,7 @@ from django.db import connection, models
 from django.db.models import F, Q
 
 from accounts.models import Tenant
-from jobs.querysets import JobQuerySet
+from jobs.querysets import JobQuerySet, WorkerHostQuerySet
 from jobs.queue.admission import Admission
 from jobs.status import ENDED, UNFINISHED, Status
 from reports.models import DeliveryTarget, ReportConfiguration, ReportVersion
@@ -305,6 +305,8 @@ class WorkerHost(models.Model):
     seen_at = models.DateTimeField()
     restarts = models.PositiveIntegerField(default=0)
     note = models.CharField(max_length=300, blank=True)
+
+    objects = WorkerHostQuerySet.as_manager()
 
     class Meta:
         ordering = ["host", "pid"]

@@ -20,7 +20,7 @@ from reports.querysets import Right, granted_ids
 
 if TYPE_CHECKING:
     from accounts.models import User
-    from jobs.models import JobExecutionLog
+    from jobs.models import JobExecutionLog, WorkerHost  # noqa: F401 - in quotes below
 
 
 # Written by hand, as those who wait ask it again and again: Django needs five times as long to put such a statement
@@ -33,6 +33,8 @@ NEXT = ("priority", "turn", "available_at", "queued_at")
 FEW = 1000
 #: For so long it is remembered whether somebody sees few.
 _FEW_SECONDS = 60
+#: Seconds after its last report for which a jobserver counts as alive. It reports in every round of the reconciler.
+ALIVE_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -195,6 +197,18 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         """With `is_overdue`: whether the deadline has passed."""
         overdue = models.Case(models.When(deadline_at__lt=Now(), then=True), default=False)
         return self.annotate(is_overdue=models.ExpressionWrapper(overdue, models.BooleanField()))
+
+
+class WorkerHostQuerySet(models.QuerySet["WorkerHost"]):
+    """Jobservers."""
+
+    def alive(self) -> WorkerHostQuerySet:
+        """Jobservers that reported within the last ALIVE_SECONDS."""
+        return self.filter(seen_at__gte=from_now(-ALIVE_SECONDS))
+
+    def total_slots(self) -> int:
+        """How many jobs these hosts can run at once."""
+        return int(self.aggregate(total=models.Sum("slots", default=0))["total"])
 
 
 def _condition(field: str, template: str) -> models.ExpressionWrapper[Any]:

@@ -14,7 +14,6 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from accounts.models import User
-from jobs.clock import from_now
 from jobs.models import JobExecutionLog, WorkerHost
 from jobs.querysets import JobQuerySet
 from jobs.status import ENDED, UNFINISHED, Status
@@ -25,8 +24,6 @@ MOST_COUNTED = 10_000
 MOST_LOOKED_AT = 500
 #: Minutes between which the queue's jobs are counted.
 _AGES = (0, 1, 10, 60)
-#: Seconds after which a host that did not report counts as dead.
-ALIVE_SECONDS = 20
 
 
 @dataclass(frozen=True)
@@ -121,7 +118,7 @@ class Workers:
 def workers() -> Workers:
     running = JobExecutionLog.objects.filter(status=Status.RUNNING, owner=OuterRef("instance")).order_by()
     busy = Coalesce(Subquery(running.values("owner").annotate(number=Count("pk")).values("number")), 0)
-    alive = list(WorkerHost.objects.filter(seen_at__gte=from_now(-ALIVE_SECONDS)).annotate(busy=busy))
+    alive = list(WorkerHost.objects.alive().annotate(busy=busy))
     return Workers(alive, None if alive else WorkerHost.objects.aggregate(last=Max("seen_at"))["last"])
 
 

@@ -16,8 +16,7 @@ from django.utils import timezone
 
 from common.ids import uuid_from_db, uuid_to_db
 from jobs.clock import NOW
-from jobs.models import JobEvent, JobExecutionLog, QueuePosition
-from jobs.monitoring import counts
+from jobs.models import JobEvent, JobExecutionLog, QueuePosition, WorkerHost
 from jobs.queue import next_job
 from jobs.status import Status
 
@@ -118,7 +117,7 @@ def _present() -> QueueSnapshot:
 def _look() -> QueueSnapshot:
     rows = JobExecutionLog.objects.filter(status=Status.RUNNING).order_by().values_list("report_id", "started_at")
     running = [(report, since) for report, since in rows if since]
-    return QueueSnapshot(counts.workers().slots, next_job.limits(), _usual(), running)
+    return QueueSnapshot(WorkerHost.objects.alive().total_slots(), next_job.limits(), _usual(), running)
 
 
 def _usual() -> dict[UUID | None, float]:

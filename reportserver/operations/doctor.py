@@ -20,7 +20,7 @@ from audit import actions as audit
 from jobs.clock import from_now
 from jobs.delivery import outbox
 from jobs.exceptions import QueueUnavailable
-from jobs.models import Delivery, JobExecutionLog
+from jobs.models import Delivery, JobExecutionLog, WorkerHost
 from jobs.monitoring import counts
 from jobs.queue import broker
 from reports.models import DataSource, DeliveryTarget
@@ -127,12 +127,10 @@ def _queue(subject: str) -> Iterator[Finding]:
 
 
 def _workers(subject: str) -> Iterator[Finding]:
-    workers = counts.workers()
+    hosts = WorkerHost.objects.alive()
     oldest = counts.oldest_waiting(JobExecutionLog.objects.all())
-    if workers.alive:
-        yield Finding(
-            subject, Verdict.OK, f"Hosts at work: {len(workers.alive)}, with places for {workers.slots} jobs."
-        )
+    if number := hosts.count():
+        yield Finding(subject, Verdict.OK, f"Hosts at work: {number}, with places for {hosts.total_slots()} jobs.")
     else:
         waiting = f" and jobs wait since {oldest:%Y-%m-%d %H:%M} UTC" if oldest else ""
         sentence = f"No worker is alive{waiting}."

@@ -11,13 +11,10 @@ from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from jobs.clock import from_now
 from jobs.models import WorkerHost
 from jobs.queue import broker
 
 log = logging.getLogger(__name__)
-#: A jobserver says that it lives every RECONCILE_SECONDS.
-_SILENT_SECONDS = 20
 
 
 def livez(request: HttpRequest) -> HttpResponse:
@@ -64,4 +61,4 @@ def _storage() -> bool:
 
 
 def _workers() -> bool:
-    return WorkerHost.objects.filter(seen_at__gt=from_now(-_SILENT_SECONDS)).exists()
+    return WorkerHost.objects.alive().exists()

@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 
 from jobs.clock import from_now
 from jobs.exceptions import QueueUnavailable
-from jobs.models import Delivery, JobExecutionLog
+from jobs.models import Delivery, JobExecutionLog, WorkerHost
 from jobs.monitoring import counts
 from jobs.queue import broker
 from jobs.status import ENDED, UNFINISHED
@@ -36,9 +36,9 @@ class _Figures(Collector):
         yield _by_status("reportserver_jobs_last_hour", "Ended jobs of the last hour.", counts.tabs(lately, ENDED))
         oldest = counts.oldest_waiting(jobs)
         yield _gauge("reportserver_oldest_waiting_seconds", "Age of the job that could be claimed first.", _age(oldest))
-        workers = counts.workers()
-        yield _gauge("reportserver_hosts_alive", "Hosts whose workers reported lately.", len(workers.alive))
-        yield _gauge("reportserver_slots", "Jobs that these can run at once.", workers.slots)
+        hosts = WorkerHost.objects.alive()
+        yield _gauge("reportserver_hosts_alive", "Hosts whose workers reported lately.", hosts.count())
+        yield _gauge("reportserver_slots", "Jobs that these can run at once.", hosts.total_slots())
         yield _gauge("reportserver_queue_up", "Whether the queue of messages answers.", _queue_answers())
         pending = Delivery.objects.filter(state=Delivery.State.PENDING).count()
         yield _gauge("reportserver_deliveries_pending", "Mails, webhooks and files that are to be sent.", pending)
