@@ -5,16 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Callable, Iterator
 from datetime import UTC
 
 from audit.models import AuditLog
 from audit.querysets import AuditLogQuerySet
+from common.csv_guard import guarded
 
 _BATCH = 1000
-#: What a spreadsheet takes for a formula, as in reports.rendering.text: names and ids are typed by people.
-_FORMULA = re.compile("^[-=+@\t\r\n\x00\uff1d\uff0b\uff0d\uff20]")
 _COLUMNS = ("sequence", "timestamp", "actor", "action", "targetType", "targetId", "details", "previousHash", "hash")
 
 
@@ -41,12 +39,9 @@ def _values(entry: AuditLog) -> dict[str, object]:
 def _csv(values: dict[str, object]) -> str:
     cells = {**values, "details": json.dumps(values["details"], ensure_ascii=False)}
     out = io.StringIO()
-    csv.writer(out).writerow([_guarded(cell) for cell in cells.values()])
+    # People choose user names and ids, so a cell may start like a formula.
+    csv.writer(out).writerow([guarded(cell) if isinstance(cell, str) else cell for cell in cells.values()])
     return out.getvalue()
-
-
-def _guarded(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell
 
 
 def _ndjson(values: dict[str, object]) -> str:

@@ -8,16 +8,13 @@ from typing import BinaryIO, ClassVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from common.csv_guard import FORMULA_BYTES, FORMULA_PATTERN, PREFIX
 from reports.rendering.base import CsvOptions, Document, Writer
 from reports.rendering.cells import EMPTY, holds_any, join, lines, pieces, text, value_bytes, write_values
 from reports.rendering.jsontext import json_parts, json_string
 from reports.rendering.kinds import Kind, kind_of
 from reports.rendering.moments import TEXT
 
-#: OWASP's list: what makes Excel, LibreOffice or Sheets take a text cell for a formula, full-width forms included.
-_FORMULA = "^[-=+@\t\r\n\\x00\uff1d\uff0b\uff0d\uff20]"
-#: The bytes of which one is in all of those: where a column has none, the pattern need not look at each of its texts.
-_FORMULA_BYTES = "-=+@\t\r\n\x00\xef"
 _NUMERIC = r"^-?([0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?|Infinity|NaN)$"
 _TEXT_KINDS = frozenset({Kind.TEXT, Kind.JSON, Kind.NESTED})
 
@@ -55,10 +52,10 @@ class CsvWriter:
         return pc.fill_null(texts, self._null) if texts.null_count else texts
 
     def _guarded(self, texts: pa.Array) -> pa.Array:
-        if not self._options.formula_guard or not holds_any(texts, _FORMULA_BYTES):
+        if not self._options.formula_guard or not holds_any(texts, FORMULA_BYTES):
             return texts
-        dangerous = pc.match_substring_regex(texts, _FORMULA)
-        return pc.if_else(dangerous, join("'", texts), texts) if pc.any(dangerous).as_py() else texts
+        dangerous = pc.match_substring_regex(texts, FORMULA_PATTERN)
+        return pc.if_else(dangerous, join(PREFIX, texts), texts) if pc.any(dangerous).as_py() else texts
 
     def _quoted(self, texts: pa.Array) -> pa.Array:
         needs = pc.equal(texts, EMPTY)
