@@ -14,8 +14,8 @@ from audit.models import Action
 from reports import changes
 from reports.changes import Entry
 from reports.definitions import Definitions, ReportDefinition, merge_patch, parse_report
-from reports.definitions.faults import faults_in, invalid, joined
-from reports.definitions.stored import definition_of, fingerprint, with_definitions
+from reports.definitions.errors import errors_in, invalid_definition, join_path
+from reports.definitions.from_database import definition_of, fingerprint, prefetch_definitions
 from reports.definitions.sync import (
     Sync,
     prune_sources,
@@ -48,17 +48,21 @@ def create_report(*, definition: ReportDefinition, tenant: Tenant, actor: User |
 
 
 def update_report(
-    *, report: ReportConfiguration, definition: ReportDefinition, actor: User | str, seen: str | None = None
+    *,
+    report: ReportConfiguration,
+    definition: ReportDefinition,
+    actor: User | str,
+    expected_fingerprint: str | None = None,
 ) -> ReportConfiguration:
     """Make the report what the definition says, with a new version if that is a change. Raises InvalidDefinition.
 
-    `seen` is the fingerprint of the definition that the change began from: ReportChanged when that is not the
-    report's any more.
+    `expected_fingerprint` is that of the definition the change is based on; ReportChanged if the report differs from it
+    by now.
     """
     template_checks.check(definition_of(report), definition, report.tenant)
     with transaction.atomic():
         locked = changes.locked(report)
-        if seen is not None and seen != fingerprint(definition_of(locked)):
+        if expected_fingerprint is not None and expected_fingerprint != fingerprint(definition_of(locked)):
             raise ReportChanged
         return _updated(locked, definition, actor)
 
@@ -90,30 +94,35 @@ def _updated(locked: ReportConfiguration, definition: ReportDefinition, actor: U
     return locked
 
 
-def look_at_report(
-    *, report: ReportConfiguration, subject: DryRunTarget, given: Mapping[str, object], actor: User, with_rows: bool
+def dry_run_report(
+    *,
+    report: ReportConfiguration,
+    target: DryRunTarget,
+    parameters: Mapping[str, object],
+    actor: User,
+    with_preview: bool,
 ) -> Checked:
     """What the data source says of it and, if asked for, the first rows, for the actor, who administers the report.
 
     Rows leave the server: that is written down first. Raises InvalidParameters.
     """
-    found = timed(check(subject, given), report)
-    if found.faults or not with_rows:
+    found = timed(check(target, parameters), report)
+    if found.faults or not with_preview:
         return found
-    _record_look(report, subject, actor)
-    return replace(found, preview=preview(subject, given))
+    _record_look(report, target, actor)
+    return replace(found, preview=preview(target, parameters))
 
 
-def look_at_document(
-    *, report: ReportConfiguration, subject: DryRunTarget, given: Mapping[str, object], actor: User, ppi: int
+def preview_report_document(
+    *, report: ReportConfiguration, target: DryRunTarget, parameters: Mapping[str, object], actor: User, ppi: int
 ) -> CompiledDocument:
     """The pages of its document with the first rows, as pictures, for the actor, who administers the report.
 
     Rows leave the server: that is written down first. Raises InvalidParameters, and what `samples.sample` raises.
     """
-    values = subject.values(given)
-    _record_look(report, subject, actor, document=True)
-    return preview_document(subject, values, ppi=ppi)
+    values = target.values(parameters)
+    _record_look(report, target, actor, document=True)
+    return preview_document(target, values, ppi=ppi)
 
 
 def delete_report(*, report: ReportConfiguration, actor: User | str) -> None:
@@ -141,7 +150,7 @@ def apply(
         # for the audit log, so whoever holds the log must not wait for that row.
         entries = _apply(sync, definitions, actor, prune)
         if sync.faults:
-            raise invalid(sync.faults)
+            raise invalid_definition(sync.faults)
         if sync.differences:
             changes.record([*entries, _applied(sync, definitions)], actor)
         if dry_run:
@@ -163,7 +172,7 @@ def _apply(sync: Sync, definitions: Definitions, actor: User | str, prune: bool)
         prune_users(sync, definitions)
         prune_sources(sync, definitions)
     # Read again: pruning took grants and sources from some, and what is joined may be older than the lock.
-    reports = with_definitions(ReportConfiguration.objects.filter(pk__in=[report.pk for report in locked]))
+    reports = prefetch_definitions(ReportConfiguration.objects.filter(pk__in=[report.pk for report in locked]))
     present = {(report.tenant.slug, report.slug): report for report in reports}
     entries = _apply_reports(sync, definitions.reports, present, actor)
     if prune:
@@ -186,7 +195,7 @@ def _apply_reports(
         try:
             entries += _apply_report(sync, definition, tenant, present.get((tenant.slug, definition.slug)), actor)
         except InvalidDefinition as error:
-            sync.faults |= {joined(path, below): sentences for below, sentences in faults_in(error).items()}
+            sync.faults |= {join_path(path, below): sentences for below, sentences in errors_in(error).items()}
     return entries
 
 

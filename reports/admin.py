@@ -18,7 +18,7 @@ from audit import actions as audit
 from audit.models import Action
 from common.admin import TenantScopedAdmin, limit_to_tenant
 from reports.definitions import SERVERS
-from reports.definitions.sync import url_fault
+from reports.definitions.sync import url_error
 from reports.dry_run.check import unreachable
 from reports.models import DataSource, ReportConfiguration, ReportVersion
 from reports.querysets import Right
@@ -55,7 +55,7 @@ class DataSourceForm(forms.ModelForm):  # type: ignore[type-arg]
             self.add_error("location", "A server has a connection URL, no path.")
         if not values.get("url") and not self.instance.encrypted_url:
             self.add_error("url", "Enter the connection URL.")
-        elif values.get("url") and (sentence := url_fault(values["kind"], values["url"])):
+        elif values.get("url") and (sentence := url_error(values["kind"], values["url"])):
             self.add_error("url", f"This {sentence}")
         elif values.get("url"):
             self.instance.url = values["url"]

@@ -13,10 +13,10 @@ from guardian.shortcuts import assign_perm, remove_perm
 from accounts.models import Tenant, User
 from audit import actions as audit
 from audit.models import Action
-from reports.definitions import GrantsDefinition, ReportDefinition, query_faults
-from reports.definitions.faults import Faults, invalid, joined
-from reports.definitions.stored import definition_of, grants_of, with_definition
-from reports.definitions.values import user_of
+from reports.definitions import GrantsDefinition, ReportDefinition, query_errors
+from reports.definitions.errors import FieldErrors, invalid_definition, join_path
+from reports.definitions.field_types import user_of
+from reports.definitions.from_database import definition_of, grants_of, reload_report
 from reports.exceptions import ReportNotFound
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion
 from reports.querysets import Right
@@ -61,7 +61,7 @@ def update(
     """Make the report what the definition says. The audit entries of that, and the names of the changed fields; both
     empty when there is none. Raises InvalidDefinition."""
     if definition.tenant != report.tenant.slug:
-        raise invalid({"tenant": ["A report can't move to another tenant."]})
+        raise invalid_definition({"tenant": ["A report can't move to another tenant."]})
     changed = _changed(definition_of(report), definition)
     if not changed:
         return [], []
@@ -90,7 +90,7 @@ def locked(report: ReportConfiguration) -> ReportConfiguration:
     # to it, and would give the report without its version.
     if row.select_for_update(no_key=True).first() is None:
         raise ReportNotFound
-    return with_definition(report)
+    return reload_report(report)
 
 
 def check_definition(definition: ReportDefinition, tenant: Tenant) -> DataSource:
@@ -99,10 +99,12 @@ def check_definition(definition: ReportDefinition, tenant: Tenant) -> DataSource
     _, faults = _users_named(definition.grants, tenant, "grants")
     source = DataSource.objects.filter(tenant=tenant, slug=definition.data_source).first()
     if source is None:
-        raise invalid(faults | {"data_source": [f"There is no data source {definition.data_source} in this tenant."]})
-    faults |= query_faults(definition, source.dialect)
+        raise invalid_definition(
+            faults | {"data_source": [f"There is no data source {definition.data_source} in this tenant."]}
+        )
+    faults |= query_errors(definition, source.dialect)
     if faults:
-        raise invalid(faults)
+        raise invalid_definition(faults)
     return source
 
 
@@ -119,7 +121,7 @@ def _save_slug(report: ReportConfiguration) -> None:
         with transaction.atomic():
             report.save()
     except IntegrityError:
-        raise invalid({"slug": [_TAKEN]}) from None
+        raise invalid_definition({"slug": [_TAKEN]}) from None
 
 
 def _add_version(
@@ -150,12 +152,12 @@ def _target(version: ReportVersion, entry: Mapping[str, Any]) -> DeliveryTarget:
     return DeliveryTarget(version=version, kind=entry["kind"], mode=entry.get("mode", ""), options=options)
 
 
-def _users_named(grants: GrantsDefinition, tenant: Tenant, path: str = "") -> tuple[dict[str, User], Faults]:
+def _users_named(grants: GrantsDefinition, tenant: Tenant, path: str = "") -> tuple[dict[str, User], FieldErrors]:
     """The users that grants name, by name, and a fault for each that is not in the tenant."""
     names = {name for right in Right for name in map(user_of, getattr(grants, right)) if name}
     users = {user.username: user for user in User.objects.filter(tenant=tenant, username__in=names)} if names else {}
     faults = {
-        joined(path, f"{right}[{at}]"): [f"There is no user {name} in this tenant."]
+        join_path(path, f"{right}[{at}]"): [f"There is no user {name} in this tenant."]
         for right in Right
         for at, name in enumerate(map(user_of, getattr(grants, right)))
         if name is not None and name not in users
@@ -174,7 +176,7 @@ def _set_grants(report: ReportConfiguration, grants: GrantsDefinition, tenant: T
     """Give exactly these rights on the report. Roles are made when missing; a user has to be of the tenant."""
     users, faults = _users_named(grants, tenant)
     if faults:
-        raise invalid(faults)
+        raise invalid_definition(faults)
     present = grants_of(report)
     for right in Right:
         before, after = set(getattr(present, right)), set(getattr(grants, right))

@@ -14,7 +14,7 @@ from django.http import QueryDict
 
 from reports.exceptions import InvalidParameters
 from reports.models import ReportConfiguration
-from reports.parameters.scalars import SCALARS, RefusedError
+from reports.parameters.scalars import SCALARS, InvalidValue
 from reports.parameters.values import Parameter, to_json, typed_values
 
 #: Before the name of a parameter in the form and in links, so that none can be mistaken for another field.
@@ -175,7 +175,7 @@ def _text(parameter: Parameter, declared: object) -> str:
     """A declared value as the input of its type spells it."""
     try:
         value = SCALARS[parameter.type].from_json(declared)
-    except RefusedError:
+    except InvalidValue:
         return str(declared)
     if isinstance(value, bool):
         return "true" if value else "false"

@@ -115,7 +115,7 @@ class ReportQuerySet(models.QuerySet["ReportConfiguration"]):
         """As find, for those who only make jobs of it: its version is kept in memory, as no version changes."""
         report = self.find(user, key)
         try:
-            report.current = kept_version(report.current_id) if report.current_id else None
+            report.current = cached_version(report.current_id) if report.current_id else None
         except ObjectDoesNotExist:  # deleted since
             raise ReportNotFound from None
         return report
@@ -153,7 +153,7 @@ def has_grant(user: User, right: Right, report: str) -> Q:
 
 
 @lru_cache(maxsize=100)
-def kept_version(key: int) -> ReportVersion:
+def cached_version(key: int) -> ReportVersion:
     """The version with this primary key; what it holds itself never changes, unlike the data source it points to."""
     versions = apps.get_model("reports", "ReportVersion")._default_manager
     return versions.get(pk=key)
@@ -162,7 +162,7 @@ def kept_version(key: int) -> ReportVersion:
 def goes_out(key: int) -> bool:
     """Whether results of the version with this primary key leave the house; those of a deleted one don't."""
     try:
-        return kept_version(key).goes_out
+        return cached_version(key).goes_out
     except ObjectDoesNotExist:
         return False
 

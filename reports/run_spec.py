@@ -12,7 +12,7 @@ from django.utils import timezone
 from reports import sources
 from reports.engine import RunSpec
 from reports.models import ReportVersion
-from reports.parameters.values import TypedValue, by_name, for_people, typed_values
+from reports.parameters.values import TypedValue, display_by_label, display_by_name, typed_values
 from reports.rendering.base import CsvOptions, Document, Template, TotalsOptions
 from reports.sources.base import Limits
 
@@ -38,7 +38,7 @@ def run_spec(version: ReportVersion, parameters: Mapping[str, object], format: s
         description=version.description,
         version=version.number,
         generated_at=timezone.now(),
-        parameters=for_people(declared, values),
+        parameters=display_by_label(declared, values),
         csv=CsvOptions(**version.options.get("csv", {})),
         totals=totals_options(version.options),
         template=_template(version, values),
@@ -69,7 +69,7 @@ def _template(version: ReportVersion, values: Mapping[str, TypedValue]) -> Templ
         return None
     return Template(
         text=version.options["template"],
-        parameters=by_name(values),
+        parameters=display_by_name(values),
         seconds=_DOCUMENT_SECONDS,
         memory_bytes=int(settings.JOB_MEMORY_BYTES * _DOCUMENT_SHARE),
     )

@@ -12,7 +12,7 @@ from django.db import connection
 from pytest_django import DjangoDbBlocker
 
 from common import throttling
-from reports.querysets import kept_version
+from reports.querysets import cached_version
 from tests.server import ROOT, Client, Running, prepare_server, running_server
 
 DATA = Path(__file__).parent / "data"
@@ -58,7 +58,7 @@ def emptiable(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None
 @pytest.fixture(autouse=True)
 def versions() -> None:
     """What a test rolls back takes its number back with it, which a server's versions never do."""
-    kept_version.cache_clear()
+    cached_version.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.models import User
 from jobs.models import JobEvent, JobExecutionLog
 from jobs.results import downloads
-from reports.definitions.stored import version_entry
+from reports.definitions.from_database import version_entry
 from reports.editing.differences import Difference, differences, names
 from reports.forms import PREFIX
 from reports.models import ReportVersion

@@ -8,7 +8,7 @@ from typing import Any
 from accounts.models import Tenant, User
 from reports import changes
 from reports.definitions import ReportDefinition, parse_report
-from reports.definitions.faults import invalid
+from reports.definitions.errors import invalid_definition
 from reports.dry_run.target import DryRunTarget
 from reports.models import ReportConfiguration
 
@@ -16,7 +16,7 @@ from reports.models import ReportConfiguration
 def mapping(body: Any) -> dict[str, Any]:
     """The body, if it is a JSON object. Raises InvalidDefinition."""
     if not isinstance(body, dict):
-        raise invalid({"body": ["Must be a JSON object."]})
+        raise invalid_definition({"body": ["Must be a JSON object."]})
     return dict(body)
 
 
@@ -27,7 +27,7 @@ def new_report(body: Any, user: User) -> tuple[ReportDefinition, Tenant]:
     definition = parse_report(own | given)
     tenant = Tenant.objects.filter(slug=definition.tenant).first()
     if tenant is None or not user.administers(tenant.pk):
-        raise invalid({"tenant": ["There is no such tenant."]})
+        raise invalid_definition({"tenant": ["There is no such tenant."]})
     return definition, tenant
 
 

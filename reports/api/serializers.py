@@ -11,7 +11,7 @@ from rest_framework import serializers
 
 from common.api.strict import StrictSerializer
 from reports.definitions import ReportDefinition
-from reports.definitions.stored import definition_of
+from reports.definitions.from_database import definition_of
 from reports.documents.compiler import Fault
 from reports.dry_run.check import Checked, Fit
 from reports.dry_run.preview import Preview

@@ -23,7 +23,7 @@ from reports.api import bodies
 from reports.api.schema import ReportDefinitionExtension  # noqa: F401 -- known to drf-spectacular once imported
 from reports.api.serializers import CheckedSerializer, CheckSerializer, ReportSerializer, report_url
 from reports.definitions import ReportDefinition
-from reports.definitions.stored import with_definitions
+from reports.definitions.from_database import prefetch_definitions
 from reports.dry_run.check import Checked
 from reports.exceptions import RunError
 from reports.models import ReportConfiguration
@@ -48,7 +48,7 @@ class ReportView(GenericAPIView[ReportConfiguration]):
         """What the caller may see, with all that is shown of it, in a number of queries that does not grow with it."""
         reports = ReportConfiguration.objects.visible_to(self.user).filter(current__isnull=False).with_rights(self.user)
         if self.user.is_administrator:
-            return with_definitions(reports)
+            return prefetch_definitions(reports)
         return reports.select_related("current").prefetch_related("current__delivery_targets")
 
     def administer(self, key: str) -> ReportConfiguration:
@@ -150,8 +150,8 @@ class ReportCheck(ReportView):
         except RunError as error:
             return Checked(faults=[error.message])
         given, with_rows = body["parameters"], body["preview"]
-        found = actions.look_at_report(
-            report=report, subject=subject, given=given, actor=self.user, with_rows=with_rows
+        found = actions.dry_run_report(
+            report=report, target=subject, parameters=given, actor=self.user, with_preview=with_rows
         )
         if said := found.driver or (found.preview and found.preview.driver):
             log.warning("The data source of report %s said: %s", report.pk, said)

@@ -25,7 +25,7 @@ from reports.definitions.report import (
     WebhookDelivery,
     merge_patch,
     parse_report,
-    query_faults,
+    query_errors,
 )
 
 __all__ = [
@@ -46,5 +46,5 @@ __all__ = [
     "editor_schema",
     "merge_patch",
     "parse_report",
-    "query_faults",
+    "query_errors",
 ]

@@ -9,25 +9,25 @@ from typing import Any
 from accounts.models import Tenant, User
 from reports.definitions import yaml
 from reports.definitions.base import Definition
-from reports.definitions.stored import (
+from reports.definitions.from_database import (
     definition_of,
+    prefetch_definitions,
     source_definition,
     tenant_definition,
     user_definition,
-    with_definitions,
 )
 from reports.models import DataSource, ReportConfiguration
 
 _HEAD = "# Passwords and connection URLs come from the environment variables named here.\n"
 
 
-def exported(tenants: Iterable[Tenant]) -> tuple[str, list[str]]:
+def export_definitions(tenants: Iterable[Tenant]) -> tuple[str, list[str]]:
     """A definitions file for these tenants, and warnings about what could not be put into it."""
     kept = list(tenants)
     names = _EnvNames()
     users = User.objects.filter(tenant__in=kept, is_superuser=False).select_related("tenant").prefetch_related("groups")
     sources = DataSource.objects.filter(tenant__in=kept).select_related("tenant").order_by("tenant__slug", "slug")
-    reports = with_definitions(ReportConfiguration.objects.filter(tenant__in=kept, current__isnull=False))
+    reports = prefetch_definitions(ReportConfiguration.objects.filter(tenant__in=kept, current__isnull=False))
     whole = reports.exclude(current__data_source=None).order_by("tenant__slug", "slug")
     data = {
         "tenants": [_plain(tenant_definition(tenant)) for tenant in kept],

@@ -7,9 +7,9 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from reports.definitions.base import Definition
-from reports.definitions.faults import Faults, FieldFaultsError, from_pydantic, twins
+from reports.definitions.errors import FieldErrors, InvalidFields, duplicates, from_pydantic
+from reports.definitions.field_types import EnvName, Name, PlainPath, Role, TenantSlug, ThingSlug, Username
 from reports.definitions.report import ReportDefinition
-from reports.definitions.values import EnvName, Name, PlainPath, Role, TenantSlug, ThingSlug, Username
 
 #: Kinds of data source that have a URL; the others have a path.
 SERVERS = ("postgresql", "sql")
@@ -55,13 +55,13 @@ class DataSourceDefinition(Definition):
     @model_validator(mode="after")
     def _place_of_its_kind(self) -> DataSourceDefinition:
         needed, other = ("url_env", "location") if self.kind in SERVERS else ("location", "url_env")
-        faults: Faults = {}
+        faults: FieldErrors = {}
         if getattr(self, needed) is None:
             faults[needed] = [f"A data source of kind {self.kind} needs {needed}."]
         if getattr(self, other) is not None:
             faults[other] = [f"A data source of kind {self.kind} has {needed}, not {other}."]
         if faults:
-            raise FieldFaultsError(faults)
+            raise InvalidFields(faults)
         return self
 
 
@@ -75,12 +75,12 @@ class Definitions(Definition):
 
     @model_validator(mode="after")
     def _no_twins(self) -> Definitions:
-        faults = twins("tenants", [tenant.slug for tenant in self.tenants], "slug")
-        faults |= twins("users", [user.username for user in self.users], "username")
-        faults |= twins("data_sources", [(source.tenant, source.slug) for source in self.data_sources], "slug")
-        faults |= twins("reports", [(report.tenant, report.slug) for report in self.reports], "slug")
+        faults = duplicates("tenants", [tenant.slug for tenant in self.tenants], "slug")
+        faults |= duplicates("users", [user.username for user in self.users], "username")
+        faults |= duplicates("data_sources", [(source.tenant, source.slug) for source in self.data_sources], "slug")
+        faults |= duplicates("reports", [(report.tenant, report.slug) for report in self.reports], "slug")
         if faults:
-            raise FieldFaultsError(faults)
+            raise InvalidFields(faults)
         return self
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from reports.definitions import yaml
-from reports.definitions.faults import faults_in, invalid
+from reports.definitions.errors import errors_in, invalid_definition
 from reports.definitions.file_schema import Definitions, parse
-from reports.definitions.yaml import NotYamlError
+from reports.definitions.yaml import InvalidYaml
 from reports.exceptions import InvalidDefinition
 
 MAX_BYTES = 2 * 1_048_576
@@ -45,7 +45,7 @@ class LoadedDefinitions:
 
     def located(self, error: InvalidDefinition) -> list[str]:
         """The faults of an error about these definitions, each as "file:line: field: sentence"."""
-        return _located(self.entries, faults_in(error))
+        return _located(self.entries, errors_in(error))
 
 
 def load(paths: Iterable[str | Path]) -> LoadedDefinitions:
@@ -54,16 +54,16 @@ def load(paths: Iterable[str | Path]) -> LoadedDefinitions:
     for path in paths:
         _add_file(whole, str(path))
     if whole.faults:
-        raise invalid(whole.faults)
+        raise invalid_definition(whole.faults)
     try:
         return LoadedDefinitions(parse(whole.data), whole.entries)
     except InvalidDefinition as error:
-        raise invalid(_placed(whole.entries, faults_in(error))) from None
+        raise invalid_definition(_placed(whole.entries, errors_in(error))) from None
 
 
 def sentences(error: InvalidDefinition) -> list[str]:
     """The faults of load(), a line for each."""
-    return [f"{place}: {sentence}" for place, many in faults_in(error).items() for sentence in many]
+    return [f"{place}: {sentence}" for place, many in errors_in(error).items() for sentence in many]
 
 
 def missing_paths(found: Definitions) -> list[str]:
@@ -78,7 +78,7 @@ def missing_paths(found: Definitions) -> list[str]:
 def _add_file(whole: _Whole, file: str) -> None:
     try:
         document = yaml.read(_text(file))
-    except NotYamlError as error:
+    except InvalidYaml as error:
         whole.faults[f"{file}:{error.line}"] = [error.sentence]
         return
     if not isinstance(document.data, dict):
@@ -116,7 +116,7 @@ def _with_files(whole: _Whole, place: _Entry, at: int, entry: Any) -> Any:
         return rest
     try:
         return rest | {"template": _text(str(folder / name))}
-    except NotYamlError as error:
+    except InvalidYaml as error:
         whole.faults[f"{place.file}:{line}: {path}"] = [f"{name}: {error.sentence}"]
         return rest
 
@@ -134,14 +134,14 @@ def _text(file: str) -> str:
         with Path(file).open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
     except OSError as error:
-        raise NotYamlError(1, f"Can't be read: {error.strerror}.") from None
+        raise InvalidYaml(1, f"Can't be read: {error.strerror}.") from None
     if len(content) > MAX_BYTES:
-        raise NotYamlError(1, f"Is larger than {MAX_BYTES // 1_048_576} MiB.")
+        raise InvalidYaml(1, f"Is larger than {MAX_BYTES // 1_048_576} MiB.")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise NotYamlError(line, "There is a character here that is not UTF-8.") from None
+        raise InvalidYaml(line, "There is a character here that is not UTF-8.") from None
 
 
 def _located(entries: Mapping[str, _Entry], faults: Mapping[str, list[str]]) -> list[str]:

@@ -8,9 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from reports.definitions.base import Definition
-from reports.definitions.design import ChartSpec, TotalsDefinition
-from reports.definitions.faults import Faults, FieldFaultsError, faults_in, from_pydantic, twins
-from reports.definitions.values import (
+from reports.definitions.errors import FieldErrors, InvalidFields, duplicates, errors_in, from_pydantic
+from reports.definitions.field_types import (
     ByteCount,
     Delimiter,
     Email,
@@ -28,6 +27,7 @@ from reports.definitions.values import (
     ThingSlug,
     WebAddress,
 )  # fmt: skip
+from reports.definitions.presentation import ChartSpec, TotalsDefinition
 from reports.exceptions import InvalidDefinition, QueryFailed
 from reports.parameters.values import Parameter, contradictions
 from reports.sources import placeholders
@@ -58,10 +58,10 @@ class ParameterDefinition(Definition):
         try:
             faults = contradictions(self.declaration())
         except InvalidDefinition as error:
-            found = faults_in(error)
-            raise FieldFaultsError({key: _without_key(key, found[key]) for key in found}) from None
+            found = errors_in(error)
+            raise InvalidFields({key: _without_key(key, found[key]) for key in found}) from None
         if faults:
-            raise FieldFaultsError(faults)
+            raise InvalidFields(faults)
         return self
 
     def declaration(self) -> Parameter:
@@ -176,13 +176,13 @@ class ReportDefinition(Definition):
 
     @model_validator(mode="after")
     def _consistent(self) -> ReportDefinition:
-        faults = twins("parameters", [parameter.name for parameter in self.parameters], "name")
-        faults |= twins("formats", self.formats)
-        faults |= twins("delivery", [target.model_dump_json() for target in self.delivery])
+        faults = duplicates("parameters", [parameter.name for parameter in self.parameters], "name")
+        faults |= duplicates("formats", self.formats)
+        faults |= duplicates("delivery", [target.model_dump_json() for target in self.delivery])
         if self.template is not None and "pdf" not in self.formats:
             faults["template"] = ["A template designs the pdf: put pdf among the formats."]
         if faults:
-            raise FieldFaultsError(faults)
+            raise InvalidFields(faults)
         return self
 
     def entry(self) -> dict[str, Any]:
@@ -203,7 +203,7 @@ def parse_report(entry: object) -> ReportDefinition:
         raise from_pydantic(error) from None
 
 
-def query_faults(report: ReportDefinition, dialect: str) -> Faults:
+def query_errors(report: ReportDefinition, dialect: str) -> FieldErrors:
     """What is wrong with the query, in that dialect: its placeholders and parameters have to agree."""
     try:
         placeholders.single_statement(report.query, dialect)
@@ -211,7 +211,7 @@ def query_faults(report: ReportDefinition, dialect: str) -> Faults:
         return {"query": [error.message]}
     used, declared = placeholders.names(report.query, dialect), [parameter.name for parameter in report.parameters]
     undeclared = [f"Uses :{name}, which is not declared under parameters." for name in used if name not in declared]
-    faults: Faults = {"query": undeclared} if undeclared else {}
+    faults: FieldErrors = {"query": undeclared} if undeclared else {}
     unused = [at for at, name in enumerate(declared) if name not in used]
     return faults | {f"parameters[{at}].name": [f"The query does not use :{declared[at]}."] for at in unused}
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.models import RefreshSession, Tenant, User
 from reports.crypto import WrongKey
 from reports.definitions import DataSourceDefinition, Definitions, TenantDefinition, UserDefinition
-from reports.definitions.faults import Faults
+from reports.definitions.errors import FieldErrors
 from reports.models import DataSource
 
 #: Any number that nothing else in this database locks.
@@ -31,7 +31,7 @@ class Sync:
 
     env: Mapping[str, str] = field(repr=False)
     differences: list[str] = field(default_factory=list)
-    faults: Faults = field(default_factory=dict)
+    faults: FieldErrors = field(default_factory=dict)
     tenants: dict[str, Tenant] = field(default_factory=dict)
 
     def fault(self, path: str, sentence: str) -> None:
@@ -180,13 +180,13 @@ def _url(sync: Sync, path: str, definition: DataSourceDefinition, source: DataSo
     # Whatever the value is, it stays out of the sentence.
     if not given:
         sync.fault(f"{path}.url_env", f"The environment variable {definition.url_env} is not set.")
-    elif sentence := url_fault(definition.kind, given):
+    elif sentence := url_error(definition.kind, given):
         sync.fault(f"{path}.url_env", f"The value of {definition.url_env} {sentence}")
     # After a fault any text will do, since all is rolled back.
     return given or "postgresql://"
 
 
-def url_fault(kind: str, url: str) -> str | None:
+def url_error(kind: str, url: str) -> str | None:
     """What is wrong with the URL of a server, as the end of a sentence that does not repeat it."""
     is_postgresql = url.startswith(("postgresql://", "postgres://"))
     if kind == "postgresql":

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from reports.definitions.faults import path_of
+from reports.definitions.errors import path_from_parts
 
 _BOOL, _INT, _FLOAT, _NULL = (f"tag:yaml.org,2002:{name}" for name in ("bool", "int", "float", "null"))
 _RESOLVERS: list[tuple[str, re.Pattern[str], list[str]]] = [
@@ -31,7 +31,7 @@ _RESOLVERS: list[tuple[str, re.Pattern[str], list[str]]] = [
 MAX_PARTS = 300_000
 
 
-class NotYamlError(ValueError):
+class InvalidYaml(ValueError):
     """The text can't be read; `line` counts from 1."""
 
     def __init__(self, line: int, sentence: str) -> None:
@@ -78,7 +78,7 @@ _Dumper.add_representer(
 
 
 def read(text: str) -> Document:
-    """The one document in the text. Raises NotYamlError."""
+    """The one document in the text. Raises InvalidYaml."""
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
@@ -86,14 +86,14 @@ def read(text: str) -> Document:
         return Document(_plain(loader, node, (), lines) if node else None, lines)
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise NotYamlError(line, "There is a character here that YAML does not allow.") from None
+        raise InvalidYaml(line, "There is a character here that YAML does not allow.") from None
     except yaml.MarkedYAMLError as error:
         # Only pyyaml's own words: its whole message quotes the file.
         mark = error.problem_mark or error.context_mark
         problem = ", ".join(filter(None, (error.context, error.problem)))
-        raise NotYamlError(mark.line + 1 if mark else 1, f"Not YAML: {problem}.") from None
+        raise InvalidYaml(mark.line + 1 if mark else 1, f"Not YAML: {problem}.") from None
     except RecursionError:
-        raise NotYamlError(1, "Lists and mappings are nested too deeply.") from None
+        raise InvalidYaml(1, "Lists and mappings are nested too deeply.") from None
 
 
 def write(data: object) -> str:
@@ -102,10 +102,10 @@ def write(data: object) -> str:
 
 
 def _plain(loader: _Loader, node: yaml.Node, loc: tuple[str | int, ...], lines: dict[str, int]) -> Any:
-    lines.setdefault(path_of(loc), node.start_mark.line + 1)
+    lines.setdefault(path_from_parts(loc), node.start_mark.line + 1)
     loader.parts += 1
     if loader.parts > MAX_PARTS:
-        raise NotYamlError(1, f"Has more than {MAX_PARTS:,} parts, with those that aliases (*name) repeat.")
+        raise InvalidYaml(1, f"Has more than {MAX_PARTS:,} parts, with those that aliases (*name) repeat.")
     if isinstance(node, yaml.SequenceNode):
         return [_plain(loader, item, (*loc, at), lines) for at, item in enumerate(node.value)]
     if isinstance(node, yaml.MappingNode):
@@ -113,7 +113,7 @@ def _plain(loader: _Loader, node: yaml.Node, loc: tuple[str | int, ...], lines: 
     try:
         return loader.construct_object(node)
     except ValueError:
-        raise NotYamlError(node.start_mark.line + 1, "This value can't be read.") from None
+        raise InvalidYaml(node.start_mark.line + 1, "This value can't be read.") from None
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode, loc: tuple[str | int, ...], lines: dict[str, int]) -> Any:
@@ -121,10 +121,10 @@ def _mapping(loader: _Loader, node: yaml.MappingNode, loc: tuple[str | int, ...]
     for key, value in node.value:
         line = key.start_mark.line + 1
         if not isinstance(key, yaml.ScalarNode):
-            raise NotYamlError(line, "A key must be a word.")
+            raise InvalidYaml(line, "A key must be a word.")
         if key.value in plain:
-            raise NotYamlError(line, f"The key {key.value[:60]!r} is there twice.")
+            raise InvalidYaml(line, f"The key {key.value[:60]!r} is there twice.")
         # The key's line, not the value's: a block of text begins below it.
-        lines.setdefault(path_of((*loc, key.value)), line)
+        lines.setdefault(path_from_parts((*loc, key.value)), line)
         plain[key.value] = _plain(loader, value, (*loc, key.value), lines)
     return plain

@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from django.utils import timezone
 
 from reports.definitions import ReportDefinition
-from reports.definitions.faults import Faults
+from reports.definitions.errors import FieldErrors
 from reports.documents import context
 from reports.documents.compiler import CompiledDocument, Fault, Task, TemplateFaulty, compile_document, syntax_faults
 from reports.dry_run.preview import ROWS, first_rows
 from reports.dry_run.target import DryRunTarget
 from reports.exceptions import RunError, TemplateFailed
-from reports.parameters.values import TypedValue, by_name, for_people
+from reports.parameters.values import TypedValue, display_by_label, display_by_name
 from reports.rendering.base import Document, Template
 from reports.sources.base import SourceSpec
 
@@ -77,7 +77,7 @@ def faults(subject: DryRunTarget, given: Mapping[str, object]) -> list[Fault]:
     return []
 
 
-def definition_faults(definition: ReportDefinition, source: SourceSpec | None) -> Faults:
+def definition_faults(definition: ReportDefinition, source: SourceSpec | None) -> FieldErrors:
     """The same by path, for a definition that is to be stored; `source` is None where it is not known yet."""
     if definition.template is None:
         return {}
@@ -94,6 +94,6 @@ def _document(subject: DryRunTarget, values: Mapping[str, TypedValue]) -> Docume
         description=subject.description,
         version=subject.version,
         generated_at=timezone.now(),
-        parameters=for_people(subject.parameters, values),
-        template=Template(text=subject.template or "", parameters=by_name(values)),
+        parameters=display_by_label(subject.parameters, values),
+        template=Template(text=subject.template or "", parameters=display_by_name(values)),
     )

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from accounts.models import Tenant
 from reports.crypto import WrongKey
 from reports.definitions import Definitions, ReportDefinition
-from reports.definitions.faults import Faults, invalid, joined
-from reports.definitions.stored import definition_of, with_definitions
+from reports.definitions.errors import FieldErrors, invalid_definition, join_path
+from reports.definitions.from_database import definition_of, prefetch_definitions
 from reports.dry_run import document_preview
 from reports.models import DataSource, ReportConfiguration
 from reports.sources.base import SourceSpec
@@ -25,20 +25,20 @@ def check(before: ReportDefinition | None, after: ReportDefinition, tenant: Tena
     if _is_new(before, after):
         found = document_preview.definition_faults(after, _stored(tenant.slug, after.data_source))
         if found:
-            raise invalid(found)
+            raise invalid_definition(found)
 
 
-def faults_in(definitions: Definitions, env: Mapping[str, str]) -> Faults:
+def faults_in(definitions: Definitions, env: Mapping[str, str]) -> FieldErrors:
     """What is wrong with the templates of a definitions file, by path; data sources may be in the same file."""
     designed = [(at, report) for at, report in enumerate(definitions.reports) if report.template is not None]
     slugs = {report.slug for _, report in designed}
-    rows = with_definitions(ReportConfiguration.objects.filter(slug__in=slugs, current__isnull=False))
+    rows = prefetch_definitions(ReportConfiguration.objects.filter(slug__in=slugs, current__isnull=False))
     present = {(row.tenant.slug, row.slug): definition_of(row) for row in rows} if designed else {}
-    faults: Faults = {}
+    faults: FieldErrors = {}
     for at, report in designed:
         if _is_new(present.get((report.tenant, report.slug)), report):
             found = document_preview.definition_faults(report, _source(report, definitions, env))
-            faults |= {joined(f"reports[{at}]", path): sentences for path, sentences in found.items()}
+            faults |= {join_path(f"reports[{at}]", path): sentences for path, sentences in found.items()}
     return faults
 
 

@@ -18,8 +18,8 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from reports.definitions import yaml
-from reports.definitions.faults import Faults, joined
-from reports.parameters.scalars import LARGEST_EXACT, SCALARS, RefusedError
+from reports.definitions.errors import FieldErrors, join_path
+from reports.parameters.scalars import LARGEST_EXACT_FLOAT, SCALARS, InvalidValue
 
 _LONG = 300
 _EMPTY_LIST = "[]"
@@ -106,7 +106,7 @@ class Sent:
 
     data: QueryDict
     raw: dict[str, str] = field(default_factory=dict)
-    faults: Faults = field(default_factory=dict)
+    faults: FieldErrors = field(default_factory=dict)
     lines_of: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def text(self, path: str) -> str:
@@ -122,7 +122,7 @@ class Sent:
         for name, info in model.model_fields.items():
             if name in without:
                 continue
-            value = self._value(joined(prefix, name), info)
+            value = self._value(join_path(prefix, name), info)
             if value is not None:
                 found[name] = value
         return _typed(found) if "choices" in model.model_fields else found
@@ -150,7 +150,7 @@ class Sent:
             return None
         try:
             document = yaml.read(text)
-        except yaml.NotYamlError as error:
+        except yaml.InvalidYaml as error:
             self.faults[path] = [f"Line {error.line}: {error.sentence}"]
             return text
         self.lines_of[path] = document.lines
@@ -193,7 +193,7 @@ def _from_text(kind: str, text: str) -> Any:
         return text
     try:
         return SCALARS[kind].to_json(SCALARS[kind].from_text(text))
-    except RefusedError:
+    except InvalidValue:
         return text
 
 
@@ -201,7 +201,7 @@ def _as_text(value: Any) -> str:
     """The text that _from_text reads as this value."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer() and abs(value) <= LARGEST_EXACT:
+    if isinstance(value, float) and value.is_integer() and abs(value) <= LARGEST_EXACT_FLOAT:
         # The text "5.0" is no integer, although the number is.
         return str(int(value))
     if not isinstance(value, str):
@@ -216,7 +216,7 @@ def _as_text(value: Any) -> str:
 def controls(model: type[BaseModel], entry: Mapping[str, Any], prefix: str, raw: Mapping[str, str]) -> list[Control]:
     """The controls of the type's fields, with what the entry has in them."""
     return [
-        control(info, joined(prefix, name), entry.get(name, default_of(info)), raw)
+        control(info, join_path(prefix, name), entry.get(name, default_of(info)), raw)
         for name, info in model.model_fields.items()
     ]
 

@@ -12,8 +12,8 @@ from django.utils.text import slugify
 from accounts.models import Tenant
 from reports import changes
 from reports.definitions import GrantsDefinition, ParameterDefinition, ReportDefinition, parse_report
-from reports.definitions.faults import Faults, faults_in
-from reports.definitions.stored import DELIVERIES
+from reports.definitions.errors import FieldErrors, errors_in
+from reports.definitions.from_database import DELIVERY_DEFINITIONS
 from reports.editing.controls import Control, Sent, control, control_id, controls, default_of, label_of
 from reports.exceptions import InvalidDefinition
 from reports.forms import Field
@@ -63,7 +63,7 @@ class EditForm:
     sources: list[str] = field(default_factory=list)
     #: The path of the field, or the list, that the keyboard goes on with.
     focus: str = ""
-    faults: Faults = field(default_factory=dict)
+    faults: FieldErrors = field(default_factory=dict)
 
     @classmethod
     def of(cls, base: Mapping[str, Any]) -> EditForm:
@@ -125,7 +125,7 @@ class EditForm:
 
     def refuse(self, error: InvalidDefinition, tenant: Tenant) -> None:
         """Take up what is wrong, with what a look at the rest finds."""
-        self.faults = _all_faults(self.entry) | faults_in(error) | self.sent.faults
+        self.faults = _all_faults(self.entry) | errors_in(error) | self.sent.faults
         wrong = {_top(path) for path in self.faults}
         if wrong & {"query", "parameters"}:
             wrong |= {"query", "parameters"}
@@ -133,7 +133,7 @@ class EditForm:
         try:
             changes.check_definition(parse_report(_SOUND | sound), tenant)
         except InvalidDefinition as more:
-            self.faults = {path: told for path, told in faults_in(more).items() if path not in wrong} | self.faults
+            self.faults = {path: told for path, told in errors_in(more).items() if path not in wrong} | self.faults
 
     # --- Showing ------------------------------------------------------------------------------------------------------
 
@@ -163,7 +163,7 @@ class EditForm:
     @property
     def kinds(self) -> list[str]:
         """The kinds of delivery that can be added."""
-        return list(DELIVERIES)
+        return list(DELIVERY_DEFINITIONS)
 
     def told(self) -> list[tuple[str, str, str]]:
         """For the summary: the id of the field, its name, and the sentence."""
@@ -276,7 +276,7 @@ def _formats_in(data: QueryDict) -> list[str]:
 
 def _delivery_in(sent: Sent, path: str) -> dict[str, Any]:
     kind = sent.text(f"{path}.kind")
-    return sent.entry(DELIVERIES[kind], path) if kind in DELIVERIES else {"kind": kind}
+    return sent.entry(DELIVERY_DEFINITIONS[kind], path) if kind in DELIVERY_DEFINITIONS else {"kind": kind}
 
 
 def _grant_in(data: QueryDict, path: str) -> Grant:
@@ -292,11 +292,11 @@ def _grants_in(grants: Mapping[str, list[str]]) -> list[Grant]:
     return [Grant(holder, [right for right in _RIGHTS if holder in grants.get(right, [])]) for holder in holders]
 
 
-def _all_faults(entry: Mapping[str, Any]) -> Faults:
+def _all_faults(entry: Mapping[str, Any]) -> FieldErrors:
     try:
         parse_report(entry)
     except InvalidDefinition as error:
-        return faults_in(error)
+        return errors_in(error)
     return {}
 
 
@@ -304,7 +304,7 @@ def _all_faults(entry: Mapping[str, Any]) -> Faults:
 
 
 def _delivery_controls(row: Mapping[str, Any], path: str, raw: Mapping[str, str]) -> list[Control]:
-    kind = DELIVERIES.get(str(row.get("kind")))
+    kind = DELIVERY_DEFINITIONS.get(str(row.get("kind")))
     return controls(kind, row, path, raw) if kind else []
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.http import HttpRequest
 
 from common.paging import paginate
-from reports.definitions.stored import version_entry
+from reports.definitions.from_database import version_entry
 from reports.editing.differences import Difference, differences, names
 from reports.models import ReportConfiguration, ReportVersion
 

@@ -9,7 +9,7 @@ from typing import Any
 from accounts.models import User
 from accounts.querysets import ADMINISTRATOR
 from reports import actions
-from reports.definitions.stored import definition_of, fingerprint
+from reports.definitions.from_database import definition_of, fingerprint
 from reports.dry_run.check import Checked
 from reports.dry_run.target import DryRunTarget
 from reports.editing.differences import Difference, differences
@@ -50,7 +50,9 @@ class Editor:
                 self.report = actions.create_report(definition=made, tenant=self.report.tenant, actor=self.actor)
                 return f"{made.name} was made."
             before = self.report.version.number
-            self.report = actions.update_report(report=self.report, definition=made, actor=self.actor, seen=seen)
+            self.report = actions.update_report(
+                report=self.report, definition=made, actor=self.actor, expected_fingerprint=seen
+            )
         except InvalidDefinition as refused:
             form.refuse(refused, self.report.tenant)
         except ReportChanged:
@@ -69,12 +71,12 @@ class Editor:
         if self.is_new:
             self.report.slug = made.slug
         try:
-            self.checked = actions.look_at_report(
+            self.checked = actions.dry_run_report(
                 report=self.report,
-                subject=DryRunTarget.of_definition(made, source.spec()),
-                given=given(self.values),
+                target=DryRunTarget.of_definition(made, source.spec()),
+                parameters=given(self.values),
                 actor=self.actor,
-                with_rows=True,
+                with_preview=True,
             )
         except InvalidParameters as refused:
             refuse(self.values, refused)

@@ -12,8 +12,8 @@ from django.http import QueryDict
 from accounts.models import User
 from reports import actions, documents
 from reports.definitions import parse_report
-from reports.definitions.faults import faults_in
-from reports.definitions.stored import definition_of, fingerprint, with_definition
+from reports.definitions.errors import errors_in
+from reports.definitions.from_database import definition_of, fingerprint, reload_report
 from reports.documents.compiler import CompiledDocument, Fault, TemplateFaulty, syntax_faults
 from reports.dry_run.document_preview import faults
 from reports.dry_run.target import DryRunTarget
@@ -84,8 +84,8 @@ class TemplatePage:
     def preview(self) -> None:
         """Make the document with the first rows, or find out why not."""
         try:
-            self.made = actions.look_at_document(
-                report=self.report, subject=self._subject(), given=given(self.values), actor=self.actor, ppi=_PPI
+            self.made = actions.preview_report_document(
+                report=self.report, target=self._subject(), parameters=given(self.values), actor=self.actor, ppi=_PPI
             )
         except InvalidParameters as refused:
             refuse(self.values, refused)
@@ -136,7 +136,7 @@ class TemplatePage:
         entry = definition_of(self.report).entry() | {"template": self.text if self.text.strip() else None}
         try:
             self.report = actions.update_report(
-                report=self.report, definition=parse_report(entry), actor=self.actor, seen=self.seen
+                report=self.report, definition=parse_report(entry), actor=self.actor, expected_fingerprint=self.seen
             )
         except InvalidDefinition as refused:
             self._refuse(refused)
@@ -144,7 +144,7 @@ class TemplatePage:
         except ReportChanged as refused:
             self.sentence, self.outdated = refused.message, True
             # Told about it, the next press of Save is meant.
-            self.seen = fingerprint(definition_of(with_definition(self.report)))
+            self.seen = fingerprint(definition_of(reload_report(self.report)))
             return ""
         now = self.report.version.number
         return "Nothing was changed." if now == before else f"Saved as version {now}."
@@ -160,6 +160,6 @@ class TemplatePage:
         return self.refused
 
     def _refuse(self, refused: InvalidDefinition) -> None:
-        told = faults_in(refused)
+        told = errors_in(refused)
         self.faults = [Fault.read(sentence) for sentence in told.pop("template", [])]
         self.sentence = " ".join(sentence for sentences in told.values() for sentence in sentences)

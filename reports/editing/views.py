@@ -15,8 +15,8 @@ from accounts.models import Tenant
 from common import form_recovery
 from common.form_recovery import login_keeping_form
 from reports import actions
-from reports.definitions.faults import faults_in
-from reports.definitions.stored import definition_of, fingerprint, with_definition
+from reports.definitions.errors import errors_in
+from reports.definitions.from_database import definition_of, fingerprint, reload_report
 from reports.editing import history
 from reports.editing.form import EditForm
 from reports.editing.page import Editor
@@ -48,7 +48,7 @@ def new(request: HttpRequest) -> HttpResponse:
 @require_http_methods(_EDITING)
 def edit(request: HttpRequest, slug: str) -> HttpResponse:
     """Change a report."""
-    report = with_definition(administered_report(caller(request), slug))
+    report = reload_report(administered_report(caller(request), slug))
     definition = definition_of(report)
     editor = Editor(report, definition.entry(), caller(request), seen=fingerprint(definition))
     return _edited(request, editor)
@@ -75,7 +75,7 @@ def _edited(request: HttpRequest, editor: Editor) -> HttpResponse:
 @require_http_methods(_EDITING)
 def template(request: HttpRequest, slug: str) -> HttpResponse:
     """Design a report's pdf."""
-    report = with_definition(administered_report(caller(request), slug))
+    report = reload_report(administered_report(caller(request), slug))
     if request.method != "POST":
         typed = form_recovery.restore_form(request, _SIGNED_OUT)
         page = TemplatePage.of(report, caller(request), typed or request.GET, sent=bool(typed))
@@ -119,7 +119,7 @@ def restore(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     try:
         restored = actions.restore_version(report=report, number=number, actor=caller(request))
     except InvalidDefinition as refused:
-        told = [sentence for sentences in faults_in(refused).values() for sentence in sentences]
+        told = [sentence for sentences in errors_in(refused).values() for sentence in sentences]
         messages.error(request, f"Version {number} can't be restored: {' '.join(told)}")
     else:
         made = restored.version.number

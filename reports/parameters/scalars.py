@@ -17,21 +17,21 @@ _DATETIME = re.compile(
 )
 _BOOLEANS = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
 _MAX_DIGITS = 400
-LARGEST_EXACT = 2**53
+LARGEST_EXACT_FLOAT = 2**53
 _MAX_SHOWN = 40
 
 
-class RefusedError(ValueError):
-    """A value is not acceptable, for the reasons in `sentences`."""
+class InvalidValue(ValueError):
+    """A value is not acceptable, for the reasons in `messages`."""
 
-    def __init__(self, *sentences: str) -> None:
-        super().__init__(*sentences)
-        self.sentences = list(sentences)
+    def __init__(self, *messages: str) -> None:
+        super().__init__(*messages)
+        self.messages = list(messages)
 
 
 @dataclass(frozen=True)
 class Scalar:
-    """One type. `from_json` and `from_text` raise RefusedError; from_json reads back what `to_json` gives."""
+    """One type. `from_json` and `from_text` raise InvalidValue; from_json reads back what `to_json` gives."""
 
     expected: str
     schema: Mapping[str, Any]
@@ -40,46 +40,46 @@ class Scalar:
     to_json: Callable[[Any], object]
 
 
-def brief(value: object) -> str:
+def quoted(value: object) -> str:
     """A value as it may stand in a message: quoted, and cut when it is long."""
     text = str(value)
     return f"“{text}”" if len(text) <= _MAX_SHOWN else f"“{text[:_MAX_SHOWN]}…” ({len(text):,} characters)"
 
 
-def _refuse(expected: str, value: object) -> RefusedError:
+def _refuse(expected: str, value: object) -> InvalidValue:
     shown = {bool: "true or false", type(None): "null", list: "a list", dict: "an object"}.get(type(value))
-    kind = shown or (f"the text {brief(value)}" if isinstance(value, str) else _number_shown(value))
-    return RefusedError(f"Must be {expected}, not {kind}.")
+    kind = shown or (f"the text {quoted(value)}" if isinstance(value, str) else _number_shown(value))
+    return InvalidValue(f"Must be {expected}, not {kind}.")
 
 
 def _number_shown(value: object) -> str:
     """Also of an integer that is too long for str(), which Python refuses beyond 4,300 digits."""
     if isinstance(value, int) and value.bit_length() > 256:
         return "so large a number"
-    return brief(value)
+    return quoted(value)
 
 
 def _string(value: object) -> str:
     if not isinstance(value, str):
         raise _refuse(_TEXT, value)
     if "\0" in value:
-        raise RefusedError("Must be a text without NUL characters.")
+        raise InvalidValue("Must be a text without NUL characters.")
     try:
         value.encode()
     except UnicodeEncodeError:
         # JSON can spell half of a surrogate pair, which no database or file can hold.
-        raise RefusedError("Must be a text of whole Unicode characters.") from None
+        raise InvalidValue("Must be a text of whole Unicode characters.") from None
     return value
 
 
 def _integer(value: object) -> int:
     # JSON Schema has 5.0 for the integer 5 (2020-12, 6.1.1). Beyond these bounds a float is no one integer any more.
-    if isinstance(value, float) and value.is_integer() and abs(value) <= LARGEST_EXACT:
+    if isinstance(value, float) and value.is_integer() and abs(value) <= LARGEST_EXACT_FLOAT:
         return int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         raise _refuse(_WHOLE, value)
     if not -(2**63) <= value < 2**63:
-        raise RefusedError(f"Must be {_WHOLE} between {-(2**63)} and {2**63 - 1}.")
+        raise InvalidValue(f"Must be {_WHOLE} between {-(2**63)} and {2**63 - 1}.")
     return value
 
 
@@ -109,9 +109,9 @@ def _number_text(text: str) -> Decimal:
 def _exact(number: Decimal) -> Decimal:
     """Refuses what JSON cannot carry: a job's parameters are stored as JSON and must come back equal."""
     if not number.is_finite() or (number and not -308 <= number.adjusted() <= 307):
-        raise RefusedError(f"Must be {_NUMERIC}, smaller than 1e308 and not NaN or infinite.")
+        raise InvalidValue(f"Must be {_NUMERIC}, smaller than 1e308 and not NaN or infinite.")
     if _number_json(number) is None:
-        raise RefusedError("Must be a number with at most 15 digits, or a whole number with at most 38.")
+        raise InvalidValue("Must be a number with at most 15 digits, or a whole number with at most 38.")
     return number
 
 
@@ -142,7 +142,7 @@ def _date(value: object) -> date:
     try:
         return date.fromisoformat(value.strip())
     except ValueError:
-        raise RefusedError(f"Must be {_DAY}; {brief(value)} is not in the calendar.") from None
+        raise InvalidValue(f"Must be {_DAY}; {quoted(value)} is not in the calendar.") from None
 
 
 def _datetime(value: object) -> datetime:
@@ -152,7 +152,7 @@ def _datetime(value: object) -> datetime:
         moment = datetime.fromisoformat(value.strip().upper())
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
-        raise RefusedError(f"Must be {_MOMENT}; {brief(value)} is not in the calendar.") from None
+        raise InvalidValue(f"Must be {_MOMENT}; {quoted(value)} is not in the calendar.") from None
 
 
 def _datetime_json(moment: datetime) -> str:

@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from reports.exceptions import InvalidDefinition, InvalidParameters
-from reports.parameters.scalars import SCALARS, RefusedError, brief
+from reports.parameters.scalars import SCALARS, InvalidValue, quoted
 
 DEFAULT_MAX_LENGTH = 10_000
 MAX_VALUES = 1_000
@@ -62,7 +62,7 @@ class Parameter:
                 return parameter
         name = d.get("name")
         sentences = " ".join(sentence for many in faults.values() for sentence in many)
-        raise InvalidDefinition(f"Parameter {brief(name)}: {sentences}", fields=faults)
+        raise InvalidDefinition(f"Parameter {quoted(name)}: {sentences}", fields=faults)
 
     def to_dict(self) -> dict[str, object]:
         """The declaration without what is at its default; goes back through from_dict unchanged."""
@@ -84,8 +84,8 @@ def typed_values(
     for name, parameter in declared.items():
         try:
             values[name] = TypedValue(parameter.type, _value(parameter, raw.get(name), from_text))
-        except RefusedError as refused:
-            errors[name] = refused.sentences
+        except InvalidValue as refused:
+            errors[name] = refused.messages
     if errors:
         raise InvalidParameters(errors)
     return values
@@ -98,7 +98,7 @@ def contradictions(parameter: Parameter) -> dict[str, list[str]]:
     if lowest is not None and highest is not None and lowest > highest:
         return {"maximum": [f"Must be {_text(lowest)} or more, as minimum is."]}
     sentences = [
-        f"{brief(choice)}: {sentence}"
+        f"{quoted(choice)}: {sentence}"
         for choice in parameter.choices
         for check in (_check_length, _check_pattern, _check_bounds)
         for sentence in check(parameter, _bound(parameter, choice))
@@ -111,7 +111,7 @@ def to_json(values: Mapping[str, TypedValue]) -> dict[str, object]:
     return {name: _plain(value) for name, value in values.items() if value.value is not None}
 
 
-def for_people(parameters: Iterable[Parameter], values: Mapping[str, TypedValue]) -> dict[str, str]:
+def display_by_label(parameters: Iterable[Parameter], values: Mapping[str, TypedValue]) -> dict[str, str]:
     """Label to text, in the order of declaration, for the head of a document."""
     shown: dict[str, str] = {}
     for parameter in parameters:
@@ -122,7 +122,7 @@ def for_people(parameters: Iterable[Parameter], values: Mapping[str, TypedValue]
     return shown
 
 
-def by_name(values: Mapping[str, TypedValue]) -> dict[str, str | None]:
+def display_by_name(values: Mapping[str, TypedValue]) -> dict[str, str | None]:
     """Name to text as people read it, None for NULL."""
     return {name: None if value.value is None else _people_text(value) for name, value in values.items()}
 
@@ -149,7 +149,7 @@ def _value(parameter: Parameter, raw: object, from_text: bool) -> object:
         raw, from_text = parameter.default, False
     if raw is None:
         if parameter.required:
-            raise RefusedError("This parameter is required.")
+            raise InvalidValue("This parameter is required.")
         return None
     return _many(parameter, raw, from_text) if parameter.multiple else _one(parameter, raw, from_text)
 
@@ -161,25 +161,25 @@ def _blank_to_none(parameter: Parameter, raw: object) -> object:
     if parameter.multiple:
         return given or None
     if len(given) > 1:
-        raise RefusedError("Give one value, not several.")
+        raise InvalidValue("Give one value, not several.")
     return given[0] if given else None
 
 
 def _many(parameter: Parameter, raw: object, from_text: bool) -> tuple[object, ...]:
     if not isinstance(raw, (list, tuple)):
-        raise RefusedError(f"Must be a list of values, each {SCALARS[parameter.type].expected}.")
+        raise InvalidValue(f"Must be a list of values, each {SCALARS[parameter.type].expected}.")
     if len(raw) > MAX_VALUES:
-        raise RefusedError(f"Must have at most {MAX_VALUES:,} values.")
+        raise InvalidValue(f"Must have at most {MAX_VALUES:,} values.")
     if parameter.required and not raw:
-        raise RefusedError("Must have at least one value.")
+        raise InvalidValue("Must have at least one value.")
     values, sentences = [], []
     for position, item in enumerate(raw, start=1):
         try:
             values.append(_one(parameter, item, from_text))
-        except RefusedError as refused:
-            sentences += [f"Value {position}: {sentence}" for sentence in refused.sentences]
+        except InvalidValue as refused:
+            sentences += [f"Value {position}: {sentence}" for sentence in refused.messages]
     if sentences:
-        raise RefusedError(*_first(sentences))
+        raise InvalidValue(*_first(sentences))
     return tuple(values)
 
 
@@ -193,7 +193,7 @@ def _one(parameter: Parameter, raw: object, from_text: bool) -> object:
     value = scalar.from_text(raw) if from_text and isinstance(raw, str) else scalar.from_json(raw)
     faults = [sentence for check in _CHECKS for sentence in check(parameter, value)]
     if faults:
-        raise RefusedError(*faults)
+        raise InvalidValue(*faults)
     return value
 
 
@@ -227,7 +227,7 @@ def _check_choice(parameter: Parameter, value: object) -> list[str]:
     if not allowed or value in allowed:
         return []
     more = f" or one of {len(allowed) - 20:,} more" if len(allowed) > 20 else ""
-    return [f"Must be one of: {', '.join(brief(_text(item)) for item in allowed[:20])}{more}."]
+    return [f"Must be one of: {', '.join(quoted(_text(item)) for item in allowed[:20])}{more}."]
 
 
 _CHECKS: tuple[Callable[[Parameter, Any], list[str]], ...] = (
@@ -302,7 +302,7 @@ _KEY_TYPES: dict[str, tuple[type, str]] = {
 
 def _shape_faults(d: Mapping[str, object]) -> dict[str, list[str]]:
     known = {f.name for f in fields(Parameter)}
-    faults = {str(key): [f"{brief(key)} is not a key of a parameter."] for key in d if key not in known}
+    faults = {str(key): [f"{quoted(key)} is not a key of a parameter."] for key in d if key not in known}
     faults |= {key: [f"{key} is missing."] for key in ("name", "type") if key not in d}
     for key, (expected, words) in _KEY_TYPES.items():
         value = list(d[key]) if key in d and isinstance(d[key], tuple) else d.get(key)  # type: ignore[call-overload]
@@ -325,33 +325,33 @@ def _meaning_faults(parameter: Parameter) -> dict[str, list[str]]:
 def _tried(check: Callable[[Parameter], object], parameter: Parameter) -> list[str]:
     try:
         check(parameter)
-    except RefusedError as refused:
-        return refused.sentences
+    except InvalidValue as refused:
+        return refused.messages
     return []
 
 
 def _declared_name(parameter: Parameter) -> None:
     if not _NAME.fullmatch(parameter.name) or len(parameter.name) > MAX_NAME_LENGTH:
-        raise RefusedError(f"Must be letters, digits and _, no digit first, at most {MAX_NAME_LENGTH} characters.")
+        raise InvalidValue(f"Must be letters, digits and _, no digit first, at most {MAX_NAME_LENGTH} characters.")
 
 
 def _declared_pattern(parameter: Parameter) -> None:
     if parameter.pattern and parameter.type != "string":
-        raise RefusedError("Only a string can have a pattern.")
+        raise InvalidValue("Only a string can have a pattern.")
     try:
         re.compile(parameter.pattern)
     except (re.error, OverflowError, RecursionError) as error:
-        raise RefusedError(f"Not a regular expression: {error}.") from None
+        raise InvalidValue(f"Not a regular expression: {error}.") from None
 
 
 def _declared_length(parameter: Parameter) -> None:
     if parameter.max_length is not None and (parameter.max_length < 1 or parameter.type != "string"):
-        raise RefusedError("Must be 1 or more, and only a string has one.")
+        raise InvalidValue("Must be 1 or more, and only a string has one.")
 
 
 def _declared_bound(parameter: Parameter, bound: object) -> None:
     if bound is not None and parameter.type in ("string", "boolean"):
-        raise RefusedError(f"A {parameter.type} has no such bound.")
+        raise InvalidValue(f"A {parameter.type} has no such bound.")
     _bound(parameter, bound)
 
 

@@ -16,7 +16,7 @@ from jobs.actions import submit
 from jobs.models import JobExecutionLog
 from reports import actions
 from reports.definitions import ParameterDefinition, ReportDefinition, parse_report
-from reports.definitions.stored import DELIVERIES, definition_of
+from reports.definitions.from_database import DELIVERY_DEFINITIONS, definition_of
 from reports.models import DataSource, ReportConfiguration
 from tests.pages.forms import press, sent_back, shown, version
 from tests.pages.whole_report import WHOLE
@@ -31,7 +31,7 @@ def test_the_whole_report_of_these_tests_has_every_field() -> None:
         assert info.is_required() or getattr(made, name) != info.get_default(call_default_factory=True), name
     named = {key for parameter in WHOLE["parameters"] for key in parameter}
     assert named == set(ParameterDefinition.model_fields)
-    assert {target["kind"] for target in WHOLE["delivery"]} == set(DELIVERIES)
+    assert {target["kind"] for target in WHOLE["delivery"]} == set(DELIVERY_DEFINITIONS)
 
 
 def test_a_form_that_is_sent_back_as_it_was_shown_changes_nothing(browse: Browse, whole: ReportConfiguration) -> None:

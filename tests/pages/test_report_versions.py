@@ -12,7 +12,7 @@ from accounts.models import User
 from audit.models import AuditLog
 from reports import actions
 from reports.definitions import parse_report
-from reports.definitions.stored import version_entry
+from reports.definitions.from_database import version_entry
 from reports.models import DataSource, ReportConfiguration
 
 Browse = Callable[[str], Client]

@@ -9,8 +9,8 @@ from accounts.models import RefreshSession, Tenant, User
 from audit.models import Action, AuditLog
 from reports import actions
 from reports.definitions import parse_report
-from reports.definitions.faults import faults_in
-from reports.definitions.stored import definition_of
+from reports.definitions.errors import errors_in
+from reports.definitions.from_database import definition_of
 from reports.exceptions import InvalidDefinition
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion
 from reports.querysets import Right
@@ -27,7 +27,7 @@ def report(slug: str = "carrier-delays") -> ReportConfiguration:
 def faults(folder, data, **how):
     with pytest.raises(InvalidDefinition) as caught:
         applied(folder, data, **how)
-    return faults_in(caught.value)
+    return errors_in(caught.value)
 
 
 def everything():

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from django.core.management import call_command
 
-from reports.definitions.export import exported
+from reports.definitions.export import export_definitions
 from reports.models import ReportConfiguration, Tenant
 from tests.reports.definitions_sample import ENV, applied, sample, with_flights, written
 from tests.reports.test_reports_api import client
@@ -55,7 +55,7 @@ def test_a_template_in_a_file_of_its_own_is_applied_and_exported(tmp_path, monke
     (tmp_path / "designs/letter.typ").write_text(FINE)
     assert apply(tmp_path, definitions(template_file="designs/letter.typ"), monkeypatch) == (0, "")
     assert version().options["template"] == FINE
-    text, _ = exported(Tenant.objects.all())
+    text, _ = export_definitions(Tenant.objects.all())
     assert yaml.safe_load(text)["reports"][0]["template"] == FINE
     assert "template: |\n" in text, "as a block that people can read"
     (tmp_path / "designs/letter.typ").write_text(f"{FINE}Yours")

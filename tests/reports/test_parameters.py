@@ -16,7 +16,7 @@ from reports.parameters.values import (
     Parameter,
     TypedValue,
     contradictions,
-    for_people,
+    display_by_label,
     json_schema,
     to_json,
     typed_values,
@@ -229,7 +229,7 @@ def test_a_whole_number_with_a_fraction_of_zero_is_the_integer_that_the_schema_s
     jsonschema.validate({"p": 5.0}, json_schema([parameter]))
     values = typed_values([parameter], {"p": 5.0})
     assert json.dumps(to_json(values)) == '{"p": 5}'
-    assert for_people([parameter], values) == {"p": "5"}
+    assert display_by_label([parameter], values) == {"p": "5"}
     assert refused("integer", 6.0, maximum=5) == ["Must be 5 or less."]
     assert one("integer", [1, 2.0], multiple=True) == (1, 2)
 
@@ -252,7 +252,7 @@ def test_the_schema_says_what_a_form_needs_to_know():
 
 def test_people_read_labels_and_plain_words():
     values = typed_values(PARAMETERS, {"d": "2013-01-01", "b": True, "n": 1e20, "t": ["2013-01-01T10:00Z"]})
-    assert for_people(PARAMETERS, values) == {
+    assert display_by_label(PARAMETERS, values) == {
         "Carrier": "(not given)",
         "i": "3",
         "n": "100000000000000000000",
@@ -264,7 +264,7 @@ def test_people_read_labels_and_plain_words():
 
 def test_two_parameters_with_one_label_are_both_shown():
     two = [Parameter(name=n, type="integer", label="Day", default=1) for n in ("a", "b")]
-    assert list(for_people(two, typed_values(two, {}))) == ["Day", "Day (b)"]
+    assert list(display_by_label(two, typed_values(two, {}))) == ["Day", "Day (b)"]
 
 
 def test_a_declaration_goes_out_and_back_unchanged():

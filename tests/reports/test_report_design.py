@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from reports.definitions import parse_report
-from reports.definitions.faults import faults_in
-from reports.definitions.stored import definition_of
+from reports.definitions.errors import errors_in
+from reports.definitions.from_database import definition_of
 from reports.dry_run.check import check
 from reports.dry_run.target import DryRunTarget
 from reports.exceptions import DesignMismatch, InvalidDefinition
@@ -74,7 +74,7 @@ def test_a_column_that_is_not_there_fails_the_run_and_the_look_before_it(tmp_pat
 def test_what_is_refused_names_its_field(options, path):
     with pytest.raises(InvalidDefinition) as caught:
         parse_report(sample()["reports"][0] | options)
-    assert list(faults_in(caught.value)) == [path]
+    assert list(errors_in(caught.value)) == [path]
 
 
 CHART = {"mark": "bar", "encoding": {"x": {"field": "text", "axis": None}, "y": {"field": "n", "type": "quantitative"}}}

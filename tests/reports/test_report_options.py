@@ -17,8 +17,8 @@ from django.db import DatabaseError, transaction
 
 from reports import engine
 from reports.definitions import parse_report
-from reports.definitions.faults import faults_in
-from reports.definitions.stored import definition_of
+from reports.definitions.errors import errors_in
+from reports.definitions.from_database import definition_of
 from reports.exceptions import InvalidDefinition, ResultTooLarge
 from reports.models import ReportConfiguration
 from reports.run_spec import run_spec
@@ -171,4 +171,4 @@ def test_what_is_refused_names_its_field(options, path):
     entry = sample()["reports"][0] | options
     with pytest.raises(InvalidDefinition) as caught:
         parse_report(entry)
-    assert list(faults_in(caught.value)) == [path]
+    assert list(errors_in(caught.value)) == [path]

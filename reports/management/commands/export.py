@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand
 
 from accounts.models import Tenant
 from reports.definitions import editor_schema
-from reports.definitions.export import exported
+from reports.definitions.export import export_definitions
 from reports.management.files import writing
 
 
@@ -45,7 +45,7 @@ class Command(BaseCommand):
             if not tenants:
                 self.stderr.write(self.style.ERROR(f"There is no tenant {slug}."))
                 sys.exit(1)
-        text, warnings = exported(tenants)
+        text, warnings = export_definitions(tenants)
         for warning in warnings:
             self.stderr.write(self.style.WARNING(f"Warning: {warning}"))
         return text

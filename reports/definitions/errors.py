@@ -10,10 +10,10 @@ from pydantic import ValidationError
 from reports.exceptions import InvalidDefinition
 
 #: Sentences by path.
-Faults = dict[str, list[str]]
+FieldErrors = dict[str, list[str]]
 
 #: A file or body can be wrong in more places than anybody reads, and an answer should not grow with them.
-MAX_FAULTS = 100
+MAX_ERRORS = 100
 _MAX_KEY = 60
 _TAGGED = "delivery"
 
@@ -42,7 +42,7 @@ _SENTENCES = {
 }
 
 
-class FieldFaultsError(ValueError):
+class InvalidFields(ValueError):
     """Raised inside a validator: several faults, at paths below the value that was being checked."""
 
     def __init__(self, faults: Mapping[str, Sequence[str]]) -> None:
@@ -50,13 +50,13 @@ class FieldFaultsError(ValueError):
         self.faults = faults
 
 
-def invalid(faults: Mapping[str, Sequence[str]]) -> InvalidDefinition:
+def invalid_definition(faults: Mapping[str, Sequence[str]]) -> InvalidDefinition:
     """The error to raise for these faults."""
-    kept = dict(list(faults.items())[:MAX_FAULTS])
+    kept = dict(list(faults.items())[:MAX_ERRORS])
     return InvalidDefinition(fields={path: list(sentences) for path, sentences in kept.items()})
 
 
-def faults_in(error: InvalidDefinition) -> Faults:
+def errors_in(error: InvalidDefinition) -> FieldErrors:
     """The faults that an InvalidDefinition carries."""
     fields: Any = error.details.get("fields") or {"": [error.message]}
     return dict(fields)
@@ -64,46 +64,46 @@ def faults_in(error: InvalidDefinition) -> Faults:
 
 def from_pydantic(error: ValidationError) -> InvalidDefinition:
     """Everything that pydantic found, in this project's words and without the values, which may be secrets."""
-    faults: Faults = {}
+    faults: FieldErrors = {}
     for found in error.errors(include_url=False, include_input=False):
         for path, sentence in _sentences(found):
             faults.setdefault(path, []).append(sentence)
-    return invalid(faults)
+    return invalid_definition(faults)
 
 
-def joined(path: str, below: str) -> str:
+def join_path(path: str, below: str) -> str:
     """The path of something inside of something: ("reports[0]", "name") is "reports[0].name"."""
     return f"{path}.{below}" if path and below and not below.startswith("[") else path + below
 
 
-def twins(section: str, keys: Iterable[Hashable], field: str = "") -> Faults:
+def duplicates(section: str, keys: Iterable[Hashable], field: str = "") -> FieldErrors:
     """Entries of a section whose key there was before, at the path of the later one."""
     seen: set[Hashable] = set()
-    faults: Faults = {}
+    faults: FieldErrors = {}
     for at, key in enumerate(keys):
         if key in seen:
-            path = joined(f"{section}[{at}]", field)
+            path = join_path(f"{section}[{at}]", field)
             faults[path] = ["There is one like this before; it must be there once only."]
         seen.add(key)
     return faults
 
 
-def path_of(loc: Sequence[str | int]) -> str:
+def path_from_parts(loc: Sequence[str | int]) -> str:
     """("reports", 0, "name") is "reports[0].name"."""
     path = ""
     for part in loc:
-        path = joined(path, f"[{part}]" if isinstance(part, int) else str(part)[:_MAX_KEY])
+        path = join_path(path, f"[{part}]" if isinstance(part, int) else str(part)[:_MAX_KEY])
     return path
 
 
 def _sentences(found: Any) -> Iterator[tuple[str, str]]:
-    path, context = path_of(_untagged(found["loc"])), found.get("ctx", {})
-    if isinstance(nested := context.get("error"), FieldFaultsError):
+    path, context = path_from_parts(_untagged(found["loc"])), found.get("ctx", {})
+    if isinstance(nested := context.get("error"), InvalidFields):
         for below, sentences in nested.faults.items():
-            yield from ((joined(path, below), sentence) for sentence in sentences)
+            yield from ((join_path(path, below), sentence) for sentence in sentences)
         return
     if found["type"].startswith("union_tag"):
-        path = joined(path, "kind")
+        path = join_path(path, "kind")
     template = _SENTENCES.get(found["type"], found["msg"])
     words = {name: _listed(value) for name, value in context.items()}
     yield path, template.format(**words) if found["type"] in _SENTENCES else template

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from reports.definitions.base import Definition
-from reports.definitions.faults import Faults, FieldFaultsError
-from reports.definitions.values import Text
+from reports.definitions.errors import FieldErrors, InvalidFields
+from reports.definitions.field_types import Text
 from reports.rendering.charts import specification
 
 ColumnName = Annotated[Text, Field(min_length=1, max_length=200)]
@@ -27,7 +27,7 @@ def _named(columns: dict[str, Function]) -> dict[str, Function]:
 
 def _drawable(spec: dict[str, Any]) -> dict[str, Any]:
     if faults := specification.faults(spec):
-        raise FieldFaultsError(faults)
+        raise InvalidFields(faults)
     return spec
 
 
@@ -50,7 +50,7 @@ class TotalsDefinition(Definition):
 
     @model_validator(mode="after")
     def _meaningful(self) -> TotalsDefinition:
-        faults: Faults = {}
+        faults: FieldErrors = {}
         if not self.group_by and not self.grand:
             faults["grand"] = ["Must be true where there is no group_by: there would be no total at all."]
         for at, name in enumerate(self.group_by):
@@ -59,5 +59,5 @@ class TotalsDefinition(Definition):
             if name in self.columns:
                 faults[f"columns.{name}"] = ["Is in group_by, and so has no total: its place is for the group's name."]
         if faults:
-            raise FieldFaultsError(faults)
+            raise InvalidFields(faults)
         return self

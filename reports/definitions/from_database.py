@@ -24,14 +24,14 @@ from reports.definitions import (
     UserDefinition,
     WebhookDelivery,
 )
-from reports.definitions.design import TotalsDefinition
-from reports.definitions.values import principal_of
+from reports.definitions.field_types import principal_of
+from reports.definitions.presentation import TotalsDefinition
 from reports.exceptions import ReportNotFound
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion, RoleGrant, UserGrant
 from reports.querysets import Right
 
 #: The definition of each kind of delivery target.
-DELIVERIES: dict[str, type[DeliveryDefinition]] = {
+DELIVERY_DEFINITIONS: dict[str, type[DeliveryDefinition]] = {
     DeliveryTarget.Kind.API_RESPONSE: ApiResponseDelivery,
     DeliveryTarget.Kind.EMAIL: EmailDelivery,
     DeliveryTarget.Kind.WEBHOOK: WebhookDelivery,
@@ -39,7 +39,7 @@ DELIVERIES: dict[str, type[DeliveryDefinition]] = {
 }
 
 
-def with_definitions(reports: QuerySet[ReportConfiguration]) -> QuerySet[ReportConfiguration]:
+def prefetch_definitions(reports: QuerySet[ReportConfiguration]) -> QuerySet[ReportConfiguration]:
     """Reports with all that definition_of reads, in a number of queries that does not grow with them."""
     return reports.select_related("tenant", "current__data_source").prefetch_related(
         "current__delivery_targets", "usergrant_set__user", "usergrant_set__permission",
@@ -47,9 +47,9 @@ def with_definitions(reports: QuerySet[ReportConfiguration]) -> QuerySet[ReportC
     )  # fmt: skip
 
 
-def with_definition(report: ReportConfiguration) -> ReportConfiguration:
+def reload_report(report: ReportConfiguration) -> ReportConfiguration:
     """The same report, read anew with all that definition_of reads. Raises ReportNotFound."""
-    found = with_definitions(ReportConfiguration.objects.filter(pk=report.pk)).first()
+    found = prefetch_definitions(ReportConfiguration.objects.filter(pk=report.pk)).first()
     if found is None:
         raise ReportNotFound
     return found
@@ -138,7 +138,7 @@ def grants_of(report: ReportConfiguration) -> GrantsDefinition:
 
 def _delivery(target: DeliveryTarget) -> DeliveryDefinition:
     fields = {"kind": target.kind, **target.options} | ({"mode": target.mode} if target.mode else {})
-    return DELIVERIES[target.kind].model_construct(None, **fields)
+    return DELIVERY_DEFINITIONS[target.kind].model_construct(None, **fields)
 
 
 def _grants(by_role: Iterable[RoleGrant], by_name: Iterable[UserGrant]) -> GrantsDefinition:
