@@ -24,7 +24,8 @@ from reports.models import ReportVersion
 PREVIEWED = ("csv", "ndjson", "json")
 _PREVIEW_BYTES, _PREVIEW_ROWS, _PREVIEW_COLUMNS = 16_384, 12, 12
 _MOST_RETRIES = 10
-_MOST_ALIKE = 1000
+#: Similar failures are counted up to this number.
+MOST_SIMILAR = 1000
 
 
 @dataclass(frozen=True)
@@ -94,11 +95,11 @@ def retry_chain(job: JobExecutionLog) -> list[JobExecutionLog]:
 
 
 def similar_failures(user: User, job: JobExecutionLog) -> int:
-    """How many jobs that the user sees failed the same way, this one included."""
+    """Count the visible jobs that failed with the same error, this one included; at most MOST_SIMILAR + 1."""
     if not job.error_fingerprint:
         return 0
     same = JobExecutionLog.objects.visible_to(user).failed_alike([job.error_fingerprint])
-    return same.order_by()[:_MOST_ALIKE].count()
+    return same.order_by()[: MOST_SIMILAR + 1].count()
 
 
 def rerun_query(job: JobExecutionLog) -> str:

@@ -9,8 +9,8 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from common.templatetags.format import coordinate, duration, hour, moment, thousands
 from jobs.monitoring.statistics import Bar, Hour, Stretch
-from jobs.templatetags.jobs import coordinate, duration, hour, moment, thousands
 
 register = template.Library()
 #: Of the chart of a time, in its own units; lines keep off its edges by half of their width.

@@ -15,10 +15,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from accounts.models import User
+from common.templatetags.format import filesize, moment_with_text, rows, status_badge
 from jobs import permissions
 from jobs.models import JobExecutionLog
 from jobs.status import Status
-from jobs.templatetags import jobs as words
+from jobs.templatetags.jobs import progress, run_time, standing
 
 register = template.Library()
 #: Stands for a job's id in the addresses, which are made once for all rows.
@@ -63,19 +64,19 @@ def job_rows(context: template.Context, jobs: Iterable[JobExecutionLog]) -> list
 
 def _row(job: JobExecutionLog, user: User, addresses: dict[str, str]) -> Row:
     key, name, format, kept = SafeString(job.pk), job.report_name, job.format.upper(), job.result
-    queued, text = words.moment_with_text(job.queued_at)
+    queued, text = moment_with_text(job.queued_at)
     action, again = _action(job, user), getattr(job, "retried_as", None)
     return Row(
         id=key, short_id=key[:8], name=name, who=job.requested_by_name, format=format,
-        tenant=str(job.tenant) if user.is_superuser else "", badge=words.status_badge(job.status),
-        address=addresses["job"].replace(_ID, key), queued=queued, queued_text=text, took=words.run_time(job),
+        tenant=str(job.tenant) if user.is_superuser else "", badge=status_badge(job.status),
+        address=addresses["job"].replace(_ID, key), queued=queued, queued_text=text, took=run_time(job),
         select=gettext("Select %(name)s %(id)s") % {"name": name, "id": key[:8]},
         action=action, action_address=addresses[f"job-{action}"].replace(_ID, key) if action else "",
         press=_press(action) % {"name": name}, label=gettext(action.capitalize()) if action else "",
         retried=addresses["job"].replace(_ID, str(again.pk)) if again and not action else "",
         result=addresses["result"].replace(_ID, key) if kept else "",
-        outcome=f"{format}, {words.filesize(kept.size)}" if kept else _outcome(job),
-        rows=words.rows(kept.rows) if kept else "",
+        outcome=f"{format}, {filesize(kept.size)}" if kept else _outcome(job),
+        rows=rows(kept.rows) if kept else "",
     )  # fmt: skip
 
 
@@ -96,11 +97,11 @@ def _outcome(job: JobExecutionLog) -> str:
     if job.status == Status.FAILED:
         return format_html('<span class="clamp">{}</span>', job.error_message or job.error_code)
     if job.status == Status.RUNNING and not job.cancel_requested_at:
-        return words.progress(job)
+        return progress(job)
     return format_html('<span class="soft">{}</span>', _sentence(job))
 
 
 def _sentence(job: JobExecutionLog) -> str:
     if job.status == Status.SUCCEEDED:
         return gettext("The result was deleted after its retention time.")
-    return gettext("Being cancelled…") if job.cancel_requested_at else words.standing(job)
+    return gettext("Being cancelled…") if job.cancel_requested_at else standing(job)

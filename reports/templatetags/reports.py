@@ -1,4 +1,4 @@
-"""How the pages about reports write kinds of delivery, differences and previews."""
+"""How the pages show reports: their URLs, kinds of delivery, differences and previews."""
 
 from __future__ import annotations
 
@@ -10,8 +10,15 @@ from django.utils.safestring import SafeString
 
 from reports.editing.differences import Difference
 from reports.models import DeliveryTarget
+from reports.querysets import report_key
 
 register = template.Library()
+
+
+@register.simple_tag(takes_context=True, name="report_key")
+def report_key_tag(context: template.Context, slug: str, report_id: object) -> str:
+    """The part of a URL that names the report, for the user of the page."""
+    return report_key(context["user"], slug, report_id)
 
 
 @register.filter

@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.models import User
 from jobs.models import JobExecutionLog, WorkerHost
 from jobs.monitoring import statistics as figures_module
-from jobs.monitoring.counts import MOST_LOOKED_AT, todays_tabs
+from jobs.monitoring.counts import MOST_LOOKED_AT, shown_count, todays_tabs
 from jobs.monitoring.statistics import HOURS, statistics
 
 Browse = Callable[[str], Client]
@@ -77,6 +77,11 @@ def test_own_jobs_of_a_day_that_were_not_all_looked_at_are_said_to_be_more(
     failed.pk = uuid4()
     failed.save(force_insert=True)
     assert counts() == ["2", "0", "0+", "498+"]
+
+
+@pytest.mark.parametrize(("counted", "text"), [(0, "0"), (1234, "1,234"), (10_000, "10,000"), (10_001, "10,000+")])
+def test_counts_are_capped(counted: int, text: str) -> None:
+    assert shown_count(counted) == text
 
 
 def test_the_chart_has_a_name_and_a_table_with_its_numbers(browse: Browse, make_job: MakeJob) -> None:

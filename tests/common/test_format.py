@@ -1,4 +1,4 @@
-"""How times, sizes and durations are written."""
+"""How times, sizes, durations and counts are formatted for people."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from jobs.monitoring.counts import shown_count
-from jobs.templatetags import jobs as words
+from common.templatetags import format as formatting
 
 
 @pytest.mark.parametrize(
@@ -16,7 +15,7 @@ from jobs.templatetags import jobs as words
      (3599, "59 min 59 s"), (3600, "1 h"), (7384, "2 h 03 min"), (360_000, "100 h"), (None, "\N{EN DASH}")],
 )  # fmt: skip
 def test_durations_are_short(seconds: float | None, text: str) -> None:
-    assert words.duration(seconds) == text
+    assert formatting.duration(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -25,23 +24,23 @@ def test_durations_are_short(seconds: float | None, text: str) -> None:
      (41_960_000, "42.0 MB"), (10**16, "10,000 TB")],
 )  # fmt: skip
 def test_sizes_are_in_powers_of_a_thousand(size: int, text: str) -> None:
-    assert words.filesize(size) == text
+    assert formatting.filesize(size) == text
 
 
-def test_a_time_is_shown_in_utc_and_readable_by_machines() -> None:
+def test_a_time_is_shown_in_utc_and_machine_readable() -> None:
     at = datetime(2013, 5, 7, 1, 2, 3, tzinfo=timezone(timedelta(hours=2)))
-    shown = words.moment(at)
-    assert ">6 May 2013 23:02:03</time>" in shown
-    assert 'datetime="2013-05-06T23:02:03+00:00"' in shown
+    element = formatting.moment(at)
+    assert ">6 May 2013 23:02:03</time>" in element
+    assert 'datetime="2013-05-06T23:02:03+00:00"' in element
     now = datetime.now(UTC)
-    assert f">{now.day} " in words.moment(now)
+    assert f">{now.day} " in formatting.moment(now)
 
 
-@pytest.mark.parametrize(("counted", "text"), [(0, "0"), (1234, "1,234"), (10_000, "10,000"), (10_001, "10,000+")])
-def test_counts_end_where_nobody_reads_on(counted: int, text: str) -> None:
-    assert shown_count(counted) == text
+@pytest.mark.parametrize(("number", "text"), [(0, "0"), (1234, "1,234"), (10_000, "10,000"), (10_001, "10,000+")])
+def test_a_count_is_capped(number: int, text: str) -> None:
+    assert formatting.capped(number, 10_000) == text
 
 
 @pytest.mark.parametrize(("value", "text"), [(True, "yes"), ([1, False], "1, no"), ("a", "a"), (0.5, "0.5")])
 def test_parameter_values_are_written_for_people(value: object, text: str) -> None:
-    assert words.plain(value) == text
+    assert formatting.plain(value) == text
