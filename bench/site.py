@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 
 from bench.person import Person
-from tests.server import ROOT, Running, running_server
+from tests.server import ROOT, RunningServer, running_server
 
 DEFINITIONS = ROOT / "demo" / "definitions.yaml"
 _PEOPLE = ("admin", "analyst", "outsider")
@@ -32,7 +32,7 @@ _SETTINGS = {
 class Site:
     """A running server with the demo, and its two people."""
 
-    server: Running
+    server: RunningServer
     analyst: Person
     admin: Person
 

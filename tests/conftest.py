@@ -13,10 +13,10 @@ from pytest_django import DjangoDbBlocker
 
 from common import throttling
 from reports.querysets import cached_version
-from tests.server import ROOT, Client, Running, prepare_server, running_server
+from tests.server import ROOT, Client, RunningServer, prepare_server, running_server
 
 DATA = Path(__file__).parent / "data"
-PEOPLE = ("alice", "bob", "carol", "dave", "erin", "gina", "hank", "ivan", "judy")
+USERS = ("alice", "bob", "carol", "dave", "erin", "gina", "hank", "ivan", "judy")
 
 
 def make_definitions(folder: Path) -> Path:
@@ -32,7 +32,7 @@ def make_definitions(folder: Path) -> Path:
 
 
 def passwords() -> dict[str, str]:
-    return {f"{name.upper()}_PASSWORD": f"{name}-password-1" for name in PEOPLE}
+    return {f"{name.upper()}_PASSWORD": f"{name}-password-1" for name in USERS}
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +69,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[Running]:
+def server(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[RunningServer]:
     """A server on SQLite with the tests' people and reports."""
     folder = tmp_path_factory.mktemp("server")
     with running_server(folder, prepared=prepared, **passwords()) as running:
@@ -78,42 +78,42 @@ def server(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator
 
 
 @pytest.fixture(scope="session")
-def alice(server: Running) -> Client:
+def alice(server: RunningServer) -> Client:
     """An Administrator of Acme."""
     return server.client("alice")
 
 
 @pytest.fixture(scope="session")
-def bob(server: Running) -> Client:
+def bob(server: RunningServer) -> Client:
     """Of Acme; may generate and view."""
     return server.client("bob")
 
 
 @pytest.fixture(scope="session")
-def carol(server: Running) -> Client:
+def carol(server: RunningServer) -> Client:
     """Of Acme; may view."""
     return server.client("carol")
 
 
 @pytest.fixture(scope="session")
-def dave(server: Running) -> Client:
+def dave(server: RunningServer) -> Client:
     """Of Acme, without any grant."""
     return server.client("dave")
 
 
 @pytest.fixture(scope="session")
-def erin(server: Running) -> Client:
+def erin(server: RunningServer) -> Client:
     """Of Acme; may generate, and so see the own jobs."""
     return server.client("erin")
 
 
 @pytest.fixture(scope="session")
-def gina(server: Running) -> Client:
+def gina(server: RunningServer) -> Client:
     """An Administrator of Globex, another tenant."""
     return server.client("gina")
 
 
 @pytest.fixture(scope="session")
-def stranger(server: Running) -> Client:
+def anonymous(server: RunningServer) -> Client:
     """Nobody signed in."""
     return server.client()

@@ -21,7 +21,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.server import ROOT, Running, prepare_server, start, stop
+from tests.server import ROOT, RunningServer, prepare_server, start, stop
 
 #: Of each state: jobs a day, the share that fails, how many wait and run, and seconds since a worker was seen.
 STATES: dict[str, tuple[int, float, int, int, int | None]] = {
@@ -101,7 +101,7 @@ def _disk(state: str, folder: str) -> Iterator[Callable[[], object]]:
         subprocess.run(["umount", folder], check=True)
 
 
-def _take_all(server: Running, folder: Path) -> None:
+def _take_all(server: RunningServer, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
@@ -110,7 +110,7 @@ def _take_all(server: Running, folder: Path) -> None:
         browser.close()
 
 
-def _signed_in(browser: Browser, server: Running, scheme: Any, width: int) -> Page:
+def _signed_in(browser: Browser, server: RunningServer, scheme: Any, width: int) -> Page:
     size: Any = {"width": width, "height": 800}
     password = json.loads((server.folder / "demo-passwords.json").read_text())["admin"]
     page = browser.new_context(base_url=server.url, color_scheme=scheme, viewport=size).new_page()

@@ -21,7 +21,7 @@ import httpx
 from tests.acceptance import openapi
 
 #: An id that nothing has; the same in every process, so that they name tests alike.
-NOBODYS = "6d1f5b8e-2c94-4f0a-9d57-0b1c3e8a7f42"
+UNKNOWN_ID = "6d1f5b8e-2c94-4f0a-9d57-0b1c3e8a7f42"
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -77,7 +77,7 @@ class Client:
 
 
 @dataclass
-class Running:
+class RunningServer:
     """A running server: its address, its folder, and how to speak to it."""
 
     url: str
@@ -136,7 +136,7 @@ def environment(folder: Path, port: int, **extra: str) -> dict[str, str]:
 @contextmanager
 def running_server(
     folder: Path, definitions: Path | None = None, *, prepared: Path | None = None, workers: bool = True, **extra: str
-) -> Iterator[Running]:
+) -> Iterator[RunningServer]:
     """Prepare, apply the definitions, serve, and stop at the end; a stop that is not clean is an error.
 
     `prepared` is the data folder of a server that was prepared before: a copy of it is served, which is faster.
@@ -152,11 +152,11 @@ def running_server(
 
 def prepare_server(
     folder: Path, definitions: Path | None = None, *, prepared: Path | None = None, **extra: str
-) -> Running:
+) -> RunningServer:
     """A server that is ready to be started."""
     port = free_port()
     env = environment(folder, port, **extra)
-    server = Running(f"http://127.0.0.1:{port}", folder, env, process=None)  # type: ignore[arg-type]
+    server = RunningServer(f"http://127.0.0.1:{port}", folder, env, process=None)  # type: ignore[arg-type]
     if prepared:
         shutil.copytree(prepared, folder, dirs_exist_ok=True)
         return server
@@ -166,7 +166,7 @@ def prepare_server(
     return server
 
 
-def start(server: Running, *, workers: bool = True) -> None:
+def start(server: RunningServer, *, workers: bool = True) -> None:
     """Start the server and wait until it answers."""
     command = (
         ["manage.py", "serve"] if workers else ["-m", "gunicorn", "--config", "python:reportserver.web.gunicorn_config"]
@@ -178,7 +178,7 @@ def start(server: Running, *, workers: bool = True) -> None:
     _wait_until_answers(server, "/readyz" if workers else "/livez")
 
 
-def stop(server: Running) -> None:
+def stop(server: RunningServer) -> None:
     """Stop the server; anything but a clean stop is an error."""
     while server.clients:
         server.clients.popitem()[1].http.close()
@@ -187,7 +187,7 @@ def stop(server: Running) -> None:
     assert server.process.wait(60) == 0, "the server did not stop cleanly"
 
 
-def _wait_until_answers(server: Running, path: str) -> None:
+def _wait_until_answers(server: RunningServer, path: str) -> None:
     until = time.monotonic() + 60
     while time.monotonic() < until:
         try:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server import Client, Running, running_server
+from tests.server import Client, RunningServer, running_server
 
 SMALL = {
     "REPORTSERVER_MAX_UNFINISHED_PER_USER": "2",
@@ -19,7 +19,7 @@ SMALL = {
 
 
 @pytest.fixture(scope="session")
-def idle(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[Running]:
+def idle(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[RunningServer]:
     """A server without workers: a job stays Queued."""
     with running_server(
         tmp_path_factory.mktemp("idle"), prepared=prepared, workers=False, REPORTSERVER_SYNCHRONOUS_WAIT_SECONDS="1"
@@ -28,20 +28,20 @@ def idle(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[R
 
 
 @pytest.fixture(scope="session")
-def idle_bob(idle: Running) -> Client:
+def idle_bob(idle: RunningServer) -> Client:
     return idle.client("bob")
 
 
 @pytest.fixture(scope="session")
-def limited(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[Running]:
+def limited(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[RunningServer]:
     """A server without workers whose limits are soon reached."""
     with running_server(tmp_path_factory.mktemp("limited"), prepared=prepared, workers=False, **SMALL) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
-def rough(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[Running]:
+def disposable(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[RunningServer]:
     """A server whose processes are killed and whose results are purged; it notices lost workers soon."""
     quick = {"REPORTSERVER_LEASE_SECONDS": "8", "REPORTSERVER_RECONCILE_SECONDS": "1"}
-    with running_server(tmp_path_factory.mktemp("rough"), prepared=prepared, **quick) as running:
+    with running_server(tmp_path_factory.mktemp("disposable"), prepared=prepared, **quick) as running:
         yield running

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from tests.server import Client, Running
+from tests.server import Client, RunningServer
 
 T = TypeVar("T")
 GENERATE = "/reports/sales-by-region/generate"
@@ -24,7 +24,7 @@ _INNER = ("Traceback", "site-packages", "/jobs/", "/tmp", ".py", ".db", "SELECT"
 
 
 @contextmanager
-def database(server: Running) -> Iterator[sqlite3.Connection]:
+def database(server: RunningServer) -> Iterator[sqlite3.Connection]:
     """The server's database file, each statement a transaction of its own."""
     connection = sqlite3.connect(server.database(), isolation_level=None, timeout=20)
     connection.row_factory = sqlite3.Row
@@ -36,18 +36,18 @@ def database(server: Running) -> Iterator[sqlite3.Connection]:
         connection.close()
 
 
-def query(server: Running, sql: str, *values: object) -> list[dict[str, Any]]:
+def query(server: RunningServer, sql: str, *values: object) -> list[dict[str, Any]]:
     with database(server) as connection:
         connection.execute("pragma query_only = 1")
         return [dict(row) for row in connection.execute(sql, values)]
 
 
-def job_row(server: Running, job_id: str) -> dict[str, Any]:
+def job_row(server: RunningServer, job_id: str) -> dict[str, Any]:
     (row,) = query(server, "select * from jobs_jobexecutionlog where id = ?", uuid.UUID(job_id).hex)
     return row
 
 
-def counts(server: Running) -> dict[str, int]:
+def counts(server: RunningServer) -> dict[str, int]:
     """How many rows each table has that a request for a job writes to."""
     return {table: query(server, f"select count(*) as n from {table}")[0]["n"] for table in WRITTEN}
 

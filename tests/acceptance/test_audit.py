@@ -10,7 +10,7 @@ import pytest
 
 from tests.acceptance.helpers import cancel, failed_job, moment, own_report, refused, succeeded_job
 from tests.acceptance.test_jobs_list import pages
-from tests.server import Running, environment, free_port
+from tests.server import RunningServer, environment, free_port
 
 
 def entries(person, **params):
@@ -126,7 +126,7 @@ def test_verify_audit_names_the_first_entry_that_was_tampered_with(idle, idle_bo
 def copied(server, folder):
     """A copy of the server's database and keys, and the number of the log's last entry."""
     shutil.copytree(server.folder / "keys", folder / "keys")
-    copy = Running("", folder, environment(folder, free_port()), process=None)
+    copy = RunningServer("", folder, environment(folder, free_port()), process=None)
     with (
         closing(sqlite3.connect(server.database())) as source,
         closing(sqlite3.connect(copy.database())) as target,

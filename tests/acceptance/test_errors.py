@@ -8,14 +8,14 @@ import uuid
 import pytest
 
 from tests.acceptance.helpers import GENERATE, failed_job, refused, succeeded_job, until
-from tests.server import NOBODYS
+from tests.server import UNKNOWN_ID
 
 PROBLEM = {"Accept": "application/problem+json"}
 
 
 @pytest.mark.parametrize("path", ["/api/v1/nothing", "/api/v1/", "/api/v1", "/api/v2/jobs", "/api/", "/api/v1/jobs/"])
-def test_an_unknown_address_is_told_in_json(bob, stranger, path):
-    for person in (bob, stranger):
+def test_an_unknown_address_is_told_in_json(bob, anonymous, path):
+    for person in (bob, anonymous):
         answer = person.get(path)
         refused(answer, 404, "not_found")
         assert answer.headers["Content-Type"] == "application/json"
@@ -26,9 +26,9 @@ def test_an_unknown_address_is_told_in_json(bob, stranger, path):
     [
         ("DELETE", "/jobs", "GET"),
         ("GET", GENERATE, "POST"),
-        ("PUT", f"/jobs/{NOBODYS}", "GET"),
-        ("POST", f"/jobs/{NOBODYS}/result", "GET"),
-        ("GET", f"/jobs/{NOBODYS}/retry", "POST"),
+        ("PUT", f"/jobs/{UNKNOWN_ID}", "GET"),
+        ("POST", f"/jobs/{UNKNOWN_ID}/result", "GET"),
+        ("GET", f"/jobs/{UNKNOWN_ID}/retry", "POST"),
         ("GET", "/auth/token", "POST"),
         ("POST", "/audit", "GET"),
     ],
@@ -39,12 +39,12 @@ def test_a_wrong_method_is_told_with_the_right_ones(alice, method, path, allowed
     assert allowed in answer.headers["Allow"].split(", ")
 
 
-def problems(bob, dave, gina, stranger):
+def problems(bob, dave, gina, anonymous):
     """Calls that end in errors of many kinds."""
     nothing = str(uuid.uuid4())
     return {
         400: lambda headers: bob.post(GENERATE, json={"parameters": {"region": 5}}, headers=headers),
-        401: lambda headers: stranger.get("/jobs", headers=headers),
+        401: lambda headers: anonymous.get("/jobs", headers=headers),
         403: lambda headers: dave.post(GENERATE, headers=headers),
         404: lambda headers: bob.get(f"/jobs/{nothing}", headers=headers),
         405: lambda headers: bob.request("DELETE", "/jobs", headers=headers),
@@ -55,8 +55,8 @@ def problems(bob, dave, gina, stranger):
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 405, 409, 410, 415])
-def test_a_client_that_asks_for_it_gets_a_problem_of_rfc_9457(bob, dave, gina, stranger, status):
-    call = problems(bob, dave, gina, stranger)[status]
+def test_a_client_that_asks_for_it_gets_a_problem_of_rfc_9457(bob, dave, gina, anonymous, status):
+    call = problems(bob, dave, gina, anonymous)[status]
     plain, problem = call({}), call(PROBLEM)
     assert plain.headers["Content-Type"] == "application/json"
     assert problem.headers["Content-Type"] == "application/problem+json"
@@ -82,7 +82,7 @@ def test_a_client_that_asks_for_it_gets_a_problem_of_rfc_9457(bob, dave, gina, s
     ],
 )
 def test_what_is_accepted_is_read_as_http_has_it(bob, accept, media_type):
-    for path in (f"/jobs/{NOBODYS}", "/nothing"):
+    for path in (f"/jobs/{UNKNOWN_ID}", "/nothing"):
         assert bob.get(path, headers={"Accept": accept}).headers["Content-Type"] == media_type
 
 
@@ -150,14 +150,14 @@ def lines(server, request_id):
     return until(lambda: [line for line in server.logs() if line.get("request_id") == request_id])
 
 
-def test_every_call_leaves_one_line_with_who_what_and_how(server, bob, stranger):
+def test_every_call_leaves_one_line_with_who_what_and_how(server, bob, anonymous):
     job = succeeded_job(bob)
     calls = {
         f"GET-{uuid.uuid4()}": (bob, "GET", f"/jobs/{job}", 200, "bob"),
         f"RES-{uuid.uuid4()}": (bob, "GET", f"/jobs/{job}/result", 200, "bob"),
         f"BAD-{uuid.uuid4()}": (bob, "POST", "/reports/mailed/generate", 409, "bob"),
         f"NOT-{uuid.uuid4()}": (bob, "GET", "/nothing", 404, None),
-        f"ANY-{uuid.uuid4()}": (stranger, "GET", "/jobs", 401, None),
+        f"ANY-{uuid.uuid4()}": (anonymous, "GET", "/jobs", 401, None),
     }
     for request_id, (person, method, path, status, user) in calls.items():
         assert person.request(method, path, headers={"X-Request-ID": request_id}).status_code == status

@@ -38,19 +38,19 @@ def test_a_result_with_more_rows_than_allowed_is_cut_and_says_so(alice, bob):
     assert (result["rows"], result["truncated"]) == (10, True)
 
 
-def test_a_server_that_was_killed_leaves_no_process_and_finishes_its_jobs_after_the_next_start(rough):
-    bob = rough.client("bob")
+def test_a_server_that_was_killed_leaves_no_process_and_finishes_its_jobs_after_the_next_start(disposable):
+    bob = disposable.client("bob")
     running = bob.generate("slow", SOME_SECONDS)
     bob.wait(running, "Running")
     waiting = [bob.generate("slow", SOME_SECONDS), bob.generate("sales-by-region")]
-    family = psutil.Process(rough.process.pid).children(recursive=True)
+    family = psutil.Process(disposable.process.pid).children(recursive=True)
     assert len(family) > 5
-    rough.process.send_signal(signal.SIGKILL)
-    rough.process.wait(10)
+    disposable.process.send_signal(signal.SIGKILL)
+    disposable.process.wait(10)
     _, alive = psutil.wait_procs(family, timeout=20)
     assert not alive, [process.cmdline() for process in alive]
-    start(rough)
+    start(disposable)
     for job in (running, *waiting):
         assert bob.wait(job, seconds=90)["status"] == "Succeeded"
     assert bob.get(f"/jobs/{running}").json()["attempt"] == 2
-    assert "Verified up to" in rough.manage("verify_audit").stdout
+    assert "Verified up to" in disposable.manage("verify_audit").stdout

@@ -62,17 +62,17 @@ def test_the_document_is_had_as_it_is_asked_for(dave, query, accept, media_type)
 @pytest.mark.parametrize("path", ["/api/schema", "/api/docs"])
 @pytest.mark.parametrize("accept", ["*/*", JSON, "application/yaml", "text/html"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-def test_the_document_is_not_written_to(stranger, dave, path, accept, method):
-    for person, status, code in ((stranger, 401, "not_authenticated"), (dave, 405, "method_not_allowed")):
+def test_the_document_is_not_written_to(anonymous, dave, path, accept, method):
+    for person, status, code in ((anonymous, 401, "not_authenticated"), (dave, 405, "method_not_allowed")):
         answer = person.request(method, path, headers={"Accept": accept})
         refused(answer, status, code)
         assert answer.headers["Content-Type"] == JSON
     assert "GET" in answer.headers["Allow"]
 
 
-def test_an_error_of_the_document_is_json(stranger):
+def test_an_error_of_the_document_is_json(anonymous):
     for accept in ("application/yaml", f"{OPENAPI}+json"):
-        answer = stranger.get("/api/schema", headers={"Accept": accept})
+        answer = anonymous.get("/api/schema", headers={"Accept": accept})
         refused(answer, 401, "not_authenticated")
         assert answer.headers["Content-Type"] == JSON
 

@@ -96,8 +96,8 @@ def test_a_slug_that_is_taken_is_refused(idle):
     assert list(body["fields"]) == ["slug"]
 
 
-def test_health_is_told_without_a_token(server, idle, stranger):
-    assert (stranger.http.get("/livez").status_code, stranger.http.get("/readyz").status_code) == (200, 200)
+def test_health_is_told_without_a_token(server, idle, anonymous):
+    assert (anonymous.http.get("/livez").status_code, anonymous.http.get("/readyz").status_code) == (200, 200)
     without_workers = idle.client().http.get("/readyz")
     assert (without_workers.status_code, without_workers.json()["workers"]) == (503, "failing")
 

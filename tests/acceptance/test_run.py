@@ -48,8 +48,8 @@ def test_only_synchronous_reports_are_run_so_and_others_answer_409(bob):
     refused(bob.post("/reports/at-once/generate"), 409, "report_not_asynchronous")
 
 
-def test_run_is_guarded_as_generate_is(carol, gina, stranger, bob):
-    refused(stranger.post("/reports/at-once/run"), 401, "not_authenticated")
+def test_run_is_guarded_as_generate_is(carol, gina, anonymous, bob):
+    refused(anonymous.post("/reports/at-once/run"), 401, "not_authenticated")
     refused(gina.post("/reports/at-once/run"), 404, "report_not_found")
     refused(carol.post("/reports/at-once/run"), 403, "permission_denied")
     assert set(refused(bob.post("/reports/at-once/run", json={"x": 1}), 400, "invalid_parameters")["fields"]) == {"x"}

@@ -68,10 +68,10 @@ def test_us074_ac002_the_same_version_runs_also_after_the_report_was_changed(ali
     assert (new["status"], new["report"]["version"]) == ("Succeeded", 2)
 
 
-def test_us074_a_job_whose_cause_was_mended_succeeds_when_retried(rough):
-    alice, bob = rough.client("alice"), rough.client("bob")
+def test_us074_a_job_whose_cause_was_mended_succeeds_when_retried(disposable):
+    alice, bob = disposable.client("alice"), disposable.client("bob")
     old = failed_job(bob, "source-gone")
-    (source,) = query(rough, "select location from reports_datasource where slug = 'gone'")
+    (source,) = query(disposable, "select location from reports_datasource where slug = 'gone'")
     Path(source["location"]).touch()
     again = alice.wait(alice.post(f"/jobs/{old}/retry").json()["jobId"])
     Path(source["location"]).unlink()

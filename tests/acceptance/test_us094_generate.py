@@ -8,7 +8,7 @@ import uuid
 import pytest
 
 from tests.acceptance.helpers import GENERATE, counts, job_row, moment, query, refused
-from tests.server import NOBODYS
+from tests.server import UNKNOWN_ID
 
 NOT_ASYNCHRONOUS = "Report is not configured for asynchronous generation."
 
@@ -82,7 +82,7 @@ def test_us094_ac001_the_job_is_accepted_before_it_is_run(bob):
     assert moment(status["queuedTime"]) <= moment(status["startTime"]) <= moment(status["endTime"])
 
 
-@pytest.mark.parametrize("key", ["no-such-report", NOBODYS, "%00", "-", "é", "a b", "x" * 300, "slow'--"])
+@pytest.mark.parametrize("key", ["no-such-report", UNKNOWN_ID, "%00", "-", "é", "a b", "x" * 300, "slow'--"])
 def test_us094_ac002_an_unknown_report_is_not_found(idle_bob, key):
     refused(idle_bob.post(f"/reports/{key}/generate"), 404, "report_not_found")
 

@@ -12,29 +12,29 @@ import jwt
 import pytest
 
 from tests.acceptance.helpers import GENERATE, counts, refused
-from tests.server import Client, Running
+from tests.server import Client, RunningServer
 
 
-def _claims(idle: Running) -> dict[str, Any]:
+def _claims(idle: RunningServer) -> dict[str, Any]:
     """The claims of a good access token."""
     token = idle.client("bob").http.headers["Authorization"].split()[1]
     return jwt.decode(token, options={"verify_signature": False})
 
 
-def _signed(idle: Running, **changes: Any) -> str:
+def _signed(idle: RunningServer, **changes: Any) -> str:
     """A token under the server's own key."""
     key = (idle.folder / "keys" / "jwt_key").read_text().strip()
     return jwt.encode({**_claims(idle), **changes}, key, algorithm="HS256")
 
 
-def _tampered(idle: Running) -> str:
+def _tampered(idle: RunningServer) -> str:
     head, payload, signature = _signed(idle).split(".")
     claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
     forged = base64.urlsafe_b64encode(json.dumps({**claims, "user_id": "1"}).encode()).decode().rstrip("=")
     return f"{head}.{forged}.{signature}"
 
 
-def _refresh(idle: Running) -> str:
+def _refresh(idle: RunningServer) -> str:
     return idle.client().post("/auth/token", json={"username": "bob", "password": "bob-password-1"}).json()["refresh"]
 
 

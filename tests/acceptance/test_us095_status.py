@@ -18,7 +18,7 @@ from tests.acceptance.helpers import (
     succeeded_job,
     until,
 )
-from tests.server import NOBODYS
+from tests.server import UNKNOWN_ID
 
 KEYS = {
     "jobId": str,
@@ -102,7 +102,7 @@ def test_us095_ac003_a_failed_job_is_answered_with_200_and_its_error(bob):
     assert "Retry-After" not in answer.headers
 
 
-@pytest.mark.parametrize("job", [NOBODYS, "no-id", "1", "%00", "0" * 32, "é", "x" * 300])
+@pytest.mark.parametrize("job", [UNKNOWN_ID, "no-id", "1", "%00", "0" * 32, "é", "x" * 300])
 def test_us095_ac004_an_unknown_or_malformed_id_is_not_found(bob, job):
     for call in ("", "/result", "/events"):
         refused(bob.get(f"/jobs/{job}{call}"), 404, "job_not_found")

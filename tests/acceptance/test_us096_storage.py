@@ -116,19 +116,19 @@ def test_us096_ac005_the_place_of_the_file_has_nothing_in_it_that_a_person_typed
     assert "/" not in disposition and "\\" not in disposition
 
 
-def test_us096_br003_a_purged_result_is_answered_as_no_job_and_its_status_stays(rough):
-    bob, alice = rough.client("bob"), rough.client("alice")
+def test_us096_br003_a_purged_result_is_answered_as_no_job_and_its_status_stays(disposable):
+    bob, alice = disposable.client("bob"), disposable.client("alice")
     job = succeeded_job(bob)
-    kept = query(rough, "select count(*) as n from jobs_artifact where purged_at is null")[0]["n"]
-    assert job in rough.manage("purge_results", "--older-than", "0", "--dry-run").stdout
+    kept = query(disposable, "select count(*) as n from jobs_artifact where purged_at is null")[0]["n"]
+    assert job in disposable.manage("purge_results", "--older-than", "0", "--dry-run").stdout
     assert bob.get(f"/jobs/{job}/result").status_code == 200
-    assert f"{kept} result(s)" in rough.manage("purge_results", "--older-than", "0").stdout
+    assert f"{kept} result(s)" in disposable.manage("purge_results", "--older-than", "0").stdout
     answer = bob.get(f"/jobs/{job}/result")
     assert answer.json() == {"error": f"Job with ID '{job}' not found.", "code": "job_not_found"}
     assert answer.status_code == 404
     status = bob.get(f"/jobs/{job}").json()
     assert (status["status"], status["resultUrl"], status["result"]) == ("Succeeded", None, None)
-    assert not (rough.folder / "artifacts" / job[:2] / job).exists()
+    assert not (disposable.folder / "artifacts" / job[:2] / job).exists()
     kinds = [event["kind"] for event in bob.get(f"/jobs/{job}/events").json()["results"]]
     assert kinds == ["queued", "claimed", "succeeded", "purged"]
     (entry,) = alice.get("/audit", params={"target": job, "action": "Result Purge"}).json()["results"]

@@ -22,7 +22,7 @@ from tests.faults import rows
 from tests.faults.history import Effect, violations
 from tests.faults.rows import Database
 from tests.redis import RedisServer
-from tests.server import ROOT, Client, Running, start
+from tests.server import ROOT, Client, RunningServer, start
 
 WORKERS = 2
 #: Seconds: of a lease, between two rounds of the reconciler, and for which jobs may go on when their host is stopped.
@@ -65,7 +65,7 @@ def make_harmful_source(folder: Path) -> Path:
 class Cluster:
     """One web server, and hosts: each a jobserver with its processes, as on a machine of its own."""
 
-    server: Running
+    server: RunningServer
     database: Database
     #: What tells the workers of jobs; None: the database does.
     redis: RedisServer | None = None
@@ -276,7 +276,7 @@ class Cluster:
 
 
 @contextmanager
-def running_cluster(server: Running, database: Database, redis: RedisServer | None = None) -> Iterator[Cluster]:
+def running_cluster(server: RunningServer, database: Database, redis: RedisServer | None = None) -> Iterator[Cluster]:
     cluster = Cluster(server, database, redis)
     start(server, workers=False)
     try:

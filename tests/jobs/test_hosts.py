@@ -15,11 +15,11 @@ import pytest
 
 from tests.conftest import make_definitions, passwords
 from tests.postgres import postgres_server
-from tests.server import Running, running_server
+from tests.server import RunningServer, running_server
 
 
 @pytest.fixture(scope="module")
-def on_postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Running, str]]:
+def on_postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningServer, str]]:
     """A server whose rows are in PostgreSQL, migrated from zero; and the database's address."""
     definitions = make_definitions(tmp_path_factory.mktemp("definitions"))
     with postgres_server() as url:
@@ -28,7 +28,7 @@ def on_postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Ru
             yield running, url
 
 
-def test_the_whole_flow_works_on_postgresql(on_postgresql: tuple[Running, str]) -> None:
+def test_the_whole_flow_works_on_postgresql(on_postgresql: tuple[RunningServer, str]) -> None:
     server, _ = on_postgresql
     bob, alice = server.client("bob"), server.client("alice")
     done = bob.wait(bob.generate("sales-by-region"))
@@ -39,7 +39,9 @@ def test_the_whole_flow_works_on_postgresql(on_postgresql: tuple[Running, str]) 
     assert server.manage("verify_audit").stdout.startswith("Verified up to #")
 
 
-def test_postgresql_refuses_to_change_audit_entries_and_report_versions(on_postgresql: tuple[Running, str]) -> None:
+def test_postgresql_refuses_to_change_audit_entries_and_report_versions(
+    on_postgresql: tuple[RunningServer, str],
+) -> None:
     _, url = on_postgresql
     with psycopg.connect(url, autocommit=True) as connection:
         for statement in (

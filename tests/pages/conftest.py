@@ -23,7 +23,7 @@ from reports import actions
 from reports.definitions import parse_report
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion, UserGrant
 from tests.pages.whole_report import WHOLE
-from tests.server import Running
+from tests.server import RunningServer
 
 PASSWORD = "a long password 1"
 PARAMETERS = [
@@ -167,7 +167,7 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def visit(chromium: Browser, server: Running) -> Iterator[Callable[..., Page]]:
+def visit(chromium: Browser, server: RunningServer) -> Iterator[Callable[..., Page]]:
     """Opens a page for a signed-in person; at the end, nothing may have been complained of or asked of another host."""
     complaints: list[str] = []
     contexts = []
@@ -198,7 +198,7 @@ def visit(chromium: Browser, server: Running) -> Iterator[Callable[..., Page]]:
     assert complaints == []
 
 
-def _is_own(url: str, server: Running) -> bool:
+def _is_own(url: str, server: RunningServer) -> bool:
     return url.startswith((f"{server.url}/", "data:", "blob:"))
 
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from tests.pages.browser import barriers, failed_job, made_report, unfold, weight
 from tests.pages.forms import sent_back
-from tests.server import Client, Running
+from tests.server import Client, RunningServer
 
 RETRY = "Retry job Broken"
 
@@ -200,7 +200,7 @@ def test_no_page_has_a_barrier_or_scrolls_sideways(visit: Callable[..., Page], b
 
 
 def test_the_same_form_sent_several_times_at_once_makes_one_job(
-    visit: Callable[..., Page], server: Running, bob: Client
+    visit: Callable[..., Page], server: RunningServer, bob: Client
 ) -> None:
     page = visit("bob", "/reports/sales-by-region", java_script_enabled=False)
     page.get_by_label("Region").fill("at once")
@@ -235,7 +235,7 @@ Delivery.objects.filter(job="{}").update(state="failed", ended_at=timezone.now()
 
 
 def test_a_delivery_that_was_given_up_is_sent_again_from_the_jobs_page(
-    visit: Callable[..., Page], server: Running, alice: Client
+    visit: Callable[..., Page], server: RunningServer, alice: Client
 ) -> None:
     made_report(alice, "sent")
     mail = {"kind": "email", "to": ["a@example.com"]}

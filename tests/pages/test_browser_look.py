@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.pages.browser import failed_job, found
-from tests.server import Client, Running
+from tests.server import Client, RunningServer
 
 #: What people change there, and what they look at.
 ADMIN = (
@@ -61,7 +61,7 @@ GIVEN = "from jobs.models import JobExecutionLog; JobExecutionLog.objects.filter
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_refusals_have_no_barrier(chromium: Browser, server: Running, bob: Client, scheme: str) -> None:
+def test_refusals_have_no_barrier(chromium: Browser, server: RunningServer, bob: Client, scheme: str) -> None:
     # Not by `visit`: the browser itself complains of an answer that is an error.
     page = chromium.new_context(base_url=server.url, color_scheme=scheme).new_page()  # type: ignore[arg-type]
     faults: list[str] = []

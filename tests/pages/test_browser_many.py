@@ -7,7 +7,7 @@ from collections.abc import Callable
 from playwright.sync_api import Page, Route, expect
 
 from tests.pages.browser import failed_job, found
-from tests.server import Client, Running
+from tests.server import Client, RunningServer
 
 
 def test_many_jobs_are_retried_after_a_dialog_that_counts_them(
@@ -71,7 +71,7 @@ def found_in_both(page: Page, what: str) -> list[str]:
 
 
 def test_hundreds_of_jobs_are_cancelled_while_the_page_shows_how_far_it_is(
-    visit: Callable[..., Page], server: Running, bob: Client, alice: Client
+    visit: Callable[..., Page], server: RunningServer, bob: Client, alice: Client
 ) -> None:
     job = bob.generate("slow")
     alice.post(f"/jobs/{job}/cancel")

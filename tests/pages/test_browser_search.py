@@ -8,7 +8,7 @@ from collections.abc import Callable
 from playwright.sync_api import Page, Request, Route, expect
 
 from tests.pages.browser import failed_job, found
-from tests.server import Client, Running
+from tests.server import Client, RunningServer
 
 STEPS = "**/jobs/further?*"
 
@@ -44,7 +44,7 @@ class Held:
         return self.waiting.pop(0)
 
 
-def test_a_match_far_back_is_found_by_itself(visit: Callable[..., Page], server: Running, bob: Client) -> None:
+def test_a_match_far_back_is_found_by_itself(visit: Callable[..., Page], server: RunningServer, bob: Client) -> None:
     failed_job(bob)
     server.manage("shell", "--no-imports", "-c", OLDER)
     page = visit("alice", "/reports")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.firefox import Firefox, firefox
 from tests.pages.browser import failed_job, made_report
-from tests.server import Client, Running
+from tests.server import Client, RunningServer
 
 RETRY = "Retry job Broken"
 STATUS = "document.querySelector('[role=status]').innerText"
@@ -20,7 +20,7 @@ def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
         yield window
 
 
-def sign_in(window: Firefox, server: Running, name: str, path: str) -> None:
+def sign_in(window: Firefox, server: RunningServer, name: str, path: str) -> None:
     window.call("storage.deleteCookies")
     window.open(f"{server.url}{path}")
     window.type("#id_username", name)
@@ -30,7 +30,7 @@ def sign_in(window: Firefox, server: Running, name: str, path: str) -> None:
 
 
 def test_an_administrator_retries_a_failed_job_in_firefox(
-    window: Firefox, server: Running, bob: Client, alice: Client
+    window: Firefox, server: RunningServer, bob: Client, alice: Client
 ) -> None:
     failed = failed_job(bob)
     sign_in(window, server, "alice", "/jobs?report=broken")
@@ -45,7 +45,9 @@ def test_an_administrator_retries_a_failed_job_in_firefox(
     window.wait_for("document.querySelector('tbody tr').innerText.includes('Failed')")
 
 
-def test_others_see_no_retry_in_firefox_and_the_call_is_refused(window: Firefox, server: Running, bob: Client) -> None:
+def test_others_see_no_retry_in_firefox_and_the_call_is_refused(
+    window: Firefox, server: RunningServer, bob: Client
+) -> None:
     failed = failed_job(bob)
     sign_in(window, server, "bob", "/jobs?report=broken")
     window.element(f"#job-{failed}")
@@ -60,7 +62,7 @@ def test_others_see_no_retry_in_firefox_and_the_call_is_refused(window: Firefox,
     assert status["result"]["value"] == 403
 
 
-def test_a_report_is_edited_in_firefox(window: Firefox, server: Running, alice: Client) -> None:
+def test_a_report_is_edited_in_firefox(window: Firefox, server: RunningServer, alice: Client) -> None:
     made_report(alice, "fox")
     sign_in(window, server, "alice", "/reports/fox/edit")
     window.wait_for("document.querySelectorAll('.colours .hljs-keyword').length > 5")
@@ -82,7 +84,7 @@ def test_a_report_is_edited_in_firefox(window: Firefox, server: Running, alice: 
     assert (stored["version"], stored["definition"]["query"]) == (2, right)
 
 
-def test_a_run_is_followed_live_and_downloaded_in_firefox(window: Firefox, server: Running) -> None:
+def test_a_run_is_followed_live_and_downloaded_in_firefox(window: Firefox, server: RunningServer) -> None:
     sign_in(window, server, "bob", "/reports/slow")
     window.type("[name='param.steps']", "6000000")
     window.click(window.element("#run button.primary"), times=2)

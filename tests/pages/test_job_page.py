@@ -16,7 +16,7 @@ from django.utils import timezone
 from accounts.models import User
 from jobs.models import Artifact, Delivery, JobEvent, JobExecutionLog, WorkerHost
 from tests.pages.forms import text_of
-from tests.server import NOBODYS
+from tests.server import UNKNOWN_ID
 
 Browse = Callable[[str], Client]
 MakeJob = Callable[..., JobExecutionLog]
@@ -31,7 +31,7 @@ def test_a_job_is_shown_by_the_rights_of_now(browse: Browse, make_job: MakeJob, 
     assert browse(name).get(f"/jobs/{job.pk}/result").status_code == (409 if status == 200 else status)
 
 
-@pytest.mark.parametrize("key", [NOBODYS, "nonsense", "1"])
+@pytest.mark.parametrize("key", [UNKNOWN_ID, "nonsense", "1"])
 def test_an_unknown_or_malformed_id_is_not_found(browse: Browse, key: object) -> None:
     assert browse("alice").get(f"/jobs/{key}").status_code == 404
 

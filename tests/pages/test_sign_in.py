@@ -13,12 +13,12 @@ from accounts.models import User
 from audit.models import AuditLog
 from tests.acceptance.helpers import begin_of_window
 from tests.pages.conftest import PASSWORD
-from tests.server import NOBODYS
+from tests.server import UNKNOWN_ID
 
 pytestmark = pytest.mark.django_db(databases=["default", "counters"] if configured.SQLITE else ["default"])
 
 
-@pytest.mark.parametrize("path", ["/", "/jobs", f"/jobs/{NOBODYS}", "/reports", "/reports/sales", "/audit"])
+@pytest.mark.parametrize("path", ["/", "/jobs", f"/jobs/{UNKNOWN_ID}", "/reports", "/reports/sales", "/audit"])
 def test_a_visitor_is_sent_to_the_login_page_and_back(path: str) -> None:
     answer = Client().get(path)
     assert (answer.status_code, answer["Location"]) == (302, f"/login?next={path}")
@@ -102,8 +102,8 @@ def test_a_form_without_its_token_is_refused_with_a_page(people: dict[str, User]
 
 
 UNSAFE = (
-    "/logout", "/jobs/many", "/jobs/saved", f"/jobs/many/{NOBODYS}", f"/jobs/{NOBODYS}/retry",
-    f"/jobs/{NOBODYS}/cancel", "/reports/sales", "/audit/verify", "/admin/logout/", "/admin/accounts/user/add/",
+    "/logout", "/jobs/many", "/jobs/saved", f"/jobs/many/{UNKNOWN_ID}", f"/jobs/{UNKNOWN_ID}/retry",
+    f"/jobs/{UNKNOWN_ID}/cancel", "/reports/sales", "/audit/verify", "/admin/logout/", "/admin/accounts/user/add/",
 )  # fmt: skip
 
 

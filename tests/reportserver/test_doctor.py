@@ -6,10 +6,12 @@ from pathlib import Path
 
 import httpx
 
-from tests.server import Running, environment, free_port, prepare_server, running_server
+from tests.server import RunningServer, environment, free_port, prepare_server, running_server
 
 
-def test_nothing_is_wrong_with_a_running_server_but_a_source_whose_file_is_gone_and_no_mail(server: Running) -> None:
+def test_nothing_is_wrong_with_a_running_server_but_a_source_whose_file_is_gone_and_no_mail(
+    server: RunningServer,
+) -> None:
     told = server.manage("doctor", check=False).stdout
     assert "Hosts at work: 1, with places for 2 jobs." in told
     assert "The audit log is as it was written." in told
@@ -30,7 +32,7 @@ def test_every_fault_is_named_with_its_remedy(tmp_path: Path, prepared: Path) ->
 
 def test_a_database_that_was_never_made_is_a_fault_and_no_trace(tmp_path: Path) -> None:
     port = free_port()
-    bare = Running(f"http://127.0.0.1:{port}", tmp_path, environment(tmp_path, port), process=None)
+    bare = RunningServer(f"http://127.0.0.1:{port}", tmp_path, environment(tmp_path, port), process=None)
     told = bare.manage("doctor", check=False)
     assert told.returncode == 1
     assert "changes of the database's schema are waiting. Run manage.py prepare." in told.stdout
