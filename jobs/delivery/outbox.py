@@ -7,7 +7,6 @@ receiver knows it. Nothing here ever changes the job's status.
 from __future__ import annotations
 
 import hashlib
-import random
 from datetime import timedelta
 
 from django.conf import settings
@@ -19,6 +18,7 @@ from accounts.models import User
 from audit import actions as audit
 from audit.actions import actor_name
 from audit.models import Action
+from common.backoff import Backoff
 from jobs import exceptions
 from jobs.actions import record_event
 from jobs.clock import Now, from_now
@@ -29,6 +29,8 @@ from reports.querysets import goes_out
 State = Delivery.State
 #: Tries, over about three hours, after which a delivery is given up.
 MOST_ATTEMPTS = 12
+#: Seconds from one attempt to send to the next.
+RETRY_WAITS = Backoff(first=5, longest=3600)
 
 
 def write(job: JobExecutionLog) -> None:
@@ -74,7 +76,7 @@ def sent(delivery: Delivery) -> bool:
 def failed(delivery: Delivery, sentence: str, *, lasting: bool = False) -> bool:
     """Note that it could not be sent: to be tried again later, or given up. False when the lease was lost."""
     over = lasting or delivery.attempt >= MOST_ATTEMPTS
-    seconds = 0.0 if over else backoff(delivery.attempt)
+    seconds = 0.0 if over else RETRY_WAITS.jittered(delivery.attempt)
     with transaction.atomic():
         changes = {"state": State.FAILED, "ended_at": Now()} if over else {"available_at": from_now(seconds)}
         moved = bool(_held(delivery).update(error=sentence, **changes))
@@ -105,11 +107,6 @@ def send_again(*, job: JobExecutionLog, actor: User | str) -> int:
     if not again:
         raise exceptions.NothingGivenUp
     return len(again)
-
-
-def backoff(attempt: int) -> float:
-    """Seconds to wait before the next try: doubling from 5 s to an hour, with jitter so that they spread out."""
-    return round(min(3600.0, 5.0 * 2.0 ** (attempt - 1)) * random.uniform(0.5, 1.0), 1)  # noqa: S311 - not a secret
 
 
 def overdue() -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -14,6 +13,7 @@ from django.utils import timezone
 
 from audit import actions as audit
 from audit.models import Action
+from common.backoff import Backoff
 from common.compiled_sql import Param, Statement, insert, params, update_query
 from jobs.actions import record_event
 from jobs.clock import Now, from_now
@@ -25,6 +25,9 @@ from jobs.querysets import JobQuerySet
 from jobs.queue import broker, next_job
 from jobs.status import MOVES, Status
 from reports.querysets import version_with_source
+
+#: Seconds from one attempt to the next.
+_RETRY_WAITS = Backoff(first=2, longest=300)
 
 
 class Move:
@@ -156,7 +159,7 @@ def is_committed(job: JobExecutionLog) -> bool:
 def fail(job: JobExecutionLog, failure: Failure) -> bool:
     """End a running attempt: back into the queue if another one may help, else Failed. False when the job was lost."""
     if failure.retryable and job.attempt < job.max_attempts:
-        return release(job, failure, seconds=backoff(job.attempt))
+        return release(job, failure, seconds=_RETRY_WAITS.jittered(job.attempt))
     return _end_failed(job, failure)
 
 
@@ -177,11 +180,6 @@ def release(job: JobExecutionLog, failure: Failure, *, seconds: float, refund: b
             if seconds == 0:
                 broker.notify()
     return moved
-
-
-def backoff(attempt: int) -> float:
-    """Seconds to wait before the next attempt: doubling from 2 s to 5 min, with jitter so that jobs spread out."""
-    return round(min(300.0, 2.0**attempt) * random.uniform(0.5, 1.0), 1)  # noqa: S311 - not a secret
 
 
 def _lease() -> timedelta:

@@ -17,11 +17,14 @@ from pathlib import Path
 
 from django.conf import settings
 
+from common.backoff import Backoff, RestartTimer
 from jobs.execution.processes import die_with_parent
 from reportserver.environment import in_url
 
-#: Seconds before a program that died is started again: the first time, and at most.
-_RESTART_SECONDS = (0.5, 30.0)
+#: Seconds before a program that ended is started again.
+_RESTART_WAITS = Backoff(first=0.5, longest=30)
+#: Seconds after which a program counts as healthy. One that can't reach its database takes several to give up.
+_STEADY_SECONDS = 60
 #: Seconds that a program may take to stop beyond the time running jobs are given.
 _STOP_SECONDS = 15
 #: Seconds that the first start may take.
@@ -35,17 +38,14 @@ class Program:
     name: str
     command: list[str]
     process: subprocess.Popen[bytes] | None = None
-    restarts: int = 0
-    start_at: float = 0.0
+    timer: RestartTimer = field(default_factory=lambda: RestartTimer(_RESTART_WAITS, _STEADY_SECONDS))
 
     def tend(self) -> None:
         """Start it if it does not run and its time has come."""
         if self.process is not None and self.process.poll() is not None:
-            first, most = _RESTART_SECONDS
-            self.start_at = time.monotonic() + min(most, first * 2 ** min(self.restarts, 10))
-            self.restarts += 1
             self.process = None
-        if self.process is None and time.monotonic() >= self.start_at:
+            self.timer.record_end()
+        if self.process is None and self.timer.is_due():
             self._start()
 
     def stop(self, seconds: float) -> bool:
@@ -61,6 +61,7 @@ class Program:
             return False
 
     def _start(self) -> None:
+        self.timer.record_start()
         logs = Path(settings.DATA_DIR) / "logs"
         logs.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (logs / f"{self.name}.log").open("ab") as log:

@@ -88,8 +88,9 @@ def test_a_failure_is_tried_again_later_and_at_last_given_up(target: Target, suc
 
 
 def test_pauses_grow_and_differ() -> None:
-    assert 2.5 <= outbox.backoff(1) <= 5 and 40 <= outbox.backoff(5) <= 80 and outbox.backoff(99) <= 3600
-    assert len({outbox.backoff(5) for _ in range(20)}) > 1
+    wait = outbox.RETRY_WAITS.jittered
+    assert 2.5 <= wait(1) <= 5 and 40 <= wait(5) <= 80 and wait(99) <= 3600
+    assert len({wait(5) for _ in range(20)}) > 1
 
 
 def test_a_result_that_was_deleted_is_not_delivered(target: Target, succeeded: Succeed, share: Path) -> None:
