@@ -8,8 +8,7 @@ class JobsConfig(AppConfig):
     verbose_name = "Jobs"
 
     def ready(self) -> None:
-        from jobs.monitoring.report_stats import run_history
-        from jobs.monitoring.throughput import throughputs
-        from reports.run_history import RunHistoryProvider, register_provider
+        from jobs.report_runner import JobRunner
+        from reports import runner
 
-        register_provider(RunHistoryProvider(run_history, throughputs))
+        runner.register(JobRunner())

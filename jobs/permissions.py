@@ -1,4 +1,4 @@
-"""Who may do what with a job or with a report's next job, at the time of the call."""
+"""Who may do what with a job, at the time of the call."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from django.core.exceptions import PermissionDenied
 from accounts.models import User
 from jobs.models import Delivery, JobExecutionLog
 from jobs.status import ENDED, Status
-from reports.models import ReportConfiguration
 from reports.querysets import Right, rights_on
 
 
@@ -28,18 +27,6 @@ def administered_job(user: User, job_id: object) -> JobExecutionLog:
     if not user.administers(job.tenant_id):
         raise PermissionDenied("Only an Administrator may do this.")
     return job
-
-
-def visible_report(user: User, key: str) -> ReportConfiguration:
-    """The report, for somebody who may see it. ReportNotFound or PermissionDenied for others."""
-    report = ReportConfiguration.objects.find(user, key)
-    if not rights_on(user, report.pk):
-        raise PermissionDenied
-    return report
-
-
-def may_generate(user: User, report: ReportConfiguration) -> bool:
-    return Right.GENERATE in rights_on(user, report.pk)
 
 
 def may_retry(user: User, job: JobExecutionLog) -> bool:

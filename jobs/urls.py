@@ -1,10 +1,9 @@
-"""The monitor's pages. Those of the catalogue and of a report are here too: they show and make jobs."""
+"""The pages of jobs."""
 
 from __future__ import annotations
 
 from django.urls import path
 
-from jobs import views_reports
 from jobs.monitoring import views
 
 urlpatterns = [
@@ -20,6 +19,4 @@ urlpatterns = [
     path("jobs/<str:job_id>/retry", views.retry, name="job-retry"),
     path("jobs/<str:job_id>/send-again", views.send_again, name="job-send-again"),
     path("jobs/<str:job_id>/cancel", views.cancel, name="job-cancel"),
-    path("reports", views_reports.report_list, name="reports"),
-    path("reports/<str:slug>", views_reports.report, name="report"),
 ]

@@ -27,9 +27,10 @@ from reports.definitions.sync import (
 )
 from reports.documents.compiler import CompiledDocument
 from reports.dry_run import template_checks
-from reports.dry_run.check import Checked, check, timed
+from reports.dry_run.check import CheckResult, check
 from reports.dry_run.document_preview import preview_document
-from reports.dry_run.preview import preview
+from reports.dry_run.row_preview import preview_rows
+from reports.dry_run.run_time_estimate import with_run_times
 from reports.dry_run.target import DryRunTarget
 from reports.exceptions import InvalidDefinition, ReportChanged, VersionNotFound
 from reports.models import ReportConfiguration
@@ -40,7 +41,7 @@ _MAX_AUDITED_QUERY = 4_000
 
 def create_report(*, definition: ReportDefinition, tenant: Tenant, actor: User | str) -> ReportConfiguration:
     """Make a report and its version 1. Raises InvalidDefinition, also for a slug that is taken."""
-    template_checks.check(None, definition, tenant)
+    template_checks.check_template(None, definition, tenant)
     with transaction.atomic():
         report, entry = changes.create(definition, tenant, actor)
         changes.record([entry], actor)
@@ -59,7 +60,7 @@ def update_report(
     `expected_fingerprint` is that of the definition the change is based on; ReportChanged if the report differs from it
     by now.
     """
-    template_checks.check(definition_of(report), definition, report.tenant)
+    template_checks.check_template(definition_of(report), definition, report.tenant)
     with transaction.atomic():
         locked = changes.locked(report)
         if expected_fingerprint is not None and expected_fingerprint != fingerprint(definition_of(locked)):
@@ -70,7 +71,7 @@ def update_report(
 def patch_report(*, report: ReportConfiguration, patch: Mapping[str, Any], actor: User | str) -> ReportConfiguration:
     """Change what a JSON merge patch names. Merged under the lock: two patches of different fields both take effect."""
     before = definition_of(report)
-    template_checks.check(before, parse_report(merge_patch(before.entry(), patch)), report.tenant)
+    template_checks.check_template(before, parse_report(merge_patch(before.entry(), patch)), report.tenant)
     with transaction.atomic():
         locked = changes.locked(report)
         definition = parse_report(merge_patch(definition_of(locked).entry(), patch))
@@ -101,16 +102,16 @@ def dry_run_report(
     parameters: Mapping[str, object],
     actor: User,
     with_preview: bool,
-) -> Checked:
+) -> CheckResult:
     """What the data source says of it and, if asked for, the first rows, for the actor, who administers the report.
 
     Rows leave the server: that is written down first. Raises InvalidParameters.
     """
-    found = timed(check(target, parameters), report)
-    if found.faults or not with_preview:
-        return found
+    result = with_run_times(check(target, parameters), report)
+    if result.errors or not with_preview:
+        return result
     _record_look(report, target, actor)
-    return replace(found, preview=preview(target, parameters))
+    return replace(result, preview=preview_rows(target, parameters))
 
 
 def preview_report_document(
@@ -118,9 +119,9 @@ def preview_report_document(
 ) -> CompiledDocument:
     """The pages of its document with the first rows, as pictures, for the actor, who administers the report.
 
-    Rows leave the server: that is written down first. Raises InvalidParameters, and what `samples.sample` raises.
+    Rows leave the server: that is written down first. Raises InvalidParameters, and what preview_document raises.
     """
-    values = target.values(parameters)
+    values = target.typed_values(parameters)
     _record_look(report, target, actor, document=True)
     return preview_document(target, values, ppi=ppi)
 
@@ -144,7 +145,7 @@ def apply(
     `prune` also deletes what the definitions no longer have in the tenants listed in them; `dry_run` changes nothing.
     Raises InvalidDefinition with every fault by path; then nothing was changed.
     """
-    sync = Sync(env=env, faults=template_checks.faults_in(definitions, env))
+    sync = Sync(env=env, faults=template_checks.template_errors_in(definitions, env))
     with transaction.atomic():
         # All rows are changed before the first audit entry is written: a worker holds its job's row and then waits
         # for the audit log, so whoever holds the log must not wait for that row.

@@ -19,7 +19,7 @@ from audit.models import Action
 from common.admin import TenantScopedAdmin, limit_to_tenant
 from reports.definitions import SERVERS
 from reports.definitions.sync import url_error
-from reports.dry_run.check import unreachable
+from reports.dry_run.source_check import source_error
 from reports.models import DataSource, ReportConfiguration, ReportVersion
 from reports.querysets import Right
 
@@ -90,7 +90,7 @@ class DataSourceAdmin(TenantScopedAdmin):
         return redirect(request.get_full_path())
 
     def _tell(self, request: HttpRequest, source: DataSource) -> None:
-        if fault := unreachable(source.spec()):
+        if fault := source_error(source.spec()):
             # What the driver said may name hosts and paths of the network, which other staff have no business with.
             driver = f" ({fault[1]})" if fault[1] and request.user.is_superuser else ""
             self.message_user(request, f"Data source {source.slug}: {fault[0]}{driver}", messages.ERROR)

@@ -1,4 +1,4 @@
-"""The values that a report asks for, as fields of a form, and the form that runs it."""
+"""A report's parameters as form fields, and the form that runs the report."""
 
 from __future__ import annotations
 
@@ -6,40 +6,50 @@ import hashlib
 import json
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from datetime import datetime
 from typing import Any
 
 from django.http import QueryDict
+from django.utils.translation import gettext
 
 from reports.exceptions import InvalidParameters
 from reports.models import ReportConfiguration
 from reports.parameters.scalars import SCALARS, InvalidValue
 from reports.parameters.values import Parameter, to_json, typed_values
 
-#: Before the name of a parameter in the form and in links, so that none can be mistaken for another field.
+#: Precedes a parameter's name in forms and links, so that no parameter collides with another field.
 PREFIX = "param."
-_MOST_CHECKBOXES = 12
+#: More choices than these go into a list box instead of checkboxes.
+_MAX_CHECKBOXES = 12
 _INPUT_TYPES = {"integer": "number", "number": "number", "date": "date", "datetime": "datetime-local", "string": "text"}
-_TRUTH = (("true", "Yes"), ("false", "No"))
+_STEPS = {"integer": "1", "number": "any", "datetime": "1"}
 
 
 @dataclass
 class Field:
-    """One parameter with what stands in its field, and what is wrong with that."""
+    """The input for one parameter: the texts in it, and what is wrong with them."""
 
     parameter: Parameter
     values: list[str]
-    errors: list[str] = field(default_factory=list)
+    errors: list[str] = dataclass_field(default_factory=list)
 
     @classmethod
-    def of(cls, parameter: Parameter, data: QueryDict, *, sent: bool) -> Field:
-        """With what was sent; before that with what the query string has, and else with the default."""
-        return cls(parameter, _values(parameter, data, sent))
+    def of(cls, parameter: Parameter, data: QueryDict, *, submitted: bool) -> Field:
+        """Return the field as it was submitted; or, if `data` is a query string, with its value or the default."""
+        name = PREFIX + parameter.name
+        if not submitted and name not in data:
+            default: Any = parameter.default
+            values = [] if default is None else default if parameter.multiple else [default]
+            return cls(parameter, [_text(parameter, value) for value in values])
+        if parameter.multiple and not parameter.choices:
+            lines = [line.strip() for text in data.getlist(name) for line in text.splitlines()]
+            return cls(parameter, [line for line in lines if line])
+        return cls(parameter, data.getlist(name))
 
     @property
     def raw(self) -> object:
-        """The value as text, or as texts."""
         return self.values if self.parameter.multiple else self.value
 
     @property
@@ -52,15 +62,17 @@ class Field:
 
     @property
     def value(self) -> str:
+        # A hidden "false" precedes a checkbox: the last value counts.
         return self.values[-1] if self.values else ""
 
     @property
     def control(self) -> str:
-        """Which template part draws it."""
+        """Which part of the template renders it: checkboxes, list, lines, checkbox, select or input."""
         parameter = self.parameter
         if parameter.multiple:
-            few = 0 < len(parameter.choices) <= _MOST_CHECKBOXES
-            return "checkboxes" if few else "list" if parameter.choices else "lines"
+            if not parameter.choices:
+                return "lines"
+            return "checkboxes" if len(parameter.choices) <= _MAX_CHECKBOXES else "list"
         if parameter.type == "boolean" and self.has_default:
             return "checkbox"
         return "select" if parameter.choices or parameter.type == "boolean" else "input"
@@ -70,7 +82,7 @@ class Field:
         return self.parameter.default is not None
 
     @property
-    def is_needed(self) -> bool:
+    def is_required(self) -> bool:
         return self.parameter.required and not self.has_default
 
     @property
@@ -79,9 +91,11 @@ class Field:
 
     @property
     def options(self) -> list[tuple[str, str]]:
+        """Values with their labels."""
         if self.parameter.type == "boolean":
-            return list(_TRUTH)
-        return [(text, text) for text in (_text(self.parameter, choice) for choice in self.parameter.choices)]
+            return [("true", gettext("Yes")), ("false", gettext("No"))]
+        texts = [_text(self.parameter, choice) for choice in self.parameter.choices]
+        return [(text, text) for text in texts]
 
     @property
     def input_type(self) -> str:
@@ -89,95 +103,80 @@ class Field:
 
     @property
     def attributes(self) -> dict[str, object]:
-        """What the browser can help with."""
+        """Attributes of the <input> with which the browser can help."""
         parameter = self.parameter
-        steps = {"integer": "1", "number": "any", "datetime": "1"}
-        bounds = {"min": _bound(parameter, parameter.minimum), "max": _bound(parameter, parameter.maximum)}
-        given = {"step": steps.get(parameter.type), "maxlength": parameter.max_length, **bounds}
-        return {name: value for name, value in given.items() if value is not None}
+        attributes = {
+            "step": _STEPS.get(parameter.type),
+            "maxlength": parameter.max_length,
+            "min": None if parameter.minimum is None else _text(parameter, parameter.minimum),
+            "max": None if parameter.maximum is None else _text(parameter, parameter.maximum),
+        }
+        return {name: value for name, value in attributes.items() if value is not None}
 
 
 @dataclass
 class RunForm:
-    """All the fields, the chosen format, and the sentence that refuses the form as a whole."""
+    """The form that runs a report. `error` says why the form as a whole was refused."""
 
     fields: list[Field]
     formats: list[str]
     format: str
-    #: Made with the page. The same form sent twice is the same wish.
-    once: str = ""
-    sentence: str = ""
+    #: Made with the page, so that submitting the same form twice runs the report once. Programs may leave it out.
+    token: str = ""
+    error: str = ""
 
     @classmethod
-    def of(cls, report: ReportConfiguration, data: QueryDict, *, sent: bool = False) -> RunForm:
-        """From what was sent; before that from the query string, and else from the defaults."""
+    def of(cls, report: ReportConfiguration, data: QueryDict, *, submitted: bool = False) -> RunForm:
+        """Return the form as it was submitted; or, if `data` is a query string, with its values and the defaults."""
         if report.current_id is None:
             return cls([], [], "")
         version = report.version
-        fields = [Field.of(parameter, data, sent=sent) for parameter in version.declared()]
-        once = data.get("once", "") if sent else uuid.uuid4().hex
-        return cls(fields, version.formats, data.get("format") or version.formats[0], once)
+        fields = [Field.of(parameter, data, submitted=submitted) for parameter in version.declared()]
+        token = data.get("token", "") if submitted else uuid.uuid4().hex
+        return cls(fields, version.formats, data.get("format") or version.formats[0], token)
 
     def raw(self) -> dict[str, object]:
-        """The values as texts, for typed_values(from_text=True)."""
-        return _raw(self.fields)
+        """Return the texts by parameter, for typed_values(from_text=True)."""
+        return raw_values(self.fields)
 
     @property
     def key(self) -> str:
-        """What is equal only for the same form sent twice: with other values it is another wish."""
-        body = json.dumps([self.once, self.format, self.raw()], sort_keys=True)
+        """Equal for the same form submitted twice with the same values; empty if the form has no token."""
+        if not self.token:
+            return ""
+        body = json.dumps([self.token, self.format, self.raw()], sort_keys=True)
         return hashlib.sha256(body.encode()).hexdigest()
 
-    def refuse(self, refused: InvalidParameters) -> None:
-        refuse(self.fields, refused)
-
     @property
-    def refused(self) -> list[Field]:
-        return [part for part in self.fields if part.errors]
+    def invalid_fields(self) -> list[Field]:
+        return [field for field in self.fields if field.errors]
 
 
-def given(fields: Sequence[Field]) -> dict[str, object]:
-    """The values that stand in the fields, in their plain form. Raises InvalidParameters."""
-    return to_json(typed_values([one.parameter for one in fields], _raw(fields), from_text=True))
+def raw_values(fields: Iterable[Field]) -> dict[str, object]:
+    """Return the texts in the fields by parameter."""
+    return {field.parameter.name: field.raw for field in fields}
 
 
-def refuse(fields: Iterable[Field], refused: InvalidParameters) -> None:
-    """Say beside each field what is wrong with its value."""
-    for one in fields:
-        one.errors = refused.fields.get(one.parameter.name, [])
+def json_values(fields: Sequence[Field]) -> dict[str, object]:
+    """Return the values in the fields in their JSON form. Raises InvalidParameters."""
+    return to_json(typed_values([field.parameter for field in fields], raw_values(fields), from_text=True))
 
 
-def _raw(fields: Iterable[Field]) -> dict[str, object]:
-    return {one.parameter.name: one.raw for one in fields}
-
-
-def _values(parameter: Parameter, data: QueryDict, sent: bool) -> list[str]:
-    name = PREFIX + parameter.name
-    if not sent and name not in data:
-        return _defaults(parameter)
-    if parameter.multiple and not parameter.choices:
-        return [line.strip() for text in data.getlist(name) for line in text.splitlines() if line.strip()]
-    return data.getlist(name)
-
-
-def _defaults(parameter: Parameter) -> list[str]:
-    default: Any = parameter.default
-    if default is None:
-        return []
-    return [_text(parameter, item) for item in default] if parameter.multiple else [_text(parameter, default)]
-
-
-def _bound(parameter: Parameter, declared: object) -> str | None:
-    return None if declared is None else _text(parameter, declared)
+def show_errors(fields: Iterable[Field], error: InvalidParameters) -> None:
+    """Put the sentences of the error into the fields they are about."""
+    for field in fields:
+        field.errors = error.fields.get(field.parameter.name, [])
 
 
 def _text(parameter: Parameter, declared: object) -> str:
-    """A declared value as the input of its type spells it."""
+    """Return a declared value as the <input> of its type spells it."""
     try:
         value = SCALARS[parameter.type].from_json(declared)
     except InvalidValue:
         return str(declared)
     if isinstance(value, bool):
         return "true" if value else "false"
-    # Moments are in UTC, and datetime-local knows no zone.
-    return value.strftime("%Y-%m-%dT%H:%M:%S") if isinstance(value, datetime) else str(value)
+    if isinstance(value, datetime):
+        # In UTC: datetime-local has no time zone.
+        return value.strftime("%Y-%m-%dT%H:%M:%S")
+    return str(value)

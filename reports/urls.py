@@ -1,14 +1,20 @@
+"""The pages of reports."""
+
 from __future__ import annotations
 
 from django.urls import path
 
-from reports.editing import views
+from reports import views
+from reports.editing import views as editing
 
 urlpatterns = [
-    path("reports/new", views.new, name="report-new"),
-    path("reports/<str:slug>/edit", views.edit, name="report-edit"),
-    path("reports/<str:slug>/template", views.template, name="report-template"),
-    path("reports/<str:slug>/delete", views.delete, name="report-delete"),
-    path("reports/<str:slug>/versions", views.versions, name="report-versions"),
-    path("reports/<str:slug>/versions/<int:number>/restore", views.restore, name="report-restore"),
+    path("reports", views.report_list, name="reports"),
+    # Before the page of a report: no report can have the slug "new".
+    path("reports/new", editing.new, name="report-new"),
+    path("reports/<str:slug>", views.report, name="report"),
+    path("reports/<str:slug>/edit", editing.edit, name="report-edit"),
+    path("reports/<str:slug>/template", editing.template, name="report-template"),
+    path("reports/<str:slug>/delete", editing.delete, name="report-delete"),
+    path("reports/<str:slug>/versions", editing.versions, name="report-versions"),
+    path("reports/<str:slug>/versions/<int:number>/restore", editing.restore, name="report-restore"),
 ]

@@ -24,7 +24,6 @@ health_urls = [
 ]
 
 page_urls: list[URLPattern | URLResolver] = [
-    # Before the pages of jobs, to which reports/new would be a report of that name.
     path("", include("reports.urls")),
     path("", include("jobs.urls")),
     path("", include("audit.urls")),

@@ -35,6 +35,7 @@ from jobs.monitoring.filters import JobFilter
 from jobs.queue import position
 from jobs.results import downloads
 from reports.models import DeliveryTarget, ReportConfiguration
+from reports.permissions import may_generate
 from reports.rendering import RENDERERS
 
 Mode = DeliveryTarget.Mode
@@ -86,7 +87,7 @@ class ReportRequest(APIView):
     def _report(self, key: str) -> ReportConfiguration:
         user: Any = self.request.user
         report = ReportConfiguration.objects.find_to_run(user, key)
-        if not permissions.may_generate(user, report):
+        if not may_generate(user, report):
             raise PermissionDenied("You have no generate right on this report.")
         actions.check_mode(report, self.mode)
         return report

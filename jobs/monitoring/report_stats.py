@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -17,7 +16,7 @@ from jobs.monitoring.statistics import p50_p95
 from jobs.querysets import VisibleScope
 from jobs.status import Status
 from reports.models import ReportConfiguration
-from reports.run_history import RunHistory
+from reports.runner import ReportStats, RunHistory
 
 #: So many of a report's newest jobs that ended tell how it goes.
 SAMPLE = 30
@@ -41,24 +40,6 @@ _NEWEST = """
 _LATERAL = """
     select newest.* from unnest(%s::uuid[], %s::bigint[]) asked (report, tenant) cross join lateral ({newest}) newest
 """
-
-
-@dataclass(frozen=True)
-class ReportStats:
-    """Of one report. `run`: seconds that half and that 95 % of the runs that succeeded took at most."""
-
-    last_id: UUID
-    last_status: str
-    last_at: datetime
-    ended: int
-    succeeded: int
-    run: tuple[float, float] | None
-    rows: int | None
-
-    @property
-    def percent(self) -> int | None:
-        """How many succeeded, of those that ended."""
-        return int(100 * self.succeeded / self.ended) if self.ended else None
 
 
 def report_stats(user: User, reports: Sequence[ReportConfiguration]) -> dict[UUID, ReportStats]:

@@ -9,7 +9,7 @@ from typing import Any
 from jobs.models import JobExecutionLog
 from jobs.status import Status
 from reports.models import ReportConfiguration
-from reports.run_history import Origin, Throughput
+from reports.runner import Origin, PastRun, Throughput
 
 #: Runs of the tenant that are looked at, and of the report itself, which may be seldom run.
 _NEWEST, _OWN = 500, 50
@@ -33,8 +33,8 @@ def throughputs(report: ReportConfiguration) -> Mapping[str, Throughput]:
     return found
 
 
-def _by_format(rows: list[tuple[Any, ...]]) -> dict[str, list[tuple[int, float]]]:
-    found: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)
+def _by_format(rows: list[tuple[Any, ...]]) -> dict[str, list[PastRun]]:
+    found: defaultdict[str, list[PastRun]] = defaultdict(list)
     for format, count, started, ended, *_ in rows:
-        found[format].append((count, (ended - started).total_seconds()))
+        found[format].append(PastRun(count, (ended - started).total_seconds()))
     return found

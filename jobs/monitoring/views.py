@@ -34,6 +34,7 @@ from jobs.queue import position
 from jobs.results.downloads import result_response
 from jobs.status import UNFINISHED, Status
 from reports.models import ReportConfiguration
+from reports.permissions import may_generate
 
 
 class HtmxHttpRequest(HttpRequest):
@@ -135,7 +136,7 @@ def job(request: HttpRequest, job_id: str) -> HttpResponse:
         "chain": job_detail.retry_chain(shown),
         "alike": job_detail.similar_failures(user, shown),
         "changes": job_detail.changes(shown),
-        "again": job_detail.rerun_query(shown) if shown.report and permissions.may_generate(user, shown.report) else "",
+        "again": job_detail.rerun_query(shown) if shown.report and may_generate(user, shown.report) else "",
         "previewed": job_detail.PREVIEWED,
         "parameters": counts.shown_parameters(shown),
         "every": "2s",

@@ -13,13 +13,13 @@ from common.api.strict import StrictSerializer
 from reports.definitions import ReportDefinition
 from reports.definitions.from_database import definition_of
 from reports.documents.compiler import Fault
-from reports.dry_run.check import Checked, Fit
-from reports.dry_run.preview import Preview
+from reports.dry_run.check import CheckResult, FormatFit
+from reports.dry_run.row_preview import RowPreview
 from reports.dry_run.target import Column
 from reports.models import DeliveryTarget, ReportConfiguration
 from reports.parameters.values import json_schema
 from reports.querysets import Right
-from reports.run_history import RunHistory
+from reports.runner import RunHistory
 
 RIGHTS = (*map(str, Right), "administer")
 
@@ -114,11 +114,13 @@ class ColumnSerializer(serializers.Serializer[Column]):
     type = serializers.CharField(help_text="As Arrow calls it.")
 
 
-class FitSerializer(serializers.Serializer[Fit]):
+class FitSerializer(serializers.Serializer[FormatFit]):
     """Whether a format holds the result."""
 
     format = serializers.CharField()
-    fits = serializers.BooleanField(allow_null=True, help_text="null where that is only known after the run.")
+    fits = serializers.BooleanField(
+        source="fits.value", allow_null=True, help_text="null where that is only known after the run."
+    )
     message = serializers.CharField(help_text="Why not, or empty.")
     seconds = serializers.FloatField(
         allow_null=True,
@@ -139,7 +141,7 @@ class ShownSerializer(ColumnSerializer):
     isNumber = serializers.BooleanField(source="is_number")
 
 
-class PreviewSerializer(serializers.Serializer[Preview]):
+class PreviewSerializer(serializers.Serializer[RowPreview]):
     """The first rows of the result."""
 
     columns = ShownSerializer(many=True)
@@ -148,7 +150,7 @@ class PreviewSerializer(serializers.Serializer[Preview]):
         help_text="At most 50. Values are texts as in html and pdf, cut after 1,000 characters; null is NULL.",
     )
     truncated = serializers.BooleanField(help_text="Whether there are more rows.")
-    fault = serializers.CharField(help_text="Why there are no rows to show, or empty.")
+    fault = serializers.CharField(source="error", help_text="Why there are no rows to show, or empty.")
 
 
 class TemplateFaultSerializer(serializers.Serializer[Fault]):
@@ -168,11 +170,11 @@ class PastSerializer(serializers.Serializer[RunHistory]):
     mostSeconds = serializers.FloatField(source="most_seconds", help_text="What 95 % of them took at most.")
 
 
-class CheckedSerializer(serializers.Serializer[Checked]):
+class CheckedSerializer(serializers.Serializer[CheckResult]):
     """What the data source says about the query."""
 
     valid = serializers.SerializerMethodField(help_text="Whether there are no faults.")
-    faults = serializers.ListField(child=serializers.CharField(), help_text="Sentences.")
+    faults = serializers.ListField(child=serializers.CharField(), source="errors", help_text="Sentences.")
     columns = ColumnSerializer(many=True)
     typesAreCertain = serializers.BooleanField(
         source="types_are_certain", help_text="false where types are seen from the first rows only, as with SQLite."
@@ -180,12 +182,14 @@ class CheckedSerializer(serializers.Serializer[Checked]):
     estimatedRows = serializers.IntegerField(
         source="estimated_rows", allow_null=True, help_text="What the engine's planner expects; it may be far off."
     )
-    past = PastSerializer(allow_null=True, help_text="By which rows and time may be guessed; null before any.")
+    past = PastSerializer(
+        source="run_history", allow_null=True, help_text="By which rows and time may be guessed; null before any."
+    )
     formats = FitSerializer(many=True)
     templateFaults = TemplateFaultSerializer(
-        many=True, source="template_faults", help_text="Those of `faults` that are the template's, with their places."
+        many=True, source="template_errors", help_text="Those of `faults` that are the template's, with their places."
     )
     preview = PreviewSerializer(allow_null=True, help_text="null unless it was asked for and there are no faults.")
 
-    def get_valid(self, checked: Checked) -> bool:
-        return not checked.faults
+    def get_valid(self, result: CheckResult) -> bool:
+        return not result.errors

@@ -24,7 +24,7 @@ from reports.api.schema import ReportDefinitionExtension  # noqa: F401 -- known 
 from reports.api.serializers import CheckedSerializer, CheckSerializer, ReportSerializer, report_url
 from reports.definitions import ReportDefinition
 from reports.definitions.from_database import prefetch_definitions
-from reports.dry_run.check import Checked
+from reports.dry_run.check import CheckResult
 from reports.exceptions import RunError
 from reports.models import ReportConfiguration
 from reports.permissions import administered_report
@@ -144,15 +144,15 @@ class ReportCheck(ReportView):
         body.is_valid(raise_exception=True)
         return Response(CheckedSerializer(self._checked(report, body.validated_data)).data)
 
-    def _checked(self, report: ReportConfiguration, body: Mapping[str, Any]) -> Checked:
+    def _checked(self, report: ReportConfiguration, body: Mapping[str, Any]) -> CheckResult:
         try:
             subject = bodies.subject(body, report)
         except RunError as error:
-            return Checked(faults=[error.message])
+            return CheckResult(errors=[error.message])
         given, with_rows = body["parameters"], body["preview"]
         found = actions.dry_run_report(
             report=report, target=subject, parameters=given, actor=self.user, with_preview=with_rows
         )
-        if said := found.driver or (found.preview and found.preview.driver):
+        if said := found.driver_message or (found.preview and found.preview.driver_message):
             log.warning("The data source of report %s said: %s", report.pk, said)
         return found

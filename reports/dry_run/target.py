@@ -1,4 +1,4 @@
-"""What is looked at before it is run: a report as it is stored, or a definition that somebody is still writing."""
+"""The subject of a dry run: a stored version of a report, or a definition that isn't stored."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reports.sources.base import SourceSpec
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the result; its type as Arrow calls it."""
+    """A column of the result; `type` is the name of its Arrow type."""
 
     name: str
     type: str
@@ -24,7 +24,7 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class DryRunTarget:
-    """What is looked at: a version as it is stored, or a definition that somebody is still writing."""
+    """What checks, previews and estimates need to know about a report."""
 
     source: SourceSpec
     query: str
@@ -32,12 +32,12 @@ class DryRunTarget:
     formats: list[str]
     max_rows: int | None
     totals: TotalsOptions | None = None
-    #: For its document: what stands in its head, and how it is designed.
+    chart: Mapping[str, Any] | None = None
+    template: str | None = None
+    #: The head of a document shows these.
     name: str = ""
     description: str = ""
     version: int = 1
-    template: str | None = None
-    chart: Mapping[str, Any] | None = None
 
     @classmethod
     def of_version(cls, version: ReportVersion) -> DryRunTarget:
@@ -49,11 +49,11 @@ class DryRunTarget:
             formats=version.formats,
             max_rows=version.max_rows,
             totals=totals_options(version.options),
+            chart=version.options.get("chart"),
+            template=version.options.get("template"),
             name=version.name,
             description=version.description,
             version=version.number,
-            template=version.options.get("template"),
-            chart=version.options.get("chart"),
         )
 
     @classmethod
@@ -65,12 +65,12 @@ class DryRunTarget:
             formats=list(definition.formats),
             max_rows=definition.max_rows,
             totals=totals_options(definition.options()),
+            chart=definition.chart,
+            template=definition.template,
             name=definition.name,
             description=definition.description,
-            template=definition.template,
-            chart=definition.chart,
         )
 
-    def values(self, given: Mapping[str, object]) -> dict[str, TypedValue]:
-        """The values with their types; a required one that is not given is NULL. Raises InvalidParameters."""
-        return typed_values([replace(parameter, required=False) for parameter in self.parameters], given)
+    def typed_values(self, values: Mapping[str, object]) -> dict[str, TypedValue]:
+        """Return the JSON values with their types; a missing required one is NULL. Raises InvalidParameters."""
+        return typed_values([replace(parameter, required=False) for parameter in self.parameters], values)

@@ -1,6 +1,6 @@
-"""Templates are compiled with their report's first rows before a definition is stored.
+"""Compiles templates with the first rows of their report before a definition is stored.
 
-Never within a transaction: the data source is asked, which may take seconds in which nobody else could write.
+Never within a transaction: reading from the data source may take seconds, in which nobody else could write.
 """
 
 from __future__ import annotations
@@ -12,54 +12,60 @@ from reports.crypto import WrongKey
 from reports.definitions import Definitions, ReportDefinition
 from reports.definitions.errors import FieldErrors, invalid_definition, join_path
 from reports.definitions.from_database import definition_of, prefetch_definitions
-from reports.dry_run import document_preview
+from reports.dry_run.document_preview import definition_errors
 from reports.models import DataSource, ReportConfiguration
 from reports.sources.base import SourceSpec
 
-#: Fields whose change may make a template fail.
-_NEEDED = ("template", "query", "parameters", "data_source", "name", "description")
+#: A change of any other field can't make a template fail.
+_FIELDS = ("template", "query", "parameters", "data_source", "name", "description")
 
 
-def check(before: ReportDefinition | None, after: ReportDefinition, tenant: Tenant) -> None:
-    """Raises InvalidDefinition for a template that fails. `before` is what is stored: the same is not looked at."""
-    if _is_new(before, after):
-        found = document_preview.definition_faults(after, _stored(tenant.slug, after.data_source))
-        if found:
-            raise invalid_definition(found)
+def check_template(before: ReportDefinition | None, after: ReportDefinition, tenant: Tenant) -> None:
+    """Raise InvalidDefinition if the template fails. `before` is the stored definition: an unchanged one isn't
+    compiled again."""
+    if _needs_check(before, after):
+        errors = definition_errors(after, _stored_source(tenant.slug, after.data_source))
+        if errors:
+            raise invalid_definition(errors)
 
 
-def faults_in(definitions: Definitions, env: Mapping[str, str]) -> FieldErrors:
-    """What is wrong with the templates of a definitions file, by path; data sources may be in the same file."""
+def template_errors_in(definitions: Definitions, env: Mapping[str, str]) -> FieldErrors:
+    """Return the template errors of a definitions file, by path; a data source may be in the same file."""
     designed = [(at, report) for at, report in enumerate(definitions.reports) if report.template is not None]
+    if not designed:
+        return {}
     slugs = {report.slug for _, report in designed}
-    rows = prefetch_definitions(ReportConfiguration.objects.filter(slug__in=slugs, current__isnull=False))
-    present = {(row.tenant.slug, row.slug): definition_of(row) for row in rows} if designed else {}
-    faults: FieldErrors = {}
+    stored = prefetch_definitions(ReportConfiguration.objects.filter(slug__in=slugs, current__isnull=False))
+    before = {(report.tenant.slug, report.slug): definition_of(report) for report in stored}
+    errors: FieldErrors = {}
     for at, report in designed:
-        if _is_new(present.get((report.tenant, report.slug)), report):
-            found = document_preview.definition_faults(report, _source(report, definitions, env))
-            faults |= {join_path(f"reports[{at}]", path): sentences for path, sentences in found.items()}
-    return faults
+        if _needs_check(before.get((report.tenant, report.slug)), report):
+            found = definition_errors(report, _source(report, definitions, env))
+            errors |= {join_path(f"reports[{at}]", path): sentences for path, sentences in found.items()}
+    return errors
 
 
-def _is_new(before: ReportDefinition | None, after: ReportDefinition) -> bool:
+def _needs_check(before: ReportDefinition | None, after: ReportDefinition) -> bool:
     if after.template is None:
         return False
     if before is None:
         return True
     old, new = before.entry(), after.entry()
-    return any(old[name] != new[name] for name in _NEEDED)
+    return any(old[name] != new[name] for name in _FIELDS)
 
 
 def _source(report: ReportDefinition, definitions: Definitions, env: Mapping[str, str]) -> SourceSpec | None:
-    """The report's data source as the file has it, or as it is stored; None where neither can be asked."""
-    named = (report.tenant, report.data_source)
-    written = next((source for source in definitions.data_sources if (source.tenant, source.slug) == named), None)
-    place = written and (written.location or env.get(written.url_env or ""))
-    return SourceSpec(kind=written.kind, location=place) if written and place else _stored(*named)
+    """Return the report's data source as the file defines it, or as it is stored; None if neither is complete."""
+    key = (report.tenant, report.data_source)
+    for source in definitions.data_sources:
+        if (source.tenant, source.slug) == key:
+            location = source.location or env.get(source.url_env or "")
+            if location:
+                return SourceSpec(kind=source.kind, location=location)
+    return _stored_source(*key)
 
 
-def _stored(tenant: str, slug: str) -> SourceSpec | None:
+def _stored_source(tenant: str, slug: str) -> SourceSpec | None:
     source = DataSource.objects.filter(tenant__slug=tenant, slug=slug).first()
     try:
         return source.spec() if source else None

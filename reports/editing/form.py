@@ -157,7 +157,8 @@ class EditForm:
         """Fields for the values to try the query with. A required one may be left out: it is NULL then."""
         tried = self.sent.data.getlist("tried")
         return [
-            Field.of(one, self.sent.data, sent=one.name in tried) for one in _declared(self.entry.get("parameters", []))
+            Field.of(one, self.sent.data, submitted=one.name in tried)
+            for one in _declared(self.entry.get("parameters", []))
         ]
 
     @property

@@ -10,12 +10,12 @@ from accounts.models import User
 from accounts.querysets import ADMINISTRATOR
 from reports import actions
 from reports.definitions.from_database import definition_of, fingerprint
-from reports.dry_run.check import Checked
+from reports.dry_run.check import CheckResult
 from reports.dry_run.target import DryRunTarget
 from reports.editing.differences import Difference, differences
 from reports.editing.form import EditForm
 from reports.exceptions import InvalidDefinition, InvalidParameters, ReportChanged, RunError
-from reports.forms import Field, given, refuse
+from reports.forms import Field, json_values, show_errors
 from reports.models import DataSource, ReportConfiguration
 from reports.querysets import Right, report_key
 
@@ -30,7 +30,7 @@ class Editor:
     base: Mapping[str, Any]
     actor: User
     seen: str = ""
-    checked: Checked | None = None
+    checked: CheckResult | None = None
     outdated: list[Difference] | None = None
     values: list[Field] = field(default_factory=list)
 
@@ -74,14 +74,14 @@ class Editor:
             self.checked = actions.dry_run_report(
                 report=self.report,
                 target=DryRunTarget.of_definition(made, source.spec()),
-                parameters=given(self.values),
+                parameters=json_values(self.values),
                 actor=self.actor,
                 with_preview=True,
             )
         except InvalidParameters as refused:
-            refuse(self.values, refused)
+            show_errors(self.values, refused)
         except RunError as error:
-            self.checked = Checked(faults=[error.message])
+            self.checked = CheckResult(errors=[error.message])
 
     def context(self, form: EditForm) -> dict[str, Any]:
         """What the page shows."""

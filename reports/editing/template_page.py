@@ -15,10 +15,10 @@ from reports.definitions import parse_report
 from reports.definitions.errors import errors_in
 from reports.definitions.from_database import definition_of, fingerprint, reload_report
 from reports.documents.compiler import CompiledDocument, Fault, TemplateFaulty, syntax_faults
-from reports.dry_run.document_preview import faults
+from reports.dry_run.document_preview import template_errors
 from reports.dry_run.target import DryRunTarget
 from reports.exceptions import InvalidDefinition, InvalidParameters, ReportChanged, RunError, SourceMissing
-from reports.forms import Field, given, refuse
+from reports.forms import Field, json_values, show_errors
 from reports.models import ReportConfiguration
 from reports.querysets import report_key
 
@@ -60,7 +60,7 @@ class TemplatePage:
         text = data.get("template", "").replace("\r\n", "\n") if sent else stored
         declared = (replace(parameter, required=False) for parameter in report.version.declared())
         seen = data.get("seen", "") if sent else fingerprint(definition)
-        return cls(report, actor, text, [Field.of(one, data, sent=sent) for one in declared], seen)
+        return cls(report, actor, text, [Field.of(one, data, submitted=sent) for one in declared], seen)
 
     @property
     def stored(self) -> str | None:
@@ -85,10 +85,14 @@ class TemplatePage:
         """Make the document with the first rows, or find out why not."""
         try:
             self.made = actions.preview_report_document(
-                report=self.report, target=self._subject(), parameters=given(self.values), actor=self.actor, ppi=_PPI
+                report=self.report,
+                target=self._subject(),
+                parameters=json_values(self.values),
+                actor=self.actor,
+                ppi=_PPI,
             )
         except InvalidParameters as refused:
-            refuse(self.values, refused)
+            show_errors(self.values, refused)
         except TemplateFaulty as error:
             self.faults = error.faults
         except RunError as error:
@@ -152,9 +156,9 @@ class TemplatePage:
     def _fails(self) -> bool:
         """With the values beside the preview: without them there may be no row, and so no line that shows one."""
         try:
-            self.faults = faults(self._subject(), given(self.values))
+            self.faults = template_errors(self._subject(), json_values(self.values))
         except InvalidParameters as refused:
-            refuse(self.values, refused)
+            show_errors(self.values, refused)
         except SourceMissing as error:
             self.sentence = error.message
         return self.refused

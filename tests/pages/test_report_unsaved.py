@@ -129,12 +129,12 @@ def test_what_a_report_was_to_be_run_with_is_there_again_and_runs_once(
     client = browse("bob")
     sent = filled_in(client, path)
     page = signed_out_and_in(client, "bob", path, sent | {"do": [do]})
-    assert "You were signed out, so the report was not run. What you had entered is here again." in page
+    assert "You were signed out, so the report didn&#x27;t run. Your input is restored." in page
     assert not JobExecutionLog.objects.exists(), "signing in runs nothing"
     again = sent_back(page, "run")
     assert {name: again[name] for name in VALUES} == VALUES
     assert client.post(path, again)["Location"] == f"/jobs/{JobExecutionLog.objects.get().pk}"
-    assert sent_back(text_of(client, path), "run")["once"] != again["once"], "the next wish is another one"
+    assert sent_back(text_of(client, path), "run")["token"] != again["token"], "the next wish is another one"
 
 
 @with_counters
@@ -147,7 +147,7 @@ def test_a_form_that_made_its_job_before_the_session_ended_makes_no_other(
     page = signed_out_and_in(client, "bob", "/reports/sales", sent)
     answer = client.post("/reports/sales", sent_back(page, "run"), follow=True)
     assert answer.redirect_chain == [(first, 302)]
-    assert "This form was sent before: here is the job that it made." in answer.content.decode()
+    assert "This form was already submitted. This is its job." in answer.content.decode()
     assert JobExecutionLog.objects.count() == 1
 
 
@@ -157,7 +157,7 @@ def test_what_a_report_was_to_be_run_with_is_shown_to_nobody_else(browse: Browse
     sent = filled_in(client, "/reports/sales") | {"param.start": ["1999-12-31"]}
     page = signed_out_and_in(client, "erin", "/reports/sales", sent)
     assert "1999-12-31" not in page
-    assert sent_back(page, "run")["once"] != sent["once"]
+    assert sent_back(page, "run")["token"] != sent["token"]
 
 
 def test_a_run_form_from_before_a_sign_in_in_another_tab_is_not_lost(

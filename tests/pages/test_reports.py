@@ -259,24 +259,24 @@ def test_own_jobs_of_a_report_are_found_however_many_of_others_came_after(
 
 def test_a_form_that_is_sent_twice_makes_one_job(browse: Browse, report: ReportConfiguration) -> None:
     client = browse("bob")
-    form = {**GOOD, "once": sent_back(form_of(browse), "run")["once"]}
+    form = {**GOOD, "token": sent_back(form_of(browse), "run")["token"]}
     first, second = client.post("/reports/sales", form), client.post("/reports/sales", form)
     job = JobExecutionLog.objects.get()
     assert first["Location"] == second["Location"] == f"/jobs/{job.pk}"
-    assert "This form was sent before: here is the job that it made." in client.get(f"/jobs/{job.pk}").content.decode()
+    assert "This form was already submitted. This is its job." in client.get(f"/jobs/{job.pk}").content.decode()
     other = client.post("/reports/sales", {**form, "param.least": "8"})
     assert other.status_code == 302
     assert JobExecutionLog.objects.count() == 2, "with other values it is another wish"
-    again = {**GOOD, "once": sent_back(form_of(browse), "run")["once"]}
+    again = {**GOOD, "token": sent_back(form_of(browse), "run")["token"]}
     client.post("/reports/sales", again)
     assert JobExecutionLog.objects.count() == 3, "a page that is opened anew is another wish"
 
 
 def test_a_refused_form_keeps_its_mark_and_can_be_sent_again(browse: Browse, report: ReportConfiguration) -> None:
     client = browse("bob")
-    form = {**GOOD, "once": "ab" * 16}
+    form = {**GOOD, "token": "ab" * 16}
     refused = client.post("/reports/sales", {**form, "param.least": "11"})
-    assert sent_back(refused.content.decode(), "run")["once"] == ["ab" * 16]
+    assert sent_back(refused.content.decode(), "run")["token"] == ["ab" * 16]
     assert client.post("/reports/sales", form).status_code == 302
 
 

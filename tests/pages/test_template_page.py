@@ -158,8 +158,8 @@ def test_no_more_previews_at_once_than_the_server_bears(
 ) -> None:
     taken = threading.BoundedSemaphore(1)
     taken.acquire()
-    monkeypatch.setattr("reports.dry_run.document_preview._AT_ONCE", taken)
-    monkeypatch.setattr("reports.dry_run.document_preview._PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr("reports.dry_run.document_preview._SLOTS", taken)
+    monkeypatch.setattr("reports.dry_run.document_preview._WAIT_SECONDS", 0.1)
     answer = press(browse("alice"), "preview", TEMPLATE)
     assert "Try again in a few seconds." in answer.content.decode()
     assert text_in(answer.content.decode()) == TEMPLATE

@@ -19,12 +19,13 @@ from audit.models import Action, AuditLog
 from jobs.actions import submit
 from jobs.models import JobExecutionLog
 from jobs.status import Status
-from reports.dry_run.check import check
+from reports.dry_run.check import Fits, check
+from reports.dry_run.run_time_estimate import run_seconds
 from reports.dry_run.target import Column, DryRunTarget
 from reports.exceptions import InvalidParameters
 from reports.models import ReportConfiguration, ReportVersion
 from reports.parameters.values import Parameter
-from reports.run_history import Throughput
+from reports.runner import PastRun, Throughput
 from reports.sources.base import SourceSpec
 from tests.reports.definitions_sample import applied, sample, with_flights
 from tests.reports.test_reports_api import client
@@ -58,7 +59,7 @@ def test_a_right_report_is_told_with_its_columns_and_formats():
         "typesAreCertain": False, "estimatedRows": None,
         "formats": [
             {"format": "pdf", "fits": None,
-             "message": "A pdf file holds at most 100,000 rows; how many there will be is not known.",
+             "message": "A pdf file holds at most 100,000 rows. How many rows there are isn't known before the run.",
              "seconds": None, "secondsFrom": None},
             {"format": "csv", "fits": True, "message": "", "seconds": None, "secondsFrom": None},
         ],
@@ -116,11 +117,14 @@ def test_the_time_is_guessed_from_the_runs_that_are_most_alike(tmp_path):
     assert timed("pdf") == (None, None)
 
 
-def test_the_speed_of_a_few_rows_says_nothing_of_many():
-    assert Throughput("report", ((10, 0.5), (20, 0.4))).seconds(1_000_000) is None
-    assert Throughput("report", ((10, 0.5), (20, 0.4))).seconds(100) == 0.4
-    assert Throughput("report", ((10, 0.5), (100_000, 2.0), (200_000, 2.0))).seconds(1_000_000) == 20.0
-    assert Throughput("report", ((10, 0.5), (100_000, 2.0))).seconds(1) == 0.5
+def test_the_speed_of_small_runs_is_no_estimate_for_large_ones():
+    def throughput(*runs: tuple[int, float]) -> Throughput:
+        return Throughput("report", tuple(PastRun(*run) for run in runs))
+
+    assert run_seconds(throughput((10, 0.5), (20, 0.4)), 1_000_000) is None
+    assert run_seconds(throughput((10, 0.5), (20, 0.4)), 100) == 0.4
+    assert run_seconds(throughput((10, 0.5), (100_000, 2.0), (200_000, 2.0)), 1_000_000) == 20.0
+    assert run_seconds(throughput((10, 0.5), (100_000, 2.0)), 1) == 0.5
 
 
 def test_a_query_that_the_source_refuses_is_told_in_a_sentence_and_the_drivers_words_are_in_the_log(caplog):
@@ -229,18 +233,18 @@ def test_files_tell_types_and_rows_and_which_formats_are_too_small(tmp_path):
     found = check(subject("files", tmp_path / "many.parquet", query, parameters=parameters, formats=formats), {})
     assert found.columns == [Column("x", "int64"), Column("half", "double"), Column("day", "date32[day]")]
     assert (found.estimated_rows, found.types_are_certain) == (250_000, True)
-    assert [(fit.format, fit.fits) for fit in found.formats] == [("csv", True), ("html", False), ("pdf", False)]
+    assert [(fit.format, fit.fits) for fit in found.formats] == [("csv", Fits.YES), ("html", Fits.NO), ("pdf", Fits.NO)]
     assert found.formats[1].message == "A html file holds at most 200,000 rows, and about 250,000 are expected."
     limited = check(subject("files", tmp_path / "many.parquet", "from many", formats=formats, max_rows=100_000), {})
     assert limited.estimated_rows == 100_000
-    assert all(fit.fits for fit in limited.formats)
+    assert limited.all_fit
 
 
 def test_more_columns_than_a_format_has_are_told(tmp_path):
     (tmp_path / "t.csv").write_text("a\n1\n")
     many = ", ".join(f"a as a{n}" for n in range(41))
     found = check(subject("files", tmp_path, f"select {many} from t", formats=["pdf", "xlsx"]), {})
-    assert [(fit.format, fit.fits) for fit in found.formats] == [("pdf", False), ("xlsx", True)]
+    assert [(fit.format, fit.fits) for fit in found.formats] == [("pdf", Fits.NO), ("xlsx", Fits.YES)]
     assert "41 columns" in found.formats[0].message
 
 
@@ -252,7 +256,7 @@ def test_postgresql_prepares_and_does_not_run(postgres_url):
     assert time.monotonic() - start < 3
     assert [column.type for column in found.columns] == ["decimal128(9, 2)", "timestamp[us, tz=UTC]", "string"]
     assert found.estimated_rows == 500
-    assert check(subject("postgresql", postgres_url, "select nothing"), {}).faults
+    assert check(subject("postgresql", postgres_url, "select nothing"), {}).errors
     with pytest.raises(InvalidParameters):
         check(subject("postgresql", postgres_url, query, parameters=parameters), {"when": "now"})
 
@@ -280,7 +284,7 @@ def test_mariadb_prepares_and_does_not_run(mariadb_url):
 def test_mariadb_tells_how_many_rows_it_expects(mariadb_url, query, rows):
     parameters = [Parameter(name="least", type="integer")]
     found = check(subject("sql", mariadb_url, query, parameters=parameters), {"least": 1})
-    assert found.faults == []
+    assert found.errors == []
     assert found.estimated_rows == rows
 
 
@@ -289,8 +293,8 @@ def test_a_server_that_does_not_answer_is_given_up_soon():
     # An address of the documentation: nothing answers there.
     found = check(subject("sql", "mysql://u:hush@192.0.2.1/x", "select 1"), {})
     assert time.monotonic() - start < 8
-    assert found.faults
-    assert "hush" not in found.driver
+    assert found.errors
+    assert "hush" not in found.driver_message
 
 
 def test_a_look_leaves_nothing_behind(tmp_path, monkeypatch):

@@ -135,7 +135,7 @@ def test_validate_tells_the_line(tmp_path):
     message = 'Dictionary does not contain key "carier".'
     assert found["templateFaults"][0]["line"] == 3
     assert (found["valid"], found["templateFaults"][0]["message"].startswith(message)) == (False, True)
-    assert found["faults"][0].startswith(f"The template: Line 3, column 24: {message}")
+    assert found["faults"][0].startswith(f"Template: Line 3, column 24: {message}")
 
 
 def test_check_reports_finds_templates_that_the_data_has_outgrown(tmp_path):
@@ -145,4 +145,4 @@ def test_check_reports_finds_templates_that_the_data_has_outgrown(tmp_path):
     out = StringIO()
     with pytest.raises(SystemExit):
         call_command("check_reports", "carrier-delays", stdout=out, stderr=StringIO())
-    assert "acme/carrier-delays: The template: Line 4, column 2: Assertion failed." in out.getvalue()
+    assert "acme/carrier-delays: Template: Line 4, column 2: Assertion failed." in out.getvalue()

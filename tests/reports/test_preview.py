@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from audit.models import Action, AuditLog
-from reports.dry_run.preview import Shown, preview
+from reports.dry_run.row_preview import PreviewColumn, preview_rows
 from reports.dry_run.target import DryRunTarget
 from reports.parameters.values import Parameter
 from reports.sources.base import SourceSpec
@@ -79,22 +79,22 @@ def test_files_are_shown_as_people_read_them(tmp_path):
         "12345678901234567890.50::decimal(22, 2) d, timestamp '2024-02-29 10:00:00.5' t, [1, 2] l, repeat('ä', 1500)"
     )
     duckdb.sql(f"copy (select {values}) to '{tmp_path}/t.parquet'")
-    found = preview(subject("files", tmp_path / "t.parquet", "from t"), {})
+    found = preview_rows(subject("files", tmp_path / "t.parquet", "from t"), {})
     assert found.rows == [["12345678901234567890.50", "2024-02-29 10:00:00.500000", "[1,2]", "ä" * 1000 + " …"]]
     assert not found.truncated
-    assert found.columns[0] == Shown("d", "decimal128(22, 2)", True)
+    assert found.columns[0] == PreviewColumn("d", "decimal128(22, 2)", True)
 
 
 def test_nothing_is_shown_with_its_columns(tmp_path):
     (tmp_path / "t.csv").write_text("a\n1\n")
-    found = preview(subject("files", tmp_path / "t.csv", "select a from t where a > 1"), {})
+    found = preview_rows(subject("files", tmp_path / "t.csv", "select a from t where a > 1"), {})
     assert ([column.name for column in found.columns], found.rows, found.truncated) == (["a"], [], False)
 
 
 @pytest.mark.parametrize("rows", [50, 51])
 def test_fifty_rows_are_all_and_one_more_is_not(tmp_path, rows):
     duckdb.sql(f"copy (select * from range({rows}) as r(n)) to '{tmp_path}/t.parquet'")
-    found = preview(subject("files", tmp_path / "t.parquet", "from t order by n"), {})
+    found = preview_rows(subject("files", tmp_path / "t.parquet", "from t order by n"), {})
     assert [row[0] for row in found.rows] == [str(n) for n in range(50)]
     assert found.truncated == (rows > 50)
 
@@ -106,7 +106,7 @@ def test_rows_so_long_that_few_are_read_at_once_are_shown_too(tmp_path):
         database.executemany(
             "insert into t values (?, zeroblob(1000000))", [(n if n < 45 else "x",) for n in range(60)]
         )
-    found = preview(subject("sqlite", tmp_path / "t.db", "select value, length(long) as n from t"), {})
+    found = preview_rows(subject("sqlite", tmp_path / "t.db", "select value, length(long) as n from t"), {})
     assert [row[0] for row in found.rows[44:46]] == ["44", "x"]
 
 
@@ -114,14 +114,14 @@ def test_postgresql_shows_and_lets_go(postgres_url):
     when = Parameter(name="when", type="datetime", required=True)
     query = "select n, n / 4.0 as q, :when as w from (select generate_series(1, 50000000) as n) s"
     start = time.monotonic()
-    found = preview(subject("postgresql", postgres_url, query, when), {"when": "2024-01-01T10:00:00Z"})
+    found = preview_rows(subject("postgresql", postgres_url, query, when), {"when": "2024-01-01T10:00:00Z"})
     assert time.monotonic() - start < 5
-    assert found.fault == ""
+    assert found.error == ""
     assert found.rows[49] == ["50", "12.50000000000000000000", "2024-01-01 10:00:00.000000Z"]
 
 
 def test_mariadb_shows(mariadb_url):
-    found = preview(subject("sql", mariadb_url, "select seq, seq * 1.5 as m from seq_1_to_1000000"), {})
+    found = preview_rows(subject("sql", mariadb_url, "select seq, seq * 1.5 as m from seq_1_to_1000000"), {})
     assert found.rows[:2] == [["1", "1.5"], ["2", "3.0"]]
     assert found.truncated
 
@@ -130,14 +130,14 @@ def test_what_takes_long_is_given_up_with_a_sentence(tmp_path):
     (tmp_path / "t.csv").write_text("a\n1\n")
     query = "select count(*) from range(100000000) a, range(1000000) b where a.range + b.range = 7"
     start = time.monotonic()
-    found = preview(subject("files", tmp_path / "t.csv", query), {})
+    found = preview_rows(subject("files", tmp_path / "t.csv", query), {})
     assert time.monotonic() - start < 8
     assert (found.rows, found.columns) == ([], [])
-    assert "longer than" in found.fault
+    assert "longer than" in found.error
 
 
 def test_a_preview_leaves_nothing_behind(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     (tmp_path / "t.csv").write_text("a\n1\n")
-    assert preview(subject("files", tmp_path / "t.csv", "from t"), {}).rows == [["1"]]
+    assert preview_rows(subject("files", tmp_path / "t.csv", "from t"), {}).rows == [["1"]]
     assert not [path for path in Path(tmp_path).iterdir() if path.name.startswith("reportserver-")]

@@ -42,8 +42,8 @@ def test_the_definition_reads_back_and_is_applied_again_without_a_change(tmp_pat
 def test_a_column_that_is_not_there_fails_the_run_and_the_look_before_it(tmp_path):
     report = defined(tmp_path, totals={"columns": {"nix": "sum"}})
     sentence = "totals.columns.nix: The query has no column nix. It has n, text."
-    assert check(DryRunTarget.of_version(report.version), {}).faults == [sentence]
-    assert check(DryRunTarget.of_definition(definition_of(report), report.version.source()), {}).faults == [sentence]
+    assert check(DryRunTarget.of_version(report.version), {}).errors == [sentence]
+    assert check(DryRunTarget.of_definition(definition_of(report), report.version.source()), {}).errors == [sentence]
     with pytest.raises(DesignMismatch) as caught:
         made(report, "pdf", tmp_path)
     assert caught.value.message == sentence
@@ -94,9 +94,9 @@ def test_a_report_shows_the_chart_of_its_definition(tmp_path):
 def test_a_chart_that_does_not_fit_is_found_before_the_run(tmp_path):
     report = defined(tmp_path, chart={"mark": "bar", "encoding": {"x": {"field": "nix"}}})
     sentence = "chart.encoding.x.field: The query has no column nix. It has n, text."
-    assert check(DryRunTarget.of_version(report.version), {}).faults == [sentence]
+    assert check(DryRunTarget.of_version(report.version), {}).errors == [sentence]
     with pytest.raises(DesignMismatch, match=r"no column nix"):
         made(report, "xlsx", tmp_path)
     refused = defined(tmp_path, chart={"mark": "bar", "encoding": {"x": {"field": "n", "type": "numbers"}}})
-    (fault,) = check(DryRunTarget.of_version(refused.version), {}).faults
+    (fault,) = check(DryRunTarget.of_version(refused.version), {}).errors
     assert fault.startswith("chart: Vega-Lite refused it: ")

@@ -9,7 +9,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from reports.dry_run.check import Checked, check, timed
+from reports.dry_run.check import CheckResult, Fits, check
+from reports.dry_run.run_time_estimate import with_run_times
 from reports.dry_run.target import DryRunTarget
 from reports.exceptions import RunError
 from reports.models import ReportConfiguration
@@ -30,7 +31,7 @@ class Command(BaseCommand):
         reports = list(_chosen(options["slugs"], options["tenant"]))
         for report in reports:
             found = _checked(report)
-            faulty += bool(found.faults)
+            faulty += bool(found.errors)
             self._print(report, found)
         if unknown := set(options["slugs"]) - {report.slug for report in reports}:
             self.stderr.write(self.style.ERROR(f"There is no report {', '.join(sorted(unknown))}."))
@@ -38,22 +39,22 @@ class Command(BaseCommand):
         if faulty or unknown:
             sys.exit(1)
 
-    def _print(self, report: ReportConfiguration, found: Checked) -> None:
+    def _print(self, report: ReportConfiguration, found: CheckResult) -> None:
         name = f"{report.tenant.slug}/{report.slug}"
-        for sentence in found.faults:
+        for sentence in found.errors:
             self.stdout.write(self.style.ERROR(f"{name}: {sentence}"))
-        if found.driver:
-            self.stdout.write(f"    {found.driver.strip()}")
-        if not found.faults:
+        if found.driver_message:
+            self.stdout.write(f"    {found.driver_message.strip()}")
+        if not found.errors:
             rows = "" if found.estimated_rows is None else f", about {found.estimated_rows:,} rows"
             self.stdout.write(f"{name}: {len(found.columns)} columns{rows}.")
-        if found.past:
-            past = f"half of the last {found.past.runs} runs took at most {found.past.seconds:.1f} s"
-            self.stdout.write(f"    {past}; the middle one had {found.past.rows:,} rows.")
+        if found.run_history:
+            past = f"half of the last {found.run_history.runs} runs took at most {found.run_history.seconds:.1f} s"
+            self.stdout.write(f"    {past}; the middle one had {found.run_history.rows:,} rows.")
         for fit in found.formats:
             if origin := _ORIGINS.get(fit.seconds_from or ""):
                 self.stdout.write(f"    {fit.format}: about {fit.seconds:.1f} s, {origin}.")
-            if fit.fits is False:
+            if fit.fits is Fits.NO:
                 self.stdout.write(self.style.WARNING(f"    {fit.message}"))
 
 
@@ -66,8 +67,8 @@ def _chosen(slugs: list[str], tenant: str | None) -> Iterator[ReportConfiguratio
     yield from reports.order_by("tenant__slug", "slug")
 
 
-def _checked(report: ReportConfiguration) -> Checked:
+def _checked(report: ReportConfiguration) -> CheckResult:
     try:
-        return timed(check(DryRunTarget.of_version(report.version), {}), report)
+        return with_run_times(check(DryRunTarget.of_version(report.version), {}), report)
     except RunError as error:
-        return Checked(faults=[error.message])
+        return CheckResult(errors=[error.message])

@@ -1,0 +1,57 @@
+"""Runs reports for the pages of the reports app: the jobs side of reports.runner."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+
+from accounts.models import User
+from jobs import actions
+from jobs.models import JobExecutionLog
+from jobs.monitoring import report_stats, throughput
+from reports.models import ReportConfiguration
+from reports.runner import ReportStats, RunHistory, Submission, Throughput
+
+_RECENT_JOBS = 5
+
+
+class JobRunner:
+    """Runs reports as jobs."""
+
+    def submit(
+        self, report: ReportConfiguration, user: User, *, parameters: Mapping[str, object], format: str, form_key: str
+    ) -> Submission:
+        if not form_key:
+            job = actions.submit(
+                report=report, actor=user, parameters=parameters, format=format, from_text=True, mode=None
+            )
+            return Submission(job.pk, is_replay=False)
+        body = {"parameters": parameters, "format": format, "from_text": True, "mode": None}
+        job, is_replay = actions.submit_once(
+            report=report,
+            actor=user,
+            parameters=parameters,
+            format=format,
+            from_text=True,
+            mode=None,
+            idempotency=actions.Idempotency.of(form_key, body),
+        )
+        return Submission(job.pk, is_replay)
+
+    def stats(self, user: User, reports: Sequence[ReportConfiguration]) -> Mapping[UUID, ReportStats]:
+        return report_stats.report_stats(user, reports)
+
+    def recent_jobs(self, user: User, report: ReportConfiguration) -> SafeString:
+        jobs = JobExecutionLog.objects.visible_to(user)
+        jobs = jobs.filter(jobs.of_reports({report.pk: report.tenant_id})).with_result_and_retry()
+        return render_to_string("jobs/_short_list.html", {"jobs": jobs[:_RECENT_JOBS], "none": gettext("No runs yet")})
+
+    def run_history(self, report: ReportConfiguration) -> RunHistory | None:
+        return report_stats.run_history(report)
+
+    def throughputs(self, report: ReportConfiguration) -> Mapping[str, Throughput]:
+        return throughput.throughputs(report)

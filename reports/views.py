@@ -1,0 +1,109 @@
+"""The list of reports, and a report's page with the form that runs it."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.caller import caller
+from common import form_recovery
+from common.exceptions import DomainError
+from common.form_recovery import login_keeping_form
+from common.paging import paginate
+from reports.dry_run.check import CheckResult
+from reports.dry_run.run_time_estimate import estimate_run
+from reports.exceptions import InvalidParameters
+from reports.forms import RunForm, show_errors
+from reports.models import ReportConfiguration
+from reports.permissions import may_generate, visible_report
+from reports.runner import report_runner
+
+
+@login_required
+@require_safe
+def report_list(request: HttpRequest) -> HttpResponse:
+    """List the reports that the user can view or run, with statistics of their jobs; `q` searches their texts."""
+    user = caller(request)
+    text = request.GET.get("q", "").strip().replace("\0", "")
+    reports = ReportConfiguration.objects.visible_to(user).select_related("current", "tenant")
+    if text:
+        in_texts = Q(current__name__icontains=text) | Q(current__description__icontains=text)
+        reports = reports.filter(in_texts | Q(slug__icontains=text))
+    page = paginate(request, reports.prefetch_related("current__delivery_targets"), "slug", "id")
+    stats = report_runner().stats(user, page.rows)
+    rows = [(report, stats.get(report.pk)) for report in page.rows]
+    return render(request, "reports/list.html", {"page": page, "rows": rows, "text": text})
+
+
+@login_keeping_form
+@require_http_methods(["GET", "HEAD", "POST"])
+def report(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show a report with the form that runs it; POST submits a run, or estimates it."""
+    user = caller(request)
+    report = visible_report(user, slug)
+    may_run = may_generate(user, report)
+    if request.method != "POST":
+        # A form kept from an ended session keeps its key: if its job was submitted before the session ended,
+        # sending the form again submits no second one.
+        notice = gettext("You were signed out, so the report didn't run. Your input is restored.")
+        kept = form_recovery.restore_form(request, notice)
+        form = RunForm.of(report, kept or request.GET, submitted=bool(kept))
+        return _report_page(request, report, form, may_run)
+    if not may_run:
+        raise PermissionDenied
+    form = RunForm.of(report, request.POST, submitted=True)
+    if request.POST.get("do") == "estimate":
+        return _estimate(request, report, form)
+    return _run(request, report, form)
+
+
+def _run(request: HttpRequest, report: ReportConfiguration, form: RunForm) -> HttpResponse:
+    try:
+        submission = report_runner().submit(
+            report, caller(request), parameters=form.raw(), format=form.format, form_key=form.key
+        )
+    except InvalidParameters as error:
+        show_errors(form.fields, error)
+    except DomainError as error:
+        form.error = gettext(error.message)
+    else:
+        if submission.is_replay:
+            messages.success(request, gettext("This form was already submitted. This is its job."))
+        return redirect("job", submission.job_id)
+    return _report_page(request, report, form, may_run=True)
+
+
+def _estimate(request: HttpRequest, report: ReportConfiguration, form: RunForm) -> HttpResponse:
+    try:
+        estimated = estimate_run(report.version, form.raw(), form.format)
+    except InvalidParameters as error:
+        show_errors(form.fields, error)
+        estimated = None
+    return _report_page(request, report, form, may_run=True, estimated=estimated)
+
+
+def _report_page(
+    request: HttpRequest,
+    report: ReportConfiguration,
+    form: RunForm,
+    may_run: bool,
+    estimated: CheckResult | None = None,
+) -> HttpResponse:
+    user, runner = caller(request), report_runner()
+    context = {
+        "report": report,
+        "version": report.current,
+        "form": form,
+        "may_run": may_run,
+        "administers": user.administers(report.tenant_id),
+        "recent_jobs": runner.recent_jobs(user, report),
+        "stats": runner.stats(user, [report]).get(report.pk),
+        "estimated": estimated,
+    }
+    return render(request, "reports/detail.html", context)
