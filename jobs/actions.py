@@ -237,8 +237,8 @@ def _enqueue(
     details: Mapping[str, object],
     target: JobExecutionLog | None = None,
 ) -> None:
-    job.stand_in_line()
+    job.assign_turn()
     insert(job)
     record_event(job, JobEvent.Kind.QUEUED, {"actor": actor_name(actor)})
-    broker.notify(surely=True)
+    broker.notify(required=True)
     audit.record(action, actor=actor, tenant_id=job.tenant_id, target=("job", (target or job).pk), details=details)

@@ -24,7 +24,7 @@ class JobAdmin(ReadOnlyAdmin, TenantScopedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         jobs: Any = super().get_queryset(request)
-        return jobs.everywhere() if request.user.is_superuser else jobs
+        return jobs.across_tenants() if request.user.is_superuser else jobs
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """What the list of jobs finds: no index answers which field contains a text. Nothing for what can't be read."""

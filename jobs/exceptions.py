@@ -68,7 +68,7 @@ class InvalidIdempotencyKey(DomainError):
     code = "invalid_idempotency_key"
 
 
-class NoResult(DomainError):
+class ResultUnavailable(DomainError):
     """The job has no result."""
 
     def __init__(self, status: str) -> None:
@@ -76,13 +76,13 @@ class NoResult(DomainError):
         self.details = {"status": status, "message": self.message}
 
 
-class ResultNotReady(NoResult):
+class ResultNotReady(ResultUnavailable):
     """Job is not yet complete. Please continue polling the status URL."""
 
     code = "job_not_complete"
 
 
-class ResultOfFailedJob(NoResult):
+class ResultOfFailedJob(ResultUnavailable):
     """Job failed to generate a result. Check job logs for details."""
 
     code = "job_failed"
@@ -104,7 +104,7 @@ class RangeNotSatisfiable(DomainError):
         self.size = size
 
 
-class NothingGivenUp(DomainError):
+class NoFailedDelivery(DomainError):
     """No delivery of this job is given up, so there is nothing to send again."""
 
     code = "nothing_given_up"
@@ -129,13 +129,13 @@ class QueueUnavailable(DomainError):
     retryable = True
 
 
-class ViewNotSaved(DomainError):
+class InvalidSavedView(DomainError):
     """A view needs a name of at most 60 characters, and filters to keep."""
 
     code = "view_not_saved"
 
 
-class TooManyViews(DomainError):
+class TooManySavedViews(DomainError):
     """You have 30 saved views; delete one first."""
 
     code = "too_many_views"

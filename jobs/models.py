@@ -1,4 +1,4 @@
-"""One requested run of a report: the job, its timeline, its result file, and the hosts that work."""
+"""Jobs, their timelines, results and deliveries; worker hosts; saved views and bulk actions of the job list."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tenant
 from jobs.querysets import JobQuerySet, WorkerHostQuerySet
@@ -20,8 +21,10 @@ from reports.models import DeliveryTarget, ReportConfiguration, ReportVersion
 
 @dataclass(frozen=True)
 class QueuePosition:
-    """Where a queued job stands: `position` 1 is next, `is_more` that many or more. `start` is an estimate; None while
-    no worker is alive."""
+    """A queued job's position: 1 is claimed next. With `is_more`, the position is a lower bound.
+
+    `start` is the estimated time at which the job starts; None while no worker is alive.
+    """
 
     position: int
     is_more: bool
@@ -30,7 +33,7 @@ class QueuePosition:
 
 @dataclass(frozen=True)
 class JobError:
-    """Why a job failed, as its requester may know it. `retryable`: the same request may succeed later."""
+    """Why a job failed, in terms its requester may see. `retryable`: the same request may succeed later."""
 
     code: str
     message: str
@@ -39,14 +42,14 @@ class JobError:
 
 
 class JobExecutionLog(models.Model):
-    """One job. This row is the truth about it; messages in the queue only say that there may be work.
+    """One job. This row is authoritative; a queue message only says that there may be work.
 
-    `fence` grows with every claim and every release: a worker whose fence is not the row's has lost the job.
-    Names and numbers of the report are copied, so that the row outlives it.
+    `fence` increases with every claim and every release. A worker whose fence differs from the row's has lost the job.
+    The report's names and version number are copied, so that the row outlives the report.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    # Three foreign keys without an index of their own: a longer one below begins with each.
+    # Three foreign keys have no index of their own, because a longer index below starts with each.
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="jobs", db_index=False)
     report = models.ForeignKey(
         ReportConfiguration, on_delete=models.SET_NULL, null=True, related_name="jobs", db_index=False
@@ -63,27 +66,30 @@ class JobExecutionLog(models.Model):
     parameters = models.JSONField(default=dict)
     format = models.CharField(max_length=20)
     retry_of = models.OneToOneField("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="retried_as")
-    idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - unique where given
+    idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - unique unless null
     request_fingerprint = models.CharField(max_length=64, blank=True)
 
     status = models.CharField(max_length=10, choices=Status, default=Status.QUEUED)
-    priority = models.SmallIntegerField(default=100, help_text="Lower goes first.")
+    priority = models.SmallIntegerField(default=100, help_text=_("Lower values are claimed first."))
     turn = models.PositiveBigIntegerField(
-        default=0, help_text="Among jobs of one priority, lower goes first: people and tenants take turns."
+        default=0,
+        help_text=_(
+            "Rank in fair queuing. Within a priority, lower values are claimed first; users and tenants alternate."
+        ),
     )
     concurrency_key = models.UUIDField(
-        null=True, help_text="The report's id, where it limits how many of it run at once."
+        null=True, help_text=_("The report's id if the report limits how many of its jobs run at once.")
     )
     queued_at = models.DateTimeField()
-    available_at = models.DateTimeField(help_text="Not claimed before this time.")
-    started_at = models.DateTimeField(null=True, help_text="When the last attempt began.")
+    available_at = models.DateTimeField(help_text=_("The job isn't claimed before this time."))
+    started_at = models.DateTimeField(null=True, help_text=_("When the last attempt started."))
     ended_at = models.DateTimeField(null=True)
     attempt = models.PositiveSmallIntegerField(default=0)
     max_attempts = models.PositiveSmallIntegerField()
     timeout_seconds = models.PositiveIntegerField()
 
     fence = models.PositiveBigIntegerField(default=0)
-    owner = models.CharField(max_length=32, blank=True, help_text="The worker process that has the lease.")
+    owner = models.CharField(max_length=32, blank=True, help_text=_("The jobserver whose worker holds the lease."))
     host = models.CharField(max_length=255, blank=True)
     pid = models.PositiveIntegerField(null=True)
     heartbeat_at = models.DateTimeField(null=True)
@@ -91,7 +97,7 @@ class JobExecutionLog(models.Model):
     deadline_at = models.DateTimeField(null=True)
     cancel_requested_at = models.DateTimeField(null=True)
     cancel_requested_by = models.CharField(max_length=150, blank=True)
-    notified_at = models.DateTimeField(null=True, help_text="When the queue was last told of it.")
+    notified_at = models.DateTimeField(null=True, help_text=_("When workers were last notified of the job."))
 
     rows = models.PositiveBigIntegerField(default=0)
     bytes = models.PositiveBigIntegerField(default=0)
@@ -100,34 +106,35 @@ class JobExecutionLog(models.Model):
     error_code = models.CharField(max_length=50, blank=True)
     error_message = models.TextField(blank=True)
     error_retryable = models.BooleanField(default=False)
-    error_trace = models.TextField(blank=True, help_text="For Administrators only.")
+    error_trace = models.TextField(blank=True, help_text=_("Visible to administrators only."))
     error_fingerprint = models.CharField(max_length=16, blank=True)
 
     objects = JobQuerySet.as_manager()
-    #: Set by jobs.queue.position while it is Queued.
-    place: QueuePosition | None = None
+    #: Set by jobs.queue.position.annotate_positions while the job is Queued.
+    queue_position: QueuePosition | None = None
 
     class Meta:
         ordering = ["-queued_at", "-id"]
-        verbose_name = "job"
+        verbose_name = _("job")
+        verbose_name_plural = _("jobs")
         indexes = [
-            # With what rights and searches ask about, so that the rows of what nobody may see are not read.
+            # Includes the columns that rights and searches test, so that rows the user can't see are never read.
             models.Index(fields=["tenant", "-queued_at", "-id", "report", "requested_by"], name="job_newest"),
             models.Index(fields=["tenant", "status", "-queued_at", "-id"], name="job_newest_of_status"),
-            # With the tenant too, which a report and a person imply: SQLite goes by how many columns are given, and
-            # would walk through all of the tenant's jobs to find those of a rare report.
+            # Includes the tenant, although report and user imply it: SQLite prefers the index that matches the most
+            # columns, and would otherwise scan all of the tenant's jobs to find those of a rarely run report.
             models.Index(fields=["report", "tenant", "-queued_at", "-id"], name="job_newest_of_report"),
             models.Index(fields=["report", "status", "tenant", "-queued_at", "-id"], name="job_of_report_and_status"),
-            # With the report: people see their own jobs of some reports only.
-            models.Index(fields=["requested_by", "tenant", "-queued_at", "-id", "report"], name="job_newest_of_person"),
-            # How the own jobs of each report go, which may be a few among very many.
-            models.Index(fields=["requested_by", "report", "tenant", "-queued_at", "-id"], name="job_newest_of_both"),
-            # Four for superusers, who ask for all tenants' jobs (JobQuerySet.everywhere), and for nobody else.
+            # Includes the report: users see their own jobs of some reports only.
+            models.Index(fields=["requested_by", "tenant", "-queued_at", "-id", "report"], name="job_newest_of_user"),
+            # A user's own jobs of one report, which may be few among very many.
+            models.Index(
+                fields=["requested_by", "report", "tenant", "-queued_at", "-id"], name="job_newest_of_user_report"
+            ),
+            # Four indexes for superusers only, who list all tenants' jobs (JobQuerySet.across_tenants).
             models.Index(fields=["-queued_at", "-id"], name="job_newest_of_all", condition=~Q(tenant=0)),
             models.Index(fields=["status", "-queued_at", "-id"], name="job_all_of_status", condition=~Q(tenant=0)),
-            models.Index(
-                fields=["requested_by", "-queued_at", "-id"], name="job_all_of_person", condition=~Q(tenant=0)
-            ),
+            models.Index(fields=["requested_by", "-queued_at", "-id"], name="job_all_of_user", condition=~Q(tenant=0)),
             models.Index(
                 fields=["error_fingerprint", "-queued_at", "-id"],
                 name="job_all_of_error",
@@ -145,7 +152,7 @@ class JobExecutionLog(models.Model):
             ),
             models.Index(fields=["tenant", "requested_by", "turn"], name="job_turns", condition=Q(status="Queued")),
             models.Index(fields=["lease_expires_at"], name="job_leased", condition=Q(status="Running")),
-            # With what rights ask about, for how many failed the same way.
+            # Includes the columns that rights test: counts the jobs that failed with the same error.
             models.Index(
                 fields=["error_fingerprint", "tenant", "-queued_at", "-id", "report", "requested_by"],
                 name="job_error",
@@ -183,11 +190,11 @@ class JobExecutionLog(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         if self._state.adding:
-            self.stand_in_line()
+            self.assign_turn()
         super().save(*args, **kwargs)
 
-    def stand_in_line(self) -> None:
-        """Give it its turn, unless it has one."""
+    def assign_turn(self) -> None:
+        """Set the job's turn in the queue unless it has one."""
         if not self.turn:
             self.turn = Admission.of(self, connection).turn
 
@@ -197,18 +204,23 @@ class JobExecutionLog(models.Model):
 
     @property
     def error(self) -> JobError | None:
-        """Why it failed; None unless it is Failed."""
+        """Why the job failed; None unless its status is Failed."""
         if self.status != Status.FAILED:
             return None
         return JobError(self.error_code, self.error_message, self.error_retryable, self.attempt)
 
     @property
     def result(self) -> Artifact | None:
-        """The result file that can be had now, or None."""
-        if self.status != Status.SUCCEEDED:  # then there is none to ask for
+        """The result that can be downloaded now; None if there is none or it was purged."""
+        if self.status != Status.SUCCEEDED:  # Saves the query for the artifact.
             return None
         artifact: Artifact | None = getattr(self, "artifact", None)
         return artifact if artifact and artifact.purged_at is None else None
+
+    @property
+    def retry_job(self) -> JobExecutionLog | None:
+        """The job that retried this one; None if there is none."""
+        return getattr(self, "retried_as", None)
 
 
 class JobEvent(models.Model):
@@ -243,15 +255,17 @@ class JobEvent(models.Model):
 
 
 class Artifact(models.Model):
-    """The result file of a Succeeded job. Its place follows from the job's id, the fence and the format."""
+    """The result file of a Succeeded job. Its path is derived from the job's id, the fence and the format."""
 
     job = models.OneToOneField(JobExecutionLog, on_delete=models.CASCADE, related_name="artifact")
     fence = models.PositiveBigIntegerField()
     size = models.PositiveBigIntegerField()
     sha256 = models.CharField(max_length=64)
     rows = models.PositiveBigIntegerField()
-    truncated = models.CharField(max_length=500, blank=True, help_text="Why there are no more rows, if there are not.")
-    stamp = models.CharField(max_length=100, help_text="The file's identity and times when it was written.")
+    truncated = models.CharField(
+        max_length=500, blank=True, help_text=_("Why the rows are incomplete; empty if they are complete.")
+    )
+    stamp = models.CharField(max_length=100, help_text=_("Size, times and inode of the file when it was published."))
     expires_at = models.DateTimeField()
     purged_at = models.DateTimeField(null=True)
 
@@ -263,30 +277,35 @@ class Artifact(models.Model):
 
 
 class Delivery(models.Model):
-    """A result that leaves the house: one row for each single target, written with the job's success. The id is what
-    receivers know it by."""
+    """One result to send to one target. The row is written in the transaction in which the job succeeds.
+
+    The id stays the same when the delivery is sent again, so that receivers can recognize duplicates.
+    """
 
     class State(models.TextChoices):
-        PENDING = "pending", "Waiting"
-        SENT = "sent", "Delivered"
-        FAILED = "failed", "Given up"
+        PENDING = "pending", _("Pending")
+        SENT = "sent", _("Delivered")
+        FAILED = "failed", _("Failed")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     job = models.ForeignKey(JobExecutionLog, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
     kind = models.CharField(max_length=20, choices=DeliveryTarget.Kind)
-    target = models.CharField(max_length=2000, help_text="The address, the URL or the folder; for Administrators only.")
-    target_digest = models.CharField(max_length=64, help_text="SHA-256 of the target, which is too long for an index.")
+    target = models.CharField(max_length=2000, help_text=_("Address, URL or folder. Visible to administrators only."))
+    target_digest = models.CharField(max_length=64, help_text=_("SHA-256 of the target, which is too long to index."))
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
-    available_at = models.DateTimeField(help_text="Not sent before this time; once claimed, the end of the lease.")
+    available_at = models.DateTimeField(
+        help_text=_("The delivery isn't claimed before this time. Once claimed: when the lease ends.")
+    )
     fence = models.PositiveIntegerField(default=0)
     attempt = models.PositiveSmallIntegerField(default=0)
-    error = models.CharField(max_length=300, blank=True, help_text="Why the last try failed.")
+    error = models.CharField(max_length=300, blank=True, help_text=_("Why the last attempt failed."))
     created_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["created_at", "id"]
-        verbose_name_plural = "deliveries"
+        verbose_name = _("delivery")
+        verbose_name_plural = _("deliveries")
         indexes = [models.Index(fields=["available_at"], name="delivery_due", condition=Q(state="pending"))]
         constraints = [models.UniqueConstraint(fields=["job", "kind", "target_digest"], name="delivery_once")]
 
@@ -295,7 +314,7 @@ class Delivery(models.Model):
 
 
 class WorkerHost(models.Model):
-    """A running jobserver, for people and health checks. Nothing decides by it who has a job."""
+    """A running jobserver, shown to people and health checks. It doesn't decide who holds a job."""
 
     instance = models.CharField(primary_key=True, max_length=32)
     host = models.CharField(max_length=255)
@@ -316,11 +335,11 @@ class WorkerHost(models.Model):
 
 
 class SavedView(models.Model):
-    """The filters of the job list that a person keeps under a name."""
+    """Filters of the job list that a user saved under a name."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="saved_views")
     name = models.CharField(max_length=60)
-    filters = models.CharField(max_length=1000, help_text="The query string.")
+    filters = models.CharField(max_length=1000, help_text=_("The query string."))
 
     class Meta:
         ordering = ["name"]
@@ -331,31 +350,39 @@ class SavedView(models.Model):
 
 
 class BulkAction(models.Model):
-    """One press that retries or cancels many jobs, and how far it has come. The jobs' entries are in the audit log."""
+    """A retry or cancel of many jobs, and its progress. The audit log has an entry for each job."""
+
+    class Action(models.TextChoices):
+        RETRY = "retry", _("Retry")
+        CANCEL = "cancel", _("Cancel")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="bulk_actions")
-    action = models.CharField(max_length=10, choices=[("retry", "Retry"), ("cancel", "Cancel")])
-    ids = models.JSONField(null=True, help_text="The selected jobs; nothing: all that match the filters.")
-    filters = models.TextField(blank=True, help_text="The query string.")
-    at = models.DateTimeField(help_text="Jobs asked for after this time are not meant.")
+    action = models.CharField(max_length=10, choices=Action)
+    ids = models.JSONField(null=True, help_text=_("The selected jobs; null: all jobs that match the filters."))
+    filters = models.TextField(blank=True, help_text=_("The query string."))
+    queued_until = models.DateTimeField(help_text=_("Jobs queued after this time aren't included."))
     total = models.PositiveIntegerField(default=0)
     done = models.PositiveIntegerField(default=0)
-    already = models.PositiveIntegerField(default=0)
-    refused = models.PositiveIntegerField(default=0)
-    last_queued_at = models.DateTimeField(null=True, help_text="Of the last job that was tried.")
-    last_id = models.UUIDField(null=True)
-    begun_at = models.DateTimeField()
-    held_until = models.DateTimeField(null=True, help_text="Somebody carries it on until then.")
+    skipped = models.PositiveIntegerField(
+        default=0, help_text=_("Jobs that were already retried or had already ended.")
+    )
+    refused = models.PositiveIntegerField(default=0, help_text=_("Jobs that couldn't be retried or cancelled."))
+    last_queued_at = models.DateTimeField(null=True, help_text=_("When the last processed job was queued."))
+    last_id = models.UUIDField(null=True, help_text=_("The last processed job."))
+    started_at = models.DateTimeField()
+    leased_until = models.DateTimeField(null=True, help_text=_("A process works on the bulk action until then."))
     ended_at = models.DateTimeField(null=True)
     stopped = models.BooleanField(default=False)
 
     class Meta:
-        indexes = [models.Index(fields=["begun_at"], name="bulk_unfinished", condition=Q(ended_at__isnull=True))]
+        verbose_name = _("bulk action")
+        verbose_name_plural = _("bulk actions")
+        indexes = [models.Index(fields=["started_at"], name="bulk_unfinished", condition=Q(ended_at__isnull=True))]
 
     def __str__(self) -> str:
-        return f"{self.action}: {self.tried} of {self.total}"
+        return f"{self.action}: {self.processed} of {self.total}"
 
     @property
-    def tried(self) -> int:
-        return self.done + self.already + self.refused
+    def processed(self) -> int:
+        return self.done + self.skipped + self.refused

@@ -1,4 +1,9 @@
-"""Who may do what with a job, at the time of the call."""
+"""Who can see, cancel, retry and resend which jobs, by the rights at the time of the call.
+
+The only place that decides who can cancel, retry and resend. Each rule comes in up to three forms: `job_to_…` for a
+call or page about one job, `may_…` for its button, and a queryset for bulk actions. A rule of the first form tests
+rights only: a job in the wrong state is the action's error (409), not a missing right (403).
+"""
 
 from __future__ import annotations
 
@@ -8,44 +13,77 @@ from django.core.exceptions import PermissionDenied
 
 from accounts.models import User
 from jobs.models import Delivery, JobExecutionLog
-from jobs.status import ENDED, Status
+from jobs.querysets import JobQuerySet
+from jobs.status import UNFINISHED, Status
 from reports.querysets import Right, rights_on
 
 
 def visible_job(user: User, job_id: object) -> JobExecutionLog:
-    """The job, for somebody who may see it. JobNotFound or PermissionDenied for others."""
+    """Return the job. Raise JobNotFound or, for users who can't see it, PermissionDenied."""
     job = JobExecutionLog.objects.find(user, str(job_id))
-    held = rights_on(user, job.report_id)
-    if Right.VIEW in held or (Right.GENERATE in held and job.requested_by_id == user.pk):
+    rights = rights_on(user, job.report_id)
+    if Right.VIEW in rights or (Right.GENERATE in rights and job.requested_by_id == user.pk):
         return job
     raise PermissionDenied("You have no view right on this job's report.")
 
 
-def administered_job(user: User, job_id: object) -> JobExecutionLog:
-    """The job, for an Administrator of its tenant. JobNotFound or PermissionDenied for others."""
+def job_to_cancel(user: User, job_id: object) -> JobExecutionLog:
+    """Return the job. Raise JobNotFound or, for users who can't cancel it, PermissionDenied."""
+    job = visible_job(user, job_id)
+    if not _owns_or_administers(user, job):
+        raise PermissionDenied("Only the user who requested the job or an Administrator may cancel it.")
+    return job
+
+
+def job_to_retry(user: User, job_id: object) -> JobExecutionLog:
+    """Return the job. Raise JobNotFound or, for users who can't retry it, PermissionDenied."""
+    return _administered_job(user, job_id)
+
+
+def job_to_resend(user: User, job_id: object) -> JobExecutionLog:
+    """Return the job. Raise JobNotFound or, for users who can't resend its deliveries, PermissionDenied."""
+    return _administered_job(user, job_id)
+
+
+def may_cancel(user: User, job: JobExecutionLog) -> bool:
+    """True if a Cancel button makes sense: the job can still end, and wasn't cancelled yet."""
+    return job.status in UNFINISHED and job.cancel_requested_at is None and _owns_or_administers(user, job)
+
+
+def may_retry(user: User, job: JobExecutionLog) -> bool:
+    """True if a Retry button makes sense: the job failed and wasn't retried yet."""
+    # The retry is a query unless it was loaded with the job, so it is tested last.
+    return job.status == Status.FAILED and user.administers(job.tenant_id) and job.retry_job is None
+
+
+def may_resend(user: User, job: JobExecutionLog, deliveries: Iterable[Delivery]) -> bool:
+    """True if a Resend button makes sense: one of the job's deliveries failed, and its result still exists."""
+    has_failed = any(delivery.state == Delivery.State.FAILED for delivery in deliveries)
+    return has_failed and job.result is not None and user.administers(job.tenant_id)
+
+
+def cancellable(jobs: JobQuerySet, user: User) -> JobQuerySet:
+    """Narrow jobs that the user can see to those for which `may_cancel` is true."""
+    unfinished = jobs.filter(status__in=UNFINISHED, cancel_requested_at=None)
+    return unfinished if user.is_administrator else unfinished.filter(requested_by=user)
+
+
+def retryable(jobs: JobQuerySet, user: User) -> JobQuerySet:
+    """Narrow jobs that the user can see to those for which `may_retry` is true."""
+    return jobs.filter(status=Status.FAILED, retried_as__isnull=True) if may_bulk_retry(user) else jobs.none()
+
+
+def may_bulk_retry(user: User) -> bool:
+    """True if there may be jobs that the user can retry."""
+    return user.is_administrator
+
+
+def _owns_or_administers(user: User, job: JobExecutionLog) -> bool:
+    return job.requested_by_id == user.pk or user.administers(job.tenant_id)
+
+
+def _administered_job(user: User, job_id: object) -> JobExecutionLog:
     job = JobExecutionLog.objects.find(user, str(job_id))
     if not user.administers(job.tenant_id):
         raise PermissionDenied("Only an Administrator may do this.")
     return job
-
-
-def may_retry(user: User, job: JobExecutionLog) -> bool:
-    """Whether a Retry control makes sense: an Administrator, a Failed job, not retried before."""
-    failed = job.status == Status.FAILED and user.administers(job.tenant_id)
-    return failed and getattr(job, "retried_as", None) is None
-
-
-def may_send_again(user: User, job: JobExecutionLog, deliveries: Iterable[Delivery]) -> bool:
-    """Whether a Send again control makes sense: an Administrator, a delivery that was given up, and what it brings."""
-    given_up = any(one.state == Delivery.State.FAILED for one in deliveries)
-    return given_up and job.result is not None and user.administers(job.tenant_id)
-
-
-def may_cancel(user: User, job: JobExecutionLog) -> bool:
-    """Whether a Cancel control makes sense: the one who asked or an Administrator, and the job can still end."""
-    stoppable = job.status not in ENDED and job.cancel_requested_at is None
-    return stoppable and is_in_charge(user, job)
-
-
-def is_in_charge(user: User, job: JobExecutionLog) -> bool:
-    return job.requested_by_id == user.pk or user.administers(job.tenant_id)

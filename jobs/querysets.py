@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 _JOB = "select * from jobs_jobexecutionlog where id = %s and (%s or tenant_id = %s)"
 _SELECT, _COUNT = "select {}", "(select count(*) from ({}) found)"
 #: The order in which jobs are claimed.
-NEXT = ("priority", "turn", "available_at", "queued_at")
+CLAIM_ORDER = ("priority", "turn", "available_at", "queued_at")
 #: So many jobs are sorted in no time.
-FEW = 1000
-#: For so long it is remembered whether somebody sees few.
-_FEW_SECONDS = 60
+SMALL_SCOPE = 1000
+#: For so long it is remembered whether a scope is small.
+_IS_SMALL_SECONDS = 60
 #: Seconds after its last report for which a jobserver counts as alive. It reports in every round of the reconciler.
 ALIVE_SECONDS = 20
 
@@ -41,13 +41,13 @@ ALIVE_SECONDS = 20
 class VisibleScope:
     """What the rights leave of all jobs: those of whole reports, and of others the own ones.
 
-    `few`: so few that going through them is quicker than any index on what else is asked for.
+    `is_small`: so is_small that going through them is quicker than any index on what else is asked for.
     """
 
-    person: User
-    whole: frozenset[UUID]
-    own: frozenset[UUID]
-    few: bool = False
+    user: User
+    view: frozenset[UUID]
+    generate: frozenset[UUID]
+    is_small: bool = False
 
     @classmethod
     def of(cls, user: User) -> VisibleScope:
@@ -58,29 +58,29 @@ class VisibleScope:
     @property
     def condition(self) -> Q:
         """That a job is among them."""
-        return Q(report_id__in=self.whole) | Q(requested_by=self.person, report_id__in=self.own)
+        return Q(report_id__in=self.view) | Q(requested_by=self.user, report_id__in=self.generate)
 
     def within(self, reports: Iterable[UUID]) -> VisibleScope:
         """What is left of these reports alone."""
-        return replace(self, whole=self.whole.intersection(reports), own=self.own.intersection(reports))
+        return replace(self, view=self.view.intersection(reports), generate=self.generate.intersection(reports))
 
 
 class JobQuerySet(models.QuerySet["JobExecutionLog"]):
     """Jobs."""
 
     #: Whether they are those that somebody sees, and which; None for all.
-    sight: VisibleScope | None = None
+    scope: VisibleScope | None = None
 
     def _clone(self) -> JobQuerySet:
         made: JobQuerySet = super()._clone()  # type: ignore[misc]
-        made.sight = self.sight
+        made.scope = self.scope
         return made
 
     def in_tenant_of(self, user: User) -> JobQuerySet:
         """The jobs that exist as far as this user can know."""
-        return self.everywhere() if user.is_superuser else self.filter(Q(tenant_id=user.tenant_id))
+        return self.across_tenants() if user.is_superuser else self.filter(Q(tenant_id=user.tenant_id))
 
-    def everywhere(self) -> JobQuerySet:
+    def across_tenants(self) -> JobQuerySet:
         """Of all tenants. The condition always holds; it is that of the indexes for this case, word by word."""
         return self.filter(_condition("tenant_id", "NOT (%(expressions)s = 0)"))
 
@@ -88,28 +88,28 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         """Jobs of reports the user has the view right on, and the own jobs of those with the generate right."""
         if user.is_administrator:
             return self.in_tenant_of(user)
-        sight = VisibleScope.of(user)
+        scope = VisibleScope.of(user)
         # The granted reports imply the tenant. SQLite goes through all of the tenant's jobs when it is told of it, and
-        # sorts those of the granted reports when not: right for many, and right for few of them.
+        # sorts those of the granted reports when not: right for many, and right for is_small of them.
         # Only how they are found depends on it, so it may be a while old.
-        few = bool(cache.get_or_set(f"jobs.few-{user.pk}", self._seen(sight)._are_few, _FEW_SECONDS))
-        return (self if few else self.in_tenant_of(user))._seen(replace(sight, few=few))
+        is_small = bool(cache.get_or_set(f"jobs.is_small-{user.pk}", self._seen(scope)._is_small, _IS_SMALL_SECONDS))
+        return (self if is_small else self.in_tenant_of(user))._seen(replace(scope, is_small=is_small))
 
-    def _seen(self, sight: VisibleScope) -> JobQuerySet:
-        found = self.filter(sight.condition)
-        found.sight = sight
+    def _seen(self, scope: VisibleScope) -> JobQuerySet:
+        found = self.filter(scope.condition)
+        found.scope = scope
         return found
 
-    def _are_few(self) -> bool:
-        return self.order_by()[: FEW + 1].count() <= FEW
+    def _is_small(self) -> bool:
+        return self.order_by()[: SMALL_SCOPE + 1].count() <= SMALL_SCOPE
 
     def visible_parts(self, user: User) -> tuple[JobQuerySet, JobQuerySet | None]:
         """The same jobs in two parts: those that an index counts by status, and the own ones, which none does."""
         if user.is_administrator:
             return self.in_tenant_of(user), None
-        sight, jobs = VisibleScope.of(user), self.in_tenant_of(user)
+        scope, jobs = VisibleScope.of(user), self.in_tenant_of(user)
         nothing = frozenset[UUID]()
-        return jobs._seen(replace(sight, own=nothing)), jobs._seen(replace(sight, whole=nothing))
+        return jobs._seen(replace(scope, generate=nothing)), jobs._seen(replace(scope, view=nothing))
 
     def of_reports(self, tenants: Mapping[UUID, int]) -> Q:
         """Condition: of these reports, each with its tenant. What is seen of jobs is said once more, for them alone.
@@ -118,17 +118,17 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         """
         # The report implies the tenant, but only with it the index gives the newest first, which superusers don't name.
         of_tenants = Q(tenant_id__in=set(tenants.values()))
-        return of_tenants & (self.sight.within(tenants).condition if self.sight else Q(report_id__in=list(tenants)))
+        return of_tenants & (self.scope.within(tenants).condition if self.scope else Q(report_id__in=list(tenants)))
 
-    def failed_alike(self, fingerprints: Iterable[str]) -> JobQuerySet:
+    def with_fingerprints(self, fingerprints: Iterable[str]) -> JobQuerySet:
         """Jobs whose error has one of these fingerprints."""
         found = self.filter(error_fingerprint__in=fingerprints)
-        if self.sight and self.sight.few:
+        if self.scope and self.scope.is_small:
             return found
-        # The index's own condition, word by word. Without it, and where few are seen, the index is not used.
+        # The index's own condition, word by word. Without it, and where is_small are seen, the index is not used.
         return found.filter(_condition("error_fingerprint", "NOT (%(expressions)s = '')"))
 
-    def by_time(self) -> JobQuerySet:
+    def newest_first(self) -> JobQuerySet:
         """The newest first."""
         return self.order_by("-queued_at", "-id")
 
@@ -160,7 +160,7 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         """With what the pages show besides: the job that a failed one was retried as."""
         return self.select_related("artifact", "retried_as")
 
-    def listed(self) -> JobQuerySet:
+    def for_list(self) -> JobQuerySet:
         """With what a list shows, and nothing else: half of a page's time went into values that no row has."""
         related = self.select_related("artifact", "retried_as", "tenant")
         return related.only(
@@ -173,15 +173,15 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
     def unfinished(self) -> JobQuerySet:
         return self.filter(status__in=["Queued", "Running"])
 
-    def waiting(self) -> JobQuerySet:
+    def due(self) -> JobQuerySet:
         """Queued jobs whose time has come."""
         return self.filter(status="Queued", available_at__lte=Now(), cancel_requested_at__isnull=True)
 
     def claimable(self, concurrency_key: UUID | models.OuterRef | None = None) -> JobQuerySet:
         """Queued jobs that may be claimed, the next one first: with this concurrency key, or with none."""
-        return self.waiting().filter(concurrency_key=concurrency_key).order_by(*NEXT)
+        return self.due().filter(concurrency_key=concurrency_key).order_by(*CLAIM_ORDER)
 
-    def held(self, job_id: UUID | Param, fence: int | Param, status: str = "Running") -> JobQuerySet:
+    def with_fence(self, job_id: UUID | Param, fence: int | Param, status: str = "Running") -> JobQuerySet:
         """The job, if it still has this status and fence: the condition of every move, and of all a worker writes."""
         return self.filter(pk=job_id, fence=fence, status=status)
 

@@ -44,7 +44,7 @@ STATUS: dict[type[DomainError], int] = {
     jobs.ResultOfFailedJob: 410,
     jobs.ResultMissing: 500,
     jobs.RangeNotSatisfiable: 416,
-    jobs.NothingGivenUp: 409,
+    jobs.NoFailedDelivery: 409,
     jobs.ResultPurged: 409,
     jobs.QueueUnavailable: 503,
 }

@@ -191,8 +191,8 @@ def _press(user: Any, now: datetime) -> None:
     from jobs.models import BulkAction
 
     held, begun = now + timedelta(days=1), now - timedelta(seconds=40)
-    BulkAction.objects.create(user=user, action="retry", filters="status=Failed", at=begun, begun_at=begun, total=426,
-                              done=171, already=3, held_until=held)  # fmt: skip
+    BulkAction.objects.create(user=user, action="retry", filters="status=Failed", queued_until=begun, started_at=begun,
+                              total=426, done=171, skipped=3, leased_until=held)  # fmt: skip
 
 
 def _job(pick: random.Random, reports: list[Any], people: list[Any], at: datetime, status: str) -> Any:

@@ -56,12 +56,12 @@ def _wait_while(jobs: JobQuerySet, job: JobExecutionLog, seconds: int) -> JobExe
         _waiters.release()
 
 
-def answer(request: Request, job: JobExecutionLog, body: Mapping[str, Any], *, waited: bool) -> Response:
+def status_response(request: Request, job: JobExecutionLog, body: Mapping[str, Any], *, waited: bool) -> Response:
     """200 with the body, or 304 when the caller has it already."""
     etag = f'W/"{hashlib.sha256(json.dumps(_lasting(body), default=str).encode()).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Prefer"}
     if not job.is_ended:
-        headers["Retry-After"] = str(pause(job))
+        headers["Retry-After"] = str(retry_after(job))
     if waited:
         headers["Preference-Applied"] = "wait"
     if has_it(request.headers.get("If-None-Match"), etag):
@@ -75,7 +75,7 @@ def _lasting(body: Mapping[str, Any]) -> dict[str, Any]:
     return {**body, "queue": place and {**place, "estimatedStart": None}}
 
 
-def pause(job: JobExecutionLog) -> int:
+def retry_after(job: JobExecutionLog) -> int:
     """Seconds a client should wait before it asks again: longer for a job that is at it for long."""
     age = (timezone.now() - job.queued_at).total_seconds()
     return 1 if age < 10 else 2 if age < 60 else 5

@@ -60,7 +60,7 @@ class JobResultSerializer(serializers.Serializer[Artifact]):
         return bool(artifact.truncated)
 
 
-class JobPlaceSerializer(serializers.Serializer[QueuePosition]):
+class QueuePositionSerializer(serializers.Serializer[QueuePosition]):
     position = serializers.IntegerField(
         help_text="1: it is claimed next. Of jobs that its report's limit holds back, among those."
     )
@@ -85,7 +85,9 @@ class JobSerializer(serializers.Serializer[JobExecutionLog]):
     format = serializers.CharField()
     parameters = serializers.DictField()
     progress = JobProgressSerializer(source="*")
-    queue = JobPlaceSerializer(source="place", allow_null=True, help_text="Where it stands; null unless Queued.")
+    queue = QueuePositionSerializer(
+        source="queue_position", allow_null=True, help_text="The position in the queue; null unless Queued."
+    )
     attempt = serializers.IntegerField()
     retryOf = serializers.UUIDField(source="retry_of_id", allow_null=True)
     expiresAt = serializers.DateTimeField(source="result.expires_at", allow_null=True)
@@ -121,7 +123,7 @@ class RetriedSerializer(AcceptedSerializer):
 
 
 #: Details that tell of the machines behind the server.
-OF_MACHINES = ("host", "pid")
+MACHINE_DETAILS = ("host", "pid")
 
 
 class JobEventSerializer(serializers.ModelSerializer[JobEvent]):
@@ -135,7 +137,7 @@ class JobEventSerializer(serializers.ModelSerializer[JobEvent]):
 
     @extend_schema_field(serializers.DictField())
     def get_details(self, event: JobEvent) -> dict[str, Any]:
-        hidden = {*OF_MACHINES} - {*self.context.get("of_machines", ())}
+        hidden = {*MACHINE_DETAILS} - {*self.context.get("of_machines", ())}
         return {name: value for name, value in event.details.items() if name not in hidden}
 
 

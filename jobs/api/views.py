@@ -187,7 +187,7 @@ class JobStatus(JobView):
         if preferred and not job.is_ended:
             job = polling.wait_for_change(job, preferred)
         position.annotate_positions([job])
-        return polling.answer(request, job, JobSerializer(job).data, waited=preferred is not None)
+        return polling.status_response(request, job, JobSerializer(job).data, waited=preferred is not None)
 
 
 class JobResult(JobView):
@@ -228,7 +228,7 @@ class JobRetry(JobView):
         responses={202: RetriedSerializer, **errors(401, 403, 404, 409, 429, 503)},
     )
     def post(self, request: Request, job_id: str) -> Response:
-        job = actions.retry(job=permissions.administered_job(self.user, job_id), actor=self.user)
+        job = actions.retry(job=permissions.job_to_retry(self.user, job_id), actor=self.user)
         return _accepted(job, serializer=RetriedSerializer)
 
 
@@ -242,9 +242,7 @@ class JobCancel(JobView):
         responses={202: AcceptedSerializer, **errors(401, 403, 404, 409, 429, 503)},
     )
     def post(self, request: Request, job_id: str) -> Response:
-        job = self.get_job(job_id)
-        if not permissions.is_in_charge(self.user, job):
-            raise PermissionDenied("Only who requested the job, or an Administrator, may cancel it.")
+        job = permissions.job_to_cancel(self.user, job_id)
         actions.cancel(job=job, actor=self.user)
         return _accepted(JobExecutionLog.objects.get(pk=job.pk))
 

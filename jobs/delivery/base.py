@@ -18,10 +18,10 @@ from reports.rendering import RENDERERS
 class Undeliverable(Exception):
     """It could not be sent. The sentence is shown to everybody who sees the job: no address, host or path in it."""
 
-    def __init__(self, sentence: str, *, lasting: bool = False) -> None:
+    def __init__(self, sentence: str, *, permanent: bool = False) -> None:
         super().__init__(sentence)
         #: Whether another try is of no use.
-        self.lasting = lasting
+        self.permanent = permanent
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class OutgoingResult:
     def artifact(self) -> Artifact:
         """Raises Undeliverable when the result was deleted since."""
         if self.job.result is None:
-            raise Undeliverable("The result was deleted before it could be delivered.", lasting=True)
+            raise Undeliverable("The result was deleted before it could be delivered.", permanent=True)
         return self.job.result
 
     @property
@@ -55,11 +55,11 @@ class OutgoingResult:
     def open(self) -> BinaryIO:
         """The result file, once it is seen to be the one that was written."""
         kept = self.artifact
-        path = storage.place(self.job.pk, kept.fence, self.extension)
+        path = storage.result_path(self.job.pk, kept.fence, self.extension)
         try:
-            return storage.open_checked(path, size=kept.size, sha256=kept.sha256, written=kept.stamp)
+            return storage.open_verified(path, size=kept.size, sha256=kept.sha256, stamp=kept.stamp)
         except ResultMissing:
-            raise Undeliverable("The result's file is missing.", lasting=True) from None
+            raise Undeliverable("The result's file is missing.", permanent=True) from None
 
 
 class Sender(Protocol):

@@ -21,7 +21,7 @@ _AT_ONCE = 4
 _IDLE_SECONDS = 1.0
 
 
-def be_deliverer(parent: int) -> None:
+def run_deliverer(parent: int) -> None:
     """The process; never returns."""
     code = 1
     try:
@@ -41,18 +41,18 @@ def be_deliverer(parent: int) -> None:
 def deliver(delivery: Delivery) -> None:
     """Send one that was claimed, and write down how that went."""
     try:
-        if delivery.attempt > outbox.MOST_ATTEMPTS:
-            raise Undeliverable("It was tried too often.", lasting=True)
+        if delivery.attempt > outbox.MAX_ATTEMPTS:
+            raise Undeliverable("It was tried too often.", permanent=True)
         SENDERS[delivery.kind].send(OutgoingResult(delivery.pk, delivery.job, delivery.target))
     except Undeliverable as error:
         log.warning("not delivered: %s", error, extra=_named(delivery), exc_info=error.__cause__)
-        outbox.failed(delivery, str(error), lasting=error.lasting)
+        outbox.mark_failed(delivery, str(error), permanent=error.permanent)
     except Exception:
         log.exception("A delivery failed.", extra=_named(delivery))
-        outbox.failed(delivery, "The delivery failed; the server's log has the details.")
+        outbox.mark_failed(delivery, "The delivery failed; the server's log has the details.")
     else:
         log.info("delivered", extra=_named(delivery))
-        outbox.sent(delivery)
+        outbox.mark_sent(delivery)
 
 
 def _deliver_until(stopping: threading.Event) -> None:

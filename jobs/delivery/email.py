@@ -34,11 +34,11 @@ class Email:
             message(parcel).send()
         except smtplib.SMTPRecipientsRefused as refused:
             codes = [code for code, _ in refused.recipients.values()]
-            raise Undeliverable("The mail server refused the address.", lasting=min(codes) >= 500) from refused
+            raise Undeliverable("The mail server refused the address.", permanent=min(codes) >= 500) from refused
         except smtplib.SMTPResponseException as refused:
-            lasting = refused.smtp_code >= 500 and not isinstance(refused, smtplib.SMTPAuthenticationError)
+            permanent = refused.smtp_code >= 500 and not isinstance(refused, smtplib.SMTPAuthenticationError)
             sentence = f"The mail server refused the message ({refused.smtp_code})."
-            raise Undeliverable(sentence, lasting=lasting) from refused
+            raise Undeliverable(sentence, permanent=permanent) from refused
         except (OSError, smtplib.SMTPException) as error:
             raise Undeliverable("The mail server does not answer.") from error
 

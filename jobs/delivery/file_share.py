@@ -33,7 +33,7 @@ def place(parcel: OutgoingResult, root: Path) -> Path:
     own = (root / parcel.job.tenant.slug).resolve()
     folder = (own / parcel.target).resolve()
     if not own.is_relative_to(root.resolve()) or not folder.is_relative_to(own):
-        raise Undeliverable("The path leads out of the file share.", lasting=True)
+        raise Undeliverable("The path leads out of the file share.", permanent=True)
     job = parcel.job
     return folder / f"{job.report_slug}-{job.queued_at:%Y%m%d-%H%M%S}-{job.pk}.{parcel.extension}"
 

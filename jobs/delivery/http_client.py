@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 from django.conf import settings
 
-__all__ = ["Forbidden", "HTTPException", "post"]
+__all__ = ["AddressNotAllowed", "HTTPException", "post"]
 
 #: Seconds to connect, and for one read or write; and for all of it, however slowly the other side speaks.
 _STEP_SECONDS, _WHOLE_SECONDS = 10, 25
@@ -21,7 +21,7 @@ _STEP_SECONDS, _WHOLE_SECONDS = 10, 25
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
-class Forbidden(Exception):
+class AddressNotAllowed(Exception):
     """The name leads to an address that may not be called."""
 
 
@@ -64,12 +64,12 @@ def _looked_up(host: str, port: int) -> tuple[str, int]:
     what keeps a name that leads elsewhere the next time from being followed there."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = [str(sockaddr[0]) for *_, sockaddr in found]
-    if not all(map(may_be_called, addresses)):
-        raise Forbidden(host)
+    if not all(map(is_allowed_address, addresses)):
+        raise AddressNotAllowed(host)
     return addresses[0], port
 
 
-def may_be_called(text: str) -> bool:
+def is_allowed_address(text: str) -> bool:
     """Whether it is an address of the open internet, or one that REPORTSERVER_WEBHOOK_ALLOW names."""
     address = _plain(ipaddress.ip_address(text.partition("%")[0]))
     if any(address in network for network in settings.WEBHOOK_ALLOW):

@@ -28,12 +28,12 @@ from reports.querysets import goes_out
 
 State = Delivery.State
 #: Tries, over about three hours, after which a delivery is given up.
-MOST_ATTEMPTS = 12
+MAX_ATTEMPTS = 12
 #: Seconds from one attempt to send to the next.
 RETRY_WAITS = Backoff(first=5, longest=3600)
 
 
-def write(job: JobExecutionLog) -> None:
+def add_deliveries(job: JobExecutionLog) -> None:
     """What the job's version delivers, in the caller's transaction."""
     if job.version is None or not goes_out(job.version.pk):
         return
@@ -63,7 +63,7 @@ def claim() -> Delivery | None:
     return Delivery.objects.select_related("job__artifact", "job__tenant", "job__report").get(pk=found.pk)
 
 
-def sent(delivery: Delivery) -> bool:
+def mark_sent(delivery: Delivery) -> bool:
     """Note that it was sent. False when the lease was lost: somebody else sends it again, with the same id."""
     with transaction.atomic():
         moved = bool(_held(delivery).update(state=State.SENT, ended_at=Now(), error=""))
@@ -73,9 +73,9 @@ def sent(delivery: Delivery) -> bool:
     return moved
 
 
-def failed(delivery: Delivery, sentence: str, *, lasting: bool = False) -> bool:
+def mark_failed(delivery: Delivery, sentence: str, *, permanent: bool = False) -> bool:
     """Note that it could not be sent: to be tried again later, or given up. False when the lease was lost."""
-    over = lasting or delivery.attempt >= MOST_ATTEMPTS
+    over = permanent or delivery.attempt >= MAX_ATTEMPTS
     seconds = 0.0 if over else RETRY_WAITS.jittered(delivery.attempt)
     with transaction.atomic():
         changes = {"state": State.FAILED, "ended_at": Now()} if over else {"available_at": from_now(seconds)}
@@ -90,7 +90,7 @@ def failed(delivery: Delivery, sentence: str, *, lasting: bool = False) -> bool:
     return moved
 
 
-def send_again(*, job: JobExecutionLog, actor: User | str) -> int:
+def resend(*, job: JobExecutionLog, actor: User | str) -> int:
     """Let what was given up of the job's deliveries be tried anew, as often as at first; how many those are.
 
     They keep their ids, by which a receiver knows what had arrived after all. NothingGivenUp for a second press.
@@ -105,11 +105,11 @@ def send_again(*, job: JobExecutionLog, actor: User | str) -> int:
             record_event(job, JobEvent.Kind.DELIVERY_RETRIED, {**_facts(delivery), "actor": actor_name(actor)})
             _record(Action.DELIVERY_RETRY, delivery, actor)
     if not again:
-        raise exceptions.NothingGivenUp
+        raise exceptions.NoFailedDelivery
     return len(again)
 
 
-def overdue() -> int:
+def count_overdue() -> int:
     """How many have waited for more than ten minutes. One that is sent again has not, before it fails again."""
     long_ago = timezone.now() - timedelta(minutes=10)
     late = Q(attempt__gt=0) | Q(available_at__lt=long_ago)

@@ -47,14 +47,16 @@ class Webhook:
 
     def send(self, parcel: OutgoingResult) -> None:
         if parcel.job.report is None:
-            raise Undeliverable("The report was deleted before its webhook could be called.", lasting=True)
+            raise Undeliverable("The report was deleted before its webhook could be called.", permanent=True)
         secret = WebhookSecret.of(parcel.job.report, parcel.target)
         body = json.dumps(_payload(parcel)).encode()
         headers = {"Content-Type": "application/json", "User-Agent": "reportserver", "Idempotency-Key": str(parcel.id)}
         try:
             status = http_client.post(parcel.target, body, headers | signed(str(parcel.id), body, secret))
-        except http_client.Forbidden as error:
-            raise Undeliverable("The webhook's address is not one that this server may call.", lasting=True) from error
+        except http_client.AddressNotAllowed as error:
+            raise Undeliverable(
+                "The webhook's address is not one that this server may call.", permanent=True
+            ) from error
         except ssl.SSLCertVerificationError as error:
             sentence = "The webhook's certificate is not valid; the server's log says why."
             raise Undeliverable(_CERTIFICATE_FAULTS.get(error.verify_code, sentence)) from error
@@ -63,7 +65,7 @@ class Webhook:
         except (OSError, http_client.HTTPException) as error:
             raise Undeliverable("The webhook does not answer.") from error
         if not 200 <= status < 300:
-            raise Undeliverable(f"The webhook answered {status}.", lasting=status == 410)
+            raise Undeliverable(f"The webhook answered {status}.", permanent=status == 410)
 
 
 def signed(id: str, body: bytes, secret: str, now: int | None = None) -> dict[str, str]:

@@ -135,7 +135,7 @@ def run_child(job: JobExecutionLog, files: Sequence[int]) -> NoReturn:
         _step_back()
         with engine.storage_errors():
             # SQLite sorts what does not fit into memory in this folder; the system's may be a small one in memory.
-            os.environ["SQLITE_TMPDIR"] = str(storage.draft(job.pk, job.fence).parent)
+            os.environ["SQLITE_TMPDIR"] = str(storage.draft_path(job.pk, job.fence).parent)
             result = _make(job, pipe)
         _say(pipe, result)
     except BaseException as error:  # noqa: BLE001 - the parent must hear of anything at all
@@ -148,8 +148,8 @@ def run_child(job: JobExecutionLog, files: Sequence[int]) -> NoReturn:
 
 
 def _make(job: JobExecutionLog, pipe: int) -> dict[str, Any]:
-    draft = storage.draft(job.pk, job.fence)
-    spill = storage.spill(job.pk, job.fence)
+    draft = storage.draft_path(job.pk, job.fence)
+    spill = storage.spill_folder(job.pk, job.fence)
     try:
         if job.version is None:
             raise ReportDeleted
@@ -158,7 +158,7 @@ def _make(job: JobExecutionLog, pipe: int) -> dict[str, Any]:
     finally:
         shutil.rmtree(spill, ignore_errors=True)
     extension = rendering.RENDERERS[job.format].extension
-    stamp = storage.publish(draft, storage.place(job.pk, job.fence, extension))
+    stamp = storage.publish(draft, storage.result_path(job.pk, job.fence, extension))
     return {
         "rows": result.rows,
         "size": result.size,

@@ -15,5 +15,5 @@ from reports.run_spec import end_left_behind
 def clear(job: JobExecutionLog) -> None:
     """End the query that its killed process left at the data source's server, and delete its files."""
     with contextlib.suppress(Error, RunError):
-        end_left_behind(job.version, storage.spill(job.pk, job.fence))
-    storage.remove_attempt(job.pk, job.fence)
+        end_left_behind(job.version, storage.spill_folder(job.pk, job.fence))
+    storage.delete_attempt_files(job.pk, job.fence)

@@ -38,7 +38,7 @@ def reconcile() -> None:
         recover_from_dead_hosts,
         next_job.release_unlimited,
         ring_for_waiting,
-        broker.forget_unread,
+        broker.delete_unread_messages,
         checkpoint,
     ):
         _try(step)
@@ -70,8 +70,10 @@ def ring_for_waiting() -> int:
     """Ring for jobs that can be claimed but have too few messages: one was lost, or their time came only now."""
     silent = Q(notified_at=None) | Q(notified_at__lt=from_now(-2 * settings.RECONCILE_SECONDS))
     most = settings.WORKERS * 2
-    waiting = [pk for part in next_job.ready() for pk in part.filter(silent).values_list("pk", flat=True)[:most]]
-    chosen = waiting[: max(0, min(len(waiting), most) - broker.waiting())]
+    waiting = [
+        pk for part in next_job.claimable_jobs() for pk in part.filter(silent).values_list("pk", flat=True)[:most]
+    ]
+    chosen = waiting[: max(0, min(len(waiting), most) - broker.count_messages())]
     if not chosen:
         return 0
     with transaction.atomic():
@@ -82,15 +84,15 @@ def ring_for_waiting() -> int:
 
 
 def forget_results() -> int:
-    return broker.forget_results(days=1)
+    return broker.delete_task_results(days=1)
 
 
 def collect_strays() -> int:
     """Delete files of attempts that neither run nor were committed."""
-    strays = [(job_id, fence) for job_id, folder in storage.folders() for fence in _old_fences(folder)]
+    strays = [(job_id, fence) for job_id, folder in storage.job_folders() for fence in _old_fences(folder)]
     found = [stray for stray in strays if _is_stray(*stray)]
     for job_id, fence in found:
-        storage.remove_attempt(job_id, fence)
+        storage.delete_attempt_files(job_id, fence)
     return len(found)
 
 

@@ -19,7 +19,7 @@ from django.db import connections, transaction
 from audit import verification
 from jobs import failures
 from jobs.clock import Now, from_now
-from jobs.delivery.deliverer import be_deliverer
+from jobs.delivery.deliverer import run_deliverer
 from jobs.execution import cleanup, host_lock, reconciler, transitions
 from jobs.execution.processes import (
     become_subreaper,
@@ -133,7 +133,7 @@ class Supervisor:
         parent = os.getpid()
         self.deliverer = os.fork()
         if self.deliverer == 0:
-            be_deliverer(parent)
+            run_deliverer(parent)
 
     def _cluster_ended(self) -> bool:
         return self.cluster == 0
@@ -154,7 +154,7 @@ class Supervisor:
     def _idles_although_jobs_wait(self) -> bool:
         """The last question goes through many rows, and is asked only when the answers before leave no other."""
         long_ago = from_now(-_STUCK_SECONDS)
-        if not any(part.filter(available_at__lt=long_ago).exists() for part in next_job.ready()):
+        if not any(part.filter(available_at__lt=long_ago).exists() for part in next_job.claimable_jobs()):
             return False
         if JobExecutionLog.objects.owned_by(self.instance).count() >= settings.WORKERS:
             return False

@@ -54,7 +54,7 @@ def _given(*names: str) -> dict[str, Param]:
 
 def _held(status: Status) -> JobQuerySet:
     places = _given("id", "fence")
-    return JobExecutionLog.objects.held(places["id"], places["fence"], status)
+    return JobExecutionLog.objects.with_fence(places["id"], places["fence"], status)
 
 
 _LEASE, _TIMEOUT, _WAIT = (Param(name, DurationField()) for name in ("lease", "timeout", "wait"))
@@ -102,7 +102,7 @@ def claim(*, owner: str, host: str, pid: int) -> JobExecutionLog | None:
     The attempt is counted here and not at its end, so that a job which kills its worker is not tried for ever.
     """
     with transaction.atomic():
-        found = next_job.take_next()
+        found = next_job.lock_next_job()
         if found is None:
             return None
         spans = {"lease": _lease(), "timeout": timedelta(seconds=found.timeout_seconds)}
@@ -145,7 +145,7 @@ def succeed(job: JobExecutionLog, result: Mapping[str, Any]) -> bool:
             expires_at=timezone.now() + kept,
         )
         insert(artifact)
-        outbox.write(job)
+        outbox.add_deliveries(job)
         record_event(job, JobEvent.Kind.SUCCEEDED, {"rows": result["rows"], "size": result["size"]})
         audit.record(Action.JOB_SUCCEEDED, actor=audit.SYSTEM, tenant_id=job.tenant_id, target=("job", job.pk))
     return True
@@ -169,7 +169,7 @@ def release(job: JobExecutionLog, failure: Failure, *, seconds: float, refund: b
     One that was to be cancelled ends instead: nobody would ever claim it.
     """
     with transaction.atomic():
-        held = JobExecutionLog.objects.held(job.pk, job.fence)
+        held = JobExecutionLog.objects.with_fence(job.pk, job.fence)
         if held.select_for_update().values_list("cancel_requested_at", flat=True).first():
             return _end_failed(job, CANCELLED)
         moved = _REQUEUE(job, refund=int(refund), wait=timedelta(seconds=seconds))

@@ -171,7 +171,7 @@ def _persistently(write: Callable[[], bool]) -> bool:
 def _pass_on() -> None:
     """Messages may be lost: whoever has ended a job sees to it that there is one while jobs wait."""
     with contextlib.suppress(Error, QueueUnavailable):
-        if broker.is_empty() and any(jobs.exists() for jobs in next_job.ready()):
+        if broker.is_empty() and any(jobs.exists() for jobs in next_job.claimable_jobs()):
             broker.notify()
 
 

@@ -16,14 +16,12 @@ from django.db.models.functions import Coalesce
 from django.http import QueryDict
 from django.utils import timezone
 
-from accounts.models import User
 from common.exceptions import DomainError
-from jobs import actions, exceptions
+from jobs import actions, exceptions, permissions
 from jobs.clock import Now, from_now
 from jobs.models import BulkAction, JobExecutionLog
 from jobs.monitoring.filters import JobFilter
 from jobs.querysets import JobQuerySet
-from jobs.status import UNFINISHED, Status
 
 #: Jobs done between two notes of how far it has come.
 _BATCH = 25
@@ -33,20 +31,7 @@ _HELD_SECONDS = 60
 _KEPT_DAYS = 7
 
 
-def retryable(jobs: JobQuerySet, user: User) -> JobQuerySet:
-    """Those of the jobs that this user may retry."""
-    if not user.is_administrator:
-        return jobs.none()
-    return jobs.filter(status=Status.FAILED, retried_as__isnull=True)
-
-
-def cancellable(jobs: JobQuerySet, user: User) -> JobQuerySet:
-    """Those of the jobs that this user may cancel."""
-    live = jobs.filter(status__in=UNFINISHED, cancel_requested_at=None)
-    return live if user.is_administrator else live.filter(requested_by=user)
-
-
-_READY = {"retry": retryable, "cancel": cancellable}
+_READY = {"retry": permissions.retryable, "cancel": permissions.cancellable}
 _ACTIONS: dict[str, Callable[..., object]] = {"retry": actions.retry, "cancel": actions.cancel}
 _WORDS = {
     "retry": ("queued again", "already retried"),
@@ -61,7 +46,7 @@ def ready(press: BulkAction) -> JobQuerySet:
 
 def begin(press: BulkAction) -> None:
     """Keep the press, with the number of jobs that it is about."""
-    press.total, press.begun_at = ready(press).order_by().count(), timezone.now()
+    press.total, press.started_at = ready(press).order_by().count(), timezone.now()
     press.save(force_insert=True)
 
 
@@ -76,13 +61,13 @@ def carry_on(press: BulkAction, *, seconds: float) -> None:
         while press.ended_at is None and time.monotonic() < until:
             _do_some(press)
     finally:
-        BulkAction.objects.filter(pk=press.pk).update(held_until=None)
+        BulkAction.objects.filter(pk=press.pk).update(leased_until=None)
 
 
 def carry_on_all(*, seconds: float) -> int:
     """Do more of the presses that have not ended, the oldest first; how many there were. Forget the old ones."""
     BulkAction.objects.filter(ended_at__lt=from_now(-86400 * _KEPT_DAYS)).delete()
-    presses = list(BulkAction.objects.filter(ended_at=None).select_related("user").order_by("begun_at")[:10])
+    presses = list(BulkAction.objects.filter(ended_at=None).select_related("user").order_by("started_at")[:10])
     for press in presses:
         carry_on(press, seconds=seconds / len(presses))
     return len(presses)
@@ -100,14 +85,18 @@ def _meant(press: BulkAction) -> JobQuerySet:
     if press.ids is not None:
         return visible.filter(pk__in=press.ids)
     # Before the filters: how far back they look for what no index answers must not move with what is done.
-    found = JobFilter(QueryDict(press.filters), queryset=visible.filter(queued_at__lte=press.at), now=press.at)
+    found = JobFilter(
+        QueryDict(press.filters), queryset=visible.filter(queued_at__lte=press.queued_until), now=press.queued_until
+    )
     matching: JobQuerySet = found.qs if found.is_valid() else visible.none()
     return matching
 
 
 def _hold(press: BulkAction) -> bool:
-    free = BulkAction.objects.filter(pk=press.pk, ended_at=None).filter(Q(held_until=None) | Q(held_until__lt=Now()))
-    held = bool(free.update(held_until=from_now(_HELD_SECONDS)))
+    free = BulkAction.objects.filter(pk=press.pk, ended_at=None).filter(
+        Q(leased_until=None) | Q(leased_until__lt=Now())
+    )
+    held = bool(free.update(leased_until=from_now(_HELD_SECONDS)))
     if held:
         press.refresh_from_db()
     return held
@@ -141,7 +130,7 @@ def _one(job: JobExecutionLog, press: BulkAction) -> str:
     try:
         _ACTIONS[press.action](job=job, actor=press.user)
     except (exceptions.JobAlreadyRetried, exceptions.JobAlreadyEnded):
-        return "already"
+        return "skipped"
     except DomainError:
         return "refused"
     return "done"
@@ -151,8 +140,8 @@ def sentence(press: BulkAction) -> str:
     """What was done, for people."""
     done, were = _WORDS[press.action]
     told = [f"{press.done:,} {'job' if press.done == 1 else 'jobs'} {done}"]
-    if press.already:
-        told.append(f"{press.already:,} {'was' if press.already == 1 else 'were'} {were}")
+    if press.skipped:
+        told.append(f"{press.skipped:,} {'was' if press.skipped == 1 else 'were'} {were}")
     if press.refused:
         told.append(f"{press.refused:,} could not be, because their report was deleted")
     if press.stopped:

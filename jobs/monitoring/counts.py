@@ -92,7 +92,7 @@ def _looked_at(jobs: JobQuerySet | None, begin: datetime | None = None) -> tuple
     counts = {
         status: Count("pk", filter=Q(status=status) & (late if status in ENDED else Q())) for status in Status.values
     }
-    newest = jobs.by_time()[:MOST_LOOKED_AT]
+    newest = jobs.newest_first()[:MOST_LOOKED_AT]
     found = newest.aggregate(looked_at=Count("pk"), since=Min("queued_at"), **counts)
     total, since = found.pop("looked_at"), found.pop("since")
     return Counter(found), total >= MOST_LOOKED_AT and (begin is None or since >= begin)
@@ -150,7 +150,7 @@ def queue_by_age(jobs: JobQuerySet) -> list[Age]:
 
 def oldest_waiting(jobs: JobQuerySet) -> datetime | None:
     """Since when the job waits that has waited longest."""
-    oldest: datetime | None = jobs.waiting().order_by().aggregate(oldest=Min("queued_at"))["oldest"]
+    oldest: datetime | None = jobs.due().order_by().aggregate(oldest=Min("queued_at"))["oldest"]
     return oldest
 
 
@@ -186,9 +186,9 @@ def digest(*shown: object) -> str:
 def state(job: JobExecutionLog) -> tuple[object, ...]:
     """What of a job can change on a page. The seconds of a running one count, so that its clock goes on."""
     seconds = int(run_seconds(job) or 0) if job.status == Status.RUNNING else 0
-    again = getattr(job, "retried_as", None)
+    again = job.retry_job
     kept = job.result is not None
-    position = job.place and job.place.position
+    position = job.queue_position and job.queue_position.position
     return (
         job.pk,
         position,

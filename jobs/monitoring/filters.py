@@ -126,7 +126,7 @@ class JobFilter(django_filters.FilterSet):  # type: ignore[misc]
 
     def _newest(self, jobs: JobQuerySet) -> JobQuerySet:
         """All of the last moment too: what is searched next is what was queued before it."""
-        moments = jobs.by_time().values_list("queued_at", flat=True)
+        moments = jobs.newest_first().values_list("queued_at", flat=True)
         last_and_next = list(moments[self._searched - 1 : self._searched + 1])
         self.searched_since = last_and_next[0] if len(last_and_next) == 2 else None
         return jobs.filter(queued_at__gte=self.searched_since) if self.searched_since else jobs
@@ -138,7 +138,7 @@ def _indexed(jobs: JobQuerySet, search: Search) -> JobQuerySet:
     if search.user:
         jobs = jobs.filter(_of_people(jobs, search.user))
     if search.has_fingerprints:
-        jobs = jobs.failed_alike(search.error)
+        jobs = jobs.with_fingerprints(search.error)
     if search.since:
         jobs = jobs.filter(queued_at__gte=search.since)
     return jobs.filter(queued_at__lt=search.until) if search.until else jobs
@@ -162,7 +162,7 @@ def _of_people(jobs: JobQuerySet, names: Iterable[str]) -> Q:
     found = dict(User.objects.filter(username__in=names).values_list("username", "pk"))
     missing = [name for name in names if name not in found]
     # As a sum it is no column of an index: the person may have asked for very many jobs, of which few are meant.
-    few = jobs.sight is not None and jobs.sight.few
+    few = jobs.scope is not None and jobs.scope.is_small
     person = ExpressionWrapper(F("requested_by_id") + 0, BigIntegerField()) if few else F("requested_by_id")
     of_known = Q(In(person, list(found.values()))) if found else Q(pk__in=())
     return of_known | Q(requested_by__isnull=True, requested_by_name__in=missing) if missing else of_known

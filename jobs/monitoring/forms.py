@@ -27,7 +27,7 @@ def parse_bulk_request(data: QueryDict, user: User) -> BulkAction:
         action=action,
         ids=None if everything else ids,
         filters=data.get("filters", ""),
-        at=_moment(data.get("at", "")),
+        queued_until=_moment(data.get("at", "")),
     )
 
 

@@ -87,7 +87,7 @@ def retry_chain(job: JobExecutionLog) -> list[JobExecutionLog]:
     while one.retry_of_id and len(before) < _MOST_RETRIES:
         one = JobExecutionLog.objects.defer("error_trace").get(pk=one.retry_of_id)
         before.append(one)
-    again: JobExecutionLog | None = getattr(job, "retried_as", None)
+    again: JobExecutionLog | None = job.retry_job
     while again and len(after) < _MOST_RETRIES:
         after.append(again)
         again = JobExecutionLog.objects.filter(retry_of=again).defer("error_trace").first()
@@ -98,7 +98,7 @@ def similar_failures(user: User, job: JobExecutionLog) -> int:
     """Count the visible jobs that failed with the same error, this one included; at most MOST_SIMILAR + 1."""
     if not job.error_fingerprint:
         return 0
-    same = JobExecutionLog.objects.visible_to(user).failed_alike([job.error_fingerprint])
+    same = JobExecutionLog.objects.visible_to(user).with_fingerprints([job.error_fingerprint])
     return same.order_by()[: MOST_SIMILAR + 1].count()
 
 

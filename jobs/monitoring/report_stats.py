@@ -59,9 +59,9 @@ def _newest(user: User, reports: Sequence[ReportConfiguration]) -> list[tuple[An
     """Of each report the last job that the user sees, and the newest ones that ended."""
     if user.is_administrator:
         return _newest_of(reports)
-    sight = VisibleScope.of(user)
-    whole = [report for report in reports if report.pk in sight.whole]
-    own = [report for report in reports if report.pk in sight.own]
+    scope = VisibleScope.of(user)
+    whole = [report for report in reports if report.pk in scope.view]
+    own = [report for report in reports if report.pk in scope.generate]
     return [*_newest_of(whole), *_newest_of(own, user)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import QueryDict
 
 from accounts.models import User
-from jobs.exceptions import TooManyViews, ViewNotSaved
+from jobs.exceptions import InvalidSavedView, TooManySavedViews
 from jobs.models import SavedView
 
 _MOST = 30
@@ -24,10 +24,10 @@ def save(*, actor: User, name: str, filters: str) -> SavedView:
         del kept[place]
     name, text = " ".join(name.replace("\0", "").split()), kept.urlencode()
     if not 1 <= len(name) <= 60 or not 1 <= len(text) <= 1000:
-        raise ViewNotSaved
+        raise InvalidSavedView
     others = SavedView.objects.filter(user=actor).exclude(name=name)
     if others.count() >= _MOST:
-        raise TooManyViews
+        raise TooManySavedViews
     return SavedView.objects.update_or_create(user=actor, name=name, defaults={"filters": text})[0]
 
 

@@ -131,7 +131,7 @@ def statistics(user: User) -> Statistics:
         queued_at__gte=now - timedelta(hours=HOURS), started_at__isnull=False, status__in=ENDED
     )
     rows: list[tuple[Any, ...]] = list(
-        ended.by_time().values_list(
+        ended.newest_first().values_list(
             "report_slug", "report_name", "report_id", "status", "queued_at", "started_at", "ended_at"
         )[:SAMPLE]
     )

@@ -18,7 +18,7 @@ _COLUMNS = ("format", "rows", "started_at", "ended_at", "report_id", "version__d
 
 def throughputs(report: ReportConfiguration) -> Mapping[str, Throughput]:
     """By format. Two queries, each along an index of the newest jobs."""
-    runs = JobExecutionLog.objects.filter(tenant=report.tenant_id, status=Status.SUCCEEDED).by_time()
+    runs = JobExecutionLog.objects.filter(tenant=report.tenant_id, status=Status.SUCCEEDED).newest_first()
     source = report.current.data_source_id if report.current else None
     own = list(runs.filter(report=report).values_list(*_COLUMNS)[:_OWN])
     newest = list(runs.values_list(*_COLUMNS)[:_NEWEST])

@@ -59,7 +59,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         shown = statistics.recent_statistics(user)
         return _live(request, "_figures.html", "_figures.html", _figures_context(shown))
     jobs = JobExecutionLog.objects.visible_to(user)
-    failed = list(jobs.filter(status=Status.FAILED).listed().by_time()[:5])
+    failed = list(jobs.filter(status=Status.FAILED).for_list().newest_first()[:5])
     tabs = counts.todays_tabs(*JobExecutionLog.objects.visible_parts(user))
     workers, oldest = counts.workers(), counts.oldest_waiting(jobs)
     ages = counts.queue_by_age(jobs) if tabs[0].counted else []
@@ -87,7 +87,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
     user = caller(request)
     visible = JobExecutionLog.objects.visible_to(user)
     found = JobFilter(request.GET, queryset=visible)
-    page = paginate(request, found.qs.listed(), "-queued_at", "-id")
+    page = paginate(request, found.qs.for_list(), "-queued_at", "-id")
     position.annotate_positions(page.rows)
     tabs = _tabs(request, user, found)
     context = _list_context(request, found, page.rows, tabs)
@@ -110,7 +110,7 @@ def further(request: HttpRequest) -> HttpResponse:
         raise BadRequest("These filters can't be searched by.")
     if request.GET.get("stop") and (until := found.form.cleaned_data["until"]):
         return render(request, "jobs/_further.html", {"stopped": until})
-    newest = found.qs.by_time().values_list("queued_at", flat=True).first()
+    newest = found.qs.newest_first().values_list("queued_at", flat=True).first()
     context = {"since": found.searched_since, "newest": newest}
     # A list ends before its bound, so that of this match is just after it.
     return render(request, "jobs/_further.html", {**context, "bound": newest and newest + timedelta(microseconds=1)})
@@ -128,7 +128,7 @@ def job(request: HttpRequest, job_id: str) -> HttpResponse:
     deliveries = list(shown.deliveries.all())
     context = {
         "deliveries": deliveries,
-        "may_send_again": permissions.may_send_again(user, shown, deliveries),
+        "may_resend": permissions.may_resend(user, shown, deliveries),
         "undelivered": any(delivery.ended_at is None for delivery in deliveries),
         "job": shown,
         "events": events,
@@ -171,7 +171,7 @@ def download(request: HttpRequest, job_id: str) -> HttpResponseBase:
 @require_POST
 def retry(request: HttpRequest, job_id: str) -> HttpResponse:
     """Queue a failed job again; lead to the list it was pressed in, or to the new job."""
-    failed = permissions.administered_job(caller(request), job_id)
+    failed = permissions.job_to_retry(caller(request), job_id)
     try:
         again = actions.retry(job=failed, actor=caller(request))
     except DomainError as refused:
@@ -187,9 +187,9 @@ def retry(request: HttpRequest, job_id: str) -> HttpResponse:
 @require_POST
 def send_again(request: HttpRequest, job_id: str) -> HttpResponse:
     """Try the deliveries of a job that were given up anew."""
-    shown = permissions.administered_job(caller(request), job_id)
+    shown = permissions.job_to_resend(caller(request), job_id)
     try:
-        count = outbox.send_again(job=shown, actor=caller(request))
+        count = outbox.resend(job=shown, actor=caller(request))
     except DomainError as refused:
         return _back(request, shown, refused)
     told = ngettext("%(count)d delivery is sent again.", "%(count)d deliveries are sent again.", count)
@@ -201,9 +201,7 @@ def send_again(request: HttpRequest, job_id: str) -> HttpResponse:
 @require_POST
 def cancel(request: HttpRequest, job_id: str) -> HttpResponse:
     """End a queued or running job."""
-    stopped = JobExecutionLog.objects.find(caller(request), job_id)
-    if not permissions.is_in_charge(caller(request), stopped):
-        raise PermissionDenied
+    stopped = permissions.job_to_cancel(caller(request), job_id)
     try:
         actions.cancel(job=stopped, actor=caller(request))
     except DomainError as refused:
@@ -219,7 +217,7 @@ def bulk_action(request: HttpRequest) -> HttpResponse:
     """Retry or cancel many jobs: first the page (or dialog) that says how many, then, confirmed, the doing."""
     user = caller(request)
     press = parse_bulk_request(request.POST, user)
-    if press.action == "retry" and not user.is_administrator:
+    if press.action == BulkAction.Action.RETRY and not permissions.may_bulk_retry(user):
         raise PermissionDenied
     if request.POST.get("confirmed"):
         bulk.begin(press)
@@ -315,7 +313,7 @@ def _list_context(
 
 def _may_act(user: User, rows: list[JobExecutionLog]) -> bool:
     """Whether to offer bulk actions. Never under filters that are not valid: they show everything."""
-    return user.is_administrator or any(permissions.may_cancel(user, row) for row in rows)
+    return permissions.may_bulk_retry(user) or any(permissions.may_cancel(user, row) for row in rows)
 
 
 def _tabs(request: HttpRequest, user: User, found: JobFilter) -> list[counts.Tab]:

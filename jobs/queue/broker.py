@@ -45,15 +45,15 @@ WAKE_WORKER = "jobs.tasks.wake_worker"
 _A_MESSAGE = Statement(lambda: _due()[:1].query)
 
 
-def notify(*, surely: bool = False) -> None:
+def notify(*, required: bool = False) -> None:
     """Tell the workers of a job that was made claimable in the caller's transaction: with its rollback there was none.
 
-    `surely`: raise QueueUnavailable when they can't be told. Otherwise, with Redis, the reconciler does it later.
+    `required`: raise QueueUnavailable when they can't be told. Otherwise, with Redis, the reconciler does it later.
     """
     if not settings.BROKER_URL:
         _send()
         return
-    if surely:
+    if required:
         ping()
     transaction.on_commit(_send_or_leave)
 
@@ -66,7 +66,7 @@ def ping() -> None:
         raise QueueUnavailable from error
 
 
-def waiting() -> int:
+def count_messages() -> int:
     """How many messages wait for a worker. Raises QueueUnavailable."""
     if not settings.BROKER_URL:
         return int(_due().count())
@@ -78,7 +78,7 @@ def waiting() -> int:
 
 def is_empty() -> bool:
     """Whether no message waits for a worker. Raises QueueUnavailable."""
-    return waiting() == 0 if settings.BROKER_URL else not _A_MESSAGE.fetch()
+    return count_messages() == 0 if settings.BROKER_URL else not _A_MESSAGE.fetch()
 
 
 def _due() -> QuerySet[Any]:
@@ -107,13 +107,13 @@ def _broker() -> Any:
     return get_broker()
 
 
-def forget_unread() -> int:
+def delete_unread_messages() -> int:
     """Delete messages that nobody could fetch for ten minutes: one that can't be read may stand before all others."""
     unread = OrmQ.objects.filter(key=Conf.CLUSTER_NAME, lock__lt=from_now(-600))
     return int(unread.delete()[0])
 
 
-def forget_results(days: int) -> int:
+def delete_task_results(days: int) -> int:
     """Delete what the queue noted about calls that failed; ours never do, so they were none of ours."""
     return int(Task.objects.filter(stopped__lt=timezone.now() - timedelta(days=days)).delete()[0])
 

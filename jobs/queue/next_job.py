@@ -12,7 +12,7 @@ from django.db.models import Count, OuterRef, Subquery
 
 from common.compiled_sql import Statement
 from jobs.models import JobExecutionLog
-from jobs.querysets import NEXT, JobQuerySet
+from jobs.querysets import CLAIM_ORDER, JobQuerySet
 from jobs.status import Status
 from reports.models import ReportConfiguration, ReportVersion
 
@@ -24,15 +24,15 @@ _NEXT_WITHOUT_LANE = Statement(lambda: _locked(_jobs.claimable()).query)
 _LANE_LOCK = 0x4C616E65
 
 
-def take_next() -> JobExecutionLog | None:
+def lock_next_job() -> JobExecutionLog | None:
     """The job to claim, in the caller's transaction and locked for it. None when there is nothing to claim."""
-    most = limits()
+    most = concurrency_limits()
     if not most:
         return _first(_NEXT_WITHOUT_LANE.fetch())
     for *_, concurrency_key, report_id in sorted(_first_of_each(_with_room(most))):
         if concurrency_key is None and report_id in most:
             _move_into_lane(report_id)
-            return take_next()
+            return lock_next_job()
         if (concurrency_key is None or _has_room(concurrency_key, most[concurrency_key])) and (
             job := _first(_locked(_jobs.claimable(concurrency_key)))
         ):
@@ -40,20 +40,20 @@ def take_next() -> JobExecutionLog | None:
     return None
 
 
-def ready() -> list[JobQuerySet]:
+def claimable_jobs() -> list[JobQuerySet]:
     """The jobs that could be claimed now, in two parts: those without a concurrency key, and
     those whose key has a free slot."""
-    lanes = _with_room(limits())
-    return [_jobs.claimable(), *([_jobs.waiting().filter(concurrency_key__in=lanes)] if lanes else [])]
+    lanes = _with_room(concurrency_limits())
+    return [_jobs.claimable(), *([_jobs.due().filter(concurrency_key__in=lanes)] if lanes else [])]
 
 
 def release_unlimited() -> int:
     """Let jobs out of the lanes of reports that have no limit any more, or are gone. Claims see to the contrary."""
     laned = _jobs.filter(status=Status.QUEUED, concurrency_key__isnull=False)
-    return laned.exclude(concurrency_key__in=list(limits())).update(concurrency_key=None)
+    return laned.exclude(concurrency_key__in=list(concurrency_limits())).update(concurrency_key=None)
 
 
-def limits() -> dict[UUID, int]:
+def concurrency_limits() -> dict[UUID, int]:
     """How many may run at once, of each report that says so: the limit of today, whatever a job's version said."""
     return {version.report_id: version.max_running for version in _LIMITED.fetch() if version.max_running}
 
@@ -66,7 +66,7 @@ def _with_room(allowed: Mapping[UUID, int]) -> list[UUID]:
 
 def _first_of_each(lanes: Iterable[UUID]) -> list[tuple[Any, ...]]:
     """Rank, concurrency key and report of the next job without a key, and of the next one of each key."""
-    columns = (*NEXT, "id", "concurrency_key", "report_id")
+    columns = (*CLAIM_ORDER, "id", "concurrency_key", "report_id")
     first = Subquery(_jobs.claimable(OuterRef("pk")).values("pk")[:1])
     found = ReportConfiguration.objects.filter(pk__in=list(lanes)).order_by().values_list(first, flat=True)
     return [

@@ -66,7 +66,7 @@ def annotate_positions(jobs: Iterable[JobExecutionLog]) -> None:
         before = Counter[UUID | None]()
         for job, further in zip(line, _ahead(concurrency_key, [_turn(job) for job in line]), strict=True):
             before += further
-            job.place = _place(job, before, now)
+            job.queue_position = _place(job, before, now)
 
 
 def _turn(job: JobExecutionLog) -> tuple[int, int]:
@@ -117,7 +117,7 @@ def _present() -> QueueSnapshot:
 def _look() -> QueueSnapshot:
     rows = JobExecutionLog.objects.filter(status=Status.RUNNING).order_by().values_list("report_id", "started_at")
     running = [(report, since) for report, since in rows if since]
-    return QueueSnapshot(WorkerHost.objects.alive().total_slots(), next_job.limits(), _usual(), running)
+    return QueueSnapshot(WorkerHost.objects.alive().total_slots(), next_job.concurrency_limits(), _usual(), running)
 
 
 def _usual() -> dict[UUID | None, float]:

@@ -32,7 +32,7 @@ def result_response(request: HttpRequest, job: JobExecutionLog, actor: User) -> 
 
     The file is looked at first: that it is the one that was written is said by 304 and by HEAD, too.
     """
-    artifact = available(job)
+    artifact = downloadable_artifact(job)
     etag = f'"{artifact.sha256}"'
     with ExitStack() as unless_sent:
         file = unless_sent.enter_context(_opened(job, artifact, actor))
@@ -46,7 +46,7 @@ def result_response(request: HttpRequest, job: JobExecutionLog, actor: User) -> 
     return _sent(file, job, artifact, part)
 
 
-def available(job: JobExecutionLog) -> Artifact:
+def downloadable_artifact(job: JobExecutionLog) -> Artifact:
     """The job's result; ResultNotReady, ResultOfFailedJob, or JobNotFound once retention has removed it."""
     if job.status == Status.FAILED:
         raise ResultOfFailedJob(job.status)
@@ -59,7 +59,7 @@ def available(job: JobExecutionLog) -> Artifact:
 
 def first_bytes(job: JobExecutionLog, actor: User, number: int) -> bytes:
     """The beginning of the file; in the audit log that is a download too, since data is read."""
-    with _opened(job, available(job), actor) as file:
+    with _opened(job, downloadable_artifact(job), actor) as file:
         head = file.read(number)
     _record(Action.RESULT_DOWNLOAD, job, actor)
     return head
@@ -74,19 +74,21 @@ def media_type(job: JobExecutionLog) -> str:
     return RENDERERS[job.format].media_type
 
 
-def _asked_part(request: HttpRequest, artifact: Artifact, etag: str) -> http_range.Range | None:
+def _asked_part(request: HttpRequest, artifact: Artifact, etag: str) -> http_range.ByteRange | None:
     condition = request.headers.get("If-Range")
     if request.method != "GET" or (condition and condition.strip() != etag):
         return None
     try:
         return http_range.parse(request.headers.get("Range"), artifact.size)
-    except http_range.Unsatisfiable:
+    except http_range.RangeUnsatisfiable:
         raise RangeNotSatisfiable(artifact.size) from None
 
 
-def _sent(file: BinaryIO, job: JobExecutionLog, artifact: Artifact, part: http_range.Range | None) -> HttpResponseBase:
-    sent = part or http_range.Range(0, artifact.size)
-    response = FileResponse(http_range.Slice(file, sent), status=206 if part else 200)
+def _sent(
+    file: BinaryIO, job: JobExecutionLog, artifact: Artifact, part: http_range.ByteRange | None
+) -> HttpResponseBase:
+    sent = part or http_range.ByteRange(0, artifact.size)
+    response = FileResponse(http_range.FileSlice(file, sent), status=206 if part else 200)
     response.block_size = _BLOCK_BYTES
     if part:
         response["Content-Range"] = f"bytes {part.start}-{part.stop - 1}/{artifact.size}"
@@ -94,9 +96,9 @@ def _sent(file: BinaryIO, job: JobExecutionLog, artifact: Artifact, part: http_r
 
 
 def _opened(job: JobExecutionLog, artifact: Artifact, actor: User) -> BinaryIO:
-    path = storage.place(job.pk, artifact.fence, RENDERERS[job.format].extension)
+    path = storage.result_path(job.pk, artifact.fence, RENDERERS[job.format].extension)
     try:
-        return storage.open_checked(path, size=artifact.size, sha256=artifact.sha256, written=artifact.stamp)
+        return storage.open_verified(path, size=artifact.size, sha256=artifact.sha256, stamp=artifact.stamp)
     except ResultMissing:
         _report_missing(job, actor)
         raise

@@ -12,7 +12,7 @@ _SINGLE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII | re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Range:
+class ByteRange:
     """Bytes from `start` up to, not including, `stop`."""
 
     start: int
@@ -23,11 +23,11 @@ class Range:
         return self.stop - self.start
 
 
-class Unsatisfiable(Exception):
+class RangeUnsatisfiable(Exception):
     """No byte of the file is in the range: 416."""
 
 
-def parse(header: str | None, size: int) -> Range | None:
+def parse(header: str | None, size: int) -> ByteRange | None:
     """The range that is asked for; None to send the whole file, as for other units, several ranges or bad syntax."""
     match = _SINGLE.fullmatch(header.strip()) if header and len(header) < 100 else None
     first, last = match.groups() if match else ("", "")
@@ -38,20 +38,20 @@ def parse(header: str | None, size: int) -> Range | None:
     if last and int(last) < int(first):
         return None
     if int(first) >= size:
-        raise Unsatisfiable
-    return Range(int(first), min(int(last) + 1, size) if last else size)
+        raise RangeUnsatisfiable
+    return ByteRange(int(first), min(int(last) + 1, size) if last else size)
 
 
-def _suffix(length: int, size: int) -> Range:
+def _suffix(length: int, size: int) -> ByteRange:
     if length == 0 or size == 0:
-        raise Unsatisfiable
-    return Range(max(0, size - length), size)
+        raise RangeUnsatisfiable
+    return ByteRange(max(0, size - length), size)
 
 
-class Slice(io.RawIOBase):
+class FileSlice(io.RawIOBase):
     """A part of an open file. It has the file's descriptor, at the part's start, so that a server may use sendfile."""
 
-    def __init__(self, file: BinaryIO, part: Range) -> None:
+    def __init__(self, file: BinaryIO, part: ByteRange) -> None:
         self._file = file
         self._left = part.length
         os.lseek(file.fileno(), part.start, os.SEEK_SET)

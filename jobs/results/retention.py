@@ -41,7 +41,7 @@ def purge(artifact: Artifact, *, actor: str) -> bool:
             return False
         record_event(job, JobEvent.Kind.PURGED, {"size": artifact.size})
         audit.record(Action.RESULT_PURGE, actor=actor, tenant_id=job.tenant_id, target=("job", job.pk))
-    storage.remove(job.pk)
+    storage.delete_job_files(job.pk)
     return True
 
 

@@ -21,24 +21,24 @@ from jobs.exceptions import ResultMissing
 _FOLDER = os.O_PATH | os.O_DIRECTORY
 
 
-def place(job_id: UUID, fence: int, extension: str) -> Path:
+def result_path(job_id: UUID, fence: int, extension: str) -> Path:
     """Where the file of that attempt is, once it is whole."""
-    return folder(job_id) / f"{fence}.{extension}"
+    return job_folder(job_id) / f"{fence}.{extension}"
 
 
-def draft(job_id: UUID, fence: int) -> Path:
+def draft_path(job_id: UUID, fence: int) -> Path:
     """Where the file of that attempt grows. Its folder is made if need be."""
-    path = folder(job_id) / f"{fence}.part"
+    path = job_folder(job_id) / f"{fence}.part"
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
 
 
-def spill(job_id: UUID, fence: int) -> Path:
+def spill_folder(job_id: UUID, fence: int) -> Path:
     """The folder of what that attempt has no room for in memory."""
-    return folder(job_id) / f"{fence}.spill"
+    return job_folder(job_id) / f"{fence}.spill"
 
 
-def folder(job_id: UUID) -> Path:
+def job_folder(job_id: UUID) -> Path:
     """The folder of one job. Two levels: a folder of a million entries is slow on every file system."""
     return Path(settings.ARTIFACTS_DIR) / job_id.hex[:2] / str(job_id)
 
@@ -52,16 +52,16 @@ def publish(finished: Path, final: Path) -> str:
     finally:
         os.close(directory)
     with final.open("rb") as file:
-        return stamp(file)
+        return file_stamp(file)
 
 
-def stamp(file: BinaryIO) -> str:
+def file_stamp(file: BinaryIO) -> str:
     """What tells cheaply that a file is still the one that was written: size, times and identity."""
     status = os.fstat(file.fileno())
     return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}"
 
 
-def open_checked(path: Path, *, size: int, sha256: str, written: str) -> BinaryIO:
+def open_verified(path: Path, *, size: int, sha256: str, stamp: str) -> BinaryIO:
     """Open a result for reading. ResultMissing if it is gone, is not the file that was written, or is elsewhere.
 
     Reading 200 MB to compare digests takes longer than a first byte may, so the digest is only recomputed when the
@@ -71,25 +71,25 @@ def open_checked(path: Path, *, size: int, sha256: str, written: str) -> BinaryI
         file = os.fdopen(_open_inside(path), "rb", buffering=0)
     except OSError as error:
         raise ResultMissing from error
-    if stamp(file) != written and not _is_same(file, size, sha256):
+    if file_stamp(file) != stamp and not _is_same(file, size, sha256):
         file.close()
         raise ResultMissing
     return file
 
 
-def remove(job_id: UUID) -> None:
+def delete_job_files(job_id: UUID) -> None:
     """Delete every file of a job. Nothing to delete is fine."""
-    shutil.rmtree(folder(job_id), ignore_errors=True)
+    shutil.rmtree(job_folder(job_id), ignore_errors=True)
 
 
-def remove_attempt(job_id: UUID, fence: int) -> None:
+def delete_attempt_files(job_id: UUID, fence: int) -> None:
     """Delete what one attempt left. Files of other attempts stay: one of them may be the result."""
-    for path in folder(job_id).glob(f"{fence}.*"):
+    for path in job_folder(job_id).glob(f"{fence}.*"):
         # A process that has lost the job may still be writing: what it makes meanwhile is collected later.
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 
 
-def folders() -> Iterator[tuple[UUID, Path]]:
+def job_folders() -> Iterator[tuple[UUID, Path]]:
     """The folders of all jobs that have files. What is not named as one is not ours."""
     for path in Path(settings.ARTIFACTS_DIR).glob("??/*"):
         with contextlib.suppress(ValueError):

@@ -65,7 +65,7 @@ def job_rows(context: template.Context, jobs: Iterable[JobExecutionLog]) -> list
 def _row(job: JobExecutionLog, user: User, addresses: dict[str, str]) -> Row:
     key, name, format, kept = SafeString(job.pk), job.report_name, job.format.upper(), job.result
     queued, text = moment_with_text(job.queued_at)
-    action, again = _action(job, user), getattr(job, "retried_as", None)
+    action, again = _action(job, user), job.retry_job
     return Row(
         id=key, short_id=key[:8], name=name, who=job.requested_by_name, format=format,
         tenant=str(job.tenant) if user.is_superuser else "", badge=status_badge(job.status),

@@ -61,7 +61,7 @@ def event_sentence(event: JobEvent) -> str:
 @register.simple_tag
 def standing(job: JobExecutionLog) -> str:
     """Where a queued job stands, and when it begins."""
-    place = job.place
+    place = job.queue_position
     if place is None:
         return gettext("Waiting for a worker")
     known = {"place": _position(place), "wait": until(place.start)}

@@ -120,7 +120,9 @@ def _queue(subject: str) -> Iterator[Finding]:
         yield Finding(subject, Verdict.OK, "Messages to workers are in the database.")
         return
     try:
-        yield Finding(subject, Verdict.OK, f"Redis answers; messages that wait for a worker: {broker.waiting()}.")
+        yield Finding(
+            subject, Verdict.OK, f"Redis answers; messages that wait for a worker: {broker.count_messages()}."
+        )
     except QueueUnavailable:
         sentence = "Redis does not answer: no job is accepted, and those that wait are started a little later."
         yield Finding(subject, Verdict.FAULT, sentence, "Start it, or correct REPORTSERVER_BROKER_URL.")
@@ -162,7 +164,8 @@ def _deliveries(subject: str) -> Iterator[Finding]:
     if "file_share" in wanted and settings.FILE_SHARE is None:
         sentence = "Reports are to be put into the file share, but there is none."
         yield Finding(subject, Verdict.FAULT, sentence, "Set REPORTSERVER_FILE_SHARE to its folder.")
-    late, lately = outbox.overdue(), Delivery.objects.filter(state="failed", ended_at__gt=from_now(-86400)).count()
+    late = outbox.count_overdue()
+    lately = Delivery.objects.filter(state="failed", ended_at__gt=from_now(-86400)).count()
     if late or lately:
         sentence = f"Deliveries that wait for more than ten minutes: {late}; given up in the last day: {lately}."
         yield Finding(subject, Verdict.WARNING, sentence, "Their jobs' pages say why.")

@@ -70,9 +70,9 @@ def succeeded(queued: Callable[[], JobExecutionLog]) -> Succeed:
         queued()
         job = transitions.claim(owner="w", host="h", pid=1)
         assert job
-        draft = storage.draft(job.pk, job.fence)
+        draft = storage.draft_path(job.pk, job.fence)
         draft.write_bytes(CONTENT)
-        stamp = storage.publish(draft, storage.place(job.pk, job.fence, "csv"))
+        stamp = storage.publish(draft, storage.result_path(job.pk, job.fence, "csv"))
         digest = hashlib.sha256(CONTENT).hexdigest()
         result = {"rows": 1, "size": len(CONTENT), "sha256": digest, "truncated": None, "stamp": stamp}
         assert transitions.succeed(job, result)

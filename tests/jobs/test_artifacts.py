@@ -26,9 +26,9 @@ DIGEST = hashlib.sha256(DATA).hexdigest()
 @pytest.fixture
 def written(claimed: JobExecutionLog) -> Path:
     """The file of a job that succeeded."""
-    draft = storage.draft(claimed.pk, claimed.fence)
+    draft = storage.draft_path(claimed.pk, claimed.fence)
     draft.write_bytes(DATA)
-    final = storage.place(claimed.pk, claimed.fence, "csv")
+    final = storage.result_path(claimed.pk, claimed.fence, "csv")
     stamp = storage.publish(draft, final)
     result = {"rows": 1, "size": len(DATA), "sha256": DIGEST, "truncated": None, "stamp": stamp}
     assert transitions.succeed(claimed, result)
@@ -37,7 +37,7 @@ def written(claimed: JobExecutionLog) -> Path:
 
 def opened(path: Path) -> bytes:
     kept = Artifact.objects.get()
-    with storage.open_checked(path, size=kept.size, sha256=kept.sha256, written=kept.stamp) as file:
+    with storage.open_verified(path, size=kept.size, sha256=kept.sha256, stamp=kept.stamp) as file:
         return file.read()
 
 
@@ -102,7 +102,7 @@ def test_a_pipe_in_place_of_a_result_is_missing_and_not_waited_for(written: Path
 def test_an_opened_result_is_read_as_any_file_and_leaves_no_descriptor_behind(written: Path) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     kept = Artifact.objects.get()
-    with storage.open_checked(written, size=kept.size, sha256=kept.sha256, written=kept.stamp) as file:
+    with storage.open_verified(written, size=kept.size, sha256=kept.sha256, stamp=kept.stamp) as file:
         assert os.get_blocking(file.fileno())
         reader, writer = socket.socketpair()
         with reader, writer:
@@ -123,7 +123,7 @@ def test_purging_deletes_the_file_and_keeps_the_job(written: Path, claimed: JobE
 
 
 def test_strays_are_collected_and_results_are_not(written: Path, claimed: JobExecutionLog) -> None:
-    stray = storage.draft(claimed.pk, 99)
+    stray = storage.draft_path(claimed.pk, 99)
     stray.write_bytes(b"half")
     spill = stray.with_suffix(".spill")
     spill.mkdir()
@@ -139,7 +139,7 @@ def test_the_file_of_a_running_attempt_is_no_stray(queued: Callable[[], JobExecu
     queued()
     job = transitions.claim(owner="w", host="h", pid=1)
     assert job is not None
-    draft = storage.draft(job.pk, job.fence)
+    draft = storage.draft_path(job.pk, job.fence)
     draft.write_bytes(b"half")
     long_ago = (timezone.now() - timedelta(hours=2)).timestamp()
     os.utime(draft, (long_ago, long_ago))

@@ -48,7 +48,7 @@ def test_a_success_writes_one_delivery_for_each_target(target: Target, succeeded
         ("webhook", "https://example.com/hook", "pending"),
     ]
     with pytest.raises(IntegrityError), transaction.atomic():
-        outbox.write(JobExecutionLog.objects.get(pk=job.pk))
+        outbox.add_deliveries(JobExecutionLog.objects.get(pk=job.pk))
 
 
 def test_a_failed_job_delivers_nothing(target: Target, claimed: JobExecutionLog) -> None:
@@ -65,9 +65,9 @@ def test_what_is_claimed_is_nobody_elses_until_its_lease_is_over(target: Target,
     make_due()
     second = outbox.claim()
     assert second and (second.pk, second.attempt) == (first.pk, 2)
-    assert not outbox.sent(first), "a deliverer that lost its lease must note nothing"
-    assert not outbox.failed(first, "no")
-    assert outbox.sent(second)
+    assert not outbox.mark_sent(first), "a deliverer that lost its lease must note nothing"
+    assert not outbox.mark_failed(first, "no")
+    assert outbox.mark_sent(second)
     assert kinds(second.job).count("delivered") == 1
 
 
@@ -75,13 +75,13 @@ def test_a_failure_is_tried_again_later_and_at_last_given_up(target: Target, suc
     settings.EMAIL_CONFIGURED = False
     target("email", to=["a@example.com"])
     job = succeeded()
-    for number in range(1, outbox.MOST_ATTEMPTS + 1):
+    for number in range(1, outbox.MAX_ATTEMPTS + 1):
         found = send_next()
         assert found.attempt == number and found.error == "This server has no mail server to send by."
         assert outbox.claim() is None
         make_due()
     assert found.state == "failed"
-    assert kinds(job)[-1] == "delivery_given_up" and kinds(job).count("delivery_failed") == outbox.MOST_ATTEMPTS - 1
+    assert kinds(job)[-1] == "delivery_given_up" and kinds(job).count("delivery_failed") == outbox.MAX_ATTEMPTS - 1
     assert AuditLog.objects.get(action="Delivery Failed").details["target"] == "a@example.com"
     assert JobExecutionLog.objects.get(pk=job.pk).status == "Succeeded"
     assert "a@example.com" not in json.dumps(list(job.events.values_list("details", flat=True)))
@@ -96,7 +96,7 @@ def test_pauses_grow_and_differ() -> None:
 def test_a_result_that_was_deleted_is_not_delivered(target: Target, succeeded: Succeed, share: Path) -> None:
     target("file_share", path="daily")
     job = succeeded()
-    storage.remove(job.pk)
+    storage.delete_job_files(job.pk)
     assert (send_next().state, [*share.rglob("*.csv")]) == ("failed", [])
 
 
@@ -213,18 +213,18 @@ _IN_THE_HOUSE = """127.0.0.1 10.0.0.1 169.254.169.254 192.168.1.1 100.64.0.1 0.0
 
 @pytest.mark.parametrize("address", _IN_THE_HOUSE.split())
 def test_an_address_of_the_house_may_not_be_called(address: str) -> None:
-    assert not http_client.may_be_called(address)
+    assert not http_client.is_allowed_address(address)
 
 
 @pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700::1111", "::ffff:8.8.8.8"])
 def test_an_address_of_the_open_internet_may_be_called(address: str) -> None:
-    assert http_client.may_be_called(address)
+    assert http_client.is_allowed_address(address)
 
 
 def test_a_name_with_one_forbidden_address_is_not_called(monkeypatch: pytest.MonkeyPatch) -> None:
     found = [(2, 1, 6, "", ("1.1.1.1", 80)), (2, 1, 6, "", ("127.0.0.1", 80))]
     monkeypatch.setattr(http_client.socket, "getaddrinfo", lambda *args, **how: found)
-    with pytest.raises(http_client.Forbidden):
+    with pytest.raises(http_client.AddressNotAllowed):
         http_client.post("http://both.example.com/", b"", {})
 
 

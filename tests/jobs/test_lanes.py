@@ -44,7 +44,7 @@ def claim() -> JobExecutionLog | None:
 
 
 def ready() -> bool:
-    return any(part.exists() for part in next_job.ready())
+    return any(part.exists() for part in next_job.claimable_jobs())
 
 
 def test_no_more_than_the_limit_run_at_once(report: ReportConfiguration, ask: Ask) -> None:

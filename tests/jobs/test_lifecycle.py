@@ -119,16 +119,16 @@ def test_a_passing_failure_of_a_job_that_is_cancelled_at_that_moment_ends_it(cla
 
 
 def test_a_commit_whose_answer_was_lost_keeps_its_file_when_it_is_tried_again(claimed: JobExecutionLog) -> None:
-    file = storage.place(claimed.pk, claimed.fence, "csv")
-    storage.draft(claimed.pk, claimed.fence).write_bytes(b"x")
-    storage.draft(claimed.pk, claimed.fence).rename(file)
+    file = storage.result_path(claimed.pk, claimed.fence, "csv")
+    storage.draft_path(claimed.pk, claimed.fence).write_bytes(b"x")
+    storage.draft_path(claimed.pk, claimed.fence).rename(file)
     assert transitions.succeed(claimed, RESULT)
     worker._commit(claimed, RESULT)
     assert file.exists()
 
 
 def test_a_commit_that_comes_too_late_takes_its_file_away(claimed: JobExecutionLog) -> None:
-    file = storage.draft(claimed.pk, claimed.fence)
+    file = storage.draft_path(claimed.pk, claimed.fence)
     file.write_bytes(b"x")
     assert transitions.release(claimed, failures.LOST, seconds=0)
     worker._commit(claimed, RESULT)
@@ -168,14 +168,14 @@ def test_a_job_that_cannot_be_recovered_does_not_keep_the_others(
     for _ in range(2):
         transitions.claim(owner="w", host="h", pid=1)
     JobExecutionLog.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
-    remove = storage.remove_attempt
+    remove = storage.delete_attempt_files
 
     def refuse(job: UUID, fence: int) -> None:
         if job == first.pk:
             raise PermissionError
         remove(job, fence)
 
-    monkeypatch.setattr(storage, "remove_attempt", refuse)
+    monkeypatch.setattr(storage, "delete_attempt_files", refuse)
     assert reconciler.recover_lost() == 1
     assert (fresh(first).status, fresh(second).status) == ("Queued", "Queued")
 
@@ -222,12 +222,12 @@ def test_the_reconciler_ends_a_lost_job_that_was_to_be_cancelled(claimed: JobExe
 
 def test_the_reconciler_rings_for_a_job_whose_message_was_lost(queued: Callable[[], JobExecutionLog]) -> None:
     queued()
-    assert broker.waiting() == 1
+    assert broker.count_messages() == 1
     broker.OrmQ.objects.all().delete()
     assert reconciler.ring_for_waiting() == 0, "it was rung for just now"
     JobExecutionLog.objects.update(notified_at=timezone.now() - timedelta(minutes=1))
     assert reconciler.ring_for_waiting() == 1
-    assert broker.waiting() == 1
+    assert broker.count_messages() == 1
     assert reconciler.ring_for_waiting() == 0
 
 
@@ -238,7 +238,7 @@ def test_a_message_of_a_host_whose_clock_is_ahead_is_due_for_all(
     with monkeypatch.context() as ahead:
         ahead.setattr(timezone, "now", lambda: right() + timedelta(minutes=5))
         queued()
-    assert broker.waiting() == 1 and not broker.is_empty()
+    assert broker.count_messages() == 1 and not broker.is_empty()
 
 
 def test_messages_that_nobody_could_fetch_are_forgotten_and_fresh_ones_kept(
@@ -246,9 +246,9 @@ def test_messages_that_nobody_could_fetch_are_forgotten_and_fresh_ones_kept(
 ) -> None:
     queued()
     broker.OrmQ.objects.update(lock=timezone.now() - timedelta(minutes=9))
-    assert broker.forget_unread() == 0
+    assert broker.delete_unread_messages() == 0
     broker.OrmQ.objects.update(lock=timezone.now() - timedelta(minutes=11))
-    assert broker.forget_unread() == 1
+    assert broker.delete_unread_messages() == 1
 
 
 @pytest.mark.parametrize(

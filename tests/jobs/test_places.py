@@ -35,7 +35,7 @@ def host(db: None) -> WorkerHost:
 def place(job: JobExecutionLog) -> QueuePosition | None:
     fresh = JobExecutionLog.objects.get(pk=job.pk)
     position.annotate_positions([fresh])
-    return fresh.place
+    return fresh.queue_position
 
 
 def claim() -> JobExecutionLog:
@@ -69,10 +69,10 @@ def test_many_are_placed_at_once_with_a_bounded_number_of_queries(
     queued: Queue, host: WorkerHost, django_assert_max_num_queries: Callable[[int], object]
 ) -> None:
     jobs = [queued() for _ in range(20)]
-    listed = list(JobExecutionLog.objects.by_time())
+    listed = list(JobExecutionLog.objects.newest_first())
     with django_assert_max_num_queries(7):  # type: ignore[attr-defined]
         position.annotate_positions(listed)
-    found = {job.pk: job.place and job.place.position for job in listed}
+    found = {job.pk: job.queue_position and job.queue_position.position for job in listed}
     assert [found[job.pk] for job in jobs] == list(range(1, 21))
 
 
@@ -134,7 +134,7 @@ def test_many_stand_where_each_would_alone(queued: Queue, host: WorkerHost) -> N
     position.annotate_positions(rows.values())
     for job in rows.values():
         before = sum(turn < (job.priority, job.turn) for turn in claimable)
-        assert job.place and job.place.position == before + 1
+        assert job.queue_position and job.queue_position.position == before + 1
         alone = place(job)
         assert alone and alone.position == before + 1
 

@@ -51,8 +51,8 @@ def test_a_message_is_sent_when_the_job_is_committed(
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         queued()
-        assert broker.waiting() == 0, "a worker could look before the job is there"
-    assert broker.waiting() == 1
+        assert broker.count_messages() == 0, "a worker could look before the job is there"
+    assert broker.count_messages() == 1
     ((_, message),) = broker._broker().dequeue()
     assert SignedPackage.loads(message)["func"] == broker.WAKE_WORKER
 
@@ -60,9 +60,9 @@ def test_a_message_is_sent_when_the_job_is_committed(
 @pytest.mark.django_db(transaction=True)
 def test_a_job_that_is_rolled_back_leaves_no_message(redis: RedisServer) -> None:
     with transaction.atomic():
-        broker.notify(surely=True)
+        broker.notify(required=True)
         transaction.set_rollback(True)
-    assert broker.waiting() == 0
+    assert broker.count_messages() == 0
 
 
 def test_without_redis_no_job_is_accepted_and_nothing_is_left(
@@ -90,4 +90,4 @@ def test_without_redis_workers_look_for_themselves(dead: RedisServer) -> None:
     ((_, message),) = broker._broker().dequeue()
     assert SignedPackage.loads(message)["func"] == broker.WAKE_WORKER
     with pytest.raises(QueueUnavailable):
-        broker.waiting()
+        broker.count_messages()

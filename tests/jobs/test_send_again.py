@@ -41,7 +41,7 @@ def test_a_mail_that_was_given_up_is_sent_when_the_mail_server_is_back(
     before = given_up()
     assert (before.state, mails.received) == ("failed", [])
     settings.EMAIL_CONFIGURED = True
-    assert outbox.send_again(job=JobExecutionLog.objects.get(pk=job.pk), actor=person) == 1
+    assert outbox.resend(job=JobExecutionLog.objects.get(pk=job.pk), actor=person) == 1
     again = send_next()
     assert (again.pk, again.state, again.attempt) == (before.pk, "sent", 1)
     ((_, message),) = mails.received
@@ -60,18 +60,18 @@ def test_a_receiver_that_had_it_after_all_knows_it_by_its_id(target: Target, suc
     job = succeeded()
     given_up()
     calls.status = 200
-    outbox.send_again(job=JobExecutionLog.objects.get(pk=job.pk), actor="alice")
+    outbox.resend(job=JobExecutionLog.objects.get(pk=job.pk), actor="alice")
     assert send_next().state == "sent"
-    assert len(calls.received) == outbox.MOST_ATTEMPTS + 1
+    assert len(calls.received) == outbox.MAX_ATTEMPTS + 1
     assert len({headers["webhook-id"] for headers, _ in calls.received}) == 1
 
 
 def test_it_may_fail_as_often_as_at_first_and_be_given_up_again(unsendable: JobExecutionLog) -> None:
     for rounds in (1, 2):
-        assert given_up().attempt == outbox.MOST_ATTEMPTS
-        assert kinds(unsendable).count("delivery_failed") == rounds * (outbox.MOST_ATTEMPTS - 1)
+        assert given_up().attempt == outbox.MAX_ATTEMPTS
+        assert kinds(unsendable).count("delivery_failed") == rounds * (outbox.MAX_ATTEMPTS - 1)
         assert kinds(unsendable).count("delivery_given_up") == rounds
-        outbox.send_again(job=unsendable, actor="alice")
+        outbox.resend(job=unsendable, actor="alice")
 
 
 def test_only_what_was_given_up_is_sent_again_and_only_once(target: Target, succeeded: Succeed, mails: Mails) -> None:
@@ -81,9 +81,9 @@ def test_only_what_was_given_up_is_sent_again_and_only_once(target: Target, succ
     first = send_next()
     mails.reply = "250 OK"
     assert (first.state, send_next().state) == ("failed", "sent")
-    assert outbox.send_again(job=job, actor="alice") == 1
-    with pytest.raises(exceptions.NothingGivenUp):
-        outbox.send_again(job=job, actor="alice")
+    assert outbox.resend(job=job, actor="alice") == 1
+    with pytest.raises(exceptions.NoFailedDelivery):
+        outbox.resend(job=job, actor="alice")
     assert AuditLog.objects.filter(action="Delivery Retry").count() == 1
     assert sorted(job.deliveries.values_list("state", "attempt")) == [("pending", 0), ("pending", 0), ("sent", 1)]
 
@@ -92,10 +92,10 @@ def test_who_held_it_before_writes_nothing_more(target: Target, succeeded: Succe
     target("email", to=["a@example.com"])
     job = JobExecutionLog.objects.get(pk=succeeded().pk)
     held = outbox.claim()
-    assert held and outbox.failed(held, "Refused.", lasting=True)
-    outbox.send_again(job=job, actor="alice")
-    assert not outbox.sent(held)
-    assert not outbox.failed(held, "Refused.", lasting=True)
+    assert held and outbox.mark_failed(held, "Refused.", permanent=True)
+    outbox.resend(job=job, actor="alice")
+    assert not outbox.mark_sent(held)
+    assert not outbox.mark_failed(held, "Refused.", permanent=True)
     assert send_next().state == "sent"
 
 
@@ -106,14 +106,14 @@ def test_what_was_deleted_is_not_sent_again(target: Target, succeeded: Succeed, 
     send_next()
     Artifact.objects.update(purged_at=timezone.now())
     with pytest.raises(exceptions.ResultPurged):
-        outbox.send_again(job=JobExecutionLog.objects.get(pk=job.pk), actor="alice")
+        outbox.resend(job=JobExecutionLog.objects.get(pk=job.pk), actor="alice")
     assert Delivery.objects.get().state == "failed"
 
 
 def test_what_is_sent_again_is_late_once_it_failed_again_and_not_before(unsendable: JobExecutionLog) -> None:
     given_up()
     Delivery.objects.update(created_at=timezone.now() - timedelta(days=1))
-    outbox.send_again(job=unsendable, actor="alice")
-    assert outbox.overdue() == 0
+    outbox.resend(job=unsendable, actor="alice")
+    assert outbox.count_overdue() == 0
     send_next()
-    assert outbox.overdue() == 1
+    assert outbox.count_overdue() == 1

@@ -163,7 +163,7 @@ def test_deliveries_are_shown_and_their_addresses_to_administrators_only(browse:
     )  # fmt: skip
     for name in ("alice", "bob"):
         text = text_of(browse(name), f"/jobs/{job.pk}")
-        assert "Waiting, next try in" in text and "Delivery by e-mail failed, next try in 5.5 s: No answer." in text
+        assert "Pending, next try in" in text and "Delivery by e-mail failed, next try in 5.5 s: No answer." in text
         assert ("ann@example.com" in text) is (name == "alice")
         assert "data-live" in text, "the page goes on looking until all is delivered"
 

@@ -27,11 +27,11 @@ def add(job: JobExecutionLog, kind: str, seconds: float, attempt: int = 1) -> Jo
 
 
 def with_result(job: JobExecutionLog, content: bytes) -> None:
-    path = storage.place(job.pk, job.artifact.fence, job.format)
+    path = storage.result_path(job.pk, job.artifact.fence, job.format)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     with path.open("rb") as file:
-        job.artifact.stamp, job.artifact.size = storage.stamp(file), len(content)
+        job.artifact.stamp, job.artifact.size = storage.file_stamp(file), len(content)
     job.artifact.save()
 
 

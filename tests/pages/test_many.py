@@ -126,7 +126,7 @@ def test_a_jobserver_carries_on_what_nobody_watches(browse: Browse, make_job: Ma
     send(browse("alice"), "cancel", scope="all")
     bulk.carry_on_all(seconds=5)
     press = BulkAction.objects.get()
-    assert (press.done, press.stopped, press.held_until) == (5, False, None)
+    assert (press.done, press.stopped, press.leased_until) == (5, False, None)
     assert press.ended_at is not None
     assert JobExecutionLog.objects.filter(error_code="cancelled").count() == len(jobs)
     assert bulk.carry_on_all(seconds=5) == 0
@@ -161,10 +161,10 @@ def test_a_press_is_carried_on_by_one_at_a_time_and_not_left_with_the_dead(brows
         make_job("Queued")
     send(browse("alice"), "cancel", scope="all")
     later = timezone.now() + timedelta(minutes=1)
-    BulkAction.objects.update(held_until=later)
+    BulkAction.objects.update(leased_until=later)
     bulk.carry_on_all(seconds=5)
     assert BulkAction.objects.get().done == 2
-    BulkAction.objects.update(held_until=later - timedelta(minutes=2))
+    BulkAction.objects.update(leased_until=later - timedelta(minutes=2))
     bulk.carry_on_all(seconds=5)
     assert BulkAction.objects.get().done == 5
 

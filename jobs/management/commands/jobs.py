@@ -13,7 +13,7 @@ from audit.actions import operator_actor
 from common.exceptions import DomainError
 from common.ids import parse_uuid
 from jobs import actions
-from jobs.api.serializers import OF_MACHINES, JobEventSerializer, JobSerializer
+from jobs.api.serializers import MACHINE_DETAILS, JobEventSerializer, JobSerializer
 from jobs.exceptions import JobNotFound
 from jobs.models import JobExecutionLog
 from jobs.monitoring.filters import JobFilter
@@ -54,7 +54,7 @@ class Command(BaseCommand):
 
     def _show(self, options: dict[str, Any]) -> None:
         job = _find(options["job"])
-        events = JobEventSerializer(job.events.all(), many=True, context={"of_machines": OF_MACHINES})
+        events = JobEventSerializer(job.events.all(), many=True, context={"of_machines": MACHINE_DETAILS})
         shown = {**JobSerializer(job).data, "events": events.data}
         if options["json"]:
             self._print_json(shown)
