@@ -41,7 +41,7 @@ ALIVE_SECONDS = 20
 class VisibleScope:
     """What the rights leave of all jobs: those of whole reports, and of others the own ones.
 
-    `is_small`: so is_small that going through them is quicker than any index on what else is asked for.
+    `is_small`: so small that going through them is quicker than any index on what else is asked for.
     """
 
     user: User
@@ -90,7 +90,7 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
             return self.in_tenant_of(user)
         scope = VisibleScope.of(user)
         # The granted reports imply the tenant. SQLite goes through all of the tenant's jobs when it is told of it, and
-        # sorts those of the granted reports when not: right for many, and right for is_small of them.
+        # sorts those of the granted reports when not: right for many, and right for a few of them.
         # Only how they are found depends on it, so it may be a while old.
         is_small = bool(cache.get_or_set(f"jobs.is_small-{user.pk}", self._seen(scope)._is_small, _IS_SMALL_SECONDS))
         return (self if is_small else self.in_tenant_of(user))._seen(replace(scope, is_small=is_small))
@@ -125,7 +125,7 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         found = self.filter(error_fingerprint__in=fingerprints)
         if self.scope and self.scope.is_small:
             return found
-        # The index's own condition, word by word. Without it, and where is_small are seen, the index is not used.
+        # The index's own condition, word by word. Without it, and where few are seen, the index is not used.
         return found.filter(_condition("error_fingerprint", "NOT (%(expressions)s = '')"))
 
     def newest_first(self) -> JobQuerySet:
