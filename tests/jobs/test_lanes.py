@@ -124,4 +124,4 @@ def test_the_first_of_a_lane_is_found_by_an_index(report: ReportConfiguration, a
     limit(report, 1)
     ask(report)
     plan = JobExecutionLog.objects.claimable(report.pk)[:1].explain()
-    assert "job_claimable_in_lane" in plan and "TEMP B-TREE" not in plan, plan
+    assert "job_claimable_limited" in plan and "TEMP B-TREE" not in plan, plan
