@@ -35,7 +35,7 @@ def trend(stretches: Sequence[Stretch], name: str) -> SafeString:
     times = [getattr(stretch, name) for stretch in stretches]
     highest = max(most for _, most in times) or 1
     half, most = (" ".join(_points(line, highest)) for line in zip(*times, strict=True))
-    return format_html('<polyline class="most" points="{}"/><polyline class="half" points="{}"/>', most, half)
+    return format_html('<polyline class="p95" points="{}"/><polyline class="p50" points="{}"/>', most, half)
 
 
 @register.simple_tag

@@ -98,7 +98,7 @@ def _outcome(job: JobExecutionLog) -> str:
         return format_html('<span class="clamp">{}</span>', job.error_message or job.error_code)
     if job.status == Status.RUNNING and not job.cancel_requested_at:
         return progress(job)
-    return format_html('<span class="soft">{}</span>', _sentence(job))
+    return format_html('<span class="muted">{}</span>', _sentence(job))
 
 
 def _sentence(job: JobExecutionLog) -> str:

@@ -85,10 +85,10 @@ def progress(job: JobExecutionLog) -> SafeString:
     """How far a running job is."""
     read = rows(job.rows)
     if job.percent is None:
-        return format_html('<span class="soft number">{}</span>', read)
+        return format_html('<span class="muted number">{}</span>', read)
     name = gettext("Progress of %(name)s") % {"name": job.report_name}
     return format_html(
-        '<progress max="100" value="{0}" aria-label="{1}">{0} %</progress><span class="soft number">{0} % · {2}</span>',
+        '<progress max="100" value="{0}" aria-label="{1}">{0} %</progress><span class="muted number">{0} % · {2}</span>',
         job.percent,
         name,
         read,

@@ -32,16 +32,16 @@ function layer(name) {
 
 function show(box) {
   const text = box.querySelector("textarea").value;
-  box.querySelector(".colours").innerHTML = `${highlight.highlight(text, { language: box.dataset.code }).value}\n`;
+  box.querySelector(".highlight-layer").innerHTML = `${highlight.highlight(text, { language: box.dataset.code }).value}\n`;
   const faulty = new Set((box.dataset.faults ?? "").split(","));
   const numbers = text.split("\n").map((_, at) => String(at + 1));
-  box.querySelector(".numbers").innerHTML = numbers.map((n) => (faulty.has(n) ? `<mark>${n}</mark>` : n)).join("\n");
+  box.querySelector(".line-numbers").innerHTML = numbers.map((n) => (faulty.has(n) ? `<mark>${n}</mark>` : n)).join("\n");
 }
 
 function begin(box) {
-  if (box.classList.contains("coloured")) return;
-  box.prepend(layer("numbers"), layer("colours"));
-  box.classList.add("coloured");
+  if (box.classList.contains("highlighted")) return;
+  box.prepend(layer("line-numbers"), layer("highlight-layer"));
+  box.classList.add("highlighted");
   show(box);
 }
 

@@ -126,7 +126,7 @@ def test_a_retry_shows_that_it_is_under_way_and_can_not_be_pressed_again(
     button = page.locator(f"#retry-{failed}")
     button.click(no_wait_after=True)
     expect(button).to_be_disabled()
-    assert button.locator(".icon").evaluate("icon => getComputedStyle(icon).animationName") == "turn"
+    assert button.locator(".icon").evaluate("icon => getComputedStyle(icon).animationName") == "spin"
     expect(page.get_by_role("status")).to_contain_text("queued again")
 
 

@@ -16,8 +16,8 @@ def test_a_query_is_edited_in_colours_checked_previewed_and_saved(visit: Callabl
     made_report(alice, "coloured")
     page = visit("alice", "/reports/coloured/edit")
     query = page.get_by_role("textbox", name="Query")
-    assert page.locator(".colours .hljs-keyword").count() > 5
-    assert ":region" in page.locator(".colours .hljs-variable").all_inner_texts()
+    assert page.locator(".highlight-layer .hljs-keyword").count() > 5
+    assert ":region" in page.locator(".highlight-layer .hljs-variable").all_inner_texts()
     written = "select region, amount from sale\nwhere amount < :least and day >= :since"
     query.fill(written)
     query.press("End")
@@ -26,7 +26,7 @@ def test_a_query_is_edited_in_colours_checked_previewed_and_saved(visit: Callabl
     query.press("Enter")
     page.keyboard.type("-- done")
     assert query.input_value() == f"{written}\n  and :region is null\n  -- done", "a new line begins where the last did"
-    expect(page.locator(".colours")).to_have_text(query.input_value())
+    expect(page.locator(".highlight-layer")).to_have_text(query.input_value())
     expect(page.get_by_text("there are changes that are not saved")).to_be_visible()
     page.get_by_role("button", name="Add a parameter").click()
     expect(page.get_by_role("group", name="Parameter 3")).to_be_focused()
@@ -84,10 +84,10 @@ def test_a_template_is_previewed_corrected_and_saved(visit: Callable[..., Page],
     page.get_by_role("button", name="Save as new version").click()
     told = page.get_by_role("alert").filter(has_text="The template has a fault.")
     expect(told).to_contain_text('Dictionary does not contain key "summary"')
-    expect(told.locator(".faulty")).to_contain_text("#report.summary")
+    expect(told.locator(".error-line")).to_contain_text("#report.summary")
     if scripts:
         line = begun[: begun.index("#report.description")].count("\n") + 1
-        expect(page.locator(".numbers mark")).to_have_text(str(line))
+        expect(page.locator(".line-numbers mark")).to_have_text(str(line))
         assert barriers(page) == []
     assert "#report.summary" in template.input_value(), "nothing is lost"
     template.fill(begun.replace("#report.description", "For the board"))

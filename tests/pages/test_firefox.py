@@ -65,16 +65,16 @@ def test_others_see_no_retry_in_firefox_and_the_call_is_refused(
 def test_a_report_is_edited_in_firefox(window: Firefox, server: RunningServer, alice: Client) -> None:
     made_report(alice, "fox")
     sign_in(window, server, "alice", "/reports/fox/edit")
-    window.wait_for("document.querySelectorAll('.colours .hljs-keyword').length > 5")
+    window.wait_for("document.querySelectorAll('.highlight-layer .hljs-keyword').length > 5")
     wrong = "select region from sale where day >= :since and :region is null and amount > :least"
     window.type("#edit-query", wrong)
-    window.wait_for("document.querySelector('.colours').textContent.includes('amount > :least')")
-    assert window.value("document.querySelector('.colours .hljs-keyword').innerText") == "select"
+    window.wait_for("document.querySelector('.highlight-layer').textContent.includes('amount > :least')")
+    assert window.value("document.querySelector('.highlight-layer .hljs-keyword').innerText") == "select"
     window.click(window.element("button[value=save]"))
     window.wait_for("!!document.querySelector('#edit-query[aria-invalid=true]')")
     assert ":least" in window.value("document.querySelector('#edit-query-help').innerText"), "beside the field"
     assert window.value("document.querySelector('#edit-query').value") == wrong, "nothing is lost"
-    window.wait_for(f"document.querySelector('.colours')?.textContent.trim() == {wrong!r}")
+    window.wait_for(f"document.querySelector('.highlight-layer')?.textContent.trim() == {wrong!r}")
     right = wrong.replace(":least", "7")
     window.type("#edit-query", right)
     window.click(window.element("button[value=save]"))

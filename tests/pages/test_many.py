@@ -94,7 +94,7 @@ def slowly(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def numbers(text: str) -> str:
-    found = re.search(r'class="soft small number">([^<]+)</span>', text)
+    found = re.search(r'class="muted small number">([^<]+)</span>', text)
     assert found
     return found[1]
 
@@ -210,7 +210,7 @@ def test_what_is_no_bulk_action_is_refused(browse: Browse, make_job: MakeJob) ->
 def test_only_jobs_that_something_can_be_done_to_have_a_box(browse: Browse, make_job: MakeJob) -> None:
     for status in ("Queued", "Running", "Succeeded", "Failed"):
         make_job(status)
-    boxes = 'type="checkbox" class="box"'
+    boxes = 'type="checkbox" class="checkbox"'
     assert browse("alice").get("/jobs").content.decode().count(boxes) == 3
     assert browse("bob").get("/jobs").content.decode().count(boxes) == 2
     assert "Retry…" not in browse("bob").get("/jobs").content.decode()

@@ -166,7 +166,7 @@ def test_the_charts_of_times_have_a_table_with_their_numbers(browse: Browse, mak
         ended(make_job, "Succeeded", 10 - number, 0, 1 if number < 5 else 4)
     text = browse("alice").get("/").content.decode()
     lines = re.findall(r'<polyline class="(\w+)" points="([^"]+)"', text)
-    assert [name for name, _ in lines] == ["most", "half", "most", "half"]
+    assert [name for name, _ in lines] == ["p95", "p50", "p95", "p50"]
     assert lines[0][1] == "0,38.0 200,38.0", "nobody waited"
     assert lines[2][1] == "0,29.0 200,2.0"
     assert re.search(

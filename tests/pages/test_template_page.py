@@ -84,7 +84,7 @@ def test_a_fault_is_shown_with_its_line_and_nothing_is_lost(browse: Browse, lett
         page = answer.content.decode()
         assert answer.status_code == 200
         assert "Line 4, column 37: Dictionary does not contain key &quot;amout&quot;." in page
-        assert re.search(r'<span class="faulty"><i>4</i>#for row in rows \[#row.region: #row.amout\]</span>', page)
+        assert re.search(r'<span class="error-line"><i>4</i>#for row in rows \[#row.region: #row.amout\]</span>', page)
         assert 'data-faults="4"' in page
         assert text_in(page) == wrong
         assert "<script>alert" not in page
