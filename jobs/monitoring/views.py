@@ -57,7 +57,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     user, asked = caller(request), cast(HtmxHttpRequest, request)
     if asked.htmx and asked.htmx.target == "figures":
         shown = statistics.recent_statistics(user)
-        return _live(request, "_figures.html", "_figures.html", _figures_context(shown))
+        return _live(request, "jobs/_statistics.html", "jobs/_statistics.html", _figures_context(shown))
     jobs = JobExecutionLog.objects.visible_to(user)
     failed = list(jobs.filter(status=Status.FAILED).for_list().newest_first()[:5])
     tabs = counts.todays_tabs(*JobExecutionLog.objects.visible_parts(user))
@@ -72,7 +72,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     seen = counts.digest(tabs, state, oldest, ages, context.get("disk_is_low"))
     if not asked.htmx:
         context |= _figures_context(statistics.recent_statistics(user))
-    return _live(request, "overview.html", "_overview.html", {**context, "seen": seen})
+    return _live(request, "jobs/overview.html", "jobs/_overview.html", {**context, "seen": seen})
 
 
 def _figures_context(shown: statistics.Statistics) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def job_list(request: HttpRequest) -> HttpResponse:
     position.annotate_positions(page.rows)
     tabs = _tabs(request, user, found)
     context = _list_context(request, found, page.rows, tabs)
-    return _live(request, "jobs/list.html", "jobs/_region.html", {**context, "page": page, **_beside(request, user)})
+    return _live(request, "jobs/list.html", "jobs/_list.html", {**context, "page": page, **_beside(request, user)})
 
 
 @login_required
@@ -109,11 +109,13 @@ def further(request: HttpRequest) -> HttpResponse:
     if not found.is_valid():
         raise BadRequest("These filters can't be searched by.")
     if request.GET.get("stop") and (until := found.form.cleaned_data["until"]):
-        return render(request, "jobs/_further.html", {"stopped": until})
+        return render(request, "jobs/_older_search.html", {"stopped": until})
     newest = found.qs.newest_first().values_list("queued_at", flat=True).first()
     context = {"since": found.searched_since, "newest": newest}
     # A list ends before its bound, so that of this match is just after it.
-    return render(request, "jobs/_further.html", {**context, "bound": newest and newest + timedelta(microseconds=1)})
+    return render(
+        request, "jobs/_older_search.html", {**context, "bound": newest and newest + timedelta(microseconds=1)}
+    )
 
 
 @login_required
@@ -226,7 +228,7 @@ def bulk_action(request: HttpRequest) -> HttpResponse:
     count = bulk.ready(press).order_by()[: counts.MOST_COUNTED + 1].count()
     asked: Any = request
     context = {"press": press, "count": count, "shown": counts.shown_count(count), "back": _list_of(press)}
-    return render(request, "jobs/_confirm.html" if asked.htmx else "jobs/confirm.html", context)
+    return render(request, "jobs/_bulk_confirm.html" if asked.htmx else "jobs/bulk_confirm.html", context)
 
 
 @login_required
@@ -242,13 +244,13 @@ def bulk_progress(request: HttpRequest, press_id: UUID) -> HttpResponse:
     if request.method == "POST" and not asked.htmx:
         return _pressed(request, press)
     context = {"press": press, "sentence": bulk.sentence(press), "back": _list_of(press)}
-    return render(request, "jobs/_many.html" if asked.htmx else "jobs/many.html", context)
+    return render(request, "jobs/_bulk_progress.html" if asked.htmx else "jobs/bulk_progress.html", context)
 
 
 def _pressed(request: HttpRequest, press: BulkAction) -> HttpResponse:
     """Back to the list with what was done, or to the page of a press that takes longer."""
     if press.ended_at is None:
-        return redirect("jobs-many-progress", press.pk)
+        return redirect("jobs-bulk-progress", press.pk)
     level = messages.success if press.done else messages.error
     level(request, bulk.sentence(press))
     return redirect(_list_of(press))

@@ -83,16 +83,13 @@ def _position(place: QueuePosition) -> str:
 @register.simple_tag
 def progress(job: JobExecutionLog) -> SafeString:
     """How far a running job is."""
-    read = rows(job.rows)
     if job.percent is None:
-        return format_html('<span class="muted number">{}</span>', read)
+        return format_html('<span class="muted number">{}</span>', rows(job.rows))
     name = gettext("Progress of %(name)s") % {"name": job.report_name}
-    return format_html(
-        '<progress max="100" value="{0}" aria-label="{1}">{0} %</progress><span class="muted number">{0} % · {2}</span>',
-        job.percent,
-        name,
-        read,
+    bar = (
+        '<progress max="100" value="{0}" aria-label="{1}">{0} %</progress><span class="muted number">{0} % · {2}</span>'
     )
+    return format_html(bar, job.percent, name, rows(job.rows))
 
 
 @register.inclusion_tag("jobs/_actions.html", takes_context=True)

@@ -23,7 +23,7 @@ document.addEventListener("htmx:beforeRequest", (event) => {
 
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) return;
-  document.querySelectorAll("[data-live]").forEach((region) => htmx.trigger(region, "look"));
+  document.querySelectorAll("[data-live]").forEach((region) => htmx.trigger(region, "refresh"));
 });
 
 document.addEventListener("htmx:sendError", (event) => say(isPoll(event) ? OFFLINE : "The server does not answer. Try again."));

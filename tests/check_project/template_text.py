@@ -29,11 +29,11 @@ _FORMATS = re.compile(r"""\|(?:date|time|cut|slice):(["']).*?\1""")
 #: Files that don't obey the rule yet. The list may only become shorter.
 NOT_YET: frozenset[str] = frozenset(
     {
-        "templates/_overview.html",
+        "templates/jobs/_overview.html",
         "templates/_pager.html",
-        "templates/_top.html",
+        "templates/_header.html",
         "templates/audit/list.html",
-        "templates/frame.html",
+        "templates/skeleton.html",
         "templates/jobs/list.html",
         "templates/reports/detail.html",
         "templates/reports/list.html",

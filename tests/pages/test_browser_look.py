@@ -35,7 +35,7 @@ def test_dialogs_and_the_admins_pages_have_no_barrier(visit: Callable[..., Page]
     page.goto("/jobs?report=broken")
     page.locator(f"#select-{failed}").check()
     # As a browser without scripts sends it: htmx would ask in a dialog.
-    page.locator("#many").evaluate(
+    page.locator("#bulk-form").evaluate(
         "form => { form.insertAdjacentHTML('beforeend', '<input name=action value=retry>'); form.submit(); }"
     )
     expect(page.get_by_role("heading", name="Retry jobs")).to_be_visible()
@@ -117,7 +117,7 @@ def test_a_live_list_waits_while_the_page_is_hidden_and_looks_at_once_when_it_is
     hide = "hidden => { Object.defineProperty(document, 'hidden', {value: hidden, configurable: true}); "
     hide += "document.dispatchEvent(new Event('visibilitychange')); }"
     page.evaluate(hide, True)
-    page.evaluate("htmx.trigger('#jobs', 'look')")
+    page.evaluate("htmx.trigger('#jobs', 'refresh')")
     page.wait_for_timeout(300)
     assert asked == []
     with page.expect_request(lambda request: "x-seen" in request.headers):
@@ -132,7 +132,7 @@ def test_a_live_list_does_not_move_what_is_read_or_chosen(visit: Callable[..., P
     page.locator(f"#open-{chosen}").focus()
     before = row.bounding_box()
     newer = failed_job(bob)
-    page.evaluate("htmx.trigger('#jobs', 'look')")
+    page.evaluate("htmx.trigger('#jobs', 'refresh')")
     expect(page.locator(f"#job-{newer}")).to_be_visible()
     expect(box).to_be_checked()
     expect(page.locator(f"#open-{chosen}")).to_be_focused()

@@ -18,7 +18,7 @@ def test_many_jobs_are_retried_after_a_dialog_that_counts_them(
     for job in failed:
         page.locator(f"#select-{job}").check()
     expect(page.locator("#selected")).to_have_text("2 selected")
-    page.evaluate("htmx.trigger('#jobs', 'look')")
+    page.evaluate("htmx.trigger('#jobs', 'refresh')")
     page.get_by_role("button", name="Retry…").click()
     dialog = page.get_by_role("dialog", name="Retry 2 jobs?")
     expect(dialog).to_be_visible()

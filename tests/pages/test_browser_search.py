@@ -60,7 +60,7 @@ def test_a_match_far_back_is_found_by_itself(visit: Callable[..., Page], server:
     second = steps.next()
     page.evaluate("document.querySelector('#jobs').setAttribute('hx-headers', '{}')")
     with page.expect_response(re.compile(r"/jobs\?q=host")):
-        page.evaluate("htmx.trigger('#jobs', 'look')")
+        page.evaluate("htmx.trigger('#jobs', 'refresh')")
     expect(page.locator("#jobs[hx-headers='{}']")).to_have_count(0)
     expect(going).to_be_visible()
     expect(stop).to_have_count(1)
@@ -83,7 +83,7 @@ def test_a_search_is_stopped_and_gone_on_with(visit: Callable[..., Page]) -> Non
     page.unroute(STEPS)
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("Stopped after searching back to")).to_be_visible()
-    assert page.locator("#further [data-live]").count() == 0
+    assert page.locator("#older-search [data-live]").count() == 0
     page.get_by_role("link", name="Search the ones before").click()
     expect(page.get_by_text("None of the ones before matches.")).to_be_visible()
 
@@ -96,6 +96,6 @@ def test_a_step_that_fails_is_told_and_tried_again(visit: Callable[..., Page]) -
     expect(page.get_by_role("alert")).to_have_text("The server does not answer. The page goes on trying.")
     expect(page.get_by_role("link", name="Search the ones before")).to_be_visible()
     page.unroute(STEPS)
-    page.evaluate("htmx.trigger('#further [data-live]', 'look')")
+    page.evaluate("htmx.trigger('#older-search [data-live]', 'refresh')")
     expect(page.get_by_text("None of the ones before matches.")).to_be_visible()
     expect(page.get_by_role("alert")).to_be_empty()

@@ -75,7 +75,7 @@ def test_filters_that_are_not_valid_match_nothing_instead_of_everything(browse: 
     assert "Nothing to do" in send(browse("alice"), "retry", confirmed=False, scope="all", filters="q=since:nonsense")
     send(browse("alice"), "retry", scope="all", filters="q=since:nonsense")
     assert JobExecutionLog.objects.count() == 1
-    assert 'id="many"' not in browse("alice").get("/jobs?q=since:nonsense").content.decode()
+    assert 'id="bulk-form"' not in browse("alice").get("/jobs?q=since:nonsense").content.decode()
 
 
 def test_jobs_of_deleted_reports_are_counted_and_the_others_done(browse: Browse, make_job: MakeJob) -> None:

@@ -52,15 +52,15 @@ def test_an_import_cycle_is_found_and_types_alone_make_none() -> None:
 
 def test_templates_that_apps_share_belong_to_common() -> None:
     uses = {
-        "base.html": [("include", "_top.html")],
-        "_top.html": [("load", "i18n")],
+        "base.html": [("include", "_header.html")],
+        "_header.html": [("load", "i18n")],
         "error.html": [("extends", "base.html")],
         "jobs/list.html": [("extends", "base.html"), ("load", "jobs")],
         "admin/reports/form.html": [("extends", "admin/change_form.html")],
     }
     assert template_layers._owners(uses) == {
         "base.html": "common",
-        "_top.html": "common",
+        "_header.html": "common",
         "error.html": "reportserver",
         "jobs/list.html": "jobs",
         "admin/reports/form.html": "reports",
