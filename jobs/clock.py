@@ -13,7 +13,7 @@ from common.compiled_sql import Param
 
 _ON_SQLITE = "strftime('%%Y-%%m-%%d %%H:%%M:%%f000', 'now')"
 #: For statements written by hand.
-NOW = {"sqlite": _ON_SQLITE, "postgresql": "statement_timestamp()"}
+NOW_SQL = {"sqlite": _ON_SQLITE, "postgresql": "statement_timestamp()"}
 
 
 class Now(ThreeDecimals):

@@ -116,7 +116,7 @@ class ResultPurged(DomainError):
     code = "result_purged"
 
 
-class IllegalMove(DomainError):
+class IllegalTransition(DomainError):
     """A job can't go from its status to that one."""
 
     code = "illegal_move"

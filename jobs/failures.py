@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, replace
 
 #: Characters of a trace that are kept, with the process's output and without.
-_TRACE, TRACE_AND_OUTPUT = 12_000, 20_000
+_TRACE, MAX_TRACE_CHARACTERS = 12_000, 20_000
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Failure:
         return replace(self, trace=told.strip())
 
 
-LOST = Failure("worker_lost", "The worker that made the report was lost.", retryable=True)
-UNHEARD = Failure("worker_lost", "The database did not answer the worker that had the job.", retryable=True)
-OVERDUE = Failure("timeout", "The report took longer than it may.")
+WORKER_LOST = Failure("worker_lost", "The worker that made the report was lost.", retryable=True)
+DATABASE_LOST = Failure("worker_lost", "The database did not answer the worker that had the job.", retryable=True)
+TIMED_OUT = Failure("timeout", "The report took longer than it may.")
 CANCELLED = Failure("cancelled", "The job was cancelled while it ran.")

@@ -15,7 +15,7 @@ class Status(models.TextChoices):
 
 
 #: Every move that a job may make.
-MOVES = {
+TRANSITIONS = {
     Status.QUEUED: {Status.RUNNING, Status.FAILED},
     Status.RUNNING: {Status.QUEUED, Status.SUCCEEDED, Status.FAILED},
     Status.SUCCEEDED: set(),

@@ -7,7 +7,7 @@ from jobs.execution import worker
 
 def wake_worker() -> None:
     """Claim the next job, if there is one, and run it to its end."""
-    worker.work()
+    worker.run_next_job()
 
 
 #: Messages of version 0.1 that are still in the queue name it so.

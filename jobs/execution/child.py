@@ -24,7 +24,7 @@ from django.conf import settings
 
 from jobs.execution.child_output import Output, speak
 from jobs.execution.fork_server import ForkServer
-from jobs.execution.processes import become_subreaper, end_children, is_ready, signal_group
+from jobs.execution.processes import become_subreaper, kill_children, signal_group, wait_readable
 from jobs.failures import Failure
 from jobs.models import JobExecutionLog
 from jobs.results import storage
@@ -75,7 +75,7 @@ class Child:
         if self._pipe not in ready:
             # Ended, and yet nobody closed the pipe: something that it left behind holds it open. What it said between
             # the looks at the one and at the other is still heard.
-            return self._ended not in ready or is_ready(self._pipe, 0)
+            return self._ended not in ready or wait_readable(self._pipe, 0)
         heard = os.read(self._pipe, 65536)
         *lines, self._heard = (self._heard + heard).split(b"\n")
         for line in lines:
@@ -87,7 +87,7 @@ class Child:
         started. Answers why there is no result, where there is none: by its last words or else by how it ended.
         """
         status = self._reaped(kill=kill)
-        end_children(but=[self._server.pid])
+        kill_children(but=[self._server.pid])
         self.output.close()
         os.close(self._pipe)
         return self._failure or (_NOT_STARTED if self.pid is None else _without_a_word(status))
@@ -96,9 +96,9 @@ class Child:
         """The exit status, where it becomes known. Until it is reaped no other process can have its id."""
         if self.pid is None or self._ended is None:
             return None
-        if kill or not is_ready(self._ended, _GRACE_SECONDS):
+        if kill or not wait_readable(self._ended, _GRACE_SECONDS):
             signal_group(self.pid, signal.SIGKILL)
-        has_ended = is_ready(self._ended, _GRACE_SECONDS)
+        has_ended = wait_readable(self._ended, _GRACE_SECONDS)
         os.close(self._ended)
         if not has_ended:
             # It would wait for it for ever.

@@ -12,7 +12,7 @@ from reports.exceptions import RunError
 from reports.run_spec import end_left_behind
 
 
-def clear(job: JobExecutionLog) -> None:
+def clean_up_attempt(job: JobExecutionLog) -> None:
     """End the query that its killed process left at the data source's server, and delete its files."""
     with contextlib.suppress(Error, RunError):
         end_left_behind(job.version, storage.spill_folder(job.pk, job.fence))

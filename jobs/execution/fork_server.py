@@ -23,7 +23,7 @@ from typing import Any, NoReturn
 from django.conf import settings
 from django.db import connections
 
-from jobs.execution.processes import die_with_parent, join_freed_memory, wait_for
+from jobs.execution.processes import consolidate_free_memory, die_with_parent, reap
 
 log = logging.getLogger(__name__)
 #: What a forked process does, with a subject and open files that it is given.
@@ -91,7 +91,7 @@ class ForkServer:
         self._line.close()
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
-        wait_for(self.pid, _SECONDS_TO_DIE)
+        reap(self.pid, _SECONDS_TO_DIE)
 
     def _asked(self, seconds: float, told: bytes, files: Sequence[int] = ()) -> int | None:
         """Its answer, within that time altogether."""
@@ -140,7 +140,7 @@ def _serve_once(line: socket.socket, live: Life) -> bool:
 
 
 def _fork(line: socket.socket, live: Life, subject: object, files: Sequence[int]) -> int:
-    join_freed_memory()
+    consolidate_free_memory()
     server = os.getpid()
     pid = os.fork()
     if pid == 0:

@@ -17,7 +17,7 @@ from pathlib import Path
 from django.conf import settings
 
 #: Names the jobserver that a process belongs to.
-VARIABLE = "REPORTSERVER_INSTANCE"
+INSTANCE_VARIABLE = "REPORTSERVER_INSTANCE"
 
 
 @dataclass(frozen=True)

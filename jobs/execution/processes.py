@@ -42,7 +42,7 @@ def become_subreaper() -> None:
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def end_children(*, but: Collection[int] = (), seconds: float = 5) -> None:
+def kill_children(*, but: Collection[int] = (), seconds: float = 5) -> None:
     """Kill and reap the children of this process, also those that it adopts meanwhile, for at most that long."""
     until = time.monotonic() + seconds
     while (found := [pid for pid in _children() if pid not in but]) and time.monotonic() < until:
@@ -54,7 +54,7 @@ def end_children(*, but: Collection[int] = (), seconds: float = 5) -> None:
                     time.sleep(0.01)
 
 
-def end_marked(mark: str) -> None:
+def kill_by_environment(mark: str) -> None:
     """Kill every process that was started with this text (NAME=value) in its environment."""
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
@@ -78,23 +78,23 @@ def signal_group(group: int, number: signal.Signals) -> None:
         os.killpg(group, number)
 
 
-def wait_for(pid: int, seconds: float) -> int | None:
+def reap(pid: int, seconds: float) -> int | None:
     """Reap a child. Its exit status (negative: the signal that killed it), or None when it still runs after that."""
     ended = os.pidfd_open(pid)
     try:
-        is_ready(ended, seconds)
+        wait_readable(ended, seconds)
     finally:
         os.close(ended)
     reaped, status = os.waitpid(pid, os.WNOHANG)
     return os.waitstatus_to_exitcode(status) if reaped else None
 
 
-def is_ready(file: int, seconds: float) -> bool:
+def wait_readable(file: int, seconds: float) -> bool:
     """Whether there is something to read within that time; of a process's file (pidfd_open): whether it has ended."""
     return bool(select.select([file], [], [], seconds)[0])
 
 
-def pack_memory() -> None:
+def use_huge_pages() -> None:
     """Make this process cheap to fork, once it has loaded what its children need.
 
     A fork copies an entry for each page of memory, and its child's end undoes that: on huge pages both take a third of
@@ -105,7 +105,7 @@ def pack_memory() -> None:
             _libc.madvise(ctypes.c_void_p(page), ctypes.c_size_t(_HUGE_PAGE), _MADV_COLLAPSE)
 
 
-def join_freed_memory() -> None:
+def consolidate_free_memory() -> None:
     """Sort what this process has freed, which the C library puts off until somebody asks for more than a little.
 
     The child would do it, and would have to copy each page of it first.

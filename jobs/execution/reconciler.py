@@ -17,7 +17,7 @@ from django.db.models import Q
 from jobs import failures
 from jobs.clock import Now, from_now
 from jobs.execution import cleanup, host_lock, transitions
-from jobs.execution.processes import end_marked, is_alive
+from jobs.execution.processes import is_alive, kill_by_environment
 from jobs.execution.sqlite_checkpoint import checkpoint
 from jobs.models import JobExecutionLog, WorkerHost
 from jobs.queue import broker, next_job
@@ -34,10 +34,10 @@ _STRAY_SECONDS = 3600
 def reconcile() -> None:
     """One round. A step that fails is logged and does not stop the others."""
     for step in (
-        recover_lost,
+        recover_lost_jobs,
         recover_from_dead_hosts,
         next_job.release_unlimited,
-        ring_for_waiting,
+        resend_missing_messages,
         broker.delete_unread_messages,
         checkpoint,
     ):
@@ -46,11 +46,11 @@ def reconcile() -> None:
 
 def tidy() -> None:
     """The slower round: files that no job needs any more, and the queue's own notes."""
-    _try(collect_strays)
+    _try(delete_stray_files)
     _try(forget_results)
 
 
-def recover_lost() -> int:
+def recover_lost_jobs() -> int:
     """Take running jobs from workers that no longer renew their lease, or that overran the deadline."""
     return _take(JobExecutionLog.objects.lost().annotate_overdue()[:_BATCH])
 
@@ -66,7 +66,7 @@ def recover_from_dead_workers(instance: str) -> int:
     return _take(job for job in mine if not is_alive(job.pid or 0))
 
 
-def ring_for_waiting() -> int:
+def resend_missing_messages() -> int:
     """Ring for jobs that can be claimed but have too few messages: one was lost, or their time came only now."""
     silent = Q(notified_at=None) | Q(notified_at__lt=from_now(-2 * settings.RECONCILE_SECONDS))
     most = settings.WORKERS * 2
@@ -87,7 +87,7 @@ def forget_results() -> int:
     return broker.delete_task_results(days=1)
 
 
-def collect_strays() -> int:
+def delete_stray_files() -> int:
     """Delete files of attempts that neither run nor were committed."""
     strays = [(job_id, fence) for job_id, folder in storage.job_folders() for fence in _old_fences(folder)]
     found = [stray for stray in strays if _is_stray(*stray)]
@@ -117,12 +117,12 @@ def _take_one(job: JobExecutionLog) -> bool:
     taken = transitions.fail(job, _verdict(job))
     if taken:
         # With its fence gone nothing of it can be committed any more, not even by a worker that wakes up later.
-        cleanup.clear(job)
+        cleanup.clean_up_attempt(job)
     return taken
 
 
 def _bury(host: host_lock.StaleHost) -> int:
-    end_marked(f"{host_lock.VARIABLE}={host.instance}")
+    kill_by_environment(f"{host_lock.INSTANCE_VARIABLE}={host.instance}")
     taken = _take(JobExecutionLog.objects.owned_by(host.instance).annotate_overdue())
     if not JobExecutionLog.objects.owned_by(host.instance).exists():
         WorkerHost.objects.filter(pk=host.instance).delete()
@@ -133,7 +133,7 @@ def _bury(host: host_lock.StaleHost) -> int:
 def _verdict(job: JobExecutionLog) -> failures.Failure:
     if job.cancel_requested_at is not None:
         return failures.CANCELLED
-    return failures.OVERDUE if job.is_overdue else failures.LOST  # type: ignore[attr-defined]
+    return failures.TIMED_OUT if job.is_overdue else failures.WORKER_LOST  # type: ignore[attr-defined]
 
 
 def _try(step: Callable[[], int | None]) -> int:

@@ -24,10 +24,10 @@ from jobs.execution import cleanup, host_lock, reconciler, transitions
 from jobs.execution.processes import (
     become_subreaper,
     die_with_parent,
-    end_children,
-    pack_memory,
+    kill_children,
+    reap,
     signal_group,
-    wait_for,
+    use_huge_pages,
 )
 from jobs.models import JobExecutionLog, WorkerHost
 from jobs.monitoring import bulk
@@ -73,7 +73,7 @@ class Supervisor:
         """Work until told to stop. The exit code: 0 for a clean stop, 1 when the cluster failed."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        os.environ[host_lock.VARIABLE] = self.instance
+        os.environ[host_lock.INSTANCE_VARIABLE] = self.instance
         # Whoever waits for a silent database longer than this learns too late that the lease is lost.
         connections.settings["default"]["PATIENCE_SECONDS"] = settings.LEASE_SECONDS / 2
         become_subreaper()
@@ -111,11 +111,11 @@ class Supervisor:
         """Sleep, but wake at once when the cluster ends or a stop is asked for."""
         until = time.monotonic() + seconds
         while not self.stopping and time.monotonic() < until:
-            if wait_for(self.cluster, 0.2) is not None:
+            if reap(self.cluster, 0.2) is not None:
                 self.cluster = 0
                 return
             # What jobs started and left behind when their worker was killed.
-            end_children(but=[self.cluster, self.deliverer])
+            kill_children(but=[self.cluster, self.deliverer])
 
     def _start_cluster(self) -> None:
         connections.close_all()
@@ -127,7 +127,7 @@ class Supervisor:
 
     def _keep_deliverer(self) -> None:
         """Have one, also after the last one died."""
-        if self.deliverer and wait_for(self.deliverer, 0) is None:
+        if self.deliverer and reap(self.deliverer, 0) is None:
             return
         connections.close_all()
         parent = os.getpid()
@@ -182,12 +182,12 @@ class Supervisor:
         """Let running jobs end, and put back those that do not in time, without charging the attempt: clean too."""
         for process in filter(None, (self.cluster, self.deliverer)):
             os.kill(process, signal.SIGTERM)
-        status = wait_for(self.cluster, settings.DRAIN_SECONDS) if self.cluster else 0
+        status = reap(self.cluster, settings.DRAIN_SECONDS) if self.cluster else 0
         clean = status in (0, None)
         if status is not None:
             self.cluster = 0
         # What it was sending is sent again, with the same id.
-        wait_for(self.deliverer, _LAST_DELIVERIES_SECONDS)
+        reap(self.deliverer, _LAST_DELIVERIES_SECONDS)
         self.deliverer = 0
         self._kill_cluster()
         self._guarded(self._release_mine)
@@ -197,14 +197,14 @@ class Supervisor:
     def _kill_cluster(self) -> None:
         if self.cluster:
             signal_group(self.cluster, signal.SIGKILL)
-            wait_for(self.cluster, 5)
+            reap(self.cluster, 5)
             self.cluster = 0
-        end_children(but=[self.deliverer])
+        kill_children(but=[self.deliverer])
 
     def _release_mine(self) -> None:
         for job in JobExecutionLog.objects.owned_by(self.instance):
             if transitions.release(job, _STOPPED, seconds=0, refund=True):
-                cleanup.clear(job)
+                cleanup.clean_up_attempt(job)
 
     def _announce(self) -> None:
         with transaction.atomic():
@@ -249,7 +249,7 @@ def _preload() -> None:
     sources.preload()
     gc.collect()
     gc.freeze()
-    pack_memory()
+    use_huge_pages()
 
 
 def _be_cluster(parent: int) -> None:

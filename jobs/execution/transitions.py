@@ -18,24 +18,24 @@ from common.compiled_sql import Param, Statement, insert, params, update_query
 from jobs.actions import record_event
 from jobs.clock import Now, from_now
 from jobs.delivery import outbox
-from jobs.exceptions import IllegalMove
-from jobs.failures import CANCELLED, TRACE_AND_OUTPUT, UNHEARD, Failure
+from jobs.exceptions import IllegalTransition
+from jobs.failures import CANCELLED, DATABASE_LOST, MAX_TRACE_CHARACTERS, Failure
 from jobs.models import Artifact, JobEvent, JobExecutionLog
 from jobs.querysets import JobQuerySet
 from jobs.queue import broker, next_job
-from jobs.status import MOVES, Status
+from jobs.status import TRANSITIONS, Status
 from reports.querysets import version_with_source
 
 #: Seconds from one attempt to the next.
 _RETRY_WAITS = Backoff(first=2, longest=300)
 
 
-class Move:
+class Transition:
     """One kind of move: a compare-and-set on status and fence."""
 
     def __init__(self, source: Status, target: Status, changes: Mapping[str, Any]) -> None:
-        if target not in MOVES[source]:
-            raise IllegalMove(f"A job can't go from {source} to {target}.")
+        if target not in TRANSITIONS[source]:
+            raise IllegalTransition(f"A job can't go from {source} to {target}.")
         self._statement = Statement(lambda: update_query(_held(source), {"status": target, **changes}))
 
     def __call__(self, job: JobExecutionLog, **values: Any) -> bool:
@@ -61,7 +61,7 @@ _LEASE, _TIMEOUT, _WAIT = (Param(name, DurationField()) for name in ("lease", "t
 _REFUND = Param("refund", SmallIntegerField())
 _NEXT_FENCE = F("fence") + 1
 _NO_LEASE = {"lease_expires_at": None, "deadline_at": None, "pid": None}
-_CLAIM = Move(
+_CLAIM = Transition(
     Status.QUEUED,
     Status.RUNNING,
     {
@@ -71,12 +71,12 @@ _CLAIM = Move(
         **_given("owner", "host", "pid"),
     },
 )
-_SUCCEED = Move(
+_SUCCEED = Transition(
     Status.RUNNING,
     Status.SUCCEEDED,
     {"ended_at": Now(), "heartbeat_at": Now(), "percent": 100, **_given("rows", "bytes"), **_NO_LEASE},
 )
-_REQUEUE = Move(
+_REQUEUE = Transition(
     Status.RUNNING,
     Status.QUEUED,
     {
@@ -84,7 +84,7 @@ _REQUEUE = Move(
         **{"owner": "", "notified_at": None, **_NO_LEASE},
     },
 )
-_FAIL = Move(
+_FAIL = Transition(
     Status.RUNNING,
     Status.FAILED,
     {
@@ -114,10 +114,10 @@ def claim(*, owner: str, host: str, pid: int) -> JobExecutionLog | None:
     return job
 
 
-def unclaim(*, owner: str, pid: int) -> bool:
+def release_unconfirmed_claims(*, owner: str, pid: int) -> bool:
     """Put back, uncharged, what a worker has claimed without hearing of it. True: it has nothing any more."""
     for job in JobExecutionLog.objects.owned_by(owner).filter(pid=pid):
-        release(job, UNHEARD, seconds=0, refund=True)
+        release(job, DATABASE_LOST, seconds=0, refund=True)
     return True
 
 
@@ -151,7 +151,7 @@ def succeed(job: JobExecutionLog, result: Mapping[str, Any]) -> bool:
     return True
 
 
-def is_committed(job: JobExecutionLog) -> bool:
+def has_committed(job: JobExecutionLog) -> bool:
     """Whether the job's result is the file of this attempt."""
     return Artifact.objects.filter(job=job, fence=job.fence).exists()
 
@@ -193,7 +193,7 @@ def _end_failed(job: JobExecutionLog, failure: Failure) -> bool:
             error_code=failure.code,
             error_message=failure.message,
             error_retryable=failure.retryable,
-            error_trace=failure.trace[:TRACE_AND_OUTPUT],
+            error_trace=failure.trace[:MAX_TRACE_CHARACTERS],
             error_fingerprint=failure.fingerprint,
         )
         if moved:

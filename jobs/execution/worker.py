@@ -28,26 +28,26 @@ log = logging.getLogger(__name__)
 _SAFETY_SECONDS = 5
 
 
-def work() -> None:
+def run_next_job() -> None:
     """Claim one job and see it through. Nothing to claim is fine: messages are only hints."""
     job = _claim()
     if job is not None:
         log.info("claimed", extra={"job_id": str(job.pk), "attempt": job.attempt})
-        run(job)
+        run_job(job)
         _pass_on()
 
 
 def _claim() -> JobExecutionLog | None:
-    owner = os.environ.get(host_lock.VARIABLE, "by-hand")
+    owner = os.environ.get(host_lock.INSTANCE_VARIABLE, "by-hand")
     try:
         return transitions.claim(owner=owner, host=socket.gethostname(), pid=os.getpid())
     except Error:
         # Its commit may have been made and the answer lost: nobody would run the job before its lease ends.
-        _persistently(lambda: transitions.unclaim(owner=owner, pid=os.getpid()))
+        _persistently(lambda: transitions.release_unconfirmed_claims(owner=owner, pid=os.getpid()))
         raise
 
 
-def run(job: JobExecutionLog) -> None:
+def run_job(job: JobExecutionLog) -> None:
     """Run a claimed job in a child process, and write down how it ended."""
     begun = time.monotonic()
     child = Child(job, _ready_fork_server())
@@ -130,7 +130,7 @@ class Watch:
         now = time.monotonic()
         if now <= self.renewed + _while_leased():
             return None
-        return self._took_too_long() if now >= self.deadline else failures.UNHEARD
+        return self._took_too_long() if now >= self.deadline else failures.DATABASE_LOST
 
     def _took_too_long(self) -> Failure:
         return Failure("timeout", f"The report took longer than the {self.job.timeout_seconds} s it may.")
@@ -142,7 +142,7 @@ def _commit(job: JobExecutionLog, result: dict[str, object]) -> None:
 
 def _settle(job: JobExecutionLog, failure: Failure) -> None:
     log.info("attempt failed", extra={"job_id": str(job.pk), "code": failure.code})
-    cleanup.clear(job)
+    cleanup.clean_up_attempt(job)
     _persistently(lambda: transitions.fail(job, failure))
 
 
@@ -177,7 +177,7 @@ def _pass_on() -> None:
 
 def _forget_unless_committed(job: JobExecutionLog) -> bool:
     """A commit may be lost on its way back, with the connection. Whether the result is this attempt's after all."""
-    committed: bool = transitions.is_committed(job)
+    committed: bool = transitions.has_committed(job)
     if not committed:
-        cleanup.clear(job)
+        cleanup.clean_up_attempt(job)
     return committed

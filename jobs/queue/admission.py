@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from django.db.models import UUIDField
 
-from jobs.clock import NOW
+from jobs.clock import NOW_SQL
 
 if TYPE_CHECKING:
     from django.db.backends.base.base import BaseDatabaseWrapper
@@ -64,6 +64,6 @@ class Admission:
         concurrency_key = UUIDField().get_db_prep_value(job.concurrency_key, connection)
         who = {"tenant": job.tenant_id, "person": job.requested_by_id, "concurrency_key": concurrency_key}
         with connection.cursor() as cursor:
-            cursor.execute(_STANDING.format(now=NOW[connection.vendor]), who)
+            cursor.execute(_STANDING.format(now=NOW_SQL[connection.vendor]), who)
             now, last, others, own_queued, queued, own_running, running = cursor.fetchone()
         return cls(own_queued + own_running, queued + running, max(now, last) + others + 1)

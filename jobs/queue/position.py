@@ -15,7 +15,7 @@ from django.db import connection
 from django.utils import timezone
 
 from common.ids import uuid_from_db, uuid_to_db
-from jobs.clock import NOW
+from jobs.clock import NOW_SQL
 from jobs.models import JobEvent, JobExecutionLog, QueuePosition, WorkerHost
 from jobs.queue import next_job
 from jobs.status import Status
@@ -77,7 +77,7 @@ def _ahead(concurrency_key: UUID | None, turns: Sequence[tuple[int, int]]) -> li
     """Of each turn, in rising order, how many jobs of each report are claimed before it and not before the last one."""
     steps = " ".join(_STEP.format(number) for number in range(len(turns)))
     which = "concurrency_key is null" if concurrency_key is None else "concurrency_key = %s"
-    statement = _AHEAD.format(steps=steps, now=NOW[connection.vendor], concurrency_key=which, most=MOST_BEFORE)
+    statement = _AHEAD.format(steps=steps, now=NOW_SQL[connection.vendor], concurrency_key=which, most=MOST_BEFORE)
     values = [part for turn in turns for part in turn]
     found = [Counter[UUID | None]() for _ in turns]
     with connection.cursor() as cursor:

@@ -30,7 +30,7 @@ def install() -> None:
     _gate(actions, "_enqueue", after="submit-written")
     _gate(broker, "notify", before="submit-rings")
     _gate(transitions, "claim", before="claims")
-    _gate(worker, "run", before="claimed")
+    _gate(worker, "run_job", before="claimed")
     _gate(transitions, "renew", before="renews")
     _gate(transitions, "succeed", before="commits")
     _gate_of_each_kind(transitions, "record_event", "notes")

@@ -101,8 +101,8 @@ def as_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[int]]:
     """Meanwhile this process adopts and ends children as a worker does, but for those that it had before: the servers
     of other tests. Their ids."""
     others = {process.pid for process in psutil.Process().children()}
-    monkeypatch.setattr(child, "end_children", lambda *, but: processes.end_children(but=[*but, *others]))
+    monkeypatch.setattr(child, "kill_children", lambda *, but: processes.kill_children(but=[*but, *others]))
     yield others
-    processes.end_children(but=others)
+    processes.kill_children(but=others)
     processes._libc.prctl(processes._PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
     assert others <= {process.pid for process in psutil.Process().children()}, "a server of other tests was ended"

@@ -130,7 +130,7 @@ def test_strays_are_collected_and_results_are_not(written: Path, claimed: JobExe
     long_ago = (timezone.now() - timedelta(hours=2)).timestamp()
     for path in (stray, spill, written):
         os.utime(path, (long_ago, long_ago))
-    assert reconciler.collect_strays() == 1
+    assert reconciler.delete_stray_files() == 1
     assert not stray.exists() and not spill.exists()
     assert opened(written) == DATA
 
@@ -143,5 +143,5 @@ def test_the_file_of_a_running_attempt_is_no_stray(queued: Callable[[], JobExecu
     draft.write_bytes(b"half")
     long_ago = (timezone.now() - timedelta(hours=2)).timestamp()
     os.utime(draft, (long_ago, long_ago))
-    reconciler.collect_strays()
+    reconciler.delete_stray_files()
     assert draft.exists()

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from jobs.execution.fork_server import ForkServer
-from jobs.execution.processes import become_subreaper, end_children, signal_group
+from jobs.execution.processes import become_subreaper, kill_children, signal_group
 from tests.server import ROOT
 
 
@@ -125,7 +125,7 @@ def test_a_server_that_is_killed_takes_its_process_along_and_what_that_started_i
     other = int(said.split()[2])
     os.kill(server.pid, signal.SIGKILL)
     assert server.reap() is None
-    end_children(but=as_worker)
+    kill_children(but=as_worker)
     assert not psutil.pid_exists(other)
     assert not server.is_ready()
     assert begin(server, "another")[0] == 0

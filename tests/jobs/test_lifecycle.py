@@ -16,7 +16,7 @@ from audit import actions as audit
 from audit.models import AuditLog
 from jobs import failures
 from jobs.clock import from_now
-from jobs.exceptions import IllegalMove
+from jobs.exceptions import IllegalTransition
 from jobs.execution import host_lock, reconciler, transitions, worker
 from jobs.failures import Failure
 from jobs.models import Artifact, JobEvent, JobExecutionLog
@@ -62,7 +62,7 @@ def test_success_makes_the_result_visible_once(claimed: JobExecutionLog) -> None
 
 
 def test_a_worker_that_lost_its_lease_can_neither_finish_nor_fail_nor_renew(claimed: JobExecutionLog) -> None:
-    assert transitions.release(claimed, failures.LOST, seconds=0)
+    assert transitions.release(claimed, failures.WORKER_LOST, seconds=0)
     again = transitions.claim(owner="w2", host="there", pid=2)
     assert again is not None and again.fence > claimed.fence
     assert not transitions.succeed(claimed, RESULT)
@@ -101,13 +101,13 @@ def test_a_passing_failure_is_tried_again_later_until_the_attempts_are_spent(cla
 
 
 def test_a_release_may_refund_the_attempt(claimed: JobExecutionLog) -> None:
-    assert transitions.release(claimed, failures.LOST, seconds=0, refund=True)
+    assert transitions.release(claimed, failures.WORKER_LOST, seconds=0, refund=True)
     assert (fresh(claimed).attempt, fresh(claimed).status) == (0, "Queued")
 
 
 def test_a_released_job_that_was_to_be_cancelled_ends_instead_of_waiting_for_ever(claimed: JobExecutionLog) -> None:
     JobExecutionLog.objects.update(cancel_requested_at=timezone.now())
-    assert transitions.release(claimed, failures.LOST, seconds=0, refund=True)
+    assert transitions.release(claimed, failures.WORKER_LOST, seconds=0, refund=True)
     assert (fresh(claimed).status, fresh(claimed).error_code) == ("Failed", "cancelled")
 
 
@@ -130,7 +130,7 @@ def test_a_commit_whose_answer_was_lost_keeps_its_file_when_it_is_tried_again(cl
 def test_a_commit_that_comes_too_late_takes_its_file_away(claimed: JobExecutionLog) -> None:
     file = storage.draft_path(claimed.pk, claimed.fence)
     file.write_bytes(b"x")
-    assert transitions.release(claimed, failures.LOST, seconds=0)
+    assert transitions.release(claimed, failures.WORKER_LOST, seconds=0)
     worker._commit(claimed, RESULT)
     assert not file.exists()
 
@@ -176,7 +176,7 @@ def test_a_job_that_cannot_be_recovered_does_not_keep_the_others(
         remove(job, fence)
 
     monkeypatch.setattr(storage, "delete_attempt_files", refuse)
-    assert reconciler.recover_lost() == 1
+    assert reconciler.recover_lost_jobs() == 1
     assert (fresh(first).status, fresh(second).status) == ("Queued", "Queued")
 
 
@@ -193,15 +193,15 @@ def test_a_heartbeat_prolongs_the_lease_and_brings_the_wish_to_cancel(claimed: J
 
 
 def test_the_reconciler_takes_a_job_whose_lease_ran_out(claimed: JobExecutionLog) -> None:
-    assert reconciler.recover_lost() == 0
+    assert reconciler.recover_lost_jobs() == 0
     JobExecutionLog.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
-    assert reconciler.recover_lost() == 1
+    assert reconciler.recover_lost_jobs() == 1
     assert (fresh(claimed).status, fresh(claimed).attempt) == ("Queued", 1)
 
 
 def test_the_reconciler_fails_a_job_that_lost_its_worker_on_every_attempt(claimed: JobExecutionLog) -> None:
     JobExecutionLog.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1), attempt=3, fence=3)
-    reconciler.recover_lost()
+    reconciler.recover_lost_jobs()
     assert (fresh(claimed).status, fresh(claimed).error_code) == ("Failed", "worker_lost")
 
 
@@ -209,14 +209,14 @@ def test_the_reconciler_ends_a_job_that_overran_its_deadline_although_it_renews_
     claimed: JobExecutionLog,
 ) -> None:
     JobExecutionLog.objects.update(deadline_at=timezone.now() - timedelta(seconds=61))
-    reconciler.recover_lost()
+    reconciler.recover_lost_jobs()
     assert (fresh(claimed).status, fresh(claimed).error_code) == ("Failed", "timeout")
 
 
 def test_the_reconciler_ends_a_lost_job_that_was_to_be_cancelled(claimed: JobExecutionLog) -> None:
     past = timezone.now() - timedelta(seconds=1)
     JobExecutionLog.objects.update(lease_expires_at=past, cancel_requested_at=past)
-    reconciler.recover_lost()
+    reconciler.recover_lost_jobs()
     assert (fresh(claimed).status, fresh(claimed).error_code) == ("Failed", "cancelled")
 
 
@@ -224,11 +224,11 @@ def test_the_reconciler_rings_for_a_job_whose_message_was_lost(queued: Callable[
     queued()
     assert broker.count_messages() == 1
     broker.OrmQ.objects.all().delete()
-    assert reconciler.ring_for_waiting() == 0, "it was rung for just now"
+    assert reconciler.resend_missing_messages() == 0, "it was rung for just now"
     JobExecutionLog.objects.update(notified_at=timezone.now() - timedelta(minutes=1))
-    assert reconciler.ring_for_waiting() == 1
+    assert reconciler.resend_missing_messages() == 1
     assert broker.count_messages() == 1
-    assert reconciler.ring_for_waiting() == 0
+    assert reconciler.resend_missing_messages() == 0
 
 
 def test_a_message_of_a_host_whose_clock_is_ahead_is_due_for_all(
@@ -256,8 +256,8 @@ def test_messages_that_nobody_could_fetch_are_forgotten_and_fresh_ones_kept(
     [("Succeeded", "Queued"), ("Failed", "Running"), ("Queued", "Succeeded"), ("Running", "Running")],
 )
 def test_a_move_that_is_not_in_the_table_is_refused(source: str, target: str) -> None:
-    with pytest.raises(IllegalMove):
-        transitions.Move(Status(source), Status(target), {})
+    with pytest.raises(IllegalTransition):
+        transitions.Transition(Status(source), Status(target), {})
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def test_without_redis_a_job_that_was_accepted_is_released_all_the_same(
     redis.kill()
     try:
         with django_capture_on_commit_callbacks(execute=True):
-            assert transitions.release(claimed, failures.LOST, seconds=0)
+            assert transitions.release(claimed, failures.WORKER_LOST, seconds=0)
     finally:
         redis.start()
     assert JobExecutionLog.objects.get(pk=claimed.pk).status == "Queued"

@@ -29,7 +29,7 @@ def a_fork_server_of_this_test(as_worker: set[int], monkeypatch: pytest.MonkeyPa
 
 
 def test_a_report_that_cannot_be_made_is_told_by_its_process(claimed: JobExecutionLog) -> None:
-    worker.run(claimed)
+    worker.run_job(claimed)
     claimed.refresh_from_db()
     assert (claimed.status, claimed.error_code) == ("Failed", "source_unavailable")
     assert psutil.Process(worker._fork_server().pid).children() == []
@@ -48,7 +48,7 @@ def test_a_job_is_put_back_whose_claim_was_written_and_the_answer_lost(
     with monkeypatch.context() as silent:
         silent.setattr(transitions, "claim", lost)
         with pytest.raises(OperationalError):
-            worker.work()
+            worker.run_next_job()
     job.refresh_from_db()
     assert (job.status, job.attempt, job.owner) == ("Queued", 0, "")
     assert list(job.events.values_list("kind", flat=True)) == ["queued", "claimed", "requeued"]
@@ -66,7 +66,7 @@ def test_a_worker_does_not_go_on_before_the_end_of_its_job_is_written(
         raise OperationalError("the database is away")
 
     monkeypatch.setattr(transitions, "fail", answered_late)
-    worker.run(claimed)
+    worker.run_job(claimed)
     claimed.refresh_from_db()
     assert claimed.status == "Failed"
 
@@ -81,7 +81,7 @@ def test_what_cannot_be_written_at_all_holds_no_worker_up(
         raise DataError("what is written is refused")
 
     monkeypatch.setattr(transitions, "fail", refused)
-    worker.run(claimed)
+    worker.run_job(claimed)
     claimed.refresh_from_db()
     assert claimed.status == "Running"
 
@@ -105,7 +105,7 @@ def test_a_job_whose_lease_could_not_be_renewed_is_put_back_at_once_unless_it_to
     claimed.timeout_seconds = timeout  # type: ignore[assignment]
     monkeypatch.setattr(transitions, "renew", silent)
     monkeypatch.setattr(worker.Watch, "__post_init__", _as_if_its_lease_were_nearly_over)
-    worker.run(claimed)
+    worker.run_job(claimed)
     claimed.refresh_from_db()
     assert len(statements) == 1
     assert (claimed.status, claimed.attempt, claimed.owner) == ended
@@ -129,11 +129,11 @@ def test_an_error_in_the_worker_ends_the_process_and_leaves_no_answer_for_the_ne
     with monkeypatch.context() as broken:
         broken.setattr(worker.Watch, "until_end", breaks)
         with pytest.raises(OSError, match="the disk breaks"):
-            worker.run(claimed)
+            worker.run_job(claimed)
     server = worker._fork_server()
     assert server.is_ready()
     assert psutil.Process(server.pid).children() == []
-    worker.run(claimed)
+    worker.run_job(claimed)
     assert worker._fork_server() is server
     claimed.refresh_from_db()
     assert claimed.status == "Failed"
