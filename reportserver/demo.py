@@ -14,7 +14,7 @@ from audit.actions import SYSTEM
 from reports import actions
 from reports.definitions import files
 
-DEFINITIONS = Path(settings.BASE_DIR) / "demo" / "definitions.yaml"
+DEFINITIONS = Path(settings.RESOURCES_DIR) / "demo" / "definitions.yaml"
 _PEOPLE = ("admin", "analyst", "outsider")
 
 WALK = """\

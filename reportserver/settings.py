@@ -26,6 +26,10 @@ from reportserver.environment import (
 from reportserver.keys import load_keys
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+_INSTALLED_RESOURCES = Path(__file__).resolve().parent / "resources"
+INSTALLED = _INSTALLED_RESOURCES.is_dir()
+#: Templates, static files and the demo: at the top of the repository; inside this package where a wheel was installed.
+RESOURCES_DIR = _INSTALLED_RESOURCES if INSTALLED else BASE_DIR
 env = environ.Env()
 
 # --- Where things are ---------------------------------------------------------------------------------------------
@@ -34,7 +38,8 @@ HOST = host("HOST", "127.0.0.1")
 PORT = positive("PORT", 8000, most=65535)
 #: Where the web server listens.
 ADDRESS = f"{in_url(HOST)}:{PORT}"
-DATA_DIR = folder("REPORTSERVER_DATA_DIR", BASE_DIR / "var").resolve()
+_user_data = Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share") / "reportserver"
+DATA_DIR = folder("REPORTSERVER_DATA_DIR", _user_data.expanduser() if INSTALLED else BASE_DIR / "var").resolve()
 PUBLIC_URL = public_url("REPORTSERVER_PUBLIC_URL", f"http://{ADDRESS}")
 DEMO = flag("REPORTSERVER_DEMO", True)
 
@@ -98,7 +103,7 @@ WSGI_APPLICATION = "reportserver.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [RESOURCES_DIR / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -116,7 +121,7 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [RESOURCES_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},

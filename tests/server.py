@@ -1,4 +1,4 @@
-"""A whole report server, started as an operator starts it: `manage.py prepare`, then `manage.py serve`."""
+"""A report server as an operator starts it: `manage.py prepare`, then `manage.py serve`."""
 
 from __future__ import annotations
 
@@ -20,14 +20,17 @@ import httpx
 
 from tests.acceptance import openapi
 
-#: An id that nothing has; the same in every process, so that they name tests alike.
+#: The id of nothing. Constant, because pytest-xdist needs the same test names in every process.
 UNKNOWN_ID = "6d1f5b8e-2c94-4f0a-9d57-0b1c3e8a7f42"
 ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass
 class Client:
-    """A person with a token, or (without) a stranger. Every answer of the API is held against its document."""
+    """An HTTP client of one user, or of nobody without a user name.
+
+    Every response of the API is checked against the OpenAPI document.
+    """
 
     base: str
     username: str = ""
@@ -56,21 +59,21 @@ class Client:
         return self.http.request(method, self._url(path), **options)
 
     def generate(self, report: str, parameters: Mapping[str, Any] | None = None, **body: Any) -> str:
-        """Ask for a report; the job's id."""
+        """Request a report. Returns the job's id."""
         answer = self.post(f"/reports/{report}/generate", json={"parameters": dict(parameters or {}), **body})
         assert answer.status_code == 202, answer.text
         return str(answer.json()["jobId"])
 
     def wait(self, job_id: str, *statuses: str, seconds: float = 60) -> dict[str, Any]:
-        """The job's status once it is one of these (default: ended)."""
-        wanted = statuses or ("Succeeded", "Failed")
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            status: dict[str, Any] = self.get(f"/jobs/{job_id}").json()
-            if status["status"] in wanted:
-                return status
+        """Return the status document of a job once its status is one of these (default: it has ended)."""
+        expected = statuses or ("Succeeded", "Failed")
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            job: dict[str, Any] = self.get(f"/jobs/{job_id}").json()
+            if job["status"] in expected:
+                return job
             time.sleep(0.05)
-        raise AssertionError(f"Not {wanted} after {seconds} s: {status}")
+        raise AssertionError(f"Not {expected} after {seconds} s: {job}")
 
     def _url(self, path: str) -> str:
         return path if path.startswith(("http", "/api/", "/static", "/admin")) else f"/api/v1{path}"
@@ -78,25 +81,28 @@ class Client:
 
 @dataclass
 class RunningServer:
-    """A running server: its address, its folder, and how to speak to it."""
+    """A running server: its URL, data folder and environment, its process, and clients that are signed in to it."""
 
     url: str
     folder: Path
     env: dict[str, str]
     process: subprocess.Popen[bytes]
+    #: The command line before a command's name, and where it is run.
+    program: tuple[str, ...] = (sys.executable, "manage.py")
+    cwd: Path = ROOT
     clients: dict[str, Client] = field(default_factory=dict)
 
-    def client(self, username: str = "") -> Client:
-        """This person, signed in once; closed when the server is stopped."""
+    def client(self, username: str = "", password: str = "") -> Client:
+        """Return a client of this user, who signs in only once. It is closed when the server stops."""
         if username not in self.clients:
-            self.clients[username] = Client(self.url, username, f"{username}-password-1")
+            self.clients[username] = Client(self.url, username, password or f"{username}-password-1")
         return self.clients[username]
 
     def manage(self, *command: str, check: bool = True, **env: str) -> subprocess.CompletedProcess[str]:
-        """Run a manage.py command against this server's data."""
+        """Run a manage.py command on this server's data."""
         return subprocess.run(
-            [sys.executable, "manage.py", *command],
-            cwd=ROOT,
+            [*self.program, *command],
+            cwd=self.cwd,
             env={**self.env, **env},
             check=check,
             capture_output=True,
@@ -104,7 +110,7 @@ class RunningServer:
         )
 
     def logs(self, name: str = "web") -> list[dict[str, Any]]:
-        """The log lines of the web server or the jobs, parsed."""
+        """Parse the log of the web server (`web`) or the workers (`jobs`)."""
         lines = (self.folder / "logs" / f"{name}.log").read_text().splitlines()
         return [json.loads(line) for line in lines if line.startswith("{")]
 
@@ -119,10 +125,10 @@ def free_port() -> int:
 
 
 def environment(folder: Path, port: int, **extra: str) -> dict[str, str]:
-    """A clean environment for a server of its own: nothing of the test run's settings leaks into it."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("REPORTSERVER_", "DJANGO_"))}
+    """The environment variables of a server. No setting of the test run leaks into them."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("REPORTSERVER_", "DJANGO_"))}
     return {
-        **kept,
+        **inherited,
         "PORT": str(port),
         "HOST": "127.0.0.1",
         "REPORTSERVER_DATA_DIR": str(folder),
@@ -137,10 +143,10 @@ def environment(folder: Path, port: int, **extra: str) -> dict[str, str]:
 def running_server(
     folder: Path, definitions: Path | None = None, *, prepared: Path | None = None, workers: bool = True, **extra: str
 ) -> Iterator[RunningServer]:
-    """Prepare, apply the definitions, serve, and stop at the end; a stop that is not clean is an error.
+    """Run a server in a data folder. Fails if it doesn't stop cleanly.
 
-    `prepared` is the data folder of a server that was prepared before: a copy of it is served, which is faster.
-    Without `workers` only the web server is started: what is queued stays queued.
+    `prepared` is the data folder of a prepared server: copying it is faster than preparing this one.
+    Without `workers` only the web server runs, so jobs stay Queued.
     """
     server = prepare_server(folder, definitions, prepared=prepared, **extra)
     start(server, workers=workers)
@@ -151,12 +157,19 @@ def running_server(
 
 
 def prepare_server(
-    folder: Path, definitions: Path | None = None, *, prepared: Path | None = None, **extra: str
+    folder: Path,
+    definitions: Path | None = None,
+    *,
+    prepared: Path | None = None,
+    program: tuple[str, ...] = RunningServer.program,
+    cwd: Path = ROOT,
+    **extra: str,
 ) -> RunningServer:
-    """A server that is ready to be started."""
+    """Prepare a server without starting it."""
     port = free_port()
     env = environment(folder, port, **extra)
-    server = RunningServer(f"http://127.0.0.1:{port}", folder, env, process=None)  # type: ignore[arg-type]
+    url = f"http://127.0.0.1:{port}"
+    server = RunningServer(url, folder, env, process=None, program=program, cwd=cwd)  # type: ignore[arg-type]
     if prepared:
         shutil.copytree(prepared, folder, dirs_exist_ok=True)
         return server
@@ -168,33 +181,32 @@ def prepare_server(
 
 def start(server: RunningServer, *, workers: bool = True) -> None:
     """Start the server and wait until it answers."""
-    command = (
-        ["manage.py", "serve"] if workers else ["-m", "gunicorn", "--config", "python:reportserver.web.gunicorn_config"]
-    )
+    gunicorn = (sys.executable, "-m", "gunicorn", "--config", "python:reportserver.web.gunicorn_config")
+    command = (*server.program, "serve") if workers else gunicorn
     logs = server.folder / "logs"
     logs.mkdir(exist_ok=True)
     with (logs / ("serve.log" if workers else "web.log")).open("ab") as log:
-        server.process = subprocess.Popen([sys.executable, *command], cwd=ROOT, env=server.env, stdout=log, stderr=log)
+        server.process = subprocess.Popen(command, cwd=server.cwd, env=server.env, stdout=log, stderr=log)
     _wait_until_answers(server, "/readyz" if workers else "/livez")
 
 
 def stop(server: RunningServer) -> None:
-    """Stop the server; anything but a clean stop is an error."""
+    """Stop the server. Fails if it ended by itself or exits with an error."""
     while server.clients:
         server.clients.popitem()[1].http.close()
-    assert server.process.poll() is None, "the server had ended before it was stopped"
+    assert server.process.poll() is None, "the server ended by itself"
     server.process.send_signal(signal.SIGTERM)
     assert server.process.wait(60) == 0, "the server did not stop cleanly"
 
 
 def _wait_until_answers(server: RunningServer, path: str) -> None:
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
         try:
             if httpx.get(f"{server.url}{path}", timeout=5).status_code == 200:
                 return
         except httpx.TransportError:
             pass
-        assert server.process.poll() is None, "the server ended at its start"
+        assert server.process.poll() is None, "the server ended while starting"
         time.sleep(0.1)
     raise AssertionError("the server was not ready after 60 s")

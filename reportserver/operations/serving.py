@@ -79,7 +79,7 @@ class Program:
 def _programs() -> list[Program]:
     return [
         Program("web", [sys.executable, "-m", "gunicorn", "--config", "python:reportserver.web.gunicorn_config"]),
-        Program("jobs", [sys.executable, str(Path(settings.BASE_DIR) / "manage.py"), "jobserver"]),
+        Program("jobs", [sys.executable, "-m", "reportserver", "jobserver"]),
     ]
 
 
