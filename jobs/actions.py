@@ -73,7 +73,7 @@ def submit(
     ReportNotFound when it was deleted since it was found.
     """
     version = report.version
-    if mode is not None or not version.goes_out:
+    if mode is not None or not version.has_outbound_delivery:
         check_mode(report, mode or Mode.ASYNCHRONOUS)
     job = _new_job(version, report, actor)
     job.format, job.parameters = _checked(version, format, parameters, from_text)
@@ -207,7 +207,7 @@ def _checked(
     faults: dict[str, list[str]] = {}
     values: dict[str, object] = {}
     try:
-        values = to_json(typed_values(version.declared(), parameters, from_text=from_text))
+        values = to_json(typed_values(version.declared_parameters(), parameters, from_text=from_text))
     except InvalidParameters as refused:
         faults = refused.fields
     if chosen not in version.formats:

@@ -15,7 +15,7 @@ from accounts.models import User
 from jobs.models import Delivery, JobExecutionLog
 from jobs.querysets import JobQuerySet
 from jobs.status import UNFINISHED, Status
-from reports.querysets import Right, rights_on
+from reports.permissions import Right, rights_on
 
 
 def visible_job(user: User, job_id: object) -> JobExecutionLog:

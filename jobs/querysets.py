@@ -16,7 +16,7 @@ from common.compiled_sql import Param
 from common.ids import parse_uuid, uuid_to_db
 from jobs.clock import Now, from_now
 from jobs.exceptions import JobNotFound
-from reports.querysets import Right, granted_ids
+from reports.permissions import Right, granted_ids
 
 if TYPE_CHECKING:
     from accounts.models import User

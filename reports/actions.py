@@ -11,9 +11,7 @@ from django.db import transaction
 
 from accounts.models import Tenant, User
 from audit.models import Action
-from reports import changes
-from reports.changes import Entry
-from reports.definitions import Definitions, ReportDefinition, merge_patch, parse_report
+from reports.definitions import Definitions, ReportDefinition, merge_patch, parse_report, to_database
 from reports.definitions.errors import errors_in, invalid_definition, join_path
 from reports.definitions.from_database import definition_of, fingerprint, prefetch_definitions
 from reports.definitions.sync import (
@@ -25,6 +23,7 @@ from reports.definitions.sync import (
     sync_users,
     wait_for_other_runs,
 )
+from reports.definitions.to_database import Entry
 from reports.documents.compiler import CompiledDocument
 from reports.dry_run import template_checks
 from reports.dry_run.check import CheckResult, check
@@ -43,8 +42,8 @@ def create_report(*, definition: ReportDefinition, tenant: Tenant, actor: User |
     """Make a report and its version 1. Raises InvalidDefinition, also for a slug that is taken."""
     template_checks.check_template(None, definition, tenant)
     with transaction.atomic():
-        report, entry = changes.create(definition, tenant, actor)
-        changes.record([entry], actor)
+        report, entry = to_database.create(definition, tenant, actor)
+        to_database.record([entry], actor)
     return report
 
 
@@ -62,7 +61,7 @@ def update_report(
     """
     template_checks.check_template(definition_of(report), definition, report.tenant)
     with transaction.atomic():
-        locked = changes.locked(report)
+        locked = to_database.locked(report)
         if expected_fingerprint is not None and expected_fingerprint != fingerprint(definition_of(locked)):
             raise ReportChanged
         return _updated(locked, definition, actor)
@@ -73,7 +72,7 @@ def patch_report(*, report: ReportConfiguration, patch: Mapping[str, Any], actor
     before = definition_of(report)
     template_checks.check_template(before, parse_report(merge_patch(before.entry(), patch)), report.tenant)
     with transaction.atomic():
-        locked = changes.locked(report)
+        locked = to_database.locked(report)
         definition = parse_report(merge_patch(definition_of(locked).entry(), patch))
         return _updated(locked, definition, actor)
 
@@ -81,7 +80,7 @@ def patch_report(*, report: ReportConfiguration, patch: Mapping[str, Any], actor
 def restore_version(*, report: ReportConfiguration, number: int, actor: User | str) -> ReportConfiguration:
     """Make a new version that is as that one was; slug and grants stay. Raises VersionNotFound, InvalidDefinition."""
     with transaction.atomic():
-        locked = changes.locked(report)
+        locked = to_database.locked(report)
         version = locked.versions.filter(number=number).first()
         if version is None:
             raise VersionNotFound
@@ -89,8 +88,8 @@ def restore_version(*, report: ReportConfiguration, number: int, actor: User | s
 
 
 def _updated(locked: ReportConfiguration, definition: ReportDefinition, actor: User | str) -> ReportConfiguration:
-    entries, _ = changes.update(locked, definition, actor)
-    changes.record(entries, actor)
+    entries, _ = to_database.update(locked, definition, actor)
+    to_database.record(entries, actor)
     locked.refresh_from_db()
     return locked
 
@@ -129,7 +128,7 @@ def preview_report_document(
 def delete_report(*, report: ReportConfiguration, actor: User | str) -> None:
     """Delete the report with its versions and grants. Its jobs stay, and say that the report is gone."""
     with transaction.atomic():
-        changes.record([changes.delete(changes.locked(report))], actor)
+        to_database.record([to_database.delete(to_database.locked(report))], actor)
 
 
 def apply(
@@ -153,7 +152,7 @@ def apply(
         if sync.faults:
             raise invalid_definition(sync.faults)
         if sync.differences:
-            changes.record([*entries, _applied(sync, definitions)], actor)
+            to_database.record([*entries, _applied(sync, definitions)], actor)
         if dry_run:
             transaction.set_rollback(True)
     return sync.differences
@@ -205,10 +204,10 @@ def _apply_report(
 ) -> list[Entry]:
     name = f"report {definition.slug} in {tenant.slug}"
     if report is None:
-        _, entry = changes.create(definition, tenant, actor)
+        _, entry = to_database.create(definition, tenant, actor)
         sync.differences.append(f"create {name}")
         return [entry]
-    entries, changed = changes.update(report, definition, actor)
+    entries, changed = to_database.update(report, definition, actor)
     if fields := [field for field in changed if field != "grants"]:
         sync.differences.append(f"update {name}: {', '.join(fields)}")
     if "grants" in changed:
@@ -223,7 +222,7 @@ def _prune_reports(
     kept = {(report.tenant, report.slug) for report in definitions.reports}
     gone = [key for key in present if key[0] in tenants and key not in kept]
     sync.differences += [f"delete report {slug} in {tenant}" for tenant, slug in gone]
-    return [changes.delete(present[key]) for key in gone]
+    return [to_database.delete(present[key]) for key in gone]
 
 
 # --- Audit ------------------------------------------------------------------------------------------------------------
@@ -238,9 +237,9 @@ def _applied(sync: Sync, definitions: Definitions) -> Entry:
 
 
 def _record_look(report: ReportConfiguration, subject: DryRunTarget, actor: User, **details: object) -> None:
-    entry = changes.entry_of(Action.REPORT_PREVIEW, report, query=subject.query[:_MAX_AUDITED_QUERY], **details)
+    entry = to_database.entry_of(Action.REPORT_PREVIEW, report, query=subject.query[:_MAX_AUDITED_QUERY], **details)
     with transaction.atomic():
-        changes.record([entry], actor)
+        to_database.record([entry], actor)
 
 
 def _tenants_named(definitions: Definitions) -> list[str]:

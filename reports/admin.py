@@ -21,7 +21,7 @@ from reports.definitions import SERVERS
 from reports.definitions.sync import url_error
 from reports.dry_run.source_check import source_error
 from reports.models import DataSource, ReportConfiguration, ReportVersion
-from reports.querysets import Right
+from reports.permissions import Right
 
 #: Data sources whose connection is tested at one press: each may take seconds.
 _MOST_TESTED = 5

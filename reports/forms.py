@@ -131,7 +131,7 @@ class RunForm:
         if report.current_id is None:
             return cls([], [], "")
         version = report.version
-        fields = [Field.of(parameter, data, submitted=submitted) for parameter in version.declared()]
+        fields = [Field.of(parameter, data, submitted=submitted) for parameter in version.declared_parameters()]
         token = data.get("token", "") if submitted else uuid.uuid4().hex
         return cls(fields, version.formats, data.get("format") or version.formats[0], token)
 

@@ -1,4 +1,4 @@
-"""What can be run: data sources, reports with their immutable versions, delivery targets, and grants."""
+"""Data sources, reports with their immutable versions, delivery targets and grants."""
 
 from __future__ import annotations
 
@@ -6,35 +6,38 @@ import base64
 import hashlib
 import secrets
 import uuid
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from accounts.models import Tenant
+from common.compiled_sql import Statement, params
 from reports import crypto
 from reports.exceptions import ReportIncomplete, ReportNotFound, SourceMissing
 from reports.parameters.values import Parameter
-from reports.querysets import ReportQuerySet, Right
+from reports.permissions import Right
+from reports.querysets import ReportQuerySet
 from reports.sources.base import SourceSpec
 
 
 class DataSource(models.Model):
-    """Where rows come from; read-only. A path is kept as it is, a URL (with its password) encrypted."""
+    """A database or folder that reports read from. A path is stored as it is, a URL encrypted: it has a password."""
 
     class Kind(models.TextChoices):
-        SQLITE = "sqlite", "SQLite file"
-        DUCKDB = "duckdb", "DuckDB file"
-        FILES = "files", "CSV, Parquet and JSON files"
-        POSTGRESQL = "postgresql", "PostgreSQL server"
-        SQL = "sql", "Other database server"
+        SQLITE = "sqlite", _("SQLite file")
+        DUCKDB = "duckdb", _("DuckDB file")
+        FILES = "files", _("CSV, Parquet and JSON files")
+        POSTGRESQL = "postgresql", _("PostgreSQL server")
+        SQL = "sql", _("Other database server")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="data_sources")
     slug = models.SlugField(max_length=100)
     kind = models.CharField(max_length=20, choices=Kind)
-    location = models.CharField(max_length=1000, blank=True, help_text="Absolute path of the file or folder.")
+    location = models.CharField(max_length=1000, blank=True, help_text=_("Absolute path of the file or folder."))
     encrypted_url = models.TextField(blank=True, editable=False)
 
     class Meta:
@@ -52,7 +55,7 @@ class DataSource(models.Model):
 
     @property
     def url(self) -> str:
-        """The connection URL, in clear; only ever handed to the driver."""
+        """The decrypted connection URL, for the driver only; "" for a path. Reading it raises crypto.WrongKey."""
         return crypto.decrypt(self.encrypted_url, owner=str(self.pk)) if self.encrypted_url else ""
 
     @url.setter
@@ -61,17 +64,18 @@ class DataSource(models.Model):
 
     @property
     def dialect(self) -> str:
-        """Which SQL its queries are written in."""
-        # Only of this kind the URL tells, so that a lost key does not keep others from being changed.
+        """The SQL dialect of its queries."""
+        # The URL is decrypted only where the dialect depends on it: reports on other sources stay editable when the
+        # key is lost.
         return SourceSpec(kind=self.kind, location=self.url if self.kind == self.Kind.SQL else "").dialect
 
     def spec(self) -> SourceSpec:
-        """What reports.sources needs to open it."""
+        """Return what reports.sources needs to open it."""
         return SourceSpec(kind=self.kind, location=self.location or self.url)
 
 
 class ReportConfiguration(models.Model):
-    """A report. What it does is in its versions; who may use it is in its grants."""
+    """A report. Its versions say what it does, its grants who may use it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="reports")
@@ -85,17 +89,19 @@ class ReportConfiguration(models.Model):
 
     class Meta:
         ordering = ["slug"]
-        verbose_name = "report"
+        verbose_name = _("report")
         constraints = [models.UniqueConstraint(fields=["tenant", "slug"], name="report_slug_in_tenant")]
-        permissions = [(Right.GENERATE.codename, "Can generate the report and see the own jobs")]
+        permissions = [(Right.GENERATE.codename, "Can run the report and see own jobs")]
 
     def __str__(self) -> str:
         return self.slug
 
     @property
     def version(self) -> ReportVersion:
-        """The version that a new job runs. ReportIncomplete before there is one; ReportNotFound when the report was
-        deleted after it was read."""
+        """The version that a new job runs.
+
+        Raises ReportIncomplete if there is none yet, ReportNotFound if the report was deleted since it was read.
+        """
         try:
             current = self.current
         except ReportVersion.DoesNotExist:
@@ -104,9 +110,16 @@ class ReportConfiguration(models.Model):
             raise ReportIncomplete
         return current
 
+    def use_cached_version(self) -> None:
+        """Set `current` from memory, without a query. Raises ReportNotFound if the report was deleted since."""
+        try:
+            self.current = cached_version(self.current_id) if self.current_id else None
+        except ReportVersion.DoesNotExist:
+            raise ReportNotFound from None
+
 
 class ReportVersion(models.Model):
-    """One immutable, numbered definition of a report. A change of the report is a new version."""
+    """One immutable, numbered definition of a report. Every change of the report creates a new version."""
 
     report = models.ForeignKey(ReportConfiguration, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
@@ -118,8 +131,10 @@ class ReportVersion(models.Model):
     formats = models.JSONField()
     timeout_seconds = models.PositiveIntegerField(default=300)
     max_rows = models.PositiveBigIntegerField(null=True)
-    max_running = models.PositiveSmallIntegerField(null=True, help_text="Jobs of the report that may run at once.")
-    #: The further fields of the definition that are not at their default; see ReportDefinition.OPTIONS.
+    max_running = models.PositiveSmallIntegerField(
+        null=True, help_text=_("Jobs of the report that can run at the same time.")
+    )
+    #: Fields of the definition without a column, where they differ from their default; see ReportDefinition.OPTIONS.
     options = models.JSONField(default=dict, blank=True)
     max_attempts = models.PositiveSmallIntegerField(default=3)
     retention_days = models.PositiveIntegerField(default=30)
@@ -128,7 +143,7 @@ class ReportVersion(models.Model):
 
     class Meta:
         ordering = ["report", "-number"]
-        # Asked for at every claim; hardly any version is in it.
+        # Every claim looks for versions with a limit, and hardly any has one.
         indexes = [models.Index(fields=["max_running"], name="version_limited", condition=Q(max_running__isnull=False))]
         constraints = [
             models.UniqueConstraint(fields=["report", "number"], name="report_version_number"),
@@ -140,19 +155,18 @@ class ReportVersion(models.Model):
     def __str__(self) -> str:
         return f"{self.name} (version {self.number})"
 
-    def declared(self) -> list[Parameter]:
-        """The parameters as declarations."""
+    def declared_parameters(self) -> list[Parameter]:
         return [Parameter.from_dict(parameter) for parameter in self.parameters]
 
     def source(self) -> SourceSpec:
-        """The data source to open; SourceMissing when it was deleted."""
+        """Return the data source to open. Raises SourceMissing if it was deleted."""
         if self.data_source is None:
             raise SourceMissing
         return self.data_source.spec()
 
     @cached_property
     def modes(self) -> frozenset[str]:
-        """The modes in which the API hands out its result. A version never changes, so one look is enough."""
+        """The modes in which the API returns its results."""
         return frozenset(target.mode for target in self.delivery_targets.all() if target.mode)
 
     @property
@@ -161,23 +175,56 @@ class ReportVersion(models.Model):
         return DeliveryTarget.Mode.ASYNCHRONOUS in self.modes
 
     @cached_property
-    def goes_out(self) -> bool:
-        """Whether its results leave the house, by mail for example."""
+    def has_outbound_delivery(self) -> bool:
+        """Whether its results are sent somewhere, for example by e-mail."""
         return any(target.kind != DeliveryTarget.Kind.API_RESPONSE for target in self.delivery_targets.all())
 
 
+@lru_cache(maxsize=100)
+def cached_version(pk: int) -> ReportVersion:
+    """Return a version from memory. Raises DoesNotExist.
+
+    Versions and their delivery targets never change, but data sources do: don't read the version's data source here.
+    """
+    return ReportVersion.objects.get(pk=pk)
+
+
+def has_outbound_delivery(pk: int) -> bool:
+    """Whether results of this version are sent somewhere; False if it was deleted."""
+    try:
+        return cached_version(pk).has_outbound_delivery
+    except ReportVersion.DoesNotExist:
+        return False
+
+
+def version_with_source(pk: int | None) -> ReportVersion | None:
+    """Return the version with its data source as it is now; None if the version was deleted."""
+    versions = _VERSION.fetch(id=pk)
+    if not versions:
+        return None
+    version: ReportVersion = versions[0]
+    sources = _DATA_SOURCE.fetch(id=version.data_source_id)
+    version.data_source = sources[0] if sources else None
+    return version
+
+
+# Every claim reads both.
+_VERSION = Statement(lambda: ReportVersion.objects.filter(**params(ReportVersion, "id")).order_by().query)
+_DATA_SOURCE = Statement(lambda: DataSource.objects.filter(**params(DataSource, "id")).order_by().query)
+
+
 class DeliveryTarget(models.Model):
-    """Where the result of a version goes."""
+    """Where results of a version go."""
 
     class Kind(models.TextChoices):
-        API_RESPONSE = "api_response", "API response"
-        EMAIL = "email", "E-mail"
-        WEBHOOK = "webhook", "Webhook"
-        FILE_SHARE = "file_share", "File share"
+        API_RESPONSE = "api_response", _("API response")
+        EMAIL = "email", _("E-mail")
+        WEBHOOK = "webhook", _("Webhook")
+        FILE_SHARE = "file_share", _("File share")
 
     class Mode(models.TextChoices):
-        ASYNCHRONOUS = "asynchronous", "Asynchronous"
-        SYNCHRONOUS = "synchronous", "Synchronous"
+        ASYNCHRONOUS = "asynchronous", _("Asynchronous")
+        SYNCHRONOUS = "synchronous", _("Synchronous")
 
     version = models.ForeignKey(ReportVersion, on_delete=models.CASCADE, related_name="delivery_targets")
     kind = models.CharField(max_length=20, choices=Kind)
@@ -198,10 +245,11 @@ class DeliveryTarget(models.Model):
 
 
 class WebhookSecret(models.Model):
-    """What webhooks of a report to one address are signed with; made at random when it is first needed."""
+    """The key that signs a report's webhooks to one URL. Generated when it is first needed."""
 
     report = models.ForeignKey(ReportConfiguration, on_delete=models.CASCADE, related_name="webhook_secrets")
-    url_digest = models.CharField(max_length=64, help_text="SHA-256 of the address, which is too long for an index.")
+    # The URL itself is too long for an index.
+    url_digest = models.CharField(max_length=64, help_text=_("SHA-256 of the URL."))
     encrypted_secret = models.TextField(editable=False)
 
     class Meta:
@@ -211,22 +259,25 @@ class WebhookSecret(models.Model):
         return f"{self.report_id}"
 
     @classmethod
-    def of(cls, report: ReportConfiguration, url: str) -> str:
-        """The secret in clear, as the receiver needs it: whsec_ and base64."""
+    def secret_for(cls, report: ReportConfiguration, url: str) -> str:
+        """Return the decrypted secret as the receiver needs it: "whsec_" and base64."""
         owner = f"{report.pk} {url}"
-        made = crypto.encrypt(f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}", owner=owner)
-        digest = hashlib.sha256(url.encode()).hexdigest()
-        kept, _ = cls.objects.get_or_create(report=report, url_digest=digest, defaults={"encrypted_secret": made})
-        return crypto.decrypt(kept.encrypted_secret, owner=owner)
+        new_secret = crypto.encrypt(f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}", owner=owner)
+        stored, _created = cls.objects.get_or_create(
+            report=report,
+            url_digest=hashlib.sha256(url.encode()).hexdigest(),
+            defaults={"encrypted_secret": new_secret},
+        )
+        return crypto.decrypt(stored.encrypted_secret, owner=owner)
 
 
 class UserGrant(UserObjectPermissionBase):
-    """A right on a report given to one person."""
+    """A user's right on a report."""
 
     content_object = models.ForeignKey(ReportConfiguration, on_delete=models.CASCADE)
 
 
 class RoleGrant(GroupObjectPermissionBase):
-    """A right on a report given to a role."""
+    """A role's right on a report."""
 
     content_object = models.ForeignKey(ReportConfiguration, on_delete=models.CASCADE)

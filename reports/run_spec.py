@@ -31,7 +31,7 @@ def totals_options(options: Mapping[str, Any]) -> TotalsOptions | None:
 
 def run_spec(version: ReportVersion, parameters: Mapping[str, object], format: str, temp_dir: Path) -> RunSpec:
     """What to run. `parameters` are stored ones, already checked when the job was asked for."""
-    declared = version.declared()
+    declared = version.declared_parameters()
     values = typed_values(declared, parameters)
     document = Document(
         title=version.name,

@@ -21,7 +21,7 @@ from reports.dry_run.run_time_estimate import estimate_run
 from reports.exceptions import InvalidParameters
 from reports.forms import RunForm, show_errors
 from reports.models import ReportConfiguration
-from reports.permissions import may_generate, visible_report
+from reports.permissions import may_generate
 from reports.runner import report_runner
 
 
@@ -46,7 +46,7 @@ def report_list(request: HttpRequest) -> HttpResponse:
 def report(request: HttpRequest, slug: str) -> HttpResponse:
     """Show a report with the form that runs it; POST submits a run, or estimates it."""
     user = caller(request)
-    report = visible_report(user, slug)
+    report = ReportConfiguration.objects.find_visible(user, slug)
     may_run = may_generate(user, report)
     if request.method != "POST":
         # A form kept from an ended session keeps its key: if its job was submitted before the session ended,

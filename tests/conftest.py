@@ -12,7 +12,7 @@ from django.db import connection
 from pytest_django import DjangoDbBlocker
 
 from common import throttling
-from reports.querysets import cached_version
+from reports.models import cached_version
 from tests.server import ROOT, Client, RunningServer, prepare_server, running_server
 
 DATA = Path(__file__).parent / "data"

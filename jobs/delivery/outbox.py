@@ -24,7 +24,7 @@ from jobs.actions import record_event
 from jobs.clock import Now, from_now
 from jobs.delivery import SENDERS
 from jobs.models import Delivery, JobEvent, JobExecutionLog
-from reports.querysets import goes_out
+from reports.models import has_outbound_delivery
 
 State = Delivery.State
 #: Tries, over about three hours, after which a delivery is given up.
@@ -35,7 +35,7 @@ RETRY_WAITS = Backoff(first=5, longest=3600)
 
 def add_deliveries(job: JobExecutionLog) -> None:
     """What the job's version delivers, in the caller's transaction."""
-    if job.version is None or not goes_out(job.version.pk):
+    if job.version is None or not has_outbound_delivery(job.version.pk):
         return
     wanted = [
         (target.kind, single)

@@ -48,7 +48,7 @@ class Webhook:
     def send(self, parcel: OutgoingResult) -> None:
         if parcel.job.report is None:
             raise Undeliverable("The report was deleted before its webhook could be called.", permanent=True)
-        secret = WebhookSecret.of(parcel.job.report, parcel.target)
+        secret = WebhookSecret.secret_for(parcel.job.report, parcel.target)
         body = json.dumps(_payload(parcel)).encode()
         headers = {"Content-Type": "application/json", "User-Agent": "reportserver", "Idempotency-Key": str(parcel.id)}
         try:

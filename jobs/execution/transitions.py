@@ -24,7 +24,7 @@ from jobs.models import Artifact, JobEvent, JobExecutionLog
 from jobs.querysets import JobQuerySet
 from jobs.queue import broker, next_job
 from jobs.status import TRANSITIONS, Status
-from reports.querysets import version_with_source
+from reports.models import version_with_source
 
 #: Seconds from one attempt to the next.
 _RETRY_WAITS = Backoff(first=2, longest=300)

@@ -163,7 +163,7 @@ def run_seconds(job: JobExecutionLog) -> float | None:
 
 def shown_parameters(job: JobExecutionLog) -> list[tuple[str, object]]:
     """Title and value, also of what was not given; by name where the version is gone."""
-    declared = job.version.declared() if job.version else []
+    declared = job.version.declared_parameters() if job.version else []
     titles = {parameter.name: parameter.title for parameter in declared}
     names = [*titles, *(name for name in job.parameters if name not in titles)]
     return [(titles.get(name, name), job.parameters.get(name)) for name in names]

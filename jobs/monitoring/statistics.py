@@ -20,7 +20,7 @@ from accounts.models import User
 from jobs.models import JobExecutionLog
 from jobs.querysets import JobQuerySet
 from jobs.status import ENDED, Status
-from reports.querysets import granted_ids
+from reports.permissions import granted_ids
 
 HOURS = 24
 #: Times and reports are taken from so many of the newest ended jobs.

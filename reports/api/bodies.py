@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from accounts.models import Tenant, User
-from reports import changes
-from reports.definitions import ReportDefinition, parse_report
+from reports.definitions import ReportDefinition, parse_report, to_database
 from reports.definitions.errors import invalid_definition
 from reports.dry_run.target import DryRunTarget
 from reports.models import ReportConfiguration
@@ -41,4 +40,4 @@ def subject(body: Mapping[str, Any], report: ReportConfiguration) -> DryRunTarge
     if body["definition"] is None:
         return DryRunTarget.of_version(report.version)
     definition = whole_report(body["definition"], report)
-    return DryRunTarget.of_definition(definition, changes.check_definition(definition, report.tenant).spec())
+    return DryRunTarget.of_definition(definition, to_database.check_definition(definition, report.tenant).spec())

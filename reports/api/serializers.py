@@ -18,7 +18,7 @@ from reports.dry_run.row_preview import RowPreview
 from reports.dry_run.target import Column
 from reports.models import DeliveryTarget, ReportConfiguration
 from reports.parameters.values import json_schema
-from reports.querysets import Right
+from reports.permissions import Right
 from reports.runner import RunHistory
 
 RIGHTS = (*map(str, Right), "administer")
@@ -75,7 +75,7 @@ class ReportSerializer(serializers.Serializer[ReportConfiguration]):
 
     @extend_schema_field(OpenApiTypes.OBJECT)
     def get_parameters(self, report: ReportConfiguration) -> dict[str, Any]:
-        return json_schema(report.version.declared())
+        return json_schema(report.version.declared_parameters())
 
     @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(choices=RIGHTS)))
     def get_rights(self, report: Any) -> list[str]:

@@ -27,7 +27,6 @@ from reports.definitions.from_database import prefetch_definitions
 from reports.dry_run.check import CheckResult
 from reports.exceptions import RunError
 from reports.models import ReportConfiguration
-from reports.permissions import administered_report
 
 log = logging.getLogger(__name__)
 _KEY = OpenApiParameter("key", OpenApiTypes.STR, OpenApiParameter.PATH, description="The report's id or slug.")
@@ -53,7 +52,7 @@ class ReportView(GenericAPIView[ReportConfiguration]):
 
     def administer(self, key: str) -> ReportConfiguration:
         """The report, for an Administrator; 403 for others."""
-        return administered_report(self.user, key)
+        return ReportConfiguration.objects.find_administered(self.user, key)
 
     def shown(self, report: ReportConfiguration) -> dict[str, Any]:
         """The report as the caller sees it; 403 without a right on it."""

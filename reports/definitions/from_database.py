@@ -28,7 +28,7 @@ from reports.definitions.field_types import principal_of
 from reports.definitions.presentation import TotalsDefinition
 from reports.exceptions import ReportNotFound
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion, RoleGrant, UserGrant
-from reports.querysets import Right
+from reports.permissions import Right
 
 #: The definition of each kind of delivery target.
 DELIVERY_DEFINITIONS: dict[str, type[DeliveryDefinition]] = {

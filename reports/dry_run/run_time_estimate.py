@@ -45,7 +45,7 @@ def with_run_times(result: CheckResult, report: ReportConfiguration) -> CheckRes
 
 def estimate_run(version: ReportVersion, texts: Mapping[str, object], format: str) -> CheckResult:
     """Estimate a run in this format with the texts of a form, for a user who may run it. Raises InvalidParameters."""
-    values = to_json(typed_values(version.declared(), texts, from_text=True))
+    values = to_json(typed_values(version.declared_parameters(), texts, from_text=True))
     try:
         target = DryRunTarget.of_version(version)
     except RunError as error:

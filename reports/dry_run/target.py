@@ -45,7 +45,7 @@ class DryRunTarget:
         return cls(
             source=version.source(),
             query=version.query,
-            parameters=version.declared(),
+            parameters=version.declared_parameters(),
             formats=version.formats,
             max_rows=version.max_rows,
             totals=totals_options(version.options),

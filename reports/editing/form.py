@@ -10,8 +10,7 @@ from django.http import QueryDict
 from django.utils.text import slugify
 
 from accounts.models import Tenant
-from reports import changes
-from reports.definitions import GrantsDefinition, ParameterDefinition, ReportDefinition, parse_report
+from reports.definitions import GrantsDefinition, ParameterDefinition, ReportDefinition, parse_report, to_database
 from reports.definitions.errors import FieldErrors, errors_in
 from reports.definitions.from_database import DELIVERY_DEFINITIONS
 from reports.editing.controls import Control, Sent, control, control_id, controls, default_of, label_of
@@ -112,7 +111,7 @@ class EditForm:
         """What the form makes, and its data source; None with every fault in `faults`."""
         try:
             made = self.parsed()
-            return made, changes.check_definition(made, tenant)
+            return made, to_database.check_definition(made, tenant)
         except InvalidDefinition as error:
             self.refuse(error, tenant)
         return None
@@ -131,7 +130,7 @@ class EditForm:
             wrong |= {"query", "parameters"}
         sound = {name: value for name, value in self.entry.items() if name not in wrong}
         try:
-            changes.check_definition(parse_report(_SOUND | sound), tenant)
+            to_database.check_definition(parse_report(_SOUND | sound), tenant)
         except InvalidDefinition as more:
             self.faults = {path: told for path, told in errors_in(more).items() if path not in wrong} | self.faults
 

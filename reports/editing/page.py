@@ -17,7 +17,8 @@ from reports.editing.form import EditForm
 from reports.exceptions import InvalidDefinition, InvalidParameters, ReportChanged, RunError
 from reports.forms import Field, json_values, show_errors
 from reports.models import DataSource, ReportConfiguration
-from reports.querysets import Right, report_key
+from reports.permissions import Right
+from reports.querysets import report_key
 
 _MOST_OFFERED = 500
 

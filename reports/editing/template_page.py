@@ -58,7 +58,7 @@ class TemplatePage:
         stored = definition.template or STARTER
         # Browsers end lines with CR LF; a template must not change by being shown.
         text = data.get("template", "").replace("\r\n", "\n") if sent else stored
-        declared = (replace(parameter, required=False) for parameter in report.version.declared())
+        declared = (replace(parameter, required=False) for parameter in report.version.declared_parameters())
         seen = data.get("seen", "") if sent else fingerprint(definition)
         return cls(report, actor, text, [Field.of(one, data, submitted=sent) for one in declared], seen)
 

@@ -23,7 +23,6 @@ from reports.editing.page import Editor
 from reports.editing.template_page import TemplatePage
 from reports.exceptions import InvalidDefinition
 from reports.models import ReportConfiguration
-from reports.permissions import administered_report
 
 _EDITING = ["GET", "HEAD", "POST"]
 _SIGNED_OUT = "You were signed out, so nothing was saved. What you had typed is here again."
@@ -48,7 +47,7 @@ def new(request: HttpRequest) -> HttpResponse:
 @require_http_methods(_EDITING)
 def edit(request: HttpRequest, slug: str) -> HttpResponse:
     """Change a report."""
-    report = reload_report(administered_report(caller(request), slug))
+    report = reload_report(ReportConfiguration.objects.find_administered(caller(request), slug))
     definition = definition_of(report)
     editor = Editor(report, definition.entry(), caller(request), seen=fingerprint(definition))
     return _edited(request, editor)
@@ -75,7 +74,7 @@ def _edited(request: HttpRequest, editor: Editor) -> HttpResponse:
 @require_http_methods(_EDITING)
 def template(request: HttpRequest, slug: str) -> HttpResponse:
     """Design a report's pdf."""
-    report = reload_report(administered_report(caller(request), slug))
+    report = reload_report(ReportConfiguration.objects.find_administered(caller(request), slug))
     if request.method != "POST":
         typed = form_recovery.restore_form(request, _SIGNED_OUT)
         page = TemplatePage.of(report, caller(request), typed or request.GET, sent=bool(typed))
@@ -93,7 +92,7 @@ def template(request: HttpRequest, slug: str) -> HttpResponse:
 @require_http_methods(_EDITING)
 def delete(request: HttpRequest, slug: str) -> HttpResponse:
     """Delete a report, once that is confirmed."""
-    report = administered_report(caller(request), slug)
+    report = ReportConfiguration.objects.find_administered(caller(request), slug)
     if request.method != "POST":
         return render(request, "reports/delete.html", {"report": report, "versions": report.versions.count()})
     name = report.version.name
@@ -106,7 +105,7 @@ def delete(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 def versions(request: HttpRequest, slug: str) -> HttpResponse:
     """The versions of a report, and how two of them differ."""
-    report = administered_report(caller(request), slug)
+    report = ReportConfiguration.objects.find_administered(caller(request), slug)
     return render(request, "reports/versions.html", {"report": report, **history.shown(request, report)})
 
 
@@ -114,7 +113,7 @@ def versions(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def restore(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     """Make a new version that is as that one was."""
-    report = administered_report(caller(request), slug)
+    report = ReportConfiguration.objects.find_administered(caller(request), slug)
     before = report.version.number
     try:
         restored = actions.restore_version(report=report, number=number, actor=caller(request))

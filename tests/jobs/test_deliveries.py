@@ -163,7 +163,7 @@ def test_a_webhook_is_signed_and_says_where_the_result_is(
     delivery = send_next()
     assert delivery.state == "sent"
     ((headers, body),) = calls.received
-    secret = base64.b64decode(WebhookSecret.of(report, calls.url).removeprefix("whsec_"))
+    secret = base64.b64decode(WebhookSecret.secret_for(report, calls.url).removeprefix("whsec_"))
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     expected = base64.b64encode(hmac.digest(secret, signed, "sha256")).decode()
     assert headers["webhook-signature"] == f"v1,{expected}"
@@ -181,8 +181,12 @@ def test_an_address_with_letters_of_other_languages_is_called(target: Target, su
 
 
 def test_the_secret_is_kept_encrypted_and_stays_the_same(report: ReportConfiguration) -> None:
-    first = WebhookSecret.of(report, "https://example.com")
-    assert WebhookSecret.of(report, "https://example.com") == first != WebhookSecret.of(report, "https://other.com")
+    first = WebhookSecret.secret_for(report, "https://example.com")
+    assert (
+        WebhookSecret.secret_for(report, "https://example.com")
+        == first
+        != WebhookSecret.secret_for(report, "https://other.com")
+    )
     assert first not in str(WebhookSecret.objects.values_list())
 
 

@@ -20,7 +20,7 @@ from audit import actions as audit
 from audit.models import Action, AuditLog
 from jobs.models import JobExecutionLog
 from reports.models import DataSource, ReportConfiguration, RoleGrant, UserGrant
-from reports.querysets import Right
+from reports.permissions import Right
 from tests.pages.conftest import PASSWORD
 from tests.plans import only_on_sqlite, plan_of
 

@@ -13,7 +13,7 @@ from reports.definitions.errors import errors_in
 from reports.definitions.from_database import definition_of
 from reports.exceptions import InvalidDefinition
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion
-from reports.querysets import Right
+from reports.permissions import Right
 from reportserver.auth.tokens import sign_in
 from tests.reports.definitions_sample import ENV, SAMPLE, applied, sample
 

@@ -44,7 +44,9 @@ class Command(BaseCommand):
         if output != "-":
             check_writable(Path(output))
         try:
-            parameters = to_json(typed_values(report.version.declared(), _parameters(options["param"]), from_text=True))
+            parameters = to_json(
+                typed_values(report.version.declared_parameters(), _parameters(options["param"]), from_text=True)
+            )
             path = self._run(report, parameters, format, output)
         except InvalidParameters as error:
             sentences = [f"{name}: {sentence}" for name, many in error.fields.items() for sentence in many]

@@ -23,4 +23,4 @@ class Command(BaseCommand):
         if len(reports) != 1:
             raise CommandError("There is no such report." if not reports else "Name one tenant with --tenant.")
         for target in reports[0].version.delivery_targets.filter(kind=DeliveryTarget.Kind.WEBHOOK):
-            self.stdout.write(f"{target.options['url']} {WebhookSecret.of(reports[0], target.options['url'])}")
+            self.stdout.write(f"{target.options['url']} {WebhookSecret.secret_for(reports[0], target.options['url'])}")

@@ -19,7 +19,7 @@ from reports.definitions.field_types import user_of
 from reports.definitions.from_database import definition_of, grants_of, reload_report
 from reports.exceptions import ReportNotFound
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion
-from reports.querysets import Right
+from reports.permissions import Right
 
 _TAKEN = "There is a report with this slug already."
 
