@@ -164,7 +164,7 @@ class RedisBroker(Broker):  # type: ignore[misc]
     """A list in Redis. While Redis does not answer, workers look for jobs every second or so without being told."""
 
     def __init__(self, list_key: str | None = None) -> None:
-        super().__init__(f"{list_key or Conf.CLUSTER_NAME}:doorbell")
+        super().__init__(f"{list_key or Conf.CLUSTER_NAME}:wake_worker")
 
     def enqueue(self, task: str) -> int:
         return int(self.connection.rpush(self.list_key, task))

@@ -46,8 +46,8 @@ QUICK = {
 #: Seconds for what has to happen at some time, on a machine that does much else. What has to happen within a time that
 #: people were promised is judged by the database's clock.
 PATIENCE = 120
-#: The list in which Redis, where there is one, keeps messages.
-DOORBELL = "reportserver:doorbell"
+#: The Redis list that holds messages when a cluster uses Redis.
+REDIS_LIST = "reportserver:wake_worker"
 DEFINITIONS = Path(__file__).with_name("definitions.yaml")
 
 
@@ -260,7 +260,7 @@ class Cluster:
 
     def messages(self) -> int:
         """How many nobody has taken, wherever they are kept."""
-        in_redis = int(str(self.redis.call("LLEN", DOORBELL))) if self.redis else 0
+        in_redis = int(str(self.redis.call("LLEN", REDIS_LIST))) if self.redis else 0
         return self.database.messages() + in_redis
 
     def family(self, host: subprocess.Popen[bytes]) -> list[psutil.Process]:

@@ -34,7 +34,7 @@ def cluster_on_sqlite(
     folders: pytest.TempPathFactory, prepared: Path, redis: RedisServer | None = None
 ) -> Iterator[Cluster]:
     folder = memory_folder("sqlite")
-    server = prepare_server(folder, prepared=prepared, **QUICK, **_doorbell(redis), **passwords())
+    server = prepare_server(folder, prepared=prepared, **QUICK, **_broker_env(redis), **passwords())
     server.manage("apply", str(make_harmful_source(folders.mktemp("harmful"))))
     with small_disk(folder / "artifacts"), running_cluster(server, Database(server.database()), redis) as cluster:
         yield cluster
@@ -47,7 +47,7 @@ def cluster_on_postgresql(folders: pytest.TempPathFactory, redis: RedisServer | 
     folder = memory_folder("postgresql")
     definitions = make_definitions(folders.mktemp("definitions"))
     with lasting_postgres() as url:
-        env = {**QUICK, "REPORTSERVER_DATABASE_URL": url, "FAULTS_URL": url, **_doorbell(redis), **passwords()}
+        env = {**QUICK, "REPORTSERVER_DATABASE_URL": url, "FAULTS_URL": url, **_broker_env(redis), **passwords()}
         server = prepare_server(folder, definitions, **env)
         server.manage("apply", str(make_harmful_source(folders.mktemp("harmful"))))
         with running_cluster(server, Database(url), redis) as cluster:
@@ -56,7 +56,7 @@ def cluster_on_postgresql(folders: pytest.TempPathFactory, redis: RedisServer | 
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _doorbell(redis: RedisServer | None) -> dict[str, str]:
+def _broker_env(redis: RedisServer | None) -> dict[str, str]:
     return {"REPORTSERVER_BROKER_URL": redis.url} if redis else {}
 
 

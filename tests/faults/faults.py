@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from tests import postgres
-from tests.faults.cluster import DOORBELL, PATIENCE, Cluster, children, grandchildren, kill
+from tests.faults.cluster import PATIENCE, REDIS_LIST, Cluster, children, grandchildren, kill
 from tests.faults.test_messages import poison
 from tests.faults.test_outages import locked
 from tests.faults.test_web import kill_web
@@ -161,8 +161,8 @@ def flush_redis(cluster: Cluster, chance: random.Random) -> list[str]:
 
 def double_in_redis(cluster: Cluster, chance: random.Random) -> list[str]:
     assert cluster.redis
-    for message in cluster.redis.call("LRANGE", DOORBELL, "0", "-1"):  # type: ignore[attr-defined]
-        cluster.redis.call("RPUSH", DOORBELL, message)
+    for message in cluster.redis.call("LRANGE", REDIS_LIST, "0", "-1"):  # type: ignore[attr-defined]
+        cluster.redis.call("RPUSH", REDIS_LIST, message)
     return []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.faults.cluster import DOORBELL, Cluster
+from tests.faults.cluster import REDIS_LIST, Cluster
 
 #: Messages that nothing of ours would send: a function that is gone, results and ends that no queue can carry.
 _POISON = """
@@ -69,7 +69,7 @@ def poison(cluster: Cluster) -> None:
     cluster.server.manage(*shell, _FORGED, REPORTSERVER_SECRET_KEY="another one, of more than 32 characters")
     for payload in ("", "no payload at all", "gAWVCQAAAAAAAACMBW5vdGV4lC4:x:y"):
         if cluster.redis:
-            cluster.redis.call("RPUSH", DOORBELL, payload)
+            cluster.redis.call("RPUSH", REDIS_LIST, payload)
             continue
         values = ("reportserver", payload, "2020-01-01 00:00:00")
         cluster.database('insert into django_q_ormq (key, payload, "lock") values (?, ?, ?)', *values)

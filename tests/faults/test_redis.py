@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.faults.cluster import DOORBELL, Cluster
+from tests.faults.cluster import REDIS_LIST, Cluster
 from tests.faults.conftest import cluster_on_postgresql, cluster_on_sqlite, whole
 from tests.redis import RedisServer, redis_server
 
@@ -53,7 +53,7 @@ def _refused(cluster: Cluster) -> httpx.Response:
 def test_workers_are_told_by_redis_of_jobs_that_are_committed(cluster: Cluster, redis: RedisServer) -> None:
     cluster.no_hosts()
     jobs = [cluster.submit() for _ in range(3)]
-    assert (redis.call("LLEN", DOORBELL), cluster.database.messages()) == (3, 0)
+    assert (redis.call("LLEN", REDIS_LIST), cluster.database.messages()) == (3, 0)
     cluster.two_hosts()
     assert _outcomes(cluster, jobs) == {("Succeeded", 1)}
 
@@ -64,9 +64,9 @@ def test_a_flush_and_doubled_or_foreign_messages_change_nothing(cluster: Cluster
     jobs = [cluster.submit() for _ in range(200)]
     redis.call("FLUSHALL")
     jobs += [cluster.submit() for _ in range(2)]
-    (message,) = redis.call("LRANGE", DOORBELL, "0", "0")  # type: ignore[misc]
+    (message,) = redis.call("LRANGE", REDIS_LIST, "0", "0")  # type: ignore[misc]
     for foreign in (message, message, "", "no message at all", "gAWVCQAAAAAAAACMBW5vdGV4lC4:x:y"):
-        redis.call("RPUSH", DOORBELL, foreign)
+        redis.call("RPUSH", REDIS_LIST, foreign)
     cluster.two_hosts()
     assert _outcomes(cluster, jobs) == {("Succeeded", 1)}
 
