@@ -14,7 +14,7 @@ from typing import BinaryIO, Literal
 
 import pyarrow as pa
 
-from reports.documents.renderer import described, renderer_of
+from reports.documents.renderer import file_noun, renderer_for
 from reports.exceptions import FormatCannotHold, OutOfSpace, ResultTooLarge
 from reports.parameters.values import TypedValue
 from reports.rendering import RENDERERS
@@ -94,7 +94,7 @@ def _write_until_it_fits(
 
 
 def _write(spec: RunSpec, rows: Rows, out: BinaryIO, deadline: Deadline, progress: Progress) -> tuple[int, str | None]:
-    renderer = renderer_of(spec.format, spec.document.template)
+    renderer = renderer_for(spec.format, spec.document.template)
     writer = renderer.open(out, rows.schema, spec.document)
     cut = _Cut(spec, renderer)
     total = _total(rows.expected, spec.max_rows)
@@ -167,7 +167,7 @@ class _Cut:
         most = self._renderer.max_rows
         if most is not None and self.rows + more > most:
             raise FormatCannotHold(
-                f"A {described(self._renderer)} holds at most {most:,} rows, and this result has more. "
+                f"A {file_noun(self._renderer)} holds at most {most:,} rows, and this result has more. "
                 f"Choose {' or '.join(_roomier(most))} instead."
             )
 

@@ -12,7 +12,7 @@ from rest_framework import serializers
 from common.api.strict import StrictSerializer
 from reports.definitions import ReportDefinition
 from reports.definitions.from_database import definition_of
-from reports.documents.compiler import Fault
+from reports.documents.compiler import Diagnostic
 from reports.dry_run.check import CheckResult, FormatFit
 from reports.dry_run.row_preview import RowPreview
 from reports.dry_run.target import Column
@@ -153,7 +153,7 @@ class PreviewSerializer(serializers.Serializer[RowPreview]):
     fault = serializers.CharField(source="error", help_text="Why there are no rows to show, or empty.")
 
 
-class TemplateFaultSerializer(serializers.Serializer[Fault]):
+class TemplateFaultSerializer(serializers.Serializer[Diagnostic]):
     """A fault of the report's template."""
 
     line = serializers.IntegerField(allow_null=True, help_text="From 1; null where it is not known.")

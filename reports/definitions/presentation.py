@@ -26,7 +26,7 @@ def _named(columns: dict[str, Function]) -> dict[str, Function]:
 
 
 def _drawable(spec: dict[str, Any]) -> dict[str, Any]:
-    if faults := specification.faults(spec):
+    if faults := specification.errors(spec):
         raise InvalidFields(faults)
     return spec
 

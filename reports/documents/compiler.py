@@ -43,7 +43,7 @@ _NO_MEMORY = "memory allocation of"
 
 
 @dataclass(frozen=True)
-class Fault:
+class Diagnostic:
     """What is wrong in a template, and where: counted from 1; None where Typst does not say."""
 
     message: str
@@ -54,22 +54,22 @@ class Fault:
         return self.message if self.line is None else f"Line {self.line}, column {self.column}: {self.message}"
 
     @classmethod
-    def read(cls, sentence: str) -> Fault:
+    def parse(cls, sentence: str) -> Diagnostic:
         """The fault whose text that is."""
         found = re.fullmatch(r"Line (\d+), column (\d+): (.*)", sentence, re.DOTALL)
         return cls(found[3], int(found[1]), int(found[2])) if found else cls(sentence)
 
 
-class TemplateFaulty(TemplateFailed):
+class TemplateInvalid(TemplateFailed):
     """The report's template has a fault."""
 
-    def __init__(self, faults: list[Fault]) -> None:
-        super().__init__(f"The template has a fault. {faults[0]}")
-        self.faults = faults
+    def __init__(self, diagnostics: list[Diagnostic]) -> None:
+        super().__init__(f"The template has a fault. {diagnostics[0]}")
+        self.diagnostics = diagnostics
 
 
 @dataclass(frozen=True, kw_only=True)
-class Task:
+class CompileRequest:
     """One document to make. `data` is the text of reports.documents.context; `ppi` asks for pictures of the pages.
 
     `most_bytes` bounds what is made, which whoever asked for it holds in memory.
@@ -90,53 +90,53 @@ class CompiledDocument:
     Typst has to say without refusing the template."""
 
     files: list[bytes]
-    lacking: str
-    warnings: list[Fault]
+    missing_characters: str
+    warnings: list[Diagnostic]
 
 
-def compile_document(task: Task) -> CompiledDocument:
-    """Compile the template. Raises TemplateFaulty, and TemplateFailed when it takes more than it may."""
+def compile_document(task: CompileRequest) -> CompiledDocument:
+    """Compile the template. Raises TemplateInvalid, and TemplateFailed when it takes more than it may."""
     head, body = _run(task)
     if diagnostic := head.get("diagnostic"):
-        raise TemplateFaulty(list(faults(diagnostic)))
+        raise TemplateInvalid(list(parse_diagnostics(diagnostic)))
     if "too_large" in head:
         most = task.most_bytes // 2**20
         raise TemplateFailed(f"The document is larger than the {most:,} MB it may be. Have the template show less.")
-    warnings = [fault for told in head["warnings"] for fault in faults(told)]
+    warnings = [fault for told in head["warnings"] for fault in parse_diagnostics(told)]
     return CompiledDocument(list(_split(body, head["sizes"])), head["lacking"], warnings)
 
 
-def syntax_faults(template: str) -> list[Fault]:
+def syntax_errors(template: str) -> list[Diagnostic]:
     """What can be seen without any data: a template is read as a whole before its first line is run."""
     moment = datetime.now(UTC)
-    task = Task(template=_STOP + template, data="{}", moment=moment, seconds=10, memory_bytes=_SYNTAX_BYTES)
+    task = CompileRequest(template=_STOP + template, data="{}", moment=moment, seconds=10, memory_bytes=_SYNTAX_BYTES)
     try:
         compile_document(task)
-    except TemplateFaulty as error:
-        return [_shifted(fault) for fault in error.faults if _STOPPED not in fault.message]
+    except TemplateInvalid as error:
+        return [_shifted(fault) for fault in error.diagnostics if _STOPPED not in fault.message]
     return []
 
 
-def _shifted(fault: Fault) -> Fault:
+def _shifted(fault: Diagnostic) -> Diagnostic:
     shift = len(_STOP) if fault.line == 1 and fault.column else 0
     return replace(fault, column=(fault.column or 0) - shift) if shift else fault
 
 
-def faults(diagnostic: str) -> Iterator[Fault]:
+def parse_diagnostics(diagnostic: str) -> Iterator[Diagnostic]:
     """The errors that Typst found, in its order."""
     starts = [match.start() for match in re.finditer(r"^(?:error|warning): ", diagnostic, re.MULTILINE)] or [0]
     for start, end in zip(starts, [*starts[1:], len(diagnostic)], strict=True):
         yield _fault(diagnostic[start:end])
 
 
-def _fault(told: str) -> Fault:
+def _fault(told: str) -> Diagnostic:
     first = _ERROR.search(told)
     words = (first[1] if first else told.strip())[:_MOST_WORDS]
     sentence = _own_words(words) or _sentence([words, *_HINT.findall(told)])
     # What fails inside of report.typ is told with the places that led there; the last is the author's own.
     place = _PLACE.findall(told)
     # Typst counts lines from 1 and columns from 0.
-    return Fault(sentence, int(place[-1][0]), int(place[-1][1]) + 1) if place else Fault(sentence)
+    return Diagnostic(sentence, int(place[-1][0]), int(place[-1][1]) + 1) if place else Diagnostic(sentence)
 
 
 def _own_words(words: str) -> str | None:
@@ -149,7 +149,7 @@ def _sentence(parts: list[str]) -> str:
     return " ".join(f"{part[:1].upper()}{part[1:]}." for part in (part.strip().rstrip(".") for part in parts) if part)
 
 
-def _request(task: Task) -> bytes:
+def _request(task: CompileRequest) -> bytes:
     asked = {
         "template": task.template,
         "root": str(_ROOT),
@@ -165,7 +165,7 @@ def _request(task: Task) -> bytes:
     return json.dumps(asked).encode()
 
 
-def _run(task: Task) -> tuple[dict[str, Any], bytes]:
+def _run(task: CompileRequest) -> tuple[dict[str, Any], bytes]:
     command = [sys.executable, "-P", "-s", "-m", "reports.documents.process"]
     # One thread: a document must not take the processors from other jobs, and each thread would reserve memory.
     environment = {"PYTHONPATH": str(_HERE.parent.parent), "RAYON_NUM_THREADS": "1"}
@@ -187,7 +187,7 @@ def _run(task: Task) -> tuple[dict[str, Any], bytes]:
     raise _died(task, done.returncode, done.stderr.decode(errors="replace"))
 
 
-def _died(task: Task, status: int, said: str) -> TemplateFailed:
+def _died(task: CompileRequest, status: int, said: str) -> TemplateFailed:
     if _NO_MEMORY in said or "MemoryError" in said:
         most = task.memory_bytes // 2**20
         message = f"The document needs more memory than the {most:,} MB it may use. Have the template show less."
@@ -199,7 +199,7 @@ def _died(task: Task, status: int, said: str) -> TemplateFailed:
     return TemplateFailed(f"The program that makes documents failed (exit status {status}).", driver=said[:4_000])
 
 
-def _too_slow(task: Task) -> TemplateFailed:
+def _too_slow(task: CompileRequest) -> TemplateFailed:
     return TemplateFailed(
         f"The document was not made within {task.seconds} seconds. "
         "Its template may go round in circles, or show too much."

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from reports.rendering.base import Document
-from reports.rendering.cells import read_text
+from reports.rendering.column_text import display_text
 from reports.rendering.kinds import NUMBERS, Kind, kind_of
 
 #: Typst's decimals hold 28 digits whatever they are, its integers 64 bits.
@@ -35,9 +35,9 @@ _EXACT = Context(prec=200)
 Texts = Sequence[str | None]
 
 
-def columns_of(batch: pa.RecordBatch) -> list[Texts]:
+def column_texts(batch: pa.RecordBatch) -> list[Texts]:
     """The values of each column as html shows them."""
-    return [read_text(column).to_pylist() for column in batch.columns]
+    return [display_text(column).to_pylist() for column in batch.columns]
 
 
 def as_json(document: Document, schema: pa.Schema, columns: Sequence[Texts], truncated: str | None) -> str:

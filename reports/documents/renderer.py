@@ -7,7 +7,7 @@ from typing import BinaryIO, ClassVar
 import pyarrow as pa
 
 from reports.documents import context
-from reports.documents.compiler import Task, compile_document
+from reports.documents.compiler import CompileRequest, compile_document
 from reports.exceptions import FormatCannotHold
 from reports.rendering import RENDERERS
 from reports.rendering.base import Document, Renderer, Template, Writer
@@ -31,11 +31,11 @@ class TemplateWriter:
         if self._bytes > MAX_BYTES:
             message = f"A designed document holds at most {MAX_BYTES // 2**20} MB of values. csv or parquet hold more."
             raise FormatCannotHold(message)
-        for kept, texts in zip(self._columns, context.columns_of(batch), strict=True):
+        for kept, texts in zip(self._columns, context.column_texts(batch), strict=True):
             kept.extend(texts)
 
     def close(self, *, rows: int, truncated: str | None) -> None:
-        task = Task(
+        task = CompileRequest(
             template=self._template.text,
             data=context.as_json(self._document, self._schema, self._columns, truncated),
             moment=self._document.generated_at,
@@ -56,11 +56,11 @@ class TemplateRenderer:
         return TemplateWriter(out, schema, document)
 
 
-def renderer_of(format: str, template: object) -> Renderer:
+def renderer_for(format: str, template: object) -> Renderer:
     """A report's template designs its pdf; the other formats are the rows as they are."""
     return TemplateRenderer() if format == "pdf" and template else RENDERERS[format]
 
 
-def described(renderer: Renderer) -> str:
+def file_noun(renderer: Renderer) -> str:
     """What its files are called in a sentence, without an article."""
     return "designed document" if isinstance(renderer, TemplateRenderer) else f"{renderer.format} file"

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from django.utils import timezone
 
-from reports.documents.compiler import Fault
-from reports.documents.renderer import described, renderer_of
+from reports.documents.compiler import Diagnostic
+from reports.documents.renderer import file_noun, renderer_for
 from reports.dry_run.document_preview import template_errors
 from reports.dry_run.row_preview import RowPreview
 from reports.dry_run.target import Column, DryRunTarget
@@ -62,7 +62,7 @@ class CheckResult:
     estimated_rows: int | None = None
     formats: list[FormatFit] = field(default_factory=list)
     #: With their lines; `errors` has them as sentences, too.
-    template_errors: list[Fault] = field(default_factory=list)
+    template_errors: list[Diagnostic] = field(default_factory=list)
     #: None unless it was requested.
     preview: RowPreview | None = None
     #: None for a report that isn't stored or has no successful run.
@@ -94,7 +94,7 @@ def check(target: DryRunTarget, values: Mapping[str, object], *, compile_templat
         types_are_certain=prepared.certain,
         estimated_rows=rows,
         formats=[
-            _format_fit(renderer_of(format, target.template), prepared, rows, target.max_rows)
+            _format_fit(renderer_for(format, target.template), prepared, rows, target.max_rows)
             for format in target.formats
         ],
     )
@@ -133,7 +133,7 @@ def _format_fit(renderer: Renderer, prepared: Described, rows: int | None, max_r
     limit = renderer.max_rows
     if limit is None or (max_rows is not None and max_rows <= limit):
         return FormatFit(format, Fits.YES)
-    holds = f"A {described(renderer)} holds at most {limit:,} rows"
+    holds = f"A {file_noun(renderer)} holds at most {limit:,} rows"
     if rows is None:
         return FormatFit(format, Fits.UNKNOWN, f"{holds}. How many rows there are isn't known before the run.")
     if rows > limit:

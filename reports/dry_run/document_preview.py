@@ -10,7 +10,14 @@ from django.utils import timezone
 from reports.definitions import ReportDefinition
 from reports.definitions.errors import FieldErrors
 from reports.documents import context
-from reports.documents.compiler import CompiledDocument, Fault, Task, TemplateFaulty, compile_document, syntax_faults
+from reports.documents.compiler import (
+    CompiledDocument,
+    CompileRequest,
+    Diagnostic,
+    TemplateInvalid,
+    compile_document,
+    syntax_errors,
+)
 from reports.dry_run.row_preview import ROWS, first_rows
 from reports.dry_run.target import DryRunTarget
 from reports.exceptions import RunError, TemplateFailed
@@ -32,12 +39,12 @@ def preview_document(
 ) -> CompiledDocument:
     """Compile the document with the first rows: to a PDF, or with `ppi` to a picture of each page.
 
-    Raises TemplateFaulty, other TemplateFailed, and the RunErrors of the data source.
+    Raises TemplateInvalid, other TemplateFailed, and the RunErrors of the data source.
     """
     table = first_rows(target, values)
     truncated = f"This is a preview of the first {ROWS} rows." if table.num_rows > ROWS else None
     batches = table.slice(0, ROWS).combine_chunks().to_batches()
-    columns = context.columns_of(batches[0]) if batches else [[] for _ in table.schema]
+    columns = context.column_texts(batches[0]) if batches else [[] for _ in table.schema]
     document = Document(
         title=target.name,
         description=target.description,
@@ -46,7 +53,7 @@ def preview_document(
         parameters=display_by_label(target.parameters, values),
         template=Template(text=target.template or "", parameters=display_by_name(values)),
     )
-    task = Task(
+    request = CompileRequest(
         template=target.template or "",
         data=context.as_json(document, table.schema, columns, truncated),
         moment=document.generated_at,
@@ -58,12 +65,12 @@ def preview_document(
     if not _SLOTS.acquire(timeout=_WAIT_SECONDS):
         raise TemplateFailed("Too many previews are running. Try again in a few seconds.")
     try:
-        return compile_document(task)
+        return compile_document(request)
     finally:
         _SLOTS.release()
 
 
-def template_errors(target: DryRunTarget, values: Mapping[str, object]) -> list[Fault]:
+def template_errors(target: DryRunTarget, values: Mapping[str, object]) -> list[Diagnostic]:
     """Compile the template with the first rows for these JSON values, and return its errors.
 
     A missing required value is NULL. If the data source fails, the columns are unknown and only the syntax is checked.
@@ -72,12 +79,12 @@ def template_errors(target: DryRunTarget, values: Mapping[str, object]) -> list[
         return []
     try:
         preview_document(target, target.typed_values(values))
-    except TemplateFaulty as error:
-        return error.faults
+    except TemplateInvalid as error:
+        return error.diagnostics
     except TemplateFailed as error:
-        return [Fault(error.message)]
+        return [Diagnostic(error.message)]
     except RunError:
-        return syntax_faults(target.template)
+        return syntax_errors(target.template)
     return []
 
 
@@ -86,7 +93,7 @@ def definition_errors(definition: ReportDefinition, source: SourceSpec | None) -
     if definition.template is None:
         return {}
     if source is None:
-        errors = syntax_faults(definition.template)
+        errors = syntax_errors(definition.template)
     else:
         errors = template_errors(DryRunTarget.of_definition(definition, source), {})
     return {"template": [str(error) for error in errors]} if errors else {}

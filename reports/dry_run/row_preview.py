@@ -12,7 +12,7 @@ import pyarrow as pa
 from reports.dry_run.target import Column, DryRunTarget
 from reports.exceptions import RunError
 from reports.parameters.values import TypedValue
-from reports.rendering.cells import read_text
+from reports.rendering.column_text import display_text
 from reports.rendering.kinds import NUMBERS, kind_of
 from reports.sources import read
 from reports.sources.base import Limits, Rows, SchemaWidened, Source
@@ -57,7 +57,7 @@ def preview_rows(target: DryRunTarget, values: Mapping[str, object]) -> RowPrevi
         return RowPreview(error=error.message, driver_message=str(error.details.get("driver", "")))
     columns = [PreviewColumn(field.name, str(field.type), kind_of(field.type) in NUMBERS) for field in table.schema]
     texts = [
-        [_shortened(value) for chunk in column.chunks for value in read_text(chunk).to_pylist()]
+        [_shortened(value) for chunk in column.chunks for value in display_text(chunk).to_pylist()]
         for column in table.slice(0, ROWS).combine_chunks().columns
     ]
     return RowPreview(columns, [list(row) for row in zip(*texts, strict=True)], truncated=table.num_rows > ROWS)

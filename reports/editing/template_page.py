@@ -14,7 +14,7 @@ from reports import actions, documents
 from reports.definitions import parse_report
 from reports.definitions.errors import errors_in
 from reports.definitions.from_database import definition_of, fingerprint, reload_report
-from reports.documents.compiler import CompiledDocument, Fault, TemplateFaulty, syntax_faults
+from reports.documents.compiler import CompiledDocument, Diagnostic, TemplateInvalid, syntax_errors
 from reports.dry_run.document_preview import template_errors
 from reports.dry_run.target import DryRunTarget
 from reports.exceptions import InvalidDefinition, InvalidParameters, ReportChanged, RunError, SourceMissing
@@ -33,7 +33,7 @@ _AROUND = 2
 class Excerpt:
     """The lines around a fault: number, text, and whether it is the faulty one."""
 
-    fault: Fault
+    fault: Diagnostic
     lines: list[tuple[int, str, bool]]
 
 
@@ -46,7 +46,7 @@ class TemplatePage:
     text: str
     values: list[Field]
     seen: str
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[Diagnostic] = field(default_factory=list)
     sentence: str = ""
     outdated: bool = False
     made: CompiledDocument | None = None
@@ -93,11 +93,11 @@ class TemplatePage:
             )
         except InvalidParameters as refused:
             show_errors(self.values, refused)
-        except TemplateFaulty as error:
-            self.faults = error.faults
+        except TemplateInvalid as error:
+            self.faults = error.diagnostics
         except RunError as error:
             self.sentence = error.message
-            self.faults = syntax_faults(self.text)
+            self.faults = syntax_errors(self.text)
 
     def _subject(self) -> DryRunTarget:
         return replace(DryRunTarget.of_version(self.report.version), template=self.text)
@@ -165,5 +165,5 @@ class TemplatePage:
 
     def _refuse(self, refused: InvalidDefinition) -> None:
         told = errors_in(refused)
-        self.faults = [Fault.read(sentence) for sentence in told.pop("template", [])]
+        self.faults = [Diagnostic.parse(sentence) for sentence in told.pop("template", [])]
         self.sentence = " ".join(sentence for sentences in told.values() for sentence in sentences)

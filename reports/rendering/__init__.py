@@ -5,10 +5,11 @@ from __future__ import annotations
 import pyarrow as pa
 
 from reports.rendering.base import CsvOptions, Document, Renderer, Writer
+from reports.rendering.csv_writer import CsvRenderer
 from reports.rendering.html.writer import HtmlRenderer
-from reports.rendering.parquet import ParquetRenderer
+from reports.rendering.json_writer import JsonRenderer, NdjsonRenderer
+from reports.rendering.parquet_writer import ParquetRenderer
 from reports.rendering.pdf import PdfRenderer
-from reports.rendering.text import CsvRenderer, JsonRenderer, NdjsonRenderer
 from reports.rendering.xlsx.workbook import XlsxRenderer
 
 __all__ = ["RENDERERS", "CsvOptions", "Document", "Renderer", "Writer", "preload"]

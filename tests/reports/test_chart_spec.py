@@ -10,7 +10,7 @@ import pytest
 
 from reports.exceptions import DesignMismatch
 from reports.rendering.charts import specification
-from reports.rendering.charts.svg_sanitizer import reduced
+from reports.rendering.charts.svg_sanitizer import sanitized
 
 BAR: dict[str, Any] = {"mark": "bar", "encoding": {"x": {"field": "carrier"}, "y": {"field": "n", "aggregate": "sum"}}}
 SCHEMA = pa.schema([("carrier", pa.string()), ("n", pa.int64()), ("a.b", pa.int64()), ('say "x"', pa.int64())])
@@ -52,7 +52,7 @@ def nested(levels: int) -> dict[str, Any]:
     ],
 )
 def test_what_is_refused_names_its_place(spec, path):
-    found = specification.faults(spec)
+    found = specification.errors(spec)
     assert path in found
     assert all(sentence.endswith(".") for sentences in found.values() for sentence in sentences)
 
@@ -74,7 +74,7 @@ def test_what_is_refused_names_its_place(spec, path):
     ],
 )  # fmt: skip
 def test_what_is_in_order_is_taken(spec):
-    assert specification.faults(spec) == {}
+    assert specification.errors(spec) == {}
     specification.check_columns(spec, SCHEMA)
 
 
@@ -112,7 +112,7 @@ EVIL = """<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org
 
 
 def test_only_shapes_and_text_are_kept_of_a_drawing():
-    svg, width, height = reduced(EVIL, str.upper)
+    svg, width, height = sanitized(EVIL, str.upper)
     assert (width, height) == (10, 20)
     assert svg == (
         '<svg width="10" height="20" xmlns="http://www.w3.org/2000/svg">'

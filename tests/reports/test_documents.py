@@ -14,7 +14,13 @@ import pyarrow as pa
 import pytest
 
 from reports.documents import context
-from reports.documents.compiler import CompiledDocument, Task, TemplateFaulty, compile_document, syntax_faults
+from reports.documents.compiler import (
+    CompiledDocument,
+    CompileRequest,
+    TemplateInvalid,
+    compile_document,
+    syntax_errors,
+)
 from reports.documents.renderer import MAX_BYTES, MAX_ROWS, TemplateRenderer
 from reports.engine import RunSpec, run
 from reports.exceptions import FormatCannotHold
@@ -184,9 +190,9 @@ def test_a_character_that_no_font_has_is_shown_by_its_code():
     # A character of an area that no font covers: others may be there or not.
     shown = words(pdf(pa.record_batch({"name": ["before \U000e1234 after"]}), "#rows.first().name"))
     assert shown == "before [U+E1234] after"
-    with pytest.raises(TemplateFaulty) as caught:
+    with pytest.raises(TemplateInvalid) as caught:
         pdf(pa.record_batch({"name": ["x"]}), "two\n\U000e1234")
-    assert (caught.value.faults[0].line, "No font" in caught.value.message) == (3, True)
+    assert (caught.value.diagnostics[0].line, "No font" in caught.value.message) == (3, True)
 
 
 def test_fonts_that_ship_have_many_scripts():
@@ -199,9 +205,9 @@ def test_fonts_that_ship_have_many_scripts():
 
 
 def faults(template: str) -> list[tuple[int | None, int | None, str]]:
-    with pytest.raises(TemplateFaulty) as caught:
+    with pytest.raises(TemplateInvalid) as caught:
         pdf(pa.record_batch({"price": [1]}), template)
-    return [(fault.line, fault.column, fault.message) for fault in caught.value.faults]
+    return [(fault.line, fault.column, fault.message) for fault in caught.value.diagnostics]
 
 
 def test_a_fault_has_its_line_and_column():
@@ -213,8 +219,8 @@ def test_a_fault_has_its_line_and_column():
 
 
 def test_every_fault_of_the_syntax_is_told_and_the_rest_needs_data():
-    assert [(fault.line, fault.column) for fault in syntax_faults("a #let = 1\n\n#let = 2")] == [(1, 7), (3, 5)]
-    assert syntax_faults("fine #unknown") == []
+    assert [(fault.line, fault.column) for fault in syntax_errors("a #let = 1\n\n#let = 2")] == [(1, 7), (3, 5)]
+    assert syntax_errors("fine #unknown") == []
 
 
 def spec(tmp_path, limits: Any, query: str, **changes: Any) -> RunSpec:
@@ -252,4 +258,6 @@ def pictures(template: str) -> CompiledDocument:
     schema = pa.schema({"a": pa.int64()})
     data = context.as_json(designed(""), schema, [[]], None)
     moment = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-    return compile_document(Task(template=template, data=data, moment=moment, seconds=20, memory_bytes=2**29, ppi=50))
+    return compile_document(
+        CompileRequest(template=template, data=data, moment=moment, seconds=20, memory_bytes=2**29, ppi=50)
+    )

@@ -15,16 +15,16 @@ import psutil
 import pytest
 
 from reports.documents import compiler
-from reports.documents.compiler import Task, TemplateFaulty, compile_document
+from reports.documents.compiler import CompileRequest, TemplateInvalid, compile_document
 from reports.exceptions import TemplateFailed
 
 NO_FILES = "A template can't read files; it gets its data from “report.typ”."
 NO_PACKAGES = "A template can't import packages, only “report.typ”."
 
 
-def task(template: str, seconds: int = 20, megabytes: int = 400) -> Task:
+def task(template: str, seconds: int = 20, megabytes: int = 400) -> CompileRequest:
     moment = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-    return Task(template=template, data="{}", moment=moment, seconds=seconds, memory_bytes=megabytes * 2**20)
+    return CompileRequest(template=template, data="{}", moment=moment, seconds=seconds, memory_bytes=megabytes * 2**20)
 
 
 @pytest.fixture
@@ -43,9 +43,9 @@ READS = [
 
 @pytest.mark.parametrize("template", READS)
 def test_no_file_can_be_read(secret, template):
-    with pytest.raises(TemplateFaulty) as caught:
+    with pytest.raises(TemplateInvalid) as caught:
         compile_document(task("\n\n" + template.replace("{}", str(secret))))
-    (fault,) = caught.value.faults
+    (fault,) = caught.value.diagnostics
     assert fault.message == NO_FILES
     assert "secret" not in caught.value.message
     assert fault.line == 3 or "eval" in template
@@ -54,15 +54,15 @@ def test_no_file_can_be_read(secret, template):
 def test_a_picture_inside_of_a_picture_reads_no_file_either(secret):
     names = "xmlns='http://www.w3.org/2000/svg' xmlns:x='http://www.w3.org/1999/xlink'"
     svg = f"<svg {names}><image x:href='{secret}'/></svg>"
-    with pytest.raises(TemplateFaulty, match="not allowed"):
+    with pytest.raises(TemplateInvalid, match="not allowed"):
         compile_document(task(f'#image(bytes("{svg}"))'))
 
 
 @pytest.mark.parametrize("template", ['#import "@preview/cetz:0.3.0"', '#import "@local/letter:1.0.0": *'])
 def test_no_package_can_be_imported(template):
-    with pytest.raises(TemplateFaulty) as caught:
+    with pytest.raises(TemplateInvalid) as caught:
         compile_document(task(template))
-    assert caught.value.faults[0].message == NO_PACKAGES
+    assert caught.value.diagnostics[0].message == NO_PACKAGES
 
 
 def test_nothing_is_fetched():
@@ -70,7 +70,7 @@ def test_nothing_is_fetched():
         listening.bind(("127.0.0.1", 0))
         listening.listen()
         listening.settimeout(0.5)
-        with pytest.raises(TemplateFaulty):
+        with pytest.raises(TemplateInvalid):
             compile_document(task(f'#image("http://127.0.0.1:{listening.getsockname()[1]}/x.png")'))
         with pytest.raises(TimeoutError):
             listening.accept()
@@ -141,9 +141,9 @@ ENDLESS_BY_RULE = [
 
 @pytest.mark.parametrize(("template", "sentence"), ENDLESS_BY_RULE)
 def test_typst_itself_sees_most_that_never_end(template, sentence):
-    with pytest.raises(TemplateFaulty) as caught:
+    with pytest.raises(TemplateInvalid) as caught:
         compile_document(task(template))
-    assert caught.value.faults[0].message == sentence
+    assert caught.value.diagnostics[0].message == sentence
 
 
 @pytest.mark.parametrize(
@@ -181,9 +181,9 @@ def test_without_the_kernels_bounds_no_document_is_made(monkeypatch, tmp_path):
 
 def test_the_process_ends_with_the_one_that_started_it():
     script = (
-        "import datetime as dt\nfrom reports.documents.compiler import Task, make\n"
-        f"make(Task(template={ENDLESS[0]!r}, data='{{}}', moment=dt.datetime.now(dt.UTC), seconds=60,"
-        " memory_bytes=2**29))"
+        "import datetime as dt\nfrom reports.documents.compiler import CompileRequest, compile_document\n"
+        f"compile_document(CompileRequest(template={ENDLESS[0]!r}, data='{{}}', moment=dt.datetime.now(dt.UTC),"
+        " seconds=60, memory_bytes=2**29))"
     )
     parent = subprocess.Popen([sys.executable, "-c", script])
     children: list[psutil.Process] = []

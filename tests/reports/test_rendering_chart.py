@@ -25,13 +25,13 @@ from playwright.sync_api import sync_playwright
 from reports.exceptions import DesignMismatch
 from reports.rendering.charts import chart as chart_module
 from reports.rendering.charts import specification
-from reports.rendering.charts.chart import Chart, Look
+from reports.rendering.charts.chart import Chart, ChartStyle
 from tests.reports.test_rendering_html_sort import CHROMIUM
 from tests.reports.test_rendering_pdf import needs_poppler, tool
 from tests.reports.test_rendering_types import DOCUMENT, render
 
 EVIL = "</text></svg><script>document.title = 'run'</script>"
-LOOK = Look("svg", font="Arial, Liberation Sans, sans-serif")
+LOOK = ChartStyle("svg", font="Arial, Liberation Sans, sans-serif")
 SPEC: dict[str, Any] = {
     "title": "Flights by airline",
     "mark": "bar",
@@ -55,8 +55,8 @@ DESIGNED = dataclasses.replace(DOCUMENT, chart=SPEC)
 def drawn(spec: dict[str, Any], rows: pa.RecordBatch, *, truncated: bool = False) -> tuple[str, str]:
     """The drawing and what is said of it."""
     chart = Chart(spec, rows.schema)
-    chart.take(rows)
-    drawing = chart.drawn(LOOK, truncated=truncated)
+    chart.add(rows)
+    drawing = chart.draw(LOOK, truncated=truncated)
     return drawing.content.decode(), drawing.note
 
 
@@ -216,7 +216,7 @@ def heard() -> Iterator[tuple[str, list[str]]]:
 def test_the_process_that_draws_loads_nothing_even_if_a_specification_asks(heard, monkeypatch, tmp_path):
     address, asked = heard
     (tmp_path / "rows.csv").write_text("carrier\nfrom the disk\n")
-    monkeypatch.setattr(specification, "faults", lambda spec: {})
+    monkeypatch.setattr(specification, "errors", lambda spec: {})
     data = {"url": f"{address}/rows.json"}
     with pytest.raises(DesignMismatch, match="not allowed"):
         drawn({"layer": [SPEC | {"data": data}]}, ROWS)
@@ -252,7 +252,11 @@ def test_the_process_that_draws_can_reach_no_file_and_no_network(tmp_path):
 def test_the_process_that_draws_ends_with_the_one_that_started_it():
     endless = '{"mark": "bar", "data": {"sequence": {"start": 0, "stop": 1000000000}}}'
     parent = subprocess.Popen(
-        [sys.executable, "-c", f"from reports.rendering import chart; chart._run('svg', {endless.encode()!r}, 60)"]
+        [
+            sys.executable,
+            "-c",
+            f"from reports.rendering.charts import chart; chart._run('svg', {endless.encode()!r}, 60)",
+        ]
     )
     children: list[psutil.Process] = []
     while not children:
@@ -268,7 +272,7 @@ def test_the_process_that_draws_ends_with_the_one_that_started_it():
 #: A chart drawn in a process that is limited as jobs are.
 _DRAW = """
 import pyarrow as pa
-from reports.rendering.charts.chart import Chart, Look
-drawing = Chart({'mark': 'bar'}, pa.schema([('n', pa.int64())])).drawn(Look('svg', font='Arial'), truncated=False)
+from reports.rendering.charts.chart import Chart, ChartStyle
+drawing = Chart({'mark': 'bar'}, pa.schema([('n', pa.int64())])).draw(ChartStyle('svg', font='Arial'), truncated=False)
 print('drawn' if drawing.content else drawing.note)
 """.strip().replace("\n", "; ")

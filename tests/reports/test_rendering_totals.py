@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from reports.exceptions import DesignMismatch
 from reports.rendering.base import TotalsOptions
-from reports.rendering.totals.group_totals import Lines
+from reports.rendering.totals.group_totals import TotalRows
 from reports.rendering.xlsx import workbook
 from reports.rendering.xlsx.totals import numbered
 from tests.reports.test_rendering_pdf import needs_poppler, pages, words
@@ -98,7 +98,7 @@ def test_xlsx_goes_on_on_another_sheet_with_its_totals(monkeypatch):
 
 @given(st.lists(st.integers(0, 20), max_size=20), st.integers(20, 30), st.integers(1, 5))
 def test_rows_and_lines_of_a_sheet_are_numbered_without_a_gap(before, rows, first):
-    of_rows, of_lines = numbered(first, rows, Lines(sorted(before), [1] * len(before), [""] * len(before), []))
+    of_rows, of_lines = numbered(first, rows, TotalRows(sorted(before), [1] * len(before), [""] * len(before), []))
     assert sorted(of_rows + of_lines) == list(range(first, first + rows + len(before)))
     assert [number - first - at for at, number in enumerate(of_lines)] == sorted(before)
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from reports.exceptions import DesignMismatch
 from reports.rendering.base import TotalsOptions
-from reports.rendering.cells import text
+from reports.rendering.column_text import as_text
 from reports.rendering.totals import group_totals as totals_module
 from reports.rendering.totals.group_totals import Totals
 from tests.reports.test_rendering_types import opaque_numeric
@@ -36,8 +36,8 @@ def lines_of(
     found: list[Line] = []
     bounds = sorted({0, *(cut for cut in cuts if cut < rows.num_rows), rows.num_rows})
     pieces = [rows.slice(start, end - start) for start, end in pairwise(bounds)]
-    for lines in [*map(totals.take, pieces), totals.finish(truncated=truncated)]:
-        columns = [text(column).to_pylist() for column in lines.columns if column is not None]
+    for lines in [*map(totals.add, pieces), totals.finish(truncated=truncated)]:
+        columns = [as_text(column).to_pylist() for column in lines.columns if column is not None]
         for at, (depth, label) in enumerate(zip(lines.depths, lines.labels, strict=True)):
             found.append((depth, label, [column[at] for column in columns]))
     return found
@@ -135,7 +135,7 @@ def test_sums_of_decimals_are_exact_whatever_carries_them(values, cuts):
             opaque_numeric([None if value is None else f"{value:f}" for value in values]),
         )
     ]
-    assert [None if text is None else Fraction(text) for text in shown] == [exact(kept) if kept else None] * 3
+    assert [None if as_text is None else Fraction(as_text) for as_text in shown] == [exact(kept) if kept else None] * 3
 
 
 def test_a_sum_of_more_digits_than_arrow_has_is_still_exact():

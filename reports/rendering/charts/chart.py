@@ -20,10 +20,10 @@ from typing import Any, Literal
 import pyarrow as pa
 
 from reports.exceptions import DesignMismatch
-from reports.rendering.cells import pieces, value_bytes
 from reports.rendering.charts import specification, svg_sanitizer
 from reports.rendering.charts.theme import themed
-from reports.rendering.text import ndjson_texts
+from reports.rendering.column_json import json_keys, json_objects
+from reports.rendering.text_arrays import slices, value_bytes
 
 #: Rows that a chart shows, and what they may weigh as JSON: V8 takes some ten times as much.
 MAX_ROWS = 50_000
@@ -40,7 +40,7 @@ _REMEDY = "Have the query return fewer rows, or let the chart aggregate them."
 
 
 @dataclass(frozen=True)
-class Look:
+class ChartStyle:
     """What a format needs of a chart."""
 
     kind: Literal["svg", "png", "pdf"]
@@ -70,7 +70,7 @@ class Chart:
     """Collects the rows. Raises DesignMismatch where the specification names what is no column."""
 
     def __init__(self, spec: Mapping[str, Any], schema: pa.Schema) -> None:
-        for path, sentences in specification.faults(spec).items():
+        for path, sentences in specification.errors(spec).items():
             raise DesignMismatch(f"{'.'.join(filter(None, ('chart', path)))}: {sentences[0]}")
         specification.check_columns(spec, schema)
         self.spec = spec
@@ -79,13 +79,13 @@ class Chart:
         self._taken = self._bytes = 0
         self._is_full = False
 
-    def take(self, batch: pa.RecordBatch) -> None:
+    def add(self, batch: pa.RecordBatch) -> None:
         """Keep the rows that the chart will show."""
         if self._is_full:
             return
         fitting = batch.slice(0, MAX_ROWS - self._taken)
-        for piece in pieces(fitting.select(self._columns)):
-            texts = bytes(value_bytes(ndjson_texts(piece)))
+        for piece in slices(fitting.select(self._columns)):
+            texts = bytes(value_bytes(json_objects(json_keys(piece.schema), piece, before="", after="\n")))
             if self._bytes + len(texts) > MAX_BYTES:
                 self._is_full = True
                 return
@@ -97,16 +97,16 @@ class Chart:
     def check(self) -> None:
         """Raises DesignMismatch if Vega-Lite refuses the specification; some faults show only with rows."""
         with suppress(_NotDrawn):
-            _run("svg", self._request(Look("svg", font="sans-serif")), _SECONDS_OF_A_LOOK)
+            _run("svg", self._request(ChartStyle("svg", font="sans-serif")), _SECONDS_OF_A_LOOK)
 
-    def drawn(self, look: Look, *, truncated: bool, shown: Callable[[str], str] = str) -> Drawing:
-        """The chart of the rows so far. `shown` gets its texts. Raises DesignMismatch if Vega-Lite refuses it."""
+    def draw(self, look: ChartStyle, *, truncated: bool, displayable: Callable[[str], str] = str) -> Drawing:
+        """The chart of the rows so far. `displayable` gets its texts. Raises DesignMismatch if Vega-Lite refuses it."""
         label = _label(self.spec)
         try:
             drawn = _run("svg", self._request(look))
             if len(drawn) > MAX_DRAWING:
                 raise _NotDrawn("it has too many marks. " + _REMEDY)
-            svg, width, height = svg_sanitizer.reduced(drawn.decode(), shown)
+            svg, width, height = svg_sanitizer.sanitized(drawn.decode(), displayable)
             if max(width, height) > specification.MAX_PIXELS:
                 raise _NotDrawn(f"it would be {width:,.0f} by {height:,.0f} pixels. Give it a width and a height.")
             content = svg.encode() if look.kind == "svg" else _run(look.kind, svg.encode())
@@ -114,7 +114,7 @@ class Chart:
             return Drawing(label, f"The chart is missing: {reason}")
         return Drawing(label, self._note(truncated), content, width, height)
 
-    def _request(self, look: Look) -> bytes:
+    def _request(self, look: ChartStyle) -> bytes:
         spec = json.dumps(themed(self.spec, font=look.font, background=look.background), ensure_ascii=False)
         rows = b"".join(self._rows).rstrip(b"\n").replace(b"\n", b",")
         return spec.removesuffix("}").encode() + b', "data": {"values": [' + rows + b"]}}"

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from reports.exceptions import DesignMismatch
-from reports.rendering.columns import listed
+from reports.rendering.column_lookup import column_names
 
 MAX_CHARACTERS = 50_000
 #: Of any width, height or step: charts are for a page.
@@ -42,7 +42,7 @@ _UNQUOTED = dict.fromkeys(map(ord, "\\\"'"))
 _Part = tuple[str, str, Any]
 
 
-def faults(spec: Mapping[str, Any]) -> dict[str, list[str]]:
+def errors(spec: Mapping[str, Any]) -> dict[str, list[str]]:
     """What is wrong with a specification, by path below it; without knowing the columns."""
     try:
         if len(json.dumps(spec, allow_nan=False)) > MAX_CHARACTERS:
@@ -74,7 +74,7 @@ def check_columns(spec: Mapping[str, Any], schema: pa.Schema) -> None:
         if name in known:
             escaped = re.sub(r"([.\[\]])", r"\\\1", name)
             raise DesignMismatch(f"chart.{path}: Vega-Lite reads {name} as a path. Write {escaped} for the column.")
-        raise DesignMismatch(f"chart.{path}: The query has no column {head}. It has {listed(schema)}.")
+        raise DesignMismatch(f"chart.{path}: The query has no column {head}. It has {column_names(schema)}.")
 
 
 def columns_used(spec: Mapping[str, Any], schema: pa.Schema) -> list[int]:

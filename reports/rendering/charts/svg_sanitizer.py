@@ -25,7 +25,7 @@ _LOCAL = re.compile(r"url\(#[A-Za-z0-9_-]+\)")
 _COLOUR = re.compile(r"(rgba?|hsla?)\([0-9., %/-]*\)")
 
 
-def reduced(svg: str, shown: Callable[[str], str] = str) -> tuple[str, float, float]:
+def sanitized(svg: str, shown: Callable[[str], str] = str) -> tuple[str, float, float]:
     """The drawing with what is known to be harmless, its width and its height in pixels.
 
     `shown` gets every text, and returns what is to be drawn of it.

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reports.rendering.cells import read_text, replace
+from reports.rendering.column_text import display_text
 from reports.rendering.kinds import Kind, kind_of
+from reports.rendering.text_arrays import replace_characters
 
 #: Browsers drop or refuse control characters; their pictures (U+2400 and on) are seen.
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"} | {
@@ -19,7 +20,7 @@ _NULL = "<i></i>"
 
 def cell_texts(column: pa.Array) -> pa.Array:
     """The content of the cells of a column, escaped."""
-    texts = read_text(column)
+    texts = display_text(column)
     if kind_of(column.type) in _FREE_TEXT:
-        texts = replace(texts, _ESCAPES)
+        texts = replace_characters(texts, _ESCAPES)
     return pc.fill_null(texts, _NULL)

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from html import escape
 
-from reports.rendering.charts.chart import Chart, Look
+from reports.rendering.charts.chart import Chart, ChartStyle
 from reports.rendering.charts.theme import AXIS, INK, LINE, SOFT
 
 #: Arial, or a font with letters as wide as Arial's: the process that draws has measured with them.
-_LOOK = Look("svg", font="Arial, Liberation Sans, Helvetica, sans-serif")
+_LOOK = ChartStyle("svg", font="Arial, Liberation Sans, Helvetica, sans-serif")
 
 STYLE = f"""main {{ display: flex; flex-direction: column; align-items: flex-start }}
 main > header {{ order: -2 }}
@@ -30,7 +30,7 @@ main > .chart {{ order: -1 }}
 
 def figure(chart: Chart, *, truncated: bool) -> str:
     """The chart and what has to be said of it."""
-    drawing = chart.drawn(_LOOK, truncated=truncated)
+    drawing = chart.draw(_LOOK, truncated=truncated)
     note = f"<figcaption>{escape(drawing.note)}</figcaption>\n" if drawing.note else ""
     image = f'<div role="img" aria-label="{escape(drawing.label)}">{drawing.content.decode()}</div>\n'
     return f'<figure class="chart">\n{image if drawing.content else ""}{note}</figure>\n'

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 import pyarrow as pa
 
 from reports.rendering.html.cells import cell_texts
-from reports.rendering.moments import TEXT
-from reports.rendering.totals.group_totals import Lines, Totals
+from reports.rendering.text_arrays import TEXT
+from reports.rendering.totals.group_totals import TotalRows, Totals
 
 
-def line_texts(lines: Lines, totals: Totals) -> list[str]:
+def line_texts(lines: TotalRows, totals: Totals) -> list[str]:
     """A table row for each line. Its class tells it from the rows of the result, also to the script that sorts."""
     labels = cell_texts(pa.array(lines.labels, TEXT)).to_pylist()
     cells = {at: _cells(at, column, totals) for at, column in enumerate(lines.columns) if column is not None}

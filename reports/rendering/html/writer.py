@@ -10,15 +10,15 @@ from typing import BinaryIO, ClassVar
 import pyarrow as pa
 
 from reports.rendering.base import Document, Writer
-from reports.rendering.cells import lines, pieces, write_values
 from reports.rendering.charts.chart import Chart
 from reports.rendering.html import figure
 from reports.rendering.html.cells import cell_texts
 from reports.rendering.html.page import HEAD, STYLE
 from reports.rendering.html.sort_script import SCRIPT
 from reports.rendering.html.totals import line_texts
-from reports.rendering.kinds import MOMENTS, NUMBERS, kind_of
-from reports.rendering.totals.group_totals import Totals, interleaved
+from reports.rendering.kinds import NUMBERS, TEMPORAL, kind_of
+from reports.rendering.text_arrays import join_rows, slices, write_values
+from reports.rendering.totals.group_totals import Totals, interleave
 
 
 class HtmlWriter:
@@ -30,8 +30,8 @@ class HtmlWriter:
 
     def write(self, batch: pa.RecordBatch) -> None:
         if self._chart is not None:
-            self._chart.take(batch)
-        for piece in pieces(batch):
+            self._chart.add(batch)
+        for piece in slices(batch):
             if self._totals is None:
                 write_values(self._out, _rows(piece))
             else:
@@ -47,23 +47,23 @@ class HtmlWriter:
         self._out.write(f"{ending}<script>{SCRIPT}</script>\n</body>\n</html>\n".encode())
 
     def _write_with_totals(self, piece: pa.RecordBatch, totals: Totals) -> None:
-        lines = totals.take(piece)
-        for part in interleaved(_rows(piece), lines, line_texts(lines, totals)):
+        total_rows = totals.add(piece)
+        for part in interleave(_rows(piece), total_rows, line_texts(total_rows, totals)):
             self._out.write(part)
 
     def _last_lines(self, truncated: bool) -> str:
         """The end of the table's body, and the total of everything as its foot."""
         if self._totals is None:
             return "</tbody>\n"
-        lines = self._totals.finish(truncated=truncated)
-        texts = line_texts(lines, self._totals)
-        groups = "".join(text for text, depth in zip(texts, lines.depths, strict=True) if depth)
-        grand = "".join(text for text, depth in zip(texts, lines.depths, strict=True) if not depth)
+        total_rows = self._totals.finish(truncated=truncated)
+        texts = line_texts(total_rows, self._totals)
+        groups = "".join(text for text, depth in zip(texts, total_rows.depths, strict=True) if depth)
+        grand = "".join(text for text, depth in zip(texts, total_rows.depths, strict=True) if not depth)
         return f"{groups}</tbody>\n" + (f"<tfoot>\n{grand}</tfoot>\n" if grand else "")
 
 
 def _rows(piece: pa.RecordBatch) -> pa.Array:
-    return lines([cell_texts(column) for column in piece.columns], "<tr><td>", "</td><td>", "</td></tr>\n")
+    return join_rows([cell_texts(column) for column in piece.columns], "<tr><td>", "</td><td>", "</td></tr>\n")
 
 
 def _opening(schema: pa.Schema, document: Document, totals: Totals | None) -> str:
@@ -82,7 +82,7 @@ def _opening(schema: pa.Schema, document: Document, totals: Totals | None) -> st
 def _order(field: pa.Field) -> str:
     """By what the page sorts the column. A duration's text has its number inside, as texts are compared."""
     kind = kind_of(field.type)
-    return "number" if kind in NUMBERS else "moment" if kind in MOMENTS else "text"
+    return "number" if kind in NUMBERS else "moment" if kind in TEMPORAL else "text"
 
 
 def _about(document: Document, totals: Totals | None) -> str:
@@ -90,7 +90,7 @@ def _about(document: Document, totals: Totals | None) -> str:
     facts = [*document.parameters.items(), ("Generated", f"{moment:%Y-%m-%d %H:%M:%S} UTC")]
     facts.append(("Version", str(document.version)))
     if totals:
-        facts.append(("Totals", totals.described()))
+        facts.append(("Totals", totals.description()))
     lines = (f'<tr><th scope="row">{escape(label)}</th><td>{escape(value)}</td></tr>\n' for label, value in facts)
     return f'<table class="about">\n{"".join(lines)}</table>\n'
 
@@ -100,7 +100,7 @@ def _alignment(schema: pa.Schema) -> str:
     kinds = [kind_of(field.type) for field in schema]
     right = "text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap"
     return _rule([kind in NUMBERS for kind in kinds], right) + _rule(
-        [kind in MOMENTS for kind in kinds], "white-space: nowrap"
+        [kind in TEMPORAL for kind in kinds], "white-space: nowrap"
     )
 
 

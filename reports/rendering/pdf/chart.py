@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from io import BytesIO
 from typing import Any
 
-from reports.rendering.charts.chart import Chart, Drawing, Look
+from reports.rendering.charts.chart import Chart, ChartStyle, Drawing
 from reports.rendering.charts.theme import expected_size
 from reports.rendering.pdf.fonts import Glyphs, regular, wrapped
 from reports.rendering.pdf.layout import MARGIN, Layout
 from reports.rendering.pdf.pen import ALERT, SOFT, Pen
 
-_LOOK = Look("pdf", font="DejaVu Sans")
+_LOOK = ChartStyle("pdf", font="DejaVu Sans")
 _PLACE, _DRAWING = "chart", "drawing"
 #: Points of a pixel, and the most that a chart is high: the table begins on the same page.
 _SCALE = 0.75
@@ -41,7 +41,7 @@ class ChartPlace:
 
     def draw(self, glyphs: Glyphs, *, truncated: bool) -> None:
         """Draw the chart, once and for all. Raises DesignMismatch."""
-        drawing = self._chart.drawn(_LOOK, truncated=truncated, shown=glyphs.shown)
+        drawing = self._chart.draw(_LOOK, truncated=truncated, displayable=glyphs.shown)
         self._canvas.beginForm(_PLACE, 0, 0, self._width, self.height)
         if drawing.content:
             _add_form(self._canvas, drawing)

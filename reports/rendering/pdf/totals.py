@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from reports.rendering.cells import read_text
+from reports.rendering.column_text import display_text
 from reports.rendering.pdf.fonts import Face, Glyphs, bold, regular
 from reports.rendering.pdf.layout import Column, Layout
 from reports.rendering.pdf.pen import INK, SOFT, Pen
-from reports.rendering.totals.group_totals import Lines, Totals
+from reports.rendering.totals.group_totals import TotalRows, Totals
 
 #: A total that is wider than its column is drawn smaller, down to this part of the type size.
 _SMALLEST = 0.5
@@ -32,7 +32,7 @@ class Band:
     words: Sequence[str]
 
 
-def bands(lines: Lines, totals: Totals, glyphs: Glyphs) -> Iterator[Band]:
+def bands(lines: TotalRows, totals: Totals, glyphs: Glyphs) -> Iterator[Band]:
     """The lines, in order."""
     functions = totals.functions()
     words = ["" if functions.get(at, "sum") == "sum" else functions[at] for at in range(totals.width)]
@@ -43,7 +43,7 @@ def bands(lines: Lines, totals: Totals, glyphs: Glyphs) -> Iterator[Band]:
 
 
 def _texts(column: pa.Array, glyphs: Glyphs) -> list[str]:
-    texts = ("\u2013" if value is None else value for value in read_text(column).to_pylist())
+    texts = ("\u2013" if value is None else value for value in display_text(column).to_pylist())
     return [glyphs.shown(value).replace("\n", " ") for value in texts]
 
 

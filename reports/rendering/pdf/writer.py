@@ -11,13 +11,14 @@ import pyarrow.compute as pc
 
 from reports.exceptions import FormatCannotHold
 from reports.rendering.base import Document, Writer
-from reports.rendering.cells import pieces, read_text
 from reports.rendering.charts.chart import Chart
+from reports.rendering.column_text import display_text
 from reports.rendering.kinds import Kind, kind_of
 from reports.rendering.pdf.fonts import Glyphs, regular
 from reports.rendering.pdf.layout import SAMPLE_ROWS, lay_out
 from reports.rendering.pdf.pages import Pages
 from reports.rendering.pdf.totals import Band, bands, widened
+from reports.rendering.text_arrays import slices
 from reports.rendering.totals.group_totals import Totals
 
 log = logging.getLogger(__name__)
@@ -41,8 +42,8 @@ class PdfWriter:
 
     def write(self, batch: pa.RecordBatch) -> None:
         if self._chart is not None:
-            self._chart.take(batch)
-        for piece in pieces(batch):
+            self._chart.add(batch)
+        for piece in slices(batch):
             columns = [self._texts(column) for column in piece.columns]
             pages = self._pages or self._begin([column[:SAMPLE_ROWS] for column in columns])
             waiting = self._bands(piece)
@@ -65,7 +66,7 @@ class PdfWriter:
         """Lines of totals by the row of the piece that they stand before."""
         waiting: dict[int, list[Band]] = {}
         if self._totals is not None:
-            lines = self._totals.take(piece)
+            lines = self._totals.add(piece)
             for before, band in zip(lines.before, bands(lines, self._totals, self._glyphs), strict=True):
                 waiting.setdefault(before, []).append(band)
         return waiting
@@ -74,13 +75,13 @@ class PdfWriter:
         names = [self._glyphs.shown(name) for name in self._schema.names]
         described = ""
         if self._totals is not None:
-            sample, described = widened(sample, self._totals), self._totals.described()
+            sample, described = widened(sample, self._totals), self._totals.description()
         layout = lay_out(names, [kind_of(field.type) for field in self._schema], sample)
         self._pages = Pages(self._canvas, self._document, layout, self._glyphs, totals=described, chart=self._chart)
         return self._pages
 
     def _texts(self, column: pa.Array) -> list[str | None]:
-        texts = read_text(column)
+        texts = display_text(column)
         if kind_of(column.type) is Kind.TIMESTAMP:
             texts = pc.replace_substring_regex(texts, r"\.0+(Z?)$", r"\1")
         shown = self._glyphs.shown

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from reports.rendering.cells import text
-from reports.rendering.kinds import MOMENTS, NUMBERS, Kind, kind_of, plain
-from reports.rendering.moments import TEXT
+from reports.rendering.column_text import as_text
+from reports.rendering.kinds import NUMBERS, TEMPORAL, Kind, kind_of, unwrapped
+from reports.rendering.text_arrays import TEXT
 
-_TICKING = MOMENTS | {Kind.DURATION}
+_TICKING = TEMPORAL | {Kind.DURATION}
 _ORDERED = NUMBERS | _TICKING | {Kind.TEXT}
 #: Decimals of more digits are added one by one: the sum of a batch might not fit into Arrow's 76.
 _KERNEL_DIGITS = 60
@@ -33,7 +33,7 @@ _NO_NUMBERS = pa.opaque(pa.string(), "numeric", "total")
 Partials = list[Any]
 
 
-class Total:
+class Aggregate:
     """One function over one column. Its partial results merge exactly, in any order; None is the one of no values."""
 
     def __init__(self, function: str, data_type: pa.DataType, decimals: int | None) -> None:
@@ -83,7 +83,7 @@ class Total:
     # Sums and averages
 
     def _sums(self, column: pa.Array, starts: Sequence[int]) -> Partials:
-        counts, values = _counts(column, starts), plain(column)
+        counts, values = _counts(column, starts), unwrapped(column)
         if self._kind is Kind.NULL:
             return [None] * len(starts)
         widened = _widened(values) if self._kind in (Kind.INTEGER, Kind.DECIMAL) else None
@@ -112,13 +112,13 @@ class Total:
         """Digits of fraction of what is rounded; None where its values decide."""
         if given is not None or self._kind not in (Kind.INTEGER, Kind.DECIMAL):
             return given
-        scale = plain(pa.array([], self._type)).type.scale if self._kind is Kind.DECIMAL else 0
+        scale = unwrapped(pa.array([], self._type)).type.scale if self._kind is Kind.DECIMAL else 0
         return max(0, scale) + _MORE_DIGITS
 
     # The smallest and the largest
 
     def _extremes(self, column: pa.Array, starts: Sequence[int]) -> Partials:
-        values = plain(column)
+        values = unwrapped(column)
         if self._kind is Kind.NULL:
             return [None] * len(starts)
         if self._kind in (Kind.FLOAT, Kind.NUMERIC_TEXT):
@@ -135,7 +135,7 @@ class Total:
     def _as_column(self, partials: Partials) -> pa.Array:
         if self._kind is Kind.NUMERIC_TEXT:
             return _numbers(partials)
-        like = plain(pa.array([], self._type)).type
+        like = unwrapped(pa.array([], self._type)).type
         if self._kind in _TICKING:
             return pa.array(partials, _tick_type(like)).cast(like)
         return pa.array(partials, like)
@@ -262,5 +262,5 @@ def _digits_in_text(values: Sequence[Any]) -> pa.Array:
 
 def _digits(value: Decimal | float) -> str:
     if isinstance(value, float):
-        return str(text(pa.array([value])).cast(TEXT)[0].as_py())
+        return str(as_text(pa.array([value])).cast(TEXT)[0].as_py())
     return format(value, "f")

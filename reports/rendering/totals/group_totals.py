@@ -14,10 +14,11 @@ import pyarrow.compute as pc
 
 from reports.exceptions import DesignMismatch
 from reports.rendering.base import TotalsOptions
-from reports.rendering.cells import read_text, value_bytes
-from reports.rendering.columns import position
+from reports.rendering.column_lookup import column_index
+from reports.rendering.column_text import display_text
 from reports.rendering.kinds import NUMBERS, kind_of
-from reports.rendering.totals.aggregates import Total
+from reports.rendering.text_arrays import value_bytes
+from reports.rendering.totals.aggregates import Aggregate
 
 #: Each group costs a few dozen bytes, to know it again.
 MAX_GROUPS = 500_000
@@ -25,7 +26,7 @@ _WORDS = {"min": "smallest", "max": "largest"}
 
 
 @dataclass(frozen=True)
-class Lines:
+class TotalRows:
     """Lines of totals. Line n stands before row `before[n]` of the piece of rows that it was made with.
 
     `depths`: 0 for the total of everything, 1 for the groups of the first column of `group_by`, and so on.
@@ -46,7 +47,7 @@ class Totals:
 
     def __init__(self, options: TotalsOptions, schema: pa.Schema) -> None:
         self._options = options
-        self._by = [position(schema, name, f"totals.group_by[{at}]") for at, name in enumerate(options.group_by)]
+        self._by = [column_index(schema, name, f"totals.group_by[{at}]") for at, name in enumerate(options.group_by)]
         self._totals = _totals(options, schema)
         self._schema = schema
         #: What is known of the rows of the open group, by depth; depth 0 is everything.
@@ -80,7 +81,7 @@ class Totals:
         """What is computed, by column of the result."""
         return {at: total.function for at, total in self._totals.items()}
 
-    def described(self) -> str:
+    def description(self) -> str:
         """What the totals are, for people: "sum of flights; average of delay; by origin, carrier"."""
         of: dict[str, list[str]] = {}
         for at, function in self.functions().items():
@@ -88,9 +89,9 @@ class Totals:
         parts = [f"{function} of {', '.join(names)}" for function, names in of.items()]
         return "; ".join([*parts, f"by {', '.join(self._options.group_by)}"] if self._by else parts)
 
-    def take(self, piece: pa.RecordBatch) -> Lines:
+    def add(self, piece: pa.RecordBatch) -> TotalRows:
         """Take in these rows; the lines of the groups that end before one of them."""
-        keys = [read_text(piece.column(at)) for at in self._by]
+        keys = [display_text(piece.column(at)) for at in self._by]
         starts, changed = self._runs(keys)
         runs = {at: total.of_runs(piece.column(at), starts) for at, total in self._totals.items()}
         finished = _Finished()
@@ -102,7 +103,7 @@ class Totals:
         self._rows += piece.num_rows
         return self._lines(finished)
 
-    def finish(self, *, truncated: bool) -> Lines:
+    def finish(self, *, truncated: bool) -> TotalRows:
         """The lines at the end: of the groups that were open, and of everything if that is wanted."""
         finished = _Finished(", as far as it is here" if truncated else "")
         if self._rows:
@@ -163,11 +164,11 @@ class Totals:
     def _nothing(self) -> dict[int, object]:
         return dict.fromkeys(self._totals)
 
-    def _lines(self, finished: _Finished) -> Lines:
+    def _lines(self, finished: _Finished) -> TotalRows:
         columns: list[pa.Array | None] = [None] * len(self._schema)
         for at, total in self._totals.items():
             columns[at] = total.shown([partials[at] for partials in finished.partials])
-        return Lines(finished.before, finished.depths, finished.labels, columns)
+        return TotalRows(finished.before, finished.depths, finished.labels, columns)
 
 
 class _Finished:
@@ -187,12 +188,12 @@ class _Finished:
         self.partials.append(partials)
 
 
-def _totals(options: TotalsOptions, schema: pa.Schema) -> dict[int, Total]:
+def _totals(options: TotalsOptions, schema: pa.Schema) -> dict[int, Aggregate]:
     totals = {}
     for name, function in options.columns.items():
         path = f"totals.columns.{name}"
-        at = position(schema, name, path)
-        totals[at] = Total(function, schema.field(at).type, options.decimals)
+        at = column_index(schema, name, path)
+        totals[at] = Aggregate(function, schema.field(at).type, options.decimals)
         if fault := totals[at].fault():
             raise DesignMismatch(f"{path}: The column {name} {fault}.")
     return dict(sorted(totals.items()))
@@ -209,7 +210,7 @@ def _shown(value: str | None) -> str:
     return "(none)" if value is None else value or "(empty)"
 
 
-def interleaved(rows: pa.Array, lines: Lines, texts: Sequence[str]) -> Iterator[bytes | memoryview]:
+def interleave(rows: pa.Array, lines: TotalRows, texts: Sequence[str]) -> Iterator[bytes | memoryview]:
     """The texts of the rows of a piece, one after another, with that of each line before its row."""
     start = 0
     for before, line in zip(lines.before, texts, strict=True):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reports.rendering.cells import holds_any, join, replace, text, value_bytes
-from reports.rendering.kinds import NUMBERS, Kind, kind_of, plain
-from reports.rendering.moments import TEXT
+from reports.rendering.column_text import as_text
+from reports.rendering.kinds import NUMBERS, Kind, kind_of, unwrapped
+from reports.rendering.text_arrays import TEXT, concat, contained_characters, replace_characters, value_bytes
 from reports.rendering.xlsx import parts as parts
 
 #: Excel computes with doubles and shows 15 digits: a longer number as a number would lose its end.
@@ -48,26 +48,26 @@ class CellMaker:
     def cells(self, column: pa.Array, letters: str, row_numbers: pa.Array) -> pa.Array:
         """One `<c>` a row; an empty string, so no cell at all, for NULL."""
         content = self._content(column)
-        return pc.fill_null(join(f'<c r="{letters}', row_numbers, '"', content, "</c>"), "")
+        return pc.fill_null(concat(f'<c r="{letters}', row_numbers, '"', content, "</c>"), "")
 
     def _content(self, column: pa.Array) -> pa.Array:
         """What follows the cell's address: style, type and value."""
-        kind, values = kind_of(column.type), plain(column)
+        kind, values = kind_of(column.type), unwrapped(column)
         if kind in NUMBERS:
             return self._numbers(kind, values)
         if kind is Kind.BOOLEAN:
             # Programs disagree where a boolean stands.
             style = parts.BOOLEAN + self._first_style
-            return join(f' s="{style}" t="b"><v>', pc.if_else(values, "1", "0").cast(TEXT), "</v>")
+            return concat(f' s="{style}" t="b"><v>', pc.if_else(values, "1", "0").cast(TEXT), "</v>")
         if kind in (Kind.DATE, Kind.TIMESTAMP):
             return self._moments(kind, values)
         if kind is Kind.TIME:
             days = _days(values)
             return self._either(_between(days, 0, 1), self._typed(days.cast(TEXT), parts.TIME), None, values)
-        return self._texts(text(column))
+        return self._texts(as_text(column))
 
     def _numbers(self, kind: Kind, values: pa.Array) -> pa.Array:
-        texts = text(values)
+        texts = as_text(values)
         style = parts.style_of_number(kind, values.type)
         return self._either(_is_exact(kind, values, texts), self._typed(texts, style), texts)
 
@@ -84,13 +84,13 @@ class CellMaker:
         """The typed cells where they fit, and text at the same side where they don't, made only when it is needed."""
         if fits is True or pc.all(fits).as_py() in (True, None):
             return typed
-        return pc.if_else(fits, typed, self._texts(text(values) if texts is None else texts, parts.TEXT_RIGHT))
+        return pc.if_else(fits, typed, self._texts(as_text(values) if texts is None else texts, parts.TEXT_RIGHT))
 
     def _typed(self, numbers: pa.Array, style: int) -> pa.Array:
-        return join(f' s="{style + self._first_style}"><v>', numbers, "</v>")
+        return concat(f' s="{style + self._first_style}"><v>', numbers, "</v>")
 
     def _texts(self, texts: pa.Array, style: int = parts.TEXT) -> pa.Array:
-        return join(f' s="{style + self._first_style}"{_INLINE}', _escaped(self._fitted(texts)), _INLINE_END)
+        return concat(f' s="{style + self._first_style}"{_INLINE}', _escaped(self._fitted(texts)), _INLINE_END)
 
     def _fitted(self, texts: pa.Array) -> pa.Array:
         longest = pc.max(pc.utf8_length(texts)).as_py()
@@ -125,7 +125,7 @@ def width_of(name: str, column: pa.Array, *, more: float = 0.0) -> float:
     kind = kind_of(column.type)
     shown = _FIXED_WIDTHS.get(kind)
     if shown is None:
-        lines = pc.utf8_length(text(column.slice(0, _SAMPLE_ROWS)))
+        lines = pc.utf8_length(as_text(column.slice(0, _SAMPLE_ROWS)))
         shown = float(pc.max(lines).as_py() or 0) + 2 + more
     return min(float(_MAX_WIDTH), max(8.0, len(name) + 4.0, shown))
 
@@ -144,7 +144,7 @@ def _is_exact(kind: Kind, values: pa.Array, texts: pa.Array) -> pa.Array | bool:
 
 def _digits(texts: pa.Array) -> pa.Array:
     """The digits that count: zeros in front, and zeros that end a fraction, are not lost by a double."""
-    if holds_any(texts, "."):
+    if contained_characters(texts, "."):
         with_point = pc.match_substring(texts, ".")
         texts = pc.if_else(with_point, pc.utf8_rtrim(texts, "0"), texts)
     return pc.utf8_ltrim(pc.replace_substring(texts, ".", ""), "-0")
@@ -174,9 +174,9 @@ def _between(days: pa.Array, first: int, end: int) -> pa.Array:
 
 
 def _escaped(texts: pa.Array) -> pa.Array:
-    if holds_any(texts, "_") and pc.any(pc.match_substring_regex(texts, _LOOKALIKE)).as_py():
+    if contained_characters(texts, "_") and pc.any(pc.match_substring_regex(texts, _LOOKALIKE)).as_py():
         texts = pc.replace_substring_regex(texts, _LOOKALIKE, r"_x005F_\1")
-    texts = replace(texts, _XML | _CONTROLS)
+    texts = replace_characters(texts, _XML | _CONTROLS)
     data = bytes(value_bytes(texts))
     for character in _NONCHARACTERS:
         if character.encode() in data:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from html import escape
 
-from reports.rendering.charts.chart import Chart, Drawing, Look
+from reports.rendering.charts.chart import Chart, ChartStyle, Drawing
 from reports.rendering.xlsx.cells import inline_text
 from reports.rendering.xlsx.parts import DECLARATION, MAIN, PACKAGE, PROSE, RELATIONS
 
-_LOOK = Look("png", font="Liberation Sans", background="white")
+_LOOK = ChartStyle("png", font="Liberation Sans", background="white")
 #: Units of the drawing markup in a pixel.
 _EMU = 9_525
 PICTURE = "xl/media/image1.png"
@@ -17,7 +17,7 @@ _DRAWINGS = "http://schemas.openxmlformats.org/drawingml/2006"
 
 def chart_parts(chart: Chart, sheet: int, *, truncated: bool) -> dict[str, str | bytes]:
     """The parts of the sheet of that number. Raises DesignMismatch."""
-    drawing = chart.drawn(_LOOK, truncated=truncated)
+    drawing = chart.draw(_LOOK, truncated=truncated)
     parts: dict[str, str | bytes] = {f"xl/worksheets/sheet{sheet}.xml": _sheet(drawing)}
     if drawing.content:
         parts[f"xl/worksheets/_rels/sheet{sheet}.xml.rels"] = _relation("drawing", "../drawings/drawing1.xml")

@@ -10,7 +10,7 @@ from html import escape
 import pyarrow as pa
 
 from reports.rendering.base import Document
-from reports.rendering.kinds import MOMENTS, NUMBERS, Kind
+from reports.rendering.kinds import NUMBERS, TEMPORAL, Kind
 
 DECLARATION = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
@@ -40,7 +40,7 @@ def style_of_number(kind: Kind, data_type: pa.DataType) -> int:
 
 def style_of_head(kind: Kind) -> int:
     """Where the values of the column stand: numbers and moments on the right, booleans in the middle."""
-    if kind in NUMBERS | MOMENTS:
+    if kind in NUMBERS | TEMPORAL:
         return HEAD_RIGHT
     return HEAD_CENTER if kind is Kind.BOOLEAN else HEAD
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pyarrow as pa
 
-from reports.rendering.moments import TEXT
-from reports.rendering.totals.group_totals import Lines, Totals
+from reports.rendering.text_arrays import TEXT
+from reports.rendering.totals.group_totals import TotalRows, Totals
 from reports.rendering.xlsx import parts as parts
 from reports.rendering.xlsx.cells import CellMaker, inline_text
 
@@ -17,7 +17,7 @@ SUM_WIDTH = 5.0
 _MAX_OUTLINE = 7
 
 
-def line_rows(lines: Lines, numbers: Sequence[int], totals: Totals, letters: Sequence[str]) -> list[str]:
+def line_rows(lines: TotalRows, numbers: Sequence[int], totals: Totals, letters: Sequence[str]) -> list[str]:
     """The XML of each line, which becomes the row of that number."""
     addresses, maker = pa.array(numbers, pa.int64()).cast(TEXT), CellMaker(totals=True)
     made = [
@@ -46,7 +46,7 @@ def outline(level: int) -> str:
     return f' outlineLevel="{min(level, _MAX_OUTLINE)}"' if level > 0 else ""
 
 
-def numbered(first: int, rows: int, lines: Lines) -> tuple[list[int], list[int]]:
+def numbered(first: int, rows: int, lines: TotalRows) -> tuple[list[int], list[int]]:
     """The row numbers of so many rows of a piece, and of the lines between them."""
     of_rows: list[int] = []
     of_lines: list[int] = []

@@ -11,11 +11,10 @@ from isal import isal_zlib
 
 from reports.exceptions import FormatCannotHold
 from reports.rendering.base import Document, Writer
-from reports.rendering.cells import join, pieces, value_bytes
 from reports.rendering.charts.chart import Chart
 from reports.rendering.kinds import kind_of
-from reports.rendering.moments import TEXT
-from reports.rendering.totals.group_totals import Totals, interleaved
+from reports.rendering.text_arrays import TEXT, concat, slices, value_bytes
+from reports.rendering.totals.group_totals import Totals, interleave
 from reports.rendering.xlsx import parts as parts
 from reports.rendering.xlsx.cells import CellMaker, column_letters, inline_text, width_of
 from reports.rendering.xlsx.chart import PICTURE, chart_parts
@@ -67,8 +66,8 @@ class XlsxWriter:
 
     def write(self, batch: pa.RecordBatch) -> None:
         if self._chart is not None:
-            self._chart.take(batch)
-        for piece in pieces(batch):
+            self._chart.add(batch)
+        for piece in slices(batch):
             self._widths = self._widths or self._widths_of(piece)
             if self._totals is not None:
                 self._write_with_totals(piece, self._totals)
@@ -85,7 +84,7 @@ class XlsxWriter:
         self._end_sheet()
         about = parts.about_facts(self._document, rows, truncated, len(self._sheets), self._cells.cut)
         if self._totals is not None:
-            about += parts.totals_facts(self._totals.described())
+            about += parts.totals_facts(self._totals.description())
         chart = {}
         if self._chart is not None:
             chart = chart_parts(self._chart, len(self._sheets) + 1, truncated=bool(truncated))
@@ -115,14 +114,14 @@ class XlsxWriter:
             self._cells.cells(column, letters, addresses)
             for column, letters in zip(piece.columns, self._letters, strict=True)
         ]
-        return join('<row r="', addresses, f'"{attributes}>', *cells, "</row>\n")
+        return concat('<row r="', addresses, f'"{attributes}>', *cells, "</row>\n")
 
     def _write_with_totals(self, piece: pa.RecordBatch, totals: Totals) -> None:
-        lines = totals.take(piece)
+        lines = totals.add(piece)
         self._room(piece.num_rows + len(lines))
         of_rows, of_lines = numbered(self._row + 1, piece.num_rows, lines)
         rows = self._row_texts(piece, of_rows, outline(totals.depth))
-        for part in interleaved(rows, lines, line_rows(lines, of_lines, totals, self._letters)):
+        for part in interleave(rows, lines, line_rows(lines, of_lines, totals, self._letters)):
             self._put(part)
         self._row += len(of_rows) + len(of_lines)
 

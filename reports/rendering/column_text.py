@@ -1,0 +1,26 @@
+"""Any column as text: for programs, and for people."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from reports.rendering.column_json import to_json
+from reports.rendering.kinds import Kind, kind_of
+from reports.rendering.scalar_text import scalar_text
+from reports.rendering.text_arrays import TEXT
+
+
+def as_text(array: pa.Array) -> pa.Array:
+    """The exact values as large_string: nested values as JSON, all others as docs/formats.md says. NULL stays NULL."""
+    if kind_of(array.type) is Kind.NESTED:
+        return pc.if_else(array.is_valid(), to_json(array), pa.scalar(None, TEXT))
+    return scalar_text(array)
+
+
+def display_text(array: pa.Array) -> pa.Array:
+    """The same for people: timestamps have a space instead of the T."""
+    texts = as_text(array)
+    if kind_of(array.type) is Kind.TIMESTAMP:
+        return pc.replace_substring(texts, "T", " ", max_replacements=1)
+    return texts

@@ -1,0 +1,80 @@
+"""The csv format: RFC 4180, with a guard against formulas. The rule for every type is in docs/formats.md."""
+
+from __future__ import annotations
+
+import re
+from typing import BinaryIO, ClassVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from common.csv_guard import FORMULA_BYTES, FORMULA_PATTERN, PREFIX
+from reports.rendering.base import CsvOptions, Document, Writer
+from reports.rendering.column_text import as_text
+from reports.rendering.kinds import Kind, kind_of
+from reports.rendering.text_arrays import EMPTY, TEXT, concat, contained_characters, join_rows, slices, write_values
+
+_NUMBER = r"^-?([0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?|Infinity|NaN)$"
+_TEXT_KINDS = frozenset({Kind.TEXT, Kind.JSON, Kind.NESTED})
+
+
+class CsvWriter:
+    """A header and one line per row. NULL is an empty field and an empty text is "". Other fields have quotes only
+    if they need them."""
+
+    def __init__(self, out: BinaryIO, schema: pa.Schema, options: CsvOptions) -> None:
+        self._out = out
+        self._options = options
+        self._special_characters = f'{options.delimiter}"\r\n'
+        self._special_pattern = f"[{re.escape(self._special_characters)}]"
+        # In a file with one column, a NULL would be an empty line. Most readers skip those, and the row would be lost.
+        self._null = '""' if len(schema) == 1 else ""
+        header = self._quoted(self._guarded(pa.array(schema.names, TEXT))).to_pylist()
+        byte_order_mark = "\ufeff" if options.byte_order_mark else ""
+        out.write((byte_order_mark + options.delimiter.join(header) + "\r\n").encode())
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        for rows in slices(batch):
+            fields = [self._fields(column) for column in rows.columns]
+            write_values(self._out, join_rows(fields, "", self._options.delimiter, "\r\n"))
+
+    def close(self, *, rows: int, truncated: str | None) -> None:
+        """A csv file has no ending. It can't say that it was truncated; the job does."""
+
+    def _fields(self, column: pa.Array) -> pa.Array:
+        texts = as_text(column)
+        kind = kind_of(column.type)
+        # The other kinds never contain a quote, a line end or a character that definitions allow as the delimiter.
+        if kind in _TEXT_KINDS or (kind is Kind.NUMERIC_TEXT and not _all_numbers(texts)):
+            texts = self._quoted(self._guarded(texts))
+        return pc.fill_null(texts, self._null) if texts.null_count else texts
+
+    def _guarded(self, texts: pa.Array) -> pa.Array:
+        if not self._options.formula_guard or not contained_characters(texts, FORMULA_BYTES):
+            return texts
+        dangerous = pc.match_substring_regex(texts, FORMULA_PATTERN)
+        return pc.if_else(dangerous, concat(PREFIX, texts), texts) if pc.any(dangerous).as_py() else texts
+
+    def _quoted(self, texts: pa.Array) -> pa.Array:
+        needs_quotes = pc.equal(texts, EMPTY)
+        if contained_characters(texts, self._special_characters):
+            needs_quotes = pc.or_(needs_quotes, pc.match_substring_regex(texts, self._special_pattern))
+        if not pc.any(needs_quotes).as_py():
+            return texts
+        return pc.if_else(needs_quotes, concat('"', pc.replace_substring(texts, '"', '""'), '"'), texts)
+
+
+def _all_numbers(texts: pa.Array) -> bool:
+    """Whether numeric texts are what their driver calls them. Only then are they safe without guard and quotes."""
+    return bool(pc.all(pc.match_substring_regex(texts, _NUMBER), min_count=0).as_py())
+
+
+class CsvRenderer:
+    format: ClassVar[str] = "csv"
+    media_type: ClassVar[str] = "text/csv; charset=utf-8"
+    extension: ClassVar[str] = "csv"
+    max_rows: ClassVar[int | None] = None
+    streams: ClassVar[bool] = True
+
+    def open(self, out: BinaryIO, schema: pa.Schema, document: Document) -> Writer:
+        return CsvWriter(out, schema, document.csv)
