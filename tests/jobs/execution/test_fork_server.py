@@ -157,7 +157,7 @@ import os, time
 import django
 django.setup()
 from jobs.execution.fork_server import ForkServer
-from tests.jobs.test_forkserver import begin, live
+from tests.jobs.execution.test_fork_server import begin, live
 server = ForkServer(live)
 print(server.pid, begin(server, "waits")[0], flush=True)
 time.sleep(60)
