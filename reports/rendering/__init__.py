@@ -35,4 +35,4 @@ def preload() -> None:
     pa.array([0]).cast(pa.string())
     fonts.regular()
     fonts.bold()
-    fallback.font_of("\u4e2d")
+    fallback.font_for("\u4e2d")

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from reports.exceptions import FormatCannotHold
 from reports.rendering.kinds import Kind
-from reports.rendering.pdf.fonts import Glyphs, bold, regular, wrapped
+from reports.rendering.pdf.fonts import MissingGlyphs, bold, regular, wrap
 from reports.rendering.pdf.layout import LANDSCAPE, MARGIN, PORTRAIT, lay_out
 from tests.reports.test_rendering_types import DOCUMENT, render
 
@@ -164,7 +164,7 @@ def test_columns_never_leave_the_page(lengths: list[int], text: bool) -> None:
 
 @given(printable, st.floats(8, 300))
 def test_wrapping_loses_nothing_but_the_spaces_at_the_breaks(text: str, width: float) -> None:
-    lines = wrapped(text, regular(), 8, width)
+    lines = wrap(text, regular(), 8, width)
     assert "".join("".join(lines).split(" ")) == "".join(text.split(" "))
     assert all(regular().width(line, 8) <= width + 0.01 or len(line) == 1 for line in lines)
 
@@ -172,5 +172,5 @@ def test_wrapping_loses_nothing_but_the_spaces_at_the_breaks(text: str, width: f
 def test_the_fonts_hold_latin_cyrillic_and_greek() -> None:
     letters = "".join(map(chr, [*range(0x20, 0x7F), *range(0xA1, 0x180), *range(0x391, 0x3A2), *range(0x400, 0x460)]))
     for face in (regular(), bold()):
-        assert set(letters) <= face.known
-    assert Glyphs().shown(letters) == letters
+        assert set(letters) <= face.characters
+    assert MissingGlyphs().replace_in(letters) == letters

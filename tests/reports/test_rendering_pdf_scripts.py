@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import re
 import shutil
 import unicodedata
+from types import SimpleNamespace
 
 import pyarrow as pa
 import pytest
+from bidi import get_display
 from hypothesis import given
 from hypothesis import strategies as st
+from pypdf import PdfReader
 
 from reports.rendering.pdf import bidi, fallback
-from reports.rendering.pdf.fonts import Glyphs, is_from_right, regular, wrapped
-from reports.rendering.pdf.shaping import shaped
+from reports.rendering.pdf.fonts import MissingGlyphs, is_right_to_left, regular, wrap
+from reports.rendering.pdf.shaping import shape
 from tests.reports.test_rendering_pdf import needs_poppler, tool, words
 from tests.reports.test_rendering_types import render
 
@@ -75,24 +79,24 @@ def test_fonts_of_all_scripts_are_embedded_with_few_glyphs() -> None:
 
 
 def test_arabic_letters_are_joined_and_stand_from_right_to_left() -> None:
-    apart, (run,) = shaped("ع ع ع", bold=False), shaped("ععع", bold=False).runs
+    apart, (run,) = shape("ع ع ع", bold=False), shape("ععع", bold=False).runs
     assert len({glyph.id for run in apart.runs for cluster in run.clusters for glyph in cluster.glyphs}) == 2
     joined = [glyph.id for cluster in run.clusters for glyph in cluster.glyphs]
     assert len(set(joined)) == 3
-    assert "".join(cluster.text for cluster in shaped("אבג", bold=False).runs[0].clusters) == "גבא"
+    assert "".join(cluster.text for cluster in shape("אבג", bold=False).runs[0].clusters) == "גבא"
 
 
 def test_lines_of_a_paragraph_run_the_way_it_does() -> None:
-    lines = wrapped("שלום עולם latin words that alone would run to the right and so on", regular(), 8, 90)
+    lines = wrap("שלום עולם latin words that alone would run to the right and so on", regular(), 8, 90)
     assert len(lines) > 2
-    assert all(map(is_from_right, lines))
-    assert not any(map(is_from_right, wrapped("latin שלום first", regular(), 8, 60)))
-    parts = ["".join(cluster.text for cluster in run.clusters) for run in shaped("ab שלום cd", bold=False).runs]
+    assert all(map(is_right_to_left, lines))
+    assert not any(map(is_right_to_left, wrap("latin שלום first", regular(), 8, 60)))
+    parts = ["".join(cluster.text for cluster in run.clusters) for run in shape("ab שלום cd", bold=False).runs]
     assert "".join(parts) == "ab םולש cd"
 
 
 def test_chinese_breaks_between_characters_but_not_before_a_full_stop() -> None:
-    lines = wrapped("中文文本没有空格。" * 6, regular(), 8, 8 * 9 - 4)
+    lines = wrap("中文文本没有空格。" * 6, regular(), 8, 8 * 9 - 4)
     assert "".join(lines) == "中文文本没有空格。" * 6
     assert len(lines) > 5
     assert not any(line.startswith("。") for line in lines)
@@ -130,38 +134,78 @@ def test_an_installed_font_draws_what_those_that_ship_lack(tmp_path, monkeypatch
     folder.mkdir(parents=True)
     shutil.copy(fallback.FONTS / "NotoSansThai-Regular.ttf", folder / "Some-Regular.ttf")
     (folder / "broken.ttf").write_bytes(b"no font")
-    monkeypatch.setattr(fallback, "_FOLDERS", (str(tmp_path / "missing"), str(tmp_path / "fonts")))
+    folders = (str(tmp_path / "missing"), str(tmp_path / "fonts"))
     monkeypatch.setattr(fallback, "_SHIPPED", ())
-    monkeypatch.setattr(fallback, "_INSTALLED", fallback._Installed())
-    fallback.font_of.cache_clear()
+    monkeypatch.setattr(fallback, "_INSTALLED", fallback.InstalledFonts(folders))
+    fallback.font_for.cache_clear()
     fallback._shipped.cache_clear()
     try:
-        found = fallback.font_of("ก")
+        found = fallback.font_for("ก")
         assert found is not None
         assert found.name == "Some-Regular"
-        assert fallback.font_of("中") is None
+        assert fallback.font_for("中") is None
     finally:
-        fallback.font_of.cache_clear()
+        fallback.font_for.cache_clear()
         fallback._shipped.cache_clear()
 
 
 @given(st.text(max_size=40))
 def test_no_text_draws_a_glyph_that_stands_for_a_missing_one(text: str) -> None:
-    for line in wrapped(Glyphs().shown(text), regular(), 8, 60):
+    for line in wrap(MissingGlyphs().replace_in(text), regular(), 8, 60):
         if not regular().draws(line):
-            glyphs = [glyph for run in shaped(line, bold=False).runs for part in run.clusters for glyph in part.glyphs]
+            glyphs = [glyph for run in shape(line, bold=False).runs for part in run.clusters for glyph in part.glyphs]
             assert all(glyph.id for glyph in glyphs)
 
 
 @given(st.text(st.characters(categories=["Lo", "Mn", "Nd", "Po", "Zs"]), max_size=60), st.floats(30, 300))
 def test_wrapping_any_script_loses_nothing_but_the_spaces_at_the_breaks(text: str, width: float) -> None:
-    shown = Glyphs().shown(text)
-    lines = wrapped(shown, regular(), 8, width)
+    shown = MissingGlyphs().replace_in(text)
+    lines = wrap(shown, regular(), 8, width)
     kept = "".join(lines).translate({0x200E: None, 0x200F: None})
     assert kept.replace(" ", "") == shown.replace(" ", "").translate({0x200E: None, 0x200F: None})
 
 
-@given(st.text("ab\u05d0\u05d1\u0627\u0628 \u00a012\u0661\u0662+-$%,.:!()\u064b\u0300\u200e\u200f", max_size=14))
-def test_lines_of_the_same_kinds_of_characters_have_the_same_levels(line: str) -> None:
+def visual_order(line: str) -> str:
+    """The line from left to right by its levels, each character on its own; mirrored where it runs right to left."""
+    parts = [SimpleNamespace(text=line[index], level=level) for index, level in bidi.levels(line)]
+    mirrored = str.maketrans("()[]", ")(][")
+    return "".join(
+        part.text.translate(mirrored) if part.level % 2 else part.text for part in bidi.in_visual_order(parts)
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "drawn"),
+    [
+        ("ab (\u05d0\u05d1) cd", "ab (\u05d1\u05d0) cd"),
+        ("\u05d0 (b) \u05d1", "\u05d1 (b) \u05d0"),
+        # Rule N0: a pair of brackets takes its direction as a whole, here that of the Arabic around it.
+        ("\u0645\u0631 (\u05e9\u05dc)", "(\u05dc\u05e9) \u0631\u0645"),
+        ("a[\u05d0](b)", "a[\u05d0](b)"),
+        ("x \u2068\u05d0\u05d1 1\u2069 2", "x 1 \u05d1\u05d0 2"),
+    ],
+)
+def test_brackets_and_isolates_follow_the_unicode_rules(line: str, drawn: str) -> None:
+    assert visual_order(line) == drawn
+
+
+@given(st.text("ab\u05d0\u05d1\u0627\u0628 \u00a012\u0661\u0662+-$%,.:!()[]\u064b\u0300\u200e\u200f", max_size=14))
+def test_the_visual_order_is_that_of_the_reference_implementation(line: str) -> None:
     line += "\u05d0"
-    assert bidi.levels(line) == bidi._resolved(line)
+    base = "R" if bidi.direction_mark(line) == bidi.RIGHT_TO_LEFT_MARK else "L"
+    assert visual_order(line) == get_display(line, base_dir=base)
+
+
+def test_a_zero_width_non_joiner_keeps_persian_letters_apart() -> None:
+    def glyphs(line: str) -> list[int]:
+        return [glyph.id for run in shape(line, bold=False).runs for part in run.clusters for glyph in part.glyphs]
+
+    assert glyphs("\u0645\u06cc\u200c\u062e") != glyphs("\u0645\u06cc\u062e")
+
+
+def test_numbers_in_an_array_of_glyphs_are_separated() -> None:
+    """`[28.3<0519>-28.3 97.7<051D>]`, not `-28.397.7`, which is no number."""
+    data = render("pdf", pa.record_batch({"v": [TEXTS["Thai"], TEXTS["Hebrew with points"], TEXTS["Hindi"]]}))
+    content = b"".join(page.get_contents().get_data() for page in PdfReader(io.BytesIO(data)).pages)
+    assert b" TJ" in content
+    assert not re.search(rb"\d\.\d+\.\d", content)

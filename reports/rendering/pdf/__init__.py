@@ -1,8 +1,8 @@
-"""PDF without a template: a table over pages.
+"""PDF without a template: one table over as many pages as it needs.
 
-`writer` takes the rows, `layout` gives columns their places, `pages` draws row by row with a `pen`. Text is measured
-and broken by `fonts`; what is more than letters in a row is ordered by `bidi`, broken by `breaking`, given a font by
-`fallback`, glyphs by `shaping`, and put into the file by `embedding`.
+`writer` receives the rows, `layout` decides page, type size and column widths, `pages` draws row by row with a `pen`.
+`fonts` measures, wraps and encodes text. Scripts that need more than one glyph per character go through `breaking`
+(line breaks), `bidi` (direction), `fallback` (which font), `shaping` (glyphs) and `embedding` (the font file).
 """
 
 from reports.rendering.pdf.writer import PdfRenderer

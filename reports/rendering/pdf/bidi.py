@@ -1,30 +1,24 @@
-"""In which order the parts of a line stand on the page: the Unicode bidirectional algorithm."""
+"""Right-to-left text: the Unicode Bidirectional Algorithm (UAX #9), computed by the Rust crate in python-bidi."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
-from itertools import groupby
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import Protocol, TypeVar
 from unicodedata import bidirectional
 
-from bidi import algorithm
+from bidi import get_display
 
-#: Stand before each line of a broken paragraph, so that every line runs the way its paragraph does.
-LEFT_TO_RIGHT, RIGHT_TO_LEFT = "\u200e", "\u200f"
-_STRONG = {"L": LEFT_TO_RIGHT, "R": RIGHT_TO_LEFT, "AL": RIGHT_TO_LEFT}
-_FROM_RIGHT = re.compile(
-    "[\u0590-\u08ff\u200f\u202b\u202e\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
+#: Written before each line of a broken paragraph, so that every line keeps the paragraph's direction.
+LEFT_TO_RIGHT_MARK, RIGHT_TO_LEFT_MARK = "\u200e", "\u200f"
+_MARK_OF_STRONG_CLASS = {"L": LEFT_TO_RIGHT_MARK, "R": RIGHT_TO_LEFT_MARK, "AL": RIGHT_TO_LEFT_MARK}
+_RIGHT_TO_LEFT = re.compile(
+    "[\u0590-\u08ff\u200f\u202b\u202e\u2067\ufb1d-\ufdff\ufe70-\ufefc\U00010800-\U00010fff\U0001e800-\U0001efff]"
 )
-#: Kinds of characters that are all shown, and one of each.
-_PLAIN = {"L": "a", "R": "\u05d0", "AL": "\u0627", "EN": "1", "AN": "\u0661", "ES": "+", "ET": "$", "CS": ",",
-          "WS": " ", "ON": "!", "NSM": "\u064b"}  # fmt: skip
-#: Signs of which one between two numbers is not what two are.
-_SINGLE = frozenset({"ES", "ET", "CS", "NSM"})
-_REMEMBERED = 8_192
-#: Younger than the library, which would take them for letters. Ignoring them costs order in rare texts only.
-_ISOLATES = frozenset({"LRI", "RLI", "FSI", "PDI"})
+#: Characters that only steer the algorithm: they are never drawn.
+_CONTROLS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
+_LEVEL = re.compile(r"Level\(\s*(\d+),")
 
 
 class HasLevel(Protocol):
@@ -32,63 +26,37 @@ class HasLevel(Protocol):
     def level(self) -> int: ...
 
 
-Part = TypeVar("Part", bound=HasLevel)
+Run = TypeVar("Run", bound=HasLevel)
 
 
-def direction(paragraph: str) -> str:
-    """The mark of the paragraph's direction, which is that of its first letter; none where nothing runs leftwards."""
-    if not _FROM_RIGHT.search(paragraph):
+def direction_mark(paragraph: str) -> str:
+    """The mark for the direction of the paragraph's first strong character; "" if nothing in it runs right to left."""
+    if not _RIGHT_TO_LEFT.search(paragraph):
         return ""
-    return next((_STRONG[kind] for kind in map(bidirectional, paragraph) if kind in _STRONG), LEFT_TO_RIGHT)
+    classes = map(bidirectional, paragraph)
+    return next((_MARK_OF_STRONG_CLASS[name] for name in classes if name in _MARK_OF_STRONG_CLASS), LEFT_TO_RIGHT_MARK)
 
 
 def levels(line: str) -> list[tuple[int, int]]:
-    """(index, level) of each character that is shown; odd levels run from right to left."""
-    if not _FROM_RIGHT.search(line):
+    """(index, embedding level) of each character to draw. Odd levels run from right to left."""
+    if not _RIGHT_TO_LEFT.search(line):
         return [(index, 0) for index in range(len(line))]
-    kinds = list(map(bidirectional, line))
-    if not _PLAIN.keys() >= set(kinds):
-        return _resolved(line)
-    # Neighbours of one kind have one level, so lines of the same kinds of words have theirs in common.
-    groups = [(kind, 1 if kind in _SINGLE else len(list(some))) for kind, some in _grouped(kinds)]
-    found = _levels_of(tuple(kind for kind, _ in groups))
-    every = (level for level, (_, length) in zip(found, groups, strict=True) for _ in range(length))
-    return list(enumerate(every))
+    base_direction = "R" if direction_mark(line) == RIGHT_TO_LEFT_MARK else "L"
+    # The library has no function for levels; its debug text lists one for each byte of the line in UTF-8.
+    description = str(get_display(line, base_dir=base_direction, debug=True))
+    of_byte = _LEVEL.findall(description.partition("    levels: [")[2].partition("    paragraphs: [")[0])
+    starts = accumulate((len(character.encode()) for character in line), initial=0)
+    return [
+        (index, int(of_byte[start]))
+        for index, (character, start) in enumerate(zip(line, starts, strict=False))
+        if bidirectional(character) not in _CONTROLS
+    ]
 
 
-def _grouped(kinds: Sequence[str]) -> Iterator[tuple[str, Iterable[str]]]:
-    for kind, some in groupby(kinds):
-        if kind in _SINGLE:
-            yield from ((kind, one) for one in some)
-        else:
-            yield kind, some
-
-
-@lru_cache(_REMEMBERED)
-def _levels_of(kinds: tuple[str, ...]) -> tuple[int, ...]:
-    return tuple(level for _, level in _resolved("".join(_PLAIN[kind] for kind in kinds)))
-
-
-def _resolved(line: str) -> list[tuple[int, int]]:
-    storage = algorithm.get_empty_storage()
-    base = int(direction(line) == RIGHT_TO_LEFT)
-    storage["base_level"], storage["base_dir"] = base, "LR"[base]
-    algorithm.get_embedding_levels(line, storage)
-    for index, character in enumerate(storage["chars"]):
-        character["index"] = index
-        if character["type"] in _ISOLATES:
-            character["type"] = "BN"
-    algorithm.explicit_embed_and_overrides(storage)
-    algorithm.resolve_weak_types(storage)
-    algorithm.resolve_neutral_types(storage, False)
-    algorithm.resolve_implicit_levels(storage, False)
-    return [(character["index"], character["level"]) for character in storage["chars"]]
-
-
-def in_visual_order(parts: Sequence[Part]) -> list[Part]:
-    """From left to right: rule L2, reversing from the highest level down to the lowest odd one."""
-    ordered = list(parts)
-    highest = max((part.level for part in parts), default=0)
+def in_visual_order(runs: Sequence[Run]) -> list[Run]:
+    """The runs from left to right (rule L2: reverse from the highest level down to the lowest odd one)."""
+    ordered = list(runs)
+    highest = max((run.level for run in runs), default=0)
     for level in range(highest, 0, -1):
         start = 0
         while start < len(ordered):

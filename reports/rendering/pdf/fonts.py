@@ -1,4 +1,4 @@
-"""The fonts of the PDF: measuring, wrapping and encoding text, fast enough for a million cells."""
+"""Measuring, wrapping and encoding text, fast enough for a million cells."""
 
 from __future__ import annotations
 
@@ -8,26 +8,28 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from reports.rendering.pdf import bidi, breaking
-from reports.rendering.pdf.fallback import FONTS, font_of
-from reports.rendering.pdf.shaping import shaped
+from reports.rendering.pdf import bidi
+from reports.rendering.pdf.breaking import break_lines
+from reports.rendering.pdf.fallback import FONTS, font_for
+from reports.rendering.pdf.shaping import shape
 
-#: Characters that are drawn one after another, each as it is: no marks, no joining, nothing from right to left.
-_ONE_BY_ONE = frozenset({"L", "EN", "ES", "ET", "CS", "WS", "ON", "B", "S"})
-#: Characters of a text that is looked at as one line before it is broken into several.
-_MOST_AT_ONCE = 200
-_SPECIAL = re.compile(r"[()\\]")
+#: Bidirectional classes of characters that are drawn one after another, each by its own glyph.
+_LEFT_TO_RIGHT_CLASSES = frozenset({"L", "EN", "ES", "ET", "CS", "WS", "ON", "B", "S"})
+#: Texts up to this many characters are first tried as one line.
+_MAX_SINGLE_LINE = 200
+_NEEDS_ESCAPE = re.compile(r"[()\\]")
 
 
 class _Widths(dict[str, float]):
-    """Width of each character in ems. Only characters that went through Glyphs.shown are asked for."""
+    """Width of each character in ems."""
 
     def __missing__(self, character: str) -> float:
+        # Only reached for characters that MissingGlyphs has not replaced: a width keeps the layout sane.
         return 0.6
 
 
 class Face:
-    """One font file. `known` are the characters it has glyphs for."""
+    """One of the main fonts, as ReportLab embeds it. `characters` are those it has glyphs for."""
 
     def __init__(self, name: str, path: Path) -> None:
         from reportlab.pdfbase import pdfmetrics
@@ -38,30 +40,38 @@ class Face:
         pdfmetrics.registerFont(self.font)
         metrics = self.font.face
         self.is_bold = name.endswith("Bold")
-        self.known = frozenset(map(chr, metrics.charToGlyph))
-        self._simple = frozenset(filter(_is_simple, self.known)) | {"\n"}
+        self.characters = frozenset(map(chr, metrics.charToGlyph))
+        self._unshaped = frozenset(filter(_needs_no_shaping, self.characters)) | {"\n"}
         self.ems = _Widths((chr(code), width / 1000) for code, width in metrics.charWidths.items())
 
     def draws(self, text: str) -> bool:
-        """Whether this font alone draws it, letter by letter; if not, it has to be shaped."""
-        return text.isascii() or self._simple.issuperset(text)
+        """True if this font draws the text character by character; otherwise it has to be shaped."""
+        return text.isascii() or self._unshaped.issuperset(text)
 
-    def width(self, text: str, size: float) -> float:
-        """Points that a line takes."""
-        if not self.draws(text):
-            return shaped(text, bold=self.is_bold).ems * size
-        return sum(map(self.ems.__getitem__, text)) * size
+    def width(self, line: str, size: float) -> float:
+        """Width in points at this type size."""
+        if not self.draws(line):
+            return shape(line, bold=self.is_bold).ems * size
+        return sum(map(self.ems.__getitem__, line)) * size
 
     def encoded(self, text: str, pdf: Any) -> list[tuple[int, str]]:
-        """(subset, string literal) of each run; a TrueType font is embedded in subsets of 256 glyphs."""
+        """(subset, content of a PDF string) of each run. ReportLab embeds a TrueType font in subsets of 256 glyphs."""
         if text.isascii():
             if "(" in text or ")" in text or "\\" in text:
-                text = _SPECIAL.sub(r"\\\g<0>", text)
+                text = _NEEDS_ESCAPE.sub(r"\\\g<0>", text)
             return [(0, text)]
-        return [(subset, _literal(codes)) for subset, codes in self.font.splitString(text, pdf)]
+        return [
+            (subset, "".join(chr(c) if 32 <= c < 127 and c not in b"()\\" else f"\\{c:03o}" for c in codes))
+            for subset, codes in self.font.splitString(text, pdf)
+        ]
 
     def internal_name(self, subset: int, pdf: Any) -> str:
         return str(self.font.getSubsetInternalName(subset, pdf))
+
+
+def _needs_no_shaping(character: str) -> bool:
+    is_left_to_right = unicodedata.bidirectional(character) in _LEFT_TO_RIGHT_CLASSES
+    return is_left_to_right and unicodedata.category(character)[0] not in "MC"
 
 
 @cache
@@ -74,22 +84,26 @@ def bold() -> Face:
     return Face("ReportSansBold", FONTS / "DejaVuSans-Bold.ttf")
 
 
-class Glyphs:
-    """Makes text showable, and counts what could not be shown as it is."""
+class MissingGlyphs:
+    """Replaces characters that no font has, and counts them."""
 
     def __init__(self) -> None:
         self.replaced = 0
 
-    def shown(self, text: str) -> str:
-        """The text with the codes of what no font has in its place, as [U+1F600]. Line ends stay."""
+    def replace_in(self, text: str) -> str:
+        """The text with a code such as [U+1F600] for each character that no font has. Line ends become "\\n"."""
         if text.isascii() and text.isprintable():
             return text
         text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
         if regular().draws(text) and (not text.isascii() or text.replace("\n", "").isprintable()):
             return text
-        missing = {ord(character): _substitute(character) for character in set(text) if not _is_drawn(character)}
-        self.replaced += sum(text.count(chr(code)) for code, substitute in missing.items() if substitute)
-        return text.translate(missing)
+        substitutes = {
+            ord(character): "" if _is_invisible(character) else f"[U+{ord(character):04X}]"
+            for character in set(text)
+            if not _has_glyph(character)
+        }
+        self.replaced += sum(text.count(chr(code)) for code, substitute in substitutes.items() if substitute)
+        return text.translate(substitutes)
 
     def notes(self) -> list[str]:
         """Sentences for the end of the document."""
@@ -99,69 +113,63 @@ class Glyphs:
         return [f"{count} in no font of this server and shown as a code, such as [U+1F600]. html and xlsx have them."]
 
 
-def _is_simple(character: str) -> bool:
-    return unicodedata.bidirectional(character) in _ONE_BY_ONE and unicodedata.category(character)[0] not in "MC"
+def _has_glyph(character: str) -> bool:
+    return character == "\n" or (unicodedata.category(character) != "Cc" and font_for(character) is not None)
 
 
-def _is_drawn(character: str) -> bool:
-    return character == "\n" or (unicodedata.category(character) != "Cc" and font_of(character) is not None)
+def _is_invisible(character: str) -> bool:
+    is_format_character = unicodedata.category(character) == "Cf"
+    return is_format_character or unicodedata.name(character, "").startswith("VARIATION SEL")
 
 
-def _substitute(character: str) -> str:
-    """A code in brackets, never a silent box; nothing for what is never seen."""
-    is_unseen = unicodedata.category(character) == "Cf" or unicodedata.name(character, "").startswith("VARIATION SEL")
-    return "" if is_unseen else f"[U+{ord(character):04X}]"
-
-
-def wrapped(text: str, face: Face, size: float, width: float) -> list[str]:
-    """Lines no wider than `width` points: broken at spaces, within a word only where it is wider than a line."""
+def wrap(text: str, face: Face, size: float, width: float) -> list[str]:
+    """Break the text into lines of at most `width` points: at spaces, and inside words that are wider than a line."""
     if not face.draws(text):
-        whole = bidi.direction(text) + text
-        # What fits is shaped once, as it is drawn, and not word by word before that.
-        if len(text) <= _MOST_AT_ONCE and "\n" not in text and face.width(whole, size) <= width:
-            return [whole]
-        return breaking.lines(text, lambda line: face.width(line, size), width)
+        marked = bidi.direction_mark(text) + text
+        # A text that fits is shaped once, as it will be drawn, instead of word by word first.
+        if len(text) <= _MAX_SINGLE_LINE and "\n" not in text and face.width(marked, size) <= width:
+            return [marked]
+        return break_lines(text, lambda line: face.width(line, size), width)
     if "\n" not in text and face.width(text, size) <= width:
         return [text]
     lines: list[str] = []
     for paragraph in text.split("\n"):
-        lines += _wrapped_paragraph(paragraph, face, size, width)
+        lines += _wrap_paragraph(paragraph, face, size, width)
     return lines
 
 
-def is_from_right(line: str) -> bool:
-    """Whether a line of `wrapped` belongs to a paragraph that runs from right to left."""
-    return line.startswith(bidi.RIGHT_TO_LEFT)
+def is_right_to_left(line: str) -> bool:
+    """True if this line of `wrap` belongs to a paragraph that runs from right to left."""
+    return line.startswith(bidi.RIGHT_TO_LEFT_MARK)
 
 
-def _wrapped_paragraph(text: str, face: Face, size: float, width: float) -> list[str]:
+def _wrap_paragraph(text: str, face: Face, size: float, width: float) -> list[str]:
     lines, line, used = [], "", 0.0
-    space = face.width(" ", size)
+    space_width = face.width(" ", size)
     for word in text.split(" "):
-        needed = face.width(word, size)
-        if line and used + space + needed <= width:
-            line, used = f"{line} {word}", used + space + needed
+        word_width = face.width(word, size)
+        if line and used + space_width + word_width <= width:
+            line = f"{line} {word}"
+            used += space_width + word_width
             continue
         if line:
             lines.append(line)
-        *full, word = _broken(word, face, size, width) if needed > width else [word]
-        lines += full
-        line, used = word, face.width(word, size)
+        if word_width > width:
+            *full_lines, word = _break_word(word, face, size, width)
+            lines += full_lines
+            word_width = face.width(word, size)
+        line, used = word, word_width
     lines.append(line)
     return lines
 
 
-def _broken(word: str, face: Face, size: float, width: float) -> list[str]:
-    """The word in pieces that fit, of one character at least. In one pass, as a cell may hold megabytes of base64."""
+def _break_word(word: str, face: Face, size: float, width: float) -> list[str]:
+    """Pieces that fit, of at least one character. One pass, because a cell may hold megabytes of base64."""
     pieces, start, used = [], 0, 0.0
     for index, character in enumerate(word):
-        step = face.ems[character] * size
-        if used + step > width and index > start:
+        character_width = face.ems[character] * size
+        if used + character_width > width and index > start:
             pieces.append(word[start:index])
             start, used = index, 0.0
-        used += step
+        used += character_width
     return [*pieces, word[start:]]
-
-
-def _literal(codes: bytes) -> str:
-    return "".join(chr(c) if 32 <= c < 127 and c not in b"()\\" else f"\\{c:03o}" for c in codes)

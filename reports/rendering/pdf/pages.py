@@ -1,4 +1,4 @@
-"""The pages of a PDF report: title block, table with repeated header, footer, and what is said at the end."""
+"""The pages of a PDF report: title block, chart, table with repeated heading, footer, and closing notes."""
 
 from __future__ import annotations
 
@@ -8,224 +8,229 @@ from typing import Any
 
 from reports.rendering.base import Document
 from reports.rendering.charts.chart import Chart
-from reports.rendering.pdf.chart import ChartPlace
-from reports.rendering.pdf.fonts import Face, Glyphs, bold, is_from_right, regular, wrapped
+from reports.rendering.pdf.chart import ChartSpace
+from reports.rendering.pdf.fonts import Face, MissingGlyphs, bold, is_right_to_left, regular, wrap
 from reports.rendering.pdf.layout import MARGIN, PADDING, Layout
 from reports.rendering.pdf.pen import ALERT, BAND, FAINT, INK, LINE, SOFT, TOTAL, Pen
 from reports.rendering.pdf.totals import Band, draw_band
 
-#: Height kept free for the footer, and the width of " of 12,345" at its right end.
-_FOOTER = 24.0
-_TOTAL_WIDTH = 32.0
+_FOOTER_HEIGHT = 24.0
+#: Width of " of 12,345", which is drawn last.
+_PAGE_COUNT_WIDTH = 32.0
 _SMALL = 7.0
-_MAX_HEAD_LINES = 8
-#: Drawn on every page, defined after the last: only then the number of pages and the reason to stop are known.
+_MAX_HEADING_LINES = 8
+#: A form on every page, defined after the last one: only then are the number of pages and the notice known.
 _ENDING = "ending"
 _NULL = ["\u2013"]
 
 
 class Pages:
-    """Draws rows from top to bottom, and a new page wherever one is full."""
+    """Draws rows from top to bottom, and starts a new page whenever one is full."""
 
     def __init__(
         self,
         canvas: Any,
         document: Document,
         layout: Layout,
-        glyphs: Glyphs,
+        glyphs: MissingGlyphs,
         *,
         totals: str = "",
         chart: Chart | None = None,
     ) -> None:
+        """`totals` describes the totals in the title block."""
         self._canvas = canvas
         self._document = document
         self._layout = layout
         self._glyphs = glyphs
-        self._totals = totals
         self._pen = Pen(canvas)
-        self._number = 0
+        self._page_number = 0
         self._y = 0.0
-        self._moment = f"{document.generated_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-        self._title = glyphs.shown(document.title).replace("\n", " ")
-        self._heads = [_head(column.name, layout.size, column.width) for column in layout.columns]
+        self._generated = f"{document.generated_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        self._title = glyphs.replace_in(document.title).replace("\n", " ")
+        self._headings = [_heading(column.name, layout.size, column.width) for column in layout.columns]
         canvas.setPageSize(layout.page)
         self._start_page()
-        self._draw_title()
-        self._chart = self._keep_place(chart) if chart else None
-        self._draw_head()
+        self._draw_title_block(totals)
+        self._chart = self._reserve_chart(chart) if chart else None
+        self._draw_headings()
 
-    def draw_row(self, values: Sequence[str | None]) -> None:
+    def draw_row(self, texts: Sequence[str | None]) -> None:
+        """Draw one row. A row that does not fit goes to the next page; one higher than a page is split."""
         face, size = regular(), self._layout.size
         cells = [
-            _NULL if value is None else wrapped(value, face, size, column.width)
-            for value, column in zip(values, self._layout.columns, strict=True)
+            _NULL if text is None else wrap(text, face, size, column.width)
+            for text, column in zip(texts, self._layout.columns, strict=True)
         ]
         height = max(map(len, cells), default=1)
-        if self._room() < height <= self._most():
+        if self._lines_left() < height <= self._lines_per_page():
             self._next_page()
         start = 0
         while start < height:
-            if self._room() < 1:
+            if self._lines_left() < 1:
                 self._next_page()
-            stop = min(height, start + self._room())
-            self._draw_lines(cells, start, stop)
+            stop = min(height, start + self._lines_left())
+            self._draw_cells(cells, start, stop, face)
+            self._y -= (stop - start) * self._layout.line_height + PADDING
+            self._pen.rule(MARGIN, self._y, self._layout.table_width, 0.4, LINE)
             start = stop
 
     def draw_total(self, band: Band) -> None:
-        """Draw a line of totals."""
-        if self._room() < 1:
+        if self._lines_left() < 1:
             self._next_page()
-        height, layout = self._layout.line + PADDING, self._layout
-        self._pen.band(MARGIN, self._y - height, layout.table_width, height, BAND if band.grand else TOTAL)
-        self._pen.rule(MARGIN, self._y, layout.table_width, 0.9 if band.grand else 0.5, FAINT)
-        draw_band(self._pen, band, layout, self._y - layout.size - PADDING / 2 + 0.8)
+        layout = self._layout
+        height = layout.line_height + PADDING
+        color, thickness = (BAND, 0.9) if band.is_grand_total else (TOTAL, 0.5)
+        self._pen.band(MARGIN, self._y - height, layout.table_width, height, color)
+        self._pen.rule(MARGIN, self._y, layout.table_width, thickness, FAINT)
+        draw_band(self._pen, band, layout, self._first_baseline())
         self._y -= height
 
     def finish(self, rows: int, truncated: str | None) -> None:
-        """Count, notice and notes below the table; then what all footers were waiting for."""
+        """Draw the chart, the row count and the notes, then what every footer waits for."""
         if self._chart is not None:
             self._chart.draw(self._glyphs, truncated=bool(truncated))
         self._y -= 12
         self._draw_prose([f"{rows:,} {'row' if rows == 1 else 'rows'}"], regular(), 8, SOFT)
         if truncated:
-            self._draw_prose([self._glyphs.shown(truncated)], bold(), 8, ALERT)
+            self._draw_prose([self._glyphs.replace_in(truncated)], bold(), 8, ALERT)
         self._draw_prose(self._glyphs.notes(), regular(), 8, SOFT)
         self._end_page()
-        self._draw_ending(truncated)
+        self._define_ending(truncated)
 
     # Pages
 
     def _start_page(self) -> None:
-        self._number += 1
+        self._page_number += 1
         self._y = self._layout.page[1] - MARGIN
-        if self._number > 1:
-            self._pen.text(MARGIN, self._y - _SMALL + 4, self._short(self._title), regular(), _SMALL, SOFT)
+        if self._page_number > 1:
+            self._pen.text(MARGIN, self._y - _SMALL + 4, self._one_line(self._title), regular(), _SMALL, SOFT)
             self._y -= 14
 
     def _next_page(self) -> None:
         self._end_page()
         self._start_page()
-        self._draw_head()
+        self._draw_headings()
 
     def _end_page(self) -> None:
+        """Draw the footer and hand the page to the canvas."""
         width, y = self._layout.width, MARGIN - 10
         self._pen.rule(MARGIN, y + 12, width)
-        self._pen.text(MARGIN, y, self._moment, regular(), _SMALL, SOFT)
-        page = f"Page {self._number:,}"
-        right = MARGIN + width - _TOTAL_WIDTH - regular().width(page, _SMALL)
-        self._pen.text(right, y, page, regular(), _SMALL, SOFT)
+        self._pen.text(MARGIN, y, self._generated, regular(), _SMALL, SOFT)
+        page = f"Page {self._page_number:,}"
+        x = MARGIN + width - _PAGE_COUNT_WIDTH - regular().width(page, _SMALL)
+        self._pen.text(x, y, page, regular(), _SMALL, SOFT)
         self._pen.flush()
         self._canvas.doForm(_ENDING)
         self._canvas.showPage()
 
-    def _draw_ending(self, truncated: str | None) -> None:
+    def _define_ending(self, truncated: str | None) -> None:
+        """Define the form that every footer refers to: the number of pages, and the notice."""
         self._canvas.beginForm(_ENDING, 0, 0, *self._layout.page)
         pen, y = Pen(self._canvas), MARGIN - 10
-        pen.text(MARGIN + self._layout.width - _TOTAL_WIDTH, y, f" of {self._number:,}", regular(), _SMALL, SOFT)
-        notice = "".join([self._glyphs.shown(truncated)] if truncated else self._glyphs.notes())
+        x = MARGIN + self._layout.width - _PAGE_COUNT_WIDTH
+        pen.text(x, y, f" of {self._page_number:,}", regular(), _SMALL, SOFT)
+        notice = self._glyphs.replace_in(truncated) if truncated else "".join(self._glyphs.notes())
         if notice:
-            pen.text(MARGIN + 110, y, self._short(notice, 230), bold(), _SMALL, ALERT if truncated else SOFT)
+            pen.text(MARGIN + 110, y, self._one_line(notice, 230), bold(), _SMALL, ALERT if truncated else SOFT)
         pen.flush()
         self._canvas.endForm()
 
-    def _short(self, text: str, taken: float = 0.0) -> str:
-        """The first line of the text that fits beside `taken` points."""
-        lines = wrapped(text, bold(), _SMALL, self._layout.width - taken - 12)
+    def _one_line(self, text: str, reserved: float = 0.0) -> str:
+        """As much of the text as fits on one line that leaves `reserved` points free."""
+        lines = wrap(text, bold(), _SMALL, self._layout.width - reserved - 12)
         return lines[0] if len(lines) == 1 else f"{lines[0]} …"
 
     # Title block, chart and notes
 
-    def _keep_place(self, chart: Chart) -> ChartPlace:
-        place = ChartPlace(self._canvas, chart, self._layout)
-        if self._y - place.height < MARGIN + _FOOTER:
+    def _reserve_chart(self, chart: Chart) -> ChartSpace:
+        space = ChartSpace(self._canvas, chart, self._layout)
+        if self._y - space.height < MARGIN + _FOOTER_HEIGHT:
             self._end_page()
             self._start_page()
-        place.keep(self._y)
-        self._y -= place.height
-        return place
+        space.reserve(self._y)
+        self._y -= space.height
+        return space
 
-    def _draw_title(self) -> None:
+    def _draw_title_block(self, totals: str) -> None:
+        document = self._document
         self._draw_prose([self._title], bold(), 15, INK)
-        if self._document.description:
+        if document.description:
             self._y -= 2
-            self._draw_prose([self._glyphs.shown(self._document.description)], regular(), 9, SOFT)
+            self._draw_prose([self._glyphs.replace_in(document.description)], regular(), 9, SOFT)
         self._y -= 6
-        facts = [*self._document.parameters.items(), ("Generated", self._moment)]
-        facts.append(("Version", str(self._document.version)))
-        if self._totals:
-            facts.append(("Totals", self._totals))
+        facts = [*document.parameters.items(), ("Generated", self._generated), ("Version", str(document.version))]
+        if totals:
+            facts.append(("Totals", totals))
         label_width = min(160.0, max(regular().width(label, 8) for label, _ in facts) + 14)
         for label, value in facts:
-            self._draw_fact(self._glyphs.shown(label), self._glyphs.shown(value), label_width)
+            self._draw_fact(self._glyphs.replace_in(label), self._glyphs.replace_in(value), label_width)
         self._y -= 10
 
     def _draw_fact(self, label: str, value: str, label_width: float) -> None:
-        labels = wrapped(label, regular(), 8, label_width - 6)
-        values = wrapped(value, regular(), 8, self._layout.width - label_width)
-        for index in range(max(len(labels), len(values))):
+        label_lines = wrap(label, regular(), 8, label_width - 6)
+        value_lines = wrap(value, regular(), 8, self._layout.width - label_width)
+        for index in range(max(len(label_lines), len(value_lines))):
             self._advance(11.5)
-            self._draw_nth(labels, index, MARGIN, SOFT)
-            self._draw_nth(values, index, MARGIN + label_width, INK)
+            if index < len(label_lines):
+                self._pen.text(MARGIN, self._y, label_lines[index], regular(), 8, SOFT)
+            if index < len(value_lines):
+                self._pen.text(MARGIN + label_width, self._y, value_lines[index], regular(), 8, INK)
 
-    def _draw_nth(self, lines: Sequence[str], index: int, x: float, colour: str) -> None:
-        if index < len(lines):
-            self._pen.text(x, self._y, lines[index], regular(), 8, colour)
-
-    def _draw_prose(self, paragraphs: Iterable[str], face: Face, size: float, colour: str) -> None:
+    def _draw_prose(self, paragraphs: Iterable[str], face: Face, size: float, color: str) -> None:
         for paragraph in paragraphs:
-            for line in wrapped(paragraph, face, size, self._layout.width):
+            for line in wrap(paragraph, face, size, self._layout.width):
                 self._advance(size * 1.35)
-                self._pen.text(MARGIN, self._y, line, face, size, colour)
+                self._pen.text(MARGIN, self._y, line, face, size, color)
 
     def _advance(self, height: float) -> None:
-        """Go down one line of prose, to the next page where this one is full."""
-        if self._y - height < MARGIN + _FOOTER:
+        """Move down by a line of prose, to the next page if this one is full."""
+        if self._y - height < MARGIN + _FOOTER_HEIGHT:
             self._end_page()
             self._start_page()
         self._y -= height
 
     # Table
 
-    def _room(self) -> int:
-        """Lines of a row that fit below what is drawn."""
-        return int((self._y - MARGIN - _FOOTER + 6 - PADDING) / self._layout.line)
+    def _lines_left(self) -> int:
+        """Lines of a row that still fit on this page."""
+        return int((self._y - MARGIN - _FOOTER_HEIGHT + 6 - PADDING) / self._layout.line_height)
 
-    def _most(self) -> int:
-        """Lines that fit below the header of a page with nothing else on it."""
-        height = self._layout.page[1] - 2 * MARGIN - _FOOTER - 14 - self._head_height()
-        return int((height + 6 - PADDING) / self._layout.line)
+    def _lines_per_page(self) -> int:
+        """Lines of a row that fit below the headings of an otherwise empty page."""
+        height = self._layout.page[1] - 2 * MARGIN - _FOOTER_HEIGHT - 14 - self._headings_height()
+        return int((height + 6 - PADDING) / self._layout.line_height)
 
-    def _head_height(self) -> float:
-        return max(map(len, self._heads), default=1) * self._layout.line + PADDING
+    def _headings_height(self) -> float:
+        return max(map(len, self._headings), default=1) * self._layout.line_height + PADDING
 
-    def _draw_head(self) -> None:
-        height = self._head_height()
-        if self._y - height - 3 * self._layout.line < MARGIN + _FOOTER:
+    def _draw_headings(self) -> None:
+        height = self._headings_height()
+        # With room for at least three lines below them.
+        if self._y - height - 3 * self._layout.line_height < MARGIN + _FOOTER_HEIGHT:
             self._end_page()
             self._start_page()
         self._pen.band(MARGIN, self._y - height, self._layout.table_width, height, BAND)
-        self._draw_cells(self._heads, 0, _MAX_HEAD_LINES, bold())
+        self._draw_cells(self._headings, 0, _MAX_HEADING_LINES, bold())
         self._y -= height
         self._pen.rule(MARGIN, self._y, self._layout.table_width, 0.8, FAINT)
 
-    def _draw_lines(self, cells: Sequence[Sequence[str]], start: int, stop: int) -> None:
-        """Lines `start` to `stop` of a row; all of them, but for rows higher than a page."""
-        self._draw_cells(cells, start, stop, regular())
-        self._y -= (stop - start) * self._layout.line + PADDING
-        self._pen.rule(MARGIN, self._y, self._layout.table_width, 0.4, LINE)
-
     def _draw_cells(self, cells: Sequence[Sequence[str]], start: int, stop: int, face: Face) -> None:
-        layout, text = self._layout, self._pen.text
-        size, first = layout.size, self._y - layout.size - PADDING / 2 + 0.8
+        """Draw lines `start` to `stop` of each cell."""
+        layout, draw_text = self._layout, self._pen.text
+        size, first_baseline = layout.size, self._first_baseline()
         for lines, column in zip(cells, layout.columns, strict=True):
-            y = first
+            y = first_baseline
             for line in lines[start:stop]:
-                from_right = column.right or is_from_right(line)
-                x = column.x + column.width - face.width(line, size) if from_right else column.x
-                text(x, y, line, face, size, FAINT if lines is _NULL else INK)
-                y -= layout.line
+                aligned_right = column.is_right_aligned or is_right_to_left(line)
+                x = column.x + column.width - face.width(line, size) if aligned_right else column.x
+                draw_text(x, y, line, face, size, FAINT if lines is _NULL else INK)
+                y -= layout.line_height
+
+    def _first_baseline(self) -> float:
+        """The baseline of the first line of a row that starts here."""
+        return self._y - self._layout.size - PADDING / 2 + 0.8
 
 
-def _head(name: str, size: float, width: float) -> list[str]:
-    lines = wrapped(name, bold(), size, width)
-    return lines if len(lines) <= _MAX_HEAD_LINES else [*lines[: _MAX_HEAD_LINES - 1], "…"]
+def _heading(name: str, size: float, width: float) -> list[str]:
+    lines = wrap(name, bold(), size, width)
+    return lines if len(lines) <= _MAX_HEADING_LINES else [*lines[: _MAX_HEADING_LINES - 1], "…"]

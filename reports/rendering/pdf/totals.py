@@ -1,4 +1,4 @@
-"""Lines of totals in a PDF: a band across the table, as high as one row."""
+"""Totals in a PDF: a band across the table, one row high."""
 
 from __future__ import annotations
 
@@ -8,91 +8,93 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from reports.rendering.column_text import display_text
-from reports.rendering.pdf.fonts import Face, Glyphs, bold, regular
-from reports.rendering.pdf.layout import Column, Layout
+from reports.rendering.pdf.fonts import Face, MissingGlyphs, bold, regular
+from reports.rendering.pdf.layout import Layout
 from reports.rendering.pdf.pen import INK, SOFT, Pen
 from reports.rendering.totals.group_totals import TotalRows, Totals
 
-#: A total that is wider than its column is drawn smaller, down to this part of the type size.
+#: A total wider than its column is drawn smaller, down to this share of the type size.
 _SMALLEST = 0.5
-_WORD = 0.8
+#: Type size of a function's name beside its total, as a share of the table's.
+_FUNCTION_SIZE = 0.8
 _GAP = 4.0
-#: Digits that a sum may have more than the longest value seen when the columns get their widths.
-_MORE_DIGITS = "00000"
+#: Stands for the digits that a sum may have beyond the longest value of the sample.
+_EXTRA_DIGITS = "00000"
 
 
 @dataclass(frozen=True)
 class Band:
-    """A line of totals, ready to be drawn: the text of each column, None where there is none."""
+    """One row of totals, ready to draw. `texts` and `functions` by column; a text is None where there is no total."""
 
-    grand: bool
+    is_grand_total: bool
     label: str
     label_column: int | None
     texts: Sequence[str | None]
-    words: Sequence[str]
+    functions: Sequence[str]
 
 
-def bands(lines: TotalRows, totals: Totals, glyphs: Glyphs) -> Iterator[Band]:
-    """The lines, in order."""
-    functions = totals.functions()
-    words = ["" if functions.get(at, "sum") == "sum" else functions[at] for at in range(totals.width)]
-    columns = [[] if column is None else _texts(column, glyphs) for column in lines.columns]
-    for line, (depth, label) in enumerate(zip(lines.depths, lines.labels, strict=True)):
-        texts = [column[line] if column else None for column in columns]
-        yield Band(not depth, glyphs.shown(label).replace("\n", " "), totals.label_column(depth), texts, words)
+def bands(rows: TotalRows, totals: Totals, glyphs: MissingGlyphs) -> Iterator[Band]:
+    """The rows of totals in order."""
+    function_of = totals.functions()
+    functions = [function_of.get(column, "") for column in range(totals.width)]
+    # A sum needs no name.
+    functions = ["" if function == "sum" else function for function in functions]
+    columns = [None if column is None else _one_line_texts(column, glyphs) for column in rows.columns]
+    for row, (depth, label) in enumerate(zip(rows.depths, rows.labels, strict=True)):
+        texts = [column[row] if column else None for column in columns]
+        label = glyphs.replace_in(label).replace("\n", " ")
+        yield Band(depth == 0, label, totals.label_column(depth), texts, functions)
 
 
-def _texts(column: pa.Array, glyphs: Glyphs) -> list[str]:
-    texts = ("\u2013" if value is None else value for value in display_text(column).to_pylist())
-    return [glyphs.shown(value).replace("\n", " ") for value in texts]
+def _one_line_texts(column: pa.Array, glyphs: MissingGlyphs) -> list[str]:
+    texts = ("\u2013" if text is None else text for text in display_text(column).to_pylist())
+    return [glyphs.replace_in(text).replace("\n", " ") for text in texts]
 
 
-def widened(sample: Sequence[Sequence[str | None]], totals: Totals) -> list[list[str | None]]:
-    """The texts that decide how wide columns are, with room for longer sums, and for the words beside others."""
-    functions = totals.functions()
-    wider: list[list[str | None]] = [list(texts) for texts in sample]
-    for at, function in functions.items():
-        longest = max((value for value in wider[at] if value and "\n" not in value), key=len, default="")
-        wider[at].append(longest + (_MORE_DIGITS if function == "sum" else f"  {function}"))
-    return wider
+def widen_sample(sample: Sequence[Sequence[str | None]], totals: Totals) -> list[list[str | None]]:
+    """Add texts that leave room for longer sums, and for the names of other functions."""
+    widened: list[list[str | None]] = [list(texts) for texts in sample]
+    for column, function in totals.functions().items():
+        longest = max((text for text in widened[column] if text and "\n" not in text), key=len, default="")
+        widened[column].append(longest + (_EXTRA_DIGITS if function == "sum" else f"  {function}"))
+    return widened
 
 
 def draw_band(pen: Pen, band: Band, layout: Layout, y: float) -> None:
-    """Draw the texts of the band on the base line `y`."""
-    for column, shown, word in zip(layout.columns, band.texts, band.words, strict=True):
-        if shown is not None:
-            _draw_total(pen, column, shown, word, layout.size, y)
+    """Draw the texts of the band on the baseline `y`."""
+    size = layout.size
+    for column, text, function in zip(layout.columns, band.texts, band.functions, strict=True):
+        if text is None:
+            continue
+        text, face, fitting_size = _fit(text, column.width, size)
+        width = face.width(text, fitting_size)
+        x = column.x + column.width - width if column.is_right_aligned else column.x
+        pen.text(x, y, text, face, fitting_size, INK)
+        function_width = regular().width(function, size * _FUNCTION_SIZE)
+        if function and width + _GAP + function_width <= column.width:
+            start = x - _GAP - function_width if column.is_right_aligned else x + width + _GAP
+            pen.text(start, y, function, regular(), size * _FUNCTION_SIZE, SOFT)
     if band.label_column is not None:
-        room = _label_room(band, layout)
         start = layout.columns[band.label_column].x
-        pen.text(start, y, *_fitted(band.label, room, layout.size), INK)
+        pen.text(start, y, *_fit(band.label, _label_width(band, layout), size), INK)
 
 
-def _draw_total(pen: Pen, column: Column, shown: str, word: str, size: float, y: float) -> None:
-    shown, face, fitting = _fitted(shown, column.width, size)
-    width = face.width(shown, fitting)
-    x = column.x + column.width - width if column.right else column.x
-    pen.text(x, y, shown, face, fitting, INK)
-    word_width = regular().width(word, size * _WORD)
-    if word and width + _GAP + word_width <= column.width:
-        start = x - _GAP - word_width if column.right else x + width + _GAP
-        pen.text(start, y, word, regular(), size * _WORD, SOFT)
-
-
-def _label_room(band: Band, layout: Layout) -> float:
+def _label_width(band: Band, layout: Layout) -> float:
     """From the label's column to the next total."""
     first = band.label_column or 0
-    last = next((at for at in range(first + 1, len(band.texts)) if band.texts[at] is not None), len(band.texts)) - 1
-    return layout.columns[last].x + layout.columns[last].width - layout.columns[first].x
+    following = range(first + 1, len(band.texts))
+    next_total = next((column for column in following if band.texts[column] is not None), len(band.texts))
+    last = layout.columns[next_total - 1]
+    return last.x + last.width - layout.columns[first].x
 
 
-def _fitted(shown: str, room: float, size: float) -> tuple[str, Face, float]:
-    """The text, smaller where it would be too wide, and cut with an ellipsis where even that does not help."""
+def _fit(text: str, width: float, size: float) -> tuple[str, Face, float]:
+    """Shrink the text to the width; if that is not enough, cut it and add an ellipsis."""
     face = bold()
-    width = face.width(shown, size)
-    if width <= room:
-        return shown, face, size
-    smaller = max(size * room / width, size * _SMALLEST)
-    while len(shown) > 1 and face.width(shown, smaller) > room + 0.01:
-        shown = f"{shown[:-2]}…"
-    return shown, face, smaller
+    natural_width = face.width(text, size)
+    if natural_width <= width:
+        return text, face, size
+    smaller = max(size * width / natural_width, size * _SMALLEST)
+    while len(text) > 1 and face.width(text, smaller) > width + 0.01:
+        text = f"{text[:-2]}…"
+    return text, face, smaller
