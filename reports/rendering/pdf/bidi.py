@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import accumulate
+from functools import lru_cache
 from typing import Protocol, TypeVar
 from unicodedata import bidirectional
 
@@ -19,6 +19,7 @@ _RIGHT_TO_LEFT = re.compile(
 #: Characters that only steer the algorithm: they are never drawn.
 _CONTROLS = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 _LEVEL = re.compile(r"Level\(\s*(\d+),")
+_SAME_DIGITS = str.maketrans("0123456789", "1111111111")
 
 
 class HasLevel(Protocol):
@@ -41,16 +42,22 @@ def levels(line: str) -> list[tuple[int, int]]:
     """(index, embedding level) of each character to draw. Odd levels run from right to left."""
     if not _RIGHT_TO_LEFT.search(line):
         return [(index, 0) for index in range(len(line))]
+    # Which digits they are makes no difference, so that numbered texts share one computation.
+    return _levels(line.translate(_SAME_DIGITS))
+
+
+@lru_cache(8_192)
+def _levels(line: str) -> list[tuple[int, int]]:
     base_direction = "R" if direction_mark(line) == RIGHT_TO_LEFT_MARK else "L"
     # The library has no function for levels; its debug text lists one for each byte of the line in UTF-8.
     description = str(get_display(line, base_dir=base_direction, debug=True))
     of_byte = _LEVEL.findall(description.partition("    levels: [")[2].partition("    paragraphs: [")[0])
-    starts = accumulate((len(character.encode()) for character in line), initial=0)
-    return [
-        (index, int(of_byte[start]))
-        for index, (character, start) in enumerate(zip(line, starts, strict=False))
-        if bidirectional(character) not in _CONTROLS
-    ]
+    found, byte = [], 0
+    for index, character in enumerate(line):
+        if bidirectional(character) not in _CONTROLS:
+            found.append((index, int(of_byte[byte])))
+        byte += len(character.encode())
+    return found
 
 
 def in_visual_order(runs: Sequence[Run]) -> list[Run]:
