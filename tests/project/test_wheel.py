@@ -76,17 +76,17 @@ def untracked(*paths: str) -> Iterator[str]:
         yield f"reportserver/resources/{path}"
 
 
-def test_the_wheel_names_its_dependencies_licence_and_command(wheel: Path) -> None:
+def test_the_wheel_names_its_dependencies_license_and_command(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         (info,) = {name.split("/")[0] for name in archive.namelist() if ".dist-info/" in name}
         metadata = email.message_from_bytes(archive.read(f"{info}/METADATA"))
         commands = archive.read(f"{info}/entry_points.txt").decode()
-        licences = {name.removeprefix(f"{info}/licenses/") for name in archive.namelist() if "/licenses/" in name}
+        licenses = {name.removeprefix(f"{info}/licenses/") for name in archive.namelist() if "/licenses/" in name}
     required = [line for line in (ROOT / "requirements.in").read_text().splitlines() if not line.startswith("#")]
     names = {re.split(r"[~\[ ]", line)[0] for line in required}
     assert {re.split(r"[~\[ ]", line)[0] for line in metadata.get_all("Requires-Dist", [])} == names
     assert metadata["License-Expression"] == "Apache-2.0"
-    assert {"LICENSE", "NOTICE", "reports/rendering/fonts/OFL.txt"} <= licences
+    assert {"LICENSE", "NOTICE", "reports/rendering/fonts/OFL.txt"} <= licenses
     assert "reportserver = reportserver.__main__:main" in commands
 
 
