@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
+from common.files import rename_durably
 from jobs.delivery.base import OutgoingResult, Undeliverable
 
 
@@ -46,11 +47,6 @@ def _put(parcel: OutgoingResult, final: Path) -> None:
             shutil.copyfileobj(source, file, 2**20)
             file.flush()
             os.fsync(file.fileno())
-        draft.rename(final)
+        rename_durably(draft, final)
     finally:
         draft.unlink(missing_ok=True)
-    folder = os.open(final.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

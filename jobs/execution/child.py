@@ -27,7 +27,7 @@ from jobs.execution.fork_server import ForkServer
 from jobs.execution.processes import become_subreaper, kill_children, signal_group, wait_readable
 from jobs.failures import Failure
 from jobs.models import JobExecutionLog
-from jobs.results import storage
+from jobs.results import publishing, storage
 from reports import engine, rendering
 from reports.exceptions import ReportDeleted, RunError
 from reports.run_spec import run_spec
@@ -158,7 +158,7 @@ def _make(job: JobExecutionLog, pipe: int) -> dict[str, Any]:
     finally:
         shutil.rmtree(spill, ignore_errors=True)
     extension = rendering.RENDERERS[job.format].extension
-    stamp = storage.publish(draft, storage.result_path(job.pk, job.fence, extension))
+    stamp = publishing.publish(draft, storage.result_path(job.pk, job.fence, extension))
     return {
         "rows": result.rows,
         "size": result.size,

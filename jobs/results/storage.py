@@ -16,6 +16,7 @@ from uuid import UUID
 from django.conf import settings
 
 from jobs.exceptions import ResultMissing
+from jobs.results.publishing import file_stamp
 
 #: How a folder is opened that is only gone through.
 _FOLDER = os.O_PATH | os.O_DIRECTORY
@@ -41,24 +42,6 @@ def spill_folder(job_id: UUID, fence: int) -> Path:
 def job_folder(job_id: UUID) -> Path:
     """The folder of one job. Two levels: a folder of a million entries is slow on every file system."""
     return Path(settings.ARTIFACTS_DIR) / job_id.hex[:2] / str(job_id)
-
-
-def publish(finished: Path, final: Path) -> str:
-    """Move a file that was synced to its final name, durably, and return its stamp."""
-    finished.rename(final)
-    directory = os.open(final.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
-    with final.open("rb") as file:
-        return file_stamp(file)
-
-
-def file_stamp(file: BinaryIO) -> str:
-    """What tells cheaply that a file is still the one that was written: size, times and identity."""
-    status = os.fstat(file.fileno())
-    return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}"
 
 
 def open_verified(path: Path, *, size: int, sha256: str, stamp: str) -> BinaryIO:

@@ -24,7 +24,7 @@ def install() -> None:
     from jobs import actions
     from jobs.execution import transitions, worker
     from jobs.queue import broker
-    from jobs.results import storage
+    from jobs.results import publishing
 
     _gate(actions, "submit_once", before="submit-begins", after="submit-committed")
     _gate(actions, "_enqueue", after="submit-written")
@@ -34,7 +34,7 @@ def install() -> None:
     _gate(transitions, "renew", before="renews")
     _gate(transitions, "succeed", before="commits")
     _gate_of_each_kind(transitions, "record_event", "notes")
-    _gate(storage, "publish", before="renames", after="renamed")
+    _gate(publishing, "publish", before="renames", after="renamed")
 
 
 def come_to(place: str) -> None:

@@ -14,7 +14,7 @@ from accounts.models import Tenant, User
 from jobs import actions
 from jobs.execution import child, processes, transitions
 from jobs.models import JobExecutionLog
-from jobs.results import storage
+from jobs.results import publishing, storage
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion
 from tests.jobs.delivering import CONTENT, Succeed, Target
 from tests.sinks import Calls, Mails, call_sink, mail_sink
@@ -72,7 +72,7 @@ def succeeded(queued: Callable[[], JobExecutionLog]) -> Succeed:
         assert job
         draft = storage.draft_path(job.pk, job.fence)
         draft.write_bytes(CONTENT)
-        stamp = storage.publish(draft, storage.result_path(job.pk, job.fence, "csv"))
+        stamp = publishing.publish(draft, storage.result_path(job.pk, job.fence, "csv"))
         digest = hashlib.sha256(CONTENT).hexdigest()
         result = {"rows": 1, "size": len(CONTENT), "sha256": digest, "truncated": None, "stamp": stamp}
         assert transitions.succeed(job, result)

@@ -17,7 +17,7 @@ from audit.models import AuditLog
 from jobs.exceptions import ResultMissing
 from jobs.execution import reconciler, transitions
 from jobs.models import Artifact, JobExecutionLog
-from jobs.results import retention, storage
+from jobs.results import publishing, retention, storage
 
 DATA = b"region,total\r\nnorth,1\r\n"
 DIGEST = hashlib.sha256(DATA).hexdigest()
@@ -29,7 +29,7 @@ def written(claimed: JobExecutionLog) -> Path:
     draft = storage.draft_path(claimed.pk, claimed.fence)
     draft.write_bytes(DATA)
     final = storage.result_path(claimed.pk, claimed.fence, "csv")
-    stamp = storage.publish(draft, final)
+    stamp = publishing.publish(draft, final)
     result = {"rows": 1, "size": len(DATA), "sha256": DIGEST, "truncated": None, "stamp": stamp}
     assert transitions.succeed(claimed, result)
     return final

@@ -13,7 +13,7 @@ from django.utils import timezone
 from audit.models import AuditLog
 from jobs.models import JobEvent, JobExecutionLog
 from jobs.monitoring import job_detail
-from jobs.results import storage
+from jobs.results import publishing, storage
 from reports.models import ReportConfiguration, ReportVersion
 from tests.pages.forms import text_of
 
@@ -31,7 +31,7 @@ def with_result(job: JobExecutionLog, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     with path.open("rb") as file:
-        job.artifact.stamp, job.artifact.size = storage.file_stamp(file), len(content)
+        job.artifact.stamp, job.artifact.size = publishing.file_stamp(file), len(content)
     job.artifact.save()
 
 

@@ -1,0 +1,16 @@
+"""Files on disk that must survive a crash."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def rename_durably(source: Path, target: Path) -> None:
+    """Rename a file that was synced, and sync its folder: without that, a power cut can undo the rename."""
+    source.rename(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
