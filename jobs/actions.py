@@ -8,8 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from django.conf import settings
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 
 from accounts.models import User
 from audit import actions as audit
@@ -81,7 +80,9 @@ def submit(
         job.idempotency_key, job.request_fingerprint = idempotency.key, idempotency.fingerprint
     try:
         with transaction.atomic():
-            _take_turn(job)
+            admission = Admission.of(job)
+            admission.check_limits()
+            job.turn = admission.turn
             _enqueue(job, actor, Action.JOB_GENERATE, {"report": report.slug, "version": version.number})
     except IntegrityError:
         if _is_gone(report):
@@ -220,14 +221,6 @@ def _checked(
 def _is_gone(report: ReportConfiguration) -> bool:
     """Whether somebody deleted it since it was found."""
     return not ReportConfiguration.objects.filter(pk=report.pk).exists()
-
-
-def _take_turn(job: JobExecutionLog) -> None:
-    """Place the job among those that wait; TooManyJobs when the person or the tenant has enough of them."""
-    found = Admission.of(job, connection)
-    if found.own >= settings.MAX_UNFINISHED_PER_USER or found.of_tenant >= settings.MAX_UNFINISHED_PER_TENANT:
-        raise exceptions.TooManyJobs
-    job.turn = found.turn
 
 
 def _enqueue(

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, models
+from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
@@ -196,7 +196,7 @@ class JobExecutionLog(models.Model):
     def assign_turn(self) -> None:
         """Set the job's turn in the queue unless it has one."""
         if not self.turn:
-            self.turn = Admission.of(self, connection).turn
+            self.turn = Admission.of(self).turn
 
     @property
     def is_ended(self) -> bool:

@@ -1,16 +1,22 @@
-"""Which job is next. Reports may limit how many of them run at once: their jobs stand in lanes of their own, so that a
-thousand that have to wait neither stand before others nor make looking for the next one slow."""
+"""Chooses the job to claim next.
+
+Jobs are claimed by priority, then turn, then time (CLAIM_ORDER). A report can limit how many of its jobs run at once.
+Its queued jobs then have a concurrency key, the report's id. Each key is a queue that is only considered while it has
+a free slot: a thousand jobs that must wait neither block other jobs nor slow down the search.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from datetime import datetime
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import connection
 from django.db.models import Count, OuterRef, Subquery
 
 from common.compiled_sql import Statement
+from jobs import sql
 from jobs.models import JobExecutionLog
 from jobs.querysets import CLAIM_ORDER, JobQuerySet
 from jobs.status import Status
@@ -19,82 +25,88 @@ from reports.models import ReportConfiguration, ReportVersion
 _jobs = JobExecutionLog.objects
 _limited = ReportVersion.objects.filter(max_running__isnull=False, current_of__isnull=False).order_by()
 _LIMITED = Statement(lambda: _limited.only("report", "max_running").query)
-_NEXT_WITHOUT_LANE = Statement(lambda: _locked(_jobs.claimable()).query)
-#: With a concurrency key it names a lock of PostgreSQL; any number that nothing else in this database uses.
-_LANE_LOCK = 0x4C616E65
+_NEXT_WITHOUT_KEY = Statement(lambda: _first_locked(_jobs.claimable()).query)
+
+
+class Candidate(NamedTuple):
+    """The first claimable job of a concurrency key, or of all jobs without one. Candidates sort in CLAIM_ORDER."""
+
+    priority: int
+    turn: int
+    available_at: datetime
+    queued_at: datetime
+    job_id: UUID
+    concurrency_key: UUID | None
+    report_id: UUID | None
 
 
 def lock_next_job() -> JobExecutionLog | None:
-    """The job to claim, in the caller's transaction and locked for it. None when there is nothing to claim."""
-    most = concurrency_limits()
-    if not most:
-        return _first(_NEXT_WITHOUT_LANE.fetch())
-    for *_, concurrency_key, report_id in sorted(_first_of_each(_with_room(most))):
-        if concurrency_key is None and report_id in most:
-            _move_into_lane(report_id)
+    """Return the job to claim, locked in the caller's transaction; None if there is none."""
+    limits = concurrency_limits()
+    if not limits:
+        return next(iter(_NEXT_WITHOUT_KEY.fetch()), None)
+    for candidate in sorted(_candidates(_keys_with_free_slot(limits))):
+        key = candidate.concurrency_key
+        if key is None and candidate.report_id in limits:
+            # The report was limited after its jobs had been queued: they get their key now.
+            unkeyed = _jobs.filter(status=Status.QUEUED, report_id=candidate.report_id, concurrency_key=None)
+            unkeyed.update(concurrency_key=candidate.report_id)
             return lock_next_job()
-        if (concurrency_key is None or _has_room(concurrency_key, most[concurrency_key])) and (
-            job := _first(_locked(_jobs.claimable(concurrency_key)))
-        ):
-            return job
+        if key is None or _has_free_slot(key, limits[key]):
+            job = _first_locked(_jobs.claimable(key)).first()
+            if job is not None:
+                return job
     return None
 
 
 def claimable_jobs() -> list[JobQuerySet]:
-    """The jobs that could be claimed now, in two parts: those without a concurrency key, and
-    those whose key has a free slot."""
-    lanes = _with_room(concurrency_limits())
-    return [_jobs.claimable(), *([_jobs.due().filter(concurrency_key__in=lanes)] if lanes else [])]
+    """Return the jobs that can be claimed now, in two querysets: jobs without a concurrency key, and jobs with one."""
+    keys = _keys_with_free_slot(concurrency_limits())
+    return [_jobs.claimable(), *([_jobs.due().filter(concurrency_key__in=keys)] if keys else [])]
 
 
 def release_unlimited() -> int:
-    """Let jobs out of the lanes of reports that have no limit any more, or are gone. Claims see to the contrary."""
-    laned = _jobs.filter(status=Status.QUEUED, concurrency_key__isnull=False)
-    return laned.exclude(concurrency_key__in=list(concurrency_limits())).update(concurrency_key=None)
+    """Remove the concurrency key from queued jobs whose report was deleted or has no limit any more. Return how many.
+
+    The opposite, a report that gets a limit, is handled when a job is claimed.
+    """
+    with_key = _jobs.filter(status=Status.QUEUED, concurrency_key__isnull=False)
+    return with_key.exclude(concurrency_key__in=list(concurrency_limits())).update(concurrency_key=None)
 
 
 def concurrency_limits() -> dict[UUID, int]:
-    """How many may run at once, of each report that says so: the limit of today, whatever a job's version said."""
+    """Return how many jobs of each limited report can run at once, by its current version."""
     return {version.report_id: version.max_running for version in _LIMITED.fetch() if version.max_running}
 
 
-def _with_room(allowed: Mapping[UUID, int]) -> list[UUID]:
-    running = _jobs.filter(status=Status.RUNNING, report_id__in=list(allowed)).order_by().values_list("report_id")
-    counts = dict(running.annotate(Count("pk"))) if allowed else {}
-    return [concurrency_key for concurrency_key, most in allowed.items() if counts.get(concurrency_key, 0) < most]
+def _keys_with_free_slot(limits: Mapping[UUID, int]) -> list[UUID]:
+    if not limits:
+        return []
+    running = _jobs.filter(status=Status.RUNNING, report_id__in=list(limits)).order_by().values_list("report_id")
+    counts = dict(running.annotate(Count("pk")))
+    return [key for key, limit in limits.items() if counts.get(key, 0) < limit]
 
 
-def _first_of_each(lanes: Iterable[UUID]) -> list[tuple[Any, ...]]:
-    """Rank, concurrency key and report of the next job without a key, and of the next one of each key."""
+def _has_free_slot(concurrency_key: UUID, limit: int) -> bool:
+    """True if one more job with this key may run. Holds until the transaction ends, as the key is locked."""
+    sql.lock_concurrency_key(concurrency_key)
+    return _jobs.filter(report_id=concurrency_key, status=Status.RUNNING).count() < limit
+
+
+def _candidates(keys: Iterable[UUID]) -> list[Candidate]:
+    """Return the first job without a concurrency key and the first of each of these keys."""
     columns = (*CLAIM_ORDER, "id", "concurrency_key", "report_id")
-    first = Subquery(_jobs.claimable(OuterRef("pk")).values("pk")[:1])
-    found = ReportConfiguration.objects.filter(pk__in=list(lanes)).order_by().values_list(first, flat=True)
-    return [
+    first_of_key = Subquery(_jobs.claimable(OuterRef("pk")).values("pk")[:1])
+    job_ids = ReportConfiguration.objects.filter(pk__in=list(keys)).order_by().values_list(first_of_key, flat=True)
+    rows = [
         *_jobs.claimable().values_list(*columns)[:1],
-        *_jobs.filter(pk__in=found).order_by().values_list(*columns),
+        *_jobs.filter(pk__in=job_ids).order_by().values_list(*columns),
     ]
+    return [Candidate(*row) for row in rows]
 
 
-def _first(found: Iterable[JobExecutionLog]) -> JobExecutionLog | None:
-    return next(iter(found), None)
-
-
-def _has_room(concurrency_key: UUID, most: int) -> bool:
-    """Whether one more may run, to be asked in the transaction that claims it: nobody else claims in it meanwhile."""
-    if connection.vendor == "postgresql":
-        # On SQLite, transactions that write run one by one anyway.
-        with connection.cursor() as cursor:
-            cursor.execute("select pg_advisory_xact_lock(%s, %s)", [_LANE_LOCK, concurrency_key.int & 0x7FFFFFFF])
-    return _jobs.filter(report_id=concurrency_key, status=Status.RUNNING).count() < most
-
-
-def _move_into_lane(report_id: UUID) -> None:
-    """The report got its limit after these were queued."""
-    _jobs.filter(status=Status.QUEUED, report_id=report_id, concurrency_key=None).update(concurrency_key=report_id)
-
-
-def _locked(line: JobQuerySet) -> JobQuerySet:
-    """The next job of a line, which nobody else is about to claim."""
+def _first_locked(jobs: JobQuerySet) -> JobQuerySet:
+    """The first of these jobs that no other transaction is about to claim."""
     if connection.features.has_select_for_update_skip_locked:
-        line = line.select_for_update(skip_locked=True)
-    return line[:1]
+        jobs = jobs.select_for_update(skip_locked=True)
+    return jobs[:1]

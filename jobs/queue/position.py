@@ -1,4 +1,4 @@
-"""Where queued jobs stand: how many are claimed before them, and when they may begin by what is usual now."""
+"""Computes queue positions: how many jobs are ahead of a queued job, and when it is likely to start."""
 
 from __future__ import annotations
 
@@ -7,125 +7,109 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import fmean
-from typing import Any
+from typing import NamedTuple, cast
 from uuid import UUID
 
 from django.core.cache import cache
-from django.db import connection
 from django.utils import timezone
 
-from common.ids import uuid_from_db, uuid_to_db
-from jobs.clock import NOW_SQL
+from jobs import sql
 from jobs.models import JobEvent, JobExecutionLog, QueuePosition, WorkerHost
 from jobs.queue import next_job
 from jobs.status import Status
 
-#: More than these are not counted: nobody needs to know, and everybody who waits asks again and again.
-MOST_BEFORE = 1000
-#: Jobs from which it is learnt how long one takes.
-_LEARNT_FROM = 200
-#: Seconds that a process remembers what is the same for all who wait.
-_REMEMBERED = 2
+#: No more jobs ahead are counted: nobody needs the exact number, and every waiting client asks again and again.
+MAX_AHEAD = 1000
+#: The newest successful jobs from which run times are averaged.
+_SAMPLE = 200
+#: How long a web process reuses a snapshot, so that most polls cost one query.
+_SNAPSHOT_SECONDS = 2
+
+
+class RunningJob(NamedTuple):
+    report_id: UUID | None
+    started_at: datetime
 
 
 @dataclass(frozen=True)
 class QueueSnapshot:
-    """What runs now, and how long that usually takes, in seconds."""
+    """What runs now, and what estimates are based on.
+
+    `limits`: how many jobs of each limited report can run at once. `run_seconds`: the average run time of each report;
+    under None, of all reports.
+    """
 
     slots: int
     limits: dict[UUID, int]
-    usual: dict[UUID | None, float]
-    running: Sequence[tuple[UUID | None, datetime]]
+    run_seconds: dict[UUID | None, float]
+    running: Sequence[RunningJob]
 
-    def seconds(self, report: UUID | None) -> float:
-        """How long this report takes; None is any of them. 1 before there was a success."""
-        return self.usual.get(report, self.usual.get(None, 1.0))
+    @classmethod
+    def take(cls) -> QueueSnapshot:
+        rows = JobExecutionLog.objects.filter(status=Status.RUNNING).order_by().values_list("report_id", "started_at")
+        return cls(
+            slots=WorkerHost.objects.alive().total_slots(),
+            limits=next_job.concurrency_limits(),
+            run_seconds=_average_run_seconds(),
+            running=[RunningJob(report_id, started_at) for report_id, started_at in rows if started_at],
+        )
 
-
-# Written by hand, as those who wait ask it again and again. Answers with some rows where hundreds wait: how many jobs
-# of each report stand before the first of those that are asked for, between it and the second, and so on.
-_AHEAD = """
-    select report_id, case {steps} end as step, count(*) from (
-        select report_id, priority, turn from jobs_jobexecutionlog
-        where status = 'Queued' and available_at <= {now} and cancel_requested_at is null
-        and {concurrency_key} and (priority, turn) < (%s, %s)
-        order by priority, turn, available_at, queued_at limit {most}
-    ) ahead group by report_id, step
-"""
-_STEP = "when (priority, turn) < (%s, %s) then {}"
+    def expected_seconds(self, report_id: UUID | None) -> float:
+        """Return the expected run time of the report: its average, else that of all reports, else one second."""
+        return self.run_seconds.get(report_id, self.run_seconds.get(None, 1.0))
 
 
-def annotate_positions(jobs: Iterable[JobExecutionLog]) -> None:
-    """Set `place` of those that are Queued: one query for each line in which some of them stand."""
+def annotate_positions(
+    jobs: Iterable[JobExecutionLog], snapshot: QueueSnapshot | None = None, *, max_ahead: int = MAX_AHEAD
+) -> None:
+    """Set `queue_position` of the queued jobs, with one query for each of their concurrency keys."""
     queued = [job for job in jobs if job.status == Status.QUEUED]
     if not queued:
         return
-    now = _present()
-    for concurrency_key in {job.concurrency_key for job in queued}:
-        line = sorted((job for job in queued if job.concurrency_key == concurrency_key), key=_turn)
-        before = Counter[UUID | None]()
-        for job, further in zip(line, _ahead(concurrency_key, [_turn(job) for job in line]), strict=True):
-            before += further
-            job.queue_position = _place(job, before, now)
+    if snapshot is None:
+        snapshot = cast(QueueSnapshot, cache.get_or_set("jobs.queue.snapshot", QueueSnapshot.take, _SNAPSHOT_SECONDS))
+    for key in {job.concurrency_key for job in queued}:
+        with_key = sorted((job for job in queued if job.concurrency_key == key), key=_rank)
+        ahead = Counter[UUID | None]()
+        new_ahead = sql.jobs_ahead(key, [_rank(job) for job in with_key], limit=max_ahead)
+        for job, more in zip(with_key, new_ahead, strict=True):
+            ahead += more
+            start = _estimate_start(job, ahead, snapshot)
+            job.queue_position = QueuePosition(
+                position=ahead.total() + 1,
+                is_more=ahead.total() >= max_ahead,
+                start=start and max(start, job.available_at),
+            )
 
 
-def _turn(job: JobExecutionLog) -> tuple[int, int]:
+def _rank(job: JobExecutionLog) -> tuple[int, int]:
     return job.priority, job.turn
 
 
-def _ahead(concurrency_key: UUID | None, turns: Sequence[tuple[int, int]]) -> list[Counter[UUID | None]]:
-    """Of each turn, in rising order, how many jobs of each report are claimed before it and not before the last one."""
-    steps = " ".join(_STEP.format(number) for number in range(len(turns)))
-    which = "concurrency_key is null" if concurrency_key is None else "concurrency_key = %s"
-    statement = _AHEAD.format(steps=steps, now=NOW_SQL[connection.vendor], concurrency_key=which, most=MOST_BEFORE)
-    values = [part for turn in turns for part in turn]
-    found = [Counter[UUID | None]() for _ in turns]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            statement, [*values, *([] if concurrency_key is None else [uuid_to_db(concurrency_key)]), *turns[-1]]
-        )
-        for report, step, number in cursor.fetchall():
-            found[step][report and uuid_from_db(report)] = number
-    return found
-
-
-def _place(job: JobExecutionLog, before: Counter[UUID | None], now: QueueSnapshot) -> QueuePosition:
-    start = _start(job, before, now)
-    return QueuePosition(before.total() + 1, before.total() >= MOST_BEFORE, start and max(start, job.available_at))
-
-
-def _start(job: JobExecutionLog, before: Counter[UUID | None], now: QueueSnapshot) -> datetime | None:
-    """When a slot is free for it, if all takes as long as usual."""
-    if not now.slots:
+def _estimate_start(job: JobExecutionLog, ahead: Counter[UUID | None], snapshot: QueueSnapshot) -> datetime | None:
+    """Return when a slot is likely to be free for the job; None while no worker is alive."""
+    if not snapshot.slots:
         return None
-    running = [(report, since) for report, since in now.running if job.concurrency_key in (None, report)]
-    slots = min(now.slots, now.limits.get(job.concurrency_key, now.slots)) if job.concurrency_key else now.slots
-    at = timezone.now()
-    if len(running) + before.total() < slots:
-        return at
-    left = [max(0.0, now.seconds(report) - (at - since).total_seconds()) for report, since in running]
-    waiting = sum(number * now.seconds(report) for report, number in before.items())
-    return at + timedelta(seconds=(sum(left) + waiting) / slots)
+    key, slots, running = job.concurrency_key, snapshot.slots, snapshot.running
+    if key is not None:
+        slots = min(slots, snapshot.limits.get(key, slots))
+        running = [other for other in running if other.report_id == key]
+    now = timezone.now()
+    if len(running) + ahead.total() < slots:
+        return now
+    remaining = sum(
+        max(0.0, snapshot.expected_seconds(other.report_id) - (now - other.started_at).total_seconds())
+        for other in running
+    )
+    waiting = sum(number * snapshot.expected_seconds(report_id) for report_id, number in ahead.items())
+    return now + timedelta(seconds=(remaining + waiting) / slots)
 
 
-def _present() -> QueueSnapshot:
-    """What all who ask in the same two seconds are told, so that each of them costs one query."""
-    found: Any = cache.get_or_set("jobs.queue.position", _look, _REMEMBERED)
-    return found  # type: ignore[no-any-return]
-
-
-def _look() -> QueueSnapshot:
-    rows = JobExecutionLog.objects.filter(status=Status.RUNNING).order_by().values_list("report_id", "started_at")
-    running = [(report, since) for report, since in rows if since]
-    return QueueSnapshot(WorkerHost.objects.alive().total_slots(), next_job.concurrency_limits(), _usual(), running)
-
-
-def _usual() -> dict[UUID | None, float]:
-    """Seconds by report of what succeeded last; with None, of any report."""
-    ended = JobEvent.objects.filter(kind=JobEvent.Kind.SUCCEEDED).order_by("-id")
-    took: dict[UUID | None, list[float]] = {}
-    columns = ("job__report_id", "job__started_at", "job__ended_at")
-    for report, start, end in ended.values_list(*columns)[:_LEARNT_FROM]:
-        for key in {report, None}:
-            took.setdefault(key, []).append((end - start).total_seconds())
-    return {report: fmean(seconds) for report, seconds in took.items()}
+def _average_run_seconds() -> dict[UUID | None, float]:
+    succeeded = JobEvent.objects.filter(kind=JobEvent.Kind.SUCCEEDED).order_by("-id")
+    seconds: dict[UUID | None, list[float]] = {}
+    for report_id, start, end in succeeded.values_list("job__report_id", "job__started_at", "job__ended_at")[:_SAMPLE]:
+        if start and end:
+            for key in {report_id, None}:
+                seconds.setdefault(key, []).append((end - start).total_seconds())
+    return {report_id: fmean(values) for report_id, values in seconds.items()}

@@ -16,20 +16,20 @@ from jobs.execution import child, processes, transitions
 from jobs.models import JobExecutionLog
 from jobs.results import publishing, storage
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion
-from tests.jobs.delivering import CONTENT, Succeed, Target
+from tests.jobs.delivery.helpers import CONTENT, Succeed, Target
 from tests.sinks import Calls, Mails, call_sink, mail_sink
 
 
 @pytest.fixture
-def person(db: None) -> User:
+def user(db: None) -> User:
     tenant = Tenant.objects.create(slug="acme", name="Acme Inc.")
     return User.objects.create_user("alice", tenant=tenant)
 
 
 @pytest.fixture
-def report(person: User) -> ReportConfiguration:
-    source = DataSource.objects.create(tenant=person.tenant, slug="nowhere", kind="sqlite", location="/nowhere.db")
-    report = ReportConfiguration.objects.create(tenant=person.tenant, slug="one")
+def report(user: User) -> ReportConfiguration:
+    source = DataSource.objects.create(tenant=user.tenant, slug="nowhere", kind="sqlite", location="/nowhere.db")
+    report = ReportConfiguration.objects.create(tenant=user.tenant, slug="one")
     version = ReportVersion.objects.create(
         report=report, number=1, name="One", data_source=source, query="select 1", formats=["csv"], created_by="alice"
     )
@@ -40,9 +40,9 @@ def report(person: User) -> ReportConfiguration:
 
 
 @pytest.fixture
-def queued(report: ReportConfiguration, person: User) -> Callable[[], JobExecutionLog]:
+def queued(report: ReportConfiguration, user: User) -> Callable[[], JobExecutionLog]:
     """Makes a queued job."""
-    return lambda: actions.submit(report=report, actor=person, parameters={})
+    return lambda: actions.submit(report=report, actor=user, parameters={})
 
 
 @pytest.fixture

@@ -33,28 +33,28 @@ def vanishing(report: ReportConfiguration, monkeypatch: pytest.MonkeyPatch) -> C
     return lambda: monkeypatch.setattr(actions, "_new_job", make_and_delete)
 
 
-def test_who_asks_for_it_is_told(report: ReportConfiguration, person: User, vanishing: Callable[[], None]) -> None:
+def test_who_asks_for_it_is_told(report: ReportConfiguration, user: User, vanishing: Callable[[], None]) -> None:
     vanishing()
     with pytest.raises(ReportNotFound):
-        actions.submit(report=report, actor=person, parameters={})
+        actions.submit(report=report, actor=user, parameters={})
     assert not JobExecutionLog.objects.exists() and not JobEvent.objects.exists()
 
 
-def test_so_is_who_asks_under_a_key(report: ReportConfiguration, person: User, vanishing: Callable[[], None]) -> None:
+def test_so_is_who_asks_under_a_key(report: ReportConfiguration, user: User, vanishing: Callable[[], None]) -> None:
     vanishing()
     key = Idempotency.of("k", {})
     with pytest.raises(ReportNotFound):
-        actions.submit_once(report=report, actor=person, parameters={}, format=None, idempotency=key)
+        actions.submit_once(report=report, actor=user, parameters={}, format=None, idempotency=key)
     assert not JobExecutionLog.objects.exists()
 
 
-def test_so_is_who_retries(report: ReportConfiguration, person: User, vanishing: Callable[[], None]) -> None:
+def test_so_is_who_retries(report: ReportConfiguration, user: User, vanishing: Callable[[], None]) -> None:
     # Made by hand: the audit entry of one that was asked for could not be removed after the test.
-    failed = actions._new_job(report.version, report, person)
+    failed = actions._new_job(report.version, report, user)
     failed.queued_at = failed.available_at = failed.ended_at = timezone.now()
     failed.notified_at, failed.status, failed.error_code = None, "Failed", "query_failed"
     failed.save()
     vanishing()
     with pytest.raises(ReportConfigurationMissing):
-        actions.retry(job=failed, actor=person)
+        actions.retry(job=failed, actor=user)
     assert [job.pk for job in JobExecutionLog.objects.all()] == [failed.pk]

@@ -14,7 +14,7 @@ from django.core.management.base import CommandError
 from audit.models import AuditLog
 from jobs.models import Artifact, JobExecutionLog
 from reports.models import DataSource, ReportConfiguration
-from tests.jobs.delivering import Succeed
+from tests.jobs.delivery.helpers import Succeed
 
 
 def run(*command: object) -> str:

@@ -21,7 +21,7 @@ from jobs.execution import transitions
 from jobs.models import Delivery, JobExecutionLog
 from jobs.results import storage
 from reports.models import ReportConfiguration, WebhookSecret
-from tests.jobs.delivering import CONTENT, Succeed, Target, kinds, make_due, send_next
+from tests.jobs.delivery.helpers import CONTENT, Succeed, Target, kinds, make_due, send_next
 from tests.sinks import Calls, Mails
 
 

@@ -16,7 +16,7 @@ import pytest
 from jobs.delivery import http_client
 from jobs.models import Delivery
 from tests.certificates import Authority
-from tests.jobs.delivering import Succeed, Target, send_next
+from tests.jobs.delivery.helpers import Succeed, Target, send_next
 from tests.sinks import call_sink
 
 HOST = "hook.example.com"

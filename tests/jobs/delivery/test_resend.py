@@ -13,7 +13,7 @@ from audit.models import AuditLog
 from jobs import exceptions
 from jobs.delivery import outbox
 from jobs.models import Artifact, Delivery, JobExecutionLog
-from tests.jobs.delivering import Succeed, Target, kinds, make_due, send_next
+from tests.jobs.delivery.helpers import Succeed, Target, kinds, make_due, send_next
 from tests.sinks import Calls, Mails
 
 
@@ -33,7 +33,7 @@ def unsendable(target: Target, succeeded: Succeed, settings: Any) -> JobExecutio
 
 
 def test_a_mail_that_was_given_up_is_sent_when_the_mail_server_is_back(
-    target: Target, succeeded: Succeed, mails: Mails, settings: Any, person: User
+    target: Target, succeeded: Succeed, mails: Mails, settings: Any, user: User
 ) -> None:
     settings.EMAIL_CONFIGURED = False
     target("email", to=["a@example.com"])
@@ -41,7 +41,7 @@ def test_a_mail_that_was_given_up_is_sent_when_the_mail_server_is_back(
     before = given_up()
     assert (before.state, mails.received) == ("failed", [])
     settings.EMAIL_CONFIGURED = True
-    assert outbox.resend(job=JobExecutionLog.objects.get(pk=job.pk), actor=person) == 1
+    assert outbox.resend(job=JobExecutionLog.objects.get(pk=job.pk), actor=user) == 1
     again = send_next()
     assert (again.pk, again.state, again.attempt) == (before.pk, "sent", 1)
     ((_, message),) = mails.received
