@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 from django.db import Error, connections
 
+from common.processes import die_with_parent
 from jobs.delivery import SENDERS, OutgoingResult, Undeliverable, outbox
-from jobs.execution.processes import die_with_parent
 from jobs.models import Delivery
 
 log = logging.getLogger(__name__)

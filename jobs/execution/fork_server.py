@@ -23,7 +23,8 @@ from typing import Any, NoReturn
 from django.conf import settings
 from django.db import connections
 
-from jobs.execution.processes import consolidate_free_memory, die_with_parent, reap
+from common.processes import die_with_parent
+from jobs.execution.processes import consolidate_free_memory, reap
 
 log = logging.getLogger(__name__)
 #: What a forked process does, with a subject and open files that it is given.

@@ -11,7 +11,8 @@ import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-_PR_SET_PDEATHSIG = 1
+from common.processes import die_with_parent
+
 _PR_SET_CHILD_SUBREAPER = 36
 _MADV_COLLAPSE = 25
 #: Bytes of a huge page on every machine that has them in this size; others refuse.
@@ -20,13 +21,6 @@ _HUGE_PAGE = 2 * 2**20
 _MORE_THAN_A_LITTLE = 2**16
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.malloc.restype = ctypes.c_void_p
-
-
-def die_with_parent(parent: int) -> None:
-    """Ask the kernel to kill this process when its parent (that process id) ends: prctl(2), PR_SET_PDEATHSIG."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # the parent ended before the request
-        os._exit(1)
 
 
 def kill_children_with_parent() -> None:

@@ -17,13 +17,13 @@ from django.conf import settings
 from django.db import connections, transaction
 
 from audit import verification
+from common.processes import die_with_parent
 from jobs import failures
 from jobs.clock import Now, from_now
 from jobs.delivery.deliverer import run_deliverer
 from jobs.execution import cleanup, host_lock, reconciler, transitions
 from jobs.execution.processes import (
     become_subreaper,
-    die_with_parent,
     kill_children,
     reap,
     signal_group,

@@ -18,7 +18,7 @@ from pathlib import Path
 from django.conf import settings
 
 from common.backoff import Backoff, RestartTimer
-from jobs.execution.processes import die_with_parent
+from common.processes import die_with_parent
 from reportserver.environment import in_url
 
 #: Seconds before a program that ended is started again.

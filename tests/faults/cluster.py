@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from jobs.execution.processes import die_with_parent
+from common.processes import die_with_parent
 from tests.faults import rows
 from tests.faults.history import Effect, violations
 from tests.faults.rows import Database
