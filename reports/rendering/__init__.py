@@ -1,4 +1,7 @@
-"""Formats: each renderer turns Arrow record batches into a file. The exact rules are in docs/formats.md."""
+"""File formats: each renderer turns Arrow record batches into a file. The exact rules are in docs/formats.md.
+
+To add a format, write its renderer (see base.py) and add it to RENDERERS.
+"""
 
 from __future__ import annotations
 
@@ -26,12 +29,15 @@ RENDERERS: dict[str, Renderer] = {
 
 
 def preload() -> None:
-    """Import, parse and set up what children forked from here would each do again; starts no thread."""
+    """Do the slow part of the first rendering before workers fork, so that not every child does it again.
+
+    Starts no thread, because threads don't survive a fork.
+    """
     import reportlab.pdfgen.canvas  # noqa: F401
 
     from reports.rendering.pdf import fallback, fonts
 
-    # Arrow sets up all of its conversions with the first of them.
+    # The first cast registers all of Arrow's casts.
     pa.array([0]).cast(pa.string())
     fonts.regular()
     fonts.bold()

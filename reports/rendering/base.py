@@ -1,4 +1,4 @@
-"""The seam between rows and a file format."""
+"""The interface between rows and a file format."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 @dataclass(frozen=True, kw_only=True)
 class CsvOptions:
-    """How a report wants its CSV. The guard puts ' before text that a spreadsheet would run as a formula."""
+    """A report's choices for its csv files. See common.csv_guard for `formula_guard`."""
 
     delimiter: str = ","
     byte_order_mark: bool = False
@@ -21,22 +21,24 @@ class CsvOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class TotalsOptions:
-    """Which totals a report shows. `columns` maps a column to sum, average, min, max or count; each change of a value
-    in a column of `group_by` ends a group, `grand` asks for the total of everything. `decimals`: digits of fraction
-    of averages and of sums of floats."""
+    """The totals that a report shows."""
 
+    #: Columns whose values form groups, the outermost first.
     group_by: tuple[str, ...] = ()
+    #: By column: sum, average, min, max or count.
     columns: Mapping[str, str] = field(default_factory=dict)
+    #: Whether there is a grand total.
     grand: bool = True
+    #: Fraction digits of averages and of sums of floats. None: as docs/formats.md says.
     decimals: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Template:
-    """How a report designs its pdf, and what making it may take. `parameters` maps a name to the value as people read
-    it, None for NULL."""
+    """The Typst template of a report's pdf, and what compiling it may use."""
 
     text: str
+    #: By name, formatted for people. None is NULL.
     parameters: Mapping[str, str | None] = field(default_factory=dict)
     seconds: int = 60
     memory_bytes: int = 2 * 2**30
@@ -44,46 +46,51 @@ class Template:
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """What a format may show around the rows. `parameters` maps a label to the value as people read it."""
+    """Everything besides the rows that a format may show."""
 
     title: str
     description: str = ""
     version: int = 1
-    #: Aware; shown in UTC.
+    #: Aware. Shown in UTC.
     generated_at: datetime
+    #: By label, formatted for people.
     parameters: Mapping[str, str] = field(default_factory=dict)
     csv: CsvOptions = field(default_factory=CsvOptions)
     totals: TotalsOptions | None = None
     template: Template | None = None
-    #: A Vega-Lite specification; its data are the rows.
+    #: A Vega-Lite specification without data. Its data is the rows.
     chart: Mapping[str, Any] | None = None
 
 
 class Writer(Protocol):
-    """A file being written. Batches go in one by one; nothing holds the whole result."""
+    """A file that is being written, batch by batch. No writer holds the whole result in memory."""
 
     def write(self, batch: pa.RecordBatch) -> None: ...
 
     def close(self, *, rows: int, truncated: str | None) -> None:
-        """End the file and leave `out` open. `rows` were written; `truncated` is the sentence that says why there
-        are no more, or None."""
+        """Finish the file, and leave `out` open.
+
+        `rows` is the number of rows written. `truncated` is a sentence that says why rows are missing, or None.
+        """
         ...
 
 
 class Renderer(Protocol):
-    """A format: what it is called, and how to start a file of it."""
+    """A file format."""
 
+    #: Its name in definitions and in the API.
     format: ClassVar[str]
     media_type: ClassVar[str]
     extension: ClassVar[str]
-    #: Rows that a file of this format can hold and people can use; None where there is no such limit.
+    #: The rows that a file can hold and people can use. None: no limit.
     max_rows: ClassVar[int | None]
-    #: Whether the file grows while batches are written. If not, a limit in bytes is only known at the end.
+    #: Whether the file grows while batches are written. If not, its size is unknown until the end.
     streams: ClassVar[bool]
 
     def open(self, out: BinaryIO, schema: pa.Schema, document: Document) -> Writer:
-        """Start a file. `out` is seekable, and each column has a name of its own, as reports.sources sees to.
+        """Start a file. `out` must be seekable.
 
-        Raises FormatCannotHold for columns that the format has no place for.
+        Raises FormatCannotHold if the format can't hold these columns, and DesignMismatch if the report's totals or
+        chart don't fit them.
         """
         ...

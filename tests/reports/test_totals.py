@@ -207,7 +207,7 @@ def test_totals_are_those_of_duckdb():
 
 def test_a_group_that_comes_again_is_refused_as_its_total_would_look_like_the_whole():
     batch = pa.record_batch({"x": ["a", "a", "b", "a"], "v": [1, 2, 3, 4]})
-    with pytest.raises(DesignMismatch, match=r"x a comes again in row 4\. Have the query order its rows by x\."):
+    with pytest.raises(DesignMismatch, match=r"x a comes again in row 4\. Order the query by x\."):
         lines_of(TotalsOptions(group_by=("x",), columns={"v": "sum"}), batch, [2])
 
 
@@ -228,15 +228,15 @@ def test_more_groups_than_anybody_reads_are_refused(monkeypatch):
 def test_of_a_result_that_was_cut_the_labels_say_so():
     batch = pa.record_batch({"x": ["a", "b"], "v": [1, 2]})
     found = lines_of(TotalsOptions(group_by=("x",), columns={"v": "sum"}), batch, truncated=True)
-    assert [label for _, label, _ in found] == ["Total a", "Total b, as far as it is here", "Total of these 2 rows"]
+    assert [label for _, label, _ in found] == ["Total a", "Total b (incomplete)", "Total of these 2 rows"]
 
 
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
         ({"columns": {"w": "sum"}}, r"totals\.columns\.w: The query has no column w\. It has x, v\."),
-        ({"columns": {"x": "sum"}}, r"totals\.columns\.x: The column x has no sum: it is no column of numbers\."),
-        ({"columns": {"x": "average"}}, r"The column x has no average: it is no column of numbers\."),
+        ({"columns": {"x": "sum"}}, r"totals\.columns\.x: The column x has no sum: it is not a column of numbers\."),
+        ({"columns": {"x": "average"}}, r"The column x has no average: it is not a column of numbers\."),
         ({"columns": {"v": "sum"}, "group_by": ("nix",)}, r"totals\.group_by\[0\]: The query has no column nix"),
     ],
 )
