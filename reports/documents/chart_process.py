@@ -1,10 +1,10 @@
-"""The process in which one chart is drawn: `python -m reports.documents.chart_process KIND FONTS MEGABYTES PARENT`.
+"""The process that draws one chart: `python -m reports.documents.chart_process OUTPUT FONTS MEMORY_BYTES PARENT`.
 
-Reads a Vega-Lite specification (svg) or a drawing in SVG (png, pdf) from its input and writes what was asked for. It is
-started anew for every chart, with no environment, and ends with the process of that id.
+It reads a Vega-Lite specification (OUTPUT svg) or an SVG drawing (OUTPUT png or pdf) from its input, and writes the
+drawing to its output. It starts anew for every chart, without environment variables, and dies with the process PARENT.
 
-V8 reserves 34 GB of addresses, and so cannot live under a limit of addresses (RLIMIT_AS), as jobs do. What it really
-uses is bounded instead (RLIMIT_DATA), and so are its processor time and, to nothing, the files it writes.
+V8 reserves 34 GB of address space, so it can't run under the limit of address space (RLIMIT_AS) that jobs have.
+Instead, the memory that it really uses (RLIMIT_DATA) and its processor time are limited, and it can't write files.
 """
 
 from __future__ import annotations
@@ -13,41 +13,44 @@ import resource
 import sys
 from contextlib import suppress
 
+from common.processes import die_with_parent
 from reports.documents import sandbox
 
-_SECONDS = 30
+_CPU_SECONDS = 30
+#: Pixels of a PNG per pixel of the drawing, for high-resolution screens.
 _SCALE = 2.0
 _SYSTEM_FONTS = ("/usr/share/fonts", "/usr/local/share/fonts")
 
 
-def main(wanted: str, fonts: str, megabytes: int) -> None:
-    """Raises ValueError with Vega-Lite's own words for a specification that it refuses."""
-    _, most = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    sandbox.lower(resource.RLIMIT_DATA, megabytes * 2**20)
-    sandbox.lower(resource.RLIMIT_CPU, _SECONDS)
-    sandbox.lower(resource.RLIMIT_FSIZE, 0)
-    sandbox.lower(resource.RLIMIT_CORE, 0)
-    given = sys.stdin.buffer.read().decode()
+def main(output: str, fonts: str, memory_bytes: int) -> None:
+    """Raises ValueError with Vega-Lite's own words if it refuses the specification."""
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+    sandbox.lower_limit(resource.RLIMIT_DATA, memory_bytes)
+    sandbox.lower_limit(resource.RLIMIT_CPU, _CPU_SECONDS)
+    sandbox.lower_limit(resource.RLIMIT_FSIZE, 0)
+    sandbox.lower_limit(resource.RLIMIT_CORE, 0)
+    data = sys.stdin.buffer.read().decode()
 
+    # After the limits are set, which apply to V8 too, and before the sandbox, which denies reading its library.
     import vl_convert
 
     vl_convert.register_font_directory(fonts)
-    # Where the kernel has no such bounds, there are still those of the specification, of vl-convert and of what is
-    # kept of a drawing.
-    with suppress(sandbox.NoSandboxError):
-        sandbox.close([fonts, *_SYSTEM_FONTS])
-    if wanted == "svg":
-        drawn = vl_convert.vegalite_to_svg(given, allowed_base_urls=[]).encode()
-    elif wanted == "png":
-        drawn = vl_convert.svg_to_png(given, scale=_SCALE)
+    # Unlike a template, a chart is drawn without a sandbox too: the checks of its specification, vl-convert's own
+    # limits and the sanitizer for its drawing remain.
+    with suppress(sandbox.SandboxUnavailableError):
+        sandbox.restrict([fonts, *_SYSTEM_FONTS])
+    if output == "svg":
+        drawing = vl_convert.vegalite_to_svg(data, allowed_base_urls=[]).encode()
+    elif output == "png":
+        drawing = vl_convert.svg_to_png(data, scale=_SCALE)
     else:
-        drawn = vl_convert.svg_to_pdf(given)
-    sys.stdout.buffer.write(drawn)
+        drawing = vl_convert.svg_to_pdf(data)
+    sys.stdout.buffer.write(drawing)
 
 
 if __name__ == "__main__":
-    sandbox.end_with(int(sys.argv[4]))
+    die_with_parent(int(sys.argv[4]))
     try:
         main(sys.argv[1], sys.argv[2], int(sys.argv[3]))
     except ValueError as error:

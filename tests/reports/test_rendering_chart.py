@@ -25,13 +25,13 @@ from playwright.sync_api import sync_playwright
 from reports.exceptions import DesignMismatch
 from reports.rendering.charts import chart as chart_module
 from reports.rendering.charts import specification
-from reports.rendering.charts.chart import Chart, ChartStyle
+from reports.rendering.charts.chart import Chart, ChartLimits, ChartStyle
 from tests.reports.test_rendering_html_sort import CHROMIUM
 from tests.reports.test_rendering_pdf import needs_poppler, tool
 from tests.reports.test_rendering_types import DOCUMENT, render
 
 EVIL = "</text></svg><script>document.title = 'run'</script>"
-LOOK = ChartStyle("svg", font="Arial, Liberation Sans, sans-serif")
+STYLE = ChartStyle("svg", font="Arial, Liberation Sans, sans-serif")
 SPEC: dict[str, Any] = {
     "title": "Flights by airline",
     "mark": "bar",
@@ -52,11 +52,13 @@ ROWS = pa.record_batch(
 DESIGNED = dataclasses.replace(DOCUMENT, chart=SPEC)
 
 
-def drawn(spec: dict[str, Any], rows: pa.RecordBatch, *, truncated: bool = False) -> tuple[str, str]:
-    """The drawing and what is said of it."""
-    chart = Chart(spec, rows.schema)
+def drawn(
+    spec: dict[str, Any], rows: pa.RecordBatch, *, truncated: bool = False, limits: ChartLimits | None = None
+) -> tuple[str, str]:
+    """The drawing and its note."""
+    chart = Chart(spec, rows.schema, limits)
     chart.add(rows)
-    drawing = chart.draw(LOOK, truncated=truncated)
+    drawing = chart.draw(STYLE, truncated=truncated)
     return drawing.content.decode(), drawing.note
 
 
@@ -135,22 +137,30 @@ def test_days_are_drawn_where_they_are_whatever_the_zone_of_the_machine(monkeypa
     assert {"Jan 01, 1970", "Jan 02, 1970"} <= set(re.findall(r">([^<]+)</text>", svg))
 
 
-def test_more_rows_than_a_chart_shows_are_told_and_so_is_a_cut_result(monkeypatch):
-    monkeypatch.setattr(chart_module, "MAX_ROWS", 2)
-    svg, note = drawn(SPEC, ROWS)
-    assert "Ελλάδα</text>" in svg
-    assert EVIL[:10] not in svg
-    assert note == "The chart shows the first 2 rows only. Have the query aggregate what it should show."
-    assert f"<figcaption>{note}</figcaption>" in render("html", ROWS, document=DESIGNED).decode()
-    monkeypatch.undo()
-    assert drawn(SPEC, ROWS, truncated=True)[1] == "The chart shows these 3 rows only; the result has more."
+@pytest.mark.parametrize("limits", [ChartLimits(max_rows=2), ChartLimits(max_row_bytes=110)])
+def test_a_chart_that_shows_only_the_first_rows_has_a_note(limits):
+    rows = pa.Table.from_batches([ROWS.slice(0, 2), ROWS.slice(2)]).to_batches()
+    chart = Chart(SPEC, ROWS.schema, limits)
+    for batch in rows:
+        chart.add(batch)
+    drawing = chart.draw(STYLE, truncated=False)
+    assert "Ελλάδα</text>" in drawing.content.decode()
+    assert EVIL[:10] not in drawing.content.decode()
+    assert drawing.note == "The chart shows only the first 2 rows. To show all rows, aggregate them in the query."
+
+
+def test_a_chart_of_a_truncated_result_has_a_note():
+    note = "The chart shows only these 3 rows. The result has more."
+    assert drawn(SPEC, ROWS, truncated=True)[1] == note
+    page = render("html", ROWS, document=DESIGNED, truncated="Stopped early.").decode()
+    assert f"<figcaption>{note}</figcaption>" in page
 
 
 @pytest.mark.parametrize("format", ["html", "xlsx", "pdf"])
-def test_a_chart_that_cannot_be_drawn_is_said_in_its_place(monkeypatch, format):
-    monkeypatch.setattr(chart_module, "MAX_DRAWING", 100)
-    made = render(format, ROWS, document=DESIGNED)
-    sentence = "The chart is missing: it has too many marks. Have the query return fewer rows"
+def test_a_file_says_that_its_chart_is_missing(format):
+    wide = dataclasses.replace(DOCUMENT, chart=SPEC | {"width": {"step": 4_000}})
+    made = render(format, ROWS, document=wide)
+    sentence = "The chart is missing: it would be 12,"
     if format == "pdf":
         if not shutil.which("pdftotext"):
             pytest.skip("pdftotext is not installed")
@@ -162,18 +172,18 @@ def test_a_chart_that_cannot_be_drawn_is_said_in_its_place(monkeypatch, format):
     assert sentence in made.decode()
 
 
-def test_a_chart_that_takes_too_long_or_too_much_memory_is_said_to_be_missing(monkeypatch):
-    forever = {"mark": "point", "transform": [{"calculate": "1", "as": "x"}]}
-    monkeypatch.setattr(chart_module, "_SECONDS", 0.1)
-    assert "took more than 0.1 seconds" in drawn(forever, ROWS)[1]
-    monkeypatch.undo()
-    monkeypatch.setattr(chart_module, "_MEGABYTES", 64)
-    assert "more memory or time than a chart may use" in drawn(forever, ROWS)[1]
-
-
-def test_a_chart_far_larger_than_a_page_is_said_to_be_missing():
-    wide = SPEC | {"width": {"step": 4_000}}
-    assert "it would be 12," in drawn(wide, ROWS)[1]
+@pytest.mark.parametrize(
+    ("limits", "reason"),
+    [
+        (ChartLimits(max_drawing_bytes=100), "it has too many marks. Return fewer rows from the query"),
+        (ChartLimits(seconds=0.1), "drawing it took more than 0.1 seconds"),
+        (ChartLimits(memory_bytes=64 << 20), "drawing it took more memory or time than a chart may use"),
+    ],
+)
+def test_a_chart_beyond_a_limit_is_missing_with_the_reason(limits, reason):
+    svg, note = drawn(SPEC, ROWS, limits=limits)
+    assert svg == ""
+    assert note.startswith(f"The chart is missing: {reason}")
 
 
 @pytest.mark.parametrize(
@@ -237,7 +247,7 @@ def test_the_process_that_draws_can_reach_no_file_and_no_network(tmp_path):
     (tmp_path / "secret.txt").write_text("secret")
     code = (
         "import socket, sys, vl_convert; from reports.documents import chart_process\n"
-        "chart_process.main('svg', sys.argv[1], 2048)\n"
+        "chart_process.main('svg', sys.argv[1], 2**31)\n"
         f"for reach in (socket.socket, lambda: open({str(tmp_path / 'secret.txt')!r})):\n"
         "    try: reach(); print('reached')\n"
         "    except OSError as error: print(error.errno)\n"
@@ -251,13 +261,11 @@ def test_the_process_that_draws_can_reach_no_file_and_no_network(tmp_path):
 
 def test_the_process_that_draws_ends_with_the_one_that_started_it():
     endless = '{"mark": "bar", "data": {"sequence": {"start": 0, "stop": 1000000000}}}'
-    parent = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            f"from reports.rendering.charts import chart; chart._run('svg', {endless.encode()!r}, 60)",
-        ]
+    script = (
+        "import pyarrow as pa\nfrom reports.rendering.charts.chart import Chart\n"
+        f"Chart({{'mark': 'bar'}}, pa.schema([('n', pa.int64())]))._run('svg', {endless.encode()!r}, 60)"
     )
+    parent = subprocess.Popen([sys.executable, "-c", script])
     children: list[psutil.Process] = []
     while not children:
         time.sleep(0.05)

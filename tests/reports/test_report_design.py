@@ -84,7 +84,7 @@ def test_a_report_shows_the_chart_of_its_definition(tmp_path):
     report = defined(tmp_path, chart=CHART, max_rows=3)
     _, content = made(report, "html", tmp_path)
     assert content.count(b"<svg ") == 1
-    assert b"<figcaption>The chart shows these 3 rows only; the result has more.</figcaption>" in content
+    assert b"<figcaption>The chart shows only these 3 rows. The result has more.</figcaption>" in content
     assert definition_of(report).entry()["chart"] == CHART
     defined(tmp_path, chart=CHART, max_rows=3)
     report.refresh_from_db()

@@ -1,7 +1,7 @@
 """A report's chart: its rows are collected while the file is written, and it is drawn at the end.
 
-It is drawn by Vega-Lite in a process of its own (reports.documents.chart_process). Limits are told in the file, beside
-the chart or in its place; a specification that Vega-Lite refuses fails the job.
+Vega-Lite draws it in a process of its own (reports.documents.chart_process). If a limit is reached, the file says so
+next to the chart or in its place. A specification that Vega-Lite refuses fails the job.
 """
 
 from __future__ import annotations
@@ -25,34 +25,40 @@ from reports.rendering.charts.theme import themed
 from reports.rendering.column_json import json_keys, json_objects
 from reports.rendering.text_arrays import slices, value_bytes
 
-#: Rows that a chart shows, and what they may weigh as JSON: V8 takes some ten times as much.
-MAX_ROWS = 50_000
-MAX_BYTES = 32 << 20
-#: What a drawing may weigh: it is a part of a page, and browsers become slow.
-MAX_DRAWING = 5_000_000
-_MEGABYTES = 2_048
-#: On the clock; of processor time it has less, and a job on a busy machine waits for that.
-_SECONDS = 120.0
-_SECONDS_OF_A_LOOK = 15.0
 _FONTS = Path(__file__).parents[1] / "fonts"
 _ROOT = Path(__file__).parents[3]
-_REMEDY = "Have the query return fewer rows, or let the chart aggregate them."
+_REMEDY = "Return fewer rows from the query, or aggregate them in the chart."
+
+Output = Literal["svg", "png", "pdf"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChartLimits:
+    #: Rows that a chart shows, and their size as JSON. V8 takes about ten times that size in memory.
+    max_rows: int = 50_000
+    max_row_bytes: int = 32 << 20
+    #: Size of the drawing. It is part of a page, and larger ones make browsers slow.
+    max_drawing_bytes: int = 5_000_000
+    #: Memory of the drawing process.
+    memory_bytes: int = 2 << 30
+    #: On the clock. The process has less processor time, but on a busy machine it has to wait for that.
+    seconds: float = 120.0
 
 
 @dataclass(frozen=True)
 class ChartStyle:
-    """What a format needs of a chart."""
+    """How a format needs its chart."""
 
-    kind: Literal["svg", "png", "pdf"]
+    output: Output
     font: str
     background: str = "transparent"
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A chart: SVG, a picture of twice its size in PNG, or a page of PDF. Width and height are in pixels.
+    """A drawn chart: SVG, a PNG picture at twice its size, or a page of PDF. Width and height are in pixels.
 
-    `content` is empty where it could not be drawn; `note` is what people have to know, or empty.
+    `content` is empty if the chart couldn't be drawn. `note` is what readers have to know about the chart, or empty.
     """
 
     label: str
@@ -62,97 +68,108 @@ class Drawing:
     height: float = 0.0
 
 
-class _NotDrawn(Exception):
-    """Why there is no chart, in the words of the file that should have it."""
+class _CannotDraw(Exception):
+    """Why the file has no chart, as the end of a sentence."""
 
 
 class Chart:
-    """Collects the rows. Raises DesignMismatch where the specification names what is no column."""
+    """Collects the chart's rows, and draws it. Raises DesignMismatch if the specification doesn't fit the columns."""
 
-    def __init__(self, spec: Mapping[str, Any], schema: pa.Schema) -> None:
+    def __init__(self, spec: Mapping[str, Any], schema: pa.Schema, limits: ChartLimits | None = None) -> None:
         for path, sentences in specification.errors(spec).items():
-            raise DesignMismatch(f"{'.'.join(filter(None, ('chart', path)))}: {sentences[0]}")
+            raise DesignMismatch(f"{f'chart.{path}' if path else 'chart'}: {sentences[0]}")
         specification.check_columns(spec, schema)
         self.spec = spec
+        self._limits = limits or ChartLimits()
         self._columns = specification.columns_used(spec, schema)
-        self._rows: list[bytes] = []
-        self._taken = self._bytes = 0
+        self._json: list[bytes] = []
+        self._rows = self._bytes = 0
         self._is_full = False
 
     def add(self, batch: pa.RecordBatch) -> None:
-        """Keep the rows that the chart will show."""
+        """Keep those rows that the chart will show."""
         if self._is_full:
             return
-        fitting = batch.slice(0, MAX_ROWS - self._taken)
-        for piece in slices(fitting.select(self._columns)):
-            texts = bytes(value_bytes(json_objects(json_keys(piece.schema), piece, before="", after="\n")))
-            if self._bytes + len(texts) > MAX_BYTES:
+        fitting = batch.slice(0, self._limits.max_rows - self._rows)
+        for rows in slices(fitting.select(self._columns)):
+            lines = bytes(value_bytes(json_objects(json_keys(rows.schema), rows, before="", after="\n")))
+            if self._bytes + len(lines) > self._limits.max_row_bytes:
                 self._is_full = True
                 return
-            self._rows.append(texts)
-            self._bytes += len(texts)
-            self._taken += piece.num_rows
+            self._json.append(lines)
+            self._bytes += len(lines)
+            self._rows += rows.num_rows
         self._is_full = fitting.num_rows < batch.num_rows
 
-    def check(self) -> None:
-        """Raises DesignMismatch if Vega-Lite refuses the specification; some faults show only with rows."""
-        with suppress(_NotDrawn):
-            _run("svg", self._request(ChartStyle("svg", font="sans-serif")), _SECONDS_OF_A_LOOK)
+    def check(self, seconds: float = 15.0) -> None:
+        """Raise DesignMismatch if Vega-Lite refuses the specification. Some errors only show with rows."""
+        with suppress(_CannotDraw):
+            self._run("svg", self._vega_lite(ChartStyle("svg", font="sans-serif")), seconds)
 
-    def draw(self, look: ChartStyle, *, truncated: bool, displayable: Callable[[str], str] = str) -> Drawing:
-        """The chart of the rows so far. `displayable` gets its texts. Raises DesignMismatch if Vega-Lite refuses it."""
+    def draw(self, style: ChartStyle, *, truncated: bool, displayable: Callable[[str], str] = str) -> Drawing:
+        """Draw the chart of the rows so far. Raises DesignMismatch if Vega-Lite refuses it.
+
+        `displayable` maps each text of the chart to what the format can show of it.
+        """
         label = _label(self.spec)
         try:
-            drawn = _run("svg", self._request(look))
-            if len(drawn) > MAX_DRAWING:
-                raise _NotDrawn("it has too many marks. " + _REMEDY)
-            svg, width, height = svg_sanitizer.sanitized(drawn.decode(), displayable)
-            if max(width, height) > specification.MAX_PIXELS:
-                raise _NotDrawn(f"it would be {width:,.0f} by {height:,.0f} pixels. Give it a width and a height.")
-            content = svg.encode() if look.kind == "svg" else _run(look.kind, svg.encode())
-        except _NotDrawn as reason:
+            svg, width, height = self._draw_svg(style, displayable)
+            content = svg if style.output == "svg" else self._run(style.output, svg, self._limits.seconds)
+        except _CannotDraw as reason:
             return Drawing(label, f"The chart is missing: {reason}")
-        return Drawing(label, self._note(truncated), content, width, height)
+        note = ""
+        if self._is_full:
+            note = f"The chart shows only the first {self._rows:,} rows. To show all rows, aggregate them in the query."
+        elif truncated:
+            note = f"The chart shows only these {self._rows:,} rows. The result has more."
+        return Drawing(label, note, content, width, height)
 
-    def _request(self, look: ChartStyle) -> bytes:
-        spec = json.dumps(themed(self.spec, font=look.font, background=look.background), ensure_ascii=False)
-        rows = b"".join(self._rows).rstrip(b"\n").replace(b"\n", b",")
+    def _draw_svg(self, style: ChartStyle, displayable: Callable[[str], str]) -> tuple[bytes, float, float]:
+        """The harmless parts of the drawing, its width and its height. Raises _CannotDraw."""
+        drawn = self._run("svg", self._vega_lite(style), self._limits.seconds)
+        if len(drawn) > self._limits.max_drawing_bytes:
+            raise _CannotDraw(f"it has too many marks. {_REMEDY}")
+        svg, width, height = svg_sanitizer.sanitized(drawn.decode(), displayable)
+        if max(width, height) > specification.MAX_PIXELS:
+            raise _CannotDraw(f"it would be {width:,.0f} by {height:,.0f} pixels. Give it a width and a height.")
+        return svg.encode(), width, height
+
+    def _vega_lite(self, style: ChartStyle) -> bytes:
+        """The specification with its theme and its rows."""
+        spec = json.dumps(themed(self.spec, font=style.font, background=style.background), ensure_ascii=False)
+        # The rows already are JSON. Reading and writing them again would take most of the time.
+        rows = b"".join(self._json).rstrip(b"\n").replace(b"\n", b",")
         return spec.removesuffix("}").encode() + b', "data": {"values": [' + rows + b"]}}"
 
-    def _note(self, truncated: bool) -> str:
-        if self._is_full:
-            return f"The chart shows the first {self._taken:,} rows only. Have the query aggregate what it should show."
-        return f"The chart shows these {self._taken:,} rows only; the result has more." if truncated else ""
-
-
-def _run(wanted: str, given: bytes, seconds: float | None = None) -> bytes:
-    """What the process that draws answers. Raises _NotDrawn, also where it died for want of memory."""
-    process = [sys.executable, "-P", "-s", "-m", "reports.documents.chart_process"]
-    command = [*process, wanted, str(_FONTS), str(_MEGABYTES), str(os.getpid())]
-    # Times without a zone are drawn as they are: JavaScript would shift them into the zone of the machine.
-    environment = {"TZ": "UTC", "PYTHONPATH": str(_ROOT)}
-    try:
-        done = subprocess.run(  # noqa: S603 -- this very interpreter and a script of this project
-            command, input=given, capture_output=True, timeout=seconds or _SECONDS, env=environment, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise _NotDrawn(f"drawing it took more than {_SECONDS:g} seconds. {_REMEDY}") from None
-    if refused := re.search(rb"^refused: (.*)", done.stderr, re.DOTALL | re.MULTILINE):
-        raise DesignMismatch(f"chart: Vega-Lite refused it: {_reason(refused.group(1).decode())}")
-    if done.returncode:
-        raise _NotDrawn(f"drawing it took more memory or time than a chart may use. {_REMEDY}")
-    return done.stdout
+    def _run(self, output: Output, data: bytes, seconds: float) -> bytes:
+        """Run the drawing process, and return its output. Raises _CannotDraw and DesignMismatch."""
+        arguments = [output, str(_FONTS), str(self._limits.memory_bytes), str(os.getpid())]
+        command = [sys.executable, "-P", "-s", "-m", "reports.documents.chart_process", *arguments]
+        # Times without a zone are drawn as they are. In another zone, JavaScript would shift them.
+        environment = {"TZ": "UTC", "PYTHONPATH": str(_ROOT)}
+        try:
+            process = subprocess.run(  # noqa: S603 -- this interpreter, and a module of this project
+                command, input=data, capture_output=True, timeout=seconds, env=environment, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise _CannotDraw(f"drawing it took more than {seconds:g} seconds. {_REMEDY}") from None
+        if refusal := re.search(rb"^refused: (.*)", process.stderr, re.DOTALL | re.MULTILINE):
+            raise DesignMismatch(f"chart: Vega-Lite refused it: {_reason(refusal.group(1).decode())}")
+        if process.returncode:
+            # V8 ends its process when it can't get memory.
+            raise _CannotDraw(f"drawing it took more memory or time than a chart may use. {_REMEDY}")
+        return process.stdout
 
 
 def _reason(error: str) -> str:
-    """Its own sentence, without the places in its code that follow, and without the rows."""
+    """Vega-Lite's own sentence, without the stack trace that follows it, and without values of rows."""
     sentences = [line for line in error.splitlines() if not re.match(r"\s+at |.*conversion failed", line)]
     text = re.sub(r"\{.*\}", "{…}", " ".join(sentences)).removeprefix("Error: ")
     return text[:500] or "no reason was given"
 
 
 def _label(spec: Mapping[str, Any]) -> str:
-    """What the chart is, for people who do not see it."""
+    """The text for readers who can't see the chart: its description or its title."""
     title = spec.get("title", "")
     text = title.get("text", "") if isinstance(title, Mapping) else title
     return str(spec.get("description") or (" ".join(map(str, text)) if isinstance(text, list) else text) or "Chart")

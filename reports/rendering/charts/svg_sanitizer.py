@@ -1,4 +1,4 @@
-"""A drawing in SVG reduced to shapes and text: whatever drew it, nothing in it runs, links or loads."""
+"""Reduce an SVG drawing to shapes and text. Whatever drew it, nothing in it can run, link or load."""
 
 from __future__ import annotations
 
@@ -19,37 +19,38 @@ _ATTRIBUTES = frozenset(
     | {"gradientUnits", "gradientTransform", "spreadMethod", "text-anchor", "dominant-baseline"}
     | {"font-family", "font-size", "font-style", "font-variant", "font-weight"}
 )
-_WITH_FUNCTIONS = ("transform", "gradientTransform")
-#: References within the drawing are the only ones.
-_LOCAL = re.compile(r"url\(#[A-Za-z0-9_-]+\)")
-_COLOUR = re.compile(r"(rgba?|hsla?)\([0-9., %/-]*\)")
+_TRANSFORMS = ("transform", "gradientTransform")
+_LOCAL_REFERENCE = re.compile(r"url\(#[A-Za-z0-9_-]+\)")
+_COLOR = re.compile(r"(rgba?|hsla?)\([0-9., %/-]*\)")
 
 
-def sanitized(svg: str, shown: Callable[[str], str] = str) -> tuple[str, float, float]:
-    """The drawing with what is known to be harmless, its width and its height in pixels.
+def sanitized(svg: str, displayable: Callable[[str], str] = str) -> tuple[str, float, float]:
+    """The drawing with only those parts that are known to be harmless, and its width and height in pixels.
 
-    `shown` gets every text, and returns what is to be drawn of it.
+    `displayable` is applied to every text.
     """
-    # Vega writes no declarations, and escapes what is in the rows: there are no entities that could expand.
-    root = _kept(fromstring(svg), shown)  # noqa: S314
+    # Vega writes no document type, so there are no entities that could expand. It escapes the values of rows.
+    root = _copy(fromstring(svg), displayable)  # noqa: S314
     root.set("xmlns", _NAMESPACE)
     return tostring(root, encoding="unicode"), float(root.get("width", "0")), float(root.get("height", "0"))
 
 
-def _kept(element: Element, shown: Callable[[str], str]) -> Element:
-    kept = Element(_local(element.tag), {name: value for name, value in element.items() if _is_harmless(name, value)})
-    if kept.tag in ("text", "tspan"):
-        kept.text = shown(element.text or "")
-    kept.extend(_kept(child, shown) for child in element if _local(child.tag) in _ELEMENTS)
-    return kept
+def _copy(element: Element, displayable: Callable[[str], str]) -> Element:
+    attributes = {name: value for name, value in element.items() if _is_harmless(name, value)}
+    copy = Element(_local_name(element), attributes)
+    if copy.tag in ("text", "tspan"):
+        copy.text = displayable(element.text or "")
+    copy.extend(_copy(child, displayable) for child in element if _local_name(child) in _ELEMENTS)
+    return copy
 
 
-def _local(tag: str) -> str:
-    """The name of an SVG element; of another namespace's, one that is not kept."""
-    return tag.removeprefix(f"{{{_NAMESPACE}}}")
+def _local_name(element: Element) -> str:
+    """The name of an SVG element. Names of other namespaces keep theirs, and so are not in _ELEMENTS."""
+    return element.tag.removeprefix(f"{{{_NAMESPACE}}}")
 
 
 def _is_harmless(name: str, value: str) -> bool:
     if name not in _ATTRIBUTES:
         return False
-    return "(" not in _LOCAL.sub("", value) or name in _WITH_FUNCTIONS or _COLOUR.fullmatch(value) is not None
+    # A value with parentheses may only be a reference within the drawing, a transform or a color.
+    return "(" not in _LOCAL_REFERENCE.sub("", value) or name in _TRANSFORMS or _COLOR.fullmatch(value) is not None

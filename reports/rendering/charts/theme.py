@@ -1,13 +1,13 @@
-"""How charts look where their specification does not say: like the pages and documents they are in."""
+"""The default look of charts, which matches the pages and documents around them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-#: Also known to the HTML page's style sheet, which has other colours for these where the reader's screen is dark.
+#: The HTML page's style sheet replaces these colors on dark screens.
 INK, SOFT, LINE, AXIS = "#1a1f2b", "#5c6577", "#d9dee7", "#a9b2c3"
-#: Seen on white and on black alike.
+#: These colors are readable on white and on black.
 _PALETTE = [
     "#3b78d8",
     "#e0823d",
@@ -23,7 +23,7 @@ _PALETTE = [
 _WIDTH, _HEIGHT = 720, 280
 _LABELS = {"labelColor": SOFT, "labelFontSize": 11.5, "titleColor": INK, "titleFontSize": 12, "titleFontWeight": 600}
 _CONFIG: dict[str, Any] = {
-    # Thousands of labels that nobody sees; the figure has one, and the table has the numbers.
+    # Vega would label every mark for screen readers. The figure has one label, and the table has the numbers.
     "aria": False,
     "padding": {"left": 0, "right": 8, "top": 4, "bottom": 4},
     "view": {"stroke": None},
@@ -56,21 +56,21 @@ _CONFIG: dict[str, Any] = {
 
 
 def themed(spec: Mapping[str, Any], *, font: str, background: str) -> dict[str, Any]:
-    """The specification with this look under its own, and a size if it has none."""
-    look = _CONFIG | {"font": font, "background": background}
-    sized = dict(spec) | {"config": _merged(look, spec.get("config", {}))}
+    """The specification with these defaults under its own configuration, and a size if it has none."""
+    defaults = _CONFIG | {"font": font, "background": background}
+    sized = dict(spec) | {"config": _merged(defaults, spec.get("config", {}))}
     if "mark" in spec or "layer" in spec:
         for name, pixels in (("width", _WIDTH), ("height", _HEIGHT)):
             if sized.get(name, "container") == "container":
                 sized[name] = pixels
         if not isinstance(sized["width"], Mapping) and not isinstance(sized["height"], Mapping):
-            # So that axes and legends take their room within the size that was asked for.
+            # Makes axes and legends fit into the given size.
             sized.setdefault("autosize", {"type": "fit", "contains": "padding"})
     return sized
 
 
 def expected_size(spec: Mapping[str, Any]) -> tuple[float, float]:
-    """Width and height in pixels that the drawing will have, or the room to keep for it where rows decide."""
+    """Width and height of the drawing in pixels. If they depend on the rows, the space to reserve for it."""
     themed_spec = themed(spec, font="", background="")
     width, height = themed_spec.get("width"), themed_spec.get("height")
     if isinstance(width, (int, float)) and isinstance(height, (int, float)) and "autosize" in themed_spec:
@@ -78,11 +78,12 @@ def expected_size(spec: Mapping[str, Any]) -> tuple[float, float]:
     return _WIDTH, 1.5 * _HEIGHT
 
 
-def _merged(under: Mapping[str, Any], over: Any) -> Any:
-    if not isinstance(over, Mapping):
-        return over
-    both = {
-        key: _merged(value, over[key]) if isinstance(value, Mapping) and key in over else value
-        for key, value in under.items()
-    }
-    return both | {key: value for key, value in over.items() if not isinstance(under.get(key), Mapping)}
+def _merged(defaults: Mapping[str, Any], values: Any) -> Any:
+    """The values, with defaults for what is missing at any depth. Other things than mappings replace the defaults."""
+    if not isinstance(values, Mapping):
+        return values
+    merged = dict(defaults)
+    for key, value in values.items():
+        default = defaults.get(key)
+        merged[key] = _merged(default, value) if isinstance(default, Mapping) else value
+    return merged
