@@ -12,7 +12,7 @@ from rest_framework import serializers
 from common.api.strict import StrictSerializer
 from reports.definitions import ReportDefinition
 from reports.definitions.from_database import definition_of
-from reports.documents.compiler import Diagnostic
+from reports.documents.diagnostics import Diagnostic
 from reports.dry_run.check import CheckResult, FormatFit
 from reports.dry_run.row_preview import RowPreview
 from reports.dry_run.target import Column

@@ -1,4 +1,4 @@
-"""A designed pdf: the rows are kept, and the report's template is compiled with all of them at the end."""
+"""A designed pdf: the rows are collected, and the report's template is compiled with all of them at the end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reports.exceptions import FormatCannotHold
 from reports.rendering import RENDERERS
 from reports.rendering.base import Document, Renderer, Template, Writer
 
-#: What Typst lays out within seconds and a gigabyte; see docs/dependencies.md.
+#: What Typst lays out within seconds and a gigabyte. See docs/dependencies.md.
 MAX_ROWS = 5_000
 MAX_BYTES = 16 * 2**20
 
@@ -29,20 +29,22 @@ class TemplateWriter:
     def write(self, batch: pa.RecordBatch) -> None:
         self._bytes += batch.nbytes
         if self._bytes > MAX_BYTES:
-            message = f"A designed document holds at most {MAX_BYTES // 2**20} MB of values. csv or parquet hold more."
-            raise FormatCannotHold(message)
-        for kept, texts in zip(self._columns, context.column_texts(batch), strict=True):
-            kept.extend(texts)
+            raise FormatCannotHold(
+                f"A designed document holds at most {MAX_BYTES // 2**20} MB of values, and this result has more. "
+                "Choose csv or parquet instead."
+            )
+        for column, texts in zip(self._columns, context.column_texts(batch), strict=True):
+            column.extend(texts)
 
     def close(self, *, rows: int, truncated: str | None) -> None:
-        task = CompileRequest(
+        request = CompileRequest(
             template=self._template.text,
             data=context.as_json(self._document, self._schema, self._columns, truncated),
-            moment=self._document.generated_at,
+            timestamp=self._document.generated_at,
             seconds=self._template.seconds,
             memory_bytes=self._template.memory_bytes,
         )
-        self._out.write(compile_document(task).files[0])
+        self._out.write(compile_document(request).files[0])
 
 
 class TemplateRenderer:
@@ -57,10 +59,10 @@ class TemplateRenderer:
 
 
 def renderer_for(format: str, template: object) -> Renderer:
-    """A report's template designs its pdf; the other formats are the rows as they are."""
+    """The renderer of a format for a report with or without a template, which replaces its pdf only."""
     return TemplateRenderer() if format == "pdf" and template else RENDERERS[format]
 
 
 def file_noun(renderer: Renderer) -> str:
-    """What its files are called in a sentence, without an article."""
+    """What a sentence calls the renderer's files, without an article."""
     return "designed document" if isinstance(renderer, TemplateRenderer) else f"{renderer.format} file"

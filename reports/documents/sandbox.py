@@ -1,7 +1,8 @@
-"""What a process that compiles a template gives up before it does: network, other programs, most files, resources.
+"""What a process gives up before it compiles a template: network, other programs, most files, resources.
 
-Typst itself reads nothing outside of its root. These are the kernel's own bounds around it, for what Typst does by
-design (it downloads packages) and for faults in it. Nothing here is imported but the standard library.
+Typst itself reads nothing outside of its root. The kernel's limits around it cover what Typst does by design (it
+downloads packages) and bugs in it. This module imports only the standard library and common.processes: the process
+starts anew for every document.
 """
 
 from __future__ import annotations
@@ -16,97 +17,64 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP, _PR_SET_PDEATHSIG = 38, 22, 1
-_SECCOMP_MODE_FILTER = 2
-_SIGKILL = 9
+_PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP = 38, 22
 
-#: Numbers of socket, connect, execve, execveat, ptrace, io_uring_setup by machine, and how the kernel calls it.
-_DENIED = {
+# seccomp(2) runs a program for the Berkeley Packet Filter on every system call.
+_SECCOMP_MODE_FILTER = 2
+_SECCOMP_RET_ALLOW, _SECCOMP_RET_ERRNO = 0x7FFF0000, 0x00050000
+_BPF_LOAD, _BPF_JUMP_IF_EQUAL, _BPF_JUMP_IF_AT_LEAST, _BPF_RETURN = 0x20, 0x15, 0x35, 0x06
+#: Offsets in the data that the kernel passes to the filter.
+_CALL_NUMBER, _ARCHITECTURE = 0, 4
+#: By machine: the kernel's name of its architecture, and the numbers of socket, connect, execve, execveat, ptrace and
+#: io_uring_setup.
+_DENIED_CALLS = {
     "x86_64": (0xC000003E, (41, 42, 59, 322, 101, 425)),
     "aarch64": (0xC00000B7, (198, 203, 221, 281, 117, 425)),
 }
-#: The other numbering of system calls on x86-64 starts here, and would go around the numbers above.
+#: From here on, x86-64 numbers its system calls a second time. Those numbers would bypass the ones above.
 _X32_BIT = 0x40000000
 
 _LANDLOCK_CREATE_RULESET, _LANDLOCK_ADD_RULE, _LANDLOCK_RESTRICT_SELF = 444, 445, 446
 _LANDLOCK_RULE_PATH_BENEATH = 1
 _FS_READ_FILE, _FS_READ_DIR = 1 << 2, 1 << 3
-#: All rights on files of Landlock's first version: what is not allowed below is refused.
+#: All file rights of Landlock's first version. Those that no rule grants are denied.
 _FS_ALL = (1 << 13) - 1
 
 
-class NoSandboxError(OSError):
-    """This kernel can't keep a template away from the network."""
+class SandboxUnavailableError(OSError):
+    """This kernel can't isolate a template from the network."""
 
 
-def limit(memory_bytes: int, seconds: int) -> None:
-    """Bound address space (beyond what is used now), processor time and files."""
+def limit_resources(memory_bytes: int, seconds: int) -> None:
+    """Limit address space (on top of what is used now), processor time, and to nothing the files it writes."""
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    lower(resource.RLIMIT_AS, used + memory_bytes)
-    lower(resource.RLIMIT_CPU, seconds)
-    lower(resource.RLIMIT_FSIZE, 0)
-    lower(resource.RLIMIT_CORE, 0)
+    lower_limit(resource.RLIMIT_AS, used + memory_bytes)
+    lower_limit(resource.RLIMIT_CPU, seconds)
+    lower_limit(resource.RLIMIT_FSIZE, 0)
+    lower_limit(resource.RLIMIT_CORE, 0)
 
 
-def end_with(parent: int) -> None:
-    """From here on this process ends when its parent (that process id) does: nobody else looks after it."""
-    _libc.prctl(_PR_SET_PDEATHSIG, _SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:  # it ended before the request
-        os._exit(1)
+def lower_limit(resource_id: int, limit: int) -> None:
+    """Limit a resource for good. A lower limit stays, because it can't be raised again."""
+    _, hard = resource.getrlimit(resource_id)
+    limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+    resource.setrlimit(resource_id, (limit, limit))
 
 
-def close(readable: Iterable[str]) -> None:
-    """From here on: no socket, no program, no file but those under the folders `readable`. Raises NoSandboxError."""
+def restrict(readable: Iterable[str]) -> None:
+    """Deny sockets, other programs, and all files but those in the folders `readable`, for good.
+
+    Raises SandboxUnavailableError.
+    """
+    # Without this, the kernel accepts filters only from root.
     if _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0):
-        raise NoSandboxError(ctypes.get_errno(), "prctl")
+        raise SandboxUnavailableError(ctypes.get_errno(), "prctl")
     _allow_only(readable)
     _deny_calls()
 
 
-def lower(what: int, most: int) -> None:
-    """Bound a resource for good. A limit that is lower already stays: it cannot be raised again, and need not be."""
-    _, hard = resource.getrlimit(what)
-    bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
-    resource.setrlimit(what, (bound, bound))
-
-
-def _deny_calls() -> None:
-    """seccomp(2): the denied calls answer "permission denied", and so do all calls of another architecture."""
-    if platform.machine() not in _DENIED:
-        raise NoSandboxError(errno.ENOSYS, f"no list of system calls for {platform.machine()}")
-    architecture, numbers = _DENIED[platform.machine()]
-    refuse = len(numbers) + 1
-    program = [_load(4), _unless_equal(architecture, refuse + 2), _load(0), _if_at_least(_X32_BIT, refuse)]
-    program += [_if_equal(number, refuse - 1 - at) for at, number in enumerate(numbers)]
-    program += [_return(0x7FFF0000), _return(0x00050000 | errno.EACCES)]
-    code = ctypes.create_string_buffer(b"".join(program))
-    header = struct.pack("@HP", len(program), ctypes.addressof(code))
-    if _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.c_char_p(header), 0, 0):
-        raise NoSandboxError(ctypes.get_errno(), "seccomp")
-
-
-def _load(offset: int) -> bytes:
-    return struct.pack("HBBI", 0x20, 0, 0, offset)
-
-
-def _if_equal(value: int, skip: int) -> bytes:
-    return struct.pack("HBBI", 0x15, skip, 0, value)
-
-
-def _unless_equal(value: int, skip: int) -> bytes:
-    return struct.pack("HBBI", 0x15, 0, skip, value)
-
-
-def _if_at_least(value: int, skip: int) -> bytes:
-    return struct.pack("HBBI", 0x35, skip, 0, value)
-
-
-def _return(action: int) -> bytes:
-    return struct.pack("HBBI", 0x06, 0, 0, action)
-
-
 def _allow_only(readable: Iterable[str]) -> None:
-    """landlock(7), where the kernel has it (5.13, and not switched off); without it Typst's own root is the bound."""
+    """landlock(7). Kernels before 5.13 don't have it, and it may be disabled. Then only Typst's own root counts."""
     rights = struct.pack("Q", _FS_ALL)
     ruleset = _libc.syscall(_LANDLOCK_CREATE_RULESET, ctypes.c_char_p(rights), ctypes.c_size_t(len(rights)), 0)
     if ruleset < 0:
@@ -114,10 +82,37 @@ def _allow_only(readable: Iterable[str]) -> None:
     for folder in readable:
         if not Path(folder).exists():
             continue
-        opened = os.open(folder, os.O_PATH | os.O_CLOEXEC)
-        rule = struct.pack("=Qi", _FS_READ_FILE | _FS_READ_DIR, opened)
+        descriptor = os.open(folder, os.O_PATH | os.O_CLOEXEC)
+        rule = struct.pack("=Qi", _FS_READ_FILE | _FS_READ_DIR, descriptor)
         _libc.syscall(_LANDLOCK_ADD_RULE, ruleset, _LANDLOCK_RULE_PATH_BENEATH, ctypes.c_char_p(rule), 0)
-        os.close(opened)
+        os.close(descriptor)
     if _libc.syscall(_LANDLOCK_RESTRICT_SELF, ruleset, 0):
-        raise NoSandboxError(ctypes.get_errno(), "landlock")
+        raise SandboxUnavailableError(ctypes.get_errno(), "landlock")
     os.close(ruleset)
+
+
+def _deny_calls() -> None:
+    """seccomp(2): the denied calls, and all calls of another architecture, fail with "permission denied"."""
+    if platform.machine() not in _DENIED_CALLS:
+        raise SandboxUnavailableError(errno.ENOSYS, f"no list of system calls for {platform.machine()}")
+    architecture, numbers = _DENIED_CALLS[platform.machine()]
+    # The position of the last instruction, which denies. Jumps count from the instruction after them.
+    deny = len(numbers) + 5
+    program = [
+        _instruction(_BPF_LOAD, _ARCHITECTURE),
+        _instruction(_BPF_JUMP_IF_EQUAL, architecture, otherwise=deny - 2),
+        _instruction(_BPF_LOAD, _CALL_NUMBER),
+        _instruction(_BPF_JUMP_IF_AT_LEAST, _X32_BIT, then=deny - 4),
+        *(_instruction(_BPF_JUMP_IF_EQUAL, number, then=deny - at - 1) for at, number in enumerate(numbers, start=4)),
+        _instruction(_BPF_RETURN, _SECCOMP_RET_ALLOW),
+        _instruction(_BPF_RETURN, _SECCOMP_RET_ERRNO | errno.EACCES),
+    ]
+    code = ctypes.create_string_buffer(b"".join(program))
+    header = struct.pack("@HP", len(program), ctypes.addressof(code))
+    if _libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.c_char_p(header), 0, 0):
+        raise SandboxUnavailableError(ctypes.get_errno(), "seccomp")
+
+
+def _instruction(code: int, value: int, then: int = 0, otherwise: int = 0) -> bytes:
+    """A `struct sock_filter` of <linux/filter.h>."""
+    return struct.pack("HBBI", code, then, otherwise, value)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from django.utils import timezone
 
-from reports.documents.compiler import Diagnostic
+from reports.documents.diagnostics import Diagnostic
 from reports.documents.renderer import file_noun, renderer_for
 from reports.dry_run.document_preview import template_errors
 from reports.dry_run.row_preview import RowPreview

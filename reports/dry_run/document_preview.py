@@ -13,11 +13,11 @@ from reports.documents import context
 from reports.documents.compiler import (
     CompiledDocument,
     CompileRequest,
-    Diagnostic,
     TemplateInvalid,
     compile_document,
     syntax_errors,
 )
+from reports.documents.diagnostics import Diagnostic
 from reports.dry_run.row_preview import ROWS, first_rows
 from reports.dry_run.target import DryRunTarget
 from reports.exceptions import RunError, TemplateFailed
@@ -56,10 +56,10 @@ def preview_document(
     request = CompileRequest(
         template=target.template or "",
         data=context.as_json(document, table.schema, columns, truncated),
-        moment=document.generated_at,
+        timestamp=document.generated_at,
         seconds=_SECONDS,
         memory_bytes=_MEMORY_BYTES,
-        most_bytes=_MAX_BYTES,
+        max_bytes=_MAX_BYTES,
         ppi=ppi,
     )
     if not _SLOTS.acquire(timeout=_WAIT_SECONDS):

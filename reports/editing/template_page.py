@@ -14,7 +14,8 @@ from reports import actions, documents
 from reports.definitions import parse_report
 from reports.definitions.errors import errors_in
 from reports.definitions.from_database import definition_of, fingerprint, reload_report
-from reports.documents.compiler import CompiledDocument, Diagnostic, TemplateInvalid, syntax_errors
+from reports.documents.compiler import CompiledDocument, TemplateInvalid, syntax_errors
+from reports.documents.diagnostics import Diagnostic
 from reports.dry_run.document_preview import template_errors
 from reports.dry_run.target import DryRunTarget
 from reports.exceptions import InvalidDefinition, InvalidParameters, ReportChanged, RunError, SourceMissing

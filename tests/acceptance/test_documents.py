@@ -34,7 +34,7 @@ def test_a_template_that_fails_with_the_rows_fails_the_job_for_good_with_its_lin
     with own_report(alice, query=SALES, template=IMPORT + "\n#assert(rows.len() < 60)", formats=["pdf"]) as report:
         error = bob.get(f"/jobs/{failed_job(bob, report)}").json()["errorDetails"]
     assert (error["code"], error["retryable"], error["attempts"]) == ("template_failed", False, 1)
-    assert error["message"] == "The template has a fault. Line 3, column 2: Assertion failed."
+    assert error["message"] == "Template error. Line 3, column 2: Assertion failed."
 
 
 def test_a_job_is_cancelled_while_its_template_goes_round_in_circles(server, alice, bob):

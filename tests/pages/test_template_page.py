@@ -171,7 +171,7 @@ def test_a_template_that_does_not_end_is_ended(
     monkeypatch.setattr("reports.dry_run.document_preview._SECONDS", 1)
     answer = press(browse("alice"), "preview", "#for a in range(100000) { for b in range(100000) {} }")
     assert answer.status_code == 200
-    assert "was not made within 1 seconds" in answer.content.decode()
+    assert "was not finished within 1 seconds" in answer.content.decode()
 
 
 @pytest.mark.parametrize(("who", "status"), [("bob", 403), ("carol", 403), ("gina", 404)])

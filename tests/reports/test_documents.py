@@ -257,7 +257,7 @@ def test_pages_can_be_had_as_pictures():
 def pictures(template: str) -> CompiledDocument:
     schema = pa.schema({"a": pa.int64()})
     data = context.as_json(designed(""), schema, [[]], None)
-    moment = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    timestamp = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
     return compile_document(
-        CompileRequest(template=template, data=data, moment=moment, seconds=20, memory_bytes=2**29, ppi=50)
+        CompileRequest(template=template, data=data, timestamp=timestamp, seconds=20, memory_bytes=2**29, ppi=50)
     )

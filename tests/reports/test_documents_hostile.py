@@ -23,8 +23,10 @@ NO_PACKAGES = "A template can't import packages, only “report.typ”."
 
 
 def task(template: str, seconds: int = 20, megabytes: int = 400) -> CompileRequest:
-    moment = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
-    return CompileRequest(template=template, data="{}", moment=moment, seconds=seconds, memory_bytes=megabytes * 2**20)
+    timestamp = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+    return CompileRequest(
+        template=template, data="{}", timestamp=timestamp, seconds=seconds, memory_bytes=megabytes * 2**20
+    )
 
 
 @pytest.fixture
@@ -86,8 +88,8 @@ def test_the_environment_is_not_there(monkeypatch):
 ATTEMPTS = """
 import errno, os, socket, subprocess, sys
 from reports.documents import sandbox
-sandbox.limit(2**30, 10)
-sandbox.close([sys.argv[1]])
+sandbox.limit_resources(2**30, 10)
+sandbox.restrict([sys.argv[1]])
 def denied(attempt):
     try:
         attempt()
@@ -128,7 +130,9 @@ def test_a_template_that_does_not_end_is_ended(template):
     with pytest.raises(TemplateFailed) as caught:
         compile_document(task(template, seconds=1))
     assert caught.value.retryable is False
-    assert caught.value.message.startswith("The document was not made within 1 seconds. Its template may go round")
+    assert caught.value.message.startswith(
+        "The document was not finished within 1 seconds. Its template may loop forever"
+    )
     assert not [child for child in psutil.Process().children() if "process" in " ".join(child.cmdline())]
 
 
@@ -153,36 +157,36 @@ def test_memory_ends_with_a_clear_sentence(template):
     with pytest.raises(TemplateFailed) as caught:
         compile_document(task(template, megabytes=200))
     assert caught.value.message == (
-        "The document needs more memory than the 200 MB it may use. Have the template show less."
+        "The document needs more memory than the allowed 200 MB. Show less in the template."
     )
     assert caught.value.retryable is False
 
 
 def test_a_page_of_any_size_takes_no_more_memory():
     huge = replace(task("#set page(width: 4000cm, height: 4000cm)\nx", megabytes=400), ppi=110)
-    with pytest.raises(TemplateFailed, match="needs more memory than the 400 MB"):
+    with pytest.raises(TemplateFailed, match="needs more memory than the allowed 400 MB"):
         compile_document(huge)
 
 
 def test_a_document_that_is_too_large_is_not_handed_over():
-    many = replace(task("#for i in range(20) [page #pagebreak()]"), most_bytes=5_000)
-    with pytest.raises(TemplateFailed, match="larger than the 0 MB it may be"):
+    many = replace(task("#for i in range(20) [page #pagebreak()]"), max_bytes=5_000)
+    with pytest.raises(TemplateFailed, match="larger than the allowed 0 MB"):
         compile_document(many)
 
 
 def test_without_the_kernels_bounds_no_document_is_made(monkeypatch, tmp_path):
     # A machine for which the numbers of the system calls are not known, to the process of the document only.
     (tmp_path / "sitecustomize.py").write_text("import platform\nplatform.machine = lambda: 'pdp11'\n")
-    monkeypatch.setattr(compiler, "_LOADER", ("PYTHONPATH",))
+    monkeypatch.setattr(compiler, "INHERITED_VARIABLES", ("PYTHONPATH",))
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{Path(compiler.__file__).parents[2]}")
-    with pytest.raises(TemplateFailed, match="kernel can't keep templates from the network"):
+    with pytest.raises(TemplateFailed, match="kernel can't isolate templates from the network"):
         compile_document(task("text"))
 
 
 def test_the_process_ends_with_the_one_that_started_it():
     script = (
         "import datetime as dt\nfrom reports.documents.compiler import CompileRequest, compile_document\n"
-        f"compile_document(CompileRequest(template={ENDLESS[0]!r}, data='{{}}', moment=dt.datetime.now(dt.UTC),"
+        f"compile_document(CompileRequest(template={ENDLESS[0]!r}, data='{{}}', timestamp=dt.datetime.now(dt.UTC),"
         " seconds=60, memory_bytes=2**29))"
     )
     parent = subprocess.Popen([sys.executable, "-c", script])
