@@ -1,4 +1,4 @@
-"""Cheap polling of a status: ETags, how long to wait, and answers that wait for a change (RFC 7240)."""
+"""Polling of a job's status: waiting for a change (RFC 7240), ETags, and how soon to poll again."""
 
 from __future__ import annotations
 
@@ -15,67 +15,69 @@ from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from common.conditional import is_not_modified
 from jobs.models import JobExecutionLog
 from jobs.querysets import JobQuerySet
-from jobs.results.etags import has_it
 
-LONGEST_WAIT_SECONDS = 25
-#: Seconds between two looks: the first, how much longer each next one, and the longest. Most reports are short.
-_FIRST_LOOK, _LONGER, _LONGEST_LOOK = 0.02, 1.25, 0.2
+MAX_WAIT_SECONDS = 25
+#: While a request waits, it reads the job at growing intervals, since most reports take less than a second.
+_FIRST_INTERVAL, _INTERVAL_GROWTH, _MAX_INTERVAL = 0.02, 1.25, 0.2
 _WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?(\d{1,6})\b", re.ASCII | re.IGNORECASE)
 _waiters = threading.BoundedSemaphore(settings.MAX_WAITERS)
 
 
 def wait_preference(request: Request) -> int | None:
-    """The N of `Prefer: wait=N`, bounded; None without one."""
+    """Return the N of `Prefer: wait=N`, at most MAX_WAIT_SECONDS; None without that preference."""
     match = _WAIT.search(request.headers.get("Prefer", ""))
-    return min(int(match[1]), LONGEST_WAIT_SECONDS) if match else None
+    return min(int(match[1]), MAX_WAIT_SECONDS) if match else None
 
 
 def wait_for_change(job: JobExecutionLog, seconds: int) -> JobExecutionLog:
-    """The job after its next change of status, or after that time."""
+    """Return the job after its next change of status, or after that time."""
     return _wait_while(JobExecutionLog.objects.filter(status=job.status, attempt=job.attempt), job, seconds)
 
 
 def wait_for_end(job: JobExecutionLog, seconds: int) -> JobExecutionLog:
-    """The job once it has ended, or after that time."""
+    """Return the job once it has ended, or after that time."""
     return _wait_while(JobExecutionLog.objects.unfinished(), job, seconds)
 
 
 def _wait_while(jobs: JobQuerySet, job: JobExecutionLog, seconds: int) -> JobExecutionLog:
-    """The job once it is not among `jobs` any more. Each waiter holds a thread, so no more than a few may wait."""
+    """Wait while the job is among `jobs`; return it as it is then.
+
+    Each waiting request occupies a thread of the web server. Beyond MAX_WAITERS, requests don't wait.
+    """
     if not _waiters.acquire(blocking=False):
         return job
     try:
-        until, look = time.monotonic() + seconds, _FIRST_LOOK
-        while time.monotonic() < until and jobs.filter(pk=job.pk).exists():
-            time.sleep(look)
-            look = min(_LONGEST_LOOK, look * _LONGER)
+        give_up_at, interval = time.monotonic() + seconds, _FIRST_INTERVAL
+        while time.monotonic() < give_up_at and jobs.filter(pk=job.pk).exists():
+            time.sleep(interval)
+            interval = min(_MAX_INTERVAL, interval * _INTERVAL_GROWTH)
         return JobExecutionLog.objects.with_result().get(pk=job.pk)
     finally:
         _waiters.release()
 
 
 def status_response(request: Request, job: JobExecutionLog, body: Mapping[str, Any], *, waited: bool) -> Response:
-    """200 with the body, or 304 when the caller has it already."""
-    etag = f'W/"{hashlib.sha256(json.dumps(_lasting(body), default=str).encode()).hexdigest()[:32]}"'
+    """Return 200 with the body, or 304 if the client already has it."""
+    # Without the estimate, which changes every second although nothing happened.
+    queue = body["queue"] and {**body["queue"], "estimatedStart": None}
+    digest = hashlib.sha256(json.dumps({**body, "queue": queue}, default=str).encode()).hexdigest()
+    etag = f'W/"{digest[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Prefer"}
     if not job.is_ended:
         headers["Retry-After"] = str(retry_after(job))
     if waited:
         headers["Preference-Applied"] = "wait"
-    if has_it(request.headers.get("If-None-Match"), etag):
+    if is_not_modified(request._request, etag):
         return Response(status=304, headers=headers)
     return Response(body, headers=headers)
 
 
-def _lasting(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Without the estimate, which is another one every second."""
-    place = body["queue"]
-    return {**body, "queue": place and {**place, "estimatedStart": None}}
-
-
 def retry_after(job: JobExecutionLog) -> int:
-    """Seconds a client should wait before it asks again: longer for a job that is at it for long."""
+    """Return how many seconds a client should wait before it polls again: the older the job, the longer."""
     age = (timezone.now() - job.queued_at).total_seconds()
-    return 1 if age < 10 else 2 if age < 60 else 5
+    if age < 10:
+        return 1
+    return 2 if age < 60 else 5

@@ -1,4 +1,7 @@
-"""Where results go outside of the house. A kind of target is one small class here and one line in SENDERS."""
+"""Deliveries: results sent to e-mail addresses, webhooks and file shares. See docs/delivery.md.
+
+To add a kind of target, write a Sender and add it to SENDERS.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all kinds of delivery have in common."""
+"""What all kinds of delivery share."""
 
 from __future__ import annotations
 
@@ -16,17 +16,20 @@ from reports.rendering import RENDERERS
 
 
 class Undeliverable(Exception):
-    """It could not be sent. The sentence is shown to everybody who sees the job: no address, host or path in it."""
+    """The result could not be sent.
 
-    def __init__(self, sentence: str, *, permanent: bool = False) -> None:
-        super().__init__(sentence)
-        #: Whether another try is of no use.
+    The message is shown to everyone who can see the job, so it contains no address, host or path. `permanent`: another
+    attempt would fail too.
+    """
+
+    def __init__(self, message: str, *, permanent: bool = False) -> None:
+        super().__init__(message)
         self.permanent = permanent
 
 
 @dataclass(frozen=True)
 class OutgoingResult:
-    """A result on its way to one target. `id` stays the same however often it is sent: receivers tell by it."""
+    """A result to send to one target. The id is the same in each attempt, so that receivers recognize duplicates."""
 
     id: UUID
     job: JobExecutionLog
@@ -34,18 +37,19 @@ class OutgoingResult:
 
     @property
     def artifact(self) -> Artifact:
-        """Raises Undeliverable when the result was deleted since."""
+        """The job's result. Raises Undeliverable if it was purged."""
         if self.job.result is None:
             raise Undeliverable("The result was deleted before it could be delivered.", permanent=True)
         return self.job.result
 
     @property
     def link(self) -> str:
-        """The job's page."""
+        """The URL of the job's page."""
         return f"{settings.PUBLIC_URL}/jobs/{self.job.pk}"
 
     @property
     def filename(self) -> str:
+        # A report's name may contain line breaks, which must not get into a header.
         return " ".join(downloads.filename(self.job).split())
 
     @property
@@ -53,22 +57,22 @@ class OutgoingResult:
         return RENDERERS[self.job.format].extension
 
     def open(self) -> BinaryIO:
-        """The result file, once it is seen to be the one that was written."""
-        kept = self.artifact
-        path = storage.result_path(self.job.pk, kept.fence, self.extension)
+        """Open the result file. Raise Undeliverable if it is missing or was changed."""
+        artifact = self.artifact
+        path = storage.result_path(self.job.pk, artifact.fence, self.extension)
         try:
-            return storage.open_verified(path, size=kept.size, sha256=kept.sha256, stamp=kept.stamp)
+            return storage.open_verified(path, size=artifact.size, sha256=artifact.sha256, stamp=artifact.stamp)
         except ResultMissing:
-            raise Undeliverable("The result's file is missing.", permanent=True) from None
+            raise Undeliverable("The result file is missing.", permanent=True) from None
 
 
 class Sender(Protocol):
     """One kind of delivery target."""
 
     def targets(self, options: Mapping[str, Any]) -> Iterator[str]:
-        """The single targets that the options of a definition name, each of which is sent to by itself."""
+        """Yield the targets in the options of a report's delivery. Each gets a delivery of its own."""
         ...
 
-    def send(self, parcel: OutgoingResult) -> None:
-        """Send, in well under a minute. Raises Undeliverable; anything else is tried again too."""
+    def send(self, result: OutgoingResult) -> None:
+        """Send the result, in well under a minute. Raise Undeliverable; other errors are retried too."""
         ...

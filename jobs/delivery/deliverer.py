@@ -1,4 +1,4 @@
-"""The process of a jobserver that sends what waits in the outbox. Being killed loses nothing."""
+"""The deliverer: a process of each jobserver that sends the deliveries in the outbox. It can be killed at any time."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from jobs.delivery import SENDERS, OutgoingResult, Undeliverable, outbox
 from jobs.models import Delivery
 
 log = logging.getLogger(__name__)
-#: Deliveries at once: one that answers slowly does not keep the others.
-_AT_ONCE = 4
-#: Seconds between two looks while nothing is due.
+#: Deliveries sent at once, so that one slow receiver doesn't delay the others.
+_THREADS = 4
+#: Seconds between two looks into the outbox while nothing is due.
 _IDLE_SECONDS = 1.0
 
 
 def run_deliverer(parent: int) -> None:
-    """The process; never returns."""
+    """Send deliveries until SIGTERM or until the parent process dies, then end the process. Never returns."""
     code = 1
     try:
         die_with_parent(parent)
@@ -38,36 +38,19 @@ def run_deliverer(parent: int) -> None:
         os._exit(code)
 
 
-def deliver(delivery: Delivery) -> None:
-    """Send one that was claimed, and write down how that went."""
-    try:
-        if delivery.attempt > outbox.MAX_ATTEMPTS:
-            raise Undeliverable("It was tried too often.", permanent=True)
-        SENDERS[delivery.kind].send(OutgoingResult(delivery.pk, delivery.job, delivery.target))
-    except Undeliverable as error:
-        log.warning("not delivered: %s", error, extra=_named(delivery), exc_info=error.__cause__)
-        outbox.mark_failed(delivery, str(error), permanent=error.permanent)
-    except Exception:
-        log.exception("A delivery failed.", extra=_named(delivery))
-        outbox.mark_failed(delivery, "The delivery failed; the server's log has the details.")
-    else:
-        log.info("delivered", extra=_named(delivery))
-        outbox.mark_sent(delivery)
-
-
 def _deliver_until(stopping: threading.Event) -> None:
-    free = threading.BoundedSemaphore(_AT_ONCE)
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    free_threads = threading.BoundedSemaphore(_THREADS)
+    with ThreadPoolExecutor(_THREADS) as pool:
         while not stopping.is_set():
-            # Before the claim: what is claimed is sent at once, well within its lease.
-            if not free.acquire(timeout=_IDLE_SECONDS):
+            # A thread must be free before the claim, or the lease could run out while the delivery waits for one.
+            if not free_threads.acquire(timeout=_IDLE_SECONDS):
                 continue
-            claimed = _claim()
-            if claimed is None:
-                free.release()
+            delivery = _claim()
+            if delivery is None:
+                free_threads.release()
                 stopping.wait(_IDLE_SECONDS)
             else:
-                pool.submit(_in_thread, claimed, free)
+                pool.submit(_deliver_in_thread, delivery, free_threads)
 
 
 def _claim() -> Delivery | None:
@@ -79,16 +62,34 @@ def _claim() -> Delivery | None:
         return None
 
 
-def _in_thread(delivery: Delivery, free: threading.BoundedSemaphore) -> None:
+def _deliver_in_thread(delivery: Delivery, free_threads: threading.BoundedSemaphore) -> None:
     try:
         deliver(delivery)
     except Exception:
-        # It is due again after its lease.
-        log.exception("How a delivery went could not be written.", extra=_named(delivery))
+        # The delivery is sent again when its lease ends.
+        log.exception("The outcome of a delivery could not be recorded.", extra=_log_fields(delivery))
         connections.close_all()
     finally:
-        free.release()
+        free_threads.release()
 
 
-def _named(delivery: Delivery) -> dict[str, str]:
+def deliver(delivery: Delivery) -> None:
+    """Send a claimed delivery and record the outcome."""
+    try:
+        # More attempts than allowed: earlier ones killed the deliverer before they could be recorded.
+        if delivery.attempt > outbox.MAX_ATTEMPTS:
+            raise Undeliverable("All attempts failed.", permanent=True)
+        SENDERS[delivery.kind].send(OutgoingResult(delivery.pk, delivery.job, delivery.target))
+    except Undeliverable as error:
+        log.warning("not delivered: %s", error, extra=_log_fields(delivery), exc_info=error.__cause__)
+        outbox.mark_failed(delivery, str(error), permanent=error.permanent)
+    except Exception:
+        log.exception("A delivery failed.", extra=_log_fields(delivery))
+        outbox.mark_failed(delivery, "The delivery failed. The server's log has the details.")
+    else:
+        log.info("delivered", extra=_log_fields(delivery))
+        outbox.mark_sent(delivery)
+
+
+def _log_fields(delivery: Delivery) -> dict[str, str]:
     return {"job_id": str(delivery.job_id), "delivery": str(delivery.pk), "kind": delivery.kind}

@@ -1,4 +1,4 @@
-"""E-mail, by the server that REPORTSERVER_EMAIL_URL names. One message to each address."""
+"""Delivery by e-mail, through the server in REPORTSERVER_EMAIL_URL. Each address gets a message of its own."""
 
 from __future__ import annotations
 
@@ -9,60 +9,67 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.mail import EmailMessage
+from django.utils.translation import gettext, ngettext
 
 from jobs.delivery.base import OutgoingResult, Undeliverable
 from jobs.results import downloads
 
-_BODY = """\
-{name} is ready: {rows:,} rows, {size:,} bytes, {format}.
-
-{file}
-Details: {link}
-"""
-
 
 class Email:
-    """The file is attached up to a size, above which there is the link only. Message-ID is the delivery's id."""
+    """Attaches the file; a file over EMAIL_ATTACHMENT_BYTES is only linked to. The Message-ID is the delivery's id."""
 
     def targets(self, options: Mapping[str, Any]) -> Iterator[str]:
         yield from dict.fromkeys(options["to"])
 
-    def send(self, parcel: OutgoingResult) -> None:
+    def send(self, result: OutgoingResult) -> None:
         if not settings.EMAIL_CONFIGURED:
-            raise Undeliverable("This server has no mail server to send by.")
+            raise Undeliverable("No mail server is configured.")
         try:
-            message(parcel).send()
-        except smtplib.SMTPRecipientsRefused as refused:
-            codes = [code for code, _ in refused.recipients.values()]
-            raise Undeliverable("The mail server refused the address.", permanent=min(codes) >= 500) from refused
-        except smtplib.SMTPResponseException as refused:
-            permanent = refused.smtp_code >= 500 and not isinstance(refused, smtplib.SMTPAuthenticationError)
-            sentence = f"The mail server refused the message ({refused.smtp_code})."
-            raise Undeliverable(sentence, permanent=permanent) from refused
+            build_message(result).send()
+        except smtplib.SMTPRecipientsRefused as error:
+            codes = [code for code, _ in error.recipients.values()]
+            raise Undeliverable("The mail server refused the address.", permanent=min(codes) >= 500) from error
+        except smtplib.SMTPResponseException as error:
+            # A wrong password can be corrected, although its code says permanent.
+            permanent = error.smtp_code >= 500 and not isinstance(error, smtplib.SMTPAuthenticationError)
+            message = f"The mail server refused the message ({error.smtp_code})."
+            raise Undeliverable(message, permanent=permanent) from error
         except (OSError, smtplib.SMTPException) as error:
             raise Undeliverable("The mail server does not answer.") from error
 
 
-def message(parcel: OutgoingResult) -> EmailMessage:
-    """The message, with its file if that is small enough."""
-    job, kept = parcel.job, parcel.artifact
-    attached = kept.size <= settings.EMAIL_ATTACHMENT_BYTES
-    name = " ".join(job.report_name.split())
-    body = _BODY.format(
-        name=name,
-        rows=kept.rows,
-        size=kept.size,
-        format=job.format.upper(),
-        file="The file is attached." if attached else "The file is too large for a message; download it by the link.",
-        link=parcel.link,
-    )
-    # Not of the time of sending: the same message whenever it is sent, so that it can be told from another.
-    identity = {
-        "Message-ID": f"<{parcel.id}@{urlsplit(settings.PUBLIC_URL).hostname}>",
-        "Auto-Submitted": "auto-generated",
+def build_message(result: OutgoingResult) -> EmailMessage:
+    job, artifact = result.job, result.artifact
+    is_attached = artifact.size <= settings.EMAIL_ATTACHMENT_BYTES
+    name = " ".join(job.report_name.split())  # Line breaks must not get into the subject.
+    summary = ngettext(
+        "%(name)s is ready: %(rows)s row, %(size)s bytes, %(format)s.",
+        "%(name)s is ready: %(rows)s rows, %(size)s bytes, %(format)s.",
+        artifact.rows,
+    ) % {
+        "name": name,
+        "rows": f"{artifact.rows:,}",
+        "size": f"{artifact.size:,}",
+        "format": job.format.upper(),
     }
-    made = EmailMessage(name, body, settings.DEFAULT_FROM_EMAIL, [parcel.target], headers=identity)
-    if attached:
-        with parcel.open() as file:
-            made.attach(parcel.filename, file.read(), downloads.media_type(job).partition(";")[0])
-    return made
+    where = (
+        gettext("The file is attached.")
+        if is_attached
+        else gettext("The file is too large for a message. Download it from the job's page.")
+    )
+    details = gettext("Details: %(link)s") % {"link": result.link}
+    message = EmailMessage(
+        subject=name,
+        body=f"{summary}\n\n{where}\n{details}\n",
+        from_email=settings.DEFAULT_FROM_EMAIL,
+        to=[result.target],
+        headers={
+            # The same in each attempt, so that mail programs can recognize a duplicate.
+            "Message-ID": f"<{result.id}@{urlsplit(settings.PUBLIC_URL).hostname}>",
+            "Auto-Submitted": "auto-generated",
+        },
+    )
+    if is_attached:
+        with result.open() as file:
+            message.attach(result.filename, file.read(), downloads.media_type(job).partition(";")[0])
+    return message

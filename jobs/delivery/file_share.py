@@ -1,4 +1,4 @@
-"""Files in the folder that REPORTSERVER_FILE_SHARE names; each tenant has a folder of its own in it."""
+"""Delivery to the folder in REPORTSERVER_FILE_SHARE. Each tenant has its own folder in it."""
 
 from __future__ import annotations
 
@@ -15,38 +15,35 @@ from jobs.delivery.base import OutgoingResult, Undeliverable
 
 
 class FileShare:
-    """The file appears whole or not at all, under a name made of the report's slug, the time and the job's id."""
+    """Writes the file completely or not at all. Its name consists of the report's slug, the time and the job's id."""
 
     def targets(self, options: Mapping[str, Any]) -> Iterator[str]:
         yield options["path"]
 
-    def send(self, parcel: OutgoingResult) -> None:
+    def send(self, result: OutgoingResult) -> None:
         if settings.FILE_SHARE is None:
-            raise Undeliverable("This server has no file share.")
+            raise Undeliverable("No file share is configured.")
         try:
-            _put(parcel, place(parcel, settings.FILE_SHARE))
+            path = target_path(result, settings.FILE_SHARE)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draft = path.with_name(f".{result.id}.part")
+            try:
+                with result.open() as source, draft.open("wb") as file:
+                    shutil.copyfileobj(source, file, 2**20)
+                    file.flush()
+                    os.fsync(file.fileno())
+                rename_durably(draft, path)
+            finally:
+                draft.unlink(missing_ok=True)
         except OSError as error:
-            raise Undeliverable("The file share can't be written.") from error
+            raise Undeliverable("The file share can't be written to.") from error
 
 
-def place(parcel: OutgoingResult, root: Path) -> Path:
-    """Where the file goes. What was typed only ever names a folder inside of the tenant's one."""
-    own = (root / parcel.job.tenant.slug).resolve()
-    folder = (own / parcel.target).resolve()
-    if not own.is_relative_to(root.resolve()) or not folder.is_relative_to(own):
+def target_path(result: OutgoingResult, root: Path) -> Path:
+    """Return the path of the delivered file. Raise Undeliverable if it isn't inside the tenant's folder."""
+    job = result.job
+    tenant_folder = (root / job.tenant.slug).resolve()
+    folder = (tenant_folder / result.target).resolve()
+    if not tenant_folder.is_relative_to(root.resolve()) or not folder.is_relative_to(tenant_folder):
         raise Undeliverable("The path leads out of the file share.", permanent=True)
-    job = parcel.job
-    return folder / f"{job.report_slug}-{job.queued_at:%Y%m%d-%H%M%S}-{job.pk}.{parcel.extension}"
-
-
-def _put(parcel: OutgoingResult, final: Path) -> None:
-    final.parent.mkdir(parents=True, exist_ok=True)
-    draft = final.with_name(f".{parcel.id}.part")
-    try:
-        with parcel.open() as source, draft.open("wb") as file:
-            shutil.copyfileobj(source, file, 2**20)
-            file.flush()
-            os.fsync(file.fileno())
-        rename_durably(draft, final)
-    finally:
-        draft.unlink(missing_ok=True)
+    return folder / f"{job.report_slug}-{job.queued_at:%Y%m%d-%H%M%S}-{job.pk}.{result.extension}"

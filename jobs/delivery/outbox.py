@@ -1,7 +1,7 @@
-"""What is to leave the house: written with the job's success, sent by a deliverer, noted by compare-and-set.
+"""The outbox: deliveries that wait to be sent, and the record of each attempt.
 
-A deliverer that dies between sending and noting leaves a delivery that is sent again, with the same id, by which the
-receiver knows it. Nothing here ever changes the job's status.
+A deliverer that dies after sending and before recording leaves a delivery that is sent again, with the same id. A
+delivery never changes its job's status.
 """
 
 from __future__ import annotations
@@ -27,110 +27,118 @@ from jobs.models import Delivery, JobEvent, JobExecutionLog
 from reports.models import has_outbound_delivery
 
 State = Delivery.State
-#: Tries, over about three hours, after which a delivery is given up.
+#: Attempts, over about three hours, after which a delivery has failed.
 MAX_ATTEMPTS = 12
-#: Seconds from one attempt to send to the next.
 RETRY_WAITS = Backoff(first=5, longest=3600)
+_OVERDUE = timedelta(minutes=10)
 
 
 def add_deliveries(job: JobExecutionLog) -> None:
-    """What the job's version delivers, in the caller's transaction."""
+    """Add a delivery for each target of the job's version, in the caller's transaction."""
     if job.version is None or not has_outbound_delivery(job.version.pk):
         return
-    wanted = [
-        (target.kind, single)
-        for target in job.version.delivery_targets.all()
-        if target.kind in SENDERS
-        for single in SENDERS[target.kind].targets(target.options)
+    targets = [
+        (delivery_target.kind, target)
+        for delivery_target in job.version.delivery_targets.all()
+        if delivery_target.kind in SENDERS
+        for target in SENDERS[delivery_target.kind].targets(delivery_target.options)
     ]
     Delivery.objects.bulk_create(
-        Delivery(job=job, kind=kind, target=target, target_digest=_digest(target), available_at=Now())
-        for kind, target in dict.fromkeys(wanted)
+        Delivery(
+            job=job,
+            kind=kind,
+            target=target,
+            target_digest=hashlib.sha256(target.encode()).hexdigest(),
+            available_at=Now(),
+        )
+        for kind, target in dict.fromkeys(targets)
     )
 
 
 def claim() -> Delivery | None:
-    """Take the next delivery that is due: nobody else gets it before the lease is over. The attempt counts from now."""
+    """Claim the next due delivery until its lease ends; None if none is due. Counts as an attempt from now on."""
     with transaction.atomic():
         due = Delivery.objects.filter(state=State.PENDING, available_at__lte=Now()).order_by("available_at")
         if connection.features.has_select_for_update_skip_locked:
             due = due.select_for_update(skip_locked=True)
-        found = due.first()
-        if found is None:
+        delivery = due.first()
+        if delivery is None:
             return None
-        lease = from_now(settings.DELIVERY_LEASE_SECONDS)
-        _held(found).update(fence=F("fence") + 1, attempt=F("attempt") + 1, available_at=lease)
-    return Delivery.objects.select_related("job__artifact", "job__tenant", "job__report").get(pk=found.pk)
+        lease_end = from_now(settings.DELIVERY_LEASE_SECONDS)
+        _leased(delivery).update(fence=F("fence") + 1, attempt=F("attempt") + 1, available_at=lease_end)
+    return Delivery.objects.select_related("job__artifact", "job__tenant", "job__report").get(pk=delivery.pk)
 
 
 def mark_sent(delivery: Delivery) -> bool:
-    """Note that it was sent. False when the lease was lost: somebody else sends it again, with the same id."""
+    """Record that the delivery was sent. False if its lease was lost: it will be sent again, with the same id."""
     with transaction.atomic():
-        moved = bool(_held(delivery).update(state=State.SENT, ended_at=Now(), error=""))
-        if moved:
-            record_event(delivery.job, JobEvent.Kind.DELIVERED, _facts(delivery))
-            _record(Action.DELIVERY_SENT, delivery)
-    return moved
+        updated = bool(_leased(delivery).update(state=State.SENT, ended_at=Now(), error=""))
+        if updated:
+            record_event(delivery.job, JobEvent.Kind.DELIVERED, _event_details(delivery))
+            _audit(Action.DELIVERY_SENT, delivery)
+    return updated
 
 
-def mark_failed(delivery: Delivery, sentence: str, *, permanent: bool = False) -> bool:
-    """Note that it could not be sent: to be tried again later, or given up. False when the lease was lost."""
-    over = permanent or delivery.attempt >= MAX_ATTEMPTS
-    seconds = 0.0 if over else RETRY_WAITS.jittered(delivery.attempt)
+def mark_failed(delivery: Delivery, error: str, *, permanent: bool = False) -> bool:
+    """Record a failed attempt, and retry later unless it was the last or `permanent`. False if the lease was lost."""
+    is_last = permanent or delivery.attempt >= MAX_ATTEMPTS
+    wait = 0.0 if is_last else RETRY_WAITS.jittered(delivery.attempt)
     with transaction.atomic():
-        changes = {"state": State.FAILED, "ended_at": Now()} if over else {"available_at": from_now(seconds)}
-        moved = bool(_held(delivery).update(error=sentence, **changes))
-        if moved:
-            facts = {**_facts(delivery), "message": sentence, "seconds": seconds}
-            record_event(
-                delivery.job, JobEvent.Kind.DELIVERY_GIVEN_UP if over else JobEvent.Kind.DELIVERY_FAILED, facts
-            )
-        if moved and over:
-            _record(Action.DELIVERY_FAILED, delivery)
-    return moved
+        changes = {"state": State.FAILED, "ended_at": Now()} if is_last else {"available_at": from_now(wait)}
+        updated = bool(_leased(delivery).update(error=error, **changes))
+        if updated:
+            kind = JobEvent.Kind.DELIVERY_GIVEN_UP if is_last else JobEvent.Kind.DELIVERY_FAILED
+            record_event(delivery.job, kind, {**_event_details(delivery), "message": error, "seconds": wait})
+        if updated and is_last:
+            _audit(Action.DELIVERY_FAILED, delivery)
+    return updated
 
 
 def resend(*, job: JobExecutionLog, actor: User | str) -> int:
-    """Let what was given up of the job's deliveries be tried anew, as often as at first; how many those are.
+    """Send the job's failed deliveries again, with as many attempts as at first. Return how many there are.
 
-    They keep their ids, by which a receiver knows what had arrived after all. NothingGivenUp for a second press.
+    They keep their ids, so that a receiver that got one after all recognizes it. Raise NoFailedDelivery if there are
+    none, or if they are already being sent again, and ResultPurged if there is nothing to send.
     """
     if job.result is None:
         raise exceptions.ResultPurged
-    fresh = {"state": State.PENDING, "available_at": Now(), "attempt": 0, "fence": F("fence") + 1, "ended_at": None}
+    failed = job.deliveries.filter(state=State.FAILED)
     with transaction.atomic():
-        given_up = job.deliveries.filter(state=State.FAILED)
-        again = [one for one in given_up if given_up.filter(pk=one.pk).update(**fresh)]
-        for delivery in again:
-            record_event(job, JobEvent.Kind.DELIVERY_RETRIED, {**_facts(delivery), "actor": actor_name(actor)})
-            _record(Action.DELIVERY_RETRY, delivery, actor)
-    if not again:
+        # One by one: a delivery that another call has just reset must not be counted or audited twice.
+        reset = [
+            delivery
+            for delivery in failed
+            if failed.filter(pk=delivery.pk).update(
+                state=State.PENDING, available_at=Now(), attempt=0, fence=F("fence") + 1, ended_at=None
+            )
+        ]
+        for delivery in reset:
+            details = {**_event_details(delivery), "actor": actor_name(actor)}
+            record_event(job, JobEvent.Kind.DELIVERY_RETRIED, details)
+            _audit(Action.DELIVERY_RETRY, delivery, actor)
+    if not reset:
         raise exceptions.NoFailedDelivery
-    return len(again)
+    return len(reset)
 
 
 def count_overdue() -> int:
-    """How many have waited for more than ten minutes. One that is sent again has not, before it fails again."""
-    long_ago = timezone.now() - timedelta(minutes=10)
-    late = Q(attempt__gt=0) | Q(available_at__lt=long_ago)
-    return Delivery.objects.filter(late, state=State.PENDING, created_at__lt=long_ago).count()
+    """Count the deliveries that have waited for more than ten minutes; after a resend, only once they failed again."""
+    limit = timezone.now() - _OVERDUE
+    overdue = Q(attempt__gt=0) | Q(available_at__lt=limit)
+    return Delivery.objects.filter(overdue, state=State.PENDING, created_at__lt=limit).count()
 
 
-def _held(delivery: Delivery) -> QuerySet[Delivery]:
-    """The delivery, if it is still this deliverer's: the condition of everything that is written."""
+def _leased(delivery: Delivery) -> QuerySet[Delivery]:
+    """The delivery, if its lease is still held: the condition of every write."""
     return Delivery.objects.filter(pk=delivery.pk, fence=delivery.fence, state=State.PENDING)
 
 
-def _facts(delivery: Delivery) -> dict[str, object]:
-    """Without the target: addresses are for Administrators."""
+def _event_details(delivery: Delivery) -> dict[str, object]:
+    # Without the target: everyone who can see the job reads these, but addresses are for administrators.
     return {"delivery": str(delivery.pk), "kind": delivery.kind, "try": delivery.attempt}
 
 
-def _record(action: Action, delivery: Delivery, actor: User | str = audit.SYSTEM) -> None:
-    details = {"delivery": str(delivery.pk), "kind": delivery.kind, "target": delivery.target}
+def _audit(action: Action, delivery: Delivery, actor: User | str = audit.SYSTEM) -> None:
     job = delivery.job
+    details = {"delivery": str(delivery.pk), "kind": delivery.kind, "target": delivery.target}
     audit.record(action, actor=actor, tenant_id=job.tenant_id, target=("job", job.pk), details=details)
-
-
-def _digest(target: str) -> str:
-    return hashlib.sha256(target.encode()).hexdigest()

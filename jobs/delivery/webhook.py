@@ -1,4 +1,4 @@
-"""Webhooks as https://www.standardwebhooks.com describes them: a signed POST that says the result is there."""
+"""Delivery by webhook: a signed POST that announces the result, as specified by https://www.standardwebhooks.com."""
 
 from __future__ import annotations
 
@@ -21,74 +21,80 @@ _UNKNOWN_AUTHORITY = (
     "This server does not trust the authority of the webhook's certificate. "
     "An operator can add the authority to those of SSL_CERT_FILE."
 )
-_OTHER_NAME = (
-    "The webhook's certificate is for another name than the one in its address. "
-    "Correct the address in the report, or have the certificate made for that name."
+_WRONG_HOST = (
+    "The webhook's certificate is for another host than the one in its URL. "
+    "Correct the URL in the report, or install a certificate for that host."
 )
-_NO_TLS = "The webhook's address begins with https, but TLS could not be agreed on with it."
-#: By OpenSSL's code (X509_V_ERR_…): what is wrong with a certificate, and what to do.
-_CERTIFICATE_FAULTS = {
+_INVALID_CERTIFICATE = "The webhook's certificate is not valid. The server's log says why."
+#: Messages by OpenSSL's error code (X509_V_ERR_…).
+_CERTIFICATE_ERRORS = {
     9: "The webhook's certificate is not valid yet. Compare the clocks of both servers.",
-    10: "The webhook's certificate has expired. Whoever runs the webhook has to renew it.",
+    10: "The webhook's certificate has expired. The webhook's operator must renew it.",
     18: _UNKNOWN_AUTHORITY,
     19: _UNKNOWN_AUTHORITY,
     20: _UNKNOWN_AUTHORITY,
     21: _UNKNOWN_AUTHORITY,
-    62: _OTHER_NAME,
-    64: _OTHER_NAME,
+    62: _WRONG_HOST,
+    64: _WRONG_HOST,
 }
 
 
 class Webhook:
-    """`webhook-id` is the delivery's id. The answer's body is not read; any 2xx is a success."""
+    """`webhook-id` is the delivery's id. Any 2xx status is a success; the response's body isn't read."""
 
     def targets(self, options: Mapping[str, Any]) -> Iterator[str]:
         yield options["url"]
 
-    def send(self, parcel: OutgoingResult) -> None:
-        if parcel.job.report is None:
+    def send(self, result: OutgoingResult) -> None:
+        if result.job.report is None:
             raise Undeliverable("The report was deleted before its webhook could be called.", permanent=True)
-        secret = WebhookSecret.secret_for(parcel.job.report, parcel.target)
-        body = json.dumps(_payload(parcel)).encode()
-        headers = {"Content-Type": "application/json", "User-Agent": "reportserver", "Idempotency-Key": str(parcel.id)}
+        secret = WebhookSecret.secret_for(result.job.report, result.target)
+        body = json.dumps(_payload(result)).encode()
+        headers = {"Content-Type": "application/json", "User-Agent": "reportserver", "Idempotency-Key": str(result.id)}
+        headers |= signature_headers(str(result.id), body, secret)
         try:
-            status = http_client.post(parcel.target, body, headers | signed(str(parcel.id), body, secret))
+            status = http_client.post(result.target, body, headers)
         except http_client.AddressNotAllowed as error:
-            raise Undeliverable(
-                "The webhook's address is not one that this server may call.", permanent=True
-            ) from error
+            raise Undeliverable("This server is not allowed to call the webhook's address.", permanent=True) from error
         except ssl.SSLCertVerificationError as error:
-            sentence = "The webhook's certificate is not valid; the server's log says why."
-            raise Undeliverable(_CERTIFICATE_FAULTS.get(error.verify_code, sentence)) from error
+            raise Undeliverable(_CERTIFICATE_ERRORS.get(error.verify_code, _INVALID_CERTIFICATE)) from error
         except ssl.SSLError as error:
-            raise Undeliverable(_NO_TLS) from error
+            raise Undeliverable("The webhook's URL starts with https, but its server does not accept TLS.") from error
         except (OSError, http_client.HTTPException) as error:
             raise Undeliverable("The webhook does not answer.") from error
         if not 200 <= status < 300:
             raise Undeliverable(f"The webhook answered {status}.", permanent=status == 410)
 
 
-def signed(id: str, body: bytes, secret: str, now: int | None = None) -> dict[str, str]:
-    """The three headers by which the receiver knows who sent it, when, and that it is the same message again."""
-    at = str(int(time.time()) if now is None else now)
+def signature_headers(id: str, body: bytes, secret: str, now: int | None = None) -> dict[str, str]:
+    """Return the headers by which the receiver authenticates the message and recognizes duplicates.
+
+    `secret` is `whsec_` followed by the key in base64; `now` is in seconds since 1970, by default the current time.
+    """
+    timestamp = str(int(time.time()) if now is None else now)
     key = base64.b64decode(secret.removeprefix("whsec_"))
-    digest = hmac.digest(key, b".".join([id.encode(), at.encode(), body]), hashlib.sha256)
+    digest = hmac.digest(key, b".".join([id.encode(), timestamp.encode(), body]), hashlib.sha256)
     signature = f"v1,{base64.b64encode(digest).decode()}"
-    return {"webhook-id": id, "webhook-timestamp": at, "webhook-signature": signature}
+    return {"webhook-id": id, "webhook-timestamp": timestamp, "webhook-signature": signature}
 
 
-def _payload(parcel: OutgoingResult) -> dict[str, Any]:
-    """No rows and no parameter values: the receiver fetches the result with rights of its own."""
-    job, kept = parcel.job, parcel.artifact
-    status = f"{settings.PUBLIC_URL}/api/v1/jobs/{job.pk}"
-    report = {"id": str(job.report_uuid), "slug": job.report_slug, "name": job.report_name}
-    result = {"format": job.format, "size": kept.size, "sha256": kept.sha256, "rows": kept.rows}
-    data = {
-        "jobId": str(job.pk),
-        "report": report,
-        "statusUrl": status,
-        "resultUrl": f"{status}/result",
-        "result": result,
+def _payload(result: OutgoingResult) -> dict[str, Any]:
+    """Return the body. It has no rows and no parameters: the receiver downloads the result with its own rights."""
+    job, artifact = result.job, result.artifact
+    status_url = f"{settings.PUBLIC_URL}/api/v1/jobs/{job.pk}"
+    return {
+        "type": "report.succeeded",
+        "timestamp": job.ended_at.isoformat() if job.ended_at else None,
+        "data": {
+            "jobId": str(job.pk),
+            "report": {"id": str(job.report_uuid), "slug": job.report_slug, "name": job.report_name},
+            "statusUrl": status_url,
+            "resultUrl": f"{status_url}/result",
+            "result": {
+                "format": job.format,
+                "size": artifact.size,
+                "sha256": artifact.sha256,
+                "rows": artifact.rows,
+            },
+        },
     }
-    ended = job.ended_at.isoformat() if job.ended_at else None
-    return {"type": "report.succeeded", "timestamp": ended, "data": data}

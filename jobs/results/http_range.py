@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 _SINGLE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII | re.IGNORECASE)
+#: A longer header can't be a single range of a real file, so it isn't parsed.
+_MAX_HEADER_LENGTH = 100
 
 
 @dataclass(frozen=True)
 class ByteRange:
-    """Bytes from `start` up to, not including, `stop`."""
+    """Bytes from `start` up to, but not including, `stop`."""
 
     start: int
     stop: int
@@ -24,17 +26,24 @@ class ByteRange:
 
 
 class RangeUnsatisfiable(Exception):
-    """No byte of the file is in the range: 416."""
+    """The range contains no byte of the file: 416."""
 
 
 def parse(header: str | None, size: int) -> ByteRange | None:
-    """The range that is asked for; None to send the whole file, as for other units, several ranges or bad syntax."""
-    match = _SINGLE.fullmatch(header.strip()) if header and len(header) < 100 else None
+    """Return the requested range of a file of this size; None to send the whole file.
+
+    The whole file is sent if there is no header, for other units, several ranges and bad syntax.
+    Raise RangeUnsatisfiable if the range contains no byte.
+    """
+    match = _SINGLE.fullmatch(header.strip()) if header and len(header) < _MAX_HEADER_LENGTH else None
     first, last = match.groups() if match else ("", "")
     if not first and not last:
         return None
-    if not first:
-        return _suffix(int(last), size)
+    if not first:  # "-500": the last 500 bytes
+        length = int(last)
+        if length == 0 or size == 0:
+            raise RangeUnsatisfiable
+        return ByteRange(max(0, size - length), size)
     if last and int(last) < int(first):
         return None
     if int(first) >= size:
@@ -42,19 +51,16 @@ def parse(header: str | None, size: int) -> ByteRange | None:
     return ByteRange(int(first), min(int(last) + 1, size) if last else size)
 
 
-def _suffix(length: int, size: int) -> ByteRange:
-    if length == 0 or size == 0:
-        raise RangeUnsatisfiable
-    return ByteRange(max(0, size - length), size)
-
-
 class FileSlice(io.RawIOBase):
-    """A part of an open file. It has the file's descriptor, at the part's start, so that a server may use sendfile."""
+    """A range of an open file.
 
-    def __init__(self, file: BinaryIO, part: ByteRange) -> None:
+    Shares the file's descriptor, positioned at the start of the range, so that a web server can use sendfile(2).
+    """
+
+    def __init__(self, file: BinaryIO, byte_range: ByteRange) -> None:
         self._file = file
-        self._left = part.length
-        os.lseek(file.fileno(), part.start, os.SEEK_SET)
+        self._remaining = byte_range.length
+        os.lseek(file.fileno(), byte_range.start, os.SEEK_SET)
 
     def fileno(self) -> int:
         return self._file.fileno()
@@ -63,12 +69,12 @@ class FileSlice(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """As the descriptor counts: socket.sendfile seeks to where it begins and to where it ended."""
+        """Seek in the whole file, not in the range: socket.sendfile passes positions of the descriptor."""
         return os.lseek(self.fileno(), offset, whence)
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        data = os.read(self.fileno(), min(len(buffer), self._left))
-        self._left -= len(data)
+        data = os.read(self.fileno(), min(len(buffer), self._remaining))
+        self._remaining -= len(data)
         buffer[: len(data)] = data
         return len(data)
 

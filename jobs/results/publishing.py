@@ -1,4 +1,4 @@
-"""How a finished file becomes a result. Used by the processes that run reports, so it knows no settings and no rows."""
+"""Turns a finished file into a result. Runs in the processes that run reports, so it uses no settings and no models."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from common.files import rename_durably
 
 
 def publish(draft: Path, final: Path) -> str:
-    """Move a file that was synced to its final name, durably, and return its stamp."""
+    """Rename a synced draft to its final path, durably. Return its stamp."""
     rename_durably(draft, final)
     with final.open("rb") as file:
         return file_stamp(file)
 
 
 def file_stamp(file: BinaryIO) -> str:
-    """Size, times and inode of an open file: a cheap way to notice that it is no longer the file that was written."""
+    """Return a text of size, times and inode, which changes if the file is written, replaced or restored."""
     status = os.fstat(file.fileno())
     return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}"

@@ -1,4 +1,4 @@
-"""Result files. A file's place follows from the job's id, the fence and the format; nothing a person typed is in it."""
+"""Result files on disk. A path is derived from the job's id, the fence and the format, never from user input."""
 
 from __future__ import annotations
 
@@ -18,95 +18,90 @@ from django.conf import settings
 from jobs.exceptions import ResultMissing
 from jobs.results.publishing import file_stamp
 
-#: How a folder is opened that is only gone through.
-_FOLDER = os.O_PATH | os.O_DIRECTORY
-
-
-def result_path(job_id: UUID, fence: int, extension: str) -> Path:
-    """Where the file of that attempt is, once it is whole."""
-    return job_folder(job_id) / f"{fence}.{extension}"
-
-
-def draft_path(job_id: UUID, fence: int) -> Path:
-    """Where the file of that attempt grows. Its folder is made if need be."""
-    path = job_folder(job_id) / f"{fence}.part"
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return path
-
-
-def spill_folder(job_id: UUID, fence: int) -> Path:
-    """The folder of what that attempt has no room for in memory."""
-    return job_folder(job_id) / f"{fence}.spill"
+#: Opens a folder only to look up a name in it.
+_LOOKUP_FLAGS = os.O_PATH | os.O_DIRECTORY
+#: O_NONBLOCK: opening a pipe that somebody put in place of a result would otherwise wait for its other end.
+_FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
 
 def job_folder(job_id: UUID) -> Path:
-    """The folder of one job. Two levels: a folder of a million entries is slow on every file system."""
+    """Return the folder of one job's files, below a folder per two digits: a million entries in one would be slow."""
     return Path(settings.ARTIFACTS_DIR) / job_id.hex[:2] / str(job_id)
 
 
-def open_verified(path: Path, *, size: int, sha256: str, stamp: str) -> BinaryIO:
-    """Open a result for reading. ResultMissing if it is gone, is not the file that was written, or is elsewhere.
-
-    Reading 200 MB to compare digests takes longer than a first byte may, so the digest is only recomputed when the
-    stamp differs, as it does after a restore from backup or a manipulation.
-    """
-    try:
-        file = os.fdopen(_open_inside(path), "rb", buffering=0)
-    except OSError as error:
-        raise ResultMissing from error
-    if file_stamp(file) != stamp and not _is_same(file, size, sha256):
-        file.close()
-        raise ResultMissing
-    return file
-
-
-def delete_job_files(job_id: UUID) -> None:
-    """Delete every file of a job. Nothing to delete is fine."""
-    shutil.rmtree(job_folder(job_id), ignore_errors=True)
-
-
-def delete_attempt_files(job_id: UUID, fence: int) -> None:
-    """Delete what one attempt left. Files of other attempts stay: one of them may be the result."""
-    for path in job_folder(job_id).glob(f"{fence}.*"):
-        # A process that has lost the job may still be writing: what it makes meanwhile is collected later.
-        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-
-
 def job_folders() -> Iterator[tuple[UUID, Path]]:
-    """The folders of all jobs that have files. What is not named as one is not ours."""
+    """Yield each job that has files, with its folder. Folders that aren't named by a job id are skipped."""
     for path in Path(settings.ARTIFACTS_DIR).glob("??/*"):
         with contextlib.suppress(ValueError):
             yield UUID(path.name), path
 
 
-def _open_inside(path: Path) -> int:
-    """The descriptor of a regular file of the store, opened without following a link below the store's own folder.
-    OSError if there is none."""
+def result_path(job_id: UUID, fence: int, extension: str) -> Path:
+    """Return the path of an attempt's result once it is complete."""
+    return job_folder(job_id) / f"{fence}.{extension}"
+
+
+def draft_path(job_id: UUID, fence: int) -> Path:
+    """Return the path at which an attempt writes its result. Its folder is created if it doesn't exist."""
+    folder = job_folder(job_id)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder / f"{fence}.part"
+
+
+def spill_folder(job_id: UUID, fence: int) -> Path:
+    """Return the folder for temporary data of an attempt that doesn't fit into memory."""
+    return job_folder(job_id) / f"{fence}.spill"
+
+
+def open_verified(path: Path, *, size: int, sha256: str, stamp: str) -> BinaryIO:
+    """Open a result for reading. Raise ResultMissing if it isn't there or isn't the file that was published.
+
+    Hashing 200 MB takes longer than a client may wait for the first byte. The digest is therefore only computed if the
+    stamp differs, as it does after a restore from a backup or after tampering.
+    """
+    try:
+        file = os.fdopen(_open_in_store(path), "rb", buffering=0)
+    except OSError as error:
+        raise ResultMissing from error
+    if file_stamp(file) != stamp:
+        is_same = os.fstat(file.fileno()).st_size == size
+        is_same = is_same and hashlib.file_digest(file, "sha256").hexdigest() == sha256
+        if not is_same:
+            file.close()
+            raise ResultMissing
+        file.seek(0)
+    return file
+
+
+def delete_job_files(job_id: UUID) -> None:
+    """Delete all files of a job, if there are any."""
+    shutil.rmtree(job_folder(job_id), ignore_errors=True)
+
+
+def delete_attempt_files(job_id: UUID, fence: int) -> None:
+    """Delete the files of one attempt. Files of other attempts stay: one of them may be the result."""
+    for path in job_folder(job_id).glob(f"{fence}.*"):
+        # Errors are ignored because a process that lost the job may still be writing. The reconciler deletes the rest.
+        shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
+
+
+def _open_in_store(path: Path) -> int:
+    """Open a regular file without following any symbolic link below the store's root. Raise OSError if there is none.
+
+    Each folder is opened relative to the one above it, so a link can't be swapped in between a check and the open.
+    """
     store = Path(settings.ARTIFACTS_DIR)
     *folders, name = path.relative_to(store).parts
-    within = os.open(store, _FOLDER)
+    folder = os.open(store, _LOOKUP_FLAGS)
     try:
         for part in folders:
-            outer, within = within, os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=within)
-            os.close(outer)
-        return _open_regular(name, within)
+            parent, folder = folder, os.open(part, _LOOKUP_FLAGS | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(parent)
+        descriptor = os.open(name, _FILE_FLAGS, dir_fd=folder)
     finally:
-        os.close(within)
-
-
-def _open_regular(name: str, within: int) -> int:
-    # Opening a pipe waits for its other end, unless it is asked not to.
-    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY, dir_fd=within)
+        os.close(folder)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise FileNotFoundError(errno.ENOENT, "No regular file", name)
+        raise FileNotFoundError(errno.ENOENT, "Not a regular file", name)
     os.set_blocking(descriptor, True)
     return descriptor
-
-
-def _is_same(file: BinaryIO, size: int, sha256: str) -> bool:
-    if os.fstat(file.fileno()).st_size != size:
-        return False
-    found = hashlib.file_digest(file, "sha256")  # type: ignore[arg-type]
-    file.seek(0)
-    return found.hexdigest() == sha256

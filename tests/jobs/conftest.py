@@ -1,11 +1,9 @@
-"""A tenant with one report, and jobs of it, straight in the database."""
+"""A tenant with one user, one report and its jobs, created in the database directly."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from ipaddress import ip_network
-from typing import Any
 
 import psutil
 import pytest
@@ -16,8 +14,7 @@ from jobs.execution import child, processes, transitions
 from jobs.models import JobExecutionLog
 from jobs.results import publishing, storage
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion
-from tests.jobs.delivery.helpers import CONTENT, Succeed, Target
-from tests.sinks import Calls, Mails, call_sink, mail_sink
+from tests.jobs.delivery.helpers import CONTENT, Succeed
 
 
 @pytest.fixture
@@ -41,7 +38,7 @@ def report(user: User) -> ReportConfiguration:
 
 @pytest.fixture
 def queued(report: ReportConfiguration, user: User) -> Callable[[], JobExecutionLog]:
-    """Makes a queued job."""
+    """Queue a job."""
     return lambda: actions.submit(report=report, actor=user, parameters={})
 
 
@@ -55,17 +52,9 @@ def claimed(queued: Callable[[], JobExecutionLog]) -> JobExecutionLog:
 
 
 @pytest.fixture
-def target(report: ReportConfiguration) -> Target:
-    """Gives the report another place where its results go."""
+def succeed(queued: Callable[[], JobExecutionLog]) -> Succeed:
+    """Queue a job, and let it succeed with the result CONTENT."""
 
-    def add(kind: str, **options: Any) -> None:
-        DeliveryTarget.objects.create(version=report.version, kind=kind, options=options)
-
-    return add
-
-
-@pytest.fixture
-def succeeded(queued: Callable[[], JobExecutionLog]) -> Succeed:
     def succeed() -> JobExecutionLog:
         queued()
         job = transitions.claim(owner="w", host="h", pid=1)
@@ -79,21 +68,6 @@ def succeeded(queued: Callable[[], JobExecutionLog]) -> Succeed:
         return job
 
     return succeed
-
-
-@pytest.fixture
-def mails(settings: Any) -> Iterator[Mails]:
-    with mail_sink() as sink:
-        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-        settings.EMAIL_CONFIGURED, settings.EMAIL_HOST, settings.EMAIL_PORT = True, "127.0.0.1", sink.port
-        yield sink
-
-
-@pytest.fixture
-def calls(settings: Any) -> Iterator[Calls]:
-    settings.WEBHOOK_ALLOW = [ip_network("127.0.0.0/8")]
-    with call_sink() as sink:
-        yield sink
 
 
 @pytest.fixture

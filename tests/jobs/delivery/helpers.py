@@ -1,4 +1,4 @@
-"""What the tests of deliveries share."""
+"""Helpers of the tests of deliveries."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from jobs.delivery import outbox
 from jobs.delivery.deliverer import deliver
 from jobs.models import Delivery, JobExecutionLog
 
-#: Of the result that the fixture `succeeded` makes.
+#: The result of a job that the fixture `succeed` makes.
 CONTENT = b"a,b\r\n1,2\r\n"
-Target = Callable[..., None]
+AddTarget = Callable[..., None]
 Succeed = Callable[[], JobExecutionLog]
 
 
 def send_next() -> Delivery:
-    """Claim and send one; its row afterwards."""
-    claimed = outbox.claim()
-    assert claimed, "nothing is due"
-    deliver(claimed)
-    return Delivery.objects.get(pk=claimed.pk)
+    """Claim and send the next delivery. Return its row as it is afterwards."""
+    delivery = outbox.claim()
+    assert delivery, "nothing is due"
+    deliver(delivery)
+    return Delivery.objects.get(pk=delivery.pk)
 
 
 def make_due() -> None:
     Delivery.objects.update(available_at=timezone.now() - timedelta(seconds=1))
 
 
-def kinds(job: JobExecutionLog) -> list[str]:
+def event_kinds(job: JobExecutionLog) -> list[str]:
     return list(job.events.values_list("kind", flat=True))

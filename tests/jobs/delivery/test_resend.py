@@ -1,4 +1,4 @@
-"""What was given up is sent again by one press: under its old id, once, and by nobody who held it before."""
+"""Resending failed deliveries: under the same id, once, and without a deliverer that held the lease before."""
 
 from __future__ import annotations
 
@@ -13,52 +13,52 @@ from audit.models import AuditLog
 from jobs import exceptions
 from jobs.delivery import outbox
 from jobs.models import Artifact, Delivery, JobExecutionLog
-from tests.jobs.delivery.helpers import Succeed, Target, kinds, make_due, send_next
+from tests.jobs.delivery.helpers import AddTarget, Succeed, event_kinds, make_due, send_next
 from tests.sinks import Calls, Mails
 
 
-def given_up() -> Delivery:
-    """The only delivery there is, after all its tries."""
-    while (found := send_next()).state == "pending":
+def exhaust_attempts() -> Delivery:
+    """Send the only delivery until its last attempt has failed."""
+    while (delivery := send_next()).state == "pending":
         make_due()
-    return found
+    return delivery
 
 
 @pytest.fixture
-def unsendable(target: Target, succeeded: Succeed, settings: Any) -> JobExecutionLog:
-    """A job whose result is to be mailed by a server that has no mail server."""
+def undeliverable(add_target: AddTarget, succeed: Succeed, settings: Any) -> JobExecutionLog:
+    """A job with a delivery by e-mail, on a server without a mail server."""
     settings.EMAIL_CONFIGURED = False
-    target("email", to=["a@example.com"])
-    return JobExecutionLog.objects.get(pk=succeeded().pk)
+    add_target("email", to=["a@example.com"])
+    return JobExecutionLog.objects.get(pk=succeed().pk)
 
 
-def test_a_mail_that_was_given_up_is_sent_when_the_mail_server_is_back(
-    target: Target, succeeded: Succeed, mails: Mails, settings: Any, user: User
+def test_a_failed_mail_is_sent_once_the_mail_server_is_back(
+    add_target: AddTarget, succeed: Succeed, mails: Mails, settings: Any, user: User
 ) -> None:
     settings.EMAIL_CONFIGURED = False
-    target("email", to=["a@example.com"])
-    job = succeeded()
-    before = given_up()
-    assert (before.state, mails.received) == ("failed", [])
+    add_target("email", to=["a@example.com"])
+    job = succeed()
+    failed = exhaust_attempts()
+    assert (failed.state, mails.received) == ("failed", [])
     settings.EMAIL_CONFIGURED = True
     assert outbox.resend(job=JobExecutionLog.objects.get(pk=job.pk), actor=user) == 1
-    again = send_next()
-    assert (again.pk, again.state, again.attempt) == (before.pk, "sent", 1)
+    sent = send_next()
+    assert (sent.pk, sent.state, sent.attempt) == (failed.pk, "sent", 1)
     ((_, message),) = mails.received
-    assert message["Message-ID"] == f"<{before.pk}@testserver>"
-    assert kinds(job)[-3:] == ["delivery_given_up", "delivery_retried", "delivered"]
+    assert message["Message-ID"] == f"<{failed.pk}@testserver>"
+    assert event_kinds(job)[-3:] == ["delivery_given_up", "delivery_retried", "delivered"]
     entry = AuditLog.objects.get(action="Delivery Retry")
     assert (entry.actor, entry.target_id, entry.tenant) == ("alice", str(job.pk), job.tenant)
-    assert entry.details == {"delivery": str(before.pk), "kind": "email", "target": "a@example.com"}
+    assert entry.details == {"delivery": str(failed.pk), "kind": "email", "target": "a@example.com"}
     assert job.events.get(kind="delivery_retried").details["actor"] == "alice"
-    assert "a@example.com" not in str(list(job.events.values_list("details", flat=True))), "for Administrators only"
+    assert "a@example.com" not in str(list(job.events.values_list("details", flat=True))), "for administrators only"
 
 
-def test_a_receiver_that_had_it_after_all_knows_it_by_its_id(target: Target, succeeded: Succeed, calls: Calls) -> None:
+def test_a_resent_webhook_has_the_same_id(add_target: AddTarget, succeed: Succeed, calls: Calls) -> None:
     calls.status = 500
-    target("webhook", url=calls.url)
-    job = succeeded()
-    given_up()
+    add_target("webhook", url=calls.url)
+    job = succeed()
+    exhaust_attempts()
     calls.status = 200
     outbox.resend(job=JobExecutionLog.objects.get(pk=job.pk), actor="alice")
     assert send_next().state == "sent"
@@ -66,17 +66,17 @@ def test_a_receiver_that_had_it_after_all_knows_it_by_its_id(target: Target, suc
     assert len({headers["webhook-id"] for headers, _ in calls.received}) == 1
 
 
-def test_it_may_fail_as_often_as_at_first_and_be_given_up_again(unsendable: JobExecutionLog) -> None:
+def test_a_resent_delivery_has_as_many_attempts_as_at_first(undeliverable: JobExecutionLog) -> None:
     for rounds in (1, 2):
-        assert given_up().attempt == outbox.MAX_ATTEMPTS
-        assert kinds(unsendable).count("delivery_failed") == rounds * (outbox.MAX_ATTEMPTS - 1)
-        assert kinds(unsendable).count("delivery_given_up") == rounds
-        outbox.resend(job=unsendable, actor="alice")
+        assert exhaust_attempts().attempt == outbox.MAX_ATTEMPTS
+        assert event_kinds(undeliverable).count("delivery_failed") == rounds * (outbox.MAX_ATTEMPTS - 1)
+        assert event_kinds(undeliverable).count("delivery_given_up") == rounds
+        outbox.resend(job=undeliverable, actor="alice")
 
 
-def test_only_what_was_given_up_is_sent_again_and_only_once(target: Target, succeeded: Succeed, mails: Mails) -> None:
-    target("email", to=["a@example.com", "b@example.com", "c@example.com"])
-    job = JobExecutionLog.objects.get(pk=succeeded().pk)
+def test_only_failed_deliveries_are_resent_and_only_once(add_target: AddTarget, succeed: Succeed, mails: Mails) -> None:
+    add_target("email", to=["a@example.com", "b@example.com", "c@example.com"])
+    job = JobExecutionLog.objects.get(pk=succeed().pk)
     mails.reply = "550 never"
     first = send_next()
     mails.reply = "250 OK"
@@ -88,20 +88,22 @@ def test_only_what_was_given_up_is_sent_again_and_only_once(target: Target, succ
     assert sorted(job.deliveries.values_list("state", "attempt")) == [("pending", 0), ("pending", 0), ("sent", 1)]
 
 
-def test_who_held_it_before_writes_nothing_more(target: Target, succeeded: Succeed, mails: Mails) -> None:
-    target("email", to=["a@example.com"])
-    job = JobExecutionLog.objects.get(pk=succeeded().pk)
-    held = outbox.claim()
-    assert held and outbox.mark_failed(held, "Refused.", permanent=True)
+def test_a_deliverer_that_held_the_lease_before_records_nothing(
+    add_target: AddTarget, succeed: Succeed, mails: Mails
+) -> None:
+    add_target("email", to=["a@example.com"])
+    job = JobExecutionLog.objects.get(pk=succeed().pk)
+    claimed = outbox.claim()
+    assert claimed and outbox.mark_failed(claimed, "Refused.", permanent=True)
     outbox.resend(job=job, actor="alice")
-    assert not outbox.mark_sent(held)
-    assert not outbox.mark_failed(held, "Refused.", permanent=True)
+    assert not outbox.mark_sent(claimed)
+    assert not outbox.mark_failed(claimed, "Refused.", permanent=True)
     assert send_next().state == "sent"
 
 
-def test_what_was_deleted_is_not_sent_again(target: Target, succeeded: Succeed, mails: Mails) -> None:
-    target("email", to=["a@example.com"])
-    job = succeeded()
+def test_a_purged_result_is_not_resent(add_target: AddTarget, succeed: Succeed, mails: Mails) -> None:
+    add_target("email", to=["a@example.com"])
+    job = succeed()
     mails.reply = "550 never"
     send_next()
     Artifact.objects.update(purged_at=timezone.now())
@@ -110,10 +112,10 @@ def test_what_was_deleted_is_not_sent_again(target: Target, succeeded: Succeed, 
     assert Delivery.objects.get().state == "failed"
 
 
-def test_what_is_sent_again_is_late_once_it_failed_again_and_not_before(unsendable: JobExecutionLog) -> None:
-    given_up()
+def test_a_resent_delivery_is_only_overdue_once_it_failed_again(undeliverable: JobExecutionLog) -> None:
+    exhaust_attempts()
     Delivery.objects.update(created_at=timezone.now() - timedelta(days=1))
-    outbox.resend(job=unsendable, actor="alice")
+    outbox.resend(job=undeliverable, actor="alice")
     assert outbox.count_overdue() == 0
     send_next()
     assert outbox.count_overdue() == 1

@@ -40,16 +40,16 @@ def runnable(report: ReportConfiguration, tmp_path: Path) -> ReportConfiguration
 
 
 @pytest.mark.parametrize("days", [-1, 36_501, 99_999_999_999])
-def test_results_are_purged_by_an_age_that_is_one(succeeded: Succeed, days: int) -> None:
-    succeeded()
+def test_results_are_purged_by_an_age_that_is_one(succeed: Succeed, days: int) -> None:
+    succeed()
     sentence = f"--older-than must be from 0 to 36,500 days, not {days}."
     assert refused("purge_results", f"--older-than={days}") == sentence
     assert refused("purge_results", f"--older-than={days}", "--dry-run") == sentence
     assert Artifact.objects.get().purged_at is None
 
 
-def test_results_of_any_age_are_purged(succeeded: Succeed) -> None:
-    succeeded()
+def test_results_of_any_age_are_purged(succeed: Succeed) -> None:
+    succeed()
     assert run("purge_results", "--older-than", 36_500) == "0 result(s) deleted.\n"
     assert run("purge_results", "--older-than", 0) == "1 result(s) deleted.\n"
 

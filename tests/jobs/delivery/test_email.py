@@ -1,0 +1,69 @@
+"""Delivery by e-mail, to a real mail server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from audit.models import AuditLog
+from jobs.delivery import outbox
+from jobs.delivery.deliverer import deliver
+from jobs.models import Delivery, JobExecutionLog
+from tests.jobs.delivery.helpers import CONTENT, AddTarget, Succeed, send_next
+from tests.sinks import Mails
+
+
+def test_a_mail_has_the_file_and_the_same_id_when_it_is_sent_again(
+    add_target: AddTarget, succeed: Succeed, mails: Mails
+) -> None:
+    add_target("email", to=["a@example.com"])
+    job = succeed()
+    delivery = outbox.claim()
+    assert delivery
+    deliver(delivery)
+    # As if the deliverer had died before it recorded the outcome.
+    Delivery.objects.update(state="pending", fence=delivery.fence, ended_at=None)
+    deliver(delivery)
+    (address, first), (_, second) = mails.received
+    assert address == "a@example.com" and first["Subject"] == "One"
+    assert first["Message-ID"] == second["Message-ID"] == f"<{delivery.pk}@testserver>"
+    (file,) = first.iter_attachments()
+    assert file.get_content_type() == "text/csv" and file.get_payload(decode=True) == CONTENT
+    body = first.get_body(("plain",))
+    assert body is not None
+    assert body.get_content().splitlines() == [
+        f"One is ready: 1 row, {len(CONTENT)} bytes, CSV.",
+        "",
+        "The file is attached.",
+        f"Details: http://testserver/jobs/{job.pk}",
+    ]
+    assert AuditLog.objects.filter(action="Delivery Sent", target_id=str(job.pk)).exists()
+
+
+def test_a_large_file_is_linked_to(add_target: AddTarget, succeed: Succeed, mails: Mails, settings: Any) -> None:
+    settings.EMAIL_ATTACHMENT_BYTES = len(CONTENT) - 1
+    add_target("email", to=["a@example.com"])
+    succeed()
+    assert send_next().state == "sent"
+    ((_, message),) = mails.received
+    assert not [*message.iter_attachments()] and "too large for a message" in str(message.get_body())
+
+
+@pytest.mark.parametrize(("reply", "state"), [("451 later", "pending"), ("550 never", "failed")])
+def test_a_permanent_refusal_is_not_retried(
+    add_target: AddTarget, succeed: Succeed, mails: Mails, reply: str, state: str
+) -> None:
+    mails.reply = reply
+    add_target("email", to=["a@example.com"])
+    succeed()
+    assert send_next().state == state
+
+
+def test_a_report_name_with_line_breaks_adds_no_header(add_target: AddTarget, succeed: Succeed, mails: Mails) -> None:
+    add_target("email", to=["a@example.com"])
+    job = succeed()
+    JobExecutionLog.objects.filter(pk=job.pk).update(report_name="One\r\nBcc: evil@example.com")
+    assert send_next().state == "sent"
+    assert [address for address, _ in mails.received] == ["a@example.com"]
+    assert mails.received[0][1]["Bcc"] is None
