@@ -16,8 +16,9 @@ from django.utils.translation import gettext
 
 from reports.exceptions import InvalidParameters
 from reports.models import ReportConfiguration
+from reports.parameters.declarations import Parameter
 from reports.parameters.scalars import SCALARS, InvalidValue
-from reports.parameters.values import Parameter, to_json, typed_values
+from reports.parameters.values import to_json, typed_values
 
 #: Precedes a parameter's name in forms and links, so that no parameter collides with another field.
 PREFIX = "param."

@@ -17,7 +17,7 @@ from accounts.models import Tenant
 from common.compiled_sql import Statement, params
 from reports import crypto
 from reports.exceptions import ReportIncomplete, ReportNotFound, SourceMissing
-from reports.parameters.values import Parameter
+from reports.parameters.declarations import Parameter
 from reports.permissions import Right
 from reports.querysets import ReportQuerySet
 from reports.sources.base import SourceSpec

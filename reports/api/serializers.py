@@ -17,7 +17,7 @@ from reports.dry_run.check import CheckResult, FormatFit
 from reports.dry_run.row_preview import RowPreview
 from reports.dry_run.target import Column
 from reports.models import DeliveryTarget, ReportConfiguration
-from reports.parameters.values import json_schema
+from reports.parameters.json_schema import json_schema
 from reports.permissions import Right
 from reports.runner import RunHistory
 

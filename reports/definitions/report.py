@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, ValidationError, model_validator
@@ -29,7 +29,8 @@ from reports.definitions.field_types import (
 )  # fmt: skip
 from reports.definitions.presentation import ChartSpec, TotalsDefinition
 from reports.exceptions import InvalidDefinition, QueryFailed
-from reports.parameters.values import Parameter, contradictions
+from reports.parameters.declarations import Parameter, contradictions
+from reports.parameters.scalars import stable_number
 from reports.sources import placeholders
 
 
@@ -56,16 +57,15 @@ class ParameterDefinition(Definition):
     @model_validator(mode="after")
     def _consistent(self) -> ParameterDefinition:
         try:
-            faults = contradictions(self.declaration())
+            errors = contradictions(self.declaration())
         except InvalidDefinition as error:
-            found = errors_in(error)
-            raise InvalidFields({key: _without_key(key, found[key]) for key in found}) from None
-        if faults:
-            raise InvalidFields(faults)
+            raise InvalidFields(errors_in(error)) from None
+        if errors:
+            raise InvalidFields(errors)
         return self
 
     def declaration(self) -> Parameter:
-        """The same as reports.parameters.values has it. Raises InvalidDefinition."""
+        """The same as reports.parameters.declarations has it. Raises InvalidDefinition."""
         return Parameter.from_dict(self.model_dump(exclude_unset=True, exclude_none=True))
 
 
@@ -187,8 +187,10 @@ class ReportDefinition(Definition):
 
     def entry(self) -> dict[str, Any]:
         """The entry of the file, with every default written out; goes back through parse_report unchanged."""
-        declared = [parameter.declaration().to_dict() for parameter in self.parameters]
-        return self.model_dump(mode="json", exclude={"parameters"}) | {"parameters": declared}
+        entry = self.model_dump(mode="json", exclude={"parameters"})
+        entry["parameters"] = [parameter.declaration().to_dict() for parameter in self.parameters]
+        entry["chart"] = _with_stable_numbers(entry["chart"])
+        return entry
 
     def options(self) -> dict[str, Any]:
         """What a version keeps in its column of that name: those of OPTIONS that are not at their default."""
@@ -216,8 +218,12 @@ def query_errors(report: ReportDefinition, dialect: str) -> FieldErrors:
     return faults | {f"parameters[{at}].name": [f"The query does not use :{declared[at]}."] for at in unused}
 
 
-def _without_key(key: str, sentences: Iterable[str]) -> list[str]:
-    return [sentence.removeprefix(f"{key}: ") for sentence in sentences]
+def _with_stable_numbers(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {key: _with_stable_numbers(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_with_stable_numbers(value) for value in data]
+    return stable_number(data)
 
 
 def merge_patch(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,8 @@ from typing import Any
 
 from reports.definitions import ReportDefinition
 from reports.models import ReportVersion
-from reports.parameters.values import Parameter, TypedValue, typed_values
+from reports.parameters.declarations import Parameter
+from reports.parameters.values import TypedValue, typed_values
 from reports.rendering.base import TotalsOptions
 from reports.run_spec import totals_options
 from reports.sources.base import SourceSpec

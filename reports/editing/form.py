@@ -17,7 +17,7 @@ from reports.editing.controls import Control, Sent, control, control_id, control
 from reports.exceptions import InvalidDefinition
 from reports.forms import Field
 from reports.models import DataSource
-from reports.parameters.values import Parameter
+from reports.parameters.declarations import Parameter
 
 #: Edited on pages of their own; here they stay as they are.
 ELSEWHERE = frozenset({"tenant", "template"})

@@ -142,7 +142,7 @@ def test_everything_wrong_is_told_at_once_beside_its_field(browse: Browse, small
 
 @pytest.mark.parametrize(
     ("field", "value", "sentence"),
-    [("maximum", "1", "Must be 5 or more, as minimum is."), ("choices", "4\n5", "“4”: Must be 5 or more.")],
+    [("maximum", "1", "Must not be below minimum, which is 5."), ("choices", "4\n5", "“4”: Must be 5 or more.")],
 )
 def test_a_bound_that_contradicts_another_field_is_told(
     browse: Browse, small: ReportConfiguration, field: str, value: str, sentence: str

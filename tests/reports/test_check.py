@@ -24,7 +24,7 @@ from reports.dry_run.run_time_estimate import run_seconds
 from reports.dry_run.target import Column, DryRunTarget
 from reports.exceptions import InvalidParameters
 from reports.models import ReportConfiguration, ReportVersion
-from reports.parameters.values import Parameter
+from reports.parameters.declarations import Parameter
 from reports.runner import PastRun, Throughput
 from reports.sources.base import SourceSpec
 from tests.reports.definitions_sample import applied, sample, with_flights

@@ -123,7 +123,7 @@ def test_a_parameter_that_no_value_can_be_right_for_is_told_with_its_line(tmp_pa
         "      - {name: d, type: integer, maximum: 5, default: 6}\n"
     )
     assert refused(tmp_path, text) == [
-        "definitions.yaml:10: reports[0].parameters[0].maximum: Must be 5 or more, as minimum is.",
+        "definitions.yaml:10: reports[0].parameters[0].maximum: Must not be below minimum, which is 5.",
         "definitions.yaml:11: reports[0].parameters[1].choices: Must have at least one entry.",
         "definitions.yaml:12: reports[0].parameters[2].choices: “abc”: Must be at most 2 characters long; this has 3.",
         "definitions.yaml:13: reports[0].parameters[3].default: Must be 5 or less.",

@@ -14,7 +14,7 @@ import pytest
 from audit.models import Action, AuditLog
 from reports.dry_run.row_preview import PreviewColumn, preview_rows
 from reports.dry_run.target import DryRunTarget
-from reports.parameters.values import Parameter
+from reports.parameters.declarations import Parameter
 from reports.sources.base import SourceSpec
 from tests.reports.definitions_sample import applied, sample, with_flights
 from tests.reports.test_reports_api import client

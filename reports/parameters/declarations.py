@@ -1,0 +1,171 @@
+"""Declarations of parameters, as definitions have them, and what can be wrong with one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from datetime import date
+
+from reports.exceptions import InvalidDefinition
+from reports.parameters.limits import bound, limit_errors, text_of
+from reports.parameters.patterns import unsupported
+from reports.parameters.scalars import SCALARS, InvalidValue, quoted, stable_number
+from reports.parameters.values import MAX_NAME_LENGTH, first_errors, typed_value
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+#: The type of each field's value. `default`, `minimum`, `maximum` and `choices` have values of the declared type.
+_FIELD_TYPES: dict[str, tuple[type, str]] = {
+    "name": (str, "text"),
+    "type": (str, "text"),
+    "required": (bool, "true or false"),
+    "label": (str, "text"),
+    "help": (str, "text"),
+    "choices": (list, "a list"),
+    "multiple": (bool, "true or false"),
+    "pattern": (str, "text"),
+    "max_length": (int, "a whole number"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """A declared parameter. `default`, `choices` and the bounds are JSON values, as in the definition."""
+
+    name: str
+    type: str
+    required: bool = False
+    default: object = None
+    label: str = ""
+    help: str = ""
+    choices: tuple[object, ...] = ()
+    multiple: bool = False
+    minimum: object = None
+    maximum: object = None
+    pattern: str = ""
+    max_length: int | None = None
+
+    @classmethod
+    def from_dict(cls, d: Mapping[str, object]) -> Parameter:
+        """Read a declaration. Raises InvalidDefinition, with all errors by field in its `fields`."""
+        errors = _field_errors(d)
+        if not errors:
+            parameter = cls(**{field: _json_value(field, value, d["type"]) for field, value in d.items()})  # type: ignore[arg-type]
+            errors = _value_errors(parameter)
+            if not errors:
+                return parameter
+        sentences = " ".join(f"{field}: {sentence}" for field, found in errors.items() for sentence in found)
+        raise InvalidDefinition(f"Parameter {quoted(d.get('name'))}: {sentences}", fields=errors)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the fields that differ from their default; `from_dict` reads them back."""
+        changed = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in changed.items()}
+
+    @property
+    def title(self) -> str:
+        return self.label or self.name
+
+
+def contradictions(parameter: Parameter) -> dict[str, list[str]]:
+    """Return, by field, what makes a declaration useless: limits that contradict each other, a pattern that can't run.
+
+    Only for definitions that are about to be stored. Versions stored before a check existed can't be fixed any more,
+    and must still be readable.
+    """
+    if parameter.pattern and (reason := unsupported(parameter.pattern)):
+        return {"pattern": [f"This regular expression isn't supported: {reason}. Use the syntax of RE2."]}
+    lowest, highest = bound(parameter, parameter.minimum), bound(parameter, parameter.maximum)
+    if lowest is not None and highest is not None and lowest > highest:
+        return {"maximum": [f"Must not be below minimum, which is {text_of(lowest)}."]}
+    errors = [
+        f"{quoted(choice)}: {sentence}"
+        for choice in parameter.choices
+        for sentence in limit_errors(parameter, bound(parameter, choice))
+    ]
+    return {"choices": first_errors(errors)} if errors else {}
+
+
+def _json_value(field: str, value: object, type: object) -> object:
+    """Return the JSON form, which can be stored and compared. YAML may have read an unquoted 2013-12-31 as a date."""
+    if isinstance(value, (list, tuple)):
+        return (tuple if field == "choices" else list)(_json_value(field, item, type) for item in value)
+    if type == "number":
+        value = stable_number(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _field_errors(d: Mapping[str, object]) -> dict[str, list[str]]:
+    known = {f.name for f in fields(Parameter)}
+    errors = {str(field): ["There is no such field here."] for field in d if field not in known}
+    errors |= {field: ["This field is required."] for field in ("name", "type") if field not in d}
+    for field, (expected, words) in _FIELD_TYPES.items():
+        if field not in d:
+            continue
+        value = d[field]
+        is_right = isinstance(value, (list, tuple) if expected is list else expected)
+        if not is_right or (expected is int and isinstance(value, bool)):
+            errors[field] = [f"Must be {words}."]
+    return errors
+
+
+def _value_errors(parameter: Parameter) -> dict[str, list[str]]:
+    if parameter.type not in SCALARS:
+        return {"type": [f"Must be one of: {', '.join(SCALARS)}."]}
+    errors: dict[str, list[str]] = {}
+    for field, check in _CHECKS.items():
+        try:
+            check(parameter)
+        except InvalidValue as error:
+            errors[field] = error.messages
+    # A default is checked against bounds, choices and pattern, so these have to be right first.
+    if not errors and parameter.default is not None:
+        try:
+            typed_value(parameter, None)
+        except InvalidValue as error:
+            errors["default"] = error.messages
+    return errors
+
+
+def _check_name(parameter: Parameter) -> None:
+    if not _NAME.fullmatch(parameter.name) or len(parameter.name) > MAX_NAME_LENGTH:
+        raise InvalidValue(f"Use letters, digits and _, not starting with a digit, up to {MAX_NAME_LENGTH} characters.")
+
+
+def _check_pattern(parameter: Parameter) -> None:
+    if parameter.pattern and parameter.type != "string":
+        raise InvalidValue("Only string parameters can have a pattern.")
+    try:
+        re.compile(parameter.pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise InvalidValue(f"Not a regular expression: {error}.") from None
+
+
+def _check_max_length(parameter: Parameter) -> None:
+    if parameter.max_length is None:
+        return
+    if parameter.type != "string":
+        raise InvalidValue("Only string parameters can have a maximum length.")
+    if parameter.max_length < 1:
+        raise InvalidValue("Must be 1 or more.")
+
+
+def _check_bound(parameter: Parameter, declared: object) -> None:
+    if declared is not None and parameter.type in ("string", "boolean"):
+        raise InvalidValue(f"A {parameter.type} parameter can't have a minimum or maximum.")
+    bound(parameter, declared)
+
+
+def _check_choices(parameter: Parameter) -> None:
+    for choice in parameter.choices:
+        SCALARS[parameter.type].from_json(choice)
+
+
+_CHECKS: dict[str, Callable[[Parameter], None]] = {
+    "name": _check_name,
+    "pattern": _check_pattern,
+    "max_length": _check_max_length,
+    "minimum": lambda parameter: _check_bound(parameter, parameter.minimum),
+    "maximum": lambda parameter: _check_bound(parameter, parameter.maximum),
+    "choices": _check_choices,
+}
