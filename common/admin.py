@@ -1,4 +1,4 @@
-"""What every app's admin pages have in common."""
+"""Base classes of every app's admin pages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ COUNT_LIMIT = 10_000
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]
-    """Counts no further than anybody pages: a count over millions of rows takes seconds."""
+    """A paginator that counts at most COUNT_LIMIT rows: counting millions takes seconds, and nobody pages that far."""
 
     @cached_property
     def count(self) -> int:
@@ -23,7 +23,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
 
 
 class TenantScopedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Staff who are no superusers see, and can point to, only what is their tenant's."""
+    """Limits staff who aren't superusers to the rows of their own tenant, in lists and in choices."""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return limit_to_tenant(super().get_queryset(request), request)
@@ -38,11 +38,11 @@ class TenantScopedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """To look at only: these rows are written by the server itself."""
+    """Pages of rows that only the server itself writes."""
 
     show_full_result_count = False
     paginator = BoundedPaginator
-    #: Over millions of rows no other order than the usual one is quick.
+    # Only the default order has an index; any other would sort millions of rows.
     sortable_by = ()
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -55,18 +55,8 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
 
-def limit_to_tenant(rows: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:
-    """The rows that are of the tenant of the one who asks; all of them for a superuser."""
-    user: Any = request.user
-    if user.is_superuser:
-        return rows
-    if rows.model is type(user)._meta.get_field("tenant").related_model:
-        return rows.filter(pk=user.tenant_id)
-    return rows.filter(tenant=user.tenant_id) if hasattr(rows.model, "tenant") else rows
-
-
 class SuperuserManagedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """What all tenants share: other staff may look, if they have the right, and change nothing."""
+    """Pages of rows that all tenants share: other staff can view them at most."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.is_superuser)
@@ -76,3 +66,13 @@ class SuperuserManagedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return bool(request.user.is_superuser)
+
+
+def limit_to_tenant(rows: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:
+    """The rows of the user's tenant, or all rows for a superuser. Models without a tenant aren't limited."""
+    user: Any = request.user
+    if user.is_superuser:
+        return rows
+    if rows.model is type(user)._meta.get_field("tenant").related_model:
+        return rows.filter(pk=user.tenant_id)
+    return rows.filter(tenant=user.tenant_id) if hasattr(rows.model, "tenant") else rows

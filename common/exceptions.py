@@ -1,4 +1,4 @@
-"""The base of every error that a person is meant to read, and the errors of this app."""
+"""The base class of every error whose message people read."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import inspect
 class DomainError(Exception):
     """The request could not be carried out."""
 
-    #: Stable, snake_case; clients branch on it. The class docstring is the default message.
+    # The docstring of a subclass is its default message.
+
+    #: Stable, snake_case; clients branch on it.
     code = "error"
-    #: Whether the same request may succeed later without anybody changing anything.
+    #: True if the same request may succeed later although nobody changed anything.
     retryable = False
 
     def __init__(self, message: str | None = None, **details: object) -> None:
         self.message = message or inspect.getdoc(type(self)) or self.code
-        #: Further members for the error body. `driver` is kept out of it: what a driver said is for Administrators.
+        #: Added to the error body, except `driver`: a driver's own message is for Administrators.
         self.details = details
         super().__init__(self.message)

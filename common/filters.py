@@ -1,4 +1,4 @@
-"""Filter fields that every list shares."""
+"""Filter fields that several lists use."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from django.core.exceptions import ValidationError
 
 
 class UtcDateTimeField(django_filters.fields.IsoDateTimeField):  # type: ignore[misc]
-    """An ISO 8601 date-time; one that is no moment in UTC, before the year 1, is refused and not an error of ours."""
+    """An ISO 8601 date-time. Refuses those that are before the year 1 in UTC, which would raise OverflowError later."""
 
     def clean(self, value: Any) -> datetime | None:
         try:
-            moment: datetime | None = super().clean(value)
-            if moment is not None:
-                moment.astimezone(UTC)
+            at: datetime | None = super().clean(value)
+            if at is not None:
+                at.astimezone(UTC)
         except OverflowError as error:
             raise ValidationError(self.error_messages["invalid"], code="invalid") from error
-        return moment
+        return at
 
 
 class UtcDateTimeFilter(django_filters.IsoDateTimeFilter):  # type: ignore[misc]

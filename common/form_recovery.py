@@ -1,7 +1,7 @@
-"""What somebody had typed when the session ended: kept until the same person has signed in again.
+"""Keeps a form that was sent after the session had ended, until the same user has signed in again.
 
-A form of that kind has a mark: whom the page was made for, signed. Without it nothing is kept, so nobody fills the
-table of sessions or leaves a form for somebody else to save.
+Such a form holds a signed field that names the user it was shown to. Forms without it are not kept, so strangers can
+neither fill the session table nor leave a form for somebody else to save.
 """
 
 from __future__ import annotations
@@ -17,56 +17,56 @@ from django.core.signing import BadSignature, Signer
 from django.http import HttpRequest, HttpResponse, QueryDict
 
 OWNER_FIELD = "form_owner"
-_KEY = "unsaved"
+_SESSION_KEY = "unsaved"
 _signer = Signer(salt="common.form_recovery")
 
 
 def sign_owner(user: AbstractBaseUser) -> str:
-    """For the field MARK of a form that this person is to fill in."""
+    """The value of OWNER_FIELD in a form that is shown to this user."""
     return _signer.sign(str(user.pk))
 
 
 def login_keeping_form(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """As login_required, but what was sent without a session is there again after signing in: see `take`."""
+    """Like login_required, but a form that was sent without a session is kept for `restore_form`."""
 
     @wraps(view)
-    def keeping(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.method == "POST" and not request.user.is_authenticated:
             save_form(request)
-        answer: HttpResponse = login_required(view)(request, *args, **kwargs)
-        return answer
+        response: HttpResponse = login_required(view)(request, *args, **kwargs)
+        return response
 
-    return keeping
+    return wrapper
 
 
 def save_form(request: HttpRequest) -> bool:
-    """Keep the sent form in the session, if it has the mark of who is signed in, or of anybody; whether it was kept."""
+    """Keep the sent form in the session. Returns False for a form without a valid owner, or of another user."""
     try:
-        person = _signer.unsign(request.POST.get(OWNER_FIELD, ""))
+        owner = _signer.unsign(request.POST.get(OWNER_FIELD, ""))
     except BadSignature:
         return False
-    if request.user.is_authenticated and person != str(request.user.pk):
+    if request.user.is_authenticated and owner != str(request.user.pk):
         return False
-    sent = request.POST.copy()
-    sent.pop("csrfmiddlewaretoken", None)
-    request.session[_KEY] = {"person": person, "path": request.get_full_path(), "sent": sent.urlencode()}
+    data = request.POST.copy()
+    data.pop("csrfmiddlewaretoken", None)
+    request.session[_SESSION_KEY] = {"person": owner, "path": request.get_full_path(), "sent": data.urlencode()}
     return True
 
 
-def restore_form(request: HttpRequest, sentence: str) -> QueryDict | None:
-    """What this person had sent to this address; once, and with this sentence on the page."""
-    found = request.session.get(_KEY)
-    if found is None or found["path"] != request.get_full_path():
+def restore_form(request: HttpRequest, message: str) -> QueryDict | None:
+    """Return and forget the form that this user had sent to this address, and show the message on the page."""
+    saved = request.session.get(_SESSION_KEY)
+    if saved is None or saved["path"] != request.get_full_path():
         return None
     discard_others_form(request)
-    if not request.session.pop(_KEY, None):
+    if not request.session.pop(_SESSION_KEY, None):
         return None
-    messages.warning(request, sentence)
-    return QueryDict(found["sent"])
+    messages.warning(request, message)
+    return QueryDict(saved["sent"])
 
 
 def discard_others_form(request: HttpRequest) -> None:
-    """Forget what another person had typed in this browser."""
-    found = request.session.get(_KEY)
-    if found is not None and found["person"] != str(request.user.pk):
-        del request.session[_KEY]
+    """Forget the form that another user had sent from this browser."""
+    saved = request.session.get(_SESSION_KEY)
+    if saved is not None and saved["person"] != str(request.user.pk):
+        del request.session[_SESSION_KEY]

@@ -1,4 +1,4 @@
-"""UUIDs: read from addresses and API bodies, and as the database stores them."""
+"""UUIDs: parsing them strictly, and converting them for SQL that is written by hand."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.db import connection, models
 
 
 def parse_uuid(text: str) -> UUID | None:
-    """The id in its canonical form, or None. Other spellings that Python reads are not ids here."""
+    """The UUID if the text is in canonical form (any case), else None. Python also accepts braces and other forms."""
     try:
         uuid = UUID(text)
     except ValueError:
@@ -18,10 +18,10 @@ def parse_uuid(text: str) -> UUID | None:
 
 
 def uuid_to_db(uuid: UUID | None) -> Any:
-    """The id as the database has it, for a statement written by hand."""
+    """The value as a parameter of hand-written SQL: text on SQLite, UUID on PostgreSQL."""
     return models.UUIDField().get_db_prep_value(uuid, connection)
 
 
 def uuid_from_db(value: Any) -> UUID:
-    """The id that a statement written by hand answered with."""
+    """The UUID in a row that hand-written SQL returned."""
     return value if isinstance(value, UUID) else UUID(value)

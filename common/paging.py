@@ -1,4 +1,4 @@
-"""One page of a list, for the HTML pages: the same cursors as the API's."""
+"""Cursor pagination of the HTML pages' lists, with the API's cursors."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from rest_framework.exceptions import NotFound, ValidationError
 from rest_framework.request import Request
 from rest_framework.settings import api_settings
 
-#: A page of a list must be light: fewer rows than in an answer of the API.
-ROWS = 30
+#: Rows per page; fewer than the API's, because a row of HTML is heavier.
+PAGE_SIZE = 30
 
 
 @dataclass(frozen=True)
 class Page:
-    """Some rows, and the query strings of their neighbours."""
+    """The rows of one page, and the query strings of the pages next to it (empty if there is none)."""
 
     rows: list[Any]
     newer: str
@@ -27,16 +27,16 @@ class Page:
 
 
 def paginate(request: HttpRequest, rows: QuerySet[Any], *ordering: str) -> Page:
-    """The page that the query string's cursor names. Http404 when it names none."""
+    """Return the page that the query string's cursor points to. Raises Http404 for an invalid cursor."""
     paginator_class: Any = api_settings.DEFAULT_PAGINATION_CLASS
     paginator = paginator_class()
-    paginator.page_size = ROWS
+    paginator.page_size = PAGE_SIZE
     try:
-        found = paginator.paginate_queryset(rows, Request(request), SimpleNamespace(ordering=ordering))
+        page = paginator.paginate_queryset(rows, Request(request), SimpleNamespace(ordering=ordering))
     except (NotFound, ValidationError) as error:
         raise Http404("No such page.") from error
-    return Page(found, _query(paginator.get_previous_link()), _query(paginator.get_next_link()))
+    return Page(page, _query_string(paginator.get_previous_link()), _query_string(paginator.get_next_link()))
 
 
-def _query(link: str | None) -> str:
+def _query_string(link: str | None) -> str:
     return f"?{urlsplit(link).query}" if link else ""

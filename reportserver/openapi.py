@@ -12,7 +12,7 @@ from rest_framework.authentication import SessionAuthentication
 from rest_framework.permissions import SAFE_METHODS, IsAuthenticated
 from rest_framework.request import Request
 
-from common.api.negotiation import BestOffer
+from common.api.negotiation import BestMatch
 from reportserver.auth.authentication import BearerAuthentication
 
 
@@ -29,7 +29,7 @@ _READERS: dict[str, Any] = {
     "permission_classes": [IsAuthenticated],
 }
 
-schema = SpectacularAPIView.as_view(content_negotiation_class=BestOffer, **_READERS)
+schema = SpectacularAPIView.as_view(content_negotiation_class=BestMatch, **_READERS)
 _swagger = SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="api_docs.html", **_READERS)
 
 

@@ -1,4 +1,9 @@
-"""Content negotiation that never refuses: the API speaks JSON, and a result is sent whatever was accepted."""
+"""Content negotiation that never answers 406.
+
+Accept headers are read here rather than with Django's `request.accepts` and `get_preferred_type`, which don't do for an
+API: they match `*/*` to a type that the header excludes with `q=0`, don't match `application/json; charset=utf-8` to
+`application/json`, and raise ValueError for a parameter such as `q*=x'y'z`.
+"""
 
 from __future__ import annotations
 
@@ -11,45 +16,46 @@ from rest_framework.request import Request
 
 
 class AlwaysJson(DefaultContentNegotiation):
-    """DRF negotiates before the view runs, and would answer `Accept: application/pdf` for a result with 406."""
+    """Takes the view's first renderer, whatever the client accepts.
+
+    DRF negotiates before the view runs and would answer 406 to `Accept: application/pdf`, also for a PDF result.
+    """
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
         return renderers[0], renderers[0].media_type
 
 
-class BestOffer(DefaultContentNegotiation):
-    """What `?format=` names, else what Accept wants most; the first one, if it wants none."""
+class BestMatch(DefaultContentNegotiation):
+    """Takes the renderer that `?format=` names, else the one that the client prefers, else the view's first."""
 
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        offered, wanted = list(renderers), accepted(request.headers.get("Accept", ""))
-        named = [one for one in offered if one.format == request.query_params.get("format")]
-        best = max(named or offered, key=lambda one: quality(wanted, one.media_type))
+        offered = list(renderers)
+        named = [renderer for renderer in offered if renderer.format == request.query_params.get("format")]
+        accepted = parse_accept(request.headers.get("Accept", ""))
+        best = max(named or offered, key=lambda renderer: quality(accepted, renderer.media_type))
         return best, best.media_type
 
 
-def accepted(header: str) -> dict[str, float]:
-    """The media ranges of an Accept header, in lower case, and how much each is wanted: 0 is not at all."""
-    found = {}
-    for one in header.lower().split(","):
-        media_range, *parameters = (part.strip() for part in one.split(";"))
-        found[media_range] = _weight(parameters)
-    return found
+def parse_accept(header: str) -> dict[str, float]:
+    """The quality of each media range of an Accept header, ranges in lower case. 0 means not acceptable."""
+    qualities = {}
+    for item in header.lower().split(","):
+        media_range, *parameters = (part.strip() for part in item.split(";"))
+        qualities[media_range] = 1.0
+        for parameter in parameters:
+            name, _, value = parameter.partition("=")
+            if name.strip() == "q":
+                try:
+                    qualities[media_range] = float(value)
+                except ValueError:
+                    qualities[media_range] = 0.0
+                break
+    return qualities
 
 
-def quality(wanted: dict[str, float], media_type: str) -> float:
-    """How much a media type is wanted, by the most specific range that it is in (RFC 9110, section 12.5.1)."""
+def quality(accepted: dict[str, float], media_type: str) -> float:
+    """The quality of a media type: that of the most specific range it is in (RFC 9110, section 12.5.1)."""
     ranges = (media_type, f"{media_type.partition('/')[0]}/*", "*/*")
-    return next((wanted[one] for one in ranges if one in wanted), 0.0)
-
-
-def _weight(parameters: list[str]) -> float:
-    for one in parameters:
-        name, _, value = one.partition("=")
-        if name.strip() == "q":
-            try:
-                return float(value)
-            except ValueError:
-                return 0.0
-    return 1.0
+    return next((accepted[media_range] for media_range in ranges if media_range in accepted), 0.0)

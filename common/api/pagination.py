@@ -1,4 +1,4 @@
-"""Cursor paging: stable while rows are added, and as fast on the last page as on the first."""
+"""Cursor pagination: stable while rows are added, and as fast on the last page as on the first."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 
 class LinkedCursorPagination(CursorPagination):
-    """DRF's cursors, with the page's neighbours as a Link header too (RFC 8288). Views name their `ordering`."""
+    """DRF's cursors, with the neighbouring pages in a Link header too (RFC 8288). Views set `ordering`."""
 
     page_size_query_param = "pageSize"
     max_page_size = 200
@@ -21,9 +21,9 @@ class LinkedCursorPagination(CursorPagination):
         try:
             page: Any = super().paginate_queryset(queryset, request, view)
         except (NotFound, DjangoValidationError, ValueError, OverflowError) as error:
-            # A cursor that was tampered with decodes to a position that is no time or number, if it decodes at all.
-            raise ValidationError({"cursor": ["This is no cursor of this list."]}) from error
-        # As status URLs: the Host header is the client's word, and a proxy may serve this under a path of its own.
+            # A tampered cursor may decode to a position that is neither a time nor a number, or not decode at all.
+            raise ValidationError({"cursor": ["This cursor is not valid for this list."]}) from error
+        # Built from the public URL, as status URLs are: clients choose the Host header, and a proxy may add a path.
         self.base_url = f"{settings.PUBLIC_URL}{request.get_full_path_info()}"
         return page
 

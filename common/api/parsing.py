@@ -1,4 +1,4 @@
-"""How the bodies of the API's calls are read."""
+"""Parser of the API's request bodies."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from rest_framework.utils.json import strict_constant
 
 
 class BoundedJson(JSONParser):
-    """DRF's parser reads a body of any length; this one none that is larger than Django allows (RequestDataTooBig)."""
+    """DRF's JSON parser with a limit: a body over DATA_UPLOAD_MAX_MEMORY_SIZE raises RequestDataTooBig."""
 
     def parse(self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None) -> Any:
-        """The value, or a ParseError."""
+        """Return the parsed value. Raises ParseError."""
+        # Django checks the size when the body is read through the request; the stream has no limit.
         body = (parser_context or {})["request"]._request.body
         try:
-            return json.loads(body.decode(), parse_constant=strict_constant, parse_int=_whole_number)
+            return json.loads(body.decode(), parse_constant=strict_constant, parse_int=_parse_int)
         except ValueError as error:
             raise ParseError(f"JSON parse error - {error}") from error
 
 
-def _whole_number(digits: str) -> int:
-    # Python's own refusal names a function of Python.
-    if len(digits.lstrip("-")) > (most := sys.get_int_max_str_digits()):
-        raise ParseError(f"JSON parse error - a number is too long; at most {most:,} digits are read.")
+def _parse_int(digits: str) -> int:
+    # Checked here because Python's own message tells the client to call a function of Python's.
+    if len(digits.lstrip("-")) > (limit := sys.get_int_max_str_digits()):
+        raise ParseError(f"JSON parse error - the number is too long; the limit is {limit:,} digits.")
     return int(digits)

@@ -1,4 +1,4 @@
-"""Bodies of calls, in which nothing is ignored."""
+"""Base class of the serializers of request bodies."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from rest_framework import serializers
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """A body in which a field that does not exist is an error, not ignored."""
+    """Rejects unknown fields; DRF would ignore them, and a misspelt option would have no effect."""
 
     def to_internal_value(self, data: Any) -> Any:
         values = super().to_internal_value(data)
         if unknown := set(data) - set(self.fields):
-            raise serializers.ValidationError({str(name)[:100]: ["There is no such field."] for name in unknown})
+            raise serializers.ValidationError({str(name)[:100]: ["Unknown field."] for name in unknown})
         return values
