@@ -1,12 +1,15 @@
-"""Single settings as the environment has them. Whatever is wrong raises ImproperlyConfigured, in a sentence that names
-the setting; what may hold a password is not repeated in it."""
+"""Reads settings from environment variables: the only module that does.
+
+Each function reads one variable and returns a checked value of one type. A wrong value raises ImproperlyConfigured with
+a sentence that names the variable. The sentence doesn't repeat values that may contain a password.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 from collections.abc import Collection
-from ipaddress import ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -14,148 +17,161 @@ from urllib.parse import SplitResult, urlsplit
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-_FLAGS = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("0", "false", "no", "off"), False)
-_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?\.?", re.ASCII | re.IGNORECASE)
-#: More than any number that is given in seconds, calls or megabytes; times and sizes can be computed with it.
-_MOST = 1_000_000_000
-_DATABASE = "must be sqlite:///path/of/file or postgresql://user:password@host:port/name"
+#: More than any sensible number of seconds, calls or megabytes, and small enough to calculate with.
+_LARGEST = 1_000_000_000
+_FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+_HOST_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?\.?", re.ASCII | re.IGNORECASE)
+_DATABASE_URL = "must be sqlite:///path/of/file or postgresql://user:password@host:port/name"
+_EMAIL_URL = "must be smtp://, smtp+tls:// or smtp+ssl:// and a server."
+_REDIS_URL = "must be redis://host:port/number, or rediss:// for TLS."
 
 
-def text(name: str, default: str) -> str:
-    """A text that is not empty."""
-    value = os.environ.get(name, default)
-    if not value:
-        raise ImproperlyConfigured(f"{name} must not be empty; left out, it is {default!r}.")
-    return value
+def text(name: str, default: str = "") -> str:
+    return os.environ.get(name, default)
 
 
-def positive(name: str, default: int, most: int = _MOST, reason: str = "") -> int:
-    """A whole number from 1 to `most`; `reason` is why it may not be more."""
-    value = os.environ.get(name, str(default))
+def texts(name: str) -> list[str]:
+    """A comma-separated list."""
+    return [item for item in text(name).split(",") if item]
+
+
+def whole_number(name: str, default: int, *, maximum: int = _LARGEST, reason: str = "") -> int:
+    """A whole number from 1 to `maximum`. `reason` explains the maximum in the error."""
+    value = text(name, str(default))
     digits = value.lstrip("0")
     if not (value.isascii() and value.isdigit() and digits):
         raise ImproperlyConfigured(f"{name} must be a whole number of at least 1, not {value!r}.")
-    # Long before a number is too long to be read.
-    if len(digits) > len(str(most)) or int(digits) > most:
-        raise ImproperlyConfigured(f"{name} must be at most {most}, not {value[:40]!r}{reason and f': {reason}'}.")
+    # The length is compared first: Python refuses to parse a number of more than 4,300 digits.
+    if len(digits) > len(str(maximum)) or int(digits) > maximum:
+        raise ImproperlyConfigured(f"{name} must be at most {maximum}, not {value[:40]!r}{reason and f': {reason}'}.")
     return int(digits)
 
 
 def flag(name: str, default: bool) -> bool:
-    """Whether something is on. A word that is neither yes nor no is not guessed at."""
-    value = os.environ.get(name, "1" if default else "0")
+    value = text(name, "1" if default else "0")
     if value.lower() not in _FLAGS:
         raise ImproperlyConfigured(f"{name} must be 1 or 0, not {value!r}.")
     return _FLAGS[value.lower()]
 
 
-def one_of(name: str, choices: Collection[str], default: str) -> str:
-    """One of these words."""
-    value = os.environ.get(name, default)
+def choice(name: str, choices: Collection[str], default: str) -> str:
+    value = text(name, default)
     if value not in choices:
         raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
     return value
 
 
 def host(name: str, default: str) -> str:
-    """The name or number of a machine, without a port."""
-    value = os.environ.get(name, default)
+    """A host name or IP address, without a port."""
+    value = text(name, default)
     if not _is_host(value):
         raise ImproperlyConfigured(f"{name} must be a name or an IP address of this machine, not {value!r}.")
     return value
 
 
-def in_url(machine: str) -> str:
-    """A machine as it stands before a port: the number of an IPv6 network is in brackets there."""
-    return f"[{machine}]" if ":" in machine else machine
+def bracketed(host: str) -> str:
+    """The host as it is written in a URL: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 def folder(name: str, default: Path) -> Path:
-    """A folder, which is made if need be."""
-    path = Path(text(name, str(default)))
+    """A folder, which is created if it doesn't exist."""
+    value = text(name, str(default))
+    if not value:
+        raise ImproperlyConfigured(f"{name} must not be empty; if it is not set, {str(default)!r} is used.")
+    if "://" in value:
+        raise ImproperlyConfigured(f"{name} must be a folder; URLs are not supported yet.")
+    path = Path(value)
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
-        raise ImproperlyConfigured(f"{name}: {path} can't be a folder: {_why(error)}.") from None
+        reason = error.strerror or "unknown error" if isinstance(error, OSError) else str(error)
+        raise ImproperlyConfigured(f"{name}: {path} can't be used as a folder: {reason}.") from None
     return path
 
 
+def networks(name: str) -> list[IPv4Network | IPv6Network]:
+    """A comma-separated list of networks in CIDR notation."""
+    try:
+        return [ip_network(item.strip()) for item in texts(name)]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must be networks such as 10.1.0.0/16: {error}.") from None
+
+
 def public_url(name: str, default: str) -> str:
-    """The address that people use, without a slash at its end."""
-    value = os.environ.get(name, default)
-    parts = _parts(value)
+    """The http or https URL that people use, without a slash at the end."""
+    value = text(name, default)
+    parts = _split_url(value)
     if parts is None or parts.scheme not in ("http", "https") or " " in value:
-        shown = "that" if "@" in value else repr(value)
+        # What comes before an @ may be a password.
+        shown = "this one" if "@" in value else repr(value)
         raise ImproperlyConfigured(f"{name} must be an http or https address, not {shown}.")
     if "@" in parts.netloc or "?" in value or "#" in value:
-        raise ImproperlyConfigured(f"{name} must have no user name, password, ? or # in it: it is put before paths.")
+        raise ImproperlyConfigured(f"{name} must have no user name, password, ? or #, since paths are appended to it.")
     return value.rstrip("/")
 
 
-def server_url(name: str, schemes: tuple[str, ...], sentence: str) -> str:
-    """The address of a server with one of these schemes, or nothing. `sentence` says what it must be."""
-    value = os.environ.get(name, "")
-    parts = _parts(value)
-    if value and (parts is None or parts.scheme not in schemes):
-        raise ImproperlyConfigured(f"{name} {sentence}")
-    return value
-
-
 def redis_url(name: str) -> str:
-    """The address of a Redis server and the number of its database, or nothing."""
-    sentence = "must be redis://host:port/number, or rediss:// for TLS."
-    value = server_url(name, ("redis", "rediss"), sentence)
-    if value and not re.fullmatch(r"/?|/[0-9]{1,5}", urlsplit(value).path):
-        raise ImproperlyConfigured(f"{name} {sentence}")
+    """The URL of a Redis server with an optional database number, or an empty string."""
+    value = text(name)
+    if value:
+        parts = _split_url(value)
+        if not (parts and parts.scheme in ("redis", "rediss") and re.fullmatch(r"/?|/[0-9]{1,5}", parts.path)):
+            raise ImproperlyConfigured(f"{name} {_REDIS_URL}")
     return value
+
+
+def email_server(name: str) -> dict[str, Any]:
+    """Django's EMAIL_… settings for the mail server at this URL; empty if the variable isn't set."""
+    value = text(name)
+    if not value:
+        return {}
+    parts = _split_url(value)
+    if not (parts and parts.scheme in ("smtp", "smtp+tls", "smtp+ssl")):
+        raise ImproperlyConfigured(f"{name} {_EMAIL_URL}")
+    config: dict[str, Any] = environ.Env.email_url_config(value)
+    return config
 
 
 def database(name: str, default: str) -> dict[str, Any]:
     """Django's settings of a SQLite or PostgreSQL database."""
-    url = os.environ.get(name, default)
-    scheme = url.partition("://")[0]
-    if scheme not in ("sqlite", "postgresql", "postgres") or "://" not in url:
-        raise ImproperlyConfigured(f"{name} {_DATABASE}.")
+    url = text(name, default)
+    scheme, separator, _ = url.partition("://")
+    if scheme not in ("sqlite", "postgresql", "postgres") or not separator:
+        raise ImproperlyConfigured(f"{name} {_DATABASE_URL}.")
     try:
         config: dict[str, Any] = environ.Env.db_url_config(url)
     except ValueError:
-        raise ImproperlyConfigured(f"{name} {_DATABASE}; its machine or port can not be one.") from None
+        raise ImproperlyConfigured(f"{name} {_DATABASE_URL}; its host or port is not valid.") from None
     if scheme == "sqlite":
-        _check_file(name, url, config["NAME"])
+        if not url.startswith("sqlite:///") or config["NAME"] in ("", ":memory:"):
+            raise ImproperlyConfigured(f"{name} {_DATABASE_URL}.")
+        path = Path(config["NAME"])
+        # SQLite creates a missing file, but not a missing folder.
+        if not path.parent.is_dir():
+            raise ImproperlyConfigured(f"{name}: the folder {path.parent} doesn't exist.")
+        if path.is_dir():
+            raise ImproperlyConfigured(f"{name}: {path} is a folder, not a file.")
     elif not config["NAME"] and "service" not in config.get("OPTIONS", {}):
-        raise ImproperlyConfigured(f"{name} {_DATABASE}; the name of the database is missing.")
+        raise ImproperlyConfigured(f"{name} {_DATABASE_URL}; the name of the database is missing.")
     return config
 
 
-def _check_file(name: str, url: str, path: str) -> None:
-    """SQLite makes a file, but no folder."""
-    if not url.startswith("sqlite:///") or path in ("", ":memory:"):
-        raise ImproperlyConfigured(f"{name} {_DATABASE}.")
-    if not Path(path).parent.is_dir():
-        raise ImproperlyConfigured(f"{name}: there is no folder {Path(path).parent}.")
-    if Path(path).is_dir():
-        raise ImproperlyConfigured(f"{name}: {path} is a folder and no file.")
-
-
-def _parts(url: str) -> SplitResult | None:
-    """The parts of an address; None where the machine is missing or it or the port can't be one."""
+def _split_url(url: str) -> SplitResult | None:
+    """The parts of a URL; None if its host is missing, or its host or port is not valid."""
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
         return None
-    # urlsplit leaves these out silently.
-    is_whole = not set(url) & set("\t\r\n")
-    return parts if is_whole and port != 0 and _is_host(parts.hostname or "") else None
+    # urlsplit removes tabs and line breaks without an error.
+    has_removed_characters = bool(set(url) & set("\t\r\n"))
+    return None if has_removed_characters or port == 0 or not _is_host(parts.hostname or "") else parts
 
 
 def _is_host(value: str) -> bool:
     try:
         ip_address(value)
     except ValueError:
-        return bool(_NAME.fullmatch(value))
+        return bool(_HOST_NAME.fullmatch(value))
     return True
-
-
-def _why(error: Exception) -> str:
-    return error.strerror or "unknown" if isinstance(error, OSError) else str(error)

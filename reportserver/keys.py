@@ -1,4 +1,4 @@
-"""The server's secrets: from the environment, or generated once into the data folder of a local installation."""
+"""The server's secrets: set in the environment, or generated once into the data folder of a local installation."""
 
 from __future__ import annotations
 
@@ -9,58 +9,65 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
+from reportserver.environment import text
+
 NAMES = ("SECRET_KEY", "JWT_KEY", "DATA_KEY", "AUDIT_KEY")
-_SHORTEST = 32
-_FEWEST_CHARACTERS = 5
-#: What examples have in place of a key.
+_MIN_LENGTH = 32
+_MIN_DISTINCT_CHARACTERS = 5
+#: Parts of the keys in examples and templates.
 _PLACEHOLDERS = ("django-insecure-", "change-me", "change_me", "changeme", "your-secret", "your_secret", "placeholder")
 
 
 def load_keys(folder: Path, *, local: bool) -> dict[str, str]:
-    """Return one distinct secret per name of NAMES. Outside local mode each must come from the environment."""
-    keys = {name: os.environ.get(f"REPORTSERVER_{name}") or _stored(folder, name, local) for name in NAMES}
+    """Return a secret for each of NAMES, all of them different.
+
+    With `local`, missing ones are generated into the folder. Raises ImproperlyConfigured for a missing or weak secret.
+    """
+    keys = {name: text(f"REPORTSERVER_{name}") or _load_generated(folder / name.lower(), name, local) for name in NAMES}
     for name, key in keys.items():
-        if len(key) < _SHORTEST:
-            raise ImproperlyConfigured(f"REPORTSERVER_{name} is shorter than {_SHORTEST} characters.")
-        if not local and _is_guessable(key):
+        if len(key) < _MIN_LENGTH:
+            raise ImproperlyConfigured(f"REPORTSERVER_{name} is shorter than {_MIN_LENGTH} characters.")
+        if not local and is_guessable(key):
             raise ImproperlyConfigured(
-                f"REPORTSERVER_{name} is a placeholder or the same characters again and again; it must be random."
+                f"REPORTSERVER_{name} is a placeholder or repeats the same characters; it must be random."
             )
     if len(set(keys.values())) < len(keys):
         raise ImproperlyConfigured(f"REPORTSERVER_{', REPORTSERVER_'.join(NAMES)} must all differ.")
     return keys
 
 
-def _is_guessable(key: str) -> bool:
-    """Whether it is an example's or a short piece repeated, however long. What is random is neither."""
-    is_example = any(words in key.lower() for words in _PLACEHOLDERS)
-    repeats = any(key[length:] == key[:-length] for length in range(1, len(key) // 2 + 1))
-    return is_example or repeats or len(set(key)) < _FEWEST_CHARACTERS
+def is_guessable(key: str) -> bool:
+    """True if the key comes from an example or repeats a short piece, however long it is."""
+    is_placeholder = any(placeholder in key.lower() for placeholder in _PLACEHOLDERS)
+    # A key that repeats a piece equals itself shifted by the piece's length.
+    is_repetition = any(key[length:] == key[:-length] for length in range(1, len(key) // 2 + 1))
+    return is_placeholder or is_repetition or len(set(key)) < _MIN_DISTINCT_CHARACTERS
 
 
-def _stored(folder: Path, name: str, local: bool) -> str:
+def _load_generated(path: Path, name: str, local: bool) -> str:
     if not local:
         raise ImproperlyConfigured(
-            f"REPORTSERVER_{name} is not set. It may only be left out when REPORTSERVER_PUBLIC_URL is on this machine."
+            f"REPORTSERVER_{name} is not set. It may be left out only if REPORTSERVER_PUBLIC_URL is on this machine."
         )
-    path = folder / name.lower()
     try:
         if not path.exists():
-            _create(path)
+            _generate(path)
         return path.read_text().strip()
     except OSError as error:
-        sentence = f"{path} can't be read or written: {error.strerror}"
-        raise ImproperlyConfigured(f"REPORTSERVER_DATA_DIR: {sentence}.") from None
+        raise ImproperlyConfigured(
+            f"REPORTSERVER_DATA_DIR: {path} can't be read or written: {error.strerror}."
+        ) from None
 
 
-def _create(path: Path) -> None:
-    """Write a new key. Two processes starting at once must end up with the same one: the first link wins."""
+def _generate(path: Path) -> None:
+    """Write a new key. If several processes do so at once, all of them end up with the same key."""
     for folder in (path.parent.parent, path.parent):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     draft.touch(mode=0o600)
     draft.write_text(urlsafe_b64encode(secrets.token_bytes(32)).decode() + "\n")
     try:
+        # Unlike a rename, linking fails if another process has just created the file.
         path.hardlink_to(draft)
     except FileExistsError:
         pass

@@ -11,7 +11,6 @@ import pytest
 from django.db import connection
 from pytest_django import DjangoDbBlocker
 
-from common import throttling
 from reports.models import cached_version
 from tests.server import ROOT, Client, RunningServer, prepare_server, running_server
 
@@ -38,13 +37,6 @@ def passwords() -> dict[str, str]:
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings_xdist_suffix() -> None:
     """The database of each of the processes that tests run in is in memory; pytest-django would name a file."""
-
-
-@pytest.fixture(scope="session", autouse=True)
-def counters(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
-    """The table of counts is made at its first use; within a test it would be rolled back with it."""
-    with django_db_blocker.unblock():
-        throttling.delete_old_counts()
 
 
 @pytest.fixture(scope="session", autouse=True)

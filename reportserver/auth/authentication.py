@@ -1,4 +1,4 @@
-"""Who calls the API: the holder of a valid access token."""
+"""Authenticates API calls by their access token."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class BearerAuthentication(JWTAuthentication):
     def get_user(self, validated_token: Token) -> User:  # type: ignore[override]
         user = User.objects.get_active(user_id(validated_token))
         if user is None:
-            raise AuthenticationFailed("The user of this token is gone or inactive.")
+            raise AuthenticationFailed("The user of this token was deleted or deactivated.")
         return user
 
     def authenticate_header(self, request: Request) -> str:
@@ -39,7 +39,7 @@ class BearerAuthentication(JWTAuthentication):
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """How the OpenAPI document names BearerAuthentication."""
+    """BearerAuthentication in the OpenAPI document."""
 
     target_class = "reportserver.auth.authentication.BearerAuthentication"
     name = "bearer"
@@ -49,7 +49,7 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
 
 def user_id(token: Token) -> int:
-    """The id of the user that a token names; InvalidToken when it names none."""
+    """The id of the token's user. Raises InvalidToken if the token has none."""
     try:
         return int(token["user_id"])
     except (KeyError, ValueError, TypeError) as error:

@@ -6,18 +6,34 @@ from typing import Any
 
 from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from reportserver.auth.sign_in import check_credentials
+
+_REFUSED = _("The user name or the password is wrong.")
 
 
 class SignInForm(AuthenticationForm):
-    """One sentence for every reason of refusal: which of name and password is wrong is nobody's business."""
+    """Gives the same message for every refusal, so that nobody learns which user names exist.
 
-    error_messages = {
-        "invalid_login": "The user name or the password is wrong.",
-        "inactive": "The user name or the password is wrong.",
-    }
+    Checking it raises sign_in.TooManyFailures.
+    """
 
-    def __init__(self, request: HttpRequest | None = None, *args: Any, **kwargs: Any) -> None:
+    error_messages = {"invalid_login": _REFUSED, "inactive": _REFUSED}
+
+    request: HttpRequest
+
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, *args, **kwargs)
-        self.fields["username"].label = "User name"
-        self.fields["username"].error_messages["required"] = "Enter your user name."
-        self.fields["password"].error_messages["required"] = "Enter your password."
+        self.fields["username"].label = _("User name")
+        self.fields["username"].error_messages["required"] = _("Enter your user name.")
+        self.fields["password"].error_messages["required"] = _("Enter your password.")
+
+    def clean(self) -> dict[str, Any]:
+        # Replaces Django's method, which would check the password without limiting failures.
+        username, password = self.cleaned_data.get("username"), self.cleaned_data.get("password")
+        if username is not None and password:
+            self.user_cache = check_credentials(self.request, username, password)
+            if self.user_cache is None:
+                raise self.get_invalid_login_error()
+        return self.cleaned_data

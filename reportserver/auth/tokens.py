@@ -1,7 +1,7 @@
-"""API sessions: sign-in, rotation, revocation. Access tokens are short-lived JWTs; refresh tokens rotate.
+"""API sessions: sign-in, rotation and revocation. Access tokens are short-lived JWTs; refresh tokens rotate.
 
-simplejwt's own blacklist keeps refresh tokens in clear and lets two parallel refreshes both win, so a sign-in is a
-RefreshSession row here, and a rotation one compare-and-set on the digest of the token that is good now.
+simplejwt's own blacklist stores refresh tokens in clear and lets two parallel refreshes both succeed. So each sign-in
+is a RefreshSession row here, and a rotation is one compare-and-set on the digest of its current token.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ _REFUSED = "The token is invalid, expired, revoked or was used already. Sign in 
 
 
 def sign_in(user: User) -> dict[str, str]:
-    """Begin a session and return its first pair of tokens."""
+    """Start a session and return its first pair of tokens."""
     session = RefreshSession(user=user)
-    refresh = _refresh_token(session)
+    refresh = _new_refresh_token(session)
     with transaction.atomic():
         session.save(force_insert=True)
         audit.record(Action.SIGN_IN, actor=user, tenant_id=user.tenant_id, target=("user", user.pk))
@@ -35,26 +35,29 @@ def sign_in(user: User) -> dict[str, str]:
 
 
 def rotate(presented: str) -> dict[str, str]:
-    """Exchange a refresh token for a new pair. One that was used already ends its session: it may be stolen."""
-    old = _parsed(presented)
-    session = _session(old)
-    renewed = _refresh_token(session)
+    """Exchange a refresh token for a new pair. Raises InvalidToken.
+
+    A token that was used before ends its session, since it may have been stolen.
+    """
+    old = _parse(presented)
+    session = _get_session(old)
+    new = _new_refresh_token(session)
     current = RefreshSession.objects.filter(pk=session.pk, revoked_at=None, digest=_digest(old, session.user))
     if not current.update(digest=session.digest, expires_at=session.expires_at):
         RefreshSession.objects.filter(pk=session.pk).update(revoked_at=timezone.now())
         raise InvalidToken(_REFUSED)
-    return _pair(renewed)
+    return _pair(new)
 
 
 def revoke(presented: str) -> None:
-    """End the session of a refresh token. InvalidToken if it is not the one that is good now."""
-    token = _parsed(presented)
-    session = _session(token)
+    """End the session of a refresh token. Raises InvalidToken."""
+    token = _parse(presented)
+    session = _get_session(token)
+    user = session.user
     with transaction.atomic():
-        current = RefreshSession.objects.filter(pk=session.pk, revoked_at=None, digest=_digest(token, session.user))
+        current = RefreshSession.objects.filter(pk=session.pk, revoked_at=None, digest=_digest(token, user))
         if not current.update(revoked_at=timezone.now()):
             raise InvalidToken(_REFUSED)
-        user = session.user
         audit.record(Action.SIGN_OUT, actor=user, tenant_id=user.tenant_id, target=("user", user.pk))
 
 
@@ -63,13 +66,14 @@ def verify(presented: str) -> None:
     try:
         BearerAuthentication().get_user(AccessToken(presented))  # type: ignore[arg-type]
     except TokenError:
-        token = _parsed(presented)
-        session = _session(token)
+        token = _parse(presented)
+        session = _get_session(token)
         if session.digest != _digest(token, session.user):
             raise InvalidToken(_REFUSED) from None
 
 
-def _refresh_token(session: RefreshSession) -> RefreshToken:
+def _new_refresh_token(session: RefreshSession) -> RefreshToken:
+    """A token of this session, whose fields are set to it but not saved."""
     token = RefreshToken.for_user(session.user)
     token[SESSION_CLAIM] = str(session.pk)
     session.digest = _digest(token, session.user)
@@ -77,14 +81,14 @@ def _refresh_token(session: RefreshSession) -> RefreshToken:
     return token
 
 
-def _parsed(presented: str) -> RefreshToken:
+def _parse(presented: str) -> RefreshToken:
     try:
         return RefreshToken(presented)  # type: ignore[arg-type]
     except TokenError as error:
         raise InvalidToken(_REFUSED) from error
 
 
-def _session(token: Token) -> RefreshSession:
+def _get_session(token: Token) -> RefreshSession:
     sessions = RefreshSession.objects.select_related("user").filter(revoked_at=None, user__is_active=True)
     try:
         return sessions.get(pk=token.get(SESSION_CLAIM), user_id=user_id(token))
@@ -93,7 +97,7 @@ def _session(token: Token) -> RefreshSession:
 
 
 def _digest(token: Token, user: User) -> str:
-    """Of the token and of the user's password as it is stored: a changed password ends every session."""
+    """Digest of the token and the stored password hash, so that changing the password ends every session."""
     return hashlib.sha256(f"{token['jti']} {user.get_session_auth_hash()}".encode()).hexdigest()
 
 

@@ -1,7 +1,4 @@
-"""Sign-in and sign-out pages.
-
-The login view is here and not in accounts: it counts failures with common.throttling and writes to the audit log.
-"""
+"""Sign-in and sign-out pages."""
 
 from __future__ import annotations
 
@@ -12,59 +9,50 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import urlencode
+from django.utils.translation import ngettext
 from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.models import User
 from audit import actions as audit
 from audit.models import Action
 from common import form_recovery
-from common.throttling import Count, attempt
 from reportserver.auth.forms import SignInForm
+from reportserver.auth.sign_in import TooManyFailures
 
 
 class SignIn(LoginView):
-    """The login page."""
-
     template_name = "login.html"
     authentication_form = SignInForm
     redirect_authenticated_user = True
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.htmx:  # type: ignore[attr-defined]
-            # A live region asked after the session had ended; the answer must not land inside the region.
-            here = request.htmx.current_url_abs_path or "/"  # type: ignore[attr-defined]
-            return HttpResponseClientRedirect(f"{request.path}?{urlencode({'next': here})}")
+            # A live region was refreshed after the session had ended. Without this redirect of the whole page, the
+            # sign-in page would be swapped into the region.
+            current = request.htmx.current_url_abs_path or "/"  # type: ignore[attr-defined]
+            return HttpResponseClientRedirect(f"{request.path}?{urlencode({'next': current})}")
         return super().get(request, *args, **kwargs)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        self.attempt = attempt("sign_in", self._caller())
-        return self._locked(self.attempt.counted) if self.attempt.refused else super().post(request, *args, **kwargs)
+        try:
+            return super().post(request, *args, **kwargs)
+        except TooManyFailures as error:
+            seconds = error.usage.resets_in
+            message = ngettext(
+                "Too many failed sign-ins. Try again in %(seconds)s second.",
+                "Too many failed sign-ins. Try again in %(seconds)s seconds.",
+                seconds,
+            ) % {"seconds": seconds}
+            form = SignInForm(request, initial={"username": request.POST.get("username", "")})
+            context = self.get_context_data(form=form, too_many_failures=message)
+            return self.render_to_response(context, status=429, headers={"Retry-After": str(seconds)})
 
     def form_valid(self, form: Any) -> HttpResponse:
-        self.attempt.not_failed()
         with transaction.atomic():
             response = super().form_valid(form)
             form_recovery.discard_others_form(self.request)
             _record(Action.SIGN_IN, form.get_user())
         return response
-
-    def form_invalid(self, form: Any) -> HttpResponse:
-        if form.non_field_errors():
-            self.attempt.failed()
-        else:
-            self.attempt.not_failed()
-        return super().form_invalid(form)
-
-    def _caller(self) -> str:
-        """As the API counts them (reportserver.auth.api), so that both doors share one lock."""
-        name = self.request.POST.get("username", "").strip().lower()
-        return f"{name}@{self.request.META.get('REMOTE_ADDR')}"
-
-    def _locked(self, failures: Count) -> HttpResponse:
-        form = SignInForm(self.request, initial={"username": self.request.POST.get("username", "")})
-        wait = f"Too many failed sign-ins. Try again in {failures.resets_in} seconds."
-        context = self.get_context_data(form=form, locked=wait)
-        return self.render_to_response(context, status=429, headers={"Retry-After": str(failures.resets_in)})
 
 
 class SignOut(LogoutView):
@@ -78,7 +66,10 @@ class SignOut(LogoutView):
 
 
 def admin_sign_in(request: HttpRequest) -> HttpResponse:
-    """The admin's own login page would know no lock-out. Who is signed in and sent here may not use the admin."""
+    """Replace the admin's own sign-in page, which doesn't limit failures.
+
+    A signed-in user who is sent here has no access to the admin.
+    """
     if request.user.is_authenticated:
         raise PermissionDenied
     return redirect_to_login(request.GET.get("next", "/admin/"))

@@ -19,7 +19,7 @@ from django.conf import settings
 
 from common.backoff import Backoff, RestartTimer
 from common.processes import die_with_parent
-from reportserver.environment import in_url
+from reportserver.environment import bracketed
 
 #: Seconds before a program that ended is started again.
 _RESTART_WAITS = Backoff(first=0.5, longest=30)
@@ -119,7 +119,7 @@ class Server:
 
 def _is_ready() -> bool:
     everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
-    host = in_url(everywhere.get(settings.HOST, settings.HOST))
+    host = bracketed(everywhere.get(settings.HOST, settings.HOST))
     try:
         with urllib.request.urlopen(f"http://{host}:{settings.PORT}/readyz", timeout=2) as answer:
             return bool(answer.status == 200)

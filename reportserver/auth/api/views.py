@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib.auth import authenticate
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
@@ -13,15 +12,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.models import User
 from common.api.schema import errors
-from common.throttling import Attempt, attempt
 from reportserver.auth import tokens
 from reportserver.auth.api.serializers import CredentialsSerializer, PairSerializer, RefreshSerializer, TokenSerializer
+from reportserver.auth.sign_in import TooManyFailures, check_credentials
 
 
 class PublicView(APIView):
-    """A call that needs no access token; a missing right to it is still told as 401 with a challenge."""
+    """A call without an access token. Refused credentials are still answered with 401 and a challenge."""
 
     authentication_classes = []
     permission_classes = []
@@ -32,12 +30,13 @@ class PublicView(APIView):
 
     def handle_exception(self, exc: Exception) -> Response:
         response = super().handle_exception(exc)
+        # DRF sets the header only for views with authentication classes.
         if response.status_code == status.HTTP_401_UNAUTHORIZED:
             response["WWW-Authenticate"] = self.get_authenticate_header(self.request)
         return response
 
-    def body(self, serializer: type[serializers.Serializer[Any]]) -> Any:
-        """The checked body, or a ValidationError."""
+    def parse_body(self, serializer: type[serializers.Serializer[Any]]) -> Any:
+        """Return the validated body. Raises ValidationError."""
         parsed = serializer(data=self.request.data)
         parsed.is_valid(raise_exception=True)
         return parsed.validated_data
@@ -48,41 +47,37 @@ class SignIn(PublicView):
 
     @extend_schema(request=CredentialsSerializer, responses={200: PairSerializer, **errors(400, 401, 413, 415, 429)})
     def post(self, request: Request) -> Response:
-        credentials = self.body(CredentialsSerializer)
-        one = self._begun(f"{credentials['username'].lower()}@{request.META.get('REMOTE_ADDR')}")
-        user = authenticate(request._request, **credentials)
-        if not isinstance(user, User):
-            one.failed()
+        credentials = self.parse_body(CredentialsSerializer)
+        try:
+            user = check_credentials(request._request, credentials["username"], credentials["password"])
+        except TooManyFailures as error:
+            request._request.rate_usage = error.usage  # type: ignore[attr-defined] # for the RateLimit headers
+            raise Throttled(error.usage.resets_in, "Too many failed sign-ins.") from error
+        if user is None:
             raise AuthenticationFailed("The user name or the password is wrong.")
-        one.not_failed()
         return Response(tokens.sign_in(user))
-
-    def _begun(self, caller: str) -> Attempt:
-        """Raises Throttled when this name failed to sign in from this address too often in the last minute."""
-        one = attempt("sign_in", caller)
-        if one.refused:
-            self.request._request.rate_count = one.counted  # type: ignore[attr-defined] # for the headers
-            raise Throttled(one.counted.resets_in, "Too many failed sign-ins.")
-        return one
 
 
 class Refresh(PublicView):
-    """Exchange a refresh token for a new pair; the old one is worth nothing afterwards."""
+    """Exchange a refresh token for a new pair. The old refresh token is no longer valid."""
 
     @extend_schema(request=RefreshSerializer, responses={200: PairSerializer, **errors(400, 401, 413, 415)})
     def post(self, request: Request) -> Response:
-        return Response(tokens.rotate(self.body(RefreshSerializer)["refresh"]))
+        return Response(tokens.rotate(self.parse_body(RefreshSerializer)["refresh"]))
 
 
 class Verify(PublicView):
-    """Say whether a token would be accepted now."""
+    """Check whether a token would be accepted now."""
 
     @extend_schema(
         request=TokenSerializer,
-        responses={200: OpenApiResponse(OpenApiTypes.OBJECT, description="It would."), **errors(400, 401, 413, 415)},
+        responses={
+            200: OpenApiResponse(OpenApiTypes.OBJECT, description="The token is valid."),
+            **errors(400, 401, 413, 415),
+        },
     )
     def post(self, request: Request) -> Response:
-        tokens.verify(self.body(TokenSerializer)["token"])
+        tokens.verify(self.parse_body(TokenSerializer)["token"])
         return Response({})
 
 
@@ -91,5 +86,5 @@ class Revoke(PublicView):
 
     @extend_schema(request=RefreshSerializer, responses={204: None, **errors(400, 401, 413, 415)})
     def post(self, request: Request) -> Response:
-        tokens.revoke(self.body(RefreshSerializer)["refresh"])
+        tokens.revoke(self.parse_body(RefreshSerializer)["refresh"])
         return Response(status=status.HTTP_204_NO_CONTENT)

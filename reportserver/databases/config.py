@@ -1,0 +1,56 @@
+"""Django's settings of the databases."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+_SQLITE_OPTIONS = {
+    # Take the write lock when a transaction starts. A transaction that reads first and then writes would fail at once
+    # if another one had written in between.
+    "transaction_mode": "IMMEDIATE",
+    "timeout": 20,
+    "sync_after_commit": True,
+    # FULL: a job that was accepted with 202 must survive a power cut. No automatic checkpoints: before SQLite 3.51.3 a
+    # checkpoint during a commit can corrupt the file, so jobs.execution.sqlite_checkpoint makes them while it holds the
+    # write lock.
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY; "
+    "PRAGMA cache_size=-20000; PRAGMA journal_size_limit=67108864; PRAGMA wal_autocheckpoint=0;",
+}
+_POSTGRESQL_OPTIONS = {
+    "connect_timeout": 5,
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15000,
+    # A job that was accepted or a result that was handed out must survive a crash of the database.
+    "options": "-c synchronous_commit=on -c lock_timeout=20s -c idle_in_transaction_session_timeout=20s",
+}
+_COUNTERS_OPTIONS = {
+    "timeout": 5,
+    "transaction_mode": "IMMEDIATE",
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;",
+}
+
+
+def is_sqlite(database: dict[str, Any]) -> bool:
+    return str(database["ENGINE"]).endswith("sqlite3")
+
+
+def databases(default: dict[str, Any], *, counters: Path) -> dict[str, dict[str, Any]]:
+    """Return DATABASES: `default` with the server's own backend and options and, on SQLite, the file `counters`.
+
+    Rate limits write with every call, and their counts are worthless after a crash. In a file of their own, they
+    neither wait for the jobs' transactions nor delay them.
+    """
+    kept_open = {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
+    if not is_sqlite(default):
+        options = default.get("OPTIONS", {}) | _POSTGRESQL_OPTIONS
+        return {"default": default | kept_open | {"ENGINE": "reportserver.databases.postgresql", "OPTIONS": options}}
+    sqlite = {"ENGINE": "reportserver.databases.sqlite"}
+    return {
+        "default": default | kept_open | sqlite | {"OPTIONS": default.get("OPTIONS", {}) | _SQLITE_OPTIONS},
+        "counters": sqlite
+        | {"NAME": counters, "CONN_MAX_AGE": None, "OPTIONS": _COUNTERS_OPTIONS, "TEST": {"NAME": None}},
+    }
