@@ -1,4 +1,4 @@
-"""The one place where exceptions become HTTP answers."""
+"""Turns exceptions into HTTP responses: the only module that does."""
 
 from __future__ import annotations
 
@@ -10,18 +10,23 @@ from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext, gettext_noop
 from django_htmx.http import HttpResponseClientRedirect
 from rest_framework import exceptions as drf
 
 from common import form_recovery
-from common.api.negotiation import accepted
+from common.api.negotiation import parse_accept
 from common.exceptions import DomainError
 from jobs import exceptions as jobs
 from reports import exceptions as reports
 
 log = logging.getLogger("reportserver.errors")
 PROBLEM = "application/problem+json"
+_NO_ACCESS = gettext_noop("You don't have access.")
+_INTERNAL = gettext_noop("Internal server error. The log has the details.")
+_NOT_VALID = gettext_noop("The request is not valid.")
 
+#: A subclass has its base class's status; an error without one is a 500.
 STATUS: dict[type[DomainError], int] = {
     reports.ReportNotFound: 404,
     reports.VersionNotFound: 404,
@@ -48,6 +53,7 @@ STATUS: dict[type[DomainError], int] = {
     jobs.ResultPurged: 409,
     jobs.QueueUnavailable: 503,
 }
+_WITH_RETRY_AFTER = (jobs.TooManyJobs, jobs.ResultNotReady, jobs.QueueUnavailable)
 
 _DRF_CODES: dict[type[drf.APIException], str] = {
     drf.ParseError: "malformed_json",
@@ -63,130 +69,127 @@ _DRF_CODES: dict[type[drf.APIException], str] = {
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse:
-    """Answer any exception of an API view with the error body of the contract (DRF's EXCEPTION_HANDLER)."""
+    """Return the contract's error body for any exception of an API view (DRF's EXCEPTION_HANDLER)."""
     request = context["request"]._request
     status, body, headers = _translate(error)
     if status >= 500:
-        said = {"driver": error.details.get("driver")} if isinstance(error, DomainError) else {}
-        log.error("%s failed: %s", request.resolver_match.route, body["code"], exc_info=error, extra=said)
-    body, content_type = negotiated(request, status, body)
-    # Not DRF's Response: it would be written by the view's renderer, which may know only HTML or YAML.
-    return JsonResponse(body, status=status, headers=headers, content_type=content_type)
-
-
-def negotiated(request: HttpRequest, status: int, body: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    """The body as the client asked for it: plain, or with the members of RFC 9457 (whose `status` is a number)."""
-    # Only for who names it: who takes anything has not asked for more than the plain body.
-    if accepted(request.headers.get("Accept", "")).get(PROBLEM, 0) <= 0:
-        return body, "application/json"
-    title = HTTPStatus(status).phrase
-    problem = {"type": "about:blank", "title": title, "detail": body["error"], "instance": request.path}
-    return {**body, **problem, "status": status}, PROBLEM
+        extra = {"driver": error.details.get("driver")} if isinstance(error, DomainError) else {}
+        log.error("%s failed: %s", request.resolver_match.route, body["code"], exc_info=error, extra=extra)
+    return _json_response(request, status, body, headers)
 
 
 def _translate(error: Exception) -> tuple[int, dict[str, Any], dict[str, str]]:
+    """Status, body and headers of the response to an exception."""
     if isinstance(error, DomainError):
-        return _status_of(error), _domain_body(error), _domain_headers(error)
+        # A driver's own message may name hosts, paths and SQL. It is in the log and, for Administrators, on the job's
+        # page.
+        details = {name: value for name, value in error.details.items() if name != "driver"}
+        return _status(error), {"error": error.message, "code": error.code, **details}, _headers(error)
     if isinstance(error, drf.APIException):
-        return error.status_code, _drf_body(error), _drf_headers(error)
+        return _translate_drf(error)
     if isinstance(error, Http404):
         return 404, {"error": "Not found.", "code": "not_found"}, {}
     if isinstance(error, PermissionDenied):
-        return 403, {"error": str(error) or "You have no right to do this.", "code": "permission_denied"}, {}
+        return 403, {"error": str(error) or _NO_ACCESS, "code": "permission_denied"}, {}
     if isinstance(error, RequestDataTooBig):
         return 413, {"error": "The request body is too large.", "code": "request_too_large"}, {}
     if isinstance(error, UnreadablePostError):
-        return 400, {"error": "The request body ended before its time.", "code": "unreadable_body"}, {}
-    if isinstance(error, RecursionError):  # only a JSON parser recurses as deep as its input says
+        return 400, {"error": "The request body ended too early.", "code": "unreadable_body"}, {}
+    if isinstance(error, RecursionError):  # only the JSON parser recurses as deep as its input is nested
         return 400, {"error": "JSON parse error - nested too deeply.", "code": "malformed_json"}, {}
     if isinstance(error, DatabaseError):
         sentence = "The server's database does not answer. Nothing was changed; try again shortly."
         return 503, {"error": sentence, "code": "unavailable"}, {"Retry-After": "5"}
-    return 500, {"error": "Internal server error. The log has the details.", "code": "internal_error"}, {}
+    return 500, {"error": _INTERNAL, "code": "internal_error"}, {}
 
 
-def _domain_body(error: DomainError) -> dict[str, Any]:
-    # What a driver said may name hosts, paths and SQL: it is for Administrators, in the log and on the job's page.
-    details = {name: value for name, value in error.details.items() if name != "driver"}
-    return {"error": error.message, "code": error.code, **details}
-
-
-def _status_of(error: DomainError) -> int:
-    for kind in type(error).__mro__:
-        if kind in STATUS:
-            return STATUS[kind]
-    return 500
-
-
-def _domain_headers(error: DomainError) -> dict[str, str]:
-    if isinstance(error, jobs.RangeNotSatisfiable):
-        return {"Content-Range": f"bytes */{error.size}", "Accept-Ranges": "bytes"}
-    later = (jobs.TooManyJobs, jobs.ResultNotReady, jobs.QueueUnavailable)
-    return {"Retry-After": "2"} if isinstance(error, later) else {}
-
-
-def _drf_body(error: drf.APIException) -> dict[str, Any]:
+def _translate_drf(error: drf.APIException) -> tuple[int, dict[str, Any], dict[str, str]]:
     code = next((_DRF_CODES[kind] for kind in type(error).__mro__ if kind in _DRF_CODES), "error")
-    if isinstance(error, drf.ValidationError):
-        fields = error.detail if isinstance(error.detail, dict) else {"body": error.detail}
-        return {"error": "The request is not valid.", "code": code, "fields": fields}
-    return {"error": _sentence(error), "code": code}
-
-
-def _sentence(error: drf.APIException) -> str:
     detail: Any = error.detail
-    return str(detail.get("detail", error.default_detail) if isinstance(detail, dict) else detail)
-
-
-def _drf_headers(error: drf.APIException) -> dict[str, str]:
+    if isinstance(error, drf.ValidationError):
+        fields = detail if isinstance(detail, dict) else {"body": detail}
+        body = {"error": _NOT_VALID, "code": code, "fields": fields}
+    else:
+        sentence = detail.get("detail", error.default_detail) if isinstance(detail, dict) else detail
+        body = {"error": str(sentence), "code": code}
     headers = {}
     if challenge := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = challenge
     if wait := getattr(error, "wait", None):
         headers["Retry-After"] = str(int(wait))
-    return headers
+    return error.status_code, body, headers
 
 
-# --- Outside of DRF's views: unknown addresses, and what breaks before a view runs ------------------------------------
+def _status(error: DomainError) -> int:
+    return next((STATUS[kind] for kind in type(error).__mro__ if kind in STATUS), 500)
+
+
+def _headers(error: DomainError) -> dict[str, str]:
+    if isinstance(error, jobs.RangeNotSatisfiable):
+        return {"Content-Range": f"bytes */{error.size}", "Accept-Ranges": "bytes"}
+    return {"Retry-After": "2"} if isinstance(error, _WITH_RETRY_AFTER) else {}
+
+
+def _json_response(
+    request: HttpRequest, status: int, body: dict[str, Any], headers: dict[str, str] | None = None
+) -> HttpResponse:
+    """The plain error body or, for a client that names it in Accept, a problem of RFC 9457 with the same members."""
+    content_type = "application/json"
+    # Not for `*/*`: a client that accepts anything didn't ask for more than the plain body.
+    if parse_accept(request.headers.get("Accept", "")).get(PROBLEM, 0) > 0:
+        content_type = PROBLEM
+        title = HTTPStatus(status).phrase
+        problem = {"type": "about:blank", "title": title, "detail": body["error"], "instance": request.path}
+        # `status` last: in some error bodies it is the job's status, in a problem it is a number.
+        body = body | problem | {"status": status}
+    # Not DRF's Response, which uses the view's renderer; that may know only HTML or YAML.
+    return JsonResponse(body, status=status, headers=headers, content_type=content_type)
+
+
+# --- Requests that reach no API view: pages, unknown addresses, and errors before a view runs -------------------------
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _plain(request, 400, "bad_request", "The request is not valid.")
+    return _response(request, 400, "bad_request", _NOT_VALID)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _plain(request, 403, "permission_denied", "You have no right to do this.")
+    return _response(request, 403, "permission_denied", _NO_ACCESS)
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _plain(request, 404, "not_found", "There is nothing at this address.")
+    return _response(request, 404, "not_found", gettext_noop("There is nothing at this address."))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return _plain(request, 500, "internal_error", "Internal server error. The log has the details.")
+    return _response(request, 500, "internal_error", _INTERNAL)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A long form is there again with a new token: whoever signed in anew in another tab has only an old one."""
+    """Show a long form again with a new token: signing in again in another tab makes the form's own token invalid."""
     if form_recovery.save_form(request):
-        here = request.get_full_path()
-        return HttpResponseClientRedirect(here) if "HX-Request" in request.headers else redirect(here)
-    return _plain(
-        request, 403, "csrf_failed", "The form is too old or came from elsewhere. Reload the page and try again."
-    )
+        path = request.get_full_path()
+        return HttpResponseClientRedirect(path) if "HX-Request" in request.headers else redirect(path)
+    message = gettext_noop("This form has expired or was sent from another site. Reload the page and try again.")
+    return _response(request, 403, "csrf_failed", message)
 
 
-def refused_page(request: HttpRequest, error: DomainError) -> HttpResponse:
-    """The page of an error that a page's view let through; the API's views have their handler above."""
-    response = _plain(request, _status_of(error), error.code, error.message)
-    for name, value in _domain_headers(error).items():
+def domain_error_page(request: HttpRequest, error: DomainError) -> HttpResponse:
+    """The page for an error that the view of a page didn't handle."""
+    response = _response(request, _status(error), error.code, error.message)
+    for name, value in _headers(error).items():
         response[name] = value
     return response
 
 
-def _plain(request: HttpRequest, status: int, code: str, sentence: str) -> HttpResponse:
-    if not request.path.startswith("/api/"):
-        context = {"status": status, "sentence": sentence, "request_id": getattr(request, "request_id", "")}
-        return render(request, "error.html", context, status=status)
-    body, content_type = negotiated(request, status, {"error": sentence, "code": code})
-    return JsonResponse(body, status=status, content_type=content_type)
+def _response(request: HttpRequest, status: int, code: str, message: str) -> HttpResponse:
+    """An error body for addresses of the API, else a page, which needs neither a session nor the database."""
+    if request.path.startswith("/api/"):
+        return _json_response(request, status, {"error": message, "code": code})
+    context = {
+        "status": status,
+        "message": gettext(message),
+        "no_access": code == "permission_denied",
+        "request_id": getattr(request, "request_id", ""),
+    }
+    return render(request, "error.html", context, status=status)

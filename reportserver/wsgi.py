@@ -11,5 +11,5 @@ from reportserver.web.chunked_bodies import ChunkedBodies
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "reportserver.settings")
 application = ChunkedBodies(get_wsgi_application())
-# No call may wait longer for a silent database; a command, such as a migration, may.
-connections.settings["default"]["PATIENCE_SECONDS"] = 60
+# Only for calls: a command such as a migration may wait longer for the database.
+connections.settings["default"]["RESPONSE_TIMEOUT_SECONDS"] = 60

@@ -75,7 +75,7 @@ class Supervisor:
             signal.signal(number, self._stop)
         os.environ[host_lock.INSTANCE_VARIABLE] = self.instance
         # Whoever waits for a silent database longer than this learns too late that the lease is lost.
-        connections.settings["default"]["PATIENCE_SECONDS"] = settings.LEASE_SECONDS / 2
+        connections.settings["default"]["RESPONSE_TIMEOUT_SECONDS"] = settings.LEASE_SECONDS / 2
         become_subreaper()
         here = host_lock.lock_host(self.instance)
         _preload()

@@ -1,10 +1,10 @@
-"""Bodies that are sent in chunks, without a Content-Length (RFC 9112, section 7.1)."""
+"""Request bodies that are sent in chunks, without Content-Length (RFC 9112, section 7.1)."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from django.conf import settings
 
@@ -13,34 +13,29 @@ if TYPE_CHECKING:
 
 
 class ChunkedBodies:
-    """Gives the application a body of known length. Django reads none without Content-Length, and the call would be
-    answered as if it had been sent without a body."""
+    """WSGI middleware that reads a chunked body and passes it on with its length.
+
+    Without Content-Length, Django takes the body for empty.
+    """
 
     def __init__(self, application: WSGIApplication) -> None:
         self.application = application
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         if environ.get("wsgi.input_terminated") and "HTTP_TRANSFER_ENCODING" in environ:
-            environ["wsgi.input"], length = _whole(environ["wsgi.input"])
-            environ["CONTENT_LENGTH"] = str(length)
+            try:
+                # One byte over the limit is enough for Django to refuse the body. An invalid chunk is left to the web
+                # server: it closes the connection, since the start of the next request is unknown.
+                body = environ["wsgi.input"].read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
+            except OSError:
+                environ["wsgi.input"], environ["CONTENT_LENGTH"] = _Interrupted(), "1"
+            else:
+                environ["wsgi.input"], environ["CONTENT_LENGTH"] = io.BytesIO(body), str(len(body))
         return self.application(environ, start_response)
 
 
-class _Broken(io.BytesIO):
-    """A body whose sender went away: whoever reads it is told so, as with one that has a Content-Length."""
+class _Interrupted(io.BytesIO):
+    """A body whose sender closed the connection. Reading it fails like that of a body with Content-Length."""
 
     def read(self, size: int | None = -1, /) -> NoReturn:
-        raise OSError("The sender went away before the end of the body.")
-
-
-def _whole(sent: Any) -> tuple[BinaryIO, int]:
-    """The body and its length; of one that is too long only a byte more than the limit, for which it is refused.
-
-    A chunk that is none is left to the web server, which closes the connection: nobody knows where the next request
-    begins.
-    """
-    try:
-        body = sent.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
-    except OSError:
-        return _Broken(), 1
-    return io.BytesIO(body), len(body)
+        raise OSError("The sender closed the connection before the end of the body.")

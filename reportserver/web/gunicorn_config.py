@@ -1,10 +1,12 @@
-"""How gunicorn serves: threads, because a thread waits in sendfile or a long poll while the others answer."""
+"""Configuration of gunicorn. Threads, because one waits in sendfile or a long poll while the others answer."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from django.conf import settings
+
+from reportserver.web.preload import preload
 
 bind = settings.ADDRESS
 wsgi_app = "reportserver.wsgi"
@@ -22,7 +24,5 @@ loglevel = "warning"
 
 
 def when_ready(server: Any) -> None:
-    """The application is loaded, and no process is forked yet."""
-    from reportserver.web.preload import preload
-
+    """Called when the application is loaded and before gunicorn forks its processes."""
     preload()

@@ -1,4 +1,4 @@
-"""How pages answer: refused ones as pages too, and none of them from a cache."""
+"""Middleware for the HTML pages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from reportserver import errors
 
 
 class Pages:
-    """Middleware: a refused page is a page too, and nothing of a signed-in person stays in a cache."""
+    """Shows a DomainError as a page, and keeps pages out of caches."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -24,4 +24,4 @@ class Pages:
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        return errors.refused_page(request, error) if isinstance(error, DomainError) else None
+        return errors.domain_error_page(request, error) if isinstance(error, DomainError) else None

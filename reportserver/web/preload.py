@@ -1,4 +1,4 @@
-"""What a web server does before its processes are forked, so that none of them has to."""
+"""Work that the web server does once, before it forks its processes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from django.conf import settings
 
 
 def preload() -> None:
-    """Load all pages and calls, half a second of the first request. What all processes share is never looked at by the
-    collector of garbage, which would stop one of them for a tenth of a second now and then."""
+    """Load all views, which would take half a second of each process's first request.
+
+    The garbage collector then ignores everything loaded so far: going through it would stop a process for a tenth of a
+    second now and then.
+    """
     import_module(settings.ROOT_URLCONF)
     gc.collect()
     gc.freeze()
-    # What is not taken apart at the end is complained of by DuckDB.
+    # DuckDB reports an error at exit if its objects were not collected.
     atexit.register(gc.unfreeze)

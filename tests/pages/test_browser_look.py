@@ -76,7 +76,7 @@ def test_refusals_have_no_barrier(chromium: Browser, server: RunningServer, bob:
     page.get_by_label("User name").fill("bob")
     page.get_by_label("Password").fill("bob-password-1")
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_text("You have no right to do this.")).to_be_visible()
+    expect(page.get_by_text("You don't have access.")).to_be_visible()
     faults += found(page, "403")
     page.goto("/nothing/here")
     faults += found(page, "404")

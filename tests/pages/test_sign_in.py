@@ -113,7 +113,7 @@ def test_every_unsafe_call_of_a_page_needs_the_forms_token(people: dict[str, Use
     client.force_login(people["alice"])
     answer = client.post(path)
     assert answer.status_code == 403
-    assert "The form is too old or came from elsewhere." in answer.content.decode()
+    assert "This form has expired or was sent from another site." in answer.content.decode()
 
 
 def test_signing_in_needs_the_forms_token_too(people: dict[str, User]) -> None:

@@ -160,20 +160,20 @@ def test_a_disk_that_fails_makes_the_commit_fail(durable: DatabaseWrapper, monke
         durable.commit()
 
 
-def test_a_process_that_was_forked_while_a_thread_asked_is_not_alone_for_ever(path: Path) -> None:
-    asking, forked = threading.Event(), threading.Event()
+def test_a_process_forked_while_a_thread_tries_to_begin_can_begin_too(path: Path) -> None:
+    trying, forked = threading.Event(), threading.Event()
 
-    def ask() -> None:
-        with connected(path, 1)._alone(time.monotonic() + 1):
-            asking.set()
+    def try_to_begin() -> None:
+        with connected(path, 1)._only_thread_trying(time.monotonic() + 1):
+            trying.set()
             forked.wait()
 
-    thread = threading.Thread(target=ask)
+    thread = threading.Thread(target=try_to_begin)
     thread.start()
-    asking.wait()
+    assert trying.wait(10)
     child = os.fork()
     if child == 0:
-        with suppress(OperationalError), connected(path, 1)._alone(time.monotonic() + 0.1):
+        with suppress(OperationalError), connected(path, 1)._only_thread_trying(time.monotonic() + 0.1):
             os._exit(0)
         os._exit(1)
     forked.set()

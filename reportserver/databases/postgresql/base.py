@@ -1,7 +1,7 @@
-"""Django's PostgreSQL backend, with connections that do not wait for ever.
+"""Django's PostgreSQL backend, with a limit on how long a statement waits for the server's response.
 
-The kernel gives up a peer that acknowledges nothing (tcp_user_timeout). It does not when something between, a pooler or
-a balancer, takes every packet and answers none: then a statement would never return, nor what runs it.
+The kernel closes a connection whose other side acknowledges nothing (tcp_user_timeout). That doesn't help if a pooler
+or load balancer in between accepts every packet but never answers: the statement would wait forever.
 """
 
 from __future__ import annotations
@@ -13,48 +13,51 @@ from typing import Any
 import psycopg
 from django.db.backends.postgresql import base
 
-#: Seconds between two looks at the clock.
+#: Seconds between two checks of the time.
 _INTERVAL = 0.1
 
 
-class PatientConnection(psycopg.Connection[Any]):
-    """A connection on which no statement takes longer than `patience` seconds, if that is given."""
+class BoundedConnection(psycopg.Connection[Any]):
+    """A connection that is closed when a statement takes longer than `response_timeout` seconds; None: no limit."""
 
-    patience: float | None = None
+    response_timeout: float | None = None
 
     def wait(self, gen: Any, interval: float = _INTERVAL, timeout: float | None = None) -> Any:
-        if self.patience is not None:
-            gen = self._bounded(gen, time.monotonic() + self.patience)
+        if self.response_timeout is not None:
+            gen = self._bounded(gen, time.monotonic() + self.response_timeout)
         return super().wait(gen, interval, timeout)
 
-    def _bounded(self, gen: Generator[Any, Any, Any], end: float) -> Generator[Any, Any, Any]:
+    def _bounded(self, gen: Generator[Any, Any, Any], deadline: float) -> Generator[Any, Any, Any]:
+        """psycopg's generator of a statement, which is sent nothing each time `_INTERVAL` passes without a response."""
         try:
             wanted = next(gen)
             while True:
                 ready = yield wanted
-                if not ready and time.monotonic() > end:
+                if not ready and time.monotonic() > deadline:
                     self.pgconn.finish()
-                    raise psycopg.OperationalError(f"The database server has not answered for {self.patience:g} s.")
+                    raise psycopg.OperationalError(
+                        f"The database server has not answered for {self.response_timeout:g} s."
+                    )
                 wanted = gen.send(ready)
         except StopIteration as done:
             return done.value
 
 
 class _Psycopg:
-    """psycopg as Django uses it, but for the kind of connection."""
+    """The module psycopg as Django uses it, with our class of connections."""
 
-    connect = staticmethod(PatientConnection.connect)
+    connect = staticmethod(BoundedConnection.connect)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(psycopg, name)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """`PATIENCE_SECONDS` of the database's settings is how long a statement may take; without it, for ever."""
+    """Takes `RESPONSE_TIMEOUT_SECONDS` in the database's settings. Without it, a statement may take forever."""
 
     Database = _Psycopg()  # type: ignore[assignment] # as good as the module
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         connection = super().get_new_connection(conn_params)
-        connection.patience = self.settings_dict.get("PATIENCE_SECONDS")
+        connection.response_timeout = self.settings_dict.get("RESPONSE_TIMEOUT_SECONDS")
         return connection

@@ -1,10 +1,11 @@
-"""Django's SQLite backend, with transactions that hold the write lock as briefly as can be.
+"""Django's SQLite backend, with transactions that hold the write lock as briefly as possible.
 
-SQLite's own wait for the lock sleeps in growing steps of up to 100 ms, so that under load whoever has waited longest
-asks least often: a few calls take ten times as long as the others. Here one thread of a process at a time asks, every
-millisecond. And with `synchronous = FULL` a transaction waits for the disk while it holds the lock, which is about half
-of the time that it holds it. Here it commits to the log, lets the next one begin, and waits for the disk then, together
-with others that committed meanwhile.
+* SQLite waits for the lock by sleeping in growing steps of up to 100 ms. Under load, whoever has waited longest tries
+  least often, so a few calls take ten times as long as the others. Here, one thread per process tries each
+  millisecond.
+* With `synchronous = FULL`, a transaction holds the lock while it waits for the disk, which is about half of the time
+  it holds it. Here it commits to the log, releases the lock, and then waits for the disk, together with all others
+  that have committed meanwhile.
 """
 
 from __future__ import annotations
@@ -21,24 +22,26 @@ from typing import Any
 from django.db.backends.sqlite3 import base
 from django.db.utils import OperationalError
 
-#: Seconds between two attempts to begin, at least and at most.
+#: Seconds between two attempts to take the lock: the range of a random pause.
 _PAUSE = (0.0005, 0.0015)
 
-#: Of each database file: held by the thread of this process that asks for the write lock.
-_asking: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-# A process that was forked while a thread asked has no such thread.
-os.register_at_fork(after_in_child=_asking.clear)
+#: By database file: held by the thread of this process that tries to take the write lock.
+_trying: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+# A process forked while a thread holds such a lock doesn't have that thread, so nobody would ever release it.
+os.register_at_fork(after_in_child=_trying.clear)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Besides Django's, `OPTIONS` has `sync_after_commit`: whether a transaction waits for the disk after it gave the
-    lock back, instead of before. A commit has returned only when it survives a power cut; others may see it earlier,
-    and as the log is written in order, what they commit upon it can't survive without it. For databases in WAL mode
-    with `synchronous = FULL`, which stays so for statements outside of transactions (https://sqlite.org/wal.html).
+    """Takes two OPTIONS that differ from Django's:
 
-    `timeout` is how long a transaction waits for its turn, in seconds, as before.
+    * `sync_after_commit`: True if a transaction waits for the disk after it has released the lock, not before. When a
+      commit returns, it survives a power cut. Others may see it earlier; but since the log is written in order, what
+      they commit can't survive without it. For databases in WAL mode with `synchronous = FULL`, which stays in force
+      for statements outside of transactions (https://sqlite.org/wal.html).
+    * `timeout`: seconds that a transaction waits for the lock, as in Django.
     """
 
+    #: File descriptor of the write-ahead log, once it was needed.
     _log: int | None = None
 
     def get_connection_params(self) -> dict[str, Any]:
@@ -48,26 +51,26 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return params
 
     def _start_transaction_under_autocommit(self) -> None:
-        give_up = time.monotonic() + self._timeout
-        with self._alone(give_up), self._without_sleeping():
-            self._sync_on_commit(False)
+        deadline = time.monotonic() + self._timeout
+        with self._only_thread_trying(deadline), self._without_busy_timeout():
+            self._set_synchronous(full=False)
             try:
-                while not self._began(last=time.monotonic() > give_up):
+                while not self._try_to_begin(last=time.monotonic() > deadline):
                     time.sleep(random.uniform(*_PAUSE))  # noqa: S311 - not a secret
             except BaseException:
-                self._sync_on_commit(True)
+                self._set_synchronous(full=True)
                 raise
 
     def _commit(self) -> None:
         super()._commit()  # type: ignore[misc] # not in the stubs
         if self._sync_after_commit and self.connection is not None:
-            self._sync()
-            self._sync_on_commit(True)
+            self._sync_log()
+            self._set_synchronous(full=True)
 
     def _rollback(self) -> None:
         super()._rollback()  # type: ignore[misc] # not in the stubs
         if self.connection is not None:
-            self._sync_on_commit(True)
+            self._set_synchronous(full=True)
 
     def _close(self) -> None:
         if self._log is not None:
@@ -75,7 +78,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             self._log = None
         super()._close()  # type: ignore[misc] # not in the stubs
 
-    def _sync(self) -> None:
+    def _sync_log(self) -> None:
         try:
             if self._log is None:
                 self._log = os.open(f"{self.settings_dict['NAME']}-wal", os.O_RDONLY)
@@ -85,11 +88,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
         except OSError as error:
             raise OperationalError(f"The log of the database can't be written to the disk: {error}") from error
 
-    def _sync_on_commit(self, wanted: bool) -> None:
+    def _set_synchronous(self, *, full: bool) -> None:
         if self._sync_after_commit:
-            self.connection.execute(f"pragma synchronous = {'full' if wanted else 'normal'}")
+            self.connection.execute(f"pragma synchronous = {'full' if full else 'normal'}")
 
-    def _began(self, *, last: bool) -> bool:
+    def _try_to_begin(self, *, last: bool) -> bool:
+        """False if the database is locked; in the last attempt, raises OperationalError instead."""
         try:
             super()._start_transaction_under_autocommit()  # type: ignore[misc] # not in the stubs
         except OperationalError as error:
@@ -99,10 +103,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return True
 
     @contextmanager
-    def _alone(self, give_up: float) -> Iterator[None]:
-        """The others of this process wait for a lock that wakes them, not by asking again and again."""
-        lock = _asking[str(self.settings_dict["NAME"])]
-        if not lock.acquire(timeout=max(0, give_up - time.monotonic())):
+    def _only_thread_trying(self, deadline: float) -> Iterator[None]:
+        """Let the process's other threads sleep until they are woken, instead of all trying every millisecond."""
+        lock = _trying[str(self.settings_dict["NAME"])]
+        if not lock.acquire(timeout=max(0, deadline - time.monotonic())):
             raise OperationalError("database is locked")
         try:
             yield
@@ -110,7 +114,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             lock.release()
 
     @contextmanager
-    def _without_sleeping(self) -> Iterator[None]:
+    def _without_busy_timeout(self) -> Iterator[None]:
         self.connection.execute("pragma busy_timeout = 0")
         try:
             yield
