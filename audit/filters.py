@@ -8,7 +8,7 @@ import django_filters
 
 from audit.models import Action, AuditLog
 from audit.querysets import AuditLogQuerySet
-from common.filters import UtcDateTimeFilter
+from common.api.filters import UtcDateTimeFilter
 
 #: Entries are in the order of their sequence, and by time only as far as the hosts' clocks agree.
 _SKEW = timedelta(hours=1)

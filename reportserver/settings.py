@@ -145,7 +145,7 @@ SQLITE = is_sqlite(_database)
 DATABASES = databases(_database, counters=DATA_DIR / "counters.sqlite3")
 #: The database of rate limits.
 COUNTERS_DATABASE = "counters" if SQLITE else "default"
-DATABASE_ROUTERS = ["common.routers.CountersRouter"]
+DATABASE_ROUTERS = ["reportserver.databases.router.CountersRouter"]
 
 # --- Jobs -----------------------------------------------------------------------------------------------------------
 

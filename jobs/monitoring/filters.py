@@ -18,7 +18,7 @@ from django.db.models.functions import Cast
 from django.db.models.lookups import In
 
 from accounts.models import User
-from common.filters import UtcDateTimeFilter
+from common.api.filters import UtcDateTimeFilter
 from common.ids import parse_uuid
 from jobs.models import JobExecutionLog
 from jobs.monitoring.search import Search, SearchError, parse
