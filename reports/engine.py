@@ -21,7 +21,7 @@ from reports.rendering import RENDERERS
 from reports.rendering.base import Document, Renderer
 from reports.sources import read
 from reports.sources.base import Limits, Rows, SchemaWidened, Source, SourceSpec
-from reports.sources.failures import Deadline
+from reports.sources.deadline import Deadline
 
 #: With a limit in bytes the file's size is looked at after so many rows, and so the file is at most that much over.
 _ROWS_BETWEEN_SIZE_CHECKS = 1_000
@@ -97,7 +97,7 @@ def _write(spec: RunSpec, rows: Rows, out: BinaryIO, deadline: Deadline, progres
     renderer = renderer_for(spec.format, spec.document.template)
     writer = renderer.open(out, rows.schema, spec.document)
     cut = _Cut(spec, renderer)
-    total = _total(rows.expected, spec.max_rows)
+    total = _total(rows.expected_rows, spec.max_rows)
     for batch in rows.batches:
         deadline.check()
         for part in cut.allowed(batch, out):

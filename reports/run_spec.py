@@ -78,4 +78,4 @@ def _template(version: ReportVersion, values: Mapping[str, TypedValue]) -> Templ
 def end_left_behind(version: ReportVersion | None, temp_dir: Path) -> None:
     """End what a killed run of the version left at its data source's server."""
     if version is not None and version.data_source is not None:
-        sources.end_left_behind(version.source(), temp_dir)
+        sources.end_orphaned_query(version.source(), temp_dir)

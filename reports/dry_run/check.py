@@ -23,7 +23,7 @@ from reports.rendering.charts.chart import Chart
 from reports.rendering.totals.group_totals import Totals
 from reports.runner import Origin, RunHistory
 from reports.sources import describe
-from reports.sources.base import Described, Limits
+from reports.sources.base import Limits, QueryDescription
 
 #: A check runs in a web process while somebody waits for it.
 _SECONDS = 3
@@ -100,15 +100,15 @@ def check(target: DryRunTarget, values: Mapping[str, object], *, compile_templat
     )
 
 
-def _estimated_rows(target: DryRunTarget, values: Mapping[str, object], prepared: Described) -> int | None:
+def _estimated_rows(target: DryRunTarget, values: Mapping[str, object], prepared: QueryDescription) -> int | None:
     is_complete = all(values.get(parameter.name) is not None for parameter in target.parameters if parameter.required)
     # A missing required value is NULL, which matches nothing: an estimate of no rows then means nothing.
-    if prepared.expected is None or (prepared.expected <= 1 and not is_complete):
+    if prepared.expected_rows is None or (prepared.expected_rows <= 1 and not is_complete):
         return None
-    return prepared.expected if target.max_rows is None else min(prepared.expected, target.max_rows)
+    return prepared.expected_rows if target.max_rows is None else min(prepared.expected_rows, target.max_rows)
 
 
-def _design_errors(target: DryRunTarget, prepared: Described) -> list[str]:
+def _design_errors(target: DryRunTarget, prepared: QueryDescription) -> list[str]:
     errors = []
     try:
         if target.totals:
@@ -123,7 +123,7 @@ def _design_errors(target: DryRunTarget, prepared: Described) -> list[str]:
     return errors
 
 
-def _format_fit(renderer: Renderer, prepared: Described, rows: int | None, max_rows: int | None) -> FormatFit:
+def _format_fit(renderer: Renderer, prepared: QueryDescription, rows: int | None, max_rows: int | None) -> FormatFit:
     format = renderer.format
     try:
         # Opening a writer checks the columns.

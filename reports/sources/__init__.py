@@ -7,33 +7,32 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import pyarrow as pa
-
 from reports.exceptions import QueryFailed
 from reports.parameters.values import TypedValue
-from reports.sources.base import Described, Limits, Rows, Source, SourceSpec
-from reports.sources.columns import leaving, leaving_schema
+from reports.sources.base import Limits, QueryDescription, Rows, Source, SourceSpec
 from reports.sources.duckdb.database_file import DuckdbSource
-from reports.sources.failures import unknown_placeholders
+from reports.sources.errors import undeclared_placeholders
 from reports.sources.files import FilesSource
-from reports.sources.placeholders import pieces, preload, single_statement
+from reports.sources.normalization import normalize, normalized_schema
+from reports.sources.placeholders import Context, pieces, preload, single_statement
 from reports.sources.postgresql.source import PostgresqlSource
 from reports.sources.sql import session
 from reports.sources.sql.source import SqlSource
 from reports.sources.sqlite.source import SqliteSource
 
-__all__ = ["SOURCES", "checked_query", "describe", "end_left_behind", "preload", "read"]
+__all__ = ["SOURCES", "checked_query", "describe", "end_orphaned_query", "preload", "read"]
 
+#: A new kind of source is one class and one entry here.
 SOURCES: dict[str, Source] = {
     source.kind: source for source in (SqliteSource(), FilesSource(), DuckdbSource(), PostgresqlSource(), SqlSource())
 }
 
 
-def describe(spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits) -> Described:
-    """The columns of one query, without running it. Raises RunErrors."""
+def describe(spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits) -> QueryDescription:
+    """The columns of a query, without running it. Raises RunError."""
     query = checked_query(query, spec.dialect, values)
-    found = SOURCES[spec.kind].describe(spec, query, values, limits)
-    return replace(found, schema=leaving_schema(found.schema))
+    description = SOURCES[spec.kind].describe(spec, query, values, limits)
+    return replace(description, schema=normalized_schema(description.schema))
 
 
 @contextmanager
@@ -45,42 +44,36 @@ def read(
     *,
     source: Source | None = None,
 ) -> Iterator[Rows]:
-    """Run one query and stream its rows. Raises RunErrors, at opening or while batches are read.
+    """Run a query and stream its rows. Raises RunError when opening it or while batches are read.
 
-    `source` is the one that a SchemaWidened asked for. Column names are unique, types are what the formats know.
+    Column names are unique and all types are known to the formats. `source` comes from a SchemaWidened.
     """
     query = checked_query(query, spec.dialect, values)
     with (source or SOURCES[spec.kind]).read(spec, query, values, limits) as rows:
-        schema = leaving_schema(rows.schema)
-        yield Rows(schema, _leaving(rows.batches, schema), rows.expected)
+        schema = normalized_schema(rows.schema)
+        yield Rows(schema, (normalize(batch, schema) for batch in rows.batches), rows.expected_rows)
 
 
-def end_left_behind(spec: SourceSpec, folder: Path) -> None:
-    """End what a killed process may have left running at its server; `folder` is the temp_dir that it had.
+def end_orphaned_query(spec: SourceSpec, temp_dir: Path) -> None:
+    """End a query that a killed process left running on its server. `temp_dir` is that of its limits.
 
-    PostgreSQL notices by itself (client_connection_check_interval), and the others run in the killed process.
+    Only needed for MySQL and MariaDB: PostgreSQL notices by itself (client_connection_check_interval), and the other
+    engines ran inside the killed process.
     """
     if spec.kind == SqlSource.kind:
-        session.end_left_behind(spec.location, folder)
+        session.end_orphaned_query(spec.location, temp_dir)
 
 
-def checked_query(query: str, dialect: str, names: Mapping[str, object]) -> str:
-    """The query's one statement. Raises QueryFailed for a second one, or a placeholder that is not in `names`."""
+def checked_query(query: str, dialect: str, values: Mapping[str, object]) -> str:
+    """The query's only statement. Raises QueryFailed for a second one, or a placeholder that is not in `values`."""
     query = single_statement(query, dialect)
-    found = [piece for piece in pieces(query, dialect) if piece.name]
-    unknown = [piece.name for piece in found if piece.name and piece.name not in names]
-    if unknown:
-        raise unknown_placeholders(list(dict.fromkeys(unknown)))
-    for piece in found:
-        _check_list_stands_alone(piece.text, piece.place, names[piece.name or ""])
+    placeholders = [piece for piece in pieces(query, dialect) if piece.name]
+    undeclared = [piece.name for piece in placeholders if piece.name and piece.name not in values]
+    if undeclared:
+        raise undeclared_placeholders(list(dict.fromkeys(undeclared)))
+    for piece in placeholders:
+        value = values[piece.name or ""]
+        is_list = isinstance(value, TypedValue) and isinstance(value.value, tuple)
+        if is_list and piece.context is Context.IN_MIXED_LIST:
+            raise QueryFailed(f"The list {piece.text} has to stand alone, as in “x in {piece.text}”.")
     return query
-
-
-def _check_list_stands_alone(text: str, place: str, value: object) -> None:
-    if place == "in mixed" and isinstance(value, TypedValue) and isinstance(value.value, tuple):
-        raise QueryFailed(f"The list {text} has to stand alone, as in “x in {text}”.")
-
-
-def _leaving(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        yield leaving(batch, schema)

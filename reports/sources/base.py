@@ -1,4 +1,4 @@
-"""The seam between a data source and everything after it: Arrow record batches."""
+"""What every data source provides: Arrow record batches for one query, within limits."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from reports.parameters.values import TypedValue
 
 @dataclass(frozen=True, kw_only=True)
 class SourceSpec:
-    """Where rows come from. `location`: a path, or a URL that may hold a password and so stays out of repr."""
+    """Where rows come from. `location` is a path or a URL; a URL may hold a password, so repr leaves it out."""
 
     kind: str
     location: str = field(repr=False)
 
     @property
     def dialect(self) -> str:
-        """Which SQL it speaks, for reports.sources.placeholders."""
+        """The SQL dialect, as `placeholders.DIALECTS` names it."""
         if self.kind == "sql":
             return "mysql" if self.location.startswith(("mysql", "mariadb")) else "standard"
         return "duckdb" if self.kind == "files" else self.kind
@@ -30,8 +30,7 @@ class SourceSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What one query may use: wall time in seconds, memory in bytes, and a folder of its own for spilling, made by
-    whoever has something to put there."""
+    """What one query may use. `temp_dir` is a folder for spilling; whoever needs it creates it."""
 
     timeout_seconds: int
     memory_bytes: int
@@ -40,41 +39,46 @@ class Limits:
 
 @dataclass(frozen=True)
 class Rows:
-    """A result being read: its schema, and its batches, each read from the source when asked for."""
+    """The result of a running query. Each batch is read from the source when it is asked for."""
 
     schema: pa.Schema
     batches: Iterator[pa.RecordBatch]
-    #: How many rows the engine's planner expects, which may be far off; None where it has no idea.
-    expected: int | None = None
+    #: The planner's estimate, which may be far off; None if it gives none.
+    expected_rows: int | None = None
 
 
 @dataclass(frozen=True)
-class Described:
-    """A query that was prepared and not run. `certain`: whether the types are the engine's own, not seen in rows."""
+class QueryDescription:
+    """A query that was prepared but not run.
+
+    `certain` is False if the types were inferred from the first rows instead of being reported by the engine.
+    """
 
     schema: pa.Schema
-    expected: int | None = None
+    expected_rows: int | None = None
     certain: bool = True
 
 
 class Source(Protocol):
-    """One kind of data source. Opens it read-only by the engine's own means and binds every value."""
+    """One kind of data source. It opens the source read-only by the engine's own means and binds every value."""
 
     kind: ClassVar[str]
 
     def read(
         self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits
     ) -> AbstractContextManager[Rows]:
-        """Run one query. Raises the RunErrors of reports.exceptions, at opening or while batches are read."""
+        """Run one query. Raises RunError when opening it or while batches are read."""
         ...
 
-    def describe(self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits) -> Described:
-        """Prepare one query, in the time that limits allow. Raises RunErrors."""
+    def describe(
+        self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits
+    ) -> QueryDescription:
+        """Prepare one query within the limits. Raises RunError."""
         ...
 
 
 class SchemaWidened(Exception):
-    """A value does not fit the schema that was announced. `source` reads the same query with one that holds it."""
+    """A value does not fit the announced schema. `source` reads the same query with a schema that it fits."""
 
     def __init__(self, source: Source) -> None:
         super().__init__()

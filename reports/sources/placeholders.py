@@ -1,7 +1,7 @@
-"""Finds `:name` in SQL where the engine would read it as SQL, and nowhere else: not in text, identifiers or comments.
+"""Find the placeholders `:name` in SQL, but not in strings, identifiers or comments.
 
-A mistake here could make a query fail, never let a value in: what replaces a placeholder is an engine's own parameter.
-A colon before a letter is always a placeholder, so a slice to a column is written `a[1: n]`.
+A mistake here can make a query fail but never lets a value into the SQL: a placeholder is replaced by an engine's own
+parameter. A colon before a letter always starts a placeholder, so a slice to a column is written `a[1: n]`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
+from typing import NamedTuple
 
 from reports.exceptions import QueryFailed
 
@@ -18,7 +20,8 @@ DIALECTS = ("sqlite", "duckdb", "postgresql", "mysql", "standard")
 _LETTER = r"A-Za-z_\x80-\U0010ffff"
 _TEXT_REST = r"(?:[^']++|'')*+(?:'|\Z)"
 _ESCAPED_REST = r"(?:[^'\\]++|\\(?:.|\Z)|'')*+(?:'|\Z)"
-# E'…' goes on, with its backslashes, in a following '…' when only a line break and comments are between.
+# E'…' continues, with its backslashes, in a following '…' if only a line break and comments are between them
+# (PostgreSQL manual, 4.1.2.2).
 _CONTINUED = rf"(?:(?:[ \t\f\v]++|--[^\r\n]*+)*+[\r\n](?:\s++|--[^\r\n]*+(?:[\r\n]|\Z))*+'{_ESCAPED_REST})*"
 
 _COMMON = [
@@ -52,33 +55,51 @@ _MYSQL = [
     ("comment", r"#[^\n]*"),
     ("comment", r"/\*.*?(?:\*/|\Z)"),
 ]
-#: Of databases that this program does not know: what the standard has, and `…`, which it has nothing else for.
+#: For databases we don't know: what the SQL standard has, and `…`, which has no other meaning in it.
 _STANDARD = [
     ("quoted", r"`(?:[^`]++|``)*+(?:`|\Z)"),
     ("comment", r"--[^\r\n]*"),
     ("comment", r"/\*.*?(?:\*/|\Z)"),
 ]
 _RULES = {"sqlite": _SQLITE, "duckdb": _POSTGRESQL, "postgresql": _POSTGRESQL, "mysql": _MYSQL, "standard": _STANDARD}
-_NESTING = re.compile(r"/\*|\*/")
+_COMMENT_MARK = re.compile(r"/\*|\*/")
+
+
+class Context(StrEnum):
+    """What the engine expects where a placeholder stands."""
+
+    VALUE = "value"
+    #: `in :names`
+    IN = "in"
+    #: `in (:names)`
+    IN_LIST = "in list"
+    #: `in (:names, 'x')`
+    IN_MIXED_LIST = "in mixed list"
+
+
+class Token(NamedTuple):
+    """`kind` is one of the names in the rules above; a nested comment is a comment."""
+
+    kind: str
+    text: str
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A stretch of the query. `name` is set when it is a placeholder; `place` says what the engine expects there:
-    "value", "in" (`in :names`), "in list" (`in (:names)`) or "in mixed" (`in (:names, 'x')`)."""
+    """A part of the query. `name` is the name of a placeholder, and None for everything else."""
 
     text: str
     name: str | None = None
-    place: str = "value"
+    context: Context = Context.VALUE
 
 
 def names(query: str, dialect: str) -> list[str]:
-    """The placeholders' names, each once, in order of appearance."""
+    """The names of the placeholders, each once, in order of appearance."""
     return list(dict.fromkeys(piece.name for piece in pieces(query, dialect) if piece.name))
 
 
 def words(query: str, dialect: str) -> list[str]:
-    """The bare words of the code in small letters, in order; not what is in quotes or comments."""
+    """The bare words of the SQL in lower case, in order; nothing in quotes or comments."""
     return [text.lower() for kind, text in _tokens(query, dialect) if kind == "word"]
 
 
@@ -87,17 +108,17 @@ def comments(query: str, dialect: str) -> list[str]:
 
 
 def substitute(query: str, dialect: str, replace: Callable[[Piece], str]) -> str:
-    """The query with each placeholder replaced by what `replace` gives for its piece."""
+    """The query with `replace(piece)` in place of each placeholder."""
     return "".join(replace(piece) if piece.name else piece.text for piece in pieces(query, dialect))
 
 
 def single_statement(query: str, dialect: str) -> str:
-    """The query without what follows its statement. Raises QueryFailed when there is none, or a second one."""
+    """The query's only statement, without anything after it. Raises QueryFailed if there is none, or a second one."""
     if "\0" in query:
         raise QueryFailed("The query holds a NUL character.")
     tokens = list(_tokens(query, dialect))
     # A comment at the end has to go too: the PostgreSQL driver puts the query in parentheses.
-    while tokens and tokens[-1][0] in ("space", "comment", "semicolon"):
+    while tokens and tokens[-1].kind in ("space", "comment", "semicolon"):
         tokens.pop()
     kinds = [kind for kind, _ in tokens if kind not in ("space", "comment")]
     if not kinds:
@@ -108,58 +129,63 @@ def single_statement(query: str, dialect: str) -> str:
 
 
 def preload() -> None:
-    """Compile each dialect's pattern, which takes longer than a small report and which each forked child would do."""
+    """Compile the pattern of each dialect. It takes longer than a small report; forked children inherit it."""
     for dialect in DIALECTS:
         _scanner(dialect)
 
 
 def pieces(query: str, dialect: str) -> list[Piece]:
-    """The whole query, cut at its placeholders; the pieces' texts joined are the query."""
+    """The query, cut at its placeholders. The texts of the pieces add up to the query."""
     tokens = list(_tokens(query, dialect))
-    code = [at for at, (kind, _) in enumerate(tokens) if kind not in ("space", "comment")]
-    found = {code[i]: _place([tokens[at][1].lower() for at in code[max(0, i - 2) : i]], _next(tokens, code, i))
-             for i in range(len(code)) if tokens[code[i]][0] == "placeholder"}  # fmt: skip
-    return [Piece(text, text[1:], found[at]) if at in found else Piece(text) for at, (_, text) in enumerate(tokens)]
+    code = [token for token in tokens if token.kind not in ("space", "comment")]
+    found = []
+    position = 0
+    for token in tokens:
+        if token.kind == "placeholder":
+            before = [earlier.text.lower() for earlier in code[max(0, position - 2) : position]]
+            after = code[position + 1].text if position + 1 < len(code) else ""
+            found.append(Piece(token.text, token.text[1:], _context(before, after)))
+        else:
+            found.append(Piece(token.text))
+        if token.kind not in ("space", "comment"):
+            position += 1
+    return found
 
 
-def _next(tokens: list[tuple[str, str]], code: list[int], i: int) -> str:
-    return tokens[code[i + 1]][1] if i + 1 < len(code) else ""
-
-
-def _place(before: list[str], after: str) -> str:
+def _context(before: list[str], after: str) -> Context:
+    """From the two tokens of code before a placeholder and the one after it."""
     if before[-1:] == ["in"]:
-        return "in"
-    if before[-2:] == ["in", "("]:
-        return "in list" if after == ")" else "in mixed"
-    return "value"
+        return Context.IN
+    if before == ["in", "("]:
+        return Context.IN_LIST if after == ")" else Context.IN_MIXED_LIST
+    return Context.VALUE
 
 
 @cache
 def _scanner(dialect: str) -> tuple[re.Pattern[str], dict[str, str]]:
     """The pattern of one token, and the kind of token by the group that matched."""
     if dialect not in DIALECTS:
-        raise ValueError(f"no such SQL dialect: {dialect}")
-    rules = _RULES[dialect] + _COMMON
-    groups = {f"rule{number}": rule for number, rule in enumerate(rules)}
-    pattern = "|".join(f"(?P<{group}>{rule})" for group, (_, rule) in groups.items())
-    return re.compile(pattern, re.DOTALL), {group: kind for group, (kind, _) in groups.items()}
+        raise ValueError(f"Unknown SQL dialect: {dialect}")
+    rules = {f"rule{number}": rule for number, rule in enumerate(_RULES[dialect] + _COMMON)}
+    pattern = "|".join(f"(?P<{group}>{rule})" for group, (_, rule) in rules.items())
+    return re.compile(pattern, re.DOTALL), {group: kind for group, (kind, _) in rules.items()}
 
 
-def _tokens(query: str, dialect: str) -> Iterator[tuple[str, str]]:
-    """(kind, text) of each token; the last rule matches any character, so nothing is skipped."""
+def _tokens(query: str, dialect: str) -> Iterator[Token]:
+    """All tokens. The last rule matches any character, so nothing is skipped."""
     pattern, kinds = _scanner(dialect)
-    at = 0
-    while match := pattern.match(query, at):
+    start = 0
+    while match := pattern.match(query, start):
         kind, end = kinds[match.lastgroup or ""], match.end()
         if kind == "nested":
-            kind, end = "comment", _nested_end(query, at)
-        yield kind, query[at:end]
-        at = end
+            kind, end = "comment", _end_of_nested_comment(query, start)
+        yield Token(kind, query[start:end])
+        start = end
 
 
-def _nested_end(query: str, start: int) -> int:
+def _end_of_nested_comment(query: str, start: int) -> int:
     depth = 0
-    for mark in _NESTING.finditer(query, start):
+    for mark in _COMMENT_MARK.finditer(query, start):
         depth += 1 if mark.group() == "/*" else -1
         if depth == 0:
             return mark.end()
@@ -167,5 +193,5 @@ def _nested_end(query: str, start: int) -> int:
 
 
 def identifier(name: str) -> str:
-    """The name in standard SQL's quotes."""
+    """The name in the quotes of standard SQL."""
     return '"' + name.replace('"', '""') + '"'

@@ -1,4 +1,4 @@
-"""Reads ahead in a thread of its own, so that the next rows arrive while the last ones are written."""
+"""Reading in a thread, so that the next rows arrive while the last ones are written."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from queue import Full, Queue
 
 import pyarrow as pa
 
-#: Batches that wait, beside the one being read and the one being written.
+#: Batches that wait, besides the one being read and the one being written.
 _WAITING = 1
 
 
 class Prefetcher:
-    """An iterator over batches. `stop` and then `join` end the thread, which a cancelled reader must not hold up."""
+    """An iterator over batches. `stop` and then `join` end its thread, even while the source is still sending."""
 
     def __init__(self, batches: Iterable[pa.RecordBatch]) -> None:
         self._queue: Queue[pa.RecordBatch | BaseException | None] = Queue(_WAITING)
         self._stopped = threading.Event()
-        self._ended = False
+        self._exhausted = False
         self._thread = threading.Thread(target=self._read, args=(batches,), daemon=True)
         self._thread.start()
 
@@ -26,18 +26,18 @@ class Prefetcher:
         return self
 
     def __next__(self) -> pa.RecordBatch:
-        found = None if self._ended else self._queue.get()
-        if isinstance(found, pa.RecordBatch):
-            return found
-        self._ended = True
-        if found is not None:
-            raise found
+        item = None if self._exhausted else self._queue.get()
+        if isinstance(item, pa.RecordBatch):
+            return item
+        self._exhausted = True
+        if item is not None:
+            raise item
         raise StopIteration
 
     @property
-    def is_over(self) -> bool:
-        """Whether all that there was has been asked for, or an error."""
-        return self._ended
+    def is_exhausted(self) -> bool:
+        """True once the last batch, or an error, has been handed out."""
+        return self._exhausted
 
     def stop(self) -> None:
         self._stopped.set()
@@ -55,6 +55,7 @@ class Prefetcher:
             self._put(error)
 
     def _put(self, item: pa.RecordBatch | BaseException | None) -> bool:
+        """Wait for room in the queue. False once the iterator was stopped."""
         while not self._stopped.is_set():
             try:
                 self._queue.put(item, timeout=0.1)

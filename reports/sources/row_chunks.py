@@ -1,33 +1,33 @@
-"""Rows from drivers that hand them over as Python values, in lists that fit into memory."""
+"""Rows from drivers that return Python values, in lists that fit in memory."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from reports.sources.failures import Deadline
+from reports.sources.deadline import Deadline
 
 BATCH_ROWS = 10_000
-#: Rows read to learn how long a row is, before a batch of them is.
+#: Rows read first, to learn how long a row is.
 PROBE_ROWS = 100
 _BATCH_BYTES = 32 * 2**20
 
 Row = Sequence[Any]
 
 
-def chunks(fetch: Callable[[int], Sequence[Row]], deadline: Deadline) -> Iterator[list[Row]]:
-    """Rows in lists of at most BATCH_ROWS, and fewer where rows are so long that a list would not fit in memory."""
+def read_chunks(fetch: Callable[[int], Sequence[Row]], deadline: Deadline) -> Iterator[list[Row]]:
+    """Lists of at most BATCH_ROWS rows; fewer where rows are so long that a list would not fit in memory."""
     rows = list(fetch(PROBE_ROWS))
     while rows:
         deadline.check()
-        size = max(1, min(BATCH_ROWS, _BATCH_BYTES * len(rows) // max(1, _size(rows[-PROBE_ROWS:], len(rows)))))
+        bytes_per_row = max(1, _mean_bytes(rows[-PROBE_ROWS:]))
+        size = max(1, min(BATCH_ROWS, int(_BATCH_BYTES / bytes_per_row)))
         if len(rows) < size and len(rows) == PROBE_ROWS:
             rows += fetch(size - len(rows))
         yield rows
         rows = list(fetch(size))
 
 
-def _size(sample: list[Row], rows: int) -> int:
-    """Bytes of `rows` rows like those of the sample."""
-    seen = sum(len(value) if isinstance(value, (str, bytes)) else 8 for row in sample for value in row)
-    return seen * rows // len(sample)
+def _mean_bytes(rows: list[Row]) -> float:
+    total = sum(len(value) if isinstance(value, (str, bytes)) else 8 for row in rows for value in row)
+    return total / len(rows)

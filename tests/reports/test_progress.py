@@ -57,7 +57,7 @@ def test_limits_products_and_unions_are_counted(folder, limits, query, expected)
 
     values = {"most": TypedValue("integer", 500)} if ":most" in query else {}
     with read(folder, query, values, limits) as rows:
-        assert rows.expected == expected
+        assert rows.expected_rows == expected
 
 
 def test_the_rows_of_a_csv_file_are_estimated(folder, totals):
@@ -80,7 +80,7 @@ def test_postgresql_tells_what_its_planner_expects_of_the_values(postgres_url, l
     source = SourceSpec(kind="postgresql", location=postgres_url)
     for most, expected in ((200, 200), (20_000, 20_000)):
         with read(source, "select * from counted where x <= :most", {"most": TypedValue("integer", most)}, limits) as r:
-            assert expected * 0.5 <= r.expected <= expected * 1.5
+            assert expected * 0.5 <= r.expected_rows <= expected * 1.5
             assert sum(batch.num_rows for batch in r.batches) == most
 
 

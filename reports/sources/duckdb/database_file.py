@@ -1,4 +1,4 @@
-"""DuckDB database files, opened read-only. Views in them that read other files or the network do not."""
+"""DuckDB database files, opened read-only. Their views can't read other files or the network."""
 
 from __future__ import annotations
 
@@ -9,30 +9,33 @@ import duckdb
 
 from reports.exceptions import SourceUnavailable, SourceUnusable
 from reports.sources.base import Limits, SourceSpec
-from reports.sources.duckdb.engine import DuckdbEngine, configuration, literal
-from reports.sources.failures import failure
+from reports.sources.duckdb.engine import DuckdbEngine, configuration, string_literal
+from reports.sources.errors import run_error
 
 
 class DuckdbSource(DuckdbEngine):
     """One database file. While a program has it open for writing, DuckDB lets nobody else read it."""
 
     kind: ClassVar[str] = "duckdb"
-    damaged: ClassVar[str] = "The data source's file is not a DuckDB database that this server can read, or is damaged."
+    damaged_message: ClassVar[str] = (
+        "The data source's file is not a DuckDB database that this server can read, or is damaged."
+    )
 
     def open(self, spec: SourceSpec, limits: Limits) -> duckdb.DuckDBPyConnection:
         path = Path(spec.location)
         if not path.is_file():
-            raise failure(SourceUnusable, "The data source's file is not there.", path)
-        # Attached, and not opened itself: two openings of a file in one process would share one locked configuration.
+            raise run_error(SourceUnusable, "The data source's file is not there.", path)
+        # The file is attached to a database in memory: connections to the same file within a process would share one
+        # configuration, which the first of them locks.
         return duckdb.connect(config=configuration(limits))
 
-    def admit(self, connection: duckdb.DuckDBPyConnection, spec: SourceSpec, query: str) -> list[str]:
+    def expose(self, connection: duckdb.DuckDBPyConnection, spec: SourceSpec, query: str) -> list[str]:
         try:
-            connection.execute(f"attach {literal(spec.location)} as source (type duckdb, read_only)")
+            connection.execute(f"attach {string_literal(spec.location)} as source (type duckdb, read_only)")
         except duckdb.Error as error:
             if "lock on file" in str(error):
                 message = "Another program is writing to the data source's file."
-                raise failure(SourceUnavailable, message, error) from error
-            raise failure(SourceUnusable, self.damaged, error) from error
+                raise run_error(SourceUnavailable, message, error) from error
+            raise run_error(SourceUnusable, self.damaged_message, error) from error
         connection.execute("use source")
         return []

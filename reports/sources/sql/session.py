@@ -1,4 +1,4 @@
-"""A connection through SQLAlchemy, made read-only and bounded by the database's own means where they are known."""
+"""A connection through SQLAlchemy; on MySQL and MariaDB made read-only and limited by the server's own means."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from reports.exceptions import RunError, SourceUnusable
 from reports.sources import row_estimates
-from reports.sources.failures import Deadline, failure
+from reports.sources.deadline import Deadline
+from reports.sources.errors import run_error
 from reports.sources.row_chunks import BATCH_ROWS, Row
 from reports.sources.sql import mysql
-from reports.sources.sql.columns import Column
-from reports.sources.sql.errors import connection_error, plain_errors
+from reports.sources.sql.column_types import ColumnProfile
+from reports.sources.sql.errors import connection_error, translated_errors
 
-#: A kind of its own does these better, or they would open any file.
+#: Databases with a kind of their own. SQLAlchemy would open any SQLite or DuckDB file.
 _OTHER_KINDS = {"postgresql": "postgresql", "postgres": "postgresql", "sqlite": "sqlite", "duckdb": "duckdb"}
-#: Where a session's connection is noted, in the folder of its run.
-_NOTE = "connection.json"
-_END_SECONDS = 2
+#: The file in a run's folder that identifies its connection.
+_IDENTITY_FILE = "connection.json"
+_KILL_SECONDS = 2
 
 
 class Session:
@@ -35,8 +36,8 @@ class Session:
         self._result: CursorResult[Any] | None = None
         self.is_mysql = connection.dialect.name in mysql.DIALECTS
         self.names: list[str] = []
-        #: What the server says about the columns, as far as this program understands it.
-        self.declared: tuple[Column, ...] = ()
+        #: What the server reports about the columns of the result.
+        self.declared: tuple[ColumnProfile, ...] = ()
 
     @property
     def _is_mariadb(self) -> bool:
@@ -44,103 +45,103 @@ class Session:
 
     @property
     def paramstyle(self) -> str:
-        """How the driver writes placeholders, in the words of PEP 249."""
+        """The driver's placeholder style (PEP 249)."""
         return str(getattr(self._connection.dialect.dbapi, "paramstyle", "qmark"))
 
-    def bound_by(self, deadline: Deadline) -> None:
+    def apply_limits(self, deadline: Deadline) -> None:
         if self.is_mysql:
-            for statement in mysql.bounds(deadline, is_mariadb=self._is_mariadb):
+            for statement in mysql.session_settings(deadline, is_mariadb=self._is_mariadb):
                 self._connection.exec_driver_sql(statement).close()
 
-    def note_in(self, folder: Path) -> None:
-        """Without the right to know it, or room to note it, a killed query lasts until the server's own time limit."""
+    def record_identity(self, folder: Path) -> None:
+        """Write down which connection this is, so that its query can be ended if this process is killed.
+
+        Without the right to read it, or room to write it, such a query runs until the server's time limit.
+        """
         if self.is_mysql:
             with suppress(SQLAlchemyError, OSError):
-                found = self._connection.exec_driver_sql(mysql.IDENTITY).first()
+                identity = self._connection.exec_driver_sql(mysql.CONNECTION_IDENTITY).first()
                 folder.mkdir(mode=0o700, exist_ok=True)
-                (folder / _NOTE).write_text(json.dumps(list(found) if found else None))
+                (folder / _IDENTITY_FILE).write_text(json.dumps(list(identity) if identity else None))
 
-    def expected(self, sql: str, bound: Any) -> int | None:
-        """How many rows the planner expects; None where it can't be asked, or may not be, as for some views."""
+    def expected_rows(self, sql: str, bound: Any) -> int | None:
+        """The planner's estimate; None if the server has no plan, or refuses to show it, as for some views."""
         if not self.is_mysql:
             return None
         with suppress(SQLAlchemyError):
-            plan = self._plain(bound).exec_driver_sql(
-                f"{mysql.explain(is_mariadb=self._is_mariadb)} {sql}", bound or None
-            )
-            return row_estimates.of_mysql([dict(step) for step in plan.mappings()], sql)
+            explain = mysql.explain_statement(is_mariadb=self._is_mariadb)
+            plan = self._connection_for(bound).exec_driver_sql(f"{explain} {sql}", bound or None)
+            return row_estimates.from_mysql([dict(step) for step in plan.mappings()], sql)
         return None
 
-    def want_no_rows(self) -> None:
+    def skip_rows(self) -> None:
+        """Let the query return its columns but no rows, where the server can do that."""
         if self.is_mysql:
             self._connection.exec_driver_sql("set session sql_select_limit = 0").close()
 
     def execute(self, sql: str, bound: Any) -> None:
-        self._result = self._plain(bound).exec_driver_sql(sql, bound or None)
+        self._result = self._connection_for(bound).exec_driver_sql(sql, bound or None)
         self.names = list(self._result.keys()) if self._result.returns_rows else []
-        self.declared = self._declared()
-
-    def _plain(self, bound: Any) -> Connection:
-        """Without values the driver has to leave a % in the query alone."""
-        return self._connection if bound else self._connection.execution_options(no_parameters=True)
+        types = mysql.declared_types(self._result.cursor) if self.is_mysql else []
+        if len(types) != len(self.names):
+            types = [None] * len(self.names)
+        self.declared = tuple(map(ColumnProfile, types))
 
     def fetch(self, size: int) -> Sequence[Row]:
         return self._result.fetchmany(size) if self._result is not None else []
 
-    def _declared(self) -> tuple[Column, ...]:
-        cursor = self._result.cursor if self._result is not None else None
-        types = mysql.declared(cursor) if self.is_mysql else []
-        return tuple(map(Column, types)) if len(types) == len(self.names) else tuple(Column() for _ in self.names)
-
-    def abandon(self) -> None:
-        """Let go of rows that nobody wants any more, without receiving them."""
+    def discard_rows(self) -> None:
+        """Drop the remaining rows without receiving them."""
         if self.is_mysql and self._result is not None:
-            mysql.abandon(self._result.cursor)
+            mysql.discard_rows(self._result.cursor)
+
+    def _connection_for(self, bound: Any) -> Connection:
+        """Without values, the driver must not interpret a % in the query."""
+        return self._connection if bound else self._connection.execution_options(no_parameters=True)
 
 
 @contextmanager
-def connected(location: str, deadline: Deadline, folder: Path) -> Iterator[Session]:
-    """A session under the deadline. Raises SourceUnusable and SourceUnavailable.
+def connect(location: str, deadline: Deadline, temp_dir: Path) -> Iterator[Session]:
+    """A session within the deadline. Raises SourceUnusable or SourceUnavailable.
 
-    The folder gets a note of the connection, for `end_left_behind`.
+    `temp_dir` receives a file that identifies the connection, for `end_orphaned_query`.
     """
     with _connection(location, deadline) as connection:
         session = Session(connection)
         try:
-            with plain_errors(deadline):
-                session.bound_by(deadline)
-                session.note_in(folder)
+            with translated_errors(deadline):
+                session.apply_limits(deadline)
+                session.record_identity(temp_dir)
             yield session
         finally:
-            session.abandon()
+            session.discard_rows()
             with suppress(SQLAlchemyError, OSError):
                 connection.invalidate()
 
 
-def end_left_behind(location: str, folder: Path) -> None:
-    """End what a killed process left running at its server, which would notice at its next word to it only.
+def end_orphaned_query(location: str, temp_dir: Path) -> None:
+    """End a query that a killed process left running: its server would notice only when it sends the first row.
 
-    By a connection of its own, within seconds; a server that does not answer is left to its own time limit.
+    Uses a connection of its own, for at most two seconds. If the server does not answer, its own time limit remains.
     """
     try:
-        number, address = json.loads((folder / _NOTE).read_text())
+        number, address = json.loads((temp_dir / _IDENTITY_FILE).read_text())
     except (OSError, ValueError, TypeError):
         return
-    with suppress(SQLAlchemyError, OSError, RunError), _connection(location, Deadline(_END_SECONDS)) as connection:
-        query, values, statement = mysql.end(number, address)
-        if connection.exec_driver_sql(query, values).first() is not None:
-            connection.exec_driver_sql(statement).close()
+    with suppress(SQLAlchemyError, OSError, RunError), _connection(location, Deadline(_KILL_SECONDS)) as connection:
+        if connection.exec_driver_sql(mysql.FIND_CONNECTION, (number, address)).first() is not None:
+            connection.exec_driver_sql(mysql.kill_statement(number)).close()
 
 
 @contextmanager
 def _connection(location: str, deadline: Deadline) -> Iterator[Connection]:
     url = checked_url(location)
-    arguments = mysql.arguments(deadline) if url.get_backend_name() in mysql.DIALECTS else {}
+    arguments = mysql.driver_timeouts(deadline) if url.get_backend_name() in mysql.DIALECTS else {}
     try:
         engine = create_engine(url, poolclass=NullPool, connect_args=arguments, hide_parameters=True)
         connection = engine.connect()
     except (ModuleNotFoundError, NoSuchModuleError) as error:
-        raise failure(SourceUnusable, "The driver for this kind of database is not installed.", error) from error
+        raise run_error(SourceUnusable, "The driver for this kind of database is not installed.", error) from error
     except (SQLAlchemyError, OSError) as error:
         raise connection_error(error, url) from error
     try:
@@ -151,12 +152,12 @@ def _connection(location: str, deadline: Deadline) -> Iterator[Connection]:
 
 
 def checked_url(location: str) -> URL:
-    """The URL with a driver that is there. Raises SourceUnusable."""
+    """The URL, for MySQL with PyMySQL as its driver. Raises SourceUnusable."""
     try:
         url = make_url(location)
     except (ArgumentError, ValueError):
         raise SourceUnusable("The data source's URL cannot be read.") from None
-    other = _OTHER_KINDS.get(url.get_backend_name())
-    if other:
-        raise SourceUnusable(f"The data source's URL belongs to a data source of kind {other}.")
-    return mysql.checked_url(url) if url.get_backend_name() in mysql.DIALECTS else url
+    backend = url.get_backend_name()
+    if backend in _OTHER_KINDS:
+        raise SourceUnusable(f"The data source's URL belongs to a data source of kind {_OTHER_KINDS[backend]}.")
+    return mysql.checked_url(url) if backend in mysql.DIALECTS else url

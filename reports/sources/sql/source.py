@@ -1,7 +1,7 @@
-"""Every database that SQLAlchemy speaks to, streamed by a cursor of the server; MySQL and MariaDB are known best.
+"""All databases that SQLAlchemy supports, streamed by a server-side cursor. MySQL and MariaDB are supported best.
 
-SQLAlchemy opens the connection and knows its dialect; the query itself goes to the driver as it is, with the driver's
-own placeholders. Column types are those of MySQL's own description, or of the values met: see sql_columns.
+SQLAlchemy opens the connection and knows the dialect. The query goes to the driver unchanged, with the driver's own
+placeholders. Column types are those that MySQL declares, or those of the values: see `column_types`.
 """
 
 from __future__ import annotations
@@ -16,135 +16,126 @@ import pyarrow as pa
 
 from reports.exceptions import QueryFailed
 from reports.parameters.values import TypedValue
-from reports.sources import failures
-from reports.sources.base import Described, Limits, Rows, SchemaWidened, SourceSpec
-from reports.sources.failures import Deadline
-from reports.sources.placeholders import Piece, comments, pieces, words
-from reports.sources.row_chunks import Row, chunks
-from reports.sources.sql.columns import Column, column
-from reports.sources.sql.errors import plain_errors
-from reports.sources.sql.session import Session, connected
+from reports.sources import errors
+from reports.sources.base import Limits, QueryDescription, Rows, SchemaWidened, SourceSpec
+from reports.sources.deadline import Deadline
+from reports.sources.placeholders import Context, Piece, comments, pieces, words
+from reports.sources.row_chunks import Row, read_chunks
+from reports.sources.sql.column_types import ColumnProfile, to_array
+from reports.sources.sql.errors import translated_errors
+from reports.sources.sql.session import Session, connect
 
-_NO_LIST = "A list can be used as “in :names” only, with this kind of data source."
-_OPENING = {"select", "with", "values", "table"}
-_WRITING = {
+_FIRST_WORDS = {"select", "with", "values", "table"}
+_WRITING_WORDS = {
     "into", "insert", "update", "delete", "merge", "create", "drop", "alter", "call", "exec", "execute", "grant",
     "revoke", "outfile", "dumpfile", "load_file", "openrowset", "opendatasource",
 }  # fmt: skip
+#: A list without values: a subquery without rows, so that neither `in` nor `not in` is NULL.
+_EMPTY_LIST = "select null from (select 1 x) e where 1 = 0"
+
+Bound = dict[str, object] | tuple[object, ...] | None
 
 
 class SqlSource:
-    """One database. `columns` is what an earlier reading of the same query learned about them."""
+    """One database. `columns` is what an earlier run of the same query learned about its columns."""
 
     kind: ClassVar[str] = "sql"
 
-    def __init__(self, columns: tuple[Column, ...] = ()) -> None:
+    def __init__(self, columns: tuple[ColumnProfile, ...] = ()) -> None:
         self.columns = columns
 
     @contextmanager
     def read(self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits) -> Iterator[Rows]:
         deadline = Deadline(limits.timeout_seconds)
         check_select(query, spec.dialect)
-        with connected(spec.location, deadline, limits.temp_dir) as session:
-            with plain_errors(deadline):
-                expected = self._run(session, spec, query, values)
-                rows = self._rows(session, deadline, expected)
-            # Outside of plain_errors: what goes wrong while a file is being written is not the source's failure.
-            yield rows
+        with connect(spec.location, deadline, limits.temp_dir) as session:
+            with translated_errors(deadline):
+                sql, bound = bind(query, values, spec.dialect, session.paramstyle)
+                expected_rows = session.expected_rows(sql, bound)
+                _execute(session, sql, bound)
+                chunks = read_chunks(session.fetch, deadline)
+                first = next(chunks, [])
+                columns = _add_values(self.columns or session.declared, first)
+                schema = _schema(session.names, columns)
+            # Outside of translated_errors: an error while the file is written is not an error of the source.
+            yield Rows(schema, _batches(first, chunks, columns, schema, deadline), expected_rows)
 
-    def describe(self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits) -> Described:
-        """Runs the query for no rows where the server can be told so; nothing is fetched anyway."""
+    def describe(
+        self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits
+    ) -> QueryDescription:
+        """Run the query for no rows where the server supports that; in any case no row is fetched."""
         deadline = Deadline(limits.timeout_seconds)
         check_select(query, spec.dialect)
-        with connected(spec.location, deadline, limits.temp_dir) as session, plain_errors(deadline):
-            expected = self._run(session, spec, query, values, want_rows=False)
-            columns = session.declared
-            schema = pa.schema([(name, one.type) for name, one in zip(session.names, columns, strict=True)])
-            return Described(schema, expected, certain=all(one.declared is not None for one in columns))
-
-    def _run(
-        self,
-        session: Session,
-        spec: SourceSpec,
-        query: str,
-        values: Mapping[str, TypedValue],
-        *,
-        want_rows: bool = True,
-    ) -> int | None:
-        """How many rows are expected."""
-        sql, bound = bind(query, values, spec.dialect, session.paramstyle)
-        expected = session.expected(sql, bound)
-        if not want_rows:
-            session.want_no_rows()
-        session.execute(sql, bound)
-        if not session.names:
-            raise QueryFailed(failures.NOT_READING)
-        return expected
-
-    def _rows(self, session: Session, deadline: Deadline, expected: int | None) -> Rows:
-        batches = chunks(session.fetch, deadline)
-        first = next(batches, [])
-        columns = _widened(self.columns or session.declared, first)
-        schema = _schema(session.names, columns)
-        return Rows(schema, _batches(first, batches, columns, schema, deadline), expected)
+        with connect(spec.location, deadline, limits.temp_dir) as session, translated_errors(deadline):
+            sql, bound = bind(query, values, spec.dialect, session.paramstyle)
+            expected_rows = session.expected_rows(sql, bound)
+            session.skip_rows()
+            _execute(session, sql, bound)
+            schema = _schema(session.names, session.declared)
+            certain = all(column.declared is not None for column in session.declared)
+            return QueryDescription(schema, expected_rows, certain=certain)
 
 
 def check_select(query: str, dialect: str) -> None:
-    """Raises QueryFailed for what is no query. Not the only guard, but for some databases the only one here."""
+    """Raises QueryFailed for anything but a query. On databases without a read-only session it is the only guard."""
     found = words(query, dialect)
     runs_comments = dialect == "mysql" and any(text.startswith(("/*!", "/*M!")) for text in comments(query, dialect))
-    if not found or found[0] not in _OPENING or _WRITING & set(found) or runs_comments:
-        raise QueryFailed(failures.NOT_READING)
+    if not found or found[0] not in _FIRST_WORDS or _WRITING_WORDS & set(found) or runs_comments:
+        raise QueryFailed(errors.NOT_READ_ONLY)
+
+
+def _execute(session: Session, sql: str, bound: Bound) -> None:
+    session.execute(sql, bound)
+    if not session.names:
+        raise QueryFailed(errors.NOT_READ_ONLY)
 
 
 # ---- values
 
 
-def bind(
-    query: str, values: Mapping[str, TypedValue], dialect: str, style: str
-) -> tuple[str, dict[str, object] | tuple[object, ...] | None]:
-    """The query with the driver's own placeholders, and the values for them: a list takes one for each value."""
-    found = pieces(query, dialect)
-    if not any(piece.name for piece in found):
+def bind(query: str, values: Mapping[str, TypedValue], dialect: str, style: str) -> tuple[str, Bound]:
+    """The query with placeholders in the driver's style (PEP 249), and their values: one for each item of a list."""
+    query_pieces = pieces(query, dialect)
+    if not any(piece.name for piece in query_pieces):
         return query, None
-    maker = _Maker(values, style)
-    sql = "".join(maker.placeholder(piece) if piece.name else maker.text(piece.text) for piece in found)
-    return sql, maker.bound if maker.is_named else tuple(maker.bound.values())
+    escapes_percent = style in ("format", "pyformat")
+    bound: dict[str, object] = {}
+    sql = []
+    for piece in query_pieces:
+        if piece.name:
+            sql.append(_placeholders(piece, values[piece.name].value, style, bound))
+        else:
+            sql.append(piece.text.replace("%", "%%") if escapes_percent else piece.text)
+    return "".join(sql), bound if style in ("named", "pyformat") else tuple(bound.values())
 
 
-class _Maker:
-    """Puts placeholders of one of PEP 249's styles into a query."""
+def _placeholders(piece: Piece, value: object, style: str, bound: dict[str, object]) -> str:
+    """The placeholders for one value, which is added to `bound`."""
 
-    def __init__(self, values: Mapping[str, TypedValue], style: str) -> None:
-        self.values = values
-        self.style = style
-        self.is_named = style in ("named", "pyformat")
-        self.bound: dict[str, object] = {}
-
-    def text(self, text: str) -> str:
-        return text.replace("%", "%%") if self.style in ("format", "pyformat") else text
-
-    def placeholder(self, piece: Piece) -> str:
-        value = self.values[piece.name or ""].value
-        if not isinstance(value, tuple):
-            one = self._one(value)
-            return f"({one})" if piece.place == "in" else one
-        if piece.place == "value":
-            raise QueryFailed(_NO_LIST)
-        # A list of nothing: neither `in` nor `not in` may be NULL for it.
-        listed = ", ".join(map(self._one, value)) or "select null from (select 1 x) e where 1 = 0"
-        return f"({listed})" if piece.place == "in" else listed
-
-    def _one(self, value: object) -> str:
-        number = len(self.bound) + 1
+    def placeholder(item: object) -> str:
+        number = len(bound) + 1
         name = f"p{number}"
-        self.bound[name] = _plain(value)
-        styles = {"qmark": "?", "format": "%s", "numeric": f":{number}", "numeric_dollar": f"${number}"}
-        return styles.get(self.style) or (f"%({name})s" if self.style == "pyformat" else f":{name}")
+        bound[name] = _to_driver(item)
+        styles = {
+            "qmark": "?",
+            "format": "%s",
+            "numeric": f":{number}",
+            "numeric_dollar": f"${number}",
+            "pyformat": f"%({name})s",
+        }
+        return styles.get(style, f":{name}")
+
+    if not isinstance(value, tuple):
+        sql = placeholder(value)
+    elif piece.context is Context.VALUE:
+        raise QueryFailed("A list can be used as “in :names” only, with this kind of data source.")
+    else:
+        sql = ", ".join(map(placeholder, value)) or _EMPTY_LIST
+    return f"({sql})" if piece.context is Context.IN else sql
 
 
-def _plain(value: object) -> object:
-    """A moment as its time in UTC, as most databases keep it; a number without an exponent, which would be a float."""
+def _to_driver(value: object) -> object:
+    """A datetime in UTC without a zone, as most databases store it; a number without an exponent, or it is a double."""
     if isinstance(value, datetime):
         return value.astimezone(UTC).replace(tzinfo=None)
     return Decimal(format(value, "f")) if isinstance(value, Decimal) else value
@@ -154,26 +145,32 @@ def _plain(value: object) -> object:
 
 
 def _batches(
-    first: list[Row], more: Iterator[list[Row]], columns: tuple[Column, ...], schema: pa.Schema, deadline: Deadline
+    first: list[Row],
+    following: Iterator[list[Row]],
+    columns: tuple[ColumnProfile, ...],
+    schema: pa.Schema,
+    deadline: Deadline,
 ) -> Iterator[pa.RecordBatch]:
-    with plain_errors(deadline):
+    with translated_errors(deadline):
         rows: list[Row] | None = first
         while rows:
-            seen = _widened(columns, rows)
-            if _schema(schema.names, seen) != schema:
-                raise SchemaWidened(SqlSource(seen))
+            widened = _add_values(columns, rows)
+            if _schema(schema.names, widened) != schema:
+                raise SchemaWidened(SqlSource(widened))
+            values_by_column = zip(*rows, strict=True)
             arrays = [
-                column(list(found), field.type) for found, field in zip(zip(*rows, strict=True), schema, strict=True)
+                to_array(list(values), field.type) for values, field in zip(values_by_column, schema, strict=True)
             ]
             yield pa.record_batch(arrays, schema=schema)
-            rows = next(more, None)
+            rows = next(following, None)
 
 
-def _widened(columns: tuple[Column, ...], rows: list[Row]) -> tuple[Column, ...]:
+def _add_values(columns: tuple[ColumnProfile, ...], rows: list[Row]) -> tuple[ColumnProfile, ...]:
     if not rows:
         return columns
-    return tuple(known.with_values(values) for known, values in zip(columns, zip(*rows, strict=True), strict=True))
+    values_by_column = zip(*rows, strict=True)
+    return tuple(column.with_values(values) for column, values in zip(columns, values_by_column, strict=True))
 
 
-def _schema(names: list[str], columns: tuple[Column, ...]) -> pa.Schema:
-    return pa.schema([pa.field(name, one.type) for name, one in zip(names, columns, strict=True)])
+def _schema(names: list[str], columns: tuple[ColumnProfile, ...]) -> pa.Schema:
+    return pa.schema([pa.field(name, column.type) for name, column in zip(names, columns, strict=True)])

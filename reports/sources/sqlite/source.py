@@ -1,9 +1,10 @@
-"""SQLite files, opened read-only and kept so by SQLite's own authorizer.
+"""SQLite files, opened read-only, which SQLite's own authorizer enforces.
 
-SQLite types values, not columns. A column's type is that of the values met first; when a later value does not fit,
-SchemaWidened asks for the file to be started again with a type that holds both, so no value is ever bent to fit.
-A date is bound as ISO text, a datetime as 'YYYY-MM-DD HH:MM:SS[.ffffff]' in UTC, a boolean as 0 or 1, and a number
-with a fraction as SQLite's only such type, the 8-byte float.
+SQLite types values, not columns. A column gets the type of the values read first. If a later value does not fit,
+SchemaWidened restarts the query with a type that holds both, so that no value is ever converted to fit.
+
+A date is bound as ISO text, a datetime as 'YYYY-MM-DD HH:MM:SS[.ffffff]' in UTC, a boolean as 0 or 1, and a number with
+a fraction as an 8-byte double, SQLite's only type for it.
 """
 
 from __future__ import annotations
@@ -21,15 +22,18 @@ import pyarrow as pa
 
 from reports.exceptions import QueryFailed, QueryTimeout, RunError, SourceUnavailable, SourceUnusable
 from reports.parameters.values import TypedValue
-from reports.sources import failures
-from reports.sources.base import Described, Limits, Rows, SchemaWidened, SourceSpec
-from reports.sources.failures import Deadline, failure
-from reports.sources.placeholders import Piece, substitute
-from reports.sources.row_chunks import PROBE_ROWS, Row, chunks
-from reports.sources.sqlite.columns import Kind, column, kind_of, kinds_schema
+from reports.sources import errors
+from reports.sources.base import Limits, QueryDescription, Rows, SchemaWidened, SourceSpec
+from reports.sources.deadline import Deadline
+from reports.sources.errors import run_error
+from reports.sources.placeholders import Context, Piece, substitute
+from reports.sources.row_chunks import PROBE_ROWS, Row, read_chunks
+from reports.sources.sqlite.column_types import TypesSeen, schema_for, to_array, types_in
 
-_STEPS_BETWEEN_CLOCK_READS = 20_000
-_LOCK_WAIT_SECONDS = 5.0
+#: Virtual machine steps between two looks at the clock.
+_STEPS_PER_CHECK = 20_000
+#: Seconds to wait for a program that is writing to the file.
+LOCK_WAIT_SECONDS = 5.0
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE}
 #: json_each and full-text tables ask for these when they are opened. Neither can write: the file is opened mode=ro.
 _ASKED_BY_VIRTUAL_TABLES = {(sqlite3.SQLITE_UPDATE, "sqlite_master"), (sqlite3.SQLITE_PRAGMA, "data_version")}
@@ -37,74 +41,116 @@ _FORBIDDEN_FUNCTIONS = {"load_extension", "fts3_tokenizer", "readfile", "writefi
 
 
 class SqliteSource:
-    """One SQLite database file. `kinds` is what an earlier reading of the same query learned about its columns."""
+    """One SQLite database file. `seen` is what an earlier run of the same query learned about its columns."""
 
     kind: ClassVar[str] = "sqlite"
 
-    def __init__(self, kinds: tuple[Kind, ...] = ()) -> None:
-        self.kinds = kinds
+    def __init__(self, seen: tuple[TypesSeen, ...] = (), *, lock_wait_seconds: float = LOCK_WAIT_SECONDS) -> None:
+        self.seen = seen
+        self.lock_wait_seconds = lock_wait_seconds
 
     @contextmanager
     def read(self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits) -> Iterator[Rows]:
         deadline = Deadline(limits.timeout_seconds)
         sql, bound = bind(query, values)
         with ExitStack() as stack:
-            with _plain_errors(deadline):
-                connection = stack.enter_context(closing(_open(spec.location, limits, deadline)))
+            with _translated_errors(deadline):
+                connection = stack.enter_context(closing(self._open(spec.location, limits, deadline)))
                 cursor = connection.execute(sql, bound)
                 if cursor.description is None:
-                    raise QueryFailed(failures.NOT_READING)
-                rows = self._rows(cursor, [described[0] for described in cursor.description], deadline)
-            # Outside of _plain_errors: what goes wrong while a file is being written is not the source's failure.
-            yield rows
+                    raise QueryFailed(errors.NOT_READ_ONLY)
+                names = [column[0] for column in cursor.description]
+                chunks = read_chunks(cursor.fetchmany, deadline)
+                first = next(chunks, [])
+                seen = _add_types(self.seen or _nothing_seen(names), first)
+                schema = schema_for(names, seen)
+            # Outside of _translated_errors: an error while the file is written is not an error of the source.
+            yield Rows(schema, self._batches(first, chunks, seen, schema, deadline))
 
-    def describe(self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits) -> Described:
-        """SQLite types values, not columns: the types are those of the first rows, if they come in time."""
+    def describe(
+        self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits
+    ) -> QueryDescription:
+        """The types are those of the first rows, if these come in time."""
         deadline = Deadline(limits.timeout_seconds)
         sql, bound = bind(query, values)
-        with _plain_errors(deadline), closing(_open(spec.location, limits, deadline)) as connection:
+        with _translated_errors(deadline), closing(self._open(spec.location, limits, deadline)) as connection:
             cursor = connection.execute(f"select * from ({sql}\n) limit 0", bound)  # noqa: S608 -- the author's own
-            names = [described[0] for described in cursor.description]
-            kinds: tuple[Kind, ...] = (frozenset(),) * len(names)
-            expected = None
-            with suppress(QueryTimeout), _plain_errors(deadline):
-                kinds = _widened(kinds, connection.execute(sql, bound).fetchmany(PROBE_ROWS))
-                # SQLite's plan knows no numbers of rows: they are counted, as far as the time goes.
-                counted = f"select count(*) from ({sql}\n)"  # noqa: S608 -- the author's own
-                expected = int(connection.execute(counted, bound).fetchone()[0])
-        return Described(kinds_schema(names, kinds), expected, certain=False)
+            names = [column[0] for column in cursor.description]
+            seen = _nothing_seen(names)
+            expected_rows = None
+            with suppress(QueryTimeout), _translated_errors(deadline):
+                seen = _add_types(seen, connection.execute(sql, bound).fetchmany(PROBE_ROWS))
+                # SQLite's planner doesn't estimate rows: count them, as far as the time allows.
+                count = f"select count(*) from ({sql}\n)"  # noqa: S608 -- the author's own
+                expected_rows = int(connection.execute(count, bound).fetchone()[0])
+        return QueryDescription(schema_for(names, seen), expected_rows, certain=False)
 
-    def _rows(self, cursor: sqlite3.Cursor, names: list[str], deadline: Deadline) -> Rows:
-        batches = chunks(cursor.fetchmany, deadline)
-        first = next(batches, [])
-        nothing_known: tuple[Kind, ...] = (frozenset(),) * len(names)
-        kinds = _widened(self.kinds or nothing_known, first)
-        schema = kinds_schema(names, kinds)
-        return Rows(schema, _batches(first, batches, kinds, schema, deadline))
+    def _open(self, location: str, limits: Limits, deadline: Deadline) -> sqlite3.Connection:
+        path = Path(location)
+        if not path.is_file():
+            raise run_error(SourceUnusable, "The data source's file is not there.", path)
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=self.lock_wait_seconds, isolation_level=None
+        )
+        connection.execute("pragma query_only = on")
+        connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max(2**20, limits.memory_bytes // 4))
+        connection.set_progress_handler(lambda: deadline.passed, _STEPS_PER_CHECK)
+        connection.set_authorizer(_authorize)
+        return connection
+
+    def _batches(
+        self,
+        first: list[Row],
+        following: Iterator[list[Row]],
+        seen: tuple[TypesSeen, ...],
+        schema: pa.Schema,
+        deadline: Deadline,
+    ) -> Iterator[pa.RecordBatch]:
+        with _translated_errors(deadline):
+            rows: list[Row] | None = first
+            while rows:
+                widened = _add_types(seen, rows)
+                if schema_for(schema.names, widened) != schema:
+                    raise SchemaWidened(SqliteSource(widened, lock_wait_seconds=self.lock_wait_seconds))
+                columns = zip(*rows, strict=True)
+                arrays = [to_array(values, field.type) for values, field in zip(columns, schema, strict=True)]
+                yield pa.record_batch(arrays, schema=schema)
+                rows = next(following, None)
+
+
+def _nothing_seen(names: list[str]) -> tuple[TypesSeen, ...]:
+    return (frozenset(),) * len(names)
+
+
+def _add_types(seen: tuple[TypesSeen, ...], rows: list[Row]) -> tuple[TypesSeen, ...]:
+    if not rows:
+        return seen
+    return tuple(known | types_in(values) for known, values in zip(seen, zip(*rows, strict=True), strict=True))
 
 
 def bind(query: str, values: Mapping[str, TypedValue]) -> tuple[str, dict[str, object]]:
-    """The query with SQLite's own placeholders, and the values for them: a list in `in` takes one for each value."""
+    """The query with SQLite's placeholders, and their values. A list in `in` becomes one placeholder per value."""
     bound: dict[str, object] = {}
 
     def replace(piece: Piece) -> str:
         name = piece.name or ""
         value = values[name].value
-        if not isinstance(value, tuple) or piece.place == "value":
-            bound[name] = _as_sqlite(value)
-            return f"(:{name})" if piece.place == "in" else f":{name}"
-        # `$` is part of a placeholder in SQLite and never part of a declared name.
-        each = {f"{name}${i}": _as_sqlite(item) for i, item in enumerate(value)}
-        bound.update(each)
-        listed = ", ".join(f":{key}" for key in each)
-        return f"({listed})" if piece.place == "in" else listed
+        if not isinstance(value, tuple) or piece.context is Context.VALUE:
+            bound[name] = _to_sqlite(value)
+            return f"(:{name})" if piece.context is Context.IN else f":{name}"
+        # `$` may be part of a placeholder in SQLite but never of a declared name.
+        items = {f"{name}${index}": _to_sqlite(item) for index, item in enumerate(value)}
+        bound.update(items)
+        placeholders = ", ".join(f":{key}" for key in items)
+        return f"({placeholders})" if piece.context is Context.IN else placeholders
 
     return substitute(query, "sqlite", replace), bound
 
 
-def _as_sqlite(value: object) -> object:
+def _to_sqlite(value: object) -> object:
     if isinstance(value, tuple):
-        return json.dumps([_as_sqlite(item) for item in value], ensure_ascii=False)
+        return json.dumps([_to_sqlite(item) for item in value], ensure_ascii=False)
     if isinstance(value, bool):
         return int(value)
     if isinstance(value, Decimal):
@@ -112,21 +158,6 @@ def _as_sqlite(value: object) -> object:
     if isinstance(value, datetime):
         return value.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
     return value.isoformat() if isinstance(value, date) else value
-
-
-def _open(location: str, limits: Limits, deadline: Deadline) -> sqlite3.Connection:
-    path = Path(location)
-    if not path.is_file():
-        raise failure(SourceUnusable, "The data source's file is not there.", path)
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_LOCK_WAIT_SECONDS, isolation_level=None
-    )
-    connection.execute("pragma query_only = on")
-    connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
-    connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max(2**20, limits.memory_bytes // 4))
-    connection.set_progress_handler(lambda: deadline.passed, _STEPS_BETWEEN_CLOCK_READS)
-    connection.set_authorizer(_authorize)
-    return connection
 
 
 def _authorize(action: int, first: str | None, second: str | None, database: str | None, trigger: str | None) -> int:
@@ -137,71 +168,47 @@ def _authorize(action: int, first: str | None, second: str | None, database: str
     return sqlite3.SQLITE_OK if allowed else sqlite3.SQLITE_DENY
 
 
-def _batches(
-    first: list[Row],
-    more: Iterator[list[Row]],
-    kinds: tuple[Kind, ...],
-    schema: pa.Schema,
-    deadline: Deadline,
-) -> Iterator[pa.RecordBatch]:
-    with _plain_errors(deadline):
-        rows: list[Row] | None = first
-        while rows:
-            seen = _widened(kinds, rows)
-            if kinds_schema(schema.names, seen) != schema:
-                raise SchemaWidened(SqliteSource(seen))
-            columns = zip(*rows, strict=True)
-            arrays = [column(values, field.type) for values, field in zip(columns, schema, strict=True)]
-            yield pa.record_batch(arrays, schema=schema)
-            rows = next(more, None)
-
-
-def _widened(kinds: tuple[Kind, ...], rows: list[Row]) -> tuple[Kind, ...]:
-    if not rows:
-        return kinds
-    return tuple(known | kind_of(values) for known, values in zip(kinds, zip(*rows, strict=True), strict=True))
-
-
 # ---- errors
 
 _SENTENCES = (
-    ("no such table", failures.NO_SUCH_NAME),
-    ("no such column", failures.NO_SUCH_NAME),
-    ("no such function", failures.NO_SUCH_FUNCTION),
-    ("wrong number of arguments", failures.NO_SUCH_FUNCTION),
-    ("authoriz", failures.NOT_READING),
-    ("prohibited", failures.NOT_READING),
-    ("readonly", failures.NOT_READING),
-    ("may not be modified", failures.NOT_READING),
+    ("no such table", errors.NO_SUCH_NAME),
+    ("no such column", errors.NO_SUCH_NAME),
+    ("no such function", errors.NO_SUCH_FUNCTION),
+    ("wrong number of arguments", errors.NO_SUCH_FUNCTION),
+    ("authoriz", errors.NOT_READ_ONLY),
+    ("prohibited", errors.NOT_READ_ONLY),
+    ("readonly", errors.NOT_READ_ONLY),
+    ("may not be modified", errors.NOT_READ_ONLY),
     ("could not decode", "A text in this data source is not valid UTF-8. Select it with cast(… as blob)."),
-    ("too big", failures.NO_MEMORY),
-    ("out of memory", failures.NO_MEMORY),
-    ("integer overflow", failures.BAD_VALUE),
-    ("malformed json", failures.BAD_VALUE),
-    ("syntax error", failures.BAD_SYNTAX),
-    ("incomplete input", failures.BAD_SYNTAX),
-    ("unrecognized token", failures.BAD_SYNTAX),
+    ("too big", errors.NO_MEMORY),
+    ("out of memory", errors.NO_MEMORY),
+    ("integer overflow", errors.BAD_VALUE),
+    ("malformed json", errors.BAD_VALUE),
+    ("syntax error", errors.BAD_SYNTAX),
+    ("incomplete input", errors.BAD_SYNTAX),
+    ("unrecognized token", errors.BAD_SYNTAX),
 )
 
 
 @contextmanager
-def _plain_errors(deadline: Deadline) -> Iterator[None]:
+def _translated_errors(deadline: Deadline) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, sqlite3.Warning, MemoryError) as error:
-        raise _run_error(error, deadline) from error
+        raise _translate(error, deadline) from error
 
 
-def _run_error(error: Exception, deadline: Deadline) -> RunError:
+def _translate(error: Exception, deadline: Deadline) -> RunError:
+    # The low byte is the primary result code (SQLite manual, "Result and Error Codes").
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_INTERRUPT or (deadline.passed and code == sqlite3.SQLITE_BUSY):
-        return failure(QueryTimeout, None, error)
+        return run_error(QueryTimeout, None, error)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR):
-        return failure(SourceUnavailable, None, error)
+        return run_error(SourceUnavailable, None, error)
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-        return failure(SourceUnusable, "The data source's file is not a SQLite database, or it is damaged.", error)
+        return run_error(SourceUnusable, "The data source's file is not a SQLite database, or it is damaged.", error)
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
-        return failure(SourceUnusable, "The server may not open the data source's file.", error)
+        return run_error(SourceUnusable, "The server may not open the data source's file.", error)
     if isinstance(error, MemoryError) or code in (sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_TOOBIG):
-        return failure(QueryFailed, failures.NO_MEMORY, error)
-    return failure(QueryFailed, failures.first_match(str(error), _SENTENCES), error)
+        return run_error(QueryFailed, errors.NO_MEMORY, error)
+    return run_error(QueryFailed, errors.sentence_for(str(error), _SENTENCES), error)

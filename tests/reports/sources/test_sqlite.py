@@ -1,4 +1,4 @@
-"""SQLite: exact values, columns that hold what is in them, and nothing but reading."""
+"""SQLite: exact values, columns with a type for everything in them, and read-only access."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from reports.exceptions import QueryFailed, QueryTimeout, SourceUnavailable, Sou
 from reports.parameters.values import TypedValue
 from reports.sources import read
 from reports.sources.base import SourceSpec
-from reports.sources.sqlite.columns import column, kind_of, kinds_schema
+from reports.sources.sqlite.column_types import schema_for, to_array, types_in
 from reports.sources.sqlite.source import SqliteSource
 
 
 @pytest.fixture
 def make(tmp_path):
-    """A database made of SQL and rows; its name needs percent-encoding in a URI."""
+    """Create a database from SQL and rows. Its name needs percent-encoding in a URI."""
     path = tmp_path / "flüge #1? 100%.db"
 
     def build(*statements: str, rows: list[tuple] = ()) -> SourceSpec:
@@ -41,7 +41,7 @@ VALUES = st.none() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=Fals
 
 
 def exact(value, stored) -> bool:
-    """What a value may become in a column with others: itself, an equal number, or its text."""
+    """The forms a value may take in a column with others: itself, an equal number, or its text."""
     if stored == value:
         return True
     return isinstance(stored, str) and stored in (
@@ -51,22 +51,22 @@ def exact(value, stored) -> bool:
 
 
 @given(st.lists(VALUES, min_size=1, max_size=6))
-def test_no_value_is_changed_by_its_neighbours(values):
-    schema = kinds_schema(["a"], [kind_of(values)])
-    stored = column(values, schema.field(0).type).to_pylist()
+def test_no_value_is_changed_by_its_neighbors(values):
+    schema = schema_for(["a"], [types_in(values)])
+    stored = to_array(values, schema.field(0).type).to_pylist()
     assert all(exact(value, kept) for value, kept in zip(values, stored, strict=True))
 
 
 @given(st.lists(st.lists(VALUES, min_size=1, max_size=3), min_size=1, max_size=4))
-def test_values_in_later_batches_fit_or_the_reading_starts_again(batches):
+def test_a_value_in_a_later_batch_fits_or_restarts_the_query(batches):
     kinds, flat = frozenset(), [v for batch in batches for v in batch]
     for batch in batches:
-        kinds |= kind_of(batch)
-    type = kinds_schema(["a"], [kinds]).field(0).type
-    assert type == kinds_schema(["a"], [kind_of(flat)]).field(0).type
+        kinds |= types_in(batch)
+    type = schema_for(["a"], [kinds]).field(0).type
+    assert type == schema_for(["a"], [types_in(flat)]).field(0).type
 
 
-def test_big_integers_any_script_and_bytes_come_out_as_they_are(make, fetch):
+def test_big_integers_all_scripts_and_bytes_arrive_unchanged(make, fetch):
     row = (2**63 - 1, "日本 🛫 e\u0301", b"\0\xff", 0.1, None)
     spec = make("create table t (i, s, b, f, n)", rows=[row, (-(2**63), "", b"", 1e-300, None)])
     table = fetch(spec, "select * from t")
@@ -83,18 +83,18 @@ def test_a_value_that_does_not_fit_after_10_000_rows_widens_its_column(make, fet
     assert table.to_pylist()[0] == {"a": "0", "b": 0.0, "c": None, "d": "9007199254740993"}
 
 
-def test_an_empty_result_has_its_columns(make, fetch):
+def test_an_empty_result_has_columns(make, fetch):
     table = fetch(make("create table t (a, b)"), "select * from t")
     assert table.schema.names == ["a", "b"]
     assert table.num_rows == 0
 
 
-def test_columns_of_one_name_are_told_apart(make, fetch):
+def test_columns_with_the_same_name_get_unique_names(make, fetch):
     names = fetch(make("create table t (a)"), "select 1 as a, 2 as a, 3 as a_2, 4 as ''").schema.names
     assert names == ["a", "a_3", "a_2", "column_4"]
 
 
-def test_values_are_bound_as_sqlite_keeps_them(make, fetch):
+def test_values_are_bound_as_sqlite_stores_them(make, fetch):
     values = {
         "s": TypedValue("string", "'; drop table t; --"),
         "d": TypedValue("date", date(2024, 2, 29)),
@@ -110,7 +110,7 @@ def test_values_are_bound_as_sqlite_keeps_them(make, fetch):
     ]  # fmt: skip
 
 
-def test_a_list_matches_its_values_and_an_empty_one_nothing(make, fetch):
+def test_a_list_matches_its_values_and_an_empty_list_nothing(make, fetch):
     spec = make("create table t (a)", rows=[("x",), ("y",), ("a,b",)])
     some, none = TypedValue("string", ("x", "a,b")), TypedValue("string", ())
     null = TypedValue("string", None)
@@ -127,7 +127,7 @@ def test_a_list_matches_its_values_and_an_empty_one_nothing(make, fetch):
     assert count(":names is null or a in :names", some) == 2
 
 
-def test_a_thousand_values_are_no_problem(make, fetch):
+def test_a_list_may_have_a_thousand_values(make, fetch):
     names = TypedValue("integer", tuple(range(1_000)))
     spec = make("create table t (a)", rows=[(5,), (1_000,)])
     assert fetch(spec, "select a from t where a in :names", names=names).num_rows == 1
@@ -155,7 +155,7 @@ def test_a_thousand_values_are_no_problem(make, fetch):
         "select 1; drop table t",
     ],
 )
-def test_anything_but_reading_is_refused(make, fetch, query, tmp_path):
+def test_every_statement_that_is_not_a_query_is_refused(make, fetch, query, tmp_path):
     spec = make("create table t (a)")
     before = (tmp_path / "flüge #1? 100%.db").read_bytes()
     with pytest.raises(QueryFailed) as caught:
@@ -183,7 +183,7 @@ def test_json_and_full_text_tables_can_be_read(make, fetch):
         ("select randomblob(1000000000)", "more memory"),
     ],
 )
-def test_a_query_that_fails_is_explained_without_repeating_it(make, fetch, query, words):
+def test_a_failed_query_is_explained_without_repeating_it(make, fetch, query, words):
     with pytest.raises(QueryFailed) as caught:
         fetch(make("create table t (a)"), query)
     assert words in caught.value.message
@@ -204,7 +204,7 @@ def test_rows_that_take_too_long_are_stopped(make, fetch, limits):
         fetch(make("create table t (a)"), endless, replace(limits, timeout_seconds=1))
 
 
-def test_a_missing_or_foreign_file_is_said_to_be_unusable(fetch, tmp_path):
+def test_a_missing_or_foreign_file_makes_the_source_unusable(fetch, tmp_path):
     (tmp_path / "x.db").write_bytes(b"not a database, but long enough to have a header" * 50)
     for location in (tmp_path / "secret.db", tmp_path, tmp_path / "x.db"):
         with pytest.raises(SourceUnusable) as caught:
@@ -214,17 +214,17 @@ def test_a_missing_or_foreign_file_is_said_to_be_unusable(fetch, tmp_path):
         assert str(tmp_path) not in caught.value.message
 
 
-def test_a_locked_file_may_be_tried_again(make, fetch, monkeypatch):
-    monkeypatch.setattr("reports.sources.sqlite.source._LOCK_WAIT_SECONDS", 0.1)
+def test_a_locked_file_can_be_read_later(make, limits):
     spec = make("create table t (a)")
+    source = SqliteSource(lock_wait_seconds=0.1)
     with closing(sqlite3.connect(spec.location)) as writer:
         writer.execute("begin exclusive")
-        with pytest.raises(SourceUnavailable) as caught:
-            fetch(spec, "select * from t")
+        with pytest.raises(SourceUnavailable) as caught, read(spec, "select * from t", {}, limits, source=source):
+            pass
         assert caught.value.retryable
 
 
-def test_long_rows_come_in_smaller_batches(make, limits):
+def test_long_rows_arrive_in_smaller_batches(make, limits):
     spec = make("create table t (a)", rows=[("x" * 200_000,)] * 600)
     with read(spec, "select a from t", {}, limits) as rows:
         sizes = [batch.num_rows for batch in rows.batches]
@@ -232,7 +232,7 @@ def test_long_rows_come_in_smaller_batches(make, limits):
     assert max(sizes) < 200
 
 
-def test_reading_can_end_before_the_rows_do(make, limits):
+def test_reading_can_stop_early(make, limits):
     spec = make("create table t (a)", rows=[(i,) for i in range(30_000)])
     with SqliteSource().read(spec, "select a from t", {}, limits) as rows:
         assert next(rows.batches).num_rows == 10_000

@@ -1,4 +1,4 @@
-"""A value is a value: whatever its text, on every engine it comes back as it went in, and nothing else happens."""
+"""A value never becomes SQL: on every engine, any text returns unchanged and nothing else happens."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_no_value_becomes_sql(kind, request, fetch):
 @pytest.mark.parametrize("kind", ["sqlite", "files", "postgresql", "sql"])
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(TEXTS, min_size=1, max_size=5))
-def test_any_text_comes_back_as_it_went_in(kind, texts, request, fetch):
+def test_any_text_returns_unchanged(kind, texts, request, fetch):
     spec = request.getfixturevalue(f"{kind}_spec")
     row = fetch(
         spec,

@@ -1,4 +1,4 @@
-"""DuckDB database files: read, and nothing else."""
+"""DuckDB database files can be read, and nothing else can."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from reports.exceptions import QueryFailed, QueryTimeout, SourceUnavailable, SourceUnusable
 from reports.parameters.values import TypedValue
-from reports.sources import describe, failures, read
+from reports.sources import describe, errors, read
 from reports.sources.base import SourceSpec
 
 
@@ -48,9 +48,9 @@ def test_tables_and_views_of_the_file_are_read(spec, fetch):
     assert fetch(spec, "select * from other.u").schema.names == ["d", "h", "moment", "l"]
 
 
-def test_rows_are_expected_and_a_query_is_described_without_running_it(spec, limits):
+def test_a_query_is_described_and_its_rows_estimated_without_running_it(spec, limits):
     with read(spec, "select * from t", {}, limits) as rows:
-        assert rows.expected == 30_000
+        assert rows.expected_rows == 30_000
     found = describe(spec, "select n, s, 1.5 as d from t where n = :n", {"n": TypedValue("integer", 1)}, limits)
     assert found.schema == pa.schema([("n", pa.int64()), ("s", pa.string()), ("d", pa.decimal128(2, 1))])
     assert found.certain
@@ -77,7 +77,7 @@ def test_rows_are_expected_and_a_query_is_described_without_running_it(spec, lim
         "export database '/tmp/never'",
     ],
 )
-def test_nothing_but_the_files_own_rows_is_reached(spec, path, fetch, query):
+def test_a_query_reaches_nothing_but_the_rows_of_the_file(spec, path, fetch, query):
     before = hashlib.sha256(path.read_bytes()).digest()
     with pytest.raises(QueryFailed):
         fetch(spec, query)
@@ -91,14 +91,14 @@ def test_a_query_that_takes_too_long_is_stopped(spec, fetch, limits):
     assert time.monotonic() - start < 15
 
 
-def test_what_does_not_fit_into_memory_is_told(spec, fetch, limits):
+def test_running_out_of_memory_is_reported(spec, fetch, limits):
     small = replace(limits, memory_bytes=20_000_000)
     with pytest.raises(QueryFailed) as caught:
         fetch(spec, "select list(a.s || b.s) as l from t a, t b where b.n < 1000", small)
-    assert caught.value.message == failures.NO_MEMORY
+    assert caught.value.message == errors.NO_MEMORY
 
 
-def test_a_file_that_is_not_there_or_no_database_is_told(tmp_path, fetch):
+def test_a_missing_or_foreign_file_is_reported(tmp_path, fetch):
     with pytest.raises(SourceUnusable, match="is not there"):
         fetch(SourceSpec(kind="duckdb", location=str(tmp_path / "no.duckdb")), "select 1")
     assert not (tmp_path / "no.duckdb").exists()
@@ -116,7 +116,7 @@ with duckdb.connect(sys.argv[1]) as database:
 """
 
 
-def test_while_another_program_writes_the_file_the_job_may_be_tried_again(spec, path, fetch):
+def test_a_file_that_another_program_is_writing_can_be_read_later(spec, path, fetch):
     with subprocess.Popen(
         [sys.executable, "-c", WRITER, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as writer:
@@ -128,7 +128,7 @@ def test_while_another_program_writes_the_file_the_job_may_be_tried_again(spec, 
     assert fetch(spec, "select count(*) as c from more").to_pylist() == [{"c": 0}]
 
 
-def test_two_readers_read_at_once(spec, fetch, limits):
+def test_two_readers_can_read_at_the_same_time(spec, fetch, limits):
     with read(spec, "select * from t", {}, limits) as rows:
         next(rows.batches)
         assert fetch(spec, "select count(*) as c from t").to_pylist() == [{"c": 30_000}]

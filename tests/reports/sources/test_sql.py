@@ -24,9 +24,9 @@ import pytest
 from reports.engine import RunSpec, run
 from reports.exceptions import QueryFailed, QueryTimeout, SourceUnavailable, SourceUnusable
 from reports.parameters.values import TypedValue
-from reports.sources import describe, end_left_behind, failures, read
+from reports.sources import describe, end_orphaned_query, errors, read
 from reports.sources.base import Limits, SourceSpec
-from reports.sources.sql.columns import Column, column
+from reports.sources.sql.column_types import ColumnProfile, to_array
 from reports.sources.sql.source import bind
 
 
@@ -37,7 +37,7 @@ def spec(mariadb_url) -> SourceSpec:
 
 @pytest.fixture(scope="module")
 def server(mariadb_url) -> Iterator[Any]:
-    """A cursor that may do anything."""
+    """A cursor with all privileges."""
     url = urlsplit(mariadb_url)
     with pymysql.connect(host="127.0.0.1", port=url.port, user="root", database="reports", autocommit=True) as root:
         yield root.cursor()
@@ -51,7 +51,7 @@ VALUES = """2147483647, 18446744073709551615, 1234567890123456789012345678901234
 'ünï 日本 🛫', '{"a": [1]}', x'00ff', b'101010101', 'b', true, '2024-07-01 12:00:00'"""
 
 
-def test_every_type_comes_exactly_and_null_is_null(spec, server, fetch):
+def test_every_type_arrives_exactly_and_null_is_null(spec, server, fetch):
     server.execute(f"create or replace table every_type ({COLUMNS})")
     server.execute("set time_zone = '+02:00'")
     server.execute(f"insert into every_type values ({VALUES})")
@@ -83,7 +83,7 @@ def test_an_empty_result_has_the_types_of_its_columns(spec, server, fetch):
     assert table.num_rows == 0
 
 
-def test_a_date_or_time_that_no_calendar_has_is_text_as_the_server_writes_it(spec, server, fetch):
+def test_a_date_or_time_outside_of_any_calendar_is_text_as_the_server_writes_it(spec, server, fetch):
     server.execute("create or replace table odd (n int, day date, t time)")
     server.execute("set sql_mode = ''")
     server.execute("insert into odd values (1, '2024-01-31', '-838:59:59'), (2, '0000-00-00', '00:00:01')")
@@ -93,7 +93,7 @@ def test_a_date_or_time_that_no_calendar_has_is_text_as_the_server_writes_it(spe
     ]
 
 
-def test_a_late_value_that_does_not_fit_starts_the_file_again(spec, tmp_path, limits, document):
+def test_a_late_value_that_does_not_fit_restarts_the_query(spec, tmp_path, limits, document):
     query = "select cast(if(seq = 25000, '900:00:00', '01:00:00') as time) as t from seq_1_to_25000"
     query = query.replace("900", "100")
     run_spec = RunSpec(source=spec, query=query, values={}, format="csv", document=document, limits=limits)
@@ -123,7 +123,7 @@ def test_values_of_every_type_are_bound(spec, fetch):
     ]  # fmt: skip
 
 
-def test_a_list_is_for_in_only_and_an_empty_one_holds_nothing(spec, fetch):
+def test_a_list_works_in_in_only_and_an_empty_list_matches_nothing(spec, fetch):
     few, none = TypedValue("integer", (1, 3)), TypedValue("integer", ())
     query = "select 1 in :few a, 2 in (:few) b, 1 in :none c, 1 not in :none d, 1 not in (:none) e"
     assert fetch(spec, query, few=few, none=none).to_pylist() == [{"a": 1, "b": 0, "c": 0, "d": 1, "e": 1}]
@@ -131,7 +131,7 @@ def test_a_list_is_for_in_only_and_an_empty_one_holds_nothing(spec, fetch):
         fetch(spec, "select :few", few=few)
 
 
-def test_a_percent_sign_is_itself_with_and_without_values(spec, fetch):
+def test_a_percent_sign_stays_with_and_without_values(spec, fetch):
     assert fetch(spec, "select '%s %% %d' as a").to_pylist() == [{"a": "%s %% %d"}]
     one = TypedValue("integer", 1)
     assert fetch(spec, "select '%s %% %d' as a, :one b", one=one).to_pylist() == [{"a": "%s %% %d", "b": 1}]
@@ -149,7 +149,7 @@ WRITES = [
 
 
 @pytest.mark.parametrize("query", WRITES)
-def test_nothing_but_reading_is_let_through(spec, server, fetch, query):
+def test_every_statement_that_is_not_a_query_is_refused(spec, server, fetch, query):
     server.execute("create or replace table kept (n int)")
     server.execute("insert into kept values (1)")
     with pytest.raises(QueryFailed):
@@ -166,13 +166,13 @@ def test_a_function_that_writes_is_stopped_by_the_read_only_transaction(spec, se
     )
     with pytest.raises(QueryFailed) as caught:
         fetch(spec, "select sneaky()")
-    assert caught.value.message == failures.NOT_READING
+    assert caught.value.message == errors.NOT_READ_ONLY
     server.execute("select count(*) from kept")
     assert server.fetchone() == (0,)
 
 
 @pytest.mark.parametrize("query", ["select sleep(30)", "select count(*) from seq_1_to_100000000 where md5(seq) = 'x'"])
-def test_the_server_stops_what_takes_too_long(spec, fetch, limits, server, query):
+def test_the_server_stops_a_query_that_takes_too_long(spec, fetch, limits, server, query):
     start = time.monotonic()
     with pytest.raises(QueryTimeout):
         fetch(spec, query, replace(limits, timeout_seconds=1))
@@ -181,7 +181,7 @@ def test_the_server_stops_what_takes_too_long(spec, fetch, limits, server, query
 
 
 def still_running(server: Any) -> list[str]:
-    """What other connections than our own do, once they had a moment to end."""
+    """What other connections than our own do, after giving them a moment to end."""
     for _ in range(50):
         server.execute(
             "select info from information_schema.processlist where id <> connection_id() and command <> 'Daemon'"
@@ -193,7 +193,7 @@ def still_running(server: Any) -> list[str]:
     return found
 
 
-def test_rows_that_nobody_wants_are_left_and_their_query_ends(spec, limits, server):
+def test_stopping_early_discards_the_rows_and_ends_the_query(spec, limits, server):
     start = time.monotonic()
     with read(spec, "select seq, md5(seq) from seq_1_to_50000000", {}, limits) as rows:
         assert next(rows.batches).num_rows > 0
@@ -204,25 +204,25 @@ def test_rows_that_nobody_wants_are_left_and_their_query_ends(spec, limits, serv
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ("select * from nowhere", failures.NO_SUCH_NAME),
-        ("select nothing from information_schema.tables", failures.NO_SUCH_NAME),
-        ("select no_such_function(1)", failures.NO_SUCH_FUNCTION),
-        ("select 1 from from x", failures.BAD_SYNTAX),
-        ("select cast(18446744073709551615 as unsigned) + 1", failures.BAD_VALUE),
+        ("select * from nowhere", errors.NO_SUCH_NAME),
+        ("select nothing from information_schema.tables", errors.NO_SUCH_NAME),
+        ("select no_such_function(1)", errors.NO_SUCH_FUNCTION),
+        ("select 1 from from x", errors.BAD_SYNTAX),
+        ("select cast(18446744073709551615 as unsigned) + 1", errors.BAD_VALUE),
     ],
 )
-def test_what_is_wrong_is_told_in_words(spec, fetch, query, sentence):
+def test_errors_are_explained_in_sentences(spec, fetch, query, sentence):
     with pytest.raises(QueryFailed) as caught:
         fetch(spec, query)
     assert caught.value.message == sentence
     assert "nowhere" not in caught.value.message
 
 
-def test_a_name_of_many_columns_is_each_its_own(spec, fetch):
+def test_columns_with_the_same_name_stay_apart(spec, fetch):
     assert fetch(spec, "select 1 a, 2 a").to_pylist() == [{"a": 1, "a_2": 2}]
 
 
-def test_who_is_not_let_in_and_who_does_not_answer_are_told_apart(spec, server, fetch):
+def test_refused_access_and_an_unreachable_server_are_different_errors(spec, server, fetch):
     server.execute("create or replace user reader identified by 'hush%!'")
     port = urlsplit(spec.location).port
     with pytest.raises(SourceUnusable) as caught:
@@ -247,7 +247,7 @@ def test_who_is_not_let_in_and_who_does_not_answer_are_told_apart(spec, server, 
         ("mssql+pymssql://a@b/c", "not installed"),
     ],
 )
-def test_a_url_that_will_not_do_is_told(fetch, url, words):
+def test_an_unusable_url_is_reported(fetch, url, words):
     with pytest.raises(SourceUnusable, match=words):
         fetch(SourceSpec(kind="sql", location=url), "select 1")
 
@@ -275,7 +275,7 @@ print(count, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
-def test_memory_stays_flat_however_many_rows(spec):
+def test_memory_stays_flat_with_any_number_of_rows(spec):
     def peak(rows: int) -> int:
         command = [sys.executable, "-c", PEAK, spec.location, str(rows)]
         count, kilobytes = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
@@ -299,7 +299,7 @@ def test_memory_stays_flat_however_many_rows(spec):
         ("numeric_dollar", "select $1, $2 in ($3, $4), '%'", (1, 1, 2, 3)),
     ],
 )
-def test_every_style_of_placeholders_that_drivers_have_is_written(style, sql, bound):
+def test_every_placeholder_style_of_drivers_is_supported(style, sql, bound):
     values = {"a": TypedValue("integer", 1), "many": TypedValue("integer", (2, 3))}
     assert bind("select :a, :a in :many, '%'", values, "standard", style) == (sql, bound)
 
@@ -327,19 +327,19 @@ def test_every_style_of_placeholders_that_drivers_have_is_written(style, sql, bo
         ([], pa.string(), []),
     ],
 )
-def test_what_a_driver_gives_is_held_by_a_type_that_is_exact(values, type, expected):
-    assert Column().with_values(values).type == type
-    assert column(values, type).to_pylist() == expected
+def test_driver_values_get_a_type_that_holds_them_exactly(values, type, expected):
+    assert ColumnProfile().with_values(values).type == type
+    assert to_array(values, type).to_pylist() == expected
 
 
-# ---- what a killed process leaves behind
+# ---- orphaned queries
 
 
 SECONDS_OF_WORK = "select count(*) as n from seq_1_to_1000000 a cross join seq_1_to_1000000 b where a.seq + b.seq = 7"
 
 
 def read_in_a_process(spec: SourceSpec, folder: Path) -> int:
-    """A child that runs the query and is never seen again; its process id."""
+    """Start a child that runs the query; return its process id."""
     child = os.fork()
     if child == 0:
         try:
@@ -364,34 +364,34 @@ def until(holds: Callable[[], bool], seconds: float = 10) -> None:
         time.sleep(0.05)
 
 
-def test_a_query_whose_process_was_killed_is_ended_at_the_server(spec, server, tmp_path):
+def test_the_query_of_a_killed_process_is_ended_on_the_server(spec, server, tmp_path):
     child = read_in_a_process(spec, tmp_path)
     until(lambda: computing(server) == 1)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     time.sleep(0.5)
     assert computing(server) == 1
-    end_left_behind(spec, tmp_path)
+    end_orphaned_query(spec, tmp_path)
     until(lambda: computing(server) == 0)
 
 
-def test_another_connection_of_that_number_is_left_alone(spec, server, tmp_path):
+def test_another_connection_with_that_number_is_left_alone(spec, server, tmp_path):
     child = read_in_a_process(spec, tmp_path)
     until(lambda: computing(server) == 1)
     note = tmp_path / "connection.json"
     number, address = json.loads(note.read_text())
     note.write_text(json.dumps([number, "192.0.2.1:5"]))
-    end_left_behind(spec, tmp_path)
+    end_orphaned_query(spec, tmp_path)
     time.sleep(0.5)
     assert computing(server) == 1
     note.write_text(json.dumps([number, address]))
-    end_left_behind(spec, tmp_path)
+    end_orphaned_query(spec, tmp_path)
     os.waitpid(child, 0)
     until(lambda: computing(server) == 0)
 
 
 @pytest.mark.parametrize("note", [None, "", "null", "[]", '["x", 1, 2]'])
-def test_nothing_noted_is_nothing_to_end(spec, tmp_path, note):
+def test_without_a_recorded_connection_nothing_is_ended(spec, tmp_path, note):
     if note is not None:
         (tmp_path / "connection.json").write_text(note)
-    end_left_behind(spec, tmp_path)
+    end_orphaned_query(spec, tmp_path)

@@ -1,4 +1,4 @@
-"""Placeholders are found in code only, and what replaces them is all that changes."""
+"""Placeholders are found in code only, and nothing else in the query changes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ QUERIES = st.lists(SNIPPETS | st.text(max_size=3), max_size=30).map("".join)
 
 @any_dialect
 @given(query=QUERIES)
-def test_replacing_each_placeholder_by_itself_gives_the_query_back(dialect, query):
+def test_replacing_each_placeholder_by_itself_returns_the_query(dialect, query):
     assert substitute(query, dialect, lambda piece: f":{piece.name}") == query
     assert "".join(piece.text for piece in pieces(query, dialect)) == query
 
@@ -82,14 +82,14 @@ def test_each_engine_has_its_own_quotes_and_comments(dialect, query, expected):
     assert names(query, dialect) == expected
 
 
-def test_the_place_of_a_list_is_known():
+def test_the_context_of_each_placeholder_is_recognized():
     sql = "a in :a and b not IN /* x */ ( :b ) and c in (:c, 1) and d = :d and e in (1, :e)"
-    found = {piece.name: piece.place for piece in pieces(sql, "sqlite") if piece.name}
-    assert found == {"a": "in", "b": "in list", "c": "in mixed", "d": "value", "e": "value"}
+    found = {piece.name: piece.context for piece in pieces(sql, "sqlite") if piece.name}
+    assert found == {"a": "in", "b": "in list", "c": "in mixed list", "d": "value", "e": "value"}
 
 
 @any_dialect
-def test_one_statement_is_taken_and_what_follows_it_is_stripped(dialect):
+def test_everything_after_the_only_statement_is_stripped(dialect):
     assert single_statement("select ';' ; -- done; \n ; /* ; */", dialect) == "select ';'"
     assert single_statement("select 1 -- :x ;", dialect) == "select 1"
 
@@ -98,13 +98,13 @@ def test_one_statement_is_taken_and_what_follows_it_is_stripped(dialect):
 @pytest.mark.parametrize(
     "query", ["", " ; ", "-- nothing", "select 1; select 2", "select 1;;drop table x", "select\0 1"]
 )
-def test_no_statement_or_a_second_one_is_refused(dialect, query):
+def test_an_empty_query_or_a_second_statement_is_refused(dialect, query):
     with pytest.raises(QueryFailed):
         single_statement(query, dialect)
 
 
 def _sqlite_sees(query: str) -> set[str] | None:
-    """The parameters SQLite itself finds, by asking for one after the other; None when it refuses the query."""
+    """The parameters that SQLite finds, by asking for one after the other; None if it refuses the query."""
     con, given = sqlite3.connect(":memory:"), {}
     try:
         while True:

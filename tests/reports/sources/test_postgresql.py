@@ -27,7 +27,7 @@ def spec(postgres_url) -> SourceSpec:
     return SourceSpec(kind="postgresql", location=postgres_url)
 
 
-def test_types_that_arrow_knows_keep_their_values(spec, fetch):
+def test_types_that_arrow_has_keep_their_values(spec, fetch):
     query = """select 1::smallint a, 2^31::bigint b, 0.5::real c, 'ü'::text d, date '2024-02-29' e, true f,
                timestamptz '2024-02-29 10:00+02' g, timestamp '2024-02-29 10:00' h, '\\x00ff'::bytea i,
                null j, array[1, 2] k"""
@@ -55,7 +55,7 @@ def test_types_that_arrow_knows_keep_their_values(spec, fetch):
         ("4000000000::oid", 4_000_000_000),
     ],
 )
-def test_types_that_arrow_does_not_know_come_as_people_write_them(spec, fetch, sql, text):
+def test_types_that_arrow_lacks_arrive_as_text(spec, fetch, sql, text):
     assert fetch(spec, f'select {sql} as "a""b", 1 as b').to_pylist() == [{'a"b': text, "b": 1}]
 
 
@@ -73,7 +73,7 @@ def test_types_that_arrow_does_not_know_come_as_people_write_them(spec, fetch, s
         ("1.5::numeric(60,30)", "decimal128(38, 30)", Decimal("1.5")),
     ],
 )
-def test_numeric_is_exact_as_decimal_or_as_text(spec, fetch, sql, type, value):
+def test_numeric_is_exact_as_decimal_or_text(spec, fetch, sql, type, value):
     table = fetch(spec, f"select {sql} as n")
     assert str(table.schema.field("n").type) == type
     assert table.to_pylist() == [{"n": value}]
@@ -108,7 +108,7 @@ def test_values_keep_their_types(spec, fetch):
 
 
 @pytest.mark.parametrize("type", ["string", "integer", "number", "boolean", "date", "datetime"])
-def test_lists_of_every_type_match_their_values_and_empty_ones_nothing(spec, fetch, type):
+def test_a_list_of_any_type_matches_its_values_and_an_empty_list_nothing(spec, fetch, type):
     one = {"string": 'a,"b\\{}', "integer": 1, "number": Decimal("0.1"), "boolean": True, "date": date(2024, 1, 1),
            "datetime": datetime(2024, 1, 1, tzinfo=UTC)}[type]  # fmt: skip
     query = "select :one in :many a, :one in (:many) b, :one = any(:many) c, :one not in :none d, 1 in :null e"
@@ -141,7 +141,7 @@ def test_lists_of_every_type_match_their_values_and_empty_ones_nothing(spec, fet
         "select",
     ],
 )
-def test_anything_but_reading_is_refused(spec, fetch, query, postgres_url):
+def test_every_statement_that_is_not_a_query_is_refused(spec, fetch, query, postgres_url):
     file = Path(f"/tmp/written-by-test-{threading.get_native_id()}")  # noqa: S108 -- the server's user can write here
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute("create sequence if not exists s")
@@ -164,7 +164,7 @@ def test_anything_but_reading_is_refused(spec, fetch, query, postgres_url):
         ("select 'infinity'::timestamptz as d", "years 1 to 9999"),
     ],
 )
-def test_a_query_that_fails_is_explained_without_repeating_it(spec, fetch, query, words):
+def test_a_failed_query_is_explained_without_repeating_it(spec, fetch, query, words):
     with pytest.raises(QueryFailed) as caught:
         fetch(spec, query)
     assert words in caught.value.message
@@ -172,7 +172,7 @@ def test_a_query_that_fails_is_explained_without_repeating_it(spec, fetch, query
     assert "127.0.0.1" not in caught.value.message
 
 
-def test_a_table_that_the_role_may_not_read_is_said(postgres_url, fetch):
+def test_a_missing_permission_is_reported(postgres_url, fetch):
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute("create role reader login")
     with pytest.raises(QueryFailed, match="does not allow"):
@@ -189,7 +189,7 @@ def test_a_query_that_takes_too_long_is_stopped(spec, fetch, limits, query):
     assert time.monotonic() - started < 8
 
 
-def test_reading_can_end_before_the_rows_do(spec, limits, postgres_url):
+def test_reading_can_stop_early(spec, limits, postgres_url):
     started = time.monotonic()
     with read(spec, "select generate_series(1, 1000000000) as x", {}, limits) as rows:
         assert next(rows.batches).num_rows > 0
@@ -207,7 +207,7 @@ def _wait_until_nothing_runs(url: str) -> bool:
     return False
 
 
-def test_the_server_shows_who_asks_and_is_bounded(spec, fetch):
+def test_the_session_names_us_and_has_time_limits(spec, fetch):
     query = "select name, setting from pg_settings where name in ('application_name', 'statement_timeout', 'TimeZone')"
     settings = {row["name"]: row["setting"] for row in fetch(spec, query).to_pylist()}
     assert settings == {"application_name": "reportserver", "statement_timeout": "20000", "TimeZone": "UTC"}
@@ -227,7 +227,7 @@ def test_the_server_shows_who_asks_and_is_bounded(spec, fetch):
         ("(array['a','b'])[2] || :yes", "b!"),
     ],
 )
-def test_quotes_and_comments_are_read_as_the_server_reads_them(spec, fetch, sql, text):
+def test_quotes_and_comments_are_recognized_as_by_the_server(spec, fetch, sql, text):
     sql = sql.replace("\\n", "\n")
     rows = fetch(spec, f"select {sql} as t", yes=TypedValue("string", "!")).to_pylist()
     assert rows == [{"t": text}] if text else len(rows) == 1
@@ -250,7 +250,7 @@ def test_quotes_and_comments_are_read_as_the_server_reads_them(spec, fetch, sql,
         ("postgresql://postgres:s3cret#@{server}/postgres", SourceUnusable),
     ],
 )
-def test_a_server_that_cannot_be_used_is_told_from_one_that_does_not_answer(postgres_url, fetch, location, kind):
+def test_refused_access_and_an_unreachable_server_are_different_errors(postgres_url, fetch, location, kind):
     location = location.replace("{server}", postgres_url.split("@")[1].split("/")[0])
     with pytest.raises(kind) as caught:
         fetch(SourceSpec(kind="postgresql", location=location), "select 1")
@@ -276,7 +276,7 @@ def _killed_after(url: str, seconds: float) -> Iterator[None]:
         timer.join()
 
 
-def test_a_connection_lost_while_rows_stream_may_be_tried_again(spec, fetch, postgres_url):
+def test_a_connection_lost_while_rows_stream_is_retryable(spec, fetch, postgres_url):
     query = "select x, pg_sleep(0.001) from generate_series(1, 1000000) x"
     with _killed_after(postgres_url, 1), pytest.raises(SourceUnavailable) as caught:
         fetch(spec, query)

@@ -1,4 +1,4 @@
-"""Folders of files: each file a table, nothing else within reach."""
+"""Folders of files: each file is a table, and nothing else can be reached."""
 
 from __future__ import annotations
 
@@ -50,38 +50,38 @@ def spec(folder):
     ("table", "rows"),
     [("t", 2), ("zipped", 1), ("lines", 2), ("list", 1), ("people", 3), ('"it\'s ""odd"" [1]*"', 1), ("late", 60_001)],
 )
-def test_each_file_is_a_table_of_its_name(spec, fetch, table, rows):
+def test_each_file_is_a_table_with_its_name(spec, fetch, table, rows):
     assert fetch(spec, f"select * from {table}").num_rows == rows
 
 
-def test_one_file_can_be_the_whole_source(folder, fetch):
+def test_a_source_can_be_a_single_file(folder, fetch):
     spec = SourceSpec(kind="files", location=str(folder / "t.csv"))
     assert fetch(spec, "select sum(a) as s from t").to_pylist() == [{"s": Decimal(3)}]
     with pytest.raises(QueryFailed):
         fetch(spec, "select * from lines")
 
 
-def test_a_text_far_below_numbers_is_kept(folder, spec, fetch):
+def test_a_text_after_many_numbers_is_kept(folder, spec, fetch):
     (folder / "late2.ndjson").write_text('{"a": 1}\n' * 60_000 + '{"a": "n/a"}\n')
     assert fetch(spec, "select a from late").to_pylist()[-1] == {"a": "n/a"}
     assert fetch(spec, "select a::varchar as a from late2").num_rows == 60_001
 
 
-def test_digits_that_are_no_number_stay_as_they_are(folder, spec, fetch):
+def test_digits_that_are_not_a_number_stay_text(folder, spec, fetch):
     (folder / "codes.csv").write_text("zip,big\n00123,123456789012345678901234\n")
     assert fetch(spec, "select * from codes").to_pylist() == [
         {"zip": "00123", "big": Decimal("123456789012345678901234")}
     ]
 
 
-def test_a_link_out_of_the_folder_is_no_table(folder, spec, fetch, tmp_path):
+def test_a_link_out_of_the_folder_is_not_a_table(folder, spec, fetch, tmp_path):
     (tmp_path / "secret.csv").write_text("a\n1\n")
     (folder / "link.csv").symlink_to(tmp_path / "secret.csv")
     with pytest.raises(QueryFailed):
         fetch(spec, "select * from link")
 
 
-def test_two_files_of_one_name_are_refused_only_when_asked_for(folder, spec, fetch):
+def test_two_files_with_one_name_are_refused_only_if_the_query_uses_it(folder, spec, fetch):
     (folder / "T.json").write_text("[]")
     with pytest.raises(SourceUnusable, match="same table"):
         fetch(spec, "select * from t")
@@ -124,7 +124,7 @@ def test_two_files_of_one_name_are_refused_only_when_asked_for(folder, spec, fet
         "select 1; copy t to '/tmp/stolen.csv'",
     ],
 )
-def test_nothing_else_can_be_read_or_written(spec, fetch, folder, query):
+def test_nothing_but_the_folder_can_be_read_and_nothing_written(spec, fetch, folder, query):
     (folder / ".." / "outside.csv").write_text("a\n1\n")
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     with pytest.raises(QueryFailed) as caught:
@@ -134,7 +134,7 @@ def test_nothing_else_can_be_read_or_written(spec, fetch, folder, query):
     assert not Path("/tmp/stolen.csv").exists()  # noqa: S108
 
 
-def test_variables_of_this_program_are_no_tables(spec, fetch):
+def test_python_variables_are_not_tables(spec, fetch):
     rows = pa.table({"a": [1]})
     with pytest.raises(QueryFailed):
         fetch(spec, "select * from rows")
@@ -158,7 +158,7 @@ def test_values_keep_their_types(spec, fetch):
 
 
 @pytest.mark.parametrize("type", ["string", "integer", "number", "boolean", "date", "datetime"])
-def test_lists_of_every_type_match_their_values_and_empty_ones_nothing(spec, fetch, type):
+def test_a_list_of_any_type_matches_its_values_and_an_empty_list_nothing(spec, fetch, type):
     one = {"string": "x", "integer": 1, "number": Decimal("0.1"), "boolean": True, "date": date(2024, 1, 1),
            "datetime": datetime(2024, 1, 1, tzinfo=UTC)}[type]  # fmt: skip
     query = (
@@ -181,21 +181,21 @@ def test_lists_of_every_type_match_their_values_and_empty_ones_nothing(spec, fet
         ("select date 'infinity' as d", "years 1 to 9999"),
     ],
 )
-def test_a_query_that_fails_is_explained_without_repeating_it(spec, fetch, query, words):
+def test_a_failed_query_is_explained_without_repeating_it(spec, fetch, query, words):
     with pytest.raises(QueryFailed) as caught:
         fetch(spec, query)
     assert words in caught.value.message
     assert "secret" not in caught.value.message
 
 
-def test_a_damaged_or_missing_file_is_said_to_be_unusable(spec, fetch, tmp_path):
+def test_a_damaged_or_missing_file_makes_the_source_unusable(spec, fetch, tmp_path):
     with pytest.raises(SourceUnusable, match="damaged"):
         fetch(spec, "select * from broken")
     with pytest.raises(SourceUnusable, match="not there"):
         fetch(SourceSpec(kind="files", location=str(tmp_path / "nowhere")), "select 1")
 
 
-def test_an_error_that_the_author_wrote_is_the_message(spec, fetch):
+def test_the_message_of_error_in_the_query_is_shown(spec, fetch):
     query = "select case when a > 1 then error('There''s no row for that.') else a end as n from t"
     with pytest.raises(QueryFailed, match=r"^There's no row for that[.]$"):
         fetch(spec, query)
@@ -209,13 +209,13 @@ def test_a_query_that_takes_too_long_is_stopped(spec, fetch, limits, query):
     assert time.monotonic() - started < 15
 
 
-def test_too_little_memory_is_said(spec, fetch, limits):
+def test_running_out_of_memory_is_reported(spec, fetch, limits):
     query = "select list(x) from range(100000000) r(x)"
     with pytest.raises(QueryFailed, match="more memory"):
         fetch(spec, query, replace(limits, memory_bytes=50_000_000))
 
 
-def test_what_does_not_fit_into_memory_is_sorted_in_the_folder_of_the_run(spec, limits):
+def test_sorting_more_than_memory_spills_into_the_folder_of_the_run(spec, limits):
     assert not limits.temp_dir.exists(), "it is made by whoever needs it"
     small = replace(limits, memory_bytes=150_000_000)
     with read(spec, "select x, md5(x::varchar) as s from range(4000000) r(x) order by s", {}, small) as rows:
@@ -224,7 +224,7 @@ def test_what_does_not_fit_into_memory_is_sorted_in_the_folder_of_the_run(spec, 
         assert first.num_rows + sum(batch.num_rows for batch in rows.batches) == 4_000_000
 
 
-def test_reading_can_end_before_the_rows_do(spec, limits):
+def test_reading_can_stop_early(spec, limits):
     started = time.monotonic()
     with read(spec, "select * from range(10000000000) r(x)", {}, limits) as rows:
         assert next(rows.batches).num_rows > 0
