@@ -1,4 +1,4 @@
-"""The database's clock. Moments of a job are told by it alone: the clocks of hosts disagree."""
+"""The database's clock. It alone decides about times of jobs, because the clocks of hosts may disagree."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ from typing import Any
 
 from django.db.models import DateTimeField, ExpressionWrapper
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Now as ThreeDecimals  # noqa: TID251 - mended here
+from django.db.models.functions import Now as DjangoNow  # noqa: TID251 - extended here
 
 from common.compiled_sql import Param
 
-_ON_SQLITE = "strftime('%%Y-%%m-%%d %%H:%%M:%%f000', 'now')"
-#: For statements written by hand.
-NOW_SQL = {"sqlite": _ON_SQLITE, "postgresql": "statement_timestamp()"}
+_SQLITE_NOW = "strftime('%%Y-%%m-%%d %%H:%%M:%%f000', 'now')"
+#: The current time in hand-written SQL, by database vendor.
+NOW_SQL = {"sqlite": _SQLITE_NOW, "postgresql": "statement_timestamp()"}
 
 
-class Now(ThreeDecimals):
-    """Django's, but on SQLite with six decimals, as it writes every other moment. SQLite compares them as text, and
-    .741 < .741000: a job put back for .741 was not due at .741, and a page began with the last job of the one before.
+class Now(DjangoNow):
+    """Django's Now, with six decimals on SQLite like every other stored time.
+
+    SQLite compares times as text, and '.741' < '.741000'. With three decimals, a job that was released for .741 was not
+    due at .741, and a page of the job list started with the last job of the previous page.
     """
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        return self.as_sql(compiler, connection, template=_ON_SQLITE.replace("%", "%%"), **context)
+        return self.as_sql(compiler, connection, template=_SQLITE_NOW.replace("%", "%%"), **context)
 
 
 def from_now(wait: float | Param) -> Combinable:
-    """The database's clock, that many seconds on, or a given time."""
-    span = wait if isinstance(wait, Param) else timedelta(seconds=wait)
-    return ExpressionWrapper(Now() + span, output_field=DateTimeField())
+    """Return the database's time plus `wait`: seconds, or a Param that is a duration."""
+    duration = wait if isinstance(wait, Param) else timedelta(seconds=wait)
+    return ExpressionWrapper(Now() + duration, output_field=DateTimeField())

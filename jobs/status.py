@@ -1,4 +1,4 @@
-"""The states of a job and the moves between them."""
+"""The statuses of a job and the transitions between them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Status(models.TextChoices):
-    """Where a job is. A cancelled or timed-out job is Failed, with an error code that says so."""
+    """A job's status. A job that was cancelled or timed out is Failed; its error code says why."""
 
     QUEUED = "Queued", "Queued"
     RUNNING = "Running", "Running"
@@ -14,7 +14,7 @@ class Status(models.TextChoices):
     FAILED = "Failed", "Failed"
 
 
-#: Every move that a job may make.
+#: The statuses that may follow each status.
 TRANSITIONS = {
     Status.QUEUED: {Status.RUNNING, Status.FAILED},
     Status.RUNNING: {Status.QUEUED, Status.SUCCEEDED, Status.FAILED},

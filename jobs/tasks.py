@@ -1,4 +1,4 @@
-"""What django-q2 calls, by its dotted path."""
+"""Functions that django-q2 calls by their dotted path."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ def wake_worker() -> None:
     worker.run_next_job()
 
 
-#: Messages of version 0.1 that are still in the queue name it so.
+#: Messages of version 0.1 that are still in the queue call the function by this name.
 doorbell = wake_worker
