@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from django.db import Error, connections
 
-from common.processes import die_with_parent
 from jobs.delivery import SENDERS, OutgoingResult, Undeliverable, outbox
 from jobs.models import Delivery
 
@@ -21,21 +19,12 @@ _THREADS = 4
 _IDLE_SECONDS = 1.0
 
 
-def run_deliverer(parent: int) -> None:
-    """Send deliveries until SIGTERM or until the parent process dies, then end the process. Never returns."""
-    code = 1
-    try:
-        die_with_parent(parent)
-        os.setsid()
-        stopping = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stopping.set())
-        _deliver_until(stopping)
-        code = 0
-    except BaseException:
-        log.exception("The deliverer failed.")
-    finally:
-        os._exit(code)
+def run_deliverer() -> None:
+    """Send deliveries until SIGTERM or SIGINT. Must be called in a process of its own."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    _deliver_until(stopping)
 
 
 def _deliver_until(stopping: threading.Event) -> None:

@@ -1,4 +1,4 @@
-"""What is left of an attempt that ended without a result."""
+"""What an attempt without a result leaves behind."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reports.run_spec import end_left_behind
 
 
 def clean_up_attempt(job: JobExecutionLog) -> None:
-    """End the query that its killed process left at the data source's server, and delete its files."""
+    """End the query that the killed child left on the data source's server, and delete the attempt's files."""
     with contextlib.suppress(Error, RunError):
         end_left_behind(job.version, storage.spill_folder(job.pk, job.fence))
     storage.delete_attempt_files(job.pk, job.fence)

@@ -1,46 +1,84 @@
-"""Linux processes: die with the parent, end a whole group, leave no orphan."""
+"""Linux processes: they end with their parent, can be killed as a group, and leave no orphans."""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import logging
 import os
 import select
 import signal
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import NoReturn
 
 from common.processes import die_with_parent
 
+log = logging.getLogger(__name__)
 _PR_SET_CHILD_SUBREAPER = 36
 _MADV_COLLAPSE = 25
-#: Bytes of a huge page on every machine that has them in this size; others refuse.
-_HUGE_PAGE = 2 * 2**20
-#: Bytes for which glibc's malloc first sorts what was freed.
-_MORE_THAN_A_LITTLE = 2**16
+#: Bytes of a huge page on most machines. A machine with another size refuses the request, which does no harm.
+_HUGE_PAGE_BYTES = 2 * 2**20
+#: Bytes of an allocation before which glibc merges the blocks that were freed.
+_CONSOLIDATING_BYTES = 2**16
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.malloc.restype = ctypes.c_void_p
 
 
+def fork_process(name: str, run: Callable[[], None]) -> int:
+    """Fork a process that leads its own session, calls `run`, and is killed when this process ends. Return its id.
+
+    Its exit status is 0, or 1 if `run` raised, which is logged.
+    """
+    parent = os.getpid()
+    pid = os.fork()
+    if pid == 0:
+        _run_and_exit(name, run, parent)
+    return pid
+
+
+def _run_and_exit(name: str, run: Callable[[], None], parent: int) -> NoReturn:
+    status = 1
+    try:
+        os.setsid()
+        die_with_parent(parent)
+        run()
+        status = 0
+    except BaseException:
+        log.exception("The %s failed.", name)
+    finally:
+        # Without clean-up handlers: they belong to the parent.
+        os._exit(status)
+
+
 def kill_children_with_parent() -> None:
-    """From here on, every process forked from this one, or from its children, dies with the one it was forked from."""
-    parent = [os.getpid()]
-    os.register_at_fork(
-        before=lambda: parent.__setitem__(0, os.getpid()), after_in_child=lambda: die_with_parent(parent[0])
-    )
+    """From now on, kill every process that this one or its descendants fork as soon as its parent ends."""
+    parent = 0
+
+    def remember_parent() -> None:
+        nonlocal parent
+        parent = os.getpid()
+
+    os.register_at_fork(before=remember_parent, after_in_child=lambda: die_with_parent(parent))
 
 
 def become_subreaper() -> None:
-    """From here on, what descends from this process and loses its parent becomes its child: prctl(2)."""
+    """From now on, adopt descendants that lose their parent: prctl(2), PR_SET_CHILD_SUBREAPER."""
     _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def kill_children(*, but: Collection[int] = (), seconds: float = 5) -> None:
-    """Kill and reap the children of this process, also those that it adopts meanwhile, for at most that long."""
+    """Kill and reap the children of this process, also those that it adopts meanwhile, except those with these ids.
+
+    Give up after this many seconds.
+    """
     until = time.monotonic() + seconds
-    while (found := [pid for pid in _children() if pid not in but]) and time.monotonic() < until:
-        for pid in found:
+    while time.monotonic() < until:
+        children = [pid for pid in _children() if pid not in but]
+        if not children:
+            return
+        for pid in children:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
             with contextlib.suppress(ChildProcessError):
@@ -48,32 +86,45 @@ def kill_children(*, but: Collection[int] = (), seconds: float = 5) -> None:
                     time.sleep(0.01)
 
 
-def kill_by_environment(mark: str) -> None:
-    """Kill every process that was started with this text (NAME=value) in its environment."""
+def _children() -> list[int]:
+    """The ids of this process's children, including zombies."""
+    with contextlib.suppress(OSError):
+        lists = [(task / "children").read_text() for task in Path("/proc/self/task").iterdir()]
+        return [int(pid) for pids in lists for pid in pids.split()]
+    return []
+
+
+def kill_by_environment(variable: str) -> None:
+    """Kill every process that was started with this variable (NAME=value) in its environment."""
     for entry in Path("/proc").iterdir():
         with contextlib.suppress(OSError):
-            if entry.name.isdigit() and mark.encode() in (entry / "environ").read_bytes().split(b"\0"):
+            if entry.name.isdigit() and variable.encode() in (entry / "environ").read_bytes().split(b"\0"):
                 os.kill(int(entry.name), signal.SIGKILL)
 
 
 def is_alive(pid: int) -> bool:
-    """Whether the process runs; one that has ended and was not reaped does not."""
+    """True if the process exists and is no zombie."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+        # The name, in parentheses, may itself contain spaces and parentheses: proc_pid_stat(5).
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
         return False
+    return state not in "ZX"
 
 
 def signal_group(group: int, number: signal.Signals) -> None:
-    """Send a signal to every process of a group; none left is fine. ValueError for what means one's own, or all."""
+    """Send a signal to every process of a group, if there are any left.
+
+    Raise ValueError for ids that killpg(2) takes for the caller's own group or for all processes.
+    """
     if group <= 1:
-        raise ValueError(f"{group} is no group to signal.")
+        raise ValueError(f"{group} is not the id of a process group.")
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
 
 
 def reap(pid: int, seconds: float) -> int | None:
-    """Reap a child. Its exit status (negative: the signal that killed it), or None when it still runs after that."""
+    """Wait for a child to end, and reap it. Return its exit status, negative for a signal; None if it still runs."""
     ended = os.pidfd_open(pid)
     try:
         wait_readable(ended, seconds)
@@ -83,42 +134,31 @@ def reap(pid: int, seconds: float) -> int | None:
     return os.waitstatus_to_exitcode(status) if reaped else None
 
 
-def wait_readable(file: int, seconds: float) -> bool:
-    """Whether there is something to read within that time; of a process's file (pidfd_open): whether it has ended."""
-    return bool(select.select([file], [], [], seconds)[0])
+def wait_readable(descriptor: int, seconds: float) -> bool:
+    """Wait until the file has data or is at its end, or until the process of a pidfd has ended. False if neither."""
+    return bool(select.select([descriptor], [], [], seconds)[0])
 
 
 def use_huge_pages() -> None:
-    """Make this process cheap to fork, once it has loaded what its children need.
+    """Make this process cheaper to fork, once it has loaded what its children need.
 
-    A fork copies an entry for each page of memory, and its child's end undoes that: on huge pages both take a third of
-    the time. Where the system can't do it, nothing changes: madvise(2), MADV_COLLAPSE, from Linux 6.1 on.
+    A fork copies an entry for each page of memory, and the end of the child undoes that. On huge pages both take a
+    third of the time. Nothing changes where the system can't do it: madvise(2), MADV_COLLAPSE, needs Linux 6.1.
     """
-    for start, end in _own_memory():
-        for page in range(-(-start // _HUGE_PAGE) * _HUGE_PAGE, end - _HUGE_PAGE + 1, _HUGE_PAGE):
-            _libc.madvise(ctypes.c_void_p(page), ctypes.c_size_t(_HUGE_PAGE), _MADV_COLLAPSE)
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        addresses, permissions, _, _, inode, *name = line.split(maxsplit=5)
+        # Only memory that this process may write and that no file backs: proc_pid_maps(5).
+        if not permissions.startswith("rw") or inode != "0" or name not in ([], ["[heap]"]):
+            continue
+        start, end = (int(address, 16) for address in addresses.split("-"))
+        first_page = -(-start // _HUGE_PAGE_BYTES) * _HUGE_PAGE_BYTES
+        for page in range(first_page, end - _HUGE_PAGE_BYTES + 1, _HUGE_PAGE_BYTES):
+            _libc.madvise(ctypes.c_void_p(page), ctypes.c_size_t(_HUGE_PAGE_BYTES), _MADV_COLLAPSE)
 
 
 def consolidate_free_memory() -> None:
-    """Sort what this process has freed, which the C library puts off until somebody asks for more than a little.
+    """Have the C library merge freed blocks now, before a fork.
 
-    The child would do it, and would have to copy each page of it first.
+    It puts this off until a larger allocation. That would come in the child, which would have to copy every page first.
     """
-    _libc.free(ctypes.c_void_p(_libc.malloc(_MORE_THAN_A_LITTLE)))
-
-
-def _own_memory() -> Iterator[tuple[int, int]]:
-    """Where the memory is that this process may write and that belongs to no file: proc_pid_maps(5)."""
-    for line in Path("/proc/self/maps").read_text().splitlines():
-        addresses, rights, _, _, inode, *name = line.split(maxsplit=5)
-        if rights.startswith("rw") and inode == "0" and name in ([], ["[heap]"]):
-            start, end = addresses.split("-")
-            yield int(start, 16), int(end, 16)
-
-
-def _children() -> list[int]:
-    """Process ids of this process's children, dead ones that were not reaped among them."""
-    with contextlib.suppress(OSError):
-        lists = [(task / "children").read_text() for task in Path("/proc/self/task").iterdir()]
-        return [int(pid) for one in lists for pid in one.split()]
-    return []
+    _libc.free(ctypes.c_void_p(_libc.malloc(_CONSOLIDATING_BYTES)))

@@ -1,5 +1,8 @@
-"""Every few seconds, on every host: make true again what a crash left untrue. Each step is a compare-and-set, so any
-number of reconcilers may run at once, and none of it is itself a job that could get stuck."""
+"""Repairs what a crash left inconsistent, every few seconds on every host.
+
+Each step is a compare-and-set, so any number of reconcilers may run at the same time. None of this is itself a job,
+which could get stuck.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,6 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from pathlib import Path
-from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -25,14 +26,14 @@ from jobs.results import storage
 from jobs.status import Status
 
 log = logging.getLogger(__name__)
-#: Jobs handled by one step of one round; the next round takes the next ones.
+#: Jobs that one step recovers in one round. The next round takes the next ones.
 _BATCH = 200
-#: Seconds a file may lie about that belongs to no running attempt and no result.
+#: Seconds that a file may exist that belongs to no running attempt and no result.
 _STRAY_SECONDS = 3600
 
 
 def reconcile() -> None:
-    """One round. A step that fails is logged and does not stop the others."""
+    """Run one round. A step that fails is logged and does not stop the others."""
     for step in (
         recover_lost_jobs,
         recover_from_dead_hosts,
@@ -44,36 +45,69 @@ def reconcile() -> None:
         _try(step)
 
 
-def tidy() -> None:
-    """The slower round: files that no job needs any more, and the queue's own notes."""
+def clean_up() -> None:
+    """Run the slower round: delete files that no job needs, and django-q2's own records."""
     _try(delete_stray_files)
-    _try(forget_results)
+    _try(partial(broker.delete_task_results, days=1))
 
 
 def recover_lost_jobs() -> int:
-    """Take running jobs from workers that no longer renew their lease, or that overran the deadline."""
-    return _take(JobExecutionLog.objects.lost().annotate_overdue()[:_BATCH])
+    """Take running jobs from workers that let their lease run out or overran the deadline. Return how many."""
+    return _recover(JobExecutionLog.objects.lost().annotate_overdue()[:_BATCH])
 
 
 def recover_from_dead_hosts() -> int:
-    """Take running jobs from jobservers of this machine that ended without a word, before their leases run out."""
-    return sum(map(_bury, host_lock.stale_hosts()))
+    """Take running jobs from jobservers of this machine that have died, before the leases run out. Return how many."""
+    recovered = 0
+    for host in host_lock.stale_hosts():
+        # Programs that reports started in sessions of their own outlive the jobserver.
+        kill_by_environment(f"{host_lock.INSTANCE_VARIABLE}={host.instance}")
+        jobs = JobExecutionLog.objects.owned_by(host.instance)
+        recovered += _recover(jobs.annotate_overdue())
+        if not jobs.exists():
+            WorkerHost.objects.filter(pk=host.instance).delete()
+            host.delete()
+    return recovered
 
 
 def recover_from_dead_workers(instance: str) -> int:
-    """Take running jobs from workers of one's own that are gone."""
-    mine = JobExecutionLog.objects.owned_by(instance).annotate_overdue()
-    return _take(job for job in mine if not is_alive(job.pid or 0))
+    """Take running jobs from workers of this jobserver that have died. Return how many."""
+    jobs = JobExecutionLog.objects.owned_by(instance).annotate_overdue()
+    return _recover(job for job in jobs if not is_alive(job.pid or 0))
+
+
+def _recover(jobs: Iterable[JobExecutionLog]) -> int:
+    """End the attempts of these jobs, each on its own: one that fails must not stop the others."""
+    return sum(_try(partial(_recover_job, job)) for job in jobs)
+
+
+def _recover_job(job: JobExecutionLog) -> bool:
+    if job.cancel_requested_at is not None:
+        failure = failures.CANCELLED
+    elif job.is_overdue:  # type: ignore[attr-defined]
+        failure = failures.TIMED_OUT
+    else:
+        failure = failures.WORKER_LOST
+    recovered = transitions.fail(job, failure)
+    if recovered:
+        # The fence has changed, so a worker that wakes up later can't commit these files any more.
+        cleanup.clean_up_attempt(job)
+    return recovered
 
 
 def resend_missing_messages() -> int:
-    """Ring for jobs that can be claimed but have too few messages: one was lost, or their time came only now."""
-    silent = Q(notified_at=None) | Q(notified_at__lt=from_now(-2 * settings.RECONCILE_SECONDS))
-    most = settings.WORKERS * 2
+    """Send messages for claimable jobs that have too few: a message was lost, or the job became due only now.
+
+    Return how many were sent: at most two for each worker of this host, less those that are already in the queue.
+    """
+    not_notified_lately = Q(notified_at=None) | Q(notified_at__lt=from_now(-2 * settings.RECONCILE_SECONDS))
+    limit = settings.WORKERS * 2
     waiting = [
-        pk for part in next_job.claimable_jobs() for pk in part.filter(silent).values_list("pk", flat=True)[:most]
+        pk
+        for jobs in next_job.claimable_jobs()
+        for pk in jobs.filter(not_notified_lately).values_list("pk", flat=True)[:limit]
     ]
-    chosen = waiting[: max(0, min(len(waiting), most) - broker.count_messages())]
+    chosen = waiting[: max(0, min(len(waiting), limit) - broker.count_messages())]
     if not chosen:
         return 0
     with transaction.atomic():
@@ -83,65 +117,29 @@ def resend_missing_messages() -> int:
     return len(chosen)
 
 
-def forget_results() -> int:
-    return broker.delete_task_results(days=1)
-
-
 def delete_stray_files() -> int:
-    """Delete files of attempts that neither run nor were committed."""
-    strays = [(job_id, fence) for job_id, folder in storage.job_folders() for fence in _old_fences(folder)]
-    found = [stray for stray in strays if _is_stray(*stray)]
-    for job_id, fence in found:
-        storage.delete_attempt_files(job_id, fence)
-    return len(found)
-
-
-def _old_fences(folder: Path) -> set[int]:
-    """What is not named by a fence is not ours, and stays."""
-    old = time.time() - _STRAY_SECONDS
-    names = [path.name.partition(".")[0] for path in folder.iterdir() if path.lstat().st_mtime < old]
-    return {int(name) for name in names if name.isdecimal()}
-
-
-def _is_stray(job_id: UUID, fence: int) -> bool:
-    needed = Q(status=Status.RUNNING, fence=fence) | Q(artifact__fence=fence, artifact__purged_at=None)
-    return not JobExecutionLog.objects.filter(needed, pk=job_id).exists()
-
-
-def _take(lost: Iterable[JobExecutionLog]) -> int:
-    """Judge each job by itself: one that cannot be taken must not keep the others."""
-    return sum(_try(partial(_take_one, job)) for job in lost)
-
-
-def _take_one(job: JobExecutionLog) -> bool:
-    taken = transitions.fail(job, _verdict(job))
-    if taken:
-        # With its fence gone nothing of it can be committed any more, not even by a worker that wakes up later.
-        cleanup.clean_up_attempt(job)
-    return taken
-
-
-def _bury(host: host_lock.StaleHost) -> int:
-    kill_by_environment(f"{host_lock.INSTANCE_VARIABLE}={host.instance}")
-    taken = _take(JobExecutionLog.objects.owned_by(host.instance).annotate_overdue())
-    if not JobExecutionLog.objects.owned_by(host.instance).exists():
-        WorkerHost.objects.filter(pk=host.instance).delete()
-        host.forget()
-    return taken
-
-
-def _verdict(job: JobExecutionLog) -> failures.Failure:
-    if job.cancel_requested_at is not None:
-        return failures.CANCELLED
-    return failures.TIMED_OUT if job.is_overdue else failures.WORKER_LOST  # type: ignore[attr-defined]
+    """Delete old files of attempts that are neither running nor committed. Return the number of those attempts."""
+    deleted = 0
+    before = time.time() - _STRAY_SECONDS
+    for job_id, folder in storage.job_folders():
+        names = [path.name.partition(".")[0] for path in folder.iterdir() if path.lstat().st_mtime < before]
+        # Files that are not named after a fence are not the server's, and stay.
+        for fence in {int(name) for name in names if name.isdecimal()}:
+            needed = Q(status=Status.RUNNING, fence=fence) | Q(artifact__fence=fence, artifact__purged_at=None)
+            if not JobExecutionLog.objects.filter(needed, pk=job_id).exists():
+                storage.delete_attempt_files(job_id, fence)
+                deleted += 1
+    return deleted
 
 
 def _try(step: Callable[[], int | None]) -> int:
+    """Run a step that returns how much it did. Log what it did, or its error, which counts as 0."""
     name = getattr(step, "func", step).__name__
     try:
-        if done := step():
-            log.info("reconciled", extra={"step": name, "count": int(done)})
-        return int(done or 0)
+        count = int(step() or 0)
     except Exception:
         log.exception("A step of the reconciler failed: %s", name)
         return 0
+    if count:
+        log.info("reconciled", extra={"step": name, "count": count})
+    return count

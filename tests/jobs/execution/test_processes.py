@@ -1,4 +1,4 @@
-"""Processes of the workers: no orphan, and no lock that a killed process takes with it."""
+"""Processes of workers: no orphan survives, and a killed process takes no lock with it."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
+from jobs.execution.processes import fork_process, is_alive, reap
 from jobs.queue.broker import RecordLock
 from tests.server import ROOT
 
 
 def test_a_lock_of_a_killed_process_is_free() -> None:
     lock = RecordLock()
-    ready, tell = os.pipe()
+    read_end, write_end = os.pipe()
     child = os.fork()
     if child == 0:
         lock.acquire()
-        os.write(tell, b"x")
+        os.write(write_end, b"x")
         time.sleep(60)
         os._exit(0)
-    os.read(ready, 1)
+    os.read(read_end, 1)
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     assert lock.acquire()
     lock.release()
     lock._file.close()
-    for end in (ready, tell):
+    for end in (read_end, write_end):
         os.close(end)
 
 
@@ -50,15 +50,17 @@ time.sleep(60)
     process.wait()
     process.stdout.close()
     until = time.monotonic() + 30
-    while _runs(grandchild) and time.monotonic() < until:
+    while is_alive(grandchild) and time.monotonic() < until:
         time.sleep(0.02)
-    assert not _runs(grandchild)
+    assert not is_alive(grandchild)
 
 
-def _runs(pid: int) -> bool:
-    """Whether the process is there and no zombie that its new parent has yet to reap."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return state != "Z"
+def test_a_forked_process_leads_its_session_and_its_exit_status_tells_whether_it_failed() -> None:
+    def fail() -> None:
+        raise RuntimeError("the test wants it to fail")
+
+    def check_session() -> None:
+        assert os.getsid(0) == os.getpid()
+
+    assert reap(fork_process("test", check_session), 10) == 0
+    assert reap(fork_process("test", fail), 10) == 1
