@@ -4,34 +4,56 @@ from __future__ import annotations
 
 import hashlib
 import re
+import traceback
 from dataclasses import dataclass, replace
 
-#: Characters of a trace that are kept, with the process's output and without.
-_TRACE, MAX_TRACE_CHARACTERS = 12_000, 20_000
+from reports.exceptions import RunError
+
+#: Characters of a stack trace that are kept if the process wrote output as well.
+_MAX_STACK_CHARACTERS = 12_000
+#: Characters that are stored of both together.
+MAX_TRACE_CHARACTERS = 20_000
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why an attempt failed. `message` is for the API's client, `trace` for Administrators."""
+    """Why an attempt failed.
+
+    `message` is shown to everyone who sees the job, `trace` only to Administrators. `retryable`: another attempt may
+    succeed.
+    """
 
     code: str
     message: str
     retryable: bool = False
     trace: str = ""
 
+    @classmethod
+    def from_error(cls, error: BaseException) -> Failure:
+        """Describe an exception. Only a RunError's own message is fit for everyone; others may name files or hosts."""
+        trace = "".join(traceback.format_exception(error)).strip()
+        if isinstance(error, RunError):
+            driver = error.details.get("driver", "")
+            return cls(error.code, error.message, error.retryable, f"{driver}\n\n{trace}".strip())
+        if isinstance(error, MemoryError):
+            return cls("out_of_memory", "The report needs more memory than a job may use.", trace=trace)
+        return cls("internal_error", "The report could not be run because of an error in the server.", trace=trace)
+
     @property
     def fingerprint(self) -> str:
-        """The same for failures that differ only in numbers and quoted names."""
-        shape = re.sub(r"'[^']*'|\"[^\"]*\"|\d+", "#", f"{self.code} {self.message}")
-        return hashlib.sha256(shape.encode()).hexdigest()[:16]
+        """A hash that failures share if they differ only in numbers and quoted names."""
+        pattern = re.sub(r"'[^']*'|\"[^\"]*\"|\d+", "#", f"{self.code} {self.message}")
+        return hashlib.sha256(pattern.encode()).hexdigest()[:16]
 
-    def with_output(self, text: str) -> Failure:
-        """With what the process wrote to its log, for Administrators."""
-        told = f"{self.trace[:_TRACE]}\n\nLast output of the process:\n{text}" if text else self.trace
-        return replace(self, trace=told.strip())
+    def with_output(self, output: str) -> Failure:
+        """Add the last output of the process to the trace."""
+        if not output:
+            return self
+        trace = f"{self.trace[:_MAX_STACK_CHARACTERS]}\n\nLast output of the process:\n{output}"
+        return replace(self, trace=trace.strip())
 
 
-WORKER_LOST = Failure("worker_lost", "The worker that made the report was lost.", retryable=True)
-DATABASE_LOST = Failure("worker_lost", "The database did not answer the worker that had the job.", retryable=True)
-TIMED_OUT = Failure("timeout", "The report took longer than it may.")
+WORKER_LOST = Failure("worker_lost", "The worker that ran the report was lost.", retryable=True)
+DATABASE_LOST = Failure("worker_lost", "The worker that ran the report could not reach the database.", retryable=True)
+TIMED_OUT = Failure("timeout", "The report took longer than allowed.")
 CANCELLED = Failure("cancelled", "The job was cancelled while it ran.")

@@ -1,64 +1,67 @@
-"""What a job's process writes to its standard output and error: passed on to the log, and its end kept."""
+"""What a child writes to its standard output and error: forwarded to the log, with the end kept."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 
-#: Bytes of the output that are kept for Administrators when a job fails.
-_KEPT = 8_000
-#: Bytes of a line that are held back until it ends.
-_LONGEST_LINE = 65_536
+#: Bytes of output that are kept for Administrators in case the job fails.
+_KEPT_BYTES = 8_000
+#: Bytes of an unfinished line that are held back. A longer line is forwarded in pieces.
+_MAX_LINE_BYTES = 65_536
 
 
-def speak(pipe: int) -> None:
-    """In the child: let its standard output and error be this pipe."""
+def redirect_output(pipe: int) -> None:
+    """Make this pipe the standard output and error of the current process."""
     for standard in (1, 2):
         os.dup2(pipe, standard)
     os.close(pipe)
 
 
-class Output:
-    """A pipe from a child, which is given `write`. `open` is what to wait for: this, or nothing after the end."""
+class OutputPipe:
+    """The pipe from a child's standard output and error, as its worker sees it. The child gets `write_end`."""
 
     def __init__(self) -> None:
-        self._read, self.write = os.pipe()
+        self._read_end, self.write_end = os.pipe()
         self._tail = self._line = b""
-        self.open: list[Output] = [self]
+        self.at_end = False
 
     def fileno(self) -> int:
-        return self._read
+        return self._read_end
 
-    def hear(self) -> None:
-        """Once the child has it: only read."""
-        os.close(self.write)
-        os.set_blocking(self._read, False)
+    def start_reading(self) -> None:
+        """Close the write end in this process, once the child has it: otherwise the pipe would never be at its end."""
+        os.close(self.write_end)
+        os.set_blocking(self._read_end, False)
 
-    def take(self) -> bool:
-        """Take in what is there and pass it on. False when there was nothing."""
-        heard = b""
-        with contextlib.suppress(BlockingIOError):
-            heard = os.read(self._read, 65536)
-            if not heard:
-                self.open.clear()
-        if heard:
-            self._tail = (self._tail + heard)[-_KEPT:]
-            self._pass_on(heard)
-        return bool(heard)
+    def forward(self) -> bool:
+        """Forward what can be read now to this process's standard error. False if there was nothing."""
+        try:
+            data = os.read(self._read_end, 65536)
+        except BlockingIOError:
+            return False
+        if not data:
+            self.at_end = True
+            return False
+        self._tail = (self._tail + data)[-_KEPT_BYTES:]
+        # Whole lines only, unless one is very long: other processes write to the same log.
+        lines, newline, self._line = (self._line + data).rpartition(b"\n")
+        if len(self._line) > _MAX_LINE_BYTES:
+            lines, newline, self._line = lines + newline + self._line, b"", b""
+        self._write_to_log(lines + newline)
+        return True
 
     def close(self) -> None:
-        while self.take():
+        """Forward the rest."""
+        while self.forward():
             pass
-        self._pass_on(b"\n" if self._line else b"")
-        os.close(self._read)
+        if self._line:
+            self._write_to_log(self._line + b"\n")
+        os.close(self._read_end)
 
-    def _pass_on(self, heard: bytes) -> None:
-        """Line by line, unless one is very long: other processes write to the same log."""
-        lines, end, self._line = (self._line + heard).rpartition(b"\n")
-        if len(self._line) > _LONGEST_LINE:
-            lines, end, self._line = lines + end + self._line, b"", b""
+    def _write_to_log(self, data: bytes) -> None:
         with contextlib.suppress(OSError):
-            os.write(2, lines + end)
+            os.write(2, data)
 
     @property
     def tail(self) -> str:

@@ -1,9 +1,9 @@
-"""The process that the processes of a worker's jobs are forked from, like the fork server of Python's multiprocessing.
+"""The process that a worker's children are forked from, like the fork server of Python's multiprocessing.
 
-After a fork each page of memory that either side writes to is copied. A worker that forked by itself would do that to
-all that it works with, anew after each job. It would also have to close its connection to SQLite each time: locks
-belong to a process, and a connection that lives through a fork may lose them, and with them the file
-(https://sqlite.org/howtocorrupt.html, 2.6). This process has no connection, and does nothing but fork and reap.
+After a fork, every page of memory that either side writes to is copied. If a worker forked its children itself, that
+would happen to everything it works with, again after each job. It would also have to close its connection to SQLite
+each time: file locks belong to a process, and a connection that is carried across a fork may lose them and corrupt the
+file (https://sqlite.org/howtocorrupt.html, 2.6). The fork server has no connection and does nothing but fork and reap.
 """
 
 from __future__ import annotations
@@ -20,65 +20,65 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from django.conf import settings
-from django.db import connections
-
 from common.processes import die_with_parent
 from jobs.execution.processes import consolidate_free_memory, reap
 
 log = logging.getLogger(__name__)
-#: What a forked process does, with a subject and open files that it is given.
-Life = Callable[[Any, Sequence[int]], NoReturn]
+#: What a forked process runs, with a task and open files.
+Main = Callable[[Any, Sequence[int]], NoReturn]
+#: How numbers travel between worker and fork server.
 _NUMBER = struct.Struct("q")
-#: Instead of the size of a subject: reap what was forked.
+#: Sent in place of a task's size to ask for the exit status.
 _REAP = 0
-#: Files that a process can be given.
-_MOST_FILES = 8
-#: The share of a lease after which a server that does not answer is given up.
-_PATIENCE = 1 / 3
-#: Seconds in which it tells the exit status of a process that has ended.
-_SECONDS_TO_REAP = 1
+#: File descriptors that can be passed to a process.
+_MAX_FILES = 8
+#: Seconds in which the fork server reports the exit status of a process that has ended.
+_REAP_SECONDS = 1
 #: Seconds in which the kernel ends a killed process.
-_SECONDS_TO_DIE = 5
+_KILL_SECONDS = 5
 
 
 class ForkServer:
-    """A fork server, as its worker sees it. It has one process at a time, from `fork` to `reap`. That ends with the
-    server, and the server with the worker.
+    """A worker's fork server, as the worker sees it.
 
-    A server that was killed or does not answer is lost: it is ended, and `is_ready` is false from then on.
+    It has one process at a time, from `fork` to `reap`. The process dies with the fork server, and the fork server with
+    the worker. A fork server that was killed or does not answer in time is lost: it is ended, and `is_ready` returns
+    False from then on.
+
+    Database connections of the worker must be closed before it is created, or the fork would share them.
     """
 
-    def __init__(self, live: Life) -> None:
-        connections.close_all()
-        self._line, line = socket.socketpair()
+    def __init__(self, main: Main, *, answer_seconds: float) -> None:
+        self._answer_seconds = answer_seconds
+        self._socket, server_socket = socket.socketpair()
         self._has_process = False
-        parent = os.getpid()
+        worker = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
-            self._line.close()
-            _serve(line, live, parent)
-        line.close()
+            self._socket.close()
+            _serve(server_socket, main, worker)
+        server_socket.close()
 
-    def fork(self, subject: object, files: Sequence[int]) -> int | None:
-        """Fork a process that lives with the subject, which is pickled, and the files. Its id; None if lost."""
-        told = pickle.dumps(subject)
+    def fork(self, task: object, files: Sequence[int]) -> int | None:
+        """Fork a process that runs `main` with the pickled task and the files. Return its id, or None if lost."""
+        data = pickle.dumps(task)
         self._has_process = True
-        return self._asked(settings.LEASE_SECONDS * _PATIENCE, _NUMBER.pack(len(told)) + told, files)
+        return self._request(_NUMBER.pack(len(data)) + data, files, seconds=self._answer_seconds)
 
     def reap(self) -> int | None:
-        """The exit status of the process, which has ended; negative for a signal. None if lost."""
-        status = self._asked(_SECONDS_TO_REAP, _NUMBER.pack(_REAP))
+        """Return the exit status of the process, which has ended; negative for a signal. None if lost."""
+        status = self._request(_NUMBER.pack(_REAP), seconds=_REAP_SECONDS)
         self._has_process = status is None
         return status
 
     def is_ready(self) -> bool:
-        """Whether it can fork. It has nothing to say unasked, but that it has ended."""
-        if self._has_process or self._line.fileno() < 0:
+        """True if it can fork a process."""
+        if self._has_process or self._socket.fileno() < 0:
             return False
-        self._line.setblocking(False)
+        self._socket.setblocking(False)
         try:
-            self._line.recv(1)
+            # It sends nothing unasked, so whatever can be read here means that it has ended.
+            self._socket.recv(1)
         except BlockingIOError:
             return True
         except OSError:
@@ -86,34 +86,36 @@ class ForkServer:
         return False
 
     def end(self) -> None:
-        """And its process. What that leaves behind is adopted by the worker before this returns."""
-        if self._line.fileno() < 0:
+        """Kill the fork server and its process. The worker adopts what that process started before this returns."""
+        if self._socket.fileno() < 0:
             return
-        self._line.close()
+        self._socket.close()
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
-        reap(self.pid, _SECONDS_TO_DIE)
+        reap(self.pid, _KILL_SECONDS)
 
-    def _asked(self, seconds: float, told: bytes, files: Sequence[int] = ()) -> int | None:
-        """Its answer, within that time altogether."""
+    def _request(self, data: bytes, files: Sequence[int] = (), *, seconds: float) -> int | None:
+        """Send a request and return the answer. End the fork server if both take longer than `seconds`."""
         until = time.monotonic() + seconds
         with contextlib.suppress(OSError):
-            self._line.settimeout(seconds)
-            sent = socket.send_fds(self._line, [told], files)
-            self._line.sendall(told[sent:])
-            self._line.settimeout(max(0.001, until - time.monotonic()))
-            if answer := self._line.recv(_NUMBER.size):
+            self._socket.settimeout(seconds)
+            sent = socket.send_fds(self._socket, [data], files)
+            self._socket.sendall(data[sent:])
+            self._socket.settimeout(max(0.001, until - time.monotonic()))
+            answer = self._socket.recv(_NUMBER.size)
+            if answer:
                 return int(_NUMBER.unpack(answer)[0])
         self.end()
         return None
 
 
-def _serve(line: socket.socket, live: Life, parent: int) -> NoReturn:
-    """The whole life of the server."""
+def _serve(requests: socket.socket, main: Main, worker: int) -> NoReturn:
+    """Run the fork server until its worker ends."""
     try:
-        die_with_parent(parent)
-        gc.freeze()  # or a collection in a forked process writes to, and thus copies, what it looks at
-        while _serve_once(line, live):
+        die_with_parent(worker)
+        # A garbage collection in a forked process would write to every object, and so copy all memory.
+        gc.freeze()
+        while _serve_one_process(requests, main):
             pass
     except Exception:
         log.exception("The fork server failed.")
@@ -121,35 +123,31 @@ def _serve(line: socket.socket, live: Life, parent: int) -> NoReturn:
         os._exit(0)
 
 
-def _serve_once(line: socket.socket, live: Life) -> bool:
-    """Fork, tell the process's id, and when asked how it ended. False when the worker has ended.
+def _serve_one_process(requests: socket.socket, main: Main) -> bool:
+    """Fork a process and send its id, then its exit status when asked. False if the worker has ended.
 
-    Until then it is not reaped, so that the worker can kill it by its id and hits no other.
+    The process is not reaped before the worker asks, so that its id can't be reused: the worker kills it by its id.
     """
-    size, files, _, _ = socket.recv_fds(line, _NUMBER.size, _MOST_FILES)
+    size, files, _, _ = socket.recv_fds(requests, _NUMBER.size, _MAX_FILES)
     if not size:
         return False
-    with line.makefile("rb") as told:
-        subject = pickle.loads(told.read(*_NUMBER.unpack(size)))  # noqa: S301 - the worker's own
-    pid = _fork(line, live, subject, files)
-    line.sendall(_NUMBER.pack(pid))
-    if line.recv(_NUMBER.size) != _NUMBER.pack(_REAP):
-        return False
-    _, status = os.waitpid(pid, 0)
-    line.sendall(_NUMBER.pack(os.waitstatus_to_exitcode(status)))
-    return True
-
-
-def _fork(line: socket.socket, live: Life, subject: object, files: Sequence[int]) -> int:
+    with requests.makefile("rb") as stream:
+        task = pickle.loads(stream.read(*_NUMBER.unpack(size)))  # noqa: S301 - sent by the worker itself
     consolidate_free_memory()
     server = os.getpid()
     pid = os.fork()
     if pid == 0:
         die_with_parent(server)
-        line.close()
+        requests.close()
         for file in files:
-            os.set_inheritable(file, False)  # which recv_fds leaves out
-        live(subject, files)
+            # recv_fds leaves them inheritable. Programs that the process starts would keep the worker's pipes open.
+            os.set_inheritable(file, False)
+        main(task, files)
     for file in files:
         os.close(file)
-    return pid
+    requests.sendall(_NUMBER.pack(pid))
+    if requests.recv(_NUMBER.size) != _NUMBER.pack(_REAP):
+        return False
+    _, status = os.waitpid(pid, 0)
+    requests.sendall(_NUMBER.pack(os.waitstatus_to_exitcode(status)))
+    return True

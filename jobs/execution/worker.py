@@ -1,4 +1,4 @@
-"""One worker runs one job at a time: claims it, keeps its lease, and ends its child when it must."""
+"""A worker runs one job at a time: it claims it, keeps its lease, and ends its child when it has to."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
 
 from django.conf import settings
 from django.db import Error, InterfaceError, OperationalError, connections
@@ -17,24 +16,42 @@ from django.db import Error, InterfaceError, OperationalError, connections
 from jobs import failures
 from jobs.exceptions import QueueUnavailable
 from jobs.execution import cleanup, host_lock, transitions
-from jobs.execution.child import Child, run_child
+from jobs.execution.child import run_child
+from jobs.execution.child_handle import ChildHandle
 from jobs.execution.fork_server import ForkServer
+from jobs.execution.protocol import Assignment, ResultFile
+from jobs.execution.transitions import LeaseState
 from jobs.failures import Failure
 from jobs.models import JobExecutionLog
 from jobs.queue import broker, next_job
+from jobs.results import storage
+from reports.exceptions import ReportDeleted
+from reports.rendering import RENDERERS
+from reports.run_spec import run_spec
 
 log = logging.getLogger(__name__)
-#: Seconds before the lease's end at which a worker that can't renew it gives the job up.
+#: Seconds before the end of its lease at which a worker that can't renew it gives up the job.
 _SAFETY_SECONDS = 5
+#: The share of a lease after which a fork server that does not answer is given up.
+_FORK_SERVER_SHARE = 1 / 3
+_fork_server: ForkServer | None = None
+
+
+class LeaseLost(Exception):
+    """The job is no longer this worker's. It may be running elsewhere by now."""
 
 
 def run_next_job() -> None:
-    """Claim one job and see it through. Nothing to claim is fine: messages are only hints."""
+    """Claim the next job, if there is one, and run it to its end."""
     job = _claim()
-    if job is not None:
-        log.info("claimed", extra={"job_id": str(job.pk), "attempt": job.attempt})
-        run_job(job)
-        _pass_on()
+    if job is None:
+        return
+    log.info("claimed", extra={"job_id": str(job.pk), "attempt": job.attempt})
+    run_job(job)
+    # Messages may be lost: a worker that has ended a job makes sure that there is one while jobs are waiting.
+    with contextlib.suppress(Error, QueueUnavailable):
+        if broker.is_empty() and any(jobs.exists() for jobs in next_job.claimable_jobs()):
+            broker.notify()
 
 
 def _claim() -> JobExecutionLog | None:
@@ -42,142 +59,161 @@ def _claim() -> JobExecutionLog | None:
     try:
         return transitions.claim(owner=owner, host=socket.gethostname(), pid=os.getpid())
     except Error:
-        # Its commit may have been made and the answer lost: nobody would run the job before its lease ends.
-        _persistently(lambda: transitions.release_unconfirmed_claims(owner=owner, pid=os.getpid()))
+        # The claim may be committed although the answer was lost. Nobody would run the job before its lease ends.
+        _write_persistently(lambda: transitions.release_unconfirmed_claims(owner=owner, pid=os.getpid()))
         raise
 
 
 def run_job(job: JobExecutionLog) -> None:
-    """Run a claimed job in a child process, and write down how it ended."""
-    begun = time.monotonic()
-    child = Child(job, _ready_fork_server())
+    """Run a claimed job in a child and record how it ended."""
+    started_at = time.monotonic()
     try:
-        verdict = Watch(job, child, begun).until_end()
-        if verdict is None and child.result:
-            _commit(job, child.result)
+        assignment = _assignment(job)
+    except Exception as error:  # noqa: BLE001 - recorded with the job
+        _record_failure(job, Failure.from_error(error))
+        return
+    child = ChildHandle(assignment, fork_server())
+    try:
+        failure = Attempt(job, child, started_at).wait()
+        if failure is None and child.result:
+            commit_result(job, child.result)
+    except LeaseLost:
+        child.end(kill=True)
+        with contextlib.suppress(Error):
+            _clean_up_unless_committed(job)
+        return
     except BaseException:
         child.end(kill=True)
         raise
-    failure = child.end(kill=verdict is not None)
-    if isinstance(verdict, Lost):
-        with contextlib.suppress(Error):
-            _forget_unless_committed(job)
-    elif verdict or not child.result:
-        _settle(job, (verdict or failure).with_output(child.output.tail))
+    end = child.end(kill=failure is not None)
+    if failure or not child.result:
+        _record_failure(job, (failure or end).with_output(child.output.tail))
 
 
-@cache
-def _fork_server() -> ForkServer:
-    return ForkServer(run_child)
+def _assignment(job: JobExecutionLog) -> Assignment:
+    if job.version is None:
+        raise ReportDeleted
+    return Assignment(
+        spec=run_spec(job.version, job.parameters, job.format, storage.spill_folder(job.pk, job.fence)),
+        draft=storage.draft_path(job.pk, job.fence),
+        result=storage.result_path(job.pk, job.fence, RENDERERS[job.format].extension),
+        timeout_seconds=job.timeout_seconds,
+        memory_bytes=settings.JOB_MEMORY_BYTES,
+        file_bytes=settings.JOB_FILE_BYTES,
+        niceness=settings.JOB_NICENESS,
+    )
 
 
-def _ready_fork_server() -> ForkServer:
-    """This worker's, or a new one where it was lost."""
-    if not _fork_server().is_ready():
-        _fork_server().end()
-        _fork_server.cache_clear()
-    return _fork_server()
-
-
-class Lost:
-    """The verdict on a job that is no longer this worker's."""
+def fork_server() -> ForkServer:
+    """Return this worker's fork server: a new one the first time, and after it was lost."""
+    global _fork_server
+    if _fork_server is None or not _fork_server.is_ready():
+        if _fork_server:
+            _fork_server.end()
+        # The fork server must not share a connection.
+        connections.close_all()
+        _fork_server = ForkServer(run_child, answer_seconds=settings.LEASE_SECONDS * _FORK_SERVER_SHARE)
+    return _fork_server
 
 
 @dataclass
-class Watch:
-    """A child under watch: when it must end, and when the next heartbeat is due. Times are of the monotonic clock;
-    `renewed` is when the lease began, at last."""
+class Attempt:
+    """A claimed job whose child is running. Times are of the monotonic clock, in seconds."""
 
     job: JobExecutionLog
-    child: Child
-    renewed: float
+    child: ChildHandle
+    #: When the lease was last renewed. It may have begun a little earlier, when the job was claimed.
+    renewed_at: float
     deadline: float = field(init=False)
-    beat: float = field(init=False)
+    next_heartbeat: float = field(init=False)
 
     def __post_init__(self) -> None:
-        self.deadline = self.renewed + self.job.timeout_seconds
-        self.beat = self.renewed + settings.HEARTBEAT_SECONDS
+        self.deadline = self.renewed_at + self.job.timeout_seconds
+        self.next_heartbeat = self.renewed_at + settings.HEARTBEAT_SECONDS
 
-    def until_end(self) -> Failure | Lost | None:
-        """Listen until the child has said everything (None), or must be ended, and why."""
-        while self.child.listen(self._pause()):
+    def wait(self) -> Failure | None:
+        """Keep the lease while the child runs. Return None once it has sent everything, or why it must be killed.
+
+        Raise LeaseLost if another worker may have the job.
+        """
+        while self.child.receive(max(0.0, min(self.next_heartbeat, self.deadline) - time.monotonic())):
             now = time.monotonic()
             if now >= self.deadline:
-                return self._took_too_long()
-            if now >= self.beat and (verdict := self._heartbeat(now)):
-                return verdict
+                return self._timed_out()
+            if now >= self.next_heartbeat:
+                failure = self._send_heartbeat(now)
+                if failure:
+                    return failure
         return None
 
-    def _pause(self) -> float:
-        return max(0.0, min(self.beat, self.deadline) - time.monotonic())
-
-    def _heartbeat(self, now: float) -> Failure | Lost | None:
-        self.beat = now + settings.HEARTBEAT_SECONDS
+    def _send_heartbeat(self, now: float) -> Failure | None:
+        self.next_heartbeat = now + settings.HEARTBEAT_SECONDS
         try:
-            child = self.child
-            cancel = transitions.renew(self.job, rows=child.rows, bytes=child.bytes, percent=child.percent)
+            lease = transitions.renew(self.job, self.child.progress)
         except Error:
             log.warning("heartbeat failed", extra={"job_id": str(self.job.pk)}, exc_info=True)
             connections.close_all()
-            return self._unheard()
-        self.renewed = now
-        if cancel is None:
-            return Lost()
-        return failures.CANCELLED if cancel else None
+            return self._failure_without_database()
+        self.renewed_at = now
+        if lease is LeaseState.LOST:
+            raise LeaseLost
+        return failures.CANCELLED if lease is LeaseState.CANCEL_REQUESTED else None
 
-    def _unheard(self) -> Failure | None:
-        """Where the deadline has passed as well, another attempt would take no less."""
+    def _failure_without_database(self) -> Failure | None:
+        """Give up the job if there may be no time for another heartbeat before the lease ends."""
+        # The failed heartbeat may have taken long.
         now = time.monotonic()
-        if now <= self.renewed + _while_leased():
+        if now <= self.renewed_at + _renewable_seconds():
             return None
-        return self._took_too_long() if now >= self.deadline else failures.DATABASE_LOST
+        # Past the deadline, another attempt would take just as long.
+        return self._timed_out() if now >= self.deadline else failures.DATABASE_LOST
 
-    def _took_too_long(self) -> Failure:
-        return Failure("timeout", f"The report took longer than the {self.job.timeout_seconds} s it may.")
-
-
-def _commit(job: JobExecutionLog, result: dict[str, object]) -> None:
-    _persistently(lambda: transitions.succeed(job, result) or _forget_unless_committed(job))
+    def _timed_out(self) -> Failure:
+        return Failure("timeout", f"The report took longer than the {self.job.timeout_seconds} s it may take.")
 
 
-def _settle(job: JobExecutionLog, failure: Failure) -> None:
-    log.info("attempt failed", extra={"job_id": str(job.pk), "code": failure.code})
-    cleanup.clean_up_attempt(job)
-    _persistently(lambda: transitions.fail(job, failure))
-
-
-def _while_leased() -> float:
+def _renewable_seconds() -> float:
+    """How long after a renewal a worker may count on its lease."""
     return settings.LEASE_SECONDS - _SAFETY_SECONDS
 
 
-def _persistently(write: Callable[[], bool]) -> bool:
-    """Write the end of an attempt, however long the database is away: a worker that claimed another job meanwhile would
-    have two at once. Should the lease end first, somebody else ends the attempt, and this write changes nothing.
+def commit_result(job: JobExecutionLog, result: ResultFile) -> None:
+    """Make the result visible, or delete its file if the job was lost."""
 
-    An error of the write itself comes again each time; that attempt is left to the end of its lease.
+    def commit() -> None:
+        if not transitions.succeed(job, result):
+            _clean_up_unless_committed(job)
+
+    _write_persistently(commit)
+
+
+def _clean_up_unless_committed(job: JobExecutionLog) -> None:
+    """Delete the attempt's files, unless its result was committed and only the answer to the commit was lost."""
+    if not transitions.has_committed(job):
+        cleanup.clean_up_attempt(job)
+
+
+def _record_failure(job: JobExecutionLog, failure: Failure) -> None:
+    log.info("attempt failed", extra={"job_id": str(job.pk), "code": failure.code})
+    cleanup.clean_up_attempt(job)
+    _write_persistently(lambda: transitions.fail(job, failure))
+
+
+def _write_persistently(write: Callable[[], object]) -> None:
+    """Write the end of an attempt, however long the database is away.
+
+    A worker that claimed another job meanwhile would have two at once. If the lease ends first, another process ends
+    the attempt, and `write` changes nothing. An error that is not the connection's repeats each time: after the length
+    of a lease the attempt is left to the reconciler.
     """
-    give_up = time.monotonic() + _while_leased()
+    give_up_at = time.monotonic() + _renewable_seconds()
     while True:
         try:
-            return write()
+            write()
+            return
         except Error as error:
-            log.warning("the end of an attempt could not be written: %s", error)
+            log.warning("The end of an attempt could not be written: %s", error)
             connections.close_all()
-            if time.monotonic() > give_up and not isinstance(error, OperationalError | InterfaceError):
-                return False
+            if time.monotonic() > give_up_at and not isinstance(error, OperationalError | InterfaceError):
+                return
             time.sleep(1)
-
-
-def _pass_on() -> None:
-    """Messages may be lost: whoever has ended a job sees to it that there is one while jobs wait."""
-    with contextlib.suppress(Error, QueueUnavailable):
-        if broker.is_empty() and any(jobs.exists() for jobs in next_job.claimable_jobs()):
-            broker.notify()
-
-
-def _forget_unless_committed(job: JobExecutionLog) -> bool:
-    """A commit may be lost on its way back, with the connection. Whether the result is this attempt's after all."""
-    committed: bool = transitions.has_committed(job)
-    if not committed:
-        cleanup.clean_up_attempt(job)
-    return committed

@@ -42,10 +42,8 @@ def result_path(job_id: UUID, fence: int, extension: str) -> Path:
 
 
 def draft_path(job_id: UUID, fence: int) -> Path:
-    """Return the path at which an attempt writes its result. Its folder is created if it doesn't exist."""
-    folder = job_folder(job_id)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder / f"{fence}.part"
+    """Return the path at which an attempt writes its result. The process that writes it creates the folder."""
+    return result_path(job_id, fence, "part")
 
 
 def spill_folder(job_id: UUID, fence: int) -> Path:

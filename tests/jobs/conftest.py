@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-import psutil
 import pytest
 
 from accounts.models import Tenant, User
 from jobs import actions
-from jobs.execution import child, processes, transitions
+from jobs.execution import transitions
 from jobs.models import JobExecutionLog
-from jobs.results import publishing, storage
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion
 from tests.jobs.delivery.helpers import CONTENT, Succeed
+from tests.jobs.helpers import succeed_with
 
 
 @pytest.fixture
@@ -59,24 +57,7 @@ def succeed(queued: Callable[[], JobExecutionLog]) -> Succeed:
         queued()
         job = transitions.claim(owner="w", host="h", pid=1)
         assert job
-        draft = storage.draft_path(job.pk, job.fence)
-        draft.write_bytes(CONTENT)
-        stamp = publishing.publish(draft, storage.result_path(job.pk, job.fence, "csv"))
-        digest = hashlib.sha256(CONTENT).hexdigest()
-        result = {"rows": 1, "size": len(CONTENT), "sha256": digest, "truncated": None, "stamp": stamp}
-        assert transitions.succeed(job, result)
+        succeed_with(job, CONTENT)
         return job
 
     return succeed
-
-
-@pytest.fixture
-def as_worker(monkeypatch: pytest.MonkeyPatch) -> Iterator[set[int]]:
-    """Meanwhile this process adopts and ends children as a worker does, but for those that it had before: the servers
-    of other tests. Their ids."""
-    others = {process.pid for process in psutil.Process().children()}
-    monkeypatch.setattr(child, "kill_children", lambda *, but: processes.kill_children(but=[*but, *others]))
-    yield others
-    processes.kill_children(but=others)
-    processes._libc.prctl(processes._PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
-    assert others <= {process.pid for process in psutil.Process().children()}, "a server of other tests was ended"

@@ -1,4 +1,4 @@
-"""A worker sees a job through in a process of its own, also when something goes wrong in the worker itself."""
+"""A worker runs each job in a child, and copes with errors of its own."""
 
 from __future__ import annotations
 
@@ -12,41 +12,62 @@ from django.db import DataError, OperationalError, connections
 
 from jobs import failures
 from jobs.execution import transitions, worker
+from jobs.execution.protocol import Progress, ResultFile
+from jobs.execution.transitions import LeaseState
 from jobs.models import JobExecutionLog
+from jobs.results import storage
+from tests.jobs.helpers import write_draft
+
+RESULT = ResultFile(rows=3, size=10, sha256="0" * 64, truncated=None, stamp="s")
 
 
 @pytest.fixture(autouse=True)
-def a_fork_server_of_this_test(as_worker: set[int], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """With its settings; made before its transaction, as making it closes connections.
+def fork_server_of_this_test(as_worker: set[int], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A fork server with the test's settings, created before the test's transaction because that closes connections.
 
-    A worker whose database failed closes them too; on PostgreSQL that would be the end of the test's transaction.
+    A worker also closes them after an error of the database. On PostgreSQL that would end the test's transaction.
     """
-    worker._fork_server()
+    worker.fork_server()
     monkeypatch.setattr(connections, "close_all", lambda: None)
     yield
-    worker._fork_server().end()
-    worker._fork_server.cache_clear()
+    worker.fork_server().end()
 
 
-def test_a_report_that_cannot_be_made_is_told_by_its_process(claimed: JobExecutionLog) -> None:
+def test_a_child_reports_why_it_failed(claimed: JobExecutionLog) -> None:
     worker.run_job(claimed)
     claimed.refresh_from_db()
     assert (claimed.status, claimed.error_code) == ("Failed", "source_unavailable")
-    assert psutil.Process(worker._fork_server().pid).children() == []
+    assert psutil.Process(worker.fork_server().pid).children() == []
 
 
-def test_a_job_is_put_back_whose_claim_was_written_and_the_answer_lost(
+def test_a_job_whose_version_was_deleted_fails_without_a_child(claimed: JobExecutionLog) -> None:
+    claimed.version = None
+    worker.run_job(claimed)
+    claimed.refresh_from_db()
+    assert (claimed.status, claimed.error_code) == ("Failed", "report_configuration_missing")
+
+
+def test_a_job_that_cannot_be_prepared_fails_with_the_trace(claimed: JobExecutionLog) -> None:
+    assert claimed.version
+    claimed.version.parameters = [{"name": "day", "type": "no such type"}]
+    worker.run_job(claimed)
+    claimed.refresh_from_db()
+    assert (claimed.status, claimed.error_code) == ("Failed", "internal_error")
+    assert "Traceback" in claimed.error_trace
+
+
+def test_a_job_is_released_if_its_claim_was_committed_but_the_answer_was_lost(
     queued: Callable[[], JobExecutionLog], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As when the database crashes right after the commit, at a moment that no test can choose."""
+    """As if the database crashed right after the commit, a moment that no test can choose."""
     job, claim = queued(), transitions.claim
 
-    def lost(**given: Any) -> None:
-        claim(**given)
+    def claim_and_lose_the_answer(**options: Any) -> None:
+        claim(**options)
         raise OperationalError("the connection was lost")
 
-    with monkeypatch.context() as silent:
-        silent.setattr(transitions, "claim", lost)
+    with monkeypatch.context() as patch:
+        patch.setattr(transitions, "claim", claim_and_lose_the_answer)
         with pytest.raises(OperationalError):
             worker.run_next_job()
     job.refresh_from_db()
@@ -54,86 +75,96 @@ def test_a_job_is_put_back_whose_claim_was_written_and_the_answer_lost(
     assert list(job.events.values_list("kind", flat=True)) == ["queued", "claimed", "requeued"]
 
 
-def test_a_worker_does_not_go_on_before_the_end_of_its_job_is_written(
+def test_a_worker_waits_until_the_end_of_its_job_is_written(
     claimed: JobExecutionLog, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
-    """As when the database is away for longer than what is left of a lease."""
+    """As if the database were away for longer than what is left of the lease."""
     settings.LEASE_SECONDS, answers, fail = 5, iter([False, False, True]), transitions.fail
 
-    def answered_late(job: JobExecutionLog, failure: failures.Failure) -> bool:
+    def fail_once_the_database_is_back(job: JobExecutionLog, failure: failures.Failure) -> bool:
         if next(answers):
             return fail(job, failure)
         raise OperationalError("the database is away")
 
-    monkeypatch.setattr(transitions, "fail", answered_late)
+    monkeypatch.setattr(transitions, "fail", fail_once_the_database_is_back)
     worker.run_job(claimed)
     claimed.refresh_from_db()
     assert claimed.status == "Failed"
 
 
-def test_what_cannot_be_written_at_all_holds_no_worker_up(
+def test_an_end_that_can_never_be_written_does_not_block_the_worker(
     claimed: JobExecutionLog, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
-    """It is left to the end of its lease."""
+    """The attempt is left to the end of its lease."""
     settings.LEASE_SECONDS = 5
 
-    def refused(job: JobExecutionLog, failure: failures.Failure) -> bool:
-        raise DataError("what is written is refused")
+    def refuse(job: JobExecutionLog, failure: failures.Failure) -> bool:
+        raise DataError("the database refuses the values")
 
-    monkeypatch.setattr(transitions, "fail", refused)
+    monkeypatch.setattr(transitions, "fail", refuse)
     worker.run_job(claimed)
     claimed.refresh_from_db()
     assert claimed.status == "Running"
 
 
 @pytest.mark.parametrize(
-    ("timeout", "ended", "code"),
+    ("timeout", "end", "code"),
     [(60, ("Queued", 1, ""), "worker_lost"), (0.3, ("Failed", 1, "w1"), "timeout")],
     ids=["in time", "overdue"],
 )
-def test_a_job_whose_lease_could_not_be_renewed_is_put_back_at_once_unless_it_took_too_long(
-    claimed: JobExecutionLog, monkeypatch: pytest.MonkeyPatch, timeout: float, ended: Any, code: str
+def test_a_job_whose_lease_cannot_be_renewed_is_given_up_at_once(
+    claimed: JobExecutionLog, monkeypatch: pytest.MonkeyPatch, settings: Any, timeout: float, end: Any, code: str
 ) -> None:
-    """The statement takes what was left of the lease: there is no time for another one."""
-    statements = []
+    """The failed statement takes what was left of the lease, so there is no time for another one."""
+    heartbeats = []
 
-    def silent(job: JobExecutionLog, **progress: Any) -> bool:
-        statements.append(progress)
+    def fail_slowly(job: JobExecutionLog, progress: Progress) -> LeaseState:
+        heartbeats.append(progress)
         time.sleep(0.4)
         raise OperationalError("the database is away")
 
+    monkeypatch.setattr(transitions, "renew", fail_slowly)
+    # A worker may count on this lease for 0.2 s, and sends a heartbeat at once.
+    settings.LEASE_SECONDS, settings.HEARTBEAT_SECONDS = 5.2, 0
     claimed.timeout_seconds = timeout  # type: ignore[assignment]
-    monkeypatch.setattr(transitions, "renew", silent)
-    monkeypatch.setattr(worker.Watch, "__post_init__", _as_if_its_lease_were_nearly_over)
     worker.run_job(claimed)
     claimed.refresh_from_db()
-    assert len(statements) == 1
-    assert (claimed.status, claimed.attempt, claimed.owner) == ended
+    assert len(heartbeats) == 1
+    assert (claimed.status, claimed.attempt, claimed.owner) == end
     assert claimed.events.values_list("details__code", flat=True).last() == code
 
 
-def _as_if_its_lease_were_nearly_over(watch: worker.Watch) -> None:
-    watch.deadline = watch.renewed + watch.job.timeout_seconds
-    watch.renewed -= worker._while_leased() - 0.2
-    watch.beat = watch.renewed
-
-
-def test_an_error_in_the_worker_ends_the_process_and_leaves_no_answer_for_the_next_job(
+def test_an_error_in_the_worker_ends_the_child_and_leaves_no_answer_for_the_next_job(
     claimed: JobExecutionLog, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As of a disk that breaks while a file is cleared away, which no test of ours can have."""
+    """As if a disk broke while files are deleted, which no test can cause."""
 
-    def breaks(watch: worker.Watch) -> None:
-        raise OSError("the disk breaks")
+    def break_down(attempt: worker.Attempt) -> None:
+        raise OSError("the disk is broken")
 
-    with monkeypatch.context() as broken:
-        broken.setattr(worker.Watch, "until_end", breaks)
-        with pytest.raises(OSError, match="the disk breaks"):
+    server = worker.fork_server()
+    with monkeypatch.context() as patch:
+        patch.setattr(worker.Attempt, "wait", break_down)
+        with pytest.raises(OSError, match="the disk is broken"):
             worker.run_job(claimed)
-    server = worker._fork_server()
     assert server.is_ready()
     assert psutil.Process(server.pid).children() == []
     worker.run_job(claimed)
-    assert worker._fork_server() is server
+    assert worker.fork_server() is server
     claimed.refresh_from_db()
     assert claimed.status == "Failed"
+
+
+def test_a_commit_that_is_repeated_because_its_answer_was_lost_keeps_the_file(claimed: JobExecutionLog) -> None:
+    file = storage.result_path(claimed.pk, claimed.fence, "csv")
+    write_draft(claimed, b"x").rename(file)
+    assert transitions.succeed(claimed, RESULT)
+    worker.commit_result(claimed, RESULT)
+    assert file.exists()
+
+
+def test_a_commit_that_comes_too_late_deletes_its_file(claimed: JobExecutionLog) -> None:
+    file = write_draft(claimed, b"x")
+    assert transitions.release(claimed, failures.WORKER_LOST, seconds=0)
+    worker.commit_result(claimed, RESULT)
+    assert not file.exists()

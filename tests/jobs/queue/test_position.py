@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from jobs.execution import transitions
+from jobs.execution.protocol import ResultFile
 from jobs.models import JobExecutionLog, QueuePosition, WorkerHost
 from jobs.queue.position import MAX_AHEAD, QueueSnapshot, annotate_positions
 from reports.models import ReportConfiguration
@@ -50,7 +51,7 @@ def claim() -> JobExecutionLog:
 
 def succeed_after(seconds: float, job: JobExecutionLog) -> None:
     JobExecutionLog.objects.filter(pk=job.pk).update(started_at=timezone.now() - timedelta(seconds=seconds))
-    result = {"rows": 3, "size": 10, "sha256": "0" * 64, "truncated": None, "stamp": "s"}
+    result = ResultFile(rows=3, size=10, sha256="0" * 64, truncated=None, stamp="s")
     assert transitions.succeed(job, result)
 
 

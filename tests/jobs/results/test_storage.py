@@ -16,6 +16,7 @@ from jobs.exceptions import ResultMissing
 from jobs.execution import reconciler, transitions
 from jobs.models import Artifact, JobExecutionLog
 from jobs.results import storage
+from tests.jobs.helpers import write_draft
 from tests.jobs.results.conftest import DATA
 
 
@@ -93,8 +94,7 @@ def test_an_opened_result_is_an_ordinary_file_and_leaks_no_descriptor(result_fil
 
 
 def test_stray_files_are_deleted_and_results_are_kept(result_file: Path, claimed: JobExecutionLog) -> None:
-    stray = storage.draft_path(claimed.pk, 99)
-    stray.write_bytes(b"half")
+    stray = write_draft(claimed, b"half", fence=99)
     spill = stray.with_suffix(".spill")
     spill.mkdir()
     two_hours_ago = (timezone.now() - timedelta(hours=2)).timestamp()
@@ -109,8 +109,7 @@ def test_the_file_of_a_running_attempt_is_not_stray(queued: Callable[[], JobExec
     queued()
     job = transitions.claim(owner="w", host="h", pid=1)
     assert job is not None
-    draft = storage.draft_path(job.pk, job.fence)
-    draft.write_bytes(b"half")
+    draft = write_draft(job, b"half")
     two_hours_ago = (timezone.now() - timedelta(hours=2)).timestamp()
     os.utime(draft, (two_hours_ago, two_hours_ago))
     reconciler.delete_stray_files()

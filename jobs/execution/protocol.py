@@ -1,0 +1,69 @@
+"""What a worker and the child that runs its job tell each other.
+
+The worker gives the child an Assignment. The child answers with messages through a pipe, one line of JSON each: the
+progress so far, and at the end a result file or a failure.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from jobs.failures import Failure
+from reports.engine import RunSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assignment:
+    """Everything a child needs to know to produce one result file."""
+
+    spec: RunSpec
+    #: Where the file is written, and its name once it is complete.
+    draft: Path
+    result: Path
+    #: Limits of the child. Seconds are wall time; memory is what it may use beyond what it has when it starts.
+    timeout_seconds: int
+    memory_bytes: int
+    file_bytes: int
+    #: How far the child lowers its priority, from 0 to 19.
+    niceness: int
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a child is. `percent` is None if the number of rows can't be estimated."""
+
+    rows: int = 0
+    bytes: int = 0
+    percent: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultFile:
+    """A complete result file. `truncated` says why it lacks rows, if it does; `stamp` identifies the file later."""
+
+    rows: int
+    size: int
+    sha256: str
+    truncated: str | None
+    stamp: str
+
+
+Message = Progress | ResultFile | Failure
+_TYPES: dict[str, type[Message]] = {cls.__name__: cls for cls in (Progress, ResultFile, Failure)}
+
+
+def send(pipe: int, message: Message) -> None:
+    """Write the message to the pipe, all of it."""
+    data = json.dumps({type(message).__name__: asdict(message)}).encode() + b"\n"
+    while data:
+        data = data[os.write(pipe, data) :]
+
+
+def parse(line: bytes) -> Message:
+    """Return the message of one line."""
+    # JSON rather than pickle: a worker must not execute what a damaged child sends.
+    [(name, fields)] = json.loads(line).items()
+    return _TYPES[name](**fields)

@@ -1,0 +1,30 @@
+"""Messages between a worker and its child."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+
+from jobs.execution.protocol import Message, Progress, ResultFile, parse, send
+from jobs.failures import Failure
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Progress(rows=3, bytes=40, percent=None),
+        ResultFile(rows=3, size=40, sha256="0" * 64, truncated="Only the first 3 rows are here.", stamp="s"),
+        Failure("query_failed", "No such table: “größe”.", retryable=False, trace="x" * 1_000_000),
+    ],
+    ids=lambda message: type(message).__name__,
+)
+def test_a_message_arrives_as_it_was_sent_even_if_it_is_larger_than_the_pipe(message: Message) -> None:
+    read_end, write_end = os.pipe()
+    sender = threading.Thread(target=lambda: (send(write_end, message), os.close(write_end)))
+    sender.start()
+    with os.fdopen(read_end, "rb") as pipe:
+        [line] = pipe.read().splitlines()
+    sender.join()
+    assert parse(line) == message
