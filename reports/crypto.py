@@ -1,4 +1,4 @@
-"""Secrets at rest: connection URLs of data sources, encrypted with keys that are not in the database."""
+"""Encryption of stored secrets, such as connection URLs of data sources. The keys are not in the database."""
 
 from __future__ import annotations
 
@@ -14,24 +14,22 @@ class WrongKey(ValueError):
 
 
 def encrypt(secret: str, *, owner: str) -> str:
-    """Encrypt a secret for its owner (an id): moved to another row, it can't be decrypted."""
+    """Encrypt a secret with the first key. `owner` is an id; copied to another owner's row, it can't be decrypted."""
     return _fernet().encrypt(f"{owner}\x00{secret}".encode()).decode()
 
 
 def decrypt(token: str, *, owner: str) -> str:
-    """Return the secret. Raises WrongKey when it was made with another key or for another owner."""
+    """Return the secret. Raises WrongKey if it was encrypted with an unknown key or for another owner."""
     try:
-        found, _, secret = _fernet().decrypt(token.encode()).decode().partition("\x00")
+        encrypted_for, _, secret = _fernet().decrypt(token.encode()).decode().partition("\x00")
     except InvalidToken:
         raise WrongKey(WrongKey.__doc__) from None
-    if found != owner:
+    if encrypted_for != owner:
         raise WrongKey(WrongKey.__doc__)
     return secret
 
 
 def _fernet() -> MultiFernet:
-    return MultiFernet([Fernet(_derived(key)) for key in settings.DATA_KEYS])
-
-
-def _derived(key: str) -> bytes:
-    return base64.urlsafe_b64encode(hashlib.sha256(key.encode()).digest())
+    """Decrypts with any key, so that keys can be rotated."""
+    digests = [hashlib.sha256(key.encode()).digest() for key in settings.DATA_KEYS]
+    return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])

@@ -12,7 +12,7 @@ class ReportNotFound(DomainError):
 
 
 class AmbiguousReport(DomainError):
-    """Reports of several tenants have this slug. Name the one that is meant by its id, which is a UUID."""
+    """Several tenants have a report with this slug. Use the report's id, a UUID, instead."""
 
     code = "ambiguous_report"
 
@@ -24,13 +24,13 @@ class ReportIncomplete(DomainError):
 
 
 class VersionNotFound(DomainError):
-    """The report has no such version."""
+    """This version of the report does not exist."""
 
     code = "version_not_found"
 
 
 class ReportChanged(DomainError):
-    """Somebody else changed the report since this was begun."""
+    """Somebody else changed the report in the meantime."""
 
     code = "report_changed"
 
@@ -64,62 +64,62 @@ class ReportDeleted(RunError):
 
 
 class SourceMissing(RunError):
-    """The report's data source no longer exists. An administrator has to point the report at another one."""
+    """The report's data source was deleted. An administrator needs to choose another one."""
 
     code = "source_missing"
 
 
 class SourceUnavailable(RunError):
-    """The data source does not answer at the moment."""
+    """The data source is not responding. Try again later."""
 
     code = "source_unavailable"
     retryable = True
 
 
+class SourceUnusable(SourceUnavailable):
+    """The data source can't be read as it is set up. An administrator needs to check it."""
+
+    retryable = False
+
+
 class QueryFailed(RunError):
-    """The data source refused the query."""
+    """The data source rejected the query."""
 
     code = "query_failed"
 
 
 class QueryTimeout(RunError):
-    """The query took longer than the report allows. Narrow the parameters, or have the limit raised."""
+    """The query took longer than the report allows. Narrow the parameters, or ask for a higher limit."""
 
     code = "timeout"
 
 
 class FormatCannotHold(RunError):
-    """The result does not fit into this format."""
+    """The result does not fit in this format."""
 
     code = "format_cannot_hold_result"
 
 
 class DesignMismatch(RunError):
-    """The report's totals or chart do not fit the columns of its query."""
+    """The report's totals or chart don't match the columns of its query."""
 
     code = "design_mismatch"
 
 
 class OutOfSpace(RunError):
-    """The server has no room left for the result."""
+    """The server has no space left for the result."""
 
     code = "out_of_space"
     retryable = True
 
 
-class SourceUnusable(SourceUnavailable):
-    """The data source cannot be read the way it is set up. An administrator has to look at it."""
-
-    retryable = False
-
-
 class ResultTooLarge(RunError):
-    """The result is larger than the report allows. Narrow the parameters, or have the limit raised."""
+    """The result is larger than the report allows. Narrow the parameters, or ask for a higher limit."""
 
     code = "result_too_large"
 
 
 class TemplateFailed(RunError):
-    """The document could not be made from the report's template."""
+    """The document could not be created from the report's template."""
 
     code = "template_failed"

@@ -1,8 +1,10 @@
-"""What there is to be: tenants, users, data sources and reports, as a file, a call of the API or a page says it.
+"""Declarative definitions of tenants, users, data sources and reports, as in a file, an API call or a form.
 
-What this package exposes are the types: the meaning, limits and default of each field, and every fault by its path.
-They ask no database. `files` and `yaml` read the file; `sync` makes what is in the database match it, `stored` makes
-definitions of what is in the database, and `export` a file of them.
+This package exposes the types: the meaning, limits and default of each field. They never query the database.
+
+* `files` and `yaml` read definitions files; `errors` has what can be wrong with a definition, by path.
+* `from_database` returns definitions of what is stored; `export` writes a file of them.
+* `to_database` stores one report; `sync` makes tenants, users and data sources match a file.
 """
 
 from reports.definitions.file_schema import (

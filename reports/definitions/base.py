@@ -1,4 +1,4 @@
-"""What every mapping of the definitions file has in common."""
+"""The base of every mapping in the definitions file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Definition(BaseModel):
-    """A mapping of the file. Strict: a text is never read as a number, and an unknown field is an error."""
+    """A mapping of the file. Strict: text is never read as a number, and an unknown field is an error."""
 
-    # Inputs stay out of pydantic's own messages: somebody may put a password where it does not belong.
+    # pydantic's own messages must not quote values: somebody may put a password in the wrong field.
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)

@@ -1,4 +1,4 @@
-"""What is wrong with a definition, as sentences by path ("reports[0].parameters[1].type"), all of them at once."""
+"""Errors of definitions: sentences by path, for example "reports[0].parameters[1].type", all of them at once."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from reports.exceptions import InvalidDefinition
 #: Sentences by path.
 FieldErrors = dict[str, list[str]]
 
-#: A file or body can be wrong in more places than anybody reads, and an answer should not grow with them.
+#: A file can be wrong in more places than anybody reads, and an answer shouldn't grow with them.
 MAX_ERRORS = 100
 _MAX_KEY = 60
-_TAGGED = "delivery"
+#: The field whose entries are of several types: pydantic adds the type to the path of an entry's error.
+_UNION_FIELD = "delivery"
 
+#: By pydantic's type of error. https://docs.pydantic.dev/latest/errors/validation_errors/
 _SENTENCES = {
     "missing": "This field is required.",
-    "extra_forbidden": "There is no such field here.",
-    "string_type": "Must be a text; put it in quotes if it looks like a number.",
-    "string_unicode": "Must be a text of whole Unicode characters.",
+    "extra_forbidden": "Unknown field.",
+    "string_type": "Must be text. Put it in quotes if it looks like a number.",
+    "string_unicode": "Must be valid Unicode text.",
     "string_too_short": "Must not be empty.",
     "string_too_long": "Must be at most {max_length} characters long.",
     "int_type": "Must be a whole number.",
@@ -43,81 +45,87 @@ _SENTENCES = {
 
 
 class InvalidFields(ValueError):
-    """Raised inside a validator: several faults, at paths below the value that was being checked."""
+    """Raised by a validator for several errors, at paths below the value that it checks."""
 
-    def __init__(self, faults: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, errors: Mapping[str, Sequence[str]]) -> None:
         super().__init__("The definition is not valid.")
-        self.faults = faults
+        self.errors = errors
 
 
-def invalid_definition(faults: Mapping[str, Sequence[str]]) -> InvalidDefinition:
-    """The error to raise for these faults."""
-    kept = dict(list(faults.items())[:MAX_ERRORS])
-    return InvalidDefinition(fields={path: list(sentences) for path, sentences in kept.items()})
+def invalid_definition(errors: Mapping[str, Sequence[str]]) -> InvalidDefinition:
+    """Return the exception to raise for these errors."""
+    first = list(errors.items())[:MAX_ERRORS]
+    return InvalidDefinition(fields={path: list(sentences) for path, sentences in first})
 
 
 def errors_in(error: InvalidDefinition) -> FieldErrors:
-    """The faults that an InvalidDefinition carries."""
+    """Return the errors that the exception carries."""
     fields: Any = error.details.get("fields") or {"": [error.message]}
     return dict(fields)
 
 
 def from_pydantic(error: ValidationError) -> InvalidDefinition:
-    """Everything that pydantic found, in this project's words and without the values, which may be secrets."""
-    faults: FieldErrors = {}
-    for found in error.errors(include_url=False, include_input=False):
-        for path, sentence in _sentences(found):
-            faults.setdefault(path, []).append(sentence)
-    return invalid_definition(faults)
+    """Return pydantic's errors in our words, and without the values: somebody may have put a password there."""
+    errors: FieldErrors = {}
+    for details in error.errors(include_url=False, include_input=False):
+        for path, sentence in _sentences(details):
+            errors.setdefault(path, []).append(sentence)
+    return invalid_definition(errors)
 
 
 def join_path(path: str, below: str) -> str:
-    """The path of something inside of something: ("reports[0]", "name") is "reports[0].name"."""
+    """Return the path of a part of a part: ("reports[0]", "name") gives "reports[0].name"."""
     return f"{path}.{below}" if path and below and not below.startswith("[") else path + below
 
 
-def duplicates(section: str, keys: Iterable[Hashable], field: str = "") -> FieldErrors:
-    """Entries of a section whose key there was before, at the path of the later one."""
-    seen: set[Hashable] = set()
-    faults: FieldErrors = {}
-    for at, key in enumerate(keys):
-        if key in seen:
-            path = join_path(f"{section}[{at}]", field)
-            faults[path] = ["There is one like this before; it must be there once only."]
-        seen.add(key)
-    return faults
-
-
-def path_from_parts(loc: Sequence[str | int]) -> str:
-    """("reports", 0, "name") is "reports[0].name"."""
+def path_from_parts(parts: Sequence[str | int]) -> str:
+    """Return the path as text: ("reports", 0, "name") gives "reports[0].name"."""
     path = ""
-    for part in loc:
+    for part in parts:
         path = join_path(path, f"[{part}]" if isinstance(part, int) else str(part)[:_MAX_KEY])
     return path
 
 
-def _sentences(found: Any) -> Iterator[tuple[str, str]]:
-    path, context = path_from_parts(_untagged(found["loc"])), found.get("ctx", {})
+def duplicates(section: str, keys: Iterable[Hashable], field: str = "") -> FieldErrors:
+    """Return an error for each entry of a section whose key an earlier entry has. `field` is where the key is."""
+    seen: set[Hashable] = set()
+    errors: FieldErrors = {}
+    for at, key in enumerate(keys):
+        if key in seen:
+            errors[join_path(f"{section}[{at}]", field)] = ["Duplicate of an earlier entry."]
+        seen.add(key)
+    return errors
+
+
+def _sentences(details: Any) -> Iterator[tuple[str, str]]:
+    path = path_from_parts(_without_union_types(details["loc"]))
+    context = details.get("ctx", {})
     if isinstance(nested := context.get("error"), InvalidFields):
-        for below, sentences in nested.faults.items():
+        for below, sentences in nested.errors.items():
             yield from ((join_path(path, below), sentence) for sentence in sentences)
         return
-    if found["type"].startswith("union_tag"):
+    if details["type"].startswith("union_tag"):
         path = join_path(path, "kind")
-    template = _SENTENCES.get(found["type"], found["msg"])
-    words = {name: _listed(value) for name, value in context.items()}
-    yield path, template.format(**words) if found["type"] in _SENTENCES else template
+    template = _SENTENCES.get(details["type"])
+    if template is None:
+        yield path, details["msg"]
+        return
+    # pydantic lists choices as "'a', 'b' or 'c'".
+    yield (
+        path,
+        template.format(
+            **{
+                name: value.replace("' or '", "', '").replace("'", "") if isinstance(value, str) else value
+                for name, value in context.items()
+            }
+        ),
+    )
 
 
-def _listed(value: object) -> str:
-    """pydantic writes a list of choices as "'a', 'b' or 'c'"."""
-    return str(value).replace("' or '", "', '").replace("'", "") if isinstance(value, str) else str(value)
-
-
-def _untagged(loc: tuple[str | int, ...]) -> list[str | int]:
-    """Without the kind that pydantic puts into the path of an entry of `delivery`."""
+def _without_union_types(parts: tuple[str | int, ...]) -> list[str | int]:
+    """("reports", 0, "delivery", 1, "email", "to") without "email"."""
     return [
         part
-        for at, part in enumerate(loc)
-        if not (at >= 2 and isinstance(part, str) and isinstance(loc[at - 1], int) and loc[at - 2] == _TAGGED)
+        for at, part in enumerate(parts)
+        if not (at >= 2 and isinstance(part, str) and isinstance(parts[at - 1], int) and parts[at - 2] == _UNION_FIELD)
     ]

@@ -1,4 +1,4 @@
-"""The text of a definitions file for what is in the database."""
+"""Writes a definitions file of what the database holds."""
 
 from __future__ import annotations
 
@@ -22,45 +22,49 @@ _HEAD = "# Passwords and connection URLs come from the environment variables nam
 
 
 def export_definitions(tenants: Iterable[Tenant]) -> tuple[str, list[str]]:
-    """A definitions file for these tenants, and warnings about what could not be put into it."""
-    kept = list(tenants)
-    names = _EnvNames()
-    users = User.objects.filter(tenant__in=kept, is_superuser=False).select_related("tenant").prefetch_related("groups")
-    sources = DataSource.objects.filter(tenant__in=kept).select_related("tenant").order_by("tenant__slug", "slug")
-    reports = prefetch_definitions(ReportConfiguration.objects.filter(tenant__in=kept, current__isnull=False))
-    whole = reports.exclude(current__data_source=None).order_by("tenant__slug", "slug")
+    """Return a definitions file for these tenants, and warnings about what it leaves out."""
+    exported = list(tenants)
+    variables = _VariableNames()
+    users = User.objects.filter(tenant__in=exported, is_superuser=False).order_by("username")
+    sources = DataSource.objects.filter(tenant__in=exported).order_by("tenant__slug", "slug")
+    complete = ReportConfiguration.objects.filter(tenant__in=exported, current__isnull=False)
+    reports = prefetch_definitions(complete).order_by("tenant__slug", "slug")
     data = {
-        "tenants": [_plain(tenant_definition(tenant)) for tenant in kept],
+        "tenants": [_entry(tenant_definition(tenant)) for tenant in exported],
         "users": [
-            _plain(user_definition(user, names.of(user.username, "PASSWORD"))) for user in users.order_by("username")
+            _entry(user_definition(user, variables.name(user.username, "PASSWORD")))
+            for user in users.select_related("tenant").prefetch_related("groups")
         ],
-        "data_sources": [_plain(source_definition(source, names.of(source.slug, "URL"))) for source in sources],
-        "reports": [definition_of(report).entry() for report in whole],
+        "data_sources": [
+            _entry(source_definition(source, variables.name(source.slug, "URL")))
+            for source in sources.select_related("tenant")
+        ],
+        "reports": [definition_of(report).entry() for report in reports.exclude(current__data_source=None)],
     }
     warnings = [
-        f"report {report.slug} in {report.tenant.slug} is left out: its data source is gone."
+        f"report {report.slug} in {report.tenant.slug} is left out: its data source was deleted."
         for report in reports.filter(current__data_source=None)
     ]
     return _HEAD + yaml.write(data), warnings
 
 
-class _EnvNames:
-    """Names of environment variables, each given once: two users whose names differ in a dot share no password."""
+class _VariableNames:
+    """Names of environment variables, each used once: users "a.b" and "a-b" must not share a password."""
 
     def __init__(self) -> None:
-        self._given: set[str] = set()
+        self._used: set[str] = set()
 
-    def of(self, slug: str, suffix: str) -> str:
-        """The name for this slug or user name: "crm" and "URL" give CRM_URL."""
+    def name(self, slug: str, suffix: str) -> str:
+        """Return a name for this slug or user name: "crm" and "URL" give CRM_URL."""
         base = re.sub(r"[^A-Z0-9]", "_", slug.upper())
         base = f"_{base}" if base[0].isdigit() else base
         name, number = f"{base}_{suffix}", 1
-        while name in self._given:
+        while name in self._used:
             number += 1
             name = f"{base}_{number}_{suffix}"
-        self._given.add(name)
+        self._used.add(name)
         return name
 
 
-def _plain(definition: Definition) -> dict[str, Any]:
+def _entry(definition: Definition) -> dict[str, Any]:
     return definition.model_dump(mode="json", exclude_none=True)

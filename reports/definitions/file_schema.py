@@ -1,4 +1,4 @@
-"""The definitions file as a whole: tenants, users and data sources, and the reports of report.py."""
+"""The definitions file: tenants, users, data sources and reports."""
 
 from __future__ import annotations
 
@@ -11,57 +11,59 @@ from reports.definitions.errors import FieldErrors, InvalidFields, duplicates, f
 from reports.definitions.field_types import EnvName, Name, PlainPath, Role, TenantSlug, ThingSlug, Username
 from reports.definitions.report import ReportDefinition
 
-#: Kinds of data source that have a URL; the others have a path.
+#: Kinds of data source with a URL. The others have a path.
 SERVERS = ("postgresql", "sql")
 
 
 class TenantDefinition(Definition):
     """An organisation. Nothing crosses tenants."""
 
-    slug: TenantSlug = Field(description="Its name in references: letters, digits, - and _.")
-    name: Name = Field(description="Its name for people.")
+    slug: TenantSlug = Field(description="The name that other entries refer to: letters, digits, - and _.")
+    name: Name = Field(description="The name that people see.")
 
 
 class UserDefinition(Definition):
-    """Somebody who signs in."""
+    """A person or program that signs in."""
 
     username: Username = Field(description="Unique on the whole server.")
     tenant: TenantSlug = Field(description="The slug of the tenant.")
     roles: list[Role] = Field(
-        default=[], max_length=100, description="Administrator may do everything in the tenant; others are free."
+        default=[],
+        max_length=100,
+        description="Administrators can do everything in the tenant. Other roles are names of your choice.",
     )
     password_env: EnvName | None = Field(
-        default=None, description="The environment variable that holds the password; needed for a new user."
+        default=None, description="The environment variable with the password. Required for a new user."
     )
 
 
 class DataSourceDefinition(Definition):
-    """Where rows come from; read-only."""
+    """A database or folder that reports read from. Read-only."""
 
     slug: ThingSlug = Field(description="Unique in the tenant.")
     tenant: TenantSlug = Field(description="The slug of the tenant.")
     kind: Literal["sqlite", "duckdb", "files", "postgresql", "sql"] = Field(
-        description="sqlite, duckdb: a database file; files: a folder whose CSV, Parquet and JSON files are tables; "
-        "postgresql: a server; sql: another database server, as mysql or mariadb"
+        description="sqlite, duckdb: a database file. files: a folder whose CSV, Parquet and JSON files are tables. "
+        "postgresql: a server. sql: another database server, for example mysql or mariadb."
     )
     location: PlainPath | None = Field(
-        default=None, description="Path of the file or folder, relative to this file. For sqlite, duckdb and files."
+        default=None, description="The path of the file or folder, relative to this file. For sqlite, duckdb and files."
     )
     url_env: EnvName | None = Field(
         default=None,
-        description="The environment variable that holds postgresql://… or another URL. For postgresql and sql.",
+        description="The environment variable with postgresql://… or another URL. For postgresql and sql.",
     )
 
     @model_validator(mode="after")
-    def _place_of_its_kind(self) -> DataSourceDefinition:
+    def _check_location(self) -> DataSourceDefinition:
         needed, other = ("url_env", "location") if self.kind in SERVERS else ("location", "url_env")
-        faults: FieldErrors = {}
+        errors: FieldErrors = {}
         if getattr(self, needed) is None:
-            faults[needed] = [f"A data source of kind {self.kind} needs {needed}."]
+            errors[needed] = [f"A data source of kind {self.kind} needs {needed}."]
         if getattr(self, other) is not None:
-            faults[other] = [f"A data source of kind {self.kind} has {needed}, not {other}."]
-        if faults:
-            raise InvalidFields(faults)
+            errors[other] = [f"A data source of kind {self.kind} has {needed}, not {other}."]
+        if errors:
+            raise InvalidFields(errors)
         return self
 
 
@@ -74,18 +76,18 @@ class Definitions(Definition):
     reports: list[ReportDefinition] = []
 
     @model_validator(mode="after")
-    def _no_twins(self) -> Definitions:
-        faults = duplicates("tenants", [tenant.slug for tenant in self.tenants], "slug")
-        faults |= duplicates("users", [user.username for user in self.users], "username")
-        faults |= duplicates("data_sources", [(source.tenant, source.slug) for source in self.data_sources], "slug")
-        faults |= duplicates("reports", [(report.tenant, report.slug) for report in self.reports], "slug")
-        if faults:
-            raise InvalidFields(faults)
+    def _check_duplicates(self) -> Definitions:
+        errors = duplicates("tenants", [tenant.slug for tenant in self.tenants], "slug")
+        errors |= duplicates("users", [user.username for user in self.users], "username")
+        errors |= duplicates("data_sources", [(source.tenant, source.slug) for source in self.data_sources], "slug")
+        errors |= duplicates("reports", [(report.tenant, report.slug) for report in self.reports], "slug")
+        if errors:
+            raise InvalidFields(errors)
         return self
 
 
 def parse(data: object) -> Definitions:
-    """The definitions in a file's data. Raises InvalidDefinition with every fault by path."""
+    """Read the data of a file. Raises InvalidDefinition with all errors by path."""
     try:
         return Definitions.model_validate(data)
     except ValidationError as error:
@@ -93,11 +95,11 @@ def parse(data: object) -> Definitions:
 
 
 def editor_schema() -> dict[str, Any]:
-    """JSON Schema of the file, for editors: reports/definitions.schema.json."""
+    """Return the JSON Schema of the file, for editors: reports/definitions.schema.json."""
     schema = Definitions.model_json_schema()
-    # Read while the file is, and so no field of what it says.
+    # Replaced by the template while the file is read, so the type doesn't have it.
     schema["$defs"]["ReportDefinition"]["properties"]["template_file"] = {
         "type": "string",
-        "description": "Path of a file with the template, relative to this file; instead of template.",
+        "description": "The path of a file with the template, relative to this file. Instead of template.",
     }
     return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | schema

@@ -1,4 +1,4 @@
-"""Definitions from files: one or several are read as one, and each fault is told with file, line and field."""
+"""Definitions files: several are read as one, and each error is reported with file, line and field."""
 
 from __future__ import annotations
 
@@ -10,126 +10,133 @@ from pathlib import Path
 from typing import Any
 
 from reports.definitions import yaml
-from reports.definitions.errors import errors_in, invalid_definition
+from reports.definitions.errors import FieldErrors, errors_in, invalid_definition
 from reports.definitions.file_schema import Definitions, parse
 from reports.definitions.yaml import InvalidYaml
 from reports.exceptions import InvalidDefinition
 
 MAX_BYTES = 2 * 1_048_576
 _SECTIONS = tuple(Definitions.model_fields)
+_MAX_SECTION = 60
 _LAST_PART = re.compile(r"(?:\.?[^.\[\]]+|\[\d+\])$")
 
 
 @dataclass(frozen=True)
-class _Entry:
-    """Where an entry of the whole is: its file, the file's lines by path, and its path in that file."""
+class _Location:
+    """Where a part of the data comes from: its file, the lines of that file's parts by path, and its path there."""
 
     file: str
     lines: dict[str, int]
     path: str
 
+    def __str__(self) -> str:
+        """As errors name it: "file:line: field"."""
+        # A missing field has no line; the nearest part around it has one.
+        path = self.path
+        while path not in self.lines and (last_part := _LAST_PART.search(path)):
+            path = path[: last_part.start()]
+        return f"{self.file}:{self.lines.get(path, 1)}: {self.path}"
+
 
 @dataclass
-class _Whole:
+class _Combined:
+    """What was read so far: the data of all files, where each entry comes from ("reports[2]"), and the errors."""
+
     data: dict[str, list[Any]] = field(default_factory=lambda: {section: [] for section in _SECTIONS})
-    entries: dict[str, _Entry] = field(default_factory=dict)
-    faults: dict[str, list[str]] = field(default_factory=dict)
+    locations: dict[str, _Location] = field(default_factory=dict)
+    errors: FieldErrors = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class LoadedDefinitions:
-    """What the files say, and where each part of it stands."""
+    """The definitions of some files, and where each entry comes from."""
 
     definitions: Definitions
-    entries: Mapping[str, _Entry]
+    locations: Mapping[str, _Location]
 
     def located(self, error: InvalidDefinition) -> list[str]:
-        """The faults of an error about these definitions, each as "file:line: field: sentence"."""
-        return _located(self.entries, errors_in(error))
+        """Return the errors about these definitions, each as "file:line: field: sentence"."""
+        return sentences(_with_locations(error, self.locations))
 
 
 def load(paths: Iterable[str | Path]) -> LoadedDefinitions:
-    """Read the files as one. Raises InvalidDefinition whose `fields` are by "file:line: field"; see sentences()."""
-    whole = _Whole()
+    """Read the files as one. Raises InvalidDefinition, whose `fields` are by "file:line: field"; see `sentences`."""
+    combined = _Combined()
     for path in paths:
-        _add_file(whole, str(path))
-    if whole.faults:
-        raise invalid_definition(whole.faults)
+        _add_file(combined, str(path))
+    if combined.errors:
+        raise invalid_definition(combined.errors)
     try:
-        return LoadedDefinitions(parse(whole.data), whole.entries)
+        return LoadedDefinitions(parse(combined.data), combined.locations)
     except InvalidDefinition as error:
-        raise invalid_definition(_placed(whole.entries, errors_in(error))) from None
+        raise _with_locations(error, combined.locations) from None
 
 
 def sentences(error: InvalidDefinition) -> list[str]:
-    """The faults of load(), a line for each."""
-    return [f"{place}: {sentence}" for place, many in errors_in(error).items() for sentence in many]
+    """Return the errors of `load`, one line each."""
+    return [f"{place}: {sentence}" for place, found in errors_in(error).items() for sentence in found]
 
 
-def missing_paths(found: Definitions) -> list[str]:
-    """Warnings for data sources whose file or folder is not there now; it may be mounted later."""
+def missing_paths(definitions: Definitions) -> list[str]:
+    """Return warnings about data sources whose file or folder does not exist now. It may be mounted later."""
     return [
-        f"data source {source.slug} in {source.tenant}: {source.location} is not there."
-        for source in found.data_sources
+        f"data source {source.slug} in {source.tenant}: {source.location} does not exist."
+        for source in definitions.data_sources
         if source.location and not Path(source.location).exists()
     ]
 
 
-def _add_file(whole: _Whole, file: str) -> None:
+def _add_file(combined: _Combined, file: str) -> None:
     try:
-        document = yaml.read(_text(file))
+        document = yaml.read(_read_text(file))
     except InvalidYaml as error:
-        whole.faults[f"{file}:{error.line}"] = [error.sentence]
+        combined.errors[f"{file}:{error.line}"] = [error.message]
         return
     if not isinstance(document.data, dict):
-        whole.faults[f"{file}:1"] = [f"Must be a mapping with some of: {', '.join(_SECTIONS)}."]
+        combined.errors[f"{file}:1"] = [f"Must be a mapping with some of: {', '.join(_SECTIONS)}."]
         return
     for section, entries in document.data.items():
-        _add_section(whole, _Entry(file, document.lines, section), entries)
+        location = _Location(file, document.lines, section[:_MAX_SECTION])
+        if section not in _SECTIONS:
+            combined.errors[str(location)] = ["Unknown field."]
+        elif isinstance(entries, list):
+            for at, entry in enumerate(entries):
+                _add_entry(combined, section, _Location(file, document.lines, f"{section}[{at}]"), entry)
+        elif entries is not None:
+            combined.errors[str(location)] = ["Must be a list."]
 
 
-def _add_section(whole: _Whole, place: _Entry, entries: Any) -> None:
-    line = place.lines.get(place.path, 1)
-    if place.path not in _SECTIONS:
-        whole.faults[f"{place.file}:{line}: {place.path[:60]}"] = ["There is no such field here."]
-    elif entries is not None and not isinstance(entries, list):
-        whole.faults[f"{place.file}:{line}: {place.path}"] = ["Must be a list."]
-    for at, entry in enumerate(entries if isinstance(entries, list) and place.path in _SECTIONS else []):
-        together = whole.data[place.path]
-        whole.entries[f"{place.path}[{len(together)}]"] = _Entry(place.file, place.lines, f"{place.path}[{at}]")
-        together.append(_with_files(whole, place, at, entry))
+def _add_entry(combined: _Combined, section: str, location: _Location, entry: Any) -> None:
+    if isinstance(entry, dict):
+        folder = Path(location.file).parent
+        if section == "reports" and "template_file" in entry:
+            entry = _with_template(combined, location, folder, entry)
+        path = entry.get("location")
+        if isinstance(path, str) and path and "://" not in path:
+            entry = entry | {"location": os.path.abspath(folder / path)}  # noqa: PTH100 -- resolve() would follow links
+    together = combined.data[section]
+    combined.locations[f"{section}[{len(together)}]"] = location
+    together.append(entry)
 
 
-def _with_files(whole: _Whole, place: _Entry, at: int, entry: Any) -> Any:
-    """The entry with its paths relative to its file; of a report's template_file, with what stands in it."""
-    folder = Path(place.file).parent
-    if place.path != "reports" or not isinstance(entry, dict) or "template_file" not in entry:
-        return _from_folder(folder, entry)
-    name, path = entry["template_file"], f"{place.path}[{at}].template_file"
-    line = place.lines.get(path, 1)
-    # Faults of the template are shown where the file names it.
-    place.lines[path.removesuffix("_file")] = line
+def _with_template(combined: _Combined, location: _Location, folder: Path, entry: dict[str, Any]) -> dict[str, Any]:
+    """Replace `template_file` by the text of that file, as `template`."""
+    field_location = _Location(location.file, location.lines, f"{location.path}.template_file")
+    # Errors of the template are reported at the line that names its file.
+    location.lines[f"{location.path}.template"] = location.lines.get(field_location.path, 1)
+    name = entry["template_file"]
     rest = {key: value for key, value in entry.items() if key != "template_file"}
     if "template" in rest or not isinstance(name, str) or not name or "\0" in name:
-        sentence = "Must be the path of a file with the template; without template beside it."
-        whole.faults[f"{place.file}:{line}: {path}"] = [sentence]
+        combined.errors[str(field_location)] = ["Must be the path of a file with the template, without template."]
         return rest
     try:
-        return rest | {"template": _text(str(folder / name))}
+        return rest | {"template": _read_text(str(folder / name))}
     except InvalidYaml as error:
-        whole.faults[f"{place.file}:{line}: {path}"] = [f"{name}: {error.sentence}"]
+        combined.errors[str(field_location)] = [f"{name}: {error.message}"]
         return rest
 
 
-def _from_folder(folder: Path, entry: Any) -> Any:
-    """A data source's path is relative to its file."""
-    location = entry.get("location") if isinstance(entry, dict) else None
-    if not isinstance(location, str) or not location or "://" in location:
-        return entry
-    return entry | {"location": os.path.abspath(folder / location)}  # noqa: PTH100 -- resolve() would follow links
-
-
-def _text(file: str) -> str:
+def _read_text(file: str) -> str:
     try:
         with Path(file).open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
@@ -140,30 +147,16 @@ def _text(file: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise InvalidYaml(line, "There is a character here that is not UTF-8.") from None
+        raise InvalidYaml(content.count(b"\n", 0, error.start) + 1, "Has a character that is not UTF-8.") from None
 
 
-def _located(entries: Mapping[str, _Entry], faults: Mapping[str, list[str]]) -> list[str]:
-    return [f"{place}: {sentence}" for place, many in _placed(entries, faults).items() for sentence in many]
-
-
-def _placed(entries: Mapping[str, _Entry], faults: Mapping[str, list[str]]) -> dict[str, list[str]]:
-    """The faults by "file:line: field" instead of by path."""
-    return {_place(entries, path): sentences for path, sentences in faults.items()}
-
-
-def _place(entries: Mapping[str, _Entry], path: str) -> str:
-    head = re.match(r"\w+\[\d+\]", path)
-    entry = entries.get(head.group()) if head else None
-    if head is None or entry is None:
-        return path
-    local = entry.path + path[head.end() :]
-    return f"{entry.file}:{_line(entry.lines, local)}: {local}"
-
-
-def _line(lines: Mapping[str, int], path: str) -> int:
-    """The line of a part, or of the nearest part around it: a missing field has no line of its own."""
-    while path not in lines and (last := _LAST_PART.search(path)):
-        path = path[: last.start()]
-    return lines.get(path, 1)
+def _with_locations(error: InvalidDefinition, locations: Mapping[str, _Location]) -> InvalidDefinition:
+    """Return the error with "file:line: field" in place of the paths in the combined data."""
+    errors: FieldErrors = {}
+    for path, found in errors_in(error).items():
+        head = re.match(r"\w+\[\d+\]", path)
+        entry = locations.get(head.group()) if head else None
+        if head and entry:
+            path = str(_Location(entry.file, entry.lines, entry.path + path[head.end() :]))
+        errors[path] = found
+    return InvalidDefinition(fields=errors)

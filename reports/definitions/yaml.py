@@ -1,7 +1,7 @@
-"""YAML for definitions: plain data with the line of each part, and back.
+"""YAML for definitions: text to plain data, with the line of each part, and back.
 
-Scalars are read as YAML 1.2 does, as editors with a JSON Schema do too: `no` and 2013-12-31 are texts. A key that is
-there twice is refused, since YAML would silently keep the last.
+Scalars are read by the rules of YAML 1.2, as editors with a JSON Schema read them: `no` and 2013-12-31 are texts.
+PyYAML by itself reads YAML 1.1. A duplicate key is an error: PyYAML would silently keep the last value.
 """
 
 from __future__ import annotations
@@ -27,37 +27,37 @@ _RESOLVERS: list[tuple[str, re.Pattern[str], list[str]]] = [
 ]
 
 
-#: Of a file, each as often as aliases (*name) repeat it: a few lines of aliases can stand for billions.
+#: What aliases (*name) repeat counts each time: a few lines of aliases can stand for billions of parts.
 MAX_PARTS = 300_000
 
 
 class InvalidYaml(ValueError):
-    """The text can't be read; `line` counts from 1."""
+    """A text is not YAML of the kind that is read here, or a file can't be read. `line` counts from 1."""
 
-    def __init__(self, line: int, sentence: str) -> None:
-        super().__init__(sentence)
-        self.line, self.sentence = line, sentence
+    def __init__(self, line: int, message: str) -> None:
+        super().__init__(message)
+        self.line, self.message = line, message
 
 
 @dataclass(frozen=True)
 class Document:
-    """The data of a file, and the line of each part of it by path."""
+    """The data of a file, and the line of each part by its path."""
 
     data: Any
     lines: dict[str, int] = field(default_factory=dict)
 
 
 class _Loader(yaml.SafeLoader):
-    # A copy: the class attribute is shared by all loaders.
+    # Its own, without those of YAML 1.1: loaders share the class attribute.
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
     parts = 0
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes what either YAML 1.1 or 1.2 would not read as a text; a text of several lines is a block."""
+    """Quotes text that YAML 1.1 or 1.2 would read as something else, and writes text of several lines as a block."""
 
-    # A copy, as above, to which those of 1.2 are added below.
-    yaml_implicit_resolvers = {first: list(found) for first, found in yaml.SafeDumper.yaml_implicit_resolvers.items()}
+    # A copy of those of YAML 1.1, to which those of 1.2 are added below.
+    yaml_implicit_resolvers = {first: list(rules) for first, rules in yaml.SafeDumper.yaml_implicit_resolvers.items()}
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> Any:
         return super().increase_indent(flow, False)
@@ -78,17 +78,17 @@ _Dumper.add_representer(
 
 
 def read(text: str) -> Document:
-    """The one document in the text. Raises InvalidYaml."""
+    """Read the one document in the text. Raises InvalidYaml."""
     try:
         loader = _Loader(text)
         node = loader.get_single_node()
         lines: dict[str, int] = {}
-        return Document(_plain(loader, node, (), lines) if node else None, lines)
+        return Document(_data(loader, node, (), lines) if node else None, lines)
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise InvalidYaml(line, "There is a character here that YAML does not allow.") from None
+        raise InvalidYaml(line, "Has a character that YAML does not allow.") from None
     except yaml.MarkedYAMLError as error:
-        # Only pyyaml's own words: its whole message quotes the file.
+        # Only PyYAML's own words: its whole message quotes the file.
         mark = error.problem_mark or error.context_mark
         problem = ", ".join(filter(None, (error.context, error.problem)))
         raise InvalidYaml(mark.line + 1 if mark else 1, f"Not YAML: {problem}.") from None
@@ -97,34 +97,36 @@ def read(text: str) -> Document:
 
 
 def write(data: object) -> str:
-    """The data as YAML that `read` reads back to equal data; keys keep their order."""
+    """Return the data as YAML that `read` reads back to equal data. Keys keep their order."""
     return str(yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=100))
 
 
-def _plain(loader: _Loader, node: yaml.Node, loc: tuple[str | int, ...], lines: dict[str, int]) -> Any:
-    lines.setdefault(path_from_parts(loc), node.start_mark.line + 1)
+def _data(loader: _Loader, node: yaml.Node, path: tuple[str | int, ...], lines: dict[str, int]) -> Any:
+    lines.setdefault(path_from_parts(path), node.start_mark.line + 1)
     loader.parts += 1
     if loader.parts > MAX_PARTS:
-        raise InvalidYaml(1, f"Has more than {MAX_PARTS:,} parts, with those that aliases (*name) repeat.")
+        raise InvalidYaml(1, f"Has more than {MAX_PARTS:,} parts, counting what aliases (*name) repeat.")
     if isinstance(node, yaml.SequenceNode):
-        return [_plain(loader, item, (*loc, at), lines) for at, item in enumerate(node.value)]
+        return [_data(loader, item, (*path, at), lines) for at, item in enumerate(node.value)]
     if isinstance(node, yaml.MappingNode):
-        return _mapping(loader, node, loc, lines)
+        return _mapping(loader, node, path, lines)
     try:
         return loader.construct_object(node)
     except ValueError:
         raise InvalidYaml(node.start_mark.line + 1, "This value can't be read.") from None
 
 
-def _mapping(loader: _Loader, node: yaml.MappingNode, loc: tuple[str | int, ...], lines: dict[str, int]) -> Any:
-    plain: dict[str, Any] = {}
+def _mapping(
+    loader: _Loader, node: yaml.MappingNode, path: tuple[str | int, ...], lines: dict[str, int]
+) -> dict[str, Any]:
+    data: dict[str, Any] = {}
     for key, value in node.value:
         line = key.start_mark.line + 1
         if not isinstance(key, yaml.ScalarNode):
             raise InvalidYaml(line, "A key must be a word.")
-        if key.value in plain:
-            raise InvalidYaml(line, f"The key {key.value[:60]!r} is there twice.")
-        # The key's line, not the value's: a block of text begins below it.
-        lines.setdefault(path_from_parts((*loc, key.value)), line)
-        plain[key.value] = _plain(loader, value, (*loc, key.value), lines)
-    return plain
+        if key.value in data:
+            raise InvalidYaml(line, f"Duplicate key {key.value[:60]!r}.")
+        # The line of the key, not of the value: a block of text starts below it.
+        lines.setdefault(path_from_parts((*path, key.value)), line)
+        data[key.value] = _data(loader, value, (*path, key.value), lines)
+    return data

@@ -151,7 +151,7 @@ class Sent:
         try:
             document = yaml.read(text)
         except yaml.InvalidYaml as error:
-            self.faults[path] = [f"Line {error.line}: {error.sentence}"]
+            self.faults[path] = [f"Line {error.line}: {error.message}"]
             return text
         self.lines_of[path] = document.lines
         return document.data

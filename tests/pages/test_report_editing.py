@@ -119,12 +119,12 @@ def test_everything_wrong_is_told_at_once_beside_its_field(browse: Browse, small
     page = answer.content.decode()
     assert answer.status_code == 200
     told = {
-        "edit-slug": "Must be letters, digits, - and _.",
+        "edit-slug": "Use letters, digits, - and _ only.",
         "edit-name": "Must not be empty.",
         "edit-timeout_seconds": "Must be a whole number.",
         "edit-parameters-0-minimum": "Must be a whole number, not the text “a”.",
         "edit-delivery-1-to": "Line 2: Must be an e-mail address.",
-        "edit-grants-0": "There is no user nobody in this tenant.",
+        "edit-grants-0": "User nobody does not exist in this tenant.",
         "edit-formats": "Must be one of: pdf, csv, xlsx, json, ndjson, parquet, html.",
         "edit-retention_days": "Must be 1 or more.",
     }
@@ -158,7 +158,7 @@ def test_a_bound_that_contradicts_another_field_is_told(
     ("text", "sentence"),
     [
         ("group_by: [a\ncolumns: {}", "Line 2: Not YAML"),
-        ("group_by:\n  - a\n  - a\ncolumns:\n  b: sum", "Line 3: group_by[1]: There is one like this before"),
+        ("group_by:\n  - a\n  - a\ncolumns:\n  b: sum", "Line 3: group_by[1]: Duplicate of an earlier entry"),
         ("columns:\n  a: mean", "Line 2: columns.a: Must be one of: sum, average, min, max, count."),
         ("just words", "Must be a mapping of fields to values."),
     ],
@@ -199,8 +199,8 @@ def test_a_query_that_does_not_agree_with_its_parameters_is_told_with_the_rest(
 ) -> None:
     client = browse("alice")
     page = press(client, shown(client, "small"), "save", query="select :other", retention_days="0").content.decode()
-    assert "Uses :other, which is not declared under parameters." in page
-    assert "The query does not use :least." in page
+    assert ":other isn't defined. Add it as a parameter." in page
+    assert "The query doesn't use :least." in page
     assert "Must be 1 or more." in page
 
 
@@ -291,7 +291,7 @@ def test_a_report_is_made(browse: Browse, source: DataSource) -> None:
     assert made.version.formats == ["json", "csv"]
     again = client.post("/reports/new", {**data, "do": "save"})
     assert again.status_code == 200
-    assert "There is a report with this slug already." in again.content.decode()
+    assert "Another report already has this slug." in again.content.decode()
     refused = client.post("/reports/new", {**data, "slug": "new", "do": "save"})
     assert "/reports/new is the page that makes a report" in refused.content.decode()
 

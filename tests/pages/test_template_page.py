@@ -139,7 +139,7 @@ def test_a_report_without_pdf_cannot_have_one(browse: Browse, letter: ReportConf
     actions.patch_report(report=letter, patch={"formats": ["csv"], "template": None}, actor="tester")
     answer = press(browse("alice"), "save", TEMPLATE)
     assert answer.status_code == 200
-    assert "A template designs the pdf: put pdf among the formats." in answer.content.decode()
+    assert "A template designs the pdf. Add pdf to the formats." in answer.content.decode()
 
 
 def test_a_source_that_does_not_answer_is_told_and_the_syntax_still_looked_at(

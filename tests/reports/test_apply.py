@@ -152,15 +152,15 @@ def test_everything_that_only_the_database_can_tell_is_told_at_once_and_nothing_
     before = everything()
     assert faults(tmp_path, bad, env={"BOB_PASSWORD": "x" * 12, "CRM_URL": "mysql://u:hush@h/d"}) == {
         "users[0].password_env": [
-            "The environment variable ALICE_PASSWORD is not set; it holds the password of the new user."
+            "The environment variable ALICE_PASSWORD is not set. It must hold the new user's password."
         ],
-        "users[2].tenant": ["There is no tenant nowhere."],
-        "users[3].password_env": ["A new user needs one."],
-        "data_sources[1].url_env": ["The value of CRM_URL must begin with postgresql://."],
+        "users[2].tenant": ["Tenant nowhere does not exist."],
+        "users[3].password_env": ["Required for a new user."],
+        "data_sources[1].url_env": ["The value of CRM_URL must start with postgresql://."],
         "data_sources[2].url_env": ["The environment variable ERP_URL is not set."],
-        "reports[0].grants.view[1]": ["There is no user nobody in this tenant."],
-        "reports[0].data_source": ["There is no data source nothing in this tenant."],
-        "reports[1].query": ["Uses :missing, which is not declared under parameters."],
+        "reports[0].grants.view[1]": ["User nobody does not exist in this tenant."],
+        "reports[0].data_source": ["Data source nothing does not exist in this tenant."],
+        "reports[1].query": [":missing isn't defined. Add it as a parameter."],
     }
     assert everything() == before
 
@@ -168,9 +168,9 @@ def test_everything_that_only_the_database_can_tell_is_told_at_once_and_nothing_
 @pytest.mark.parametrize(
     ("query", "path", "sentence"),
     [
-        ("select :start, :end, :more", "query", "Uses :more, which is not declared under parameters."),
-        ("select :start -- :end", "parameters[1].name", "The query does not use :end."),
-        ("select :start, ':end'", "parameters[1].name", "The query does not use :end."),
+        ("select :start, :end, :more", "query", ":more isn't defined. Add it as a parameter."),
+        ("select :start -- :end", "parameters[1].name", "The query doesn't use :end."),
+        ("select :start, ':end'", "parameters[1].name", "The query doesn't use :end."),
         (
             "select :start, :end; delete from flights",
             "query",
@@ -186,9 +186,7 @@ def test_the_query_and_its_parameters_have_to_agree(tmp_path, query, path, sente
 
 def test_a_file_can_not_change_a_superuser(tmp_path):
     User.objects.create_superuser("alice", password="x")
-    assert faults(tmp_path, SAMPLE) == {
-        "users[0].username": ["This user is a superuser, which a definitions file can't change."]
-    }
+    assert faults(tmp_path, SAMPLE) == {"users[0].username": ["A definitions file can't change a superuser."]}
 
 
 def test_a_user_name_of_another_tenant_is_refused(tmp_path):
@@ -202,8 +200,8 @@ def test_a_report_can_not_use_the_data_source_or_user_of_another_tenant(tmp_path
     stranger = SAMPLE["reports"][1] | {"tenant": "other", "grants": {"view": ["user:bob"]}}
     bad = {"tenants": [{"slug": "other", "name": "Other"}], "reports": [stranger]}
     assert faults(tmp_path, bad) == {
-        "reports[0].grants.view[0]": ["There is no user bob in this tenant."],
-        "reports[0].data_source": ["There is no data source crm in this tenant."],
+        "reports[0].grants.view[0]": ["User bob does not exist in this tenant."],
+        "reports[0].data_source": ["Data source crm does not exist in this tenant."],
     }
 
 
@@ -239,7 +237,7 @@ def test_prune_does_not_leave_a_report_without_its_source(tmp_path):
     less = sample()
     del less["data_sources"][1]
     assert faults(tmp_path, less, prune=True) == {
-        "reports[1].data_source": ["There is no data source crm in this tenant."]
+        "reports[1].data_source": ["Data source crm does not exist in this tenant."]
     }
 
 
@@ -283,9 +281,9 @@ def test_a_stored_url_is_not_encrypted_anew_at_every_run(tmp_path):
     ("kind", "url", "sentence"),
     [
         ("sql", "mysql://u:hush@db/x", None),
-        ("sql", "postgresql://u:hush@db/x", "is of a PostgreSQL server, for which there is the kind postgresql."),
-        ("sql", "hush", "must be a URL as mysql://user:password@host/database."),
-        ("postgresql", "mysql://u:hush@db/x", "must begin with postgresql://."),
+        ("sql", "postgresql://u:hush@db/x", "is for a PostgreSQL server. Use kind postgresql."),
+        ("sql", "hush", "must be a URL like mysql://user:password@host/database."),
+        ("postgresql", "mysql://u:hush@db/x", "must start with postgresql://."),
     ],
 )
 def test_the_url_of_a_server_has_to_be_of_its_kind(tmp_path, kind, url, sentence):

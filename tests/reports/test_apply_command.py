@@ -88,8 +88,8 @@ def test_what_only_the_database_can_tell_is_told_with_file_and_line_too(tmp_path
     code, _, err = run("apply", file)
     assert code == 1
     assert err == (
-        f"{file}:{line}: users[1].password_env: The environment variable BOB_PASSWORD is not set; "
-        "it holds the password of the new user.\n"
+        f"{file}:{line}: users[1].password_env: The environment variable BOB_PASSWORD is not set. "
+        "It must hold the new user's password.\n"
     )
     assert Tenant.objects.count() == 0
 
@@ -99,7 +99,7 @@ def test_a_missing_path_and_a_weak_password_are_only_warnings(tmp_path, monkeypa
     monkeypatch.setenv("BOB_PASSWORD", "bob")
     code, _, err = run("apply", written(tmp_path, SAMPLE))
     assert code == 0
-    assert f"Warning: data source flights in acme: {tmp_path}/data/flights.db is not there." in err
+    assert f"Warning: data source flights in acme: {tmp_path}/data/flights.db does not exist." in err
     assert "Warning: the password of bob is weak: This password is too short." in err
 
 
@@ -173,7 +173,7 @@ def test_an_export_can_be_of_one_tenant(tmp_path):
     Tenant.objects.create(slug="other", name="Other")
     run("apply", written(tmp_path, SAMPLE))
     assert "carrier-delays" not in run("export", "--tenant", "other")[1]
-    assert run("export", "--tenant", "nowhere") == (1, "", "There is no tenant nowhere.\n")
+    assert run("export", "--tenant", "nowhere") == (1, "", "Tenant nowhere does not exist.\n")
 
 
 @pytest.mark.django_db
@@ -182,4 +182,4 @@ def test_a_report_whose_source_is_gone_is_left_out_with_a_warning(tmp_path):
     ReportConfiguration.objects.get(slug="customers").version.data_source.delete()
     code, out, err = run("export")
     assert (code, "customers" in out) == (0, False)
-    assert err == "Warning: report customers in acme is left out: its data source is gone.\n"
+    assert err == "Warning: report customers in acme is left out: its data source was deleted.\n"

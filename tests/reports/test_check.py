@@ -175,7 +175,7 @@ def test_a_source_that_is_gone_is_a_fault_of_the_report(tmp_path):
     (tmp_path / "data/flights.db").unlink()
     assert validated()["faults"] == ["The data source's file is not there."]
     ReportConfiguration.objects.get(slug="carrier-delays").version.data_source.delete()
-    assert "data source no longer exists" in validated()["faults"][0]
+    assert "data source was deleted" in validated()["faults"][0]
 
 
 def test_a_query_that_runs_long_is_not_waited_for():
@@ -205,7 +205,7 @@ def test_the_command_looks_at_all_reports_and_fails_for_a_faulty_one():
     code, out = run_command()
     assert code == 1
     assert "acme/carrier-delays: 1 columns." in out
-    assert "acme/customers: The data source does not answer at the moment." in out
+    assert "acme/customers: The data source is not responding. Try again later." in out
     assert "hush" not in out
     assert out.endswith("2 looked at, 1 of them faulty.\n")
 

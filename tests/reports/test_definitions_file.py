@@ -30,17 +30,17 @@ def refused(folder: Path, data: object) -> list[str]:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("tenants: []\ntenants: []", "2: The key 'tenants' is there twice."),
+        ("tenants: []\ntenants: []", "2: Duplicate key 'tenants'."),
         ("a: &a [*a, *a]", "1: Lists and mappings are nested too deeply."),
-        (BOMB, "1: Has more than 300,000 parts, with those that aliases (*name) repeat."),
+        (BOMB, "1: Has more than 300,000 parts, counting what aliases (*name) repeat."),
         ("- 1", "1: Must be a mapping with some of: tenants, users, data_sources, reports."),
         ("", "1: Must be a mapping with some of: tenants, users, data_sources, reports."),
-        ("x: 1", "1: x: There is no such field here."),
+        ("x: 1", "1: x: Unknown field."),
         ("\nusers: 1", "2: users: Must be a list."),
         ("users:\n- 1", "2: users[0]: Must be a mapping of fields to values."),
         ("[" * 3000, "1: Lists and mappings are nested too deeply."),
         ("a: " + "9" * 5000, "1: This value can't be read."),
-        ("a:\n  - \x07", "2: There is a character here that YAML does not allow."),
+        ("a:\n  - \x07", "2: Has a character that YAML does not allow."),
         ("? [1]\n: 2", "1: A key must be a word."),
     ],
 )  # fmt: skip
@@ -74,7 +74,7 @@ def test_a_file_that_is_missing_too_large_or_not_utf8_is_told(tmp_path):
     assert files.sentences(caught.value) == [
         f"{missing}:1: Can't be read: No such file or directory.",
         f"{large}:1: Is larger than 2 MiB.",
-        f"{latin}:2: There is a character here that is not UTF-8.",
+        f"{latin}:2: Has a character that is not UTF-8.",
         f"{tmp_path}:1: Can't be read: Is a directory.",
     ]
 
@@ -97,12 +97,12 @@ def test_faults_are_told_all_at_once_with_the_line_of_the_field(tmp_path):
         "    extra: 1\n"
     )
     assert refused(tmp_path, text) == [
-        "definitions.yaml:4: reports[0].slug: Must be letters, digits, - and _.",
+        "definitions.yaml:4: reports[0].slug: Use letters, digits, - and _ only.",
         "definitions.yaml:4: reports[0].data_source: This field is required.",
         "definitions.yaml:12: reports[0].parameters[0].type: "
         "Must be one of: string, integer, number, boolean, date, datetime.",
         "definitions.yaml:13: reports[0].formats[1]: Must be one of: pdf, csv, xlsx, json, ndjson, parquet, html.",
-        "definitions.yaml:14: reports[0].extra: There is no such field here.",
+        "definitions.yaml:14: reports[0].extra: Unknown field.",
     ]
 
 
@@ -142,9 +142,7 @@ def test_the_same_thing_in_two_files_is_refused(tmp_path):
     first, second = written(tmp_path, SAMPLE), written(tmp_path, {"tenants": SAMPLE["tenants"]}, "second.yaml")
     with pytest.raises(InvalidDefinition) as caught:
         files.load([first, second])
-    assert files.sentences(caught.value) == [
-        f"{second}:2: tenants[0].slug: There is one like this before; it must be there once only."
-    ]
+    assert files.sentences(caught.value) == [f"{second}:2: tenants[0].slug: Duplicate of an earlier entry."]
 
 
 def test_paths_are_relative_to_their_file(tmp_path):

@@ -78,9 +78,9 @@ def test_a_faulty_template_changes_nothing_and_is_told_with_both_lines(tmp_path,
     ("changes", "sentence"),
     [
         ({"template_file": "nowhere.typ"}, "nowhere.typ: Can't be read: No such file or directory."),
-        ({"template_file": ["x"]}, "Must be the path of a file with the template; without template beside it."),
-        ({"template_file": "definitions.yaml", "template": "x"}, "without template beside it."),
-        ({"template": "x", "formats": ["csv"]}, "A template designs the pdf: put pdf among the formats."),
+        ({"template_file": ["x"]}, "Must be the path of a file with the template, without template."),
+        ({"template_file": "definitions.yaml", "template": "x"}, "without template."),
+        ({"template": "x", "formats": ["csv"]}, "A template designs the pdf. Add pdf to the formats."),
         ({"template": ""}, "Must not be empty."),
     ],
 )

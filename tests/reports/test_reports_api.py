@@ -189,7 +189,7 @@ def test_the_administrator_of_another_tenant_can_neither_change_nor_find_a_repor
 
 def test_a_report_can_not_read_another_tenants_data():
     refused = client("erin").post(URL, NEW, format="json")
-    assert refused.json()["fields"] == {"data_source": ["There is no data source flights in this tenant."]}
+    assert refused.json()["fields"] == {"data_source": ["Data source flights does not exist in this tenant."]}
 
 
 def test_a_superuser_names_the_tenant():
@@ -210,7 +210,7 @@ def test_faults_are_told_all_at_once_by_field():
         "fields": {
             "parameters[0].default": ["Must be a whole number, not the text “five”."],
             "formats[0]": ["Must be one of: pdf, csv, xlsx, json, ndjson, parquet, html."],
-            "extra": ["There is no such field here."],
+            "extra": ["Unknown field."],
         },
     }
 
@@ -260,7 +260,7 @@ def test_what_is_refused_names_its_field_and_makes_nothing(change, path):
 def test_half_a_character_is_refused():
     body = json.dumps(NEW).replace('"New"', r'"\ud800"')
     answer = client("alice").post(URL, body, content_type="application/json")
-    assert answer.json()["fields"] == {"name": ["Must be a text of whole Unicode characters."]}
+    assert answer.json()["fields"] == {"name": ["Must be valid Unicode text."]}
 
 
 @pytest.mark.parametrize("body", ["[]", '"text"', "5", "null", "{", '{"a": NaN}', ""])
@@ -301,7 +301,7 @@ def test_a_patch_that_leaves_nonsense_is_refused():
     answer = client("alice").patch(DELAYS, {"parameters": []}, format="json")
     assert answer.status_code == 400
     assert answer.json()["fields"] == {
-        "query": [f"Uses :{name}, which is not declared under parameters." for name in ("start", "end")]
+        "query": [f":{name} isn't defined. Add it as a parameter." for name in ("start", "end")]
     }
     assert client("alice").patch(DELAYS, {"name": None}, format="json").json()["fields"] == {
         "name": ["This field is required."]
@@ -313,7 +313,7 @@ def test_a_report_can_be_renamed_but_not_moved():
     assert alice.patch(DELAYS, {"slug": "delays"}, format="json").json()["id"] == str(pk)
     assert alice.get(DELAYS).status_code == 404
     assert alice.patch(f"{URL}/delays", {"slug": "customers"}, format="json").json()["fields"] == {
-        "slug": ["There is a report with this slug already."]
+        "slug": ["Another report already has this slug."]
     }
     moved = client("root").patch(f"{URL}/delays", {"tenant": "other"}, format="json")
     assert (moved.status_code, list(moved.json()["fields"])) == (400, ["tenant"])
