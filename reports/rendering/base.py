@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, BinaryIO, ClassVar, Protocol
 
 import pyarrow as pa
@@ -60,6 +60,17 @@ class Document:
     template: Template | None = None
     #: A Vega-Lite specification without data. Its data is the rows.
     chart: Mapping[str, Any] | None = None
+
+    @property
+    def generated_text(self) -> str:
+        return f"{self.generated_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+    def details(self, totals: str = "") -> list[tuple[str, str]]:
+        """Label and text of each detail that formats show above the table. `totals` describes the totals."""
+        details = [*self.parameters.items(), ("Generated", self.generated_text), ("Version", str(self.version))]
+        if totals:
+            details.append(("Totals", totals))
+        return details
 
 
 class Writer(Protocol):

@@ -17,7 +17,7 @@ from reports.exceptions import FormatCannotHold
 from reports.rendering.kinds import Kind
 from reports.rendering.pdf.fonts import MissingGlyphs, bold, regular, wrap
 from reports.rendering.pdf.layout import LANDSCAPE, MARGIN, PORTRAIT, lay_out
-from tests.reports.test_rendering_types import DOCUMENT, render
+from tests.reports.rendering.arrow_types import DOCUMENT, render
 
 needs_poppler = pytest.mark.skipif(
     shutil.which("pdftotext") is None, reason="pdftotext is not installed (Debian: apt-get install poppler-utils)"

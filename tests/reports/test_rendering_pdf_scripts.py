@@ -19,8 +19,8 @@ from pypdf import PdfReader
 from reports.rendering.pdf import bidi, fallback
 from reports.rendering.pdf.fonts import MissingGlyphs, is_right_to_left, regular, wrap
 from reports.rendering.pdf.shaping import shape
+from tests.reports.rendering.arrow_types import render
 from tests.reports.test_rendering_pdf import needs_poppler, tool, words
-from tests.reports.test_rendering_types import render
 
 _EMBEDDING = dict.fromkeys(range(0x202A, 0x202F))
 TEXTS = {

@@ -25,7 +25,7 @@ from reports.rendering.charts.theme import themed
 from reports.rendering.column_json import json_keys, json_objects
 from reports.rendering.text_arrays import slices, value_bytes
 
-_FONTS = Path(__file__).parents[1] / "fonts"
+FONTS = Path(__file__).parents[1] / "fonts"
 _ROOT = Path(__file__).parents[3]
 _REMEDY = "Return fewer rows from the query, or aggregate them in the chart."
 
@@ -143,7 +143,7 @@ class Chart:
 
     def _run(self, output: Output, data: bytes, seconds: float) -> bytes:
         """Run the drawing process, and return its output. Raises _CannotDraw and DesignMismatch."""
-        arguments = [output, str(_FONTS), str(self._limits.memory_bytes), str(os.getpid())]
+        arguments = [output, str(FONTS), str(self._limits.memory_bytes), str(os.getpid())]
         command = [sys.executable, "-P", "-s", "-m", "reports.documents.chart_process", *arguments]
         # Times without a zone are drawn as they are. In another zone, JavaScript would shift them.
         environment = {"TZ": "UTC", "PYTHONPATH": str(_ROOT)}

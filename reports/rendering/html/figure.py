@@ -1,6 +1,7 @@
-"""The chart of the HTML page: a drawing within the page, which its style sheet puts above the table.
+"""The chart of the HTML page: an SVG drawing inside of the page.
 
-It comes after the table in the file, as it can only be drawn when all rows are known.
+All rows have to be known before it can be drawn, so it comes after the table in the file. The style sheet moves it
+above the table.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from html import escape
 from reports.rendering.charts.chart import Chart, ChartStyle
 from reports.rendering.charts.theme import AXIS, INK, LINE, SOFT
 
-#: Arial, or a font with letters as wide as Arial's: the process that draws has measured with them.
-_LOOK = ChartStyle("svg", font="Arial, Liberation Sans, Helvetica, sans-serif")
+#: Arial, or fonts with letters as wide as Arial's, with which the drawing process has measured the texts.
+_CHART_STYLE = ChartStyle("svg", font="Arial, Liberation Sans, Helvetica, sans-serif")
 
 STYLE = f"""main {{ display: flex; flex-direction: column; align-items: flex-start }}
 main > header {{ order: -2 }}
@@ -29,8 +30,8 @@ main > .chart {{ order: -1 }}
 
 
 def figure(chart: Chart, *, truncated: bool) -> str:
-    """The chart and what has to be said of it."""
-    drawing = chart.draw(_LOOK, truncated=truncated)
-    note = f"<figcaption>{escape(drawing.note)}</figcaption>\n" if drawing.note else ""
+    """The chart and its note. Raises DesignMismatch."""
+    drawing = chart.draw(_CHART_STYLE, truncated=truncated)
     image = f'<div role="img" aria-label="{escape(drawing.label)}">{drawing.content.decode()}</div>\n'
+    note = f"<figcaption>{escape(drawing.note)}</figcaption>\n" if drawing.note else ""
     return f'<figure class="chart">\n{image if drawing.content else ""}{note}</figure>\n'

@@ -1,4 +1,4 @@
-"""The fixed parts of the HTML page."""
+"""The fixed parts of the HTML page: the start of its head, and its style sheet."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""The one script of the HTML page: sorts the table by the column whose header is pressed.
+"""The only script of the HTML page: it sorts the table by the column whose heading is clicked.
 
-The page's own policy lets exactly this text run, by its hash, and nothing else: what is in the rows cannot run.
-Without scripts the page is the same, in the order of the query. Where there are totals of groups, rows stay within
-their group and its total stays below them.
+The page's content security policy allows exactly this text, by its hash, so nothing in the rows can run. Where scripts
+are disabled, the rows stay in the order of the query. Rows stay within their group, and its total stays below them.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ SCRIPT = """"use strict";
       else group.push({ row, key: cell.firstElementChild ? null : cell.textContent });
     }
     const next = body.nextSibling;
-    body.remove(); // moving rows while they are shown takes minutes where there are many
+    body.remove(); // moving thousands of rows takes minutes while they are displayed
     for (const group of groups) for (const { row } of group.sort(order)) body.append(row);
     table.insertBefore(body, next);
     for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");

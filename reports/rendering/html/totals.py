@@ -1,4 +1,4 @@
-"""Lines of totals in the HTML table: rows of its body after each group, and its foot."""
+"""Total rows in the HTML table: in its body below each group, and the grand total in its foot."""
 
 from __future__ import annotations
 
@@ -6,38 +6,46 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
-from reports.rendering.html.cells import cell_texts
+from reports.rendering.html.cells import cell_contents
 from reports.rendering.text_arrays import TEXT
 from reports.rendering.totals.group_totals import TotalRows, Totals
 
 
-def line_texts(lines: TotalRows, totals: Totals) -> list[str]:
-    """A table row for each line. Its class tells it from the rows of the result, also to the script that sorts."""
-    labels = cell_texts(pa.array(lines.labels, TEXT)).to_pylist()
-    cells = {at: _cells(at, column, totals) for at, column in enumerate(lines.columns) if column is not None}
-    rows = ("".join(_row(line, labels[line], depth, cells, totals)) for line, depth in enumerate(lines.depths))
-    return [f'<tr class="total">{row}</tr>\n' for row in rows]
+def total_rows_html(total_rows: TotalRows, totals: Totals) -> list[str]:
+    """The `<tr>` of each total row. Its class distinguishes it from rows of the result, for the sort script too."""
+    labels = cell_contents(pa.array(total_rows.labels, TEXT)).to_pylist()
+    cells = {
+        column: _column_cells(column, values, totals)
+        for column, values in enumerate(total_rows.columns)
+        if values is not None
+    }
+    rows = []
+    for row, depth in enumerate(total_rows.depths):
+        row_cells = "".join(_row_cells(row, labels[row], totals.label_column(depth), cells, totals.width))
+        rows.append(f'<tr class="total">{row_cells}</tr>\n')
+    return rows
 
 
-def _cells(at: int, column: pa.Array, totals: Totals) -> list[str]:
-    """The totals of a column; what is no sum says what it is."""
-    function = totals.functions()[at]
+def _column_cells(column: int, values: pa.Array, totals: Totals) -> list[str]:
+    function = totals.functions()[column]
+    # The style sheet shows the title. A sum needs no name.
     title = "" if function == "sum" else f' title="{function}"'
-    side = ' class="right"' if totals.is_number(at) else ""
-    return [f"<td{title}{side}>{text}</td>" for text in cell_texts(column).to_pylist()]
+    alignment = ' class="right"' if totals.is_number(column) else ""
+    return [f"<td{title}{alignment}>{content}</td>" for content in cell_contents(values).to_pylist()]
 
 
-def _row(line: int, label: str, depth: int, cells: Mapping[int, Sequence[str]], totals: Totals) -> Iterator[str]:
-    """The cells of one row; the label has all the room up to the next total."""
-    label_at, at = totals.label_column(depth), 0
-    while at < totals.width:
-        if at in cells:
-            yield cells[at][line]
-            at += 1
-        elif at == label_at:
-            end = next((column for column in range(at + 1, totals.width) if column in cells), totals.width)
-            yield f'<th scope="row" colspan="{end - at}">{label}</th>'
-            at = end
+def _row_cells(
+    row: int, label: str, label_column: int | None, cells: Mapping[int, Sequence[str]], width: int
+) -> Iterator[str]:
+    """The cells of one row. The label's cell spans the columns up to the next total."""
+    column = 0
+    while column < width:
+        end = column + 1
+        if column in cells:
+            yield cells[column][row]
+        elif column == label_column:
+            end = next((other for other in range(end, width) if other in cells), width)
+            yield f'<th scope="row" colspan="{end - column}">{label}</th>'
         else:
             yield "<td></td>"
-            at += 1
+        column = end

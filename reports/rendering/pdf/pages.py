@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC
 from typing import Any
 
 from reports.rendering.base import Document
@@ -45,7 +44,6 @@ class Pages:
         self._pen = Pen(canvas)
         self._page_number = 0
         self._y = 0.0
-        self._generated = f"{document.generated_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
         self._title = glyphs.replace_in(document.title).replace("\n", " ")
         self._headings = [_heading(column.name, layout.size, column.width) for column in layout.columns]
         canvas.setPageSize(layout.page)
@@ -115,7 +113,7 @@ class Pages:
         """Draw the footer and hand the page to the canvas."""
         width, y = self._layout.width, MARGIN - 10
         self._pen.rule(MARGIN, y + 12, width)
-        self._pen.text(MARGIN, y, self._generated, regular(), _SMALL, SOFT)
+        self._pen.text(MARGIN, y, self._document.generated_text, regular(), _SMALL, SOFT)
         page = f"Page {self._page_number:,}"
         x = MARGIN + width - _PAGE_COUNT_WIDTH - regular().width(page, _SMALL)
         self._pen.text(x, y, page, regular(), _SMALL, SOFT)
@@ -158,15 +156,13 @@ class Pages:
             self._y -= 2
             self._draw_prose([self._glyphs.replace_in(document.description)], regular(), 9, SOFT)
         self._y -= 6
-        facts = [*document.parameters.items(), ("Generated", self._generated), ("Version", str(document.version))]
-        if totals:
-            facts.append(("Totals", totals))
-        label_width = min(160.0, max(regular().width(label, 8) for label, _ in facts) + 14)
-        for label, value in facts:
-            self._draw_fact(self._glyphs.replace_in(label), self._glyphs.replace_in(value), label_width)
+        details = document.details(totals)
+        label_width = min(160.0, max(regular().width(label, 8) for label, _ in details) + 14)
+        for label, value in details:
+            self._draw_detail(self._glyphs.replace_in(label), self._glyphs.replace_in(value), label_width)
         self._y -= 10
 
-    def _draw_fact(self, label: str, value: str, label_width: float) -> None:
+    def _draw_detail(self, label: str, value: str, label_width: float) -> None:
         label_lines = wrap(label, regular(), 8, label_width - 6)
         value_lines = wrap(value, regular(), 8, self._layout.width - label_width)
         for index in range(max(len(label_lines), len(value_lines))):

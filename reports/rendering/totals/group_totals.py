@@ -54,9 +54,10 @@ class _TotalRow(NamedTuple):
 class Totals:
     """The totals of a result, whose rows are added slice by slice. Raises DesignMismatch if the columns don't fit."""
 
-    def __init__(self, options: TotalsOptions, schema: pa.Schema) -> None:
+    def __init__(self, options: TotalsOptions, schema: pa.Schema, max_groups: int = MAX_GROUPS) -> None:
         self._options = options
         self._schema = schema
+        self._max_groups = max_groups
         self._group_by = [
             column_index(schema, name, f"totals.group_by[{at}]") for at, name in enumerate(options.group_by)
         ]
@@ -158,8 +159,8 @@ class Totals:
                     f"Order the query by {', '.join(names)}."
                 )
             self._seen_groups.add(key)
-        if len(self._seen_groups) > MAX_GROUPS:
-            message = f"totals.group_by: The result has more than {MAX_GROUPS:,} groups. Group by fewer columns."
+        if len(self._seen_groups) > self._max_groups:
+            message = f"totals.group_by: The result has more than {self._max_groups:,} groups. Group by fewer columns."
             raise DesignMismatch(message)
 
     def _close_groups(self, depth: int, before: int, label_suffix: str = "") -> list[_TotalRow]:

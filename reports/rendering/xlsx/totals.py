@@ -1,4 +1,4 @@
-"""Lines of totals in a sheet: rows of their own, below the rows of their group, which Excel can fold."""
+"""Total rows in a sheet: below the rows of their group, which Excel can fold."""
 
 from __future__ import annotations
 
@@ -8,50 +8,50 @@ import pyarrow as pa
 
 from reports.rendering.text_arrays import TEXT
 from reports.rendering.totals.group_totals import TotalRows, Totals
-from reports.rendering.xlsx import parts as parts
-from reports.rendering.xlsx.cells import CellMaker, inline_text
+from reports.rendering.xlsx.cells import CellBuilder, inline_text
+from reports.rendering.xlsx.styles import TOTAL, Style
 
-#: Characters that a sum may be longer than the values of its column: Excel shows ### for a number without room.
-SUM_WIDTH = 5.0
-#: Levels of rows that can be folded, as many as Excel has.
-_MAX_OUTLINE = 7
+#: A sum may be this many characters longer than the values of its column. Excel shows ### for a number without room.
+SUM_EXTRA_WIDTH = 5.0
+#: Excel folds at most this many levels of rows.
+_MAX_OUTLINE_LEVEL = 7
 
 
-def line_rows(lines: TotalRows, numbers: Sequence[int], totals: Totals, letters: Sequence[str]) -> list[str]:
-    """The XML of each line, which becomes the row of that number."""
-    addresses, maker = pa.array(numbers, pa.int64()).cast(TEXT), CellMaker(totals=True)
-    made = [
-        [""] * len(lines) if column is None else maker.cells(column, letter, addresses).to_pylist()
-        for column, letter in zip(lines.columns, letters, strict=True)
+def total_rows_xml(
+    total_rows: TotalRows, row_numbers: Sequence[int], totals: Totals, letters: Sequence[str]
+) -> list[str]:
+    """The `<row>` of each total row, with these row numbers. `letters` names the columns."""
+    addresses, builder = pa.array(row_numbers, pa.int64()).cast(TEXT), CellBuilder(totals=True)
+    columns = [
+        None if values is None else builder.cells(values, column_letters, addresses).to_pylist()
+        for values, column_letters in zip(total_rows.columns, letters, strict=True)
     ]
     rows = []
-    for line, (number, depth) in enumerate(zip(numbers, lines.depths, strict=True)):
-        cells = [cells[line] or _empty(letter, number) for cells, letter in zip(made, letters, strict=True)]
-        if (at := totals.label_column(depth)) is not None:
-            cells[at] = _label(letters[at], number, lines.labels[line])
+    for row, (number, depth) in enumerate(zip(row_numbers, total_rows.depths, strict=True)):
+        cells = []
+        for column, column_letters in zip(columns, letters, strict=True):
+            cell = column[row] if column else ""
+            cells.append(cell or f'<c r="{column_letters}{number}" s="{TOTAL}"/>')
+        if (label_column := totals.label_column(depth)) is not None:
+            address, label = f"{letters[label_column]}{number}", inline_text(total_rows.labels[row])
+            cells[label_column] = f'<c r="{address}" s="{Style.TEXT + TOTAL}"{label}</c>'
         rows.append(f'<row r="{number}"{outline(depth - 1)}>{"".join(cells)}</row>\n')
     return rows
 
 
-def _label(letters: str, number: int, label: str) -> str:
-    return f'<c r="{letters}{number}" s="{parts.TEXT + parts.TOTALS}"{inline_text(label)}</c>'
-
-
-def _empty(letters: str, number: int) -> str:
-    return f'<c r="{letters}{number}" s="{parts.TOTALS}"/>'
-
-
 def outline(level: int) -> str:
-    """The attribute of a row that folds at that level; none at level 0."""
-    return f' outlineLevel="{min(level, _MAX_OUTLINE)}"' if level > 0 else ""
+    """The attribute of a row that folds at this level. Rows at level 0 don't fold."""
+    return f' outlineLevel="{min(level, _MAX_OUTLINE_LEVEL)}"' if level > 0 else ""
 
 
-def numbered(first: int, rows: int, lines: TotalRows) -> tuple[list[int], list[int]]:
-    """The row numbers of so many rows of a piece, and of the lines between them."""
+def row_numbers(first: int, rows: int, total_rows: TotalRows) -> tuple[list[int], list[int]]:
+    """The sheet's row numbers of this many rows from `first` on, and of the total rows between them."""
     of_rows: list[int] = []
-    of_lines: list[int] = []
-    for before in lines.before:
-        of_rows.extend(range(first + len(of_lines) + len(of_rows), first + len(of_lines) + before))
-        of_lines.append(first + len(of_lines) + before)
-    of_rows.extend(range(first + len(of_lines) + len(of_rows), first + len(of_lines) + rows))
-    return of_rows, of_lines
+    of_total_rows: list[int] = []
+    for before in [*total_rows.before, rows]:
+        next_row = first + len(of_total_rows) + len(of_rows)
+        end = first + len(of_total_rows) + before
+        of_rows.extend(range(next_row, end))
+        of_total_rows.append(end)
+    # The last number is that of the row after all of them.
+    return of_rows, of_total_rows[:-1]

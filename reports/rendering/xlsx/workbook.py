@@ -1,8 +1,9 @@
-"""XLSX, written as it is read: a zip of sheet XML that Arrow joins, so memory does not grow with the rows."""
+"""The xlsx format: a zip of XML that Arrow joins and that is written at once, so memory doesn't grow with the rows."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import IO, BinaryIO, ClassVar
 from zipfile import ZIP_DEFLATED, ZipFile
 
@@ -15,164 +16,191 @@ from reports.rendering.charts.chart import Chart
 from reports.rendering.kinds import kind_of
 from reports.rendering.text_arrays import TEXT, concat, slices, value_bytes
 from reports.rendering.totals.group_totals import Totals, interleave
-from reports.rendering.xlsx import parts as parts
-from reports.rendering.xlsx.cells import CellMaker, column_letters, inline_text, width_of
+from reports.rendering.xlsx.about_sheet import about_facts, about_sheet, totals_fact
+from reports.rendering.xlsx.cells import CellBuilder, column_letters, column_width, inline_text
 from reports.rendering.xlsx.chart import PICTURE, chart_parts
-from reports.rendering.xlsx.totals import SUM_WIDTH, line_rows, numbered, outline
+from reports.rendering.xlsx.namespaces import DECLARATION, MAIN
+from reports.rendering.xlsx.package import package_parts
+from reports.rendering.xlsx.styles import heading_style
+from reports.rendering.xlsx.totals import SUM_EXTRA_WIDTH, outline, row_numbers, total_rows_xml
 
+#: Excel's limits.
 MAX_COLUMNS = 16_384
-#: Excel's own number, and what a sheet may weigh: past 2 GiB a zip entry needs an extension that not all readers know.
 SHEET_ROWS = 1_048_576
+#: Beyond 2 GiB, a zip entry needs an extension that not all programs read.
 SHEET_BYTES = 2_000_000_000
-#: Level 1 takes a third of the time of level 6 and gives a file a quarter larger.
-COMPRESSION = 1
+#: Level 1 takes a third of the time of level 6, for a file that is a quarter larger.
+COMPRESSION_LEVEL = 1
 
 
-class _Zip(ZipFile):
-    """Deflated by ISA-L: as small as zlib's first level, in a quarter of its time, which was a third of the whole."""
+class IsalZipFile(ZipFile):
+    """Compresses with ISA-L: as well as zlib's level 1, in a quarter of its time."""
 
-    def deflating(self, name: str) -> IO[bytes]:
+    def open_sheet(self, name: str) -> IO[bytes]:
         """An entry to write to."""
-        # By name: an entry opened by ZipInfo forgets the compression level of the archive.
+        # By name: an entry that is opened by ZipInfo doesn't get the compression level of the archive.
         entry = self.open(name, "w")
-        # The one attribute that says by whom an entry is compressed; without it, zlib does it.
+        # zipfile has no public way to replace the compressor. Without this attribute, zlib is used.
         if hasattr(entry, "_compressor"):
-            entry._compressor = isal_zlib.compressobj(COMPRESSION, isal_zlib.DEFLATED, -15)
+            entry._compressor = isal_zlib.compressobj(COMPRESSION_LEVEL, isal_zlib.DEFLATED, -15)
         return entry
 
     def __del__(self) -> None:
-        """A run that failed leaves the file unfinished; the base class would write an ending into a closed file."""
+        """Do nothing. After a failed run, the base class would write an ending into a file that is closed already."""
 
 
 class XlsxWriter:
-    def __init__(self, out: BinaryIO, schema: pa.Schema, document: Document) -> None:
+    def __init__(self, out: BinaryIO, schema: pa.Schema, document: Document, sheet_rows: int = SHEET_ROWS) -> None:
         if len(schema) > MAX_COLUMNS:
-            message = f"The result has {len(schema):,} columns, a sheet has room for {MAX_COLUMNS:,}. csv holds them."
-            raise FormatCannotHold(message, alternative="csv")
-        self._zip = _Zip(out, "w", ZIP_DEFLATED, compresslevel=COMPRESSION)
+            message = f"The result has {len(schema):,} columns, and a sheet holds at most {MAX_COLUMNS:,}. "
+            raise FormatCannotHold(message + "Choose csv instead.", alternative="csv")
+        self._zip = IsalZipFile(out, "w", ZIP_DEFLATED, compresslevel=COMPRESSION_LEVEL)
         self._schema = schema
         self._document = document
+        self._sheet_rows = sheet_rows
         self._letters = [column_letters(index) for index in range(len(schema))]
-        self._cells = CellMaker()
+        self._cells = CellBuilder()
         self._totals = Totals(document.totals, schema) if document.totals else None
         self._chart = Chart(document.chart, schema) if document.chart else None
         self._widths: list[float] = []
-        #: Rows of each finished sheet that its filter has, the header included.
-        self._sheets: list[int] = []
+        #: By finished sheet: the number of rows that its filter covers, including the header.
+        self._filtered_rows: list[int] = []
+        #: The current sheet, and its rows and bytes so far.
         self._sheet: IO[bytes] | None = None
-        self._row = self._bytes = 0
-        #: Rows at the end of the sheet that its filter leaves alone: the total of everything.
-        self._below = 0
+        self._rows = self._bytes = 0
+        #: Rows at the end of the sheet that its filter doesn't cover: the grand total.
+        self._unfiltered_rows = 0
 
     def write(self, batch: pa.RecordBatch) -> None:
-        if self._chart is not None:
+        if self._chart:
             self._chart.add(batch)
-        for piece in slices(batch):
-            self._widths = self._widths or self._widths_of(piece)
-            if self._totals is not None:
-                self._write_with_totals(piece, self._totals)
-                continue
-            while piece.num_rows:
-                room = self._room()
-                self._write_rows(piece.slice(0, room))
-                piece = piece.slice(room)
+        for rows in slices(batch):
+            self._widths = self._widths or self._column_widths(rows)
+            if self._totals:
+                self._write_with_totals(rows, self._totals)
+            else:
+                self._write_rows(rows)
 
     def close(self, *, rows: int, truncated: str | None) -> None:
-        if not self._sheets and self._sheet is None:
-            self._begin_sheet()
-        self._write_last_lines(truncated=bool(truncated))
-        self._end_sheet()
-        about = parts.about_facts(self._document, rows, truncated, len(self._sheets), self._cells.cut)
-        if self._totals is not None:
-            about += parts.totals_facts(self._totals.description())
-        chart = {}
-        if self._chart is not None:
-            chart = chart_parts(self._chart, len(self._sheets) + 1, truncated=bool(truncated))
-        number = len(self._sheets) + (2 if self._chart else 1)
-        self._add(f"xl/worksheets/sheet{number}.xml", parts.about_sheet(self._document.title, about))
-        last_letter = self._letters[-1] if self._letters else "A"
-        package = parts.package(self._sheets, last_letter, self._document, picture=PICTURE in chart)
-        for name, content in [*chart.items(), *package.items()]:
-            self._add(name, content)
+        if not self._filtered_rows and self._sheet is None:
+            self._open_sheet()
+        if self._totals:
+            self._write_last_totals(self._totals, truncated=bool(truncated))
+        self._close_sheet()
+        sheets = len(self._filtered_rows)
+        facts = about_facts(self._document, rows, truncated, sheets, self._cells.cut_texts)
+        if self._totals:
+            facts.append(totals_fact(self._totals.description()))
+        chart = chart_parts(self._chart, sheets + 1, truncated=bool(truncated)) if self._chart else {}
+        about_number = sheets + (2 if self._chart else 1)
+        parts: dict[str, str | bytes] = {
+            f"xl/worksheets/sheet{about_number}.xml": about_sheet(self._document.title, facts),
+            **chart,
+            **package_parts(self._filtered_rows, self._last_letters, self._document, has_picture=PICTURE in chart),
+        }
+        for name, content in parts.items():
+            with self._zip.open(name, "w") as part:
+                part.write(content.encode() if isinstance(content, str) else content)
         self._zip.close()
 
-    def _room(self, needed: int = 1) -> int:
-        """Rows that fit into the current sheet; opens the next one where there is not the room that is needed."""
-        if self._row + needed > SHEET_ROWS or self._bytes >= SHEET_BYTES:
-            self._end_sheet()
-        if self._sheet is None:
-            self._begin_sheet()
-        return SHEET_ROWS - self._row
+    @property
+    def _last_letters(self) -> str:
+        return self._letters[-1] if self._letters else "A"
 
-    def _write_rows(self, piece: pa.RecordBatch) -> None:
-        self._put(value_bytes(self._row_texts(piece, range(self._row + 1, self._row + piece.num_rows + 1))))
-        self._row += piece.num_rows
-
-    def _row_texts(self, piece: pa.RecordBatch, numbers: Sequence[int], attributes: str = "") -> pa.Array:
-        addresses = pa.array(numbers, pa.int64()).cast(TEXT)
-        cells = [
-            self._cells.cells(column, letters, addresses)
-            for column, letters in zip(piece.columns, self._letters, strict=True)
-        ]
-        return concat('<row r="', addresses, f'"{attributes}>', *cells, "</row>\n")
-
-    def _write_with_totals(self, piece: pa.RecordBatch, totals: Totals) -> None:
-        lines = totals.add(piece)
-        self._room(piece.num_rows + len(lines))
-        of_rows, of_lines = numbered(self._row + 1, piece.num_rows, lines)
-        rows = self._row_texts(piece, of_rows, outline(totals.depth))
-        for part in interleave(rows, lines, line_rows(lines, of_lines, totals, self._letters)):
-            self._put(part)
-        self._row += len(of_rows) + len(of_lines)
-
-    def _write_last_lines(self, *, truncated: bool) -> None:
-        if self._totals is None:
-            return
-        lines = self._totals.finish(truncated=truncated)
-        self._room(len(lines))
-        numbers = range(self._row + 1, self._row + len(lines) + 1)
-        for row in line_rows(lines, numbers, self._totals, self._letters):
-            self._put(row.encode())
-        self._row += len(lines)
-        self._below = lines.depths.count(0)
-
-    def _widths_of(self, piece: pa.RecordBatch) -> list[float]:
+    def _column_widths(self, rows: pa.RecordBatch) -> list[float]:
         functions = self._totals.functions() if self._totals else {}
         return [
-            width_of(name, piece.column(at), more=SUM_WIDTH if functions.get(at) == "sum" else 0.0)
+            column_width(name, rows.column(at), extra=SUM_EXTRA_WIDTH if functions.get(at) == "sum" else 0.0)
             for at, name in enumerate(self._schema.names)
         ]
 
-    def _begin_sheet(self) -> None:
-        self._sheet = self._zip.deflating(f"xl/worksheets/sheet{len(self._sheets) + 1}.xml")
-        self._row = self._bytes = 0
+    # Rows
+
+    def _write_rows(self, rows: pa.RecordBatch) -> None:
+        while rows.num_rows:
+            self._make_room(1)
+            part = rows.slice(0, self._sheet_rows - self._rows)
+            numbers = range(self._rows + 1, self._rows + part.num_rows + 1)
+            self._write(value_bytes(self._row_texts(part, numbers)))
+            self._rows += part.num_rows
+            rows = rows.slice(part.num_rows)
+
+    def _write_with_totals(self, rows: pa.RecordBatch, totals: Totals) -> None:
+        total_rows = totals.add(rows)
+        self._make_room(rows.num_rows + len(total_rows))
+        of_rows, of_total_rows = row_numbers(self._rows + 1, rows.num_rows, total_rows)
+        texts = self._row_texts(rows, of_rows, outline(totals.depth))
+        for part in interleave(texts, total_rows, total_rows_xml(total_rows, of_total_rows, totals, self._letters)):
+            self._write(part)
+        self._rows += rows.num_rows + len(total_rows)
+
+    def _write_last_totals(self, totals: Totals, *, truncated: bool) -> None:
+        total_rows = totals.finish(truncated=truncated)
+        self._make_room(len(total_rows))
+        numbers = range(self._rows + 1, self._rows + len(total_rows) + 1)
+        for row in total_rows_xml(total_rows, numbers, totals, self._letters):
+            self._write(row.encode())
+        self._rows += len(total_rows)
+        self._unfiltered_rows = total_rows.depths.count(0)
+
+    def _row_texts(self, rows: pa.RecordBatch, numbers: Sequence[int], attributes: str = "") -> pa.Array:
+        addresses = pa.array(numbers, pa.int64()).cast(TEXT)
+        cells = [
+            self._cells.cells(column, letters, addresses)
+            for column, letters in zip(rows.columns, self._letters, strict=True)
+        ]
+        return concat('<row r="', addresses, f'"{attributes}>', *cells, "</row>\n")
+
+    # Sheets
+
+    def _make_room(self, rows: int) -> None:
+        """Start the next sheet if the current one doesn't have room for this many rows."""
+        if self._rows + rows > self._sheet_rows or self._bytes >= SHEET_BYTES:
+            self._close_sheet()
+        if self._sheet is None:
+            self._open_sheet()
+
+    def _open_sheet(self) -> None:
+        self._sheet = self._zip.open_sheet(f"xl/worksheets/sheet{len(self._filtered_rows) + 1}.xml")
+        self._bytes = 0
         widths = self._widths or [float(len(name) + 4) for name in self._schema.names]
-        self._put(parts.sheet_opening(widths, self._totals.depth if self._totals else 0).encode())
-        heads = (self._head(letters, field) for letters, field in zip(self._letters, self._schema, strict=True))
-        self._put(f'<row r="1">{"".join(heads)}</row>\n'.encode())
-        self._row = 1
+        columns = "".join(
+            f'<col min="{number}" max="{number}" width="{width:.1f}" customWidth="1"/>'
+            for number, width in enumerate(widths, 1)
+        )
+        outline_levels = self._totals.depth if self._totals else 0
+        row_format = f'<sheetFormatPr defaultRowHeight="15" outlineLevelRow="{outline_levels}"/>'
+        headings = "".join(
+            f'<c r="{letters}1" s="{heading_style(kind_of(field.type))}"{inline_text(field.name)}</c>'
+            for letters, field in zip(self._letters, self._schema, strict=True)
+        )
+        self._write(
+            f'{DECLARATION}<worksheet xmlns="{MAIN}"><sheetViews><sheetView workbookViewId="0">'
+            '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/>'
+            '<selection pane="bottomLeft" activeCell="A2" sqref="A2"/></sheetView></sheetViews>'
+            f"{row_format if outline_levels else ''}{f'<cols>{columns}</cols>' if columns else ''}<sheetData>\n"
+            f'<row r="1">{headings}</row>\n'.encode()
+        )
+        self._rows = 1
 
-    def _head(self, letters: str, field: pa.Field) -> str:
-        return f'<c r="{letters}1" s="{parts.style_of_head(kind_of(field.type))}"{inline_text(field.name)}</c>'
+    def _close_sheet(self) -> None:
+        if self._sheet is None:
+            return
+        filtered_rows = self._rows - self._unfiltered_rows
+        self._write(
+            f'</sheetData><autoFilter ref="A1:{self._last_letters}{filtered_rows}"/>'
+            '<pageSetup paperSize="9" orientation="landscape"/></worksheet>'.encode()
+        )
+        self._sheet.close()
+        self._filtered_rows.append(filtered_rows)
+        self._sheet = None
 
-    def _end_sheet(self) -> None:
-        if self._sheet is not None:
-            last_letter = self._letters[-1] if self._letters else "A"
-            filtered = self._row - self._below
-            self._put(parts.sheet_ending(last_letter, filtered).encode())
-            self._sheet.close()
-            self._sheets.append(filtered)
-            self._sheet = None
-
-    def _put(self, data: bytes | memoryview) -> None:
+    def _write(self, data: bytes | memoryview) -> None:
         if self._sheet is not None:
             self._bytes += self._sheet.write(data)
 
-    def _add(self, name: str, content: str | bytes) -> None:
-        with self._zip.open(name, "w") as part:
-            part.write(content.encode() if isinstance(content, str) else content)
 
-
+@dataclass(frozen=True)
 class XlsxRenderer:
     format: ClassVar[str] = "xlsx"
     media_type: ClassVar[str] = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -180,5 +208,8 @@ class XlsxRenderer:
     max_rows: ClassVar[int | None] = None
     streams: ClassVar[bool] = True
 
+    #: Including the header.
+    sheet_rows: int = SHEET_ROWS
+
     def open(self, out: BinaryIO, schema: pa.Schema, document: Document) -> Writer:
-        return XlsxWriter(out, schema, document)
+        return XlsxWriter(out, schema, document, self.sheet_rows)

@@ -1,4 +1,4 @@
-"""XLSX: read back with openpyxl, and as XML where openpyxl hides what is in the file."""
+"""The xlsx format, read back with openpyxl, and as XML where openpyxl hides the details."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ import pyarrow as pa
 import pytest
 
 from reports.exceptions import FormatCannotHold
-from reports.rendering.xlsx import workbook as xlsx_workbook
-from tests.reports.test_rendering_types import DOCUMENT, render
+from reports.rendering.xlsx.workbook import SHEET_ROWS, IsalZipFile, XlsxRenderer
+from tests.reports.rendering.arrow_types import DOCUMENT, render
 
 
-def workbook(*batches: pa.RecordBatch, **options: Any) -> Any:
-    return openpyxl.load_workbook(io.BytesIO(render("xlsx", *batches, **options)))
+def workbook(*batches: pa.RecordBatch, sheet_rows: int = SHEET_ROWS, **options: Any) -> Any:
+    return openpyxl.load_workbook(io.BytesIO(render(XlsxRenderer(sheet_rows), *batches, **options)))
 
 
 def values(sheet: Any) -> list[tuple[object, ...]]:
@@ -27,12 +27,12 @@ def values(sheet: Any) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "https://example.com", "mailto:a@b.c", "12", "2024-01-01"])
-def test_text_is_text_and_never_a_formula_a_link_or_a_number(text: str) -> None:
+def test_text_is_never_a_formula_a_link_or_a_number(text: str) -> None:
     cell = workbook(pa.record_batch({"=v": [text]}))["Data"]["A2"]
     assert (cell.value, cell.data_type, cell.hyperlink, cell.number_format) == (text, "s", None, "@")
 
 
-def test_the_header_is_bold_frozen_on_every_printed_page_and_has_a_filter() -> None:
+def test_the_header_is_bold_frozen_repeated_on_printed_pages_and_has_a_filter() -> None:
     sheet = workbook(pa.record_batch({"a": [1, 2], "b": ["x", "y"]}))["Data"]
     assert sheet["A1"].font.bold and not sheet["A2"].font.bold
     assert sheet.freeze_panes == "A2"
@@ -40,7 +40,7 @@ def test_the_header_is_bold_frozen_on_every_printed_page_and_has_a_filter() -> N
     assert sheet.print_title_rows == "$1:$1"
 
 
-def test_a_header_stands_where_the_values_of_its_column_do() -> None:
+def test_headings_are_aligned_like_the_values_of_their_columns() -> None:
     row = {
         "text": pa.array(["x", "y"]),
         "number": pa.array([1, 10**17]),
@@ -50,20 +50,20 @@ def test_a_header_stands_where_the_values_of_its_column_do() -> None:
     }
     head, first, second = workbook(pa.record_batch(row))["Data"].rows
     assert [cell.alignment.horizontal for cell in head] == [None, "right", "right", "right", "center"]
-    # Numbers and dates stand on the right by themselves, in every program; those kept as text would not.
+    # Every program aligns numbers and dates to the right, but not those that are stored as text.
     assert [cell.data_type for cell in first] == ["s", "n", "n", "d", "b"]
     assert [cell.data_type for cell in second] == ["s", "s", "s", "s", "b"]
     assert [cell.alignment.horizontal for cell in second] == [None, "right", "right", "right", "center"]
-    # The button of the filter covers the right end of a header.
+    # The filter's button covers the right end of a heading.
     assert [cell.alignment.indent for cell in head] == [0, 2, 2, 2, 0]
 
 
-def test_columns_are_as_wide_as_their_texts_within_reason() -> None:
+def test_columns_are_as_wide_as_their_texts_up_to_a_limit() -> None:
     sheet = workbook(pa.record_batch({"id": [1], "name": ["x" * 30], "note": ["y" * 500]}))["Data"]
     assert [sheet.column_dimensions[letter].width for letter in "ABC"] == [8, 32, 60]
 
 
-def test_dates_and_amounts_show_as_such() -> None:
+def test_dates_and_amounts_are_formatted() -> None:
     row = {
         "day": pa.array([dt.date(2024, 2, 29)]),
         "at": pa.array([1_719_828_000], pa.timestamp("s", "UTC")),
@@ -76,7 +76,7 @@ def test_dates_and_amounts_show_as_such() -> None:
     assert cells[1].value == dt.datetime(2024, 7, 1, 10)
 
 
-def test_the_sheet_about_the_report_says_what_the_file_holds() -> None:
+def test_the_sheet_about_the_report_describes_the_file() -> None:
     book = workbook(pa.record_batch({"a": [1, 2]}), truncated="Stopped after 2 rows.")
     assert book.sheetnames == ["Data", "About this report"]
     facts = dict(row[:2] for row in values(book["About this report"]) if row[0])
@@ -89,9 +89,8 @@ def test_the_sheet_about_the_report_says_what_the_file_holds() -> None:
     assert facts["Truncated"] == "Stopped after 2 rows."
 
 
-def test_rows_go_on_in_a_further_sheet_where_one_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(xlsx_workbook, "SHEET_ROWS", 4)
-    book = workbook(pa.record_batch({"n": list(range(5))}), pa.record_batch({"n": [5, 6]}))
+def test_rows_continue_on_the_next_sheet_when_one_is_full() -> None:
+    book = workbook(pa.record_batch({"n": list(range(5))}), pa.record_batch({"n": [5, 6]}), sheet_rows=4)
     assert book.sheetnames == ["Data", "Data 2", "Data 3", "About this report"]
     assert values(book["Data"]) == [("n",), (0,), (1,), (2,)]
     assert values(book["Data 2"]) == [("n",), (3,), (4,), (5,)]
@@ -99,13 +98,12 @@ def test_rows_go_on_in_a_further_sheet_where_one_is_full(monkeypatch: pytest.Mon
     assert "3 sheets" in str(values(book["About this report"]))
 
 
-def test_a_sheet_that_is_exactly_full_is_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(xlsx_workbook, "SHEET_ROWS", 4)
-    assert workbook(pa.record_batch({"n": [0, 1, 2]})).sheetnames == ["Data", "About this report"]
+def test_a_sheet_that_is_exactly_full_is_the_last() -> None:
+    assert workbook(pa.record_batch({"n": [0, 1, 2]}), sheet_rows=4).sheetnames == ["Data", "About this report"]
 
 
 @pytest.mark.parametrize("character", ["x", "Ж", "😀"])
-def test_a_text_longer_than_a_cell_is_cut_and_says_so(character: str) -> None:
+def test_a_text_longer_than_a_cell_is_cut_with_a_note(character: str) -> None:
     units = 2 if character == "😀" else 1
     fits, long = character * (32_767 // units), character * 40_000
     book = workbook(pa.record_batch({"n": [1, 2], "v": [fits, long]}))
@@ -113,10 +111,13 @@ def test_a_text_longer_than_a_cell_is_cut_and_says_so(character: str) -> None:
     assert first == fits
     assert second.endswith(f"{character}… [cut: 40,000 characters]")
     assert len(second.encode("utf-16-le")) <= 2 * 32_767
-    assert any(row[0] == "Cut texts" and row[1].startswith("1 ") for row in values(book["About this report"]))
+    assert any(
+        row[0] == "Cut texts" and row[1].startswith("1 text is longer than")
+        for row in values(book["About this report"])
+    )
 
 
-def test_what_xml_cannot_hold_is_escaped_as_excel_does_it() -> None:
+def test_characters_that_xml_cannot_contain_are_escaped_as_excel_does() -> None:
     data = render("xlsx", pa.record_batch({"v": ["a\x00\x1f\rb\ufffe", "_x0041_ & <b>", "  spaces\t\n "]}))
     root = ElementTree.fromstring(zipfile.ZipFile(io.BytesIO(data)).read("xl/worksheets/sheet1.xml"))  # noqa: S314
     texts = [node.text for node in root.iter("{http://schemas.openxmlformats.org/spreadsheetml/2006/main}t")]
@@ -128,7 +129,7 @@ def test_control_characters_in_title_and_parameters_do_not_break_the_file() -> N
     assert workbook(pa.record_batch({"a": [1]}), document=document)["About this report"]["A1"].value == "a\ufffdb\ufffd"
 
 
-def test_no_rows_give_a_workbook_with_a_header() -> None:
+def test_a_result_without_rows_has_a_header() -> None:
     book = workbook(schema=pa.schema({"a": pa.int64(), "b": pa.string()}))
     assert values(book["Data"]) == [("a", "b")]
 
@@ -139,7 +140,7 @@ def test_more_columns_than_a_sheet_has_are_refused_at_the_start() -> None:
         render("xlsx", schema=schema)
 
 
-def test_columns_past_z_have_their_letters() -> None:
+def test_columns_after_z_have_two_and_three_letters() -> None:
     row = {f"c{index}": [index] for index in range(800)}
     sheet = workbook(pa.record_batch(row))["Data"]
     assert [sheet[f"{letters}2"].value for letters in ("Z", "AA", "AZ", "BA", "ZZ", "AAA")] == [
@@ -152,8 +153,8 @@ def test_columns_past_z_have_their_letters() -> None:
     ]
 
 
-def test_a_run_that_failed_half_way_is_silent() -> None:
-    writer = xlsx_workbook.XlsxRenderer().open(io.BytesIO(), pa.schema({"a": pa.int64()}), DOCUMENT)
+def test_an_unfinished_workbook_is_discarded_silently() -> None:
+    writer = XlsxRenderer().open(io.BytesIO(), pa.schema({"a": pa.int64()}), DOCUMENT)
     writer.write(pa.record_batch({"a": [1]}))
     del writer
 
@@ -168,6 +169,6 @@ def test_sheets_are_deflated_by_isal_and_read_by_zlib() -> None:
             assert sheet.read().count(b"<row ") == 100_001
     assert info.compress_type == zipfile.ZIP_DEFLATED
     assert info.compress_size < info.file_size / 5
-    out = xlsx_workbook._Zip(io.BytesIO(), "w", zipfile.ZIP_DEFLATED)
-    with out.deflating("x") as entry:
+    out = IsalZipFile(io.BytesIO(), "w", zipfile.ZIP_DEFLATED)
+    with out.open_sheet("x") as entry:
         assert "isal" in type(entry._compressor).__module__

@@ -20,32 +20,31 @@ from hypothesis import strategies as st
 from reports.exceptions import DesignMismatch
 from reports.rendering.base import TotalsOptions
 from reports.rendering.column_text import as_text
-from reports.rendering.totals import group_totals as totals_module
 from reports.rendering.totals.group_totals import Totals
-from tests.reports.test_rendering_types import opaque_numeric
+from tests.reports.rendering.arrow_types import opaque_numeric
 
-#: A line as its depth, its label and its totals as text.
-Line = tuple[int, str, list[str | None]]
+#: Depth, label and totals as text.
+TotalRow = tuple[int, str, list[str | None]]
 
 
-def lines_of(
+def total_rows(
     options: TotalsOptions, rows: pa.RecordBatch, cuts: Iterable[int] = (), truncated: bool = False
-) -> list[Line]:
-    """All lines of totals, with the rows handed over in pieces that end at `cuts`."""
+) -> list[TotalRow]:
+    """All total rows of rows that are added in slices, which end at `cuts`."""
     totals = Totals(options, rows.schema)
-    found: list[Line] = []
+    result: list[TotalRow] = []
     bounds = sorted({0, *(cut for cut in cuts if cut < rows.num_rows), rows.num_rows})
-    pieces = [rows.slice(start, end - start) for start, end in pairwise(bounds)]
-    for lines in [*map(totals.add, pieces), totals.finish(truncated=truncated)]:
-        columns = [as_text(column).to_pylist() for column in lines.columns if column is not None]
-        for at, (depth, label) in enumerate(zip(lines.depths, lines.labels, strict=True)):
-            found.append((depth, label, [column[at] for column in columns]))
-    return found
+    slices = [rows.slice(start, end - start) for start, end in pairwise(bounds)]
+    for added in [*map(totals.add, slices), totals.finish(truncated=truncated)]:
+        columns = [as_text(column).to_pylist() for column in added.columns if column is not None]
+        for at, (depth, label) in enumerate(zip(added.depths, added.labels, strict=True)):
+            result.append((depth, label, [column[at] for column in columns]))
+    return result
 
 
 def total_of(function: str, array: pa.Array, cuts: Sequence[int] = (), decimals: int | None = None) -> str | None:
     options = TotalsOptions(columns={"v": function}, decimals=decimals)
-    ((_, _, (shown,)),) = lines_of(options, pa.record_batch({"v": array}), cuts)
+    ((_, _, (shown,)),) = total_rows(options, pa.record_batch({"v": array}), cuts)
     return shown
 
 
@@ -70,13 +69,13 @@ def test_sums_and_averages_of_integers_are_exact_beyond_64_bits(values, cuts):
     assert average == (None if not kept else f"{Decimal(round(exact(kept) / len(kept) * 100)).scaleb(-2):f}")
 
 
-def test_the_largest_integers_add_up():
+def test_sums_of_the_largest_integers_are_exact():
     assert total_of("sum", pa.array([2**64 - 1] * 1_000, pa.uint64()), [7, 500]) == str((2**64 - 1) * 1_000)
 
 
 @given(column_of(st.floats(allow_nan=False, allow_infinity=False)), CUTS)
 @settings(max_examples=100, deadline=None)
-def test_sums_of_floats_are_those_of_exact_arithmetic_rounded_once(values, cuts):
+def test_sums_of_floats_are_exact_and_rounded_once(values, cuts):
     kept = [value for value in values if value is not None]
     shown = total_of("sum", pa.array(values, pa.float64()), cuts)
     try:
@@ -91,14 +90,14 @@ def test_sums_of_floats_are_those_of_exact_arithmetic_rounded_once(values, cuts)
         assert Fraction(str(rounded)) == Fraction(round(exact(kept) * 100), 100)
 
 
-def test_sums_of_floats_at_the_end_of_their_range():
+def test_sums_of_floats_beyond_their_range_are_infinite():
     largest = sys.float_info.max
     assert total_of("sum", pa.array([largest])) == "1.7976931348623157e+308"
     assert total_of("sum", pa.array([largest, largest])) == "inf"
     assert total_of("sum", pa.array([largest, largest, -largest]), [1, 2]) == "1.7976931348623157e+308"
 
 
-def test_sums_of_floats_look_like_what_people_expect():
+def test_sums_of_floats_have_no_spurious_digits():
     assert total_of("sum", pa.array([0.1, 0.2])) == "0.3"
     assert total_of("sum", pa.array([1e16, 1.0, -1e16])) == "1"
     assert total_of("average", pa.array([1.0, 2.0, 2.0])) == "1.66666666666667"
@@ -114,7 +113,7 @@ def test_sums_of_floats_look_like_what_people_expect():
         ([None, math.nan], "nan", "nan", "nan"),
     ],
 )
-def test_nan_and_infinities_are_those_of_sql(values, total, smallest, largest):
+def test_nan_and_infinities_behave_as_in_sql(values, total, smallest, largest):
     for cuts in ([], [1], [2]):
         shown = [total_of(function, pa.array(values, pa.float64()), cuts) for function in ("sum", "min", "max")]
         assert shown == [total, smallest, largest]
@@ -125,7 +124,7 @@ DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, places=3, min_valu
 
 @given(column_of(DECIMALS), CUTS)
 @settings(max_examples=60, deadline=None)
-def test_sums_of_decimals_are_exact_whatever_carries_them(values, cuts):
+def test_sums_of_decimals_are_exact_in_every_type(values, cuts):
     kept = [value for value in values if value is not None]
     shown = [
         total_of("sum", array, cuts)
@@ -161,7 +160,7 @@ def test_a_sum_of_more_digits_than_arrow_has_is_still_exact():
         (pa.array([None, None]), None, None),
     ],
 )  # fmt: skip
-def test_the_smallest_and_the_largest_keep_their_type(array, smallest, largest):
+def test_minimum_and_maximum_keep_their_type(array, smallest, largest):
     for cuts in ([], [1]):
         assert total_of("min", array, cuts) == smallest
         if largest is not None or smallest is None:
@@ -173,14 +172,14 @@ GROUPED = st.lists(st.tuples(st.sampled_from(["a", "b", "", None]), st.integers(
 
 @given(GROUPED, CUTS)
 @settings(max_examples=60, deadline=None)
-def test_nested_groups_are_those_of_group_by(rows, cuts):
+def test_nested_groups_are_those_of_itertools_groupby(rows, cuts):
     rows.sort(key=lambda row: (row[0] is None, row[0] or "", row[1]))
     letters, numbers, values = zip(*rows, strict=True) if rows else ((), (), ())
     batch = pa.record_batch(
         {"x": pa.array(letters, pa.string()), "y": pa.array(numbers, pa.int64()), "v": pa.array(values, pa.int64())}
     )
-    found = lines_of(TotalsOptions(group_by=("x", "y"), columns={"v": "sum"}), batch, cuts)
-    expected: list[Line] = []
+    actual = total_rows(TotalsOptions(group_by=("x", "y"), columns={"v": "sum"}), batch, cuts)
+    expected: list[TotalRow] = []
     for letter, outer in groupby(rows, key=lambda row: row[0]):
         inner = list(outer)
         for number, group in groupby(inner, key=lambda row: row[1]):
@@ -188,7 +187,7 @@ def test_nested_groups_are_those_of_group_by(rows, cuts):
         name = {None: "(none)", "": "(empty)"}.get(letter, letter)
         expected.append((1, f"Total {name}", [str(sum(row[2] for row in inner))]))
     expected.append((0, "Total", [str(sum(row[2] for row in rows)) if rows else None]))
-    assert found == expected
+    assert actual == expected
 
 
 def test_totals_are_those_of_duckdb():
@@ -198,37 +197,38 @@ def test_totals_are_those_of_duckdb():
     ).to_arrow_table()
     batch = rows.combine_chunks().to_batches()[0]
     options = TotalsOptions(group_by=("g", "h"), columns={"amount": "sum", "big": "sum"})
-    found = [line for line in lines_of(options, batch, range(0, 5000, 777)) if line[0] == 2]
+    inner = [row for row in total_rows(options, batch, range(0, 5000, 777)) if row[0] == 2]
     expected = duckdb.sql(
         "select sum(amount)::decimal(38, 4), sum(big::hugeint) from rows group by g, h order by g, h"
     ).fetchall()
-    assert [(Decimal(str(amount)), int(str(big))) for _, _, (amount, big) in found] == expected
+    assert [(Decimal(str(amount)), int(str(big))) for _, _, (amount, big) in inner] == expected
 
 
-def test_a_group_that_comes_again_is_refused_as_its_total_would_look_like_the_whole():
+def test_a_group_that_comes_again_is_refused():
     batch = pa.record_batch({"x": ["a", "a", "b", "a"], "v": [1, 2, 3, 4]})
     with pytest.raises(DesignMismatch, match=r"x a comes again in row 4\. Order the query by x\."):
-        lines_of(TotalsOptions(group_by=("x",), columns={"v": "sum"}), batch, [2])
+        total_rows(TotalsOptions(group_by=("x",), columns={"v": "sum"}), batch, [2])
 
 
-def test_an_inner_group_may_come_again_within_another_outer_one():
+def test_an_inner_group_may_come_again_in_another_outer_group():
     batch = pa.record_batch({"x": ["a", "a", "b"], "y": [1, 2, 1], "v": [1, 2, 3]})
-    assert len(lines_of(TotalsOptions(group_by=("x", "y"), columns={"v": "sum"}), batch)) == 6
+    assert len(total_rows(TotalsOptions(group_by=("x", "y"), columns={"v": "sum"}), batch)) == 6
     with pytest.raises(DesignMismatch, match="comes again"):
-        lines_of(TotalsOptions(group_by=("y", "x"), columns={"v": "sum"}), batch)
+        total_rows(TotalsOptions(group_by=("y", "x"), columns={"v": "sum"}), batch)
 
 
-def test_more_groups_than_anybody_reads_are_refused(monkeypatch):
-    monkeypatch.setattr(totals_module, "MAX_GROUPS", 10)
+def test_too_many_groups_are_refused():
     batch = pa.record_batch({"x": list(range(11)), "v": [1] * 11})
+    totals = Totals(TotalsOptions(group_by=("x",), columns={"v": "sum"}), batch.schema, max_groups=10)
+    totals.add(batch.slice(0, 10))
     with pytest.raises(DesignMismatch, match="more than 10 groups"):
-        lines_of(TotalsOptions(group_by=("x",), columns={"v": "sum"}), batch)
+        totals.add(batch.slice(10))
 
 
-def test_of_a_result_that_was_cut_the_labels_say_so():
+def test_labels_say_that_the_result_is_truncated():
     batch = pa.record_batch({"x": ["a", "b"], "v": [1, 2]})
-    found = lines_of(TotalsOptions(group_by=("x",), columns={"v": "sum"}), batch, truncated=True)
-    assert [label for _, label, _ in found] == ["Total a", "Total b (incomplete)", "Total of these 2 rows"]
+    rows = total_rows(TotalsOptions(group_by=("x",), columns={"v": "sum"}), batch, truncated=True)
+    assert [label for _, label, _ in rows] == ["Total a", "Total b (incomplete)", "Total of these 2 rows"]
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_of_a_result_that_was_cut_the_labels_say_so():
         ({"columns": {"v": "sum"}, "group_by": ("nix",)}, r"totals\.group_by\[0\]: The query has no column nix"),
     ],
 )
-def test_what_does_not_fit_the_columns_is_refused_by_the_name_of_the_field(options, sentence):
+def test_totals_that_do_not_fit_the_columns_are_refused_with_the_name_of_the_field(options, sentence):
     schema = pa.schema([("x", pa.string()), ("v", pa.int64())])
     with pytest.raises(DesignMismatch, match=sentence):
         Totals(TotalsOptions(**options), schema)

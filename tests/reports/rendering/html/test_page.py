@@ -1,4 +1,4 @@
-"""HTML: read back with html.parser."""
+"""The html format, read back with html.parser."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.reports.test_rendering_types import render
+from tests.reports.rendering.arrow_types import render
 
 
 class Page(HTMLParser):
-    """The tables as lists of rows of cells, and every tag that was seen."""
+    """A page's tables as lists of rows of cells, and all of its tags, attributes, texts and scripts."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__()
         self.tables: list[list[list[str]]] = []
         self.tags: list[str] = []
         self.attributes: list[tuple[str, str | None]] = []
+        #: Row and column of each NULL.
         self.nulls: list[tuple[int, int]] = []
         self.texts: list[str] = []
         self.scripts: list[str] = []
@@ -45,7 +46,7 @@ class Page(HTMLParser):
             self._open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        assert self._open.pop() == tag
+        assert self._open.pop() == tag, "Tags are properly nested."
 
     def handle_data(self, data: str) -> None:
         if self._open and self._open[-1] in ("td", "th"):
@@ -56,7 +57,7 @@ class Page(HTMLParser):
             self.texts.append(data)
 
 
-def test_the_table_reads_back_with_its_header() -> None:
+def test_the_table_reads_back_with_its_headings() -> None:
     page = Page(render("html", pa.record_batch({"id <1>": [1, 2], "name": ["<b>&amp;", "O'Brien"]})))
     assert page.tables[-1] == [["id <1>", "name"], ["1", "<b>&amp;"], ["2", "O'Brien"]]
 
@@ -68,12 +69,12 @@ def test_any_text_survives_and_opens_no_tag(values: list[str]) -> None:
     assert set(page.tags) == set(Page(render("html", pa.record_batch({"v": ["x"]}))).tags)
 
 
-def test_control_characters_are_seen_as_their_pictures() -> None:
+def test_control_characters_are_replaced_by_their_pictures() -> None:
     page = Page(render("html", pa.record_batch({"v": ["a\x00b\x1b"]})))
     assert page.tables[-1][1] == ["a\u2400b\u241b"]
 
 
-def test_nothing_in_it_loads_and_nothing_runs_but_its_own_sorting() -> None:
+def test_nothing_loads_and_nothing_runs_but_the_sort_script() -> None:
     data = render("html", pa.record_batch({"v": ["<script>alert(1)</script>", '<img src=x onerror="x">']}))
     page = Page(data)
     assert page.tags.count("script") == 1
@@ -85,7 +86,7 @@ def test_nothing_in_it_loads_and_nothing_runs_but_its_own_sorting() -> None:
     assert b"url(" not in data and b"@import" not in data
 
 
-def test_null_is_marked_and_an_empty_text_is_empty() -> None:
+def test_null_is_marked_and_an_empty_text_is_not() -> None:
     page = Page(render("html", pa.record_batch({"a": [None, ""], "b": [1, None]})))
     assert page.tables[-1][1:] == [["", "1"], ["", ""]]
     assert page.nulls == [(1, 0), (2, 1)]
@@ -114,6 +115,6 @@ def test_numbers_are_aligned_to_the_right() -> None:
     assert re.search(r"nth-child\(2\),\.rows tr>:nth-child\(3\) \{ text-align: right", style)
 
 
-def test_a_moment_has_a_space_where_machines_want_a_t() -> None:
+def test_a_timestamp_has_a_space_instead_of_the_t() -> None:
     page = Page(render("html", pa.record_batch({"v": pa.array([0], pa.timestamp("s", "UTC"))})))
     assert page.tables[-1][1] == ["1970-01-01 00:00:00Z"]

@@ -1,4 +1,4 @@
-"""CSV, JSON and NDJSON beyond the types: quoting, the formula guard, NULL, options, and arbitrary text."""
+"""csv, json and ndjson beyond the types: quoting, the formula guard, NULL, options, and arbitrary text."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.rendering import CsvOptions, Document
-from tests.reports.test_rendering_types import DOCUMENT, opaque_numeric, render
+from tests.reports.rendering.arrow_types import DOCUMENT, opaque_numeric, render
 
-texts = st.lists(st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=12), min_size=1, max_size=8)
+TEXTS = st.lists(st.none() | st.text(st.characters(exclude_categories=["Cs"]), max_size=12), min_size=1, max_size=8)
 
 
 def read(data: bytes, delimiter: str = ",") -> list[list[str]]:
@@ -33,15 +33,15 @@ def batch(**columns: object) -> pa.RecordBatch:
     return pa.record_batch({name: pa.array(values) for name, values in columns.items()})
 
 
-@given(texts)
+@given(TEXTS)
 def test_any_text_survives_csv_without_the_guard(values: list[str | None]) -> None:
     rows = batch(n=list(range(len(values))), v=pa.array(values, pa.string()))
     lines = read(render("csv", rows, document=with_csv(formula_guard=False)))
     assert [line[1] for line in lines[1:]] == [value or "" for value in values]
 
 
-@given(texts)
-def test_any_text_survives_csv_with_the_guard_but_for_the_apostrophe(values: list[str | None]) -> None:
+@given(TEXTS)
+def test_any_text_survives_csv_with_the_guard_except_for_the_apostrophe(values: list[str | None]) -> None:
     rows = batch(n=list(range(len(values))), v=pa.array(values, pa.string()))
     lines = read(render("csv", rows))
     for line, value in zip(lines[1:], values, strict=True):
@@ -49,7 +49,7 @@ def test_any_text_survives_csv_with_the_guard_but_for_the_apostrophe(values: lis
         assert not line[1].startswith(("=", "+", "-", "@", "\t", "\r"))
 
 
-@given(texts)
+@given(TEXTS)
 def test_any_text_survives_json_and_ndjson(values: list[str | None]) -> None:
     rows = batch(v=pa.array(values, pa.string()))
     assert [row["v"] for row in json.loads(render("json", rows))] == values
@@ -62,7 +62,7 @@ def test_text_that_a_spreadsheet_would_run_gets_an_apostrophe(start: str) -> Non
     assert read(render("csv", batch(n=[1], v=[f"{start}1+1"])))[1] == ["1", f"'{start}1+1"]
 
 
-def test_the_guard_covers_the_header_and_texts_inside_dictionaries() -> None:
+def test_the_guard_covers_headings_and_dictionary_encoded_texts() -> None:
     rows = pa.record_batch({"=cmd()": pa.array(["-x", "y"]).dictionary_encode(), "n": [1, 2]})
     assert read(render("csv", rows)) == [["'=cmd()", "n"], ["'-x", "1"], ["y", "2"]]
 
@@ -76,17 +76,17 @@ def test_null_is_an_empty_field_and_an_empty_text_is_quoted() -> None:
     assert render("csv", batch(a=[None, "", "x"], b=["x", None, ""])) == b'a,b\r\n,x\r\n"",\r\nx,""\r\n'
 
 
-def test_a_row_with_one_null_is_not_a_blank_line() -> None:
+def test_a_null_in_a_single_column_is_not_a_blank_line() -> None:
     assert read(render("csv", batch(a=[1, None]))) == [["a"], ["1"], [""]]
 
 
-def test_only_fields_that_need_quotes_have_them() -> None:
+def test_only_fields_that_need_quotes_get_them() -> None:
     rows = batch(v=["plain text", "a,b", 'a"b', "a\nb", "a;b"])
     assert render("csv", rows) == b'v\r\nplain text\r\n"a,b"\r\n"a""b"\r\n"a\nb"\r\na;b\r\n'
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|", "^", "]"])
-def test_the_delimiter_is_the_reports_choice(delimiter: str) -> None:
+def test_a_report_can_choose_the_delimiter(delimiter: str) -> None:
     document = with_csv(delimiter=delimiter, byte_order_mark=True)
     data = render("csv", batch(a=[f"x{delimiter}y", "z"], b=[1, 2]), document=document)
     assert data.startswith(b"\xef\xbb\xbf")
@@ -101,36 +101,36 @@ def test_no_rows_give_a_valid_file(name: str) -> None:
     assert data == render(name, pa.RecordBatch.from_pylist([], schema=schema))
 
 
-def test_batches_follow_each_other_whatever_their_size() -> None:
+def test_batches_of_any_size_are_written_one_after_another() -> None:
     parts = [batch(v=list(range(start, stop))) for start, stop in ((0, 1), (1, 1), (1, 50_000), (50_000, 50_001))]
     assert [row["v"] for row in json.loads(render("json", *parts[:1], *parts[2:]))] == list(range(50_001))
     assert len(read(render("csv", *parts[:1], *parts[2:]))) == 50_002
 
 
 @pytest.mark.parametrize("value", ['a"b', b"\0", date(2024, 2, 29), Decimal("1.50"), True, [1, None], {"a": "x"}])
-def test_json_is_the_same_beside_a_null_and_without_one(value: object) -> None:
+def test_json_values_are_the_same_with_and_without_nulls_in_the_column(value: object) -> None:
     alone = render("ndjson", batch(before=["x"], v=[value], after=["y"]))
     beside = render("ndjson", batch(before=["x", "z"], v=[value, None], after=["y", "z"]))
     assert beside.splitlines() == [*alone.splitlines(), b'{"before":"z","v":null,"after":"z"}']
     assert json.loads(alone)["after"] == "y"
 
 
-def test_a_name_is_escaped_in_json() -> None:
+def test_column_names_are_escaped_in_json() -> None:
     assert json.loads(render("json", pa.record_batch({'a"\n\\': [1]}))) == [{'a"\n\\': 1}]
 
 
-def test_nested_values_of_sliced_batches_stay_with_their_rows() -> None:
+def test_nested_values_of_a_slice_stay_in_their_rows() -> None:
     values = [{"l": [index, None], "s": f'"{index}"'} for index in range(10)]
     rows = pa.record_batch({"v": pa.array(values)}).slice(3, 4)
     assert [row["v"] for row in json.loads(render("json", rows))] == values[3:7]
 
 
-def test_texts_larger_than_a_piece_are_whole() -> None:
+def test_texts_larger_than_a_slice_are_complete() -> None:
     rows = batch(v=["x" * 9_000_000, "y"])
     assert [len(row["v"]) for row in json.loads(render("json", rows))] == [9_000_000, 1]
 
 
-def test_what_a_driver_only_calls_numeric_is_guarded_like_text() -> None:
+def test_numeric_text_that_is_not_a_number_is_guarded_like_text() -> None:
     rows = pa.record_batch({"n": opaque_numeric(["-1.5", '=1,"2"'])})
     assert read(render("csv", rows)) == [["n"], ["'-1.5"], ['\'=1,"2"']]
     assert render("csv", rows.slice(0, 1)) == b"n\r\n-1.5\r\n"
@@ -141,6 +141,6 @@ def test_what_a_driver_only_calls_numeric_is_guarded_like_text() -> None:
     [(-719_162, "0001-01-01"), (-719_163, "0000-12-31"), (-719_528, "0000-01-01"), (-719_529, "-0001-12-31"),
      (2_932_896, "9999-12-31"), (2_932_897, "+10000-01-01"), (2**31 - 1, "+5881580-07-11")],
 )  # fmt: skip
-def test_dates_beyond_every_calendar_are_written_in_full(day: int, text: str) -> None:
+def test_dates_outside_of_arrows_calendar_are_exact(day: int, text: str) -> None:
     rows = pa.record_batch({"d": pa.array([day, None, 0], pa.int32()).cast(pa.date32())})
     assert [row["d"] for row in json.loads(render("json", rows))] == [text, None, "1970-01-01"]

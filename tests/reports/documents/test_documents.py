@@ -1,4 +1,4 @@
-"""Designed documents: what a template is given, and what stands in the pdf, read back with pdftotext."""
+"""Designed documents: the data of a template, and the text of its pdf, read back with pdftotext."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from reports.engine import RunSpec, run
 from reports.exceptions import FormatCannotHold
 from reports.rendering.base import Document, Template
 from reports.sources.base import SourceSpec
+from tests.reports.rendering.arrow_types import opaque_numeric
 from tests.reports.test_rendering_pdf import needs_poppler
-from tests.reports.test_rendering_types import opaque_numeric
 
 pytestmark = needs_poppler
 IMPORT = '#import "report.typ": *\n'
-#: Shown between values, so that what stands in one of them cannot be taken for the next.
+#: Separates values in the text of a pdf.
 END = " ¶\n\n"
 
 
@@ -59,7 +59,7 @@ def words(data: bytes) -> str:
 
 
 def values(batch: pa.RecordBatch, *expressions: str) -> list[str]:
-    """What a document shows of the expressions, each of them Typst code."""
+    """The text that a document shows for each of these Typst expressions."""
     shown = words(pdf(batch, "".join(f"#({expression}){END}" for expression in expressions)))
     return [value.strip() for value in shown.split("¶")[:-1]]
 
@@ -96,10 +96,10 @@ CASES: list[tuple[str, pa.Array, str, str]] = [
 
 @pytest.fixture(scope="module")
 def matrix() -> list[list[str]]:
-    """For each case: the value's type, its text, and its column's NULL. One document for all, as each takes a while."""
+    """For each case: the value's type, its text, and NULL. One document for all, because each takes a while."""
     columns = {name: array for name, array, *_ in CASES}
-    absent = {f"no {name}": pa.array([None], array.type) for name, array, *_ in CASES}
-    asked = [
+    nulls = {f"no {name}": pa.array([None], array.type) for name, array, *_ in CASES}
+    expressions = [
         expression
         for at, (name, *_) in enumerate(CASES)
         for expression in (
@@ -108,17 +108,17 @@ def matrix() -> list[list[str]]:
             f'repr(rows.first().at("no {name}"))',
         )
     ]
-    found = values(pa.record_batch(columns | absent), *asked)
-    return [found[at : at + 3] for at in range(0, len(found), 3)]
+    texts = values(pa.record_batch(columns | nulls), *expressions)
+    return [texts[at : at + 3] for at in range(0, len(texts), 3)]
 
 
 @pytest.mark.parametrize("at", range(len(CASES)), ids=[name for name, *_ in CASES])
-def test_a_value_has_a_type_that_holds_it_and_its_text_is_exact(matrix, at):
+def test_a_value_has_a_type_that_holds_it_and_an_exact_text(matrix, at):
     _, _, kind, text = CASES[at]
     assert matrix[at] == [kind, text, "none"]
 
 
-def test_decimals_are_calculated_with_exactly():
+def test_calculations_with_decimals_are_exact():
     batch = pa.record_batch({"price": pa.array([Decimal("0.10"), Decimal("19.99")], pa.decimal128(10, 2))})
     assert values(batch, "rows.map(row => row.price * 3).sum()", "rows.first().price") == ["60.27", "0.10"]
 
@@ -126,7 +126,7 @@ def test_decimals_are_calculated_with_exactly():
 MARKUP = ['#read("/etc/passwd")', "{{7*7}}", "*bold* _it_ $x$ `raw` @ref <label>", "= Head", '"#eval("1+1")', "\\u{41}"]
 
 
-def test_values_parameters_and_names_are_shown_as_they_are_and_never_run():
+def test_values_parameters_and_names_are_never_run():
     batch = pa.record_batch({"#panic() *x*": MARKUP})
     shown = words(
         pdf(batch, '#for row in rows [#row.at("#panic() *x*") ]#columns.first().name #rows-table()', given=MARKUP[0])
@@ -136,7 +136,7 @@ def test_values_parameters_and_names_are_shown_as_they_are_and_never_run():
     assert words(pdf(batch, "#parameters.given", given=MARKUP[0])) == MARKUP[0]
 
 
-def test_the_report_is_described():
+def test_a_template_can_describe_the_report():
     batch = pa.record_batch({"id": [1, 2]})
     template = (
         "#report.name|#report.description|#report.version|#report.row-count|#repr(report.truncated)|#parameters.a|"
@@ -166,7 +166,7 @@ def test_totals_are_exact():
     assert values(batch.slice(0, 0), "totals.cents", "totals.count") == ["0", "0"]
 
 
-FOR_PEOPLE = {
+FORMATTED = {
     'number(decimal("1234567.891"), digits: 2)': "1,234,567.89",
     'number(decimal("-1234.5"), digits: 2)': "\u22121,234.50",
     'number(decimal("12.345678901234567890"))': "12.345678901234567890",
@@ -182,12 +182,12 @@ FOR_PEOPLE = {
 }
 
 
-def test_numbers_and_dates_for_people():
-    assert values(pa.record_batch({"id": [1]}), *FOR_PEOPLE) == list(FOR_PEOPLE.values())
+def test_numbers_and_dates_are_formatted():
+    assert values(pa.record_batch({"id": [1]}), *FORMATTED) == list(FORMATTED.values())
 
 
 def test_a_character_that_no_font_has_is_shown_by_its_code():
-    # A character of an area that no font covers: others may be there or not.
+    # An unassigned character: no font has it.
     shown = words(pdf(pa.record_batch({"name": ["before \U000e1234 after"]}), "#rows.first().name"))
     assert shown == "before [U+E1234] after"
     with pytest.raises(TemplateInvalid) as caught:
@@ -195,31 +195,31 @@ def test_a_character_that_no_font_has_is_shown_by_its_code():
     assert (caught.value.diagnostics[0].line, "No font" in caught.value.message) == (3, True)
 
 
-def test_fonts_that_ship_have_many_scripts():
+def test_the_included_fonts_have_many_scripts():
     text = "Příliš žluťoučký Ελληνικά Українська ½ € 漢字 かな 한국 ไทย हिन्दी"
     assert words(pdf(pa.record_batch({"name": [text]}), "#rows.first().name")) == text
     fonts = subprocess.run(
         ["pdffonts", "-"], input=pdf(pa.record_batch({"a": [1]}), "Text"), capture_output=True, check=True
     )
-    assert b" yes yes yes " in fonts.stdout, "Fonts are embedded, in subsets, and their text can be copied."
+    assert b" yes yes yes " in fonts.stdout, "Fonts are embedded as subsets, and their text can be copied."
 
 
-def faults(template: str) -> list[tuple[int | None, int | None, str]]:
+def errors(template: str) -> list[tuple[int | None, int | None, str]]:
     with pytest.raises(TemplateInvalid) as caught:
         pdf(pa.record_batch({"price": [1]}), template)
-    return [(fault.line, fault.column, fault.message) for fault in caught.value.diagnostics]
+    return [(error.line, error.column, error.message) for error in caught.value.diagnostics]
 
 
-def test_a_fault_has_its_line_and_column():
+def test_an_error_has_its_line_and_column():
     # IMPORT is line 1.
-    assert faults("Dear Sir\n\n  #unknown") == [(4, 4, "Unknown variable: unknown.")]
-    assert faults("#let a = (\n\n#let b = (")[0][:2] == (2, 10)
-    assert faults("#rows.first().prize") == [(2, 15, 'Dictionary does not contain key "prize".')]
-    assert faults("\n#number(1, digits: none)")[0][:2] == (3, 2), "not the line of report.typ in which it shows"
+    assert errors("Dear Sir\n\n  #unknown") == [(4, 4, "Unknown variable: unknown.")]
+    assert errors("#let a = (\n\n#let b = (")[0][:2] == (2, 10)
+    assert errors("#rows.first().prize") == [(2, 15, 'Dictionary does not contain key "prize".')]
+    assert errors("\n#number(1, digits: none)")[0][:2] == (3, 2), "not the line of report.typ where it is raised"
 
 
-def test_every_fault_of_the_syntax_is_told_and_the_rest_needs_data():
-    assert [(fault.line, fault.column) for fault in syntax_errors("a #let = 1\n\n#let = 2")] == [(1, 7), (3, 5)]
+def test_all_syntax_errors_show_without_data():
+    assert [(error.line, error.column) for error in syntax_errors("a #let = 1\n\n#let = 2")] == [(1, 7), (3, 5)]
     assert syntax_errors("fine #unknown") == []
 
 
@@ -232,13 +232,13 @@ def spec(tmp_path, limits: Any, query: str, **changes: Any) -> RunSpec:
     return RunSpec(source=source, query=query, values={}, format="pdf", document=document, limits=limits, **changes)
 
 
-def test_the_engine_makes_the_pdf_by_the_template_and_other_formats_without_it(tmp_path, limits):
+def test_the_engine_renders_pdf_with_the_template(tmp_path, limits):
     result = run(spec(tmp_path, limits, "select a from t", max_rows=10), tmp_path / "out", lambda *_: None)
     assert words((tmp_path / "out").read_bytes()).startswith("10 rows, Only the first 10 rows are here")
     assert (result.rows, result.size) == (10, (tmp_path / "out").stat().st_size)
 
 
-def test_too_many_rows_or_bytes_fail_early_with_a_better_format(tmp_path, limits):
+def test_too_many_rows_or_bytes_fail_early_and_name_better_formats(tmp_path, limits):
     with pytest.raises(FormatCannotHold) as caught:
         run(spec(tmp_path, limits, "select a from t"), tmp_path / "out", lambda *_: None)
     assert caught.value.message == (
@@ -249,9 +249,9 @@ def test_too_many_rows_or_bytes_fail_early_with_a_better_format(tmp_path, limits
         writer.write(pa.record_batch({"a": ["x" * (MAX_BYTES + 1)]}))
 
 
-def test_pages_can_be_had_as_pictures():
-    made = pictures("One\n#pagebreak()\nTwo")
-    assert [file[:8] for file in made.files] == [b"\x89PNG\r\n\x1a\n"] * 2
+def test_pages_can_be_rendered_as_pictures():
+    document = pictures("One\n#pagebreak()\nTwo")
+    assert [file[:8] for file in document.files] == [b"\x89PNG\r\n\x1a\n"] * 2
 
 
 def pictures(template: str) -> CompiledDocument:

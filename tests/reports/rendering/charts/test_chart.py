@@ -1,10 +1,9 @@
-"""Charts in html, pdf and xlsx: drawn from the rows, harmless, and told where they show less than everything."""
+"""Charts in html, pdf and xlsx: drawn from the rows, harmless, and with a note if they don't show all rows."""
 
 from __future__ import annotations
 
 import dataclasses
 import io
-import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
+from xml.etree.ElementTree import fromstring
 
 import openpyxl
 import psutil
@@ -23,12 +23,11 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from reports.exceptions import DesignMismatch
-from reports.rendering.charts import chart as chart_module
 from reports.rendering.charts import specification
-from reports.rendering.charts.chart import Chart, ChartLimits, ChartStyle
-from tests.reports.test_rendering_html_sort import CHROMIUM
+from reports.rendering.charts.chart import FONTS, Chart, ChartLimits, ChartStyle
+from tests.reports.rendering.arrow_types import DOCUMENT, render
+from tests.reports.rendering.html.test_sort_script import CHROMIUM
 from tests.reports.test_rendering_pdf import needs_poppler, tool
-from tests.reports.test_rendering_types import DOCUMENT, render
 
 EVIL = "</text></svg><script>document.title = 'run'</script>"
 STYLE = ChartStyle("svg", font="Arial, Liberation Sans, sans-serif")
@@ -52,7 +51,7 @@ ROWS = pa.record_batch(
 DESIGNED = dataclasses.replace(DOCUMENT, chart=SPEC)
 
 
-def drawn(
+def draw(
     spec: dict[str, Any], rows: pa.RecordBatch, *, truncated: bool = False, limits: ChartLimits | None = None
 ) -> tuple[str, str]:
     """The drawing and its note."""
@@ -68,15 +67,15 @@ def test_formats_for_programs_have_no_chart(format):
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")
-def test_html_shows_the_chart_above_the_table_and_nothing_of_it_runs_or_loads(tmp_path):
+def test_html_shows_the_chart_above_the_table_and_nothing_in_it_runs_or_loads(tmp_path):
     page_file = tmp_path / "report.html"
     page_file.write_bytes(render("html", ROWS.slice(0, 1), ROWS.slice(1), document=DESIGNED))
-    asked: list[str] = []
+    events: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(color_scheme="dark")
-        page.on("request", lambda request: asked.append(request.url))
-        page.on("console", lambda message: asked.append(message.text))
+        page.on("request", lambda request: events.append(request.url))
+        page.on("console", lambda message: events.append(message.text))
         page.goto(f"file://{page_file}")
         figure = page.locator("figure.chart")
         assert page.title() == "Invoices & <co>"
@@ -89,23 +88,23 @@ def test_html_shows_the_chart_above_the_table_and_nothing_of_it_runs_or_loads(tm
         title = page.locator("figure.chart svg text", has_text="Flights by airline")
         assert title.evaluate("text => getComputedStyle(text).fill") == "rgb(228, 232, 240)"
         browser.close()
-    assert asked == [f"file://{page_file}"]
+    assert events == [f"file://{page_file}"]
 
 
 @needs_poppler
 def test_pdf_has_the_chart_as_shapes_and_text_on_its_first_page():
     rows = pa.record_batch({"carrier": [f"c{n % 7}" for n in range(300)], "airport": ["JFK"] * 300,
                             "flights": list(range(300))})  # fmt: skip
-    made = render("pdf", rows, document=DESIGNED)
-    sheets = tool("pdftotext", "-layout", "-", "-", data=made).split("\f")
+    file = render("pdf", rows, document=DESIGNED)
+    sheets = tool("pdftotext", "-layout", "-", "-", data=file).split("\f")
     assert "Flights by airline" in sheets[0]
     assert sheets[0].index("Flights by airline") < sheets[0].index("carrier")
     assert "Flights by airline" not in sheets[1]
-    assert "Image" not in tool("pdfimages", "-list", "-", data=made)
+    assert "Image" not in tool("pdfimages", "-list", "-", data=file)
 
 
 @needs_poppler
-def test_pdf_draws_what_no_font_has_as_a_code_in_the_chart_too():
+def test_pdf_shows_characters_without_a_font_by_their_codes_in_the_chart_too():
     rows = pa.record_batch({"carrier": ["\U0001f9ff\u3400Ж"], "airport": ["\U00013000"], "flights": [1]})
     shown = tool("pdftotext", "-layout", "-", "-", data=render("pdf", rows, document=DESIGNED))
     assert "Ж" in shown
@@ -113,28 +112,29 @@ def test_pdf_draws_what_no_font_has_as_a_code_in_the_chart_too():
 
 
 def test_xlsx_has_the_chart_as_a_picture_on_its_own_sheet():
-    made = render("xlsx", ROWS, document=DESIGNED)
-    book = openpyxl.load_workbook(io.BytesIO(made))
+    file = render("xlsx", ROWS, document=DESIGNED)
+    book = openpyxl.load_workbook(io.BytesIO(file))
     assert book.sheetnames == ["Data", "Chart", "About this report"]
     (picture,) = book["Chart"]._images
     assert picture.format == "png"
     shown = Image.open(io.BytesIO(picture._data())).convert("RGB")
     assert shown.size == (1440, 560)
     assert len(shown.getcolors(1_000_000) or []) > 20
-    assert b'descr="Flights by airline"' in zipfile.ZipFile(io.BytesIO(made)).read("xl/drawings/drawing1.xml")
+    assert b'descr="Flights by airline"' in zipfile.ZipFile(io.BytesIO(file)).read("xl/drawings/drawing1.xml")
 
 
 def test_a_result_without_rows_has_an_empty_chart():
     assert b"Flights by airline</text>" in render("html", schema=ROWS.schema, document=DESIGNED)
 
 
-def test_days_are_drawn_where_they_are_whatever_the_zone_of_the_machine(monkeypatch):
+def test_days_are_not_shifted_into_the_time_zone_of_the_server(monkeypatch):
     monkeypatch.setenv("TZ", "America/Los_Angeles")
     rows = pa.record_batch({"day": pa.array([0, 1], pa.date32()), "n": [1.5, 2.0]})
     spec = {"mark": "bar", "encoding": {"x": {"field": "day", "timeUnit": "yearmonthdate", "type": "ordinal"},
                                         "y": {"field": "n", "type": "quantitative"}}}  # fmt: skip
-    svg, _ = drawn(spec, rows)
-    assert {"Jan 01, 1970", "Jan 02, 1970"} <= set(re.findall(r">([^<]+)</text>", svg))
+    svg, _ = draw(spec, rows)
+    texts = {element.text for element in fromstring(svg).iter("{http://www.w3.org/2000/svg}text")}  # noqa: S314
+    assert {"Jan 01, 1970", "Jan 02, 1970"} <= texts
 
 
 @pytest.mark.parametrize("limits", [ChartLimits(max_rows=2), ChartLimits(max_row_bytes=110)])
@@ -151,7 +151,7 @@ def test_a_chart_that_shows_only_the_first_rows_has_a_note(limits):
 
 def test_a_chart_of_a_truncated_result_has_a_note():
     note = "The chart shows only these 3 rows. The result has more."
-    assert drawn(SPEC, ROWS, truncated=True)[1] == note
+    assert draw(SPEC, ROWS, truncated=True)[1] == note
     page = render("html", ROWS, document=DESIGNED, truncated="Stopped early.").decode()
     assert f"<figcaption>{note}</figcaption>" in page
 
@@ -159,17 +159,17 @@ def test_a_chart_of_a_truncated_result_has_a_note():
 @pytest.mark.parametrize("format", ["html", "xlsx", "pdf"])
 def test_a_file_says_that_its_chart_is_missing(format):
     wide = dataclasses.replace(DOCUMENT, chart=SPEC | {"width": {"step": 4_000}})
-    made = render(format, ROWS, document=wide)
+    file = render(format, ROWS, document=wide)
     sentence = "The chart is missing: it would be 12,"
     if format == "pdf":
         if not shutil.which("pdftotext"):
             pytest.skip("pdftotext is not installed")
-        made = tool("pdftotext", "-layout", "-", "-", data=made).encode()
+        file = tool("pdftotext", "-layout", "-", "-", data=file).encode()
     elif format == "xlsx":
-        book = openpyxl.load_workbook(io.BytesIO(made))
+        book = openpyxl.load_workbook(io.BytesIO(file))
         assert not book["Chart"]._images
-        made = book["Chart"]["A1"].value.encode()
-    assert sentence in made.decode()
+        file = book["Chart"]["A1"].value.encode()
+    assert sentence in file.decode()
 
 
 @pytest.mark.parametrize(
@@ -181,7 +181,7 @@ def test_a_file_says_that_its_chart_is_missing(format):
     ],
 )
 def test_a_chart_beyond_a_limit_is_missing_with_the_reason(limits, reason):
-    svg, note = drawn(SPEC, ROWS, limits=limits)
+    svg, note = draw(SPEC, ROWS, limits=limits)
     assert svg == ""
     assert note.startswith(f"The chart is missing: {reason}")
 
@@ -193,9 +193,9 @@ def test_a_chart_beyond_a_limit_is_missing_with_the_reason(limits, reason):
         ({"mark": "bar", "transform": [{"calculate": "nix(1)", "as": "q"}], "encoding": {"x": {"field": "q"}}}, "nix"),
     ],
 )
-def test_what_vega_lite_refuses_fails_with_its_reason_and_without_the_rows(spec, reason):
+def test_a_refusal_of_vega_lite_fails_with_its_reason_and_without_values(spec, reason):
     with pytest.raises(DesignMismatch) as caught:
-        drawn(spec, pa.record_batch({"carrier": ["a secret value"]}))
+        draw(spec, pa.record_batch({"carrier": ["a secret value"]}))
     assert caught.value.message.startswith("chart: Vega-Lite refused it: ")
     assert reason in caught.value.message
     assert "secret" not in caught.value.message
@@ -203,38 +203,38 @@ def test_what_vega_lite_refuses_fails_with_its_reason_and_without_the_rows(spec,
 
 
 @pytest.fixture
-def heard() -> Iterator[tuple[str, list[str]]]:
-    """A web server, and what it was asked for."""
-    asked: list[str] = []
+def web_server() -> Iterator[tuple[str, list[str]]]:
+    """The address of a web server, and the paths that were requested from it."""
+    requested: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked.append(self.path)
+            requested.append(self.path)
             self.send_response(200)
             self.end_headers()
 
         def log_message(self, *args: object) -> None:
-            """Quietly."""
+            """Log nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}", asked
+    yield f"http://127.0.0.1:{server.server_port}", requested
     server.shutdown()
     server.server_close()
 
 
-def test_the_process_that_draws_loads_nothing_even_if_a_specification_asks(heard, monkeypatch, tmp_path):
-    address, asked = heard
+def test_the_drawing_process_loads_nothing_even_if_the_specification_does(web_server, monkeypatch, tmp_path):
+    address, requested = web_server
     (tmp_path / "rows.csv").write_text("carrier\nfrom the disk\n")
     monkeypatch.setattr(specification, "errors", lambda spec: {})
     data = {"url": f"{address}/rows.json"}
     with pytest.raises(DesignMismatch, match="not allowed"):
-        drawn({"layer": [SPEC | {"data": data}]}, ROWS)
+        draw({"layer": [SPEC | {"data": data}]}, ROWS)
     image = {"mark": {"type": "image", "url": f"{address}/x.png"}, "encoding": {}}
-    assert "x.png" not in drawn(image, ROWS)[0]
+    assert "x.png" not in draw(image, ROWS)[0]
     local = {"url": f"file://{tmp_path}/rows.csv", "format": {"type": "csv"}}
-    assert "from the disk" not in drawn({"layer": [SPEC | {"data": local}]}, ROWS)[0]
-    assert asked == []
+    assert "from the disk" not in draw({"layer": [SPEC | {"data": local}]}, ROWS)[0]
+    assert requested == []
 
 
 def test_a_chart_is_drawn_under_the_limits_of_a_job():
@@ -243,7 +243,7 @@ def test_a_chart_is_drawn_under_the_limits_of_a_job():
     assert done.stdout.strip() == "drawn", done.stderr
 
 
-def test_the_process_that_draws_can_reach_no_file_and_no_network(tmp_path):
+def test_the_drawing_process_can_reach_no_file_and_no_network(tmp_path):
     (tmp_path / "secret.txt").write_text("secret")
     code = (
         "import socket, sys, vl_convert; from reports.documents import chart_process\n"
@@ -252,14 +252,14 @@ def test_the_process_that_draws_can_reach_no_file_and_no_network(tmp_path):
         "    try: reach(); print('reached')\n"
         "    except OSError as error: print(error.errno)\n"
     )
-    command = [sys.executable, "-c", code, str(chart_module._FONTS)]
+    command = [sys.executable, "-c", code, str(FONTS)]
     done = subprocess.run(command, input='{"mark": "bar", "data": {"values": [1]}}', capture_output=True, text=True,
                           check=False)  # fmt: skip
     assert "reached" not in done.stdout
     assert done.stdout.count("13") >= 2, done.stderr
 
 
-def test_the_process_that_draws_ends_with_the_one_that_started_it():
+def test_the_drawing_process_dies_with_its_parent():
     endless = '{"mark": "bar", "data": {"sequence": {"start": 0, "stop": 1000000000}}}'
     script = (
         "import pyarrow as pa\nfrom reports.rendering.charts.chart import Chart\n"
@@ -267,9 +267,10 @@ def test_the_process_that_draws_ends_with_the_one_that_started_it():
     )
     parent = subprocess.Popen([sys.executable, "-c", script])
     children: list[psutil.Process] = []
-    while not children:
+    while not children and parent.poll() is None:
         time.sleep(0.05)
         children = psutil.Process(parent.pid).children()
+    assert children
     time.sleep(1)
     parent.kill()
     parent.wait()
@@ -277,7 +278,7 @@ def test_the_process_that_draws_ends_with_the_one_that_started_it():
     assert alive == []
 
 
-#: A chart drawn in a process that is limited as jobs are.
+#: Draws a chart.
 _DRAW = """
 import pyarrow as pa
 from reports.rendering.charts.chart import Chart, ChartStyle
