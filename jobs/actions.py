@@ -1,12 +1,14 @@
-"""What people do with jobs: ask for one, retry, cancel; each one transaction with its event and audit entry."""
+"""What users do with jobs: submit, retry, cancel. Each action is one transaction with its event and audit entry."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from django.db import IntegrityError, transaction
 
@@ -26,34 +28,36 @@ from reports.models import DeliveryTarget, ReportConfiguration, ReportVersion
 from reports.parameters.values import to_json, typed_values
 
 Mode = DeliveryTarget.Mode
-#: A tab is the only control character that a header may hold.
+#: A tab is the only control character that a header may contain.
 _KEY = re.compile(r"[\t\x20-\x7e\xa0-\U0010ffff]{1,255}")
 
 
 @dataclass(frozen=True)
 class Idempotency:
-    """The caller's Idempotency-Key, and what tells its request apart from another one under the same key."""
+    """An Idempotency-Key and a fingerprint of the request, which tells a repetition from another request."""
 
     key: str
     fingerprint: str
 
     @classmethod
     def of(cls, key: str, body: object) -> Idempotency:
-        """From the header's value (bare, or a quoted structured string) and the parsed body."""
-        text = _as_sent(key)
-        bare = text[1:-1] if len(text) >= 2 and text[0] == text[-1] == '"' else text
-        if not _KEY.fullmatch(bare):
+        """Build from the header's value, bare or a quoted structured string, and the parsed body."""
+        # WSGI decodes headers as Latin-1, but clients send UTF-8. An error means that it really was Latin-1.
+        with contextlib.suppress(UnicodeError):
+            key = key.encode("latin-1").decode()
+        if len(key) >= 2 and key[0] == key[-1] == '"':
+            key = key[1:-1]
+        if not _KEY.fullmatch(key):
             raise exceptions.InvalidIdempotencyKey
         canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), default=str)
-        return cls(bare, hashlib.sha256(canonical.encode()).hexdigest())
+        return cls(key, hashlib.sha256(canonical.encode()).hexdigest())
 
 
-def _as_sent(header: str) -> str:
-    """The characters of a header's value: UTF-8 where it is that, else Latin-1, which is how WSGI hands it over."""
-    try:
-        return header.encode("latin-1").decode()
-    except UnicodeError:
-        return header
+class Submission(NamedTuple):
+    """A submitted job. `is_replay`: an earlier request with the same Idempotency-Key created it."""
+
+    job: JobExecutionLog
+    is_replay: bool
 
 
 def submit(
@@ -68,14 +72,17 @@ def submit(
 ) -> JobExecutionLog:
     """Queue a run of the report's current version. Job, event, audit entry and queue message are one transaction.
 
-    Without `mode` nobody waits for an answer: then a report that is only sent to people may be run as well.
-    ReportNotFound when it was deleted since it was found.
+    `from_text`: the parameters are texts from a form. `mode` is how the caller gets the result; None if the caller
+    doesn't wait for it, so a report without an API target can be run too, as long as it is delivered somewhere.
+
+    Raise ReportNotAsynchronous, ReportNotSynchronous, InvalidParameters, TooManyJobs, QueueUnavailable, or
+    ReportNotFound if the report was deleted in the meantime.
     """
     version = report.version
     if mode is not None or not version.has_outbound_delivery:
         check_mode(report, mode or Mode.ASYNCHRONOUS)
     job = _new_job(version, report, actor)
-    job.format, job.parameters = _checked(version, format, parameters, from_text)
+    job.format, job.parameters = _validate(version, format, parameters, from_text)
     if idempotency:
         job.idempotency_key, job.request_fingerprint = idempotency.key, idempotency.fingerprint
     try:
@@ -85,19 +92,16 @@ def submit(
             job.turn = admission.turn
             _enqueue(job, actor, Action.JOB_GENERATE, {"report": report.slug, "version": version.number})
     except IntegrityError:
-        if _is_gone(report):
+        if _is_deleted(report):
             raise ReportNotFound from None
         raise
     return job
 
 
 def check_mode(report: ReportConfiguration, mode: Mode) -> None:
-    """Raise what says so when the report's result is not handed out in this mode."""
-    if mode in report.version.modes:
-        return
-    if mode == Mode.SYNCHRONOUS:
-        raise exceptions.ReportNotSynchronous
-    raise exceptions.ReportNotAsynchronous
+    """Raise ReportNotAsynchronous or ReportNotSynchronous if the report has no API target in this mode."""
+    if mode not in report.version.modes:
+        raise exceptions.ReportNotSynchronous if mode == Mode.SYNCHRONOUS else exceptions.ReportNotAsynchronous
 
 
 def submit_once(
@@ -109,75 +113,94 @@ def submit_once(
     idempotency: Idempotency,
     from_text: bool = False,
     mode: Mode | None = Mode.ASYNCHRONOUS,
-) -> tuple[JobExecutionLog, bool]:
-    """As submit, but the same request under the same key makes one job only. Also whether it was made before."""
-    if earlier := _replayed(report, actor, idempotency):
-        return earlier, True
+) -> Submission:
+    """Submit, unless the user has already submitted the same request under this key.
+
+    Raise what `submit` raises, or IdempotencyConflict if the key was used for another request.
+    """
+    if earlier := _earlier_job(report, actor, idempotency):
+        return Submission(earlier, is_replay=True)
     try:
-        asked = {"parameters": parameters, "format": format, "idempotency": idempotency, "mode": mode}
-        job = submit(report=report, actor=actor, from_text=from_text, **asked)  # type: ignore[arg-type]
+        job = submit(
+            report=report,
+            actor=actor,
+            parameters=parameters,
+            format=format,
+            from_text=from_text,
+            idempotency=idempotency,
+            mode=mode,
+        )
     except IntegrityError:
-        if earlier := _replayed(report, actor, idempotency):
-            return earlier, True
+        # A concurrent request with the same key was faster.
+        if earlier := _earlier_job(report, actor, idempotency):
+            return Submission(earlier, is_replay=True)
         raise
-    return job, False
+    return Submission(job, is_replay=False)
 
 
 def retry(*, job: JobExecutionLog, actor: User | str) -> JobExecutionLog:
-    """Queue the same version, parameters and format again, as a new job. The failed one stays as it is."""
+    """Queue a new job with the failed job's version, parameters and format. The failed job doesn't change.
+
+    Raise JobNotFailed, JobAlreadyRetried or ReportConfigurationMissing.
+    """
     if job.status != Status.FAILED:
         raise exceptions.JobNotFailed
     if job.report is None or job.version is None:
         raise exceptions.ReportConfigurationMissing
-    again = _new_job(job.version, job.report, actor)
-    again.format, again.parameters, again.retry_of = job.format, job.parameters, job
+    new_job = _new_job(job.version, job.report, actor)
+    new_job.format, new_job.parameters, new_job.retry_of = job.format, job.parameters, job
     try:
         with transaction.atomic():
-            record_event(job, JobEvent.Kind.RETRIED, {"newJobId": str(again.pk), "actor": actor_name(actor)})
-            details = {"originalJobId": str(job.pk), "newJobId": str(again.pk)}
-            _enqueue(again, actor, Action.JOB_RETRY, details, target=job)
+            record_event(job, JobEvent.Kind.RETRIED, {"newJobId": str(new_job.pk), "actor": actor_name(actor)})
+            details = {"originalJobId": str(job.pk), "newJobId": str(new_job.pk)}
+            _enqueue(new_job, actor, Action.JOB_RETRY, details, target=job)
     except IntegrityError:
-        if _is_gone(job.report):
+        if _is_deleted(job.report):
             raise exceptions.ReportConfigurationMissing from None
-        first = JobExecutionLog.objects.filter(retry_of=job).first()
-        if first is None:
+        earlier = JobExecutionLog.objects.filter(retry_of=job).first()
+        if earlier is None:
             raise
-        raise exceptions.JobAlreadyRetried(jobId=str(first.pk)) from None
-    return again
+        raise exceptions.JobAlreadyRetried(jobId=str(earlier.pk)) from None
+    return new_job
 
 
 def cancel(*, job: JobExecutionLog, actor: User | str) -> None:
-    """End a queued job at once; ask the worker of a running one to end it, which it does within seconds."""
+    """End a queued job now; let the worker of a running job end it, within seconds. Raise JobAlreadyEnded."""
     name = actor_name(actor)
-    live = JobExecutionLog.objects.filter(pk=job.pk)
-    error = {"error_code": "cancelled", "error_message": f"The job was cancelled by {name}."}
+    current = JobExecutionLog.objects.filter(pk=job.pk)
     with transaction.atomic():
-        if live.filter(status=Status.QUEUED).update(
-            status=Status.FAILED, ended_at=Now(), cancel_requested_at=Now(), cancel_requested_by=name, **error
+        if current.filter(status=Status.QUEUED).update(
+            status=Status.FAILED,
+            ended_at=Now(),
+            cancel_requested_at=Now(),
+            cancel_requested_by=name,
+            error_code="cancelled",
+            error_message=f"The job was cancelled by {name}.",
         ):
             record_event(job, JobEvent.Kind.FAILED, {"code": "cancelled", "actor": name})
-        elif live.filter(status=Status.RUNNING, cancel_requested_at=None).update(
+        elif current.filter(status=Status.RUNNING, cancel_requested_at=None).update(
             cancel_requested_at=Now(), cancel_requested_by=name
         ):
             record_event(job, JobEvent.Kind.CANCEL_REQUESTED, {"actor": name})
-        elif live.filter(status=Status.RUNNING).exists():
-            return
+        elif current.filter(status=Status.RUNNING).exists():
+            return  # Cancellation was already requested.
         else:
             raise exceptions.JobAlreadyEnded
         audit.record(Action.JOB_CANCEL, actor=actor, tenant_id=job.tenant_id, target=("job", job.pk))
 
 
 def record_event(job: JobExecutionLog, kind: JobEvent.Kind, details: Mapping[str, object] | None = None) -> None:
-    """Add to the job's timeline."""
+    """Add an event to the job's timeline."""
     insert(JobEvent(job=job, at=Now(), kind=kind, attempt=job.attempt, fence=job.fence, details=dict(details or {})))
 
 
-def _replayed(report: ReportConfiguration, actor: User, idempotency: Idempotency) -> JobExecutionLog | None:
+def _earlier_job(report: ReportConfiguration, actor: User, idempotency: Idempotency) -> JobExecutionLog | None:
+    """Return the job that the same request created earlier. Raise IdempotencyConflict if it was another request."""
     jobs = JobExecutionLog.objects.filter(requested_by=actor, report=report, idempotency_key=idempotency.key)
-    earlier = jobs.first()
-    if earlier and earlier.request_fingerprint != idempotency.fingerprint:
+    job = jobs.first()
+    if job and job.request_fingerprint != idempotency.fingerprint:
         raise exceptions.IdempotencyConflict
-    return earlier
+    return job
 
 
 def _new_job(version: ReportVersion, report: ReportConfiguration, actor: User | str) -> JobExecutionLog:
@@ -200,26 +223,25 @@ def _new_job(version: ReportVersion, report: ReportConfiguration, actor: User | 
     )
 
 
-def _checked(
+def _validate(
     version: ReportVersion, format: str | None, parameters: Mapping[str, object], from_text: bool
 ) -> tuple[str, dict[str, object]]:
-    """The format and the parameters to store; InvalidParameters with what is wrong with either, all at once."""
+    """Return the format and the parameters to store. Raise InvalidParameters with all errors of both."""
     chosen: str = format or version.formats[0]
-    faults: dict[str, list[str]] = {}
+    errors: dict[str, list[str]] = {}
     values: dict[str, object] = {}
     try:
         values = to_json(typed_values(version.declared_parameters(), parameters, from_text=from_text))
-    except InvalidParameters as refused:
-        faults = refused.fields
+    except InvalidParameters as error:
+        errors = error.fields
     if chosen not in version.formats:
-        faults.setdefault("format", []).append(f"This report is offered as {', '.join(version.formats)}.")
-    if faults:
-        raise InvalidParameters(faults)
+        errors.setdefault("format", []).append(f"Must be one of: {', '.join(version.formats)}.")
+    if errors:
+        raise InvalidParameters(errors)
     return chosen, values
 
 
-def _is_gone(report: ReportConfiguration) -> bool:
-    """Whether somebody deleted it since it was found."""
+def _is_deleted(report: ReportConfiguration) -> bool:
     return not ReportConfiguration.objects.filter(pk=report.pk).exists()
 
 
@@ -230,6 +252,7 @@ def _enqueue(
     details: Mapping[str, object],
     target: JobExecutionLog | None = None,
 ) -> None:
+    """Insert the job, notify the workers and audit the action, by default as done to the job itself."""
     job.assign_turn()
     insert(job)
     record_event(job, JobEvent.Kind.QUEUED, {"actor": actor_name(actor)})

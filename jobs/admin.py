@@ -1,4 +1,4 @@
-"""The admin's pages for jobs and workers, to look at; and no pages of the queue."""
+"""Read-only admin pages for jobs and workers. The queue's own pages are removed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from jobs.monitoring.filters import JobFilter
 class JobAdmin(ReadOnlyAdmin, TenantScopedAdmin):
     list_display = ["id", "report_name", "status", "requested_by_name", "queued_at", "ended_at", "error_code"]
     list_filter = ["status", "tenant"]
-    #: There is a search because this is not empty; what it finds, get_search_results says.
+    #: Makes Django show the search bar; get_search_results does the search.
     search_fields = ["id"]
     ordering = ["-queued_at", "-id"]
 
@@ -27,9 +27,9 @@ class JobAdmin(ReadOnlyAdmin, TenantScopedAdmin):
         return jobs.across_tenants() if request.user.is_superuser else jobs
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        """What the list of jobs finds: no index answers which field contains a text. Nothing for what can't be read."""
-        asked = JobFilter({"q": search_term}, queryset=queryset)
-        return (asked.qs if asked.is_valid() else queryset.none()), False
+        """Search as the job list does: Django's search would scan the whole table. An invalid search finds nothing."""
+        filters = JobFilter({"q": search_term}, queryset=queryset)
+        return (filters.qs if filters.is_valid() else queryset.none()), False
 
     def get_exclude(self, request: HttpRequest, obj: JobExecutionLog | None = None) -> Any:
         user: Any = request.user
@@ -44,8 +44,8 @@ class WorkerHostAdmin(ReadOnlyAdmin):
         return bool(request.user.is_superuser)
 
 
-# The queue's own pages unpickle what is in its tables and can schedule any function of the server. They are loaded
-# here first, so that they can't register themselves later.
+# The queue's own admin pages unpickle rows and can schedule any function of the server. They are imported here first
+# because they would otherwise register themselves later.
 import_module("django_q.admin")
 for _model in apps.get_app_config("django_q").get_models():
     if admin.site.is_registered(_model):

@@ -1,4 +1,4 @@
-"""What can go wrong with a job. Each docstring is the default message, each code is stable."""
+"""Errors of jobs. Each docstring is the default message; each code is stable."""
 
 from __future__ import annotations
 
@@ -39,31 +39,31 @@ class JobNotFailed(DomainError):
 
 
 class JobAlreadyRetried(DomainError):
-    """This job was retried already."""
+    """This job has already been retried."""
 
     code = "job_already_retried"
 
 
 class JobAlreadyEnded(DomainError):
-    """The job has ended; there is nothing left to cancel."""
+    """The job has already ended, so it can't be cancelled."""
 
     code = "job_already_ended"
 
 
 class TooManyJobs(DomainError):
-    """Too many jobs are waiting or running. Wait for some of them to end, then ask again."""
+    """Too many jobs are queued or running. Wait until some of them have ended, then try again."""
 
     code = "too_many_jobs"
 
 
 class IdempotencyConflict(DomainError):
-    """This Idempotency-Key was used before with another request body."""
+    """This Idempotency-Key was already used with another request body."""
 
     code = "idempotency_key_reused"
 
 
 class InvalidIdempotencyKey(DomainError):
-    """Idempotency-Key must be 1 to 255 characters, without control characters."""
+    """Idempotency-Key must have 1 to 255 characters and no control characters."""
 
     code = "invalid_idempotency_key"
 
@@ -95,7 +95,7 @@ class ResultMissing(DomainError):
 
 
 class RangeNotSatisfiable(DomainError):
-    """No byte of the file is in the range that was asked for."""
+    """The requested range contains no byte of the file."""
 
     code = "range_not_satisfiable"
 
@@ -105,7 +105,7 @@ class RangeNotSatisfiable(DomainError):
 
 
 class NoFailedDelivery(DomainError):
-    """No delivery of this job is given up, so there is nothing to send again."""
+    """No delivery of this job has failed, so there is nothing to send again."""
 
     code = "nothing_given_up"
 
@@ -117,25 +117,25 @@ class ResultPurged(DomainError):
 
 
 class IllegalTransition(DomainError):
-    """A job can't go from its status to that one."""
+    """The job can't change from its status to that one."""
 
     code = "illegal_move"
 
 
 class QueueUnavailable(DomainError):
-    """The job queue does not answer. Nothing was queued; try again shortly."""
+    """The job queue does not respond. Nothing was queued. Try again shortly."""
 
     code = "queue_unavailable"
     retryable = True
 
 
 class InvalidSavedView(DomainError):
-    """A view needs a name of at most 60 characters, and filters to keep."""
+    """A view needs a name of at most 60 characters and at least one filter."""
 
     code = "view_not_saved"
 
 
 class TooManySavedViews(DomainError):
-    """You have 30 saved views; delete one first."""
+    """You have 30 saved views, the maximum. Delete one first."""
 
     code = "too_many_views"

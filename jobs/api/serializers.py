@@ -1,4 +1,4 @@
-"""How jobs look from outside."""
+"""Jobs as the API represents them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from jobs.status import Status
 
 
 def status_url(job: JobExecutionLog) -> str:
-    """Absolute, from the configured address: the Host header is the client's word."""
+    """Return the absolute URL of the job's status, from REPORTSERVER_PUBLIC_URL: a client can forge the Host header."""
     return f"{settings.PUBLIC_URL}/api/v1/jobs/{job.pk}"
 
 
@@ -62,20 +62,22 @@ class JobResultSerializer(serializers.Serializer[Artifact]):
 
 class QueuePositionSerializer(serializers.Serializer[QueuePosition]):
     position = serializers.IntegerField(
-        help_text="1: it is claimed next. Of jobs that its report's limit holds back, among those."
+        help_text="1: claimed next. For a report that limits its running jobs: the position among its jobs."
     )
-    isMore = serializers.BooleanField(source="is_more", help_text="Whether more stand before it than were counted.")
+    isMore = serializers.BooleanField(source="is_more", help_text="True if `position` is a lower bound.")
     estimatedStart = serializers.DateTimeField(
-        source="start", allow_null=True, help_text="If all takes as long as usual; null while no worker is alive."
+        source="start", allow_null=True, help_text="Estimated from past run times; null while no worker is alive."
     )
 
 
 class JobSerializer(serializers.Serializer[JobExecutionLog]):
-    """A job's status. Every key is always there."""
+    """A job's status. All keys are always present."""
 
     jobId = serializers.UUIDField(source="pk")
     status = serializers.ChoiceField(choices=Status.choices)
-    startTime = serializers.SerializerMethodField(help_text="When the last attempt began; while Queued, when accepted.")
+    startTime = serializers.SerializerMethodField(
+        help_text="When the last attempt started; while Queued, when the job was accepted."
+    )
     endTime = serializers.DateTimeField(source="ended_at", allow_null=True)
     resultUrl = serializers.SerializerMethodField()
     errorDetails = JobErrorSerializer(source="error", allow_null=True)
@@ -95,8 +97,9 @@ class JobSerializer(serializers.Serializer[JobExecutionLog]):
 
     @extend_schema_field(OpenApiTypes.DATETIME)
     def get_startTime(self, job: JobExecutionLog) -> str:
-        begun = job.started_at if job.status != Status.QUEUED else None
-        return (begun or job.queued_at).isoformat().replace("+00:00", "Z")
+        # A job queued for another attempt has a started_at, too: that of the attempt before.
+        started_at = job.started_at if job.status != Status.QUEUED else None
+        return (started_at or job.queued_at).isoformat().replace("+00:00", "Z")
 
     @extend_schema_field(serializers.URLField(allow_null=True))
     def get_resultUrl(self, job: JobExecutionLog) -> str | None:
@@ -122,12 +125,12 @@ class RetriedSerializer(AcceptedSerializer):
     retryOf = serializers.UUIDField(source="retry_of_id")
 
 
-#: Details that tell of the machines behind the server.
-MACHINE_DETAILS = ("host", "pid")
+#: Details of events that describe the server's machines.
+MACHINE_DETAILS = frozenset({"host", "pid"})
 
 
 class JobEventSerializer(serializers.ModelSerializer[JobEvent]):
-    """Of OF_MACHINES, the details hold only what the context names as `of_machines`."""
+    """An event of a job's timeline. `machine_details` in the context: those MACHINE_DETAILS that the caller may see."""
 
     details = serializers.SerializerMethodField()
 
@@ -137,7 +140,7 @@ class JobEventSerializer(serializers.ModelSerializer[JobEvent]):
 
     @extend_schema_field(serializers.DictField())
     def get_details(self, event: JobEvent) -> dict[str, Any]:
-        hidden = {*MACHINE_DETAILS} - {*self.context.get("of_machines", ())}
+        hidden = MACHINE_DETAILS.difference(self.context.get("machine_details", ()))
         return {name: value for name, value in event.details.items() if name not in hidden}
 
 

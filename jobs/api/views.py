@@ -1,4 +1,4 @@
-"""The calls about jobs. A view parses, authorizes, makes one call and answers."""
+"""API calls about jobs."""
 
 from __future__ import annotations
 
@@ -48,85 +48,85 @@ _FILE_HEADERS = [
     header("Repr-Digest", "The file's sha-256 (RFC 9530).", 200, 206, 304),
     header("Accept-Ranges", "bytes", 200, 206, 304, 416),
 ]
-_LINK = header("Link", "The addresses of the next and the previous page (RFC 8288).", 200)
+_LINK = header("Link", "The URLs of the next and the previous page (RFC 8288).", 200)
 
 
 class JobView(APIView):
-    """A call about one job, which the caller must be allowed to see now."""
+    """A call about one job."""
 
     @property
     def user(self) -> User:
         return self.request.user  # type: ignore[return-value]
 
     def get_job(self, job_id: str) -> JobExecutionLog:
-        """The job; 404 when there is none in the caller's tenant, 403 without a right on its report."""
+        """Return the job: 404 if it isn't in the caller's tenant, 403 if the caller can't see it."""
         return permissions.visible_job(self.user, job_id)
 
 
-class ReportRequest(APIView):
-    """A call that asks for a report; `mode` is how its result is handed out."""
+class RunReportView(APIView):
+    """A call that runs a report. `mode` is how the caller gets the result."""
 
     throttle_classes = [GenerateThrottle]
     mode = Mode.ASYNCHRONOUS
 
-    def ask(self, key: str) -> tuple[JobExecutionLog, dict[str, str]]:
-        """The job that was made, or that the same Idempotency-Key made before, and the headers that say which."""
-        report, request = self._report(key), self.request
-        body = GenerateSerializer(data=_body(request))
-        body.is_valid(raise_exception=True)
-        asked = {"report": report, "actor": request.user, "mode": self.mode, **body.validated_data}
-        once, replayed = request.headers.get("Idempotency-Key"), False
-        if once is None:
-            job = actions.submit(**asked)
-        else:
-            idempotency = actions.Idempotency.of(once, body.validated_data)
-            job, replayed = actions.submit_once(**asked, idempotency=idempotency)
-        request._request.job_id = job.pk  # type: ignore[attr-defined] # for the log
-        return job, {"Idempotency-Replayed": "true"} if replayed else {}
-
-    def _report(self, key: str) -> ReportConfiguration:
+    def submit(self, key: str) -> tuple[JobExecutionLog, dict[str, str]]:
+        """Return the new job, or the one that an earlier call with the same Idempotency-Key created, and headers."""
         user: Any = self.request.user
+        # The checks' order is part of the API: 404, then 403, then 409, then 400.
         report = ReportConfiguration.objects.find_to_run(user, key)
         if not may_generate(user, report):
             raise PermissionDenied("You have no generate right on this report.")
         actions.check_mode(report, self.mode)
-        return report
+        data = self.request.data if self.request.body else {}
+        if not isinstance(data, dict):
+            raise ValidationError({"body": ["The body must be a JSON object."]})
+        body = GenerateSerializer(data=data)
+        body.is_valid(raise_exception=True)
+        arguments = {"report": report, "actor": user, "mode": self.mode, **body.validated_data}
+        key_header = self.request.headers.get("Idempotency-Key")
+        if key_header is None:
+            job, is_replay = actions.submit(**arguments), False
+        else:
+            idempotency = actions.Idempotency.of(key_header, body.validated_data)
+            job, is_replay = actions.submit_once(**arguments, idempotency=idempotency)
+        self.request._request.job_id = job.pk  # type: ignore[attr-defined] # for the request log
+        return job, {"Idempotency-Replayed": "true"} if is_replay else {}
 
 
-_ASKING = [
+_RUN_PARAMETERS = [
     OpenApiParameter("key", str, OpenApiParameter.PATH, description="The report's id or slug."),
     OpenApiParameter(
         "Idempotency-Key", str, OpenApiParameter.HEADER, description="1 to 255 characters, no control characters."
     ),
     _LOCATION,
     _RETRY_AFTER,
-    header("Idempotency-Replayed", "`true` when the answer is that of an earlier call.", 200, 202),
+    header("Idempotency-Replayed", "`true` if an earlier call with this key created the job.", 200, 202),
 ]
 
 
-class Generate(ReportRequest):
-    """Ask for a report. The job is queued; poll its status URL."""
+class Generate(RunReportView):
+    """Run a report. The job is queued; poll its status URL."""
 
     @extend_schema(
         operation_id="generate",
         request=GenerateSerializer,
-        parameters=_ASKING,
+        parameters=_RUN_PARAMETERS,
         responses={202: AcceptedSerializer, **errors(400, 401, 403, 404, 409, 413, 415, 422, 429, 503)},
     )
     def post(self, request: Request, key: str) -> Response:
-        job, headers = self.ask(key)
+        job, headers = self.submit(key)
         return _accepted(job, headers)
 
 
-class Run(ReportRequest):
-    """Ask for a synchronous report: the file, if it is ready within the configured wait, else the job to poll."""
+class Run(RunReportView):
+    """Run a synchronous report. Returns the file if the job ends within the configured wait, else the job to poll."""
 
     mode = Mode.SYNCHRONOUS
 
     @extend_schema(
         operation_id="run",
         request=GenerateSerializer,
-        parameters=[*_ASKING, *_FILE_HEADERS],
+        parameters=[*_RUN_PARAMETERS, *_FILE_HEADERS],
         responses={
             **{(200, kind.media_type): OpenApiTypes.BINARY for kind in RENDERERS.values()},
             202: AcceptedSerializer,
@@ -135,7 +135,7 @@ class Run(ReportRequest):
         },
     )
     def post(self, request: Request, key: str) -> HttpResponseBase:
-        job, headers = self.ask(key)
+        job, headers = self.submit(key)
         job = polling.wait_for_end(job, settings.SYNCHRONOUS_WAIT_SECONDS)
         if not job.is_ended:
             return _accepted(job, headers)
@@ -146,7 +146,7 @@ class Run(ReportRequest):
 
 
 class JobList(ListAPIView[JobExecutionLog]):
-    """The jobs that the caller may see, newest first."""
+    """The jobs that the caller can see, newest first."""
 
     serializer_class = JobSerializer
     filterset_class = JobFilter
@@ -168,7 +168,7 @@ class JobList(ListAPIView[JobExecutionLog]):
 
 
 class JobStatus(JobView):
-    """A job's status. Poll it, no more often than Retry-After says, or wait with `Prefer: wait=N`."""
+    """A job's status. Poll it no more often than Retry-After says, or wait for a change with `Prefer: wait=N`."""
 
     @extend_schema(
         operation_id="job_status",
@@ -177,7 +177,7 @@ class JobStatus(JobView):
             OpenApiParameter("Prefer", str, OpenApiParameter.HEADER, description="`wait=N`: N ≤ 25 seconds."),
             OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER),
             header("ETag", "Changes with the status.", 200, 304),
-            header("Retry-After", "Seconds to wait before the next poll; not after the end.", 200),
+            header("Retry-After", "Seconds to wait before the next poll; absent once the job has ended.", 200),
         ],
         responses={200: JobSerializer, 304: OpenApiResponse(description="Unchanged."), **errors(401, 403, 404, 429)},
     )
@@ -201,7 +201,7 @@ class JobResult(JobView):
             OpenApiParameter("If-Range", str, OpenApiParameter.HEADER),
             OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER),
             *_FILE_HEADERS,
-            header("Content-Range", "Which bytes these are.", 206, 416),
+            header("Content-Range", "The range of bytes that is sent.", 206, 416),
             _RETRY_AFTER,
         ],
         responses={
@@ -217,7 +217,7 @@ class JobResult(JobView):
 
 
 class JobRetry(JobView):
-    """Run a failed job again, as a new job with the same version, parameters and format."""
+    """Retry a failed job as a new job with the same version, parameters and format."""
 
     throttle_classes = [GenerateThrottle]
 
@@ -233,7 +233,7 @@ class JobRetry(JobView):
 
 
 class JobCancel(JobView):
-    """End a queued or running job; a running one ends within seconds."""
+    """Cancel a queued or running job. A running job ends within seconds."""
 
     @extend_schema(
         operation_id="job_cancel",
@@ -257,21 +257,13 @@ class JobEvents(JobView):
     )
     def get(self, request: Request, job_id: str) -> Response:
         job = self.get_job(job_id)
-        # No host name is told to any client; a process id means something to those who run the server.
-        context = {"of_machines": ("pid",) if self.user.administers(job.tenant_id) else ()}
+        # Host names are never sent to API clients. Process ids are useful to those who run the server.
+        context = {"machine_details": ("pid",) if self.user.administers(job.tenant_id) else ()}
         return Response(JobTimelineSerializer({"results": job.events.all()}, context=context).data)
 
 
-def _body(request: Request) -> Any:
-    """The parsed body; an empty one is an empty object."""
-    data = request.data if request.body else {}
-    if not isinstance(data, dict):
-        raise ValidationError({"body": ["The body must be a JSON object."]})
-    return data
-
-
 def _accepted(
-    job: JobExecutionLog, extra: dict[str, str] | None = None, serializer: Any = AcceptedSerializer
+    job: JobExecutionLog, headers: dict[str, str] | None = None, serializer: Any = AcceptedSerializer
 ) -> Response:
-    headers = {"Location": status_url(job), "Retry-After": "1", **(extra or {})}
+    headers = {"Location": status_url(job), "Retry-After": "1", **(headers or {})}
     return Response(serializer(job).data, status=status.HTTP_202_ACCEPTED, headers=headers)

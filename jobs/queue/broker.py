@@ -1,11 +1,12 @@
-"""The one module that speaks to django-q2. A message means no more than "there may be a job to claim".
+"""Sends and receives the messages that wake workers. The only module that uses django-q2.
 
-Messages are rows of the database, or entries of a list in Redis, which knows nothing of transactions: one is sent there
-when the caller's transaction was committed, and whether Redis answers is asked before. Both are deleted when they are
-read, since nobody has to acknowledge a hint: what is lost with a worker, the reconciler sends again.
+A message only says that there may be a job to claim; the job's row decides. Messages are rows of the database or, if
+BROKER_URL is set, entries of a list in Redis. Redis doesn't take part in transactions: a message is sent to it after
+the caller's transaction was committed, and `notify(required=True)` checks before that Redis responds. Messages are
+deleted when they are read. If one is lost with a worker, the reconciler sends another.
 
-Two faults of django-q2 1.11 are repaired here, where its cluster starts: a worker killed while it waits for work keeps
-the lock of the shared queue for ever, and processes whose parent was killed work on without a guard.
+Two bugs of django-q2 1.11 are worked around where its cluster starts: a worker killed while it waits for a message
+keeps the lock of the shared queue for ever, and processes whose parent was killed keep running without supervision.
 """
 
 from __future__ import annotations
@@ -42,34 +43,34 @@ from jobs.execution.processes import kill_children_with_parent
 
 log = logging.getLogger(__name__)
 WAKE_WORKER = "jobs.tasks.wake_worker"
-_A_MESSAGE = Statement(lambda: _due()[:1].query)
+_NEXT_MESSAGE = Statement(lambda: _due_messages()[:1].query)
 
 
 def notify(*, required: bool = False) -> None:
-    """Tell the workers of a job that was made claimable in the caller's transaction: with its rollback there was none.
+    """Notify the workers of a job that becomes claimable in the caller's transaction. A rollback takes it back.
 
-    `required`: raise QueueUnavailable when they can't be told. Otherwise, with Redis, the reconciler does it later.
+    `required`: raise QueueUnavailable if the queue does not respond. Otherwise the reconciler notifies them later.
     """
     if not settings.BROKER_URL:
         _send()
         return
     if required:
         ping()
-    transaction.on_commit(_send_or_leave)
+    transaction.on_commit(_try_to_send)
 
 
 def ping() -> None:
-    """Ask the queue for an answer. Raises QueueUnavailable."""
+    """Raise QueueUnavailable if the queue does not respond."""
     try:
         _broker().ping()
-    except Exception as error:  # a broker raises errors of its own library
+    except Exception as error:  # Each broker raises its own library's errors.
         raise QueueUnavailable from error
 
 
 def count_messages() -> int:
-    """How many messages wait for a worker. Raises QueueUnavailable."""
+    """Return how many messages wait for a worker. Raise QueueUnavailable."""
     if not settings.BROKER_URL:
-        return int(_due().count())
+        return int(_due_messages().count())
     try:
         return int(_broker().queue_size())
     except Exception as error:
@@ -77,52 +78,26 @@ def count_messages() -> int:
 
 
 def is_empty() -> bool:
-    """Whether no message waits for a worker. Raises QueueUnavailable."""
-    return count_messages() == 0 if settings.BROKER_URL else not _A_MESSAGE.fetch()
-
-
-def _due() -> QuerySet[Any]:
-    """By the database's clock, as all that hosts have to agree on: one that is ahead would hide its messages."""
-    messages: QuerySet[Any] = OrmQ.objects.filter(key=Conf.CLUSTER_NAME)
-    return messages.filter(lock__lte=Now())
-
-
-def _send() -> None:
-    try:
-        async_task(WAKE_WORKER, task_name="wake_worker", save=False, broker=_broker())
-    except Exception as error:
-        raise QueueUnavailable from error
-
-
-def _send_or_leave() -> None:
-    try:
-        _send()
-    except QueueUnavailable:
-        log.warning("The queue does not answer; the reconciler will tell the workers.", exc_info=True)
-
-
-@cache
-def _broker() -> Any:
-    """One for each process: one of Redis has connections of its own, which a forked process makes anew."""
-    return get_broker()
+    """True if no message waits for a worker. Raise QueueUnavailable."""
+    return count_messages() == 0 if settings.BROKER_URL else not _NEXT_MESSAGE.fetch()
 
 
 def delete_unread_messages() -> int:
-    """Delete messages that nobody could fetch for ten minutes: one that can't be read may stand before all others."""
+    """Delete messages that have been due for ten minutes: one that can't be unpickled would block all others."""
     unread = OrmQ.objects.filter(key=Conf.CLUSTER_NAME, lock__lt=from_now(-600))
     return int(unread.delete()[0])
 
 
 def delete_task_results(days: int) -> int:
-    """Delete what the queue noted about calls that failed; ours never do, so they were none of ours."""
+    """Delete django-q2's records of failed calls. Our calls never fail, so they are of other functions."""
     return int(Task.objects.filter(stopped__lt=timezone.now() - timedelta(days=days)).delete()[0])
 
 
 def run_cluster() -> None:
-    """Start the cluster's processes under this one, and return when it was told to stop and they have ended.
+    """Run django-q2's processes below this one. Return once SIGTERM or SIGINT was received and they have ended.
 
-    SIGTERM is blocked in all of them and taken here, in no handler: a service manager sends it to every process at
-    once, which would end workers in the middle of their jobs, and django-q2's handler can wait for itself for ever.
+    The signals are blocked in all of these processes and polled here. A service manager sends SIGTERM to every process
+    at once, which would end workers in the middle of their jobs, and django-q2's own handler can deadlock.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
     kill_children_with_parent()
@@ -134,20 +109,46 @@ def run_cluster() -> None:
             cluster.stop()
 
 
+@cache
+def _broker() -> Any:
+    """The process's broker. The Redis client opens new connections after a fork."""
+    return get_broker()
+
+
+def _due_messages() -> QuerySet[Any]:
+    # By the database's clock: a host whose clock is ahead would otherwise hide its messages from the others.
+    messages: QuerySet[Any] = OrmQ.objects.filter(key=Conf.CLUSTER_NAME)
+    return messages.filter(lock__lte=Now())
+
+
+def _send() -> None:
+    try:
+        async_task(WAKE_WORKER, task_name="wake_worker", save=False, broker=_broker())
+    except Exception as error:
+        raise QueueUnavailable from error
+
+
+def _try_to_send() -> None:
+    try:
+        _send()
+    except QueueUnavailable:
+        log.warning("The queue does not respond. The reconciler will notify the workers.", exc_info=True)
+
+
 class DatabaseBroker(Broker):  # type: ignore[misc]
-    """Rows of django-q2's own table. Its own broker writes each message twice more, to give it out and to delete it."""
+    """Messages in django-q2's table. Its own broker writes each message twice more: to hand it out and to delete it."""
 
     def enqueue(self, task: str) -> None:
         insert(OrmQ(key=self.list_key, payload=task, lock=Now()))
 
     def dequeue(self) -> list[tuple[None, Any]] | None:
         close_old_connections()
-        found = _A_MESSAGE.fetch()
-        if not found:
+        messages = _NEXT_MESSAGE.fetch()
+        if not messages:
             time.sleep(Conf.POLL)
             return None
-        # Another host may have been faster.
-        return [(None, found[0].payload)] if found[0].delete()[0] else None
+        # Nothing is deleted if another host was faster.
+        return [(None, messages[0].payload)] if messages[0].delete()[0] else None
 
     def ping(self) -> bool:
         return True
@@ -157,11 +158,11 @@ class DatabaseBroker(Broker):  # type: ignore[misc]
 
     @staticmethod
     def get_connection(list_key: str | None = None) -> None:
-        """Django's own is used."""
+        """Return nothing: Django's connection is used."""
 
 
 class RedisBroker(Broker):  # type: ignore[misc]
-    """A list in Redis. While Redis does not answer, workers look for jobs every second or so without being told."""
+    """Messages in a Redis list. While Redis does not respond, workers check for jobs about once a second."""
 
     def __init__(self, list_key: str | None = None) -> None:
         super().__init__(f"{list_key or Conf.CLUSTER_NAME}:wake_worker")
@@ -171,13 +172,13 @@ class RedisBroker(Broker):  # type: ignore[misc]
 
     def dequeue(self) -> list[tuple[None, Any]] | None:
         try:
-            found = self.connection.blpop([self.list_key], 1)
+            message = self.connection.blpop([self.list_key], 1)
         except redis.RedisError as error:
-            # Left to django-q2, the process that reads messages would sleep for ten seconds and end.
-            log.warning("Redis does not answer, so the database is looked at: %s", type(error).__name__)
+            # If django-q2 saw the error, its process that reads messages would sleep for ten seconds and end.
+            log.warning("Redis does not respond, so the database is checked: %s", type(error).__name__)
             time.sleep(1)
-            return [(None, _own_message())]
-        return [(None, found[1])] if found else None
+            return [(None, _build_message())]
+        return [(None, message[1])] if message else None
 
     def queue_size(self) -> int:
         return int(self.connection.llen(self.list_key))
@@ -189,26 +190,26 @@ class RedisBroker(Broker):  # type: ignore[misc]
         return "Redis"
 
     def set_stat(self, key: str, value: str, timeout: int) -> None:
-        """Nobody reads it, and a Redis that hangs would keep the guard of the workers from its round."""
+        """Do nothing: nobody reads the statistics, and a Redis that hangs would block the guard of the workers."""
 
     @staticmethod
     def get_connection(list_key: str | None = None) -> Any:
-        # No retries: those who ask wait for the answer, and whoever wants to ask again does.
-        limits = {"socket_connect_timeout": 2, "socket_timeout": 3, "retry": Retry(NoBackoff(), 0)}
-        return redis.Redis.from_url(settings.BROKER_URL, **limits)
+        # No retries by the client: a caller waits for the answer, and retries itself if it wants to.
+        options = {"socket_connect_timeout": 2, "socket_timeout": 3, "retry": Retry(NoBackoff(), 0)}
+        return redis.Redis.from_url(settings.BROKER_URL, **options)
 
 
-def _own_message() -> str:
-    """What notify sends, for a worker of this host."""
+def _build_message() -> str:
+    """Return the message that `notify` sends, to wake a worker of this host without Redis."""
     task = {"id": uuid.uuid4().hex, "name": "wake_worker", "func": WAKE_WORKER, "args": (), "kwargs": {}, "save": False}
     return str(SignedPackage.dumps({**task, "started": timezone.now()}))
 
 
 class RecordLock:
-    """A lock between processes that the kernel frees when its holder dies, as it does not with a semaphore."""
+    """A lock between processes. The kernel frees it when its holder dies, unlike a semaphore."""
 
     def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - open for as long as the queue lives
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - open for as long as the queue exists
 
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
         fcntl.lockf(self._file, fcntl.LOCK_EX)
@@ -226,7 +227,7 @@ class RecordLock:
 
 
 class QueueWithRecordLocks(Queue):  # type: ignore[misc]
-    """django-q2's queue between its processes; a reader that is killed does not stop the others."""
+    """The queue between django-q2's processes. A reader that is killed doesn't block the others."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

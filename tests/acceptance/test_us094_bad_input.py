@@ -55,7 +55,7 @@ def test_us094_a_text_that_can_not_be_stored_or_is_too_long_is_refused(idle_bob,
 
 def test_us094_a_format_that_is_not_offered_is_refused_and_the_offered_ones_are_told(idle_bob):
     body = refused(idle_bob.post("/reports/slow/generate", json={"format": "pdf"}), 400, "invalid_parameters")
-    assert body["fields"] == {"format": ["This report is offered as csv."]}
+    assert body["fields"] == {"format": ["Must be one of: csv."]}
 
 
 @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ def test_a_retry_that_is_refused_is_said_as_an_alert(visit: Callable[..., Page],
     )
     assert alice.post(f"/jobs/{failed}/retry").status_code == 202
     page.locator(f"#retry-{failed}").click()
-    expect(page.get_by_role("alert")).to_contain_text("This job was retried already.")
+    expect(page.get_by_role("alert")).to_contain_text("This job has already been retried.")
     expect(page.locator(f"#retry-{failed}")).to_have_count(0)
 
 

@@ -145,7 +145,7 @@ def test_a_second_retry_makes_no_second_job_and_is_told_as_an_error(browse: Brow
     client.post(f"/jobs/{job.pk}/retry")
     text = client.post(f"/jobs/{job.pk}/retry", {"next": "/jobs"}, follow=True).content.decode()
     assert JobExecutionLog.objects.count() == 2
-    assert "This job was retried already." in text.split('role="alert"')[1]
+    assert "This job has already been retried." in text.split('role="alert"')[1]
 
 
 def test_retry_of_a_job_that_did_not_fail_is_refused(browse: Browse, make_job: MakeJob) -> None:

@@ -190,7 +190,7 @@ def test_an_administrator_sends_again_what_was_given_up(browse: Browse, undelive
     assert text.count("Delivery by e-mail is tried again, by alice") == 2
     assert "send-again" not in text and "data-live" in text, "followed live, and nothing is left to press"
     second = client.post(f"{page}/send-again", follow=True).content.decode()
-    assert "No delivery of this job is given up, so there is nothing to send again." in second
+    assert "No delivery of this job has failed, so there is nothing to send again." in second
     assert undelivered.events.filter(kind="delivery_retried").count() == 2
 
 

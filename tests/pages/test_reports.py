@@ -135,7 +135,7 @@ def test_every_error_is_told_beside_its_field_and_the_input_is_kept(
 def test_a_format_that_is_not_offered_is_refused_in_a_sentence(browse: Browse, report: ReportConfiguration) -> None:
     answer = browse("bob").post("/reports/sales", {**GOOD, "format": "exe"})
     assert answer.status_code == 200
-    assert "This report is offered as csv, json." in answer.content.decode()
+    assert "Must be one of: csv, json." in answer.content.decode()
 
 
 def test_who_may_only_look_meets_a_sentence_and_no_form(browse: Browse, report: ReportConfiguration) -> None:

@@ -11,9 +11,11 @@ from jobs.execution.supervisor import Supervisor
 
 
 class Command(BaseCommand):
-    help = "Run the workers of this host, supervised. Start it on as many hosts as needed; SIGTERM stops it gracefully."
+    help = (
+        "Run this host's workers under a supervisor. Start it on as many hosts as needed; SIGTERM drains and stops it."
+    )
 
     def handle(self, *args: object, **options: object) -> None:
-        # What can't begin says so; what loses its database later waits for it.
+        # Fail now if the database can't be reached. Once started, the supervisor waits for a database that goes away.
         connection.ensure_connection()
         sys.exit(Supervisor().run())

@@ -1,4 +1,4 @@
-"""manage.py purge_results: retention, by hand."""
+"""manage.py purge_results: delete results before or after their retention time."""
 
 from __future__ import annotations
 
@@ -9,25 +9,27 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from audit.actions import operator_actor
 from jobs.results import retention
 
-#: A century: before it there is no result, and soon no date.
-_MOST_DAYS = 36_500
+#: A century. A larger number could lead to a date before the year 1.
+_MAX_DAYS = 36_500
 
 
 class Command(BaseCommand):
-    help = "Delete results whose retention has ended, as the server does by itself every hour. Jobs stay listed."
+    help = "Delete results whose retention time has ended. The server does the same every hour. Jobs stay listed."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--older-than", type=int, metavar="DAYS", help="delete those of jobs older than that")
+        parser.add_argument(
+            "--older-than", type=int, metavar="DAYS", help="delete results of jobs that ended more than DAYS days ago"
+        )
         parser.add_argument("--dry-run", action="store_true", help="only list what would be deleted")
 
     def handle(self, *args: object, **options: Any) -> None:
         days = options["older_than"]
-        if days is not None and not 0 <= days <= _MOST_DAYS:
-            raise CommandError(f"--older-than must be from 0 to {_MOST_DAYS:,} days, not {days}.")
+        if days is not None and not 0 <= days <= _MAX_DAYS:
+            raise CommandError(f"--older-than must be from 0 to {_MAX_DAYS:,} days, not {days}.")
         if options["dry_run"]:
-            found = list(retention.expired(days))
-            for artifact in found:
+            artifacts = list(retention.expired(days))
+            for artifact in artifacts:
                 self.stdout.write(f"{artifact.job_id}  {artifact.size:,} bytes")
-            self.stdout.write(f"{len(found)} result(s) would be deleted.")
+            self.stdout.write(f"{len(artifacts)} result(s) would be deleted.")
         else:
             self.stdout.write(f"{retention.purge_expired(days, actor=operator_actor())} result(s) deleted.")

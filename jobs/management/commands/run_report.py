@@ -1,4 +1,4 @@
-"""manage.py run_report: one report, here and now."""
+"""manage.py run_report: run one report in the terminal."""
 
 from __future__ import annotations
 
@@ -24,42 +24,58 @@ from reports.parameters.values import to_json, typed_values
 from reports.rendering import RENDERERS
 from reports.run_spec import run_spec
 
+_STDOUT = "-"
+
 
 class Command(BaseCommand):
-    help = "Run one report here and now, without the queue, and write its file."
+    help = "Run one report now, without the queue, and write its result to a file."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("slug")
-        parser.add_argument("--tenant", metavar="SLUG", help="needed when several tenants have a report of this name")
-        parser.add_argument("--param", action="append", default=[], metavar="NAME=VALUE", help="may be repeated")
-        parser.add_argument("--format", choices=sorted(RENDERERS))
+        parser.add_argument("slug", help="the report's slug")
+        parser.add_argument("--tenant", metavar="SLUG", help="needed if several tenants have a report with this slug")
         parser.add_argument(
-            "-o", "--output", metavar="FILE", help="default: the report's name here; - is standard output"
+            "--param",
+            action="append",
+            default=[],
+            metavar="NAME=VALUE",
+            help="a parameter; repeat the option for other parameters or for several values",
+        )
+        parser.add_argument("--format", choices=sorted(RENDERERS), help="default: the report's first format")
+        parser.add_argument(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="default: the report's slug, in the current folder; - writes to standard output",
         )
 
     def handle(self, *args: object, **options: Any) -> None:
         report = _find(options["slug"], options["tenant"])
         format = options["format"] or report.version.formats[0]
         output = options["output"] or f"{slugify(report.slug)}.{RENDERERS[format].extension}"
-        if output != "-":
+        if output != _STDOUT:
+            # Before the report runs, which may take long.
             check_writable(Path(output))
+        texts = _parse_parameters(options["param"])
         try:
-            parameters = to_json(
-                typed_values(report.version.declared_parameters(), _parameters(options["param"]), from_text=True)
-            )
-            path = self._run(report, parameters, format, output)
+            values = typed_values(report.version.declared_parameters(), texts, from_text=True)
+            self._run(report, to_json(values), format, output)
         except InvalidParameters as error:
-            sentences = [f"{name}: {sentence}" for name, many in error.fields.items() for sentence in many]
-            raise CommandError("\n".join(sentences)) from error
+            messages = [f"{name}: {message}" for name, errors in error.fields.items() for message in errors]
+            raise CommandError("\n".join(messages)) from error
         except DomainError as error:
             raise CommandError(f"{error.message} {error.details.get('driver', '')}".strip()) from error
-        self.stderr.write(f"Wrote {path}.")
+        self.stderr.write(f"Wrote {'standard output' if output == _STDOUT else output}.")
 
-    def _run(self, report: ReportConfiguration, parameters: dict[str, object], format: str, output: str) -> str:
+    def _run(self, report: ReportConfiguration, parameters: dict[str, object], format: str, output: str) -> None:
         with tempfile.TemporaryDirectory() as folder, tqdm(unit=" rows", unit_scale=True, file=sys.stderr) as bar:
+
+            def show_progress(rows: int, size: int, total: int | None) -> None:
+                bar.total = total
+                bar.update(rows - bar.n)
+
             draft = Path(folder) / "result"
             spec = run_spec(report.version, parameters, format, Path(folder))
-            result = engine.run(spec, draft, _moving(bar))
+            result = engine.run(spec, draft, show_progress)
             bar.update(result.rows - bar.n)
             with transaction.atomic():
                 audit.record(
@@ -69,43 +85,30 @@ class Command(BaseCommand):
                     target=("report", report.pk),
                     details={"format": format, "rows": result.rows, "version": report.version.number},
                 )
-            return _deliver(draft, output)
-
-
-def _moving(bar: tqdm[Any]) -> engine.Progress:
-    def move(rows: int, size: int, total: int | None) -> None:
-        bar.total = total
-        bar.update(rows - bar.n)
-
-    return move
+            if output == _STDOUT:
+                with draft.open("rb") as file:
+                    shutil.copyfileobj(file, sys.stdout.buffer)
+            else:
+                with writing(Path(output)):
+                    shutil.move(draft, output)
 
 
 def _find(slug: str, tenant: str | None) -> ReportConfiguration:
     reports = ReportConfiguration.objects.filter(slug=slug).select_related("current__data_source")
-    found = list(reports.filter(tenant__slug=tenant) if tenant else reports)
-    if not found:
-        raise CommandError(f"There is no report {slug!r}.")
-    if len(found) > 1:
-        raise CommandError(f"Several tenants have a report {slug!r}; name one with --tenant.")
-    return found[0]
+    matches = list(reports.filter(tenant__slug=tenant) if tenant else reports)
+    if not matches:
+        raise CommandError(f"Report {slug!r} does not exist.")
+    if len(matches) > 1:
+        raise CommandError(f"Several tenants have a report {slug!r}. Choose one with --tenant.")
+    return matches[0]
 
 
-def _parameters(given: list[str]) -> dict[str, object]:
-    """NAME=VALUE pairs; a name that comes again is a list."""
+def _parse_parameters(pairs: list[str]) -> dict[str, object]:
+    """Parse NAME=VALUE pairs. A name that is repeated gets a list of its values."""
     values: dict[str, list[str]] = {}
-    for pair in given:
+    for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:
             raise CommandError(f"--param {pair!r} must be NAME=VALUE.")
         values.setdefault(name, []).append(value)
-    return {name: many[0] if len(many) == 1 else many for name, many in values.items()}
-
-
-def _deliver(draft: Path, output: str) -> str:
-    if output == "-":
-        with draft.open("rb") as file:
-            shutil.copyfileobj(file, sys.stdout.buffer)
-        return "standard output"
-    with writing(Path(output)):
-        shutil.move(draft, output)
-    return output
+    return {name: texts[0] if len(texts) == 1 else texts for name, texts in values.items()}

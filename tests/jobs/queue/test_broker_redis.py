@@ -1,4 +1,4 @@
-"""Redis as the queue: told of jobs once they are committed, asked before; without it, nobody who waits is stopped."""
+"""Redis as the queue: messages are sent after the commit, and a Redis that is down doesn't stop jobs that wait."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def server() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def redis(server: RedisServer, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisServer]:
-    """An empty Redis that this process is set to use."""
+    """An empty Redis that this process uses as its queue."""
     settings.BROKER_URL = server.url
     monkeypatch.setattr(Conf, "BROKER_CLASS", "jobs.queue.broker.RedisBroker")
     broker._broker.cache_clear()
@@ -40,7 +40,7 @@ def redis(server: RedisServer, settings: Any, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.fixture
-def dead(redis: RedisServer) -> Iterator[RedisServer]:
+def dead_redis(redis: RedisServer) -> Iterator[RedisServer]:
     redis.kill()
     yield redis
     redis.start()
@@ -51,22 +51,22 @@ def test_a_message_is_sent_when_the_job_is_committed(
 ) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         queued()
-        assert broker.count_messages() == 0, "a worker could look before the job is there"
+        assert broker.count_messages() == 0, "a worker could look for the job before it is there"
     assert broker.count_messages() == 1
     ((_, message),) = broker._broker().dequeue()
     assert SignedPackage.loads(message)["func"] == broker.WAKE_WORKER
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_job_that_is_rolled_back_leaves_no_message(redis: RedisServer) -> None:
+def test_a_rollback_sends_no_message(redis: RedisServer) -> None:
     with transaction.atomic():
         broker.notify(required=True)
         transaction.set_rollback(True)
     assert broker.count_messages() == 0
 
 
-def test_without_redis_no_job_is_accepted_and_nothing_is_left(
-    dead: RedisServer, queued: Callable[[], JobExecutionLog]
+def test_without_redis_no_job_is_accepted_and_nothing_is_stored(
+    dead_redis: RedisServer, queued: Callable[[], JobExecutionLog]
 ) -> None:
     with pytest.raises(QueueUnavailable):
         queued()
@@ -74,7 +74,7 @@ def test_without_redis_no_job_is_accepted_and_nothing_is_left(
     assert not AuditLog.objects.filter(action="Job Generate").exists()
 
 
-def test_without_redis_a_job_that_was_accepted_is_released_all_the_same(
+def test_without_redis_a_running_job_can_still_be_released(
     redis: RedisServer, claimed: JobExecutionLog, django_capture_on_commit_callbacks: Commit
 ) -> None:
     redis.kill()
@@ -86,7 +86,7 @@ def test_without_redis_a_job_that_was_accepted_is_released_all_the_same(
     assert JobExecutionLog.objects.get(pk=claimed.pk).status == "Queued"
 
 
-def test_without_redis_workers_look_for_themselves(dead: RedisServer) -> None:
+def test_without_redis_workers_wake_themselves(dead_redis: RedisServer) -> None:
     ((_, message),) = broker._broker().dequeue()
     assert SignedPackage.loads(message)["func"] == broker.WAKE_WORKER
     with pytest.raises(QueueUnavailable):
