@@ -65,7 +65,7 @@ def test_results_of_the_given_age_are_purged(succeed: Succeed) -> None:
         (["--q=report:"], "--q: "),
     ],
 )
-def test_a_wrong_filter_of_jobs_is_error_of(
+def test_an_invalid_filter_of_jobs_is_refused(
     queued: Callable[[], JobExecutionLog], options: list[str], error: str
 ) -> None:
     queued()
