@@ -1,4 +1,4 @@
-"""The admin's pages for people and organisations."""
+"""The admin's pages of tenants, users and roles."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tenant, User
 from common.admin import SuperuserManagedAdmin, TenantScopedAdmin
@@ -23,21 +24,22 @@ class TenantAdmin(SuperuserManagedAdmin, TenantScopedAdmin):
 
 @admin.register(User)
 class TenantUserAdmin(TenantScopedAdmin, UserAdmin):  # type: ignore[type-arg]
-    """Users with their tenant. Only a superuser makes superusers, and only a superuser may touch one."""
+    """Users with their tenant. Only superusers can see, create and change superusers."""
 
     list_display = ["username", "tenant", "email", "is_active", "is_staff", "last_login"]
     list_filter = ["tenant", "groups", "is_active", "is_staff"]
     list_select_related = ["tenant"]
     fieldsets = [
         (None, {"fields": ["username", "password"]}),
-        ("Person", {"fields": ["first_name", "last_name", "email"]}),
-        ("Organisation and roles", {"fields": ["tenant", "groups"]}),
-        ("Access", {"fields": ["is_active", "is_staff", "is_superuser", "user_permissions"]}),
-        ("Dates", {"fields": ["last_login", "date_joined"]}),
+        (_("Person"), {"fields": ["first_name", "last_name", "email"]}),
+        (_("Organisation and roles"), {"fields": ["tenant", "groups"]}),
+        (_("Access"), {"fields": ["is_active", "is_staff", "is_superuser", "user_permissions"]}),
+        (_("Dates"), {"fields": ["last_login", "date_joined"]}),
     ]
     add_fieldsets = [(None, {"fields": ["username", "tenant", "groups", "password1", "password2"]})]
     readonly_fields = ["last_login", "date_joined"]
-    # The stock widget with two lists sets styles that the Content-Security-Policy refuses, and names what has no role.
+    # Django's widget with two lists sets inline styles, which the Content-Security-Policy refuses, and labels elements
+    # that have no role, which screen readers ignore.
     filter_horizontal = ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
@@ -45,8 +47,8 @@ class TenantUserAdmin(TenantScopedAdmin, UserAdmin):  # type: ignore[type-arg]
         return users if request.user.is_superuser else users.filter(is_superuser=False)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
-        fixed = list(super().get_readonly_fields(request, obj))
-        return fixed if request.user.is_superuser else [*fixed, "is_superuser", "user_permissions"]
+        fields = list(super().get_readonly_fields(request, obj))
+        return fields if request.user.is_superuser else [*fields, "is_superuser", "user_permissions"]
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if db_field.name == "groups":
@@ -56,16 +58,14 @@ class TenantUserAdmin(TenantScopedAdmin, UserAdmin):  # type: ignore[type-arg]
     def formfield_for_foreignkey(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         field = super().formfield_for_foreignkey(db_field, request, **kwargs)
         if db_field.name == "tenant" and not request.user.is_superuser:
-            # Without it the form would offer a user of no tenant, which the database refuses.
+            # The database allows only superusers to have no tenant.
             field.required = True
         return field
 
 
-class SharedGroupAdmin(SuperuserManagedAdmin, GroupAdmin):
-    """Roles."""
-
+class RoleAdmin(SuperuserManagedAdmin, GroupAdmin):
     filter_horizontal = ()
 
 
 admin.site.unregister(Group)
-admin.site.register(Group, SharedGroupAdmin)
+admin.site.register(Group, RoleAdmin)

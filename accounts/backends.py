@@ -1,4 +1,4 @@
-"""What the Administrator role allows on the admin's pages, without a grant per model."""
+"""The permissions that the Administrator role gives in the admin, without a grant per model."""
 
 from __future__ import annotations
 
@@ -8,22 +8,30 @@ from django.contrib.auth.backends import BaseBackend
 
 from accounts.models import User
 
-#: Where rows come from is the operator's word: a path could lead to the server's own files, so sources are only shown.
-ALLOWED = frozenset(
+# Data sources can only be viewed: a location is a path on the server, so only the operator may choose it.
+ADMINISTRATOR_PERMISSIONS = frozenset(
     {
-        *("accounts.view_tenant", "accounts.view_user", "accounts.add_user", "accounts.change_user", "auth.view_group"),
-        *("reports.view_datasource", "reports.view_reportconfiguration", "reports.change_reportconfiguration"),
-        *("reports.view_reportversion", "jobs.view_jobexecutionlog", "audit.view_auditlog"),
+        "accounts.view_tenant",
+        "accounts.view_user",
+        "accounts.add_user",
+        "accounts.change_user",
+        "auth.view_group",
+        "reports.view_datasource",
+        "reports.view_reportconfiguration",
+        "reports.change_reportconfiguration",
+        "reports.view_reportversion",
+        "jobs.view_jobexecutionlog",
+        "audit.view_auditlog",
     }
 )
 
 
 class AdministratorBackend(BaseBackend):
-    """Gives Administrators the permissions of ALLOWED; the pages keep them within their tenant."""
+    """Gives Administrators ADMINISTRATOR_PERMISSIONS. The admin's pages limit them to their tenant."""
 
     def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
-        administers = isinstance(user_obj, User) and user_obj.is_administrator
-        return set(ALLOWED) if administers and obj is None else set()
+        is_administrator = isinstance(user_obj, User) and user_obj.is_administrator
+        return set(ADMINISTRATOR_PERMISSIONS) if is_administrator and obj is None else set()
 
     def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
         return perm in self.get_all_permissions(user_obj, obj)

@@ -1,4 +1,4 @@
-"""Who uses the server: tenants, users, and the sign-ins that refresh tokens belong to."""
+"""Tenants, users, and the API sessions of users."""
 
 from __future__ import annotations
 
@@ -38,25 +38,25 @@ class User(AbstractUser):
 
     @cached_property
     def is_administrator(self) -> bool:
-        """Whether this user may do everything in the own tenant; a superuser may, everywhere."""
+        """True if this user may do everything in its own tenant or, as a superuser, everywhere."""
         if not self.is_active:
             return False
         if self.is_superuser:
             return True
+        # Set by Users.get_active, which saves a query with every call of the API.
         if hasattr(self, "has_administrator_role"):
             return bool(self.has_administrator_role)
         return self.groups.filter(name=ADMINISTRATOR).exists()
 
     def administers(self, tenant_id: int | None) -> bool:
-        """Whether this user is an Administrator of that tenant."""
+        """True if this user is an Administrator of that tenant."""
         return self.is_administrator and (self.is_superuser or self.tenant_id == tenant_id)
 
 
 class RefreshSession(models.Model):
-    """One sign-in through the API. Only the newest refresh token of it is good, and only its digest is kept.
+    """One sign-in through the API. Only its newest refresh token is valid, and only that token's digest is stored.
 
-    A token that was used already revokes the session: either its holder or a thief has the newer one
-    (RFC 9700, section 4.14.2).
+    A token that is used twice revokes the session: one of the two users of it is a thief (RFC 9700, section 4.14.2).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

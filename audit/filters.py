@@ -1,43 +1,51 @@
-"""The one filter over audit entries, for the API and the page alike."""
+"""The filter over audit entries, for the API and the page alike."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import django_filters
+from django.utils.translation import gettext_lazy as _
 
 from audit.models import Action, AuditLog
 from audit.querysets import AuditLogQuerySet
 from common.api.filters import UtcDateTimeFilter
 
-#: Entries are in the order of their sequence, and by time only as far as the hosts' clocks agree.
-_SKEW = timedelta(hours=1)
+#: Hosts' clocks differ by less than this, so the order of sequence numbers agrees with that of times this far apart.
+_MAX_CLOCK_SKEW = timedelta(hours=1)
 
 
 class AuditFilter(django_filters.FilterSet):  # type: ignore[misc]
-    """`action`, `actor`, `target` (an id), `since` and `until` (ISO 8601 date-times, until excluded)."""
+    """`action`, `actor`, `target` (an id), `since` and `until` (ISO 8601 date-times, `until` excluded)."""
 
     action = django_filters.ChoiceFilter(choices=Action.choices)
-    actor = django_filters.CharFilter()
-    target = django_filters.CharFilter(field_name="target_id")
-    since = UtcDateTimeFilter(method="from_moment", label="Since")
-    until = UtcDateTimeFilter(method="before_moment", label="Until")
+    actor = django_filters.CharFilter(label=_("Actor"))
+    target = django_filters.CharFilter(field_name="target_id", label=_("Target ID"))
+    since = UtcDateTimeFilter(method="filter_since", label=_("Since (UTC)"))
+    until = UtcDateTimeFilter(method="filter_until", label=_("Until (UTC)"))
 
     class Meta:
         model = AuditLog
         fields = ["action", "actor", "target", "since", "until"]
 
-    def from_moment(self, entries: AuditLogQuerySet, name: str, at: datetime) -> AuditLogQuerySet:
-        return entries.filter(timestamp__gte=at, sequence__gt=_last_before(at - _SKEW))
+    # Pages are sorted by sequence number, which the index on times doesn't help with. So times are also translated to
+    # sequence numbers.
 
-    def before_moment(self, entries: AuditLogQuerySet, name: str, at: datetime) -> AuditLogQuerySet:
-        return entries.filter(timestamp__lt=at, sequence__lte=_last_before(at + _SKEW))
+    def filter_since(self, entries: AuditLogQuerySet, name: str, at: datetime) -> AuditLogQuerySet:
+        return entries.filter(timestamp__gte=at, sequence__gt=_last_sequence_before(_shift(at, -_MAX_CLOCK_SKEW)))
+
+    def filter_until(self, entries: AuditLogQuerySet, name: str, at: datetime) -> AuditLogQuerySet:
+        return entries.filter(timestamp__lt=at, sequence__lte=_last_sequence_before(_shift(at, _MAX_CLOCK_SKEW)))
 
 
-def _last_before(at: datetime) -> int:
-    """The place of a moment in the log: pages are in the order of the sequence, which no index on times gives."""
-    try:
-        entry = AuditLog.objects.filter(timestamp__lt=at).order_by("-timestamp").first()
-    except OverflowError:
-        entry = None
+def _last_sequence_before(at: datetime) -> int:
+    """0 if there is no earlier entry."""
+    entry = AuditLog.objects.filter(timestamp__lt=at).order_by("-timestamp").first()
     return entry.sequence if entry else 0
+
+
+def _shift(at: datetime, by: timedelta) -> datetime:
+    try:
+        return at.astimezone(UTC) + by
+    except OverflowError:  # in the first hour of year 1 or the last of year 9999
+        return at

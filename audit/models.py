@@ -1,10 +1,12 @@
-"""The audit log: who did what to what, when; append-only and chained."""
+"""The audit log: who did what to which object, and when. Append-only and chained."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import NoReturn
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tenant
 from audit.chain import GENESIS, Link
@@ -13,38 +15,38 @@ from audit.querysets import AuditLogQuerySet
 
 
 class Action(models.TextChoices):
-    """Everything that leaves an entry."""
+    """What an entry records. The values are part of the API; pages show the labels."""
 
-    JOB_GENERATE = "Job Generate"
-    JOB_RETRY = "Job Retry"
-    JOB_CANCEL = "Job Cancel"
-    JOB_SUCCEEDED = "Job Succeeded"
-    JOB_FAILED = "Job Failed"
-    RESULT_DOWNLOAD = "Result Download"
-    RESULT_MISSING = "Result Missing"
-    RESULT_PURGE = "Result Purge"
-    REPORT_CREATE = "Report Create"
-    REPORT_UPDATE = "Report Update"
-    REPORT_DELETE = "Report Delete"
-    REPORT_RUN = "Report Run"
-    REPORT_PREVIEW = "Report Preview"
-    DEFINITIONS_APPLY = "Definitions Apply"
-    DELIVERY_SENT = "Delivery Sent"
-    DELIVERY_FAILED = "Delivery Failed"
-    DELIVERY_RETRY = "Delivery Retry"
-    SIGN_IN = "Sign In"
-    SIGN_OUT = "Sign Out"
-    AUDIT_EXPORT = "Audit Export"
-    ADMIN_CREATE = "Admin Create"
-    ADMIN_UPDATE = "Admin Update"
-    ADMIN_DELETE = "Admin Delete"
+    JOB_GENERATE = "Job Generate", _("Report requested")
+    JOB_RETRY = "Job Retry", _("Job retried")
+    JOB_CANCEL = "Job Cancel", _("Job cancelled")
+    JOB_SUCCEEDED = "Job Succeeded", _("Job succeeded")
+    JOB_FAILED = "Job Failed", _("Job failed")
+    RESULT_DOWNLOAD = "Result Download", _("Result downloaded")
+    RESULT_MISSING = "Result Missing", _("Result file missing")
+    RESULT_PURGE = "Result Purge", _("Result deleted")
+    REPORT_CREATE = "Report Create", _("Report created")
+    REPORT_UPDATE = "Report Update", _("Report updated")
+    REPORT_DELETE = "Report Delete", _("Report deleted")
+    REPORT_RUN = "Report Run", _("Report run by a command")
+    REPORT_PREVIEW = "Report Preview", _("Report previewed")
+    DEFINITIONS_APPLY = "Definitions Apply", _("Definitions applied")
+    DELIVERY_SENT = "Delivery Sent", _("Delivery sent")
+    DELIVERY_FAILED = "Delivery Failed", _("Delivery failed")
+    DELIVERY_RETRY = "Delivery Retry", _("Delivery retried")
+    SIGN_IN = "Sign In", _("Signed in")
+    SIGN_OUT = "Sign Out", _("Signed out")
+    AUDIT_EXPORT = "Audit Export", _("Audit log exported")
+    ADMIN_CREATE = "Admin Create", _("Created in the admin")
+    ADMIN_UPDATE = "Admin Update", _("Changed in the admin")
+    ADMIN_DELETE = "Admin Delete", _("Deleted in the admin")
 
 
 class AuditLog(models.Model):
-    """One entry. Names are kept as text, so that an entry outlives what it speaks of."""
+    """One entry. Names are stored as text, so an entry outlives the objects it names."""
 
     sequence = models.BigIntegerField(primary_key=True)
-    # No database constraint: deleting a tenant must not need a change of its entries.
+    # No database constraint, because deleting a tenant must not change its entries.
     tenant = models.ForeignKey(Tenant, on_delete=models.DO_NOTHING, null=True, db_constraint=False, related_name="+")
     timestamp = models.DateTimeField()
     actor = models.CharField(max_length=150)
@@ -59,14 +61,14 @@ class AuditLog(models.Model):
 
     class Meta:
         ordering = ["-sequence"]
-        verbose_name = "audit entry"
-        verbose_name_plural = "audit log"
+        verbose_name = _("audit entry")
+        verbose_name_plural = _("audit log")
         indexes = [
             models.Index(fields=["tenant", "-sequence"], name="audit_tenant"),
             models.Index(fields=["target_id", "tenant", "-sequence"], name="audit_target"),
             models.Index(fields=["tenant", "actor", "-sequence"], name="audit_tenant_actor"),
             models.Index(fields=["tenant", "action", "-sequence"], name="audit_tenant_action"),
-            # For superusers, who ask for the entries of all tenants.
+            # For superusers, who see the entries of all tenants.
             models.Index(fields=["actor", "-sequence"], name="audit_actor"),
             models.Index(fields=["action", "-sequence"], name="audit_action"),
             models.Index(fields=["timestamp"], name="audit_timestamp"),
@@ -85,7 +87,7 @@ class AuditLog(models.Model):
         raise AuditLogIsAppendOnly
 
     def content(self) -> dict[str, object]:
-        """What the hash covers, as plain JSON values."""
+        """What the hash covers, as JSON values."""
         return {
             "tenant": self.tenant_id,
             "timestamp": self.timestamp.isoformat(),
@@ -97,12 +99,11 @@ class AuditLog(models.Model):
         }
 
     def link(self) -> Link:
-        """This entry as a link of the chain."""
         return Link(self.sequence, self.content(), self.previous_hash, self.hash)
 
 
 class AuditHead(models.Model):
-    """The one row that says where the chain ends. Writers lock it, so entries have no gaps and no twins."""
+    """The end of the chain, in a single row. Writers lock it, so sequence numbers have neither gaps nor duplicates."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     sequence = models.BigIntegerField(default=0)
@@ -117,15 +118,15 @@ class AuditHead(models.Model):
 
 
 class AuditCheck(models.Model):
-    """What the standing check of the chain (audit.verification) knows; one row, sealed against writing by others."""
+    """The state of the continuous verification (audit.verification), in a single row that is sealed."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
-    begun_at = models.DateTimeField(help_text="When the check last began at the first entry.")
-    sequence = models.BigIntegerField(default=0, help_text="How far it has come since.")
-    hash = models.CharField(max_length=64, default=GENESIS)
-    verified = models.BigIntegerField(null=True, help_text="Up to which entry the whole log held.")
+    started_at = models.DateTimeField(help_text="When verification last started at the first entry.")
+    sequence = models.BigIntegerField(default=0, help_text="The last entry verified since then.")
+    hash = models.CharField(max_length=64, default=GENESIS, help_text="The hash of that entry.")
+    verified_sequence = models.BigIntegerField(null=True, help_text="The whole log was intact up to this entry.")
     verified_at = models.DateTimeField(null=True)
-    broken = models.BigIntegerField(null=True, help_text="The first entry that does not hold.")
+    broken_sequence = models.BigIntegerField(null=True, help_text="The first entry that failed verification.")
     reason = models.CharField(max_length=200, blank=True)
     broken_at = models.DateTimeField(null=True)
     seal = models.CharField(max_length=64)
@@ -136,9 +137,24 @@ class AuditCheck(models.Model):
     def __str__(self) -> str:
         return f"#{self.sequence}"
 
-    def note(self) -> dict[str, object]:
-        """What the seal covers, as plain JSON values."""
-        moments = {name: getattr(self, name) for name in ("begun_at", "verified_at", "broken_at")}
-        texts = {name: at.isoformat() if at else None for name, at in moments.items()}
-        names = ("sequence", "hash", "verified", "broken", "reason")
-        return {**texts, **{name: getattr(self, name) for name in names}}
+    @property
+    def in_progress(self) -> bool:
+        """True if verification hasn't finished since it last started at the first entry."""
+        return self.broken_sequence is None and (self.verified_at is None or self.verified_at < self.started_at)
+
+    def sealed_content(self) -> dict[str, object]:
+        """What the seal covers, as JSON values. Other keys would make the seals of earlier versions invalid."""
+        return {
+            "begun_at": _isoformat(self.started_at),
+            "sequence": self.sequence,
+            "hash": self.hash,
+            "verified": self.verified_sequence,
+            "verified_at": _isoformat(self.verified_at),
+            "broken": self.broken_sequence,
+            "reason": self.reason,
+            "broken_at": _isoformat(self.broken_at),
+        }
+
+
+def _isoformat(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None

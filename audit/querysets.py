@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class AuditLogQuerySet(models.QuerySet["AuditLog"]):
-    """Entries, which only ever get more."""
+    """Entries, which can only be added."""
 
     def visible_to(self, user: User) -> AuditLogQuerySet:
-        """The entries of the user's tenant for an Administrator, all for a superuser, none for others."""
+        """All entries for a superuser, those of their tenant for Administrators, none for others."""
         if not user.is_administrator:
             return self.none()
         return self if user.is_superuser else self.filter(models.Q(tenant_id=user.tenant_id))

@@ -1,8 +1,9 @@
-"""The standing check of the chain: a little at a time, on from where it was, and from the first entry once a day.
+"""Verifies the audit log: all of it at once, or continuously in small steps.
 
-Every jobserver does it, and “Verify now” on the audit page. What it found is sealed: who can write to the database, but
-has no key, can't make it skip an entry or say that the log holds. It also remembers how long the log was, which shows
-when somebody put back an older end together with its seal.
+Every jobserver takes a step each minute, and so does “Verify now” on the audit page. A step continues where the last
+one stopped; once a day, verification starts again at the first entry. Its result is sealed: whoever can write to the
+database but doesn't have the key can neither make it skip an entry nor record that the log is intact. It also remembers
+how long the log was, which shows if an older head was put back together with its seal.
 """
 
 from __future__ import annotations
@@ -13,82 +14,99 @@ import logging
 import time
 from datetime import timedelta
 
+from django.conf import settings
+from django.db.models import Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from audit import actions, chain
+from audit import chain
+from audit.actions import empty_log_seal, signing_key
+from audit.chain import Checkpoint, VerificationFailure
 from audit.models import AuditCheck, AuditHead, AuditLog
 
 log = logging.getLogger(__name__)
-#: After this time all entries are read again, also those that held before.
-_AGAIN = timedelta(days=1)
-_BATCH = 1000
+#: When verification starts again at the first entry, including the entries that were intact before.
+_RESTART_AFTER = timedelta(days=1)
+
+
+def verify_log() -> VerificationFailure | None:
+    """Verify the whole log. None if it is intact."""
+    head = read_head()
+    entries = AuditLog.objects.filter(sequence__lte=head.sequence).order_by("sequence").iterator(chunk_size=5000)
+    return chain.verify_chain(signing_key(), (entry.link() for entry in entries), head) or _find_unsealed()
+
+
+def is_intact(entry: AuditLog) -> bool:
+    """True if this entry is as it was written. Doesn't verify the entries around it."""
+    return entry.hash == chain.entry_hash(signing_key(), entry.sequence, entry.previous_hash, entry.content())
+
+
+def read_head() -> chain.Head:
+    head = AuditHead.objects.filter(pk=1).first() or AuditHead(seal=empty_log_seal())
+    return chain.Head(head.sequence, head.hash, head.seal)
 
 
 def last_check() -> AuditCheck | None:
-    """What the check found last; None before the first one, and when somebody else wrote it."""
+    """The state of the continuous verification. None before its first step, or if its seal is not valid."""
     check = AuditCheck.objects.filter(pk=1).first()
     return check if check and hmac.compare_digest(check.seal, _seal(check)) else None
 
 
-def in_progress(check: AuditCheck) -> bool:
-    """Whether it has not yet come to the end since it last began at the first entry."""
-    return check.broken is None and (check.verified_at is None or check.verified_at < check.begun_at)
-
-
 def verify_for(*, seconds: float, restart: bool = False) -> bool:
-    """Check on for about so long, `again` from the first entry unless that is under way. Whether it came to an end."""
+    """Continue verification for about this time. Returns True if it is finished: at the end of the log or a failure.
+
+    With `restart`, start again at the first entry, unless verification is in progress.
+    """
     now = timezone.now()
-    before = last_check()
-    check = copy.copy(before) if before else AuditCheck(begun_at=now)
-    if now - check.begun_at > _AGAIN or (restart and not in_progress(check)):
-        check.begun_at, check.sequence, check.hash = now, 0, chain.GENESIS
-    found = _walk(check, actions.head(), time.monotonic() + seconds)
-    if isinstance(found, chain.VerificationFailure):
-        _break(check, found)
-    elif found:
-        check.broken, check.reason, check.broken_at = None, "", None
-        check.verified, check.verified_at = check.sequence, timezone.now()
-    _store(before, check)
-    return found is not False
+    previous = last_check()
+    check = copy.copy(previous) if previous else AuditCheck(started_at=now)
+    if now - check.started_at > _RESTART_AFTER or (restart and not check.in_progress):
+        check.started_at, check.sequence, check.hash = now, 0, chain.GENESIS
+    failure, finished = _continue(check, read_head(), time.monotonic() + seconds)
+    if failure:
+        if (check.broken_sequence, check.reason) != (failure.sequence, failure.reason):
+            check.broken_sequence, check.reason, check.broken_at = failure.sequence, failure.reason, timezone.now()
+            log.critical("The audit log is broken at entry #%s: %s.", failure.sequence, failure.reason)
+    elif finished:
+        check.broken_sequence, check.reason, check.broken_at = None, "", None
+        check.verified_sequence, check.verified_at = check.sequence, timezone.now()
+    _save(check, previous)
+    return finished
 
 
-def _walk(check: AuditCheck, head: AuditHead, until: float) -> chain.VerificationFailure | bool:
-    """What does not hold, or whether the end was reached."""
-    if head.sequence < max(check.verified or 0, check.sequence):
-        return chain.VerificationFailure(head.sequence + 1, "entries that were there before are missing")
-    place = chain.Checkpoint(check.sequence, check.hash)
-    rest = AuditLog.objects.filter(sequence__lte=head.sequence).order_by("sequence")
-    while batch := list(rest.filter(sequence__gt=place.sequence)[:_BATCH]):
-        walked = chain.verify_links(actions.signing_key(), (entry.link() for entry in batch), place)
-        if isinstance(walked, chain.VerificationFailure):
-            return walked
-        place = walked
-        check.sequence, check.hash = place.sequence, place.hash
-        if time.monotonic() > until:
-            return False
-    return (
-        chain.verify_head(actions.signing_key(), place, (head.sequence, head.hash, head.seal))
-        or actions.find_unsealed()
-        or True
-    )
+def _continue(check: AuditCheck, head: chain.Head, deadline: float) -> tuple[VerificationFailure | None, bool]:
+    """Verify entries from the checkpoint on. Returns the failure, if any, and True if verification is finished."""
+    if head.sequence < max(check.verified_sequence or 0, check.sequence):
+        return VerificationFailure(head.sequence + 1, "entries that were there before are missing"), True
+    checkpoint = Checkpoint(check.sequence, check.hash)
+    entries = AuditLog.objects.filter(sequence__lte=head.sequence).order_by("sequence")
+    while batch := list(entries.filter(sequence__gt=checkpoint.sequence)[: settings.AUDIT_BATCH_ENTRIES]):
+        result = chain.verify_links(signing_key(), (entry.link() for entry in batch), checkpoint)
+        if isinstance(result, VerificationFailure):
+            return result, True
+        checkpoint = result
+        check.sequence, check.hash = checkpoint.sequence, checkpoint.hash
+        if time.monotonic() > deadline:
+            return None, False
+    return chain.verify_head(signing_key(), checkpoint, head) or _find_unsealed(), True
 
 
-def _break(check: AuditCheck, found: chain.VerificationFailure) -> None:
-    if (check.broken, check.reason) == (found.sequence, found.reason):
-        return
-    check.broken, check.reason, check.broken_at = found.sequence, found.reason, timezone.now()
-    log.critical("The audit log is broken at entry #%s: %s.", found.sequence, found.reason)
+def _find_unsealed() -> VerificationFailure | None:
+    """The first entry after the head. One statement reads both, since others may be writing."""
+    head = Coalesce(Subquery(AuditHead.objects.values("sequence")[:1]), 0)
+    first = AuditLog.objects.filter(sequence__gt=head).order_by("sequence").first()
+    return VerificationFailure(first.sequence, "entries follow the sealed end of the log") if first else None
 
 
-def _store(before: AuditCheck | None, check: AuditCheck) -> None:
-    """Unless somebody else has checked on meanwhile: then theirs is as good."""
+def _save(check: AuditCheck, previous: AuditCheck | None) -> None:
+    """Save the state, unless another process has saved a step meanwhile, which is as good as this one."""
     check.seal = _seal(check)
     values = {field.attname: getattr(check, field.attname) for field in AuditCheck._meta.concrete_fields}
-    if before:
-        AuditCheck.objects.filter(pk=1, seal=before.seal).update(**values)
+    if previous:
+        AuditCheck.objects.filter(pk=1, seal=previous.seal).update(**values)
     else:
         AuditCheck.objects.update_or_create(pk=1, defaults=values)
 
 
 def _seal(check: AuditCheck) -> str:
-    return chain.check_seal(actions.signing_key(), check.note())
+    return chain.check_seal(signing_key(), check.sealed_content())

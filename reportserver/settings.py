@@ -1,5 +1,5 @@
-"""Every setting, in this order: addresses and folders, secrets, Django, databases, jobs, delivery, django-q2, users and
-sessions, API, logging.
+"""Every setting, in this order: addresses and folders, secrets, Django, databases, jobs, delivery, audit log,
+django-q2, users and sessions, API, logging.
 
 Values that an operator may change come from environment variables and are documented in docs/operations.md. A wrong or
 unsafe value stops the start with a sentence that names the variable.
@@ -200,6 +200,11 @@ FILE_SHARE = Path(_file_share).resolve() if _file_share else None
 WEBHOOK_ALLOW = networks("REPORTSERVER_WEBHOOK_ALLOW")
 #: A delivery that its process didn't finish is sent again after this time. Longer than any single send takes.
 DELIVERY_LEASE_SECONDS = whole_number("REPORTSERVER_DELIVERY_LEASE_SECONDS", 90)
+
+# --- Audit log ------------------------------------------------------------------------------------------------------
+
+#: Entries that verification and export read at once.
+AUDIT_BATCH_ENTRIES = 1000
 
 # --- django-q2 ------------------------------------------------------------------------------------------------------
 

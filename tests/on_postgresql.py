@@ -9,6 +9,10 @@ import pytest
 
 from tests.postgres import postgres_server
 
+_TESTS = (
+    "tests/jobs", "tests/pages", "tests/audit", "tests/accounts", "tests/common",
+    "tests/reportserver/auth", "tests/reportserver/test_admin.py",
+)  # fmt: skip
 #: What starts servers, whose database is a file.
 _OTHERS = ("tests/pages/test_browser*.py", "tests/pages/test_firefox.py")
 
@@ -18,7 +22,7 @@ def main() -> int:
     ignored = [f"--ignore-glob={pattern}" for pattern in _OTHERS]
     with postgres_server() as url:
         os.environ["REPORTSERVER_DATABASE_URL"] = url
-        return pytest.main(["tests/jobs", "tests/pages", "-p", "no:cacheprovider", *ignored, *sys.argv[1:]])
+        return pytest.main([*_TESTS, "-p", "no:cacheprovider", *ignored, *sys.argv[1:]])
 
 
 if __name__ == "__main__":

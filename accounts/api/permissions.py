@@ -1,4 +1,4 @@
-"""Rights that come from a role alone."""
+"""DRF permissions that depend on a role alone."""
 
 from __future__ import annotations
 
@@ -10,8 +10,6 @@ from accounts.models import User
 
 
 class IsAdministrator(IsAuthenticated):
-    """Signed in, and an Administrator."""
-
     message = "Only an Administrator may do this."
 
     def has_permission(self, request: Request, view: APIView) -> bool:

@@ -27,7 +27,7 @@ class AuditList(ListAPIView[AuditLog]):
     ordering = "-sequence"
 
     @extend_schema(
-        parameters=[header("Link", "The addresses of the next and the previous page (RFC 8288).", 200)],
+        parameters=[header("Link", "URLs of the next and previous page (RFC 8288).", 200)],
         responses={200: AuditEntrySerializer(many=True), **errors(400, 401, 403, 404, 429)},
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -158,4 +158,6 @@ def plain(value: object) -> str:
     """A JSON value for people."""
     if isinstance(value, bool):
         return gettext("yes") if value else gettext("no")
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {plain(item)}" for key, item in value.items())
     return ", ".join(map(plain, value)) if isinstance(value, list) else str(value)

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-from audit import actions as audit
+from audit.verification import verify_log
 from jobs.clock import from_now
 from jobs.delivery import outbox
 from jobs.exceptions import QueueUnavailable
@@ -149,7 +149,7 @@ def _sources(subject: str) -> Iterator[Finding]:
 
 
 def _audit(subject: str) -> Iterator[Finding]:
-    if found := audit.verify():
+    if found := verify_log():
         sentence = f"The audit log is broken at entry #{found.sequence}: {found.reason}."
         yield Finding(subject, Verdict.FAULT, sentence, "Compare with a backup; somebody wrote to the table.")
     else:

@@ -1,4 +1,4 @@
-"""Signing in and out, and what visitors without a session meet."""
+"""The sign-in and sign-out pages, and how pages answer without a session or a form token."""
 
 from __future__ import annotations
 
@@ -13,18 +13,19 @@ from accounts.models import User
 from audit.models import AuditLog
 from tests.acceptance.helpers import begin_of_window
 from tests.pages.conftest import PASSWORD
+from tests.pages.html import Page
 from tests.server import UNKNOWN_ID
 
 pytestmark = pytest.mark.django_db(databases=["default", "counters"] if configured.SQLITE else ["default"])
 
 
 @pytest.mark.parametrize("path", ["/", "/jobs", f"/jobs/{UNKNOWN_ID}", "/reports", "/reports/sales", "/audit"])
-def test_a_visitor_is_sent_to_the_login_page_and_back(path: str) -> None:
+def test_a_signed_out_visitor_is_redirected_to_the_sign_in_page(path: str) -> None:
     answer = Client().get(path)
     assert (answer.status_code, answer["Location"]) == (302, f"/login?next={path}")
 
 
-def test_signing_in_leads_to_the_page_that_was_asked_for_and_is_audited(people: dict[str, User]) -> None:
+def test_signing_in_leads_to_the_requested_page_and_is_audited(people: dict[str, User]) -> None:
     client = Client()
     answer = client.post("/login", {"username": "bob", "password": PASSWORD, "next": "/jobs?status=Failed"})
     assert (answer.status_code, answer["Location"]) == (302, "/jobs?status=Failed")
@@ -32,26 +33,26 @@ def test_signing_in_leads_to_the_page_that_was_asked_for_and_is_audited(people: 
 
 
 @pytest.mark.parametrize("next", ["https://example.com/", "//example.com", "javascript:alert(1)"])
-def test_an_address_elsewhere_is_not_followed_after_sign_in(people: dict[str, User], next: str) -> None:
+def test_signing_in_does_not_redirect_to_another_site(people: dict[str, User], next: str) -> None:
     answer = Client().post("/login", {"username": "bob", "password": PASSWORD, "next": next})
     assert (answer.status_code, answer["Location"]) == (302, "/")
 
 
-def test_a_wrong_password_is_told_in_one_sentence_and_the_name_is_kept(people: dict[str, User]) -> None:
+def test_a_wrong_password_is_reported_and_the_user_name_is_kept(people: dict[str, User]) -> None:
     answer = Client().post("/login", {"username": "bob", "password": "wrong"})
-    page = answer.content.decode()
-    assert "The user name or the password is wrong." in page
-    assert 'value="bob"' in page
-    assert "wrong" not in page.split("password is wrong.")[1]
+    page = Page(answer)
+    assert page.get("alert").text == "The user name or the password is wrong."
+    assert page.field("User name").value == "bob"
+    assert page.field("Password").value == ""
 
 
-def test_empty_fields_are_all_told_at_once(db: None) -> None:
-    page = Client().post("/login", {}).content.decode()
-    assert "Enter your user name." in page
-    assert "Enter your password." in page
+def test_all_empty_fields_are_reported_at_once(db: None) -> None:
+    page = Page(Client().post("/login", {}))
+    assert page.field("User name").description == "Enter your user name."
+    assert page.field("Password").description == "Enter your password."
 
 
-def test_repeated_failures_lock_the_door_and_say_for_how_long(people: dict[str, User]) -> None:
+def test_repeated_failures_lock_the_account_for_pages_and_api(people: dict[str, User]) -> None:
     name, client = f"mallory-{uuid.uuid4()}", Client()
     begin_of_window(20)
     for _ in range(configured.RATE_LIMITS["sign_in"]):
@@ -60,10 +61,10 @@ def test_repeated_failures_lock_the_door_and_say_for_how_long(people: dict[str, 
     assert answer.status_code == 429
     assert f"Try again in {answer['Retry-After']} seconds." in answer.content.decode()
     token = client.post("/api/v1/auth/token", {"username": name, "password": "wrong"}, content_type="application/json")
-    assert token.status_code == 429, "the API's door must share the lock"
+    assert token.status_code == 429, "the API counts the same failures"
 
 
-def test_neither_signing_in_nor_an_empty_field_is_a_failure(people: dict[str, User]) -> None:
+def test_neither_a_sign_in_nor_an_empty_field_counts_as_a_failure(people: dict[str, User]) -> None:
     begin_of_window(20)
     right = {"username": "bob", "password": PASSWORD}
     for _ in range(configured.RATE_LIMITS["sign_in"] + 1):
@@ -71,7 +72,7 @@ def test_neither_signing_in_nor_an_empty_field_is_a_failure(people: dict[str, Us
         assert Client().post("/login", {"username": "bob"}).status_code == 200
 
 
-def test_signing_out_takes_a_post_and_is_audited(people: dict[str, User]) -> None:
+def test_signing_out_needs_a_post_and_is_audited(people: dict[str, User]) -> None:
     client = Client()
     client.force_login(people["bob"])
     assert client.get("/logout").status_code == 405
@@ -80,20 +81,20 @@ def test_signing_out_takes_a_post_and_is_audited(people: dict[str, User]) -> Non
     assert AuditLog.objects.get().action == "Sign Out"
 
 
-def test_a_live_region_of_an_ended_session_leads_the_whole_page_to_the_login() -> None:
+def test_a_live_region_without_a_session_redirects_the_whole_page() -> None:
     headers = {"HX-Request": "true", "HX-Current-URL": "http://testserver/jobs?q=x"}
     answer = Client().get("/jobs?q=x", headers=headers, follow=True)
     assert answer["HX-Redirect"] == "/login?next=%2Fjobs%3Fq%3Dx"
 
 
-def test_the_admin_signs_in_by_the_same_door(people: dict[str, User]) -> None:
+def test_the_admin_uses_the_same_sign_in_page(people: dict[str, User]) -> None:
     client = Client()
     assert client.get("/admin/", follow=True).redirect_chain[-1][0] == "/login?next=/admin/"
     client.force_login(people["bob"])
     assert client.get("/admin/", follow=True).status_code == 403
 
 
-def test_a_form_without_its_token_is_refused_with_a_page(people: dict[str, User]) -> None:
+def test_a_form_without_its_token_is_refused_on_a_page(people: dict[str, User]) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(people["bob"])
     answer = client.post("/logout")
@@ -108,7 +109,7 @@ UNSAFE = (
 
 
 @pytest.mark.parametrize("path", UNSAFE)
-def test_every_unsafe_call_of_a_page_needs_the_forms_token(people: dict[str, User], path: str) -> None:
+def test_every_unsafe_request_of_a_page_needs_the_form_token(people: dict[str, User], path: str) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(people["alice"])
     answer = client.post(path)
@@ -116,13 +117,13 @@ def test_every_unsafe_call_of_a_page_needs_the_forms_token(people: dict[str, Use
     assert "This form has expired or was sent from another site." in answer.content.decode()
 
 
-def test_signing_in_needs_the_forms_token_too(people: dict[str, User]) -> None:
+def test_signing_in_needs_the_form_token(people: dict[str, User]) -> None:
     answer = Client(enforce_csrf_checks=True).post("/login", {"username": "bob", "password": PASSWORD})
     assert answer.status_code == 403
 
 
 @pytest.mark.parametrize("https", [True, False])
-def test_the_cookies_are_for_this_site_only_and_for_https_where_it_is_used(
+def test_cookies_are_limited_to_this_site_and_to_https_if_it_is_used(
     people: dict[str, User], settings: Any, https: bool
 ) -> None:
     settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = https
@@ -135,13 +136,13 @@ def test_the_cookies_are_for_this_site_only_and_for_https_where_it_is_used(
     assert int(session["max-age"]) == 12 * 3600
 
 
-def test_error_pages_need_no_session_and_no_database(client: Client) -> None:
+def test_error_pages_need_neither_a_session_nor_a_database(client: Client) -> None:
     answer = client.get("/nothing/here")
     assert answer.status_code == 404
     assert answer["X-Request-ID"] in answer.content.decode()
 
 
-def test_pages_allow_no_inline_code_and_are_not_stored(people: dict[str, User]) -> None:
+def test_pages_allow_no_inline_code_and_are_not_cached(people: dict[str, User]) -> None:
     client = Client()
     client.force_login(people["alice"])
     answer = client.get("/jobs")

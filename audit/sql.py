@@ -1,0 +1,7 @@
+"""SQL of this app that is written by hand: every writer waits while another one holds the head of the chain."""
+
+from __future__ import annotations
+
+READ_HEAD = "select sequence, hash from audit_audithead where id = 1"
+#: Parameters: sequence, hash, seal.
+ADVANCE_HEAD = "update audit_audithead set sequence = %s, hash = %s, seal = %s where id = 1"
