@@ -10,6 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from audit import verification
 from audit.models import AuditLog
 from jobs import failures
 from jobs.clock import from_now
