@@ -27,7 +27,7 @@ from jobs.queue import broker, next_job
 from jobs.results import storage
 from reports.exceptions import ReportDeleted
 from reports.rendering import RENDERERS
-from reports.run_spec import run_spec
+from reports.run_spec import build_run_spec
 
 log = logging.getLogger(__name__)
 #: Seconds before the end of its lease at which a worker that can't renew it gives up the job.
@@ -94,7 +94,7 @@ def _assignment(job: JobExecutionLog) -> Assignment:
     if job.version is None:
         raise ReportDeleted
     return Assignment(
-        spec=run_spec(job.version, job.parameters, job.format, storage.spill_folder(job.pk, job.fence)),
+        spec=build_run_spec(job.version, job.parameters, job.format, storage.spill_folder(job.pk, job.fence)),
         draft=storage.draft_path(job.pk, job.fence),
         result=storage.result_path(job.pk, job.fence, RENDERERS[job.format].extension),
         timeout_seconds=job.timeout_seconds,

@@ -77,7 +77,7 @@ def test_the_result_describes_the_file(spec, path):
 def test_max_rows_is_exact_and_said(spec, path, most):
     result = run(replace(spec, max_rows=most), path, Seen())
     assert result.rows == most == len(path.read_bytes().splitlines()) - 2
-    assert result.truncated == f"Only the first {most:,} rows are here: the report allows no more."
+    assert result.truncated == f"Only the first {most:,} rows are included: the report allows no more."
     assert result.truncated in path.read_text()
 
 
@@ -89,7 +89,7 @@ def test_a_result_of_just_max_rows_is_whole(spec, path, most):
 def test_max_bytes_is_kept_to_within_a_thousand_rows(spec, path):
     result = run(replace(spec, max_bytes=100_000), path, Seen())
     assert 100_000 <= result.size < 100_000 + 1_000 * 60
-    assert result.truncated.startswith(f"Only the first {result.rows:,} rows are here")
+    assert result.truncated.startswith(f"Only the first {result.rows:,} rows are included")
     assert result.truncated.endswith("the report allows files of 100 kB at most.")
 
 

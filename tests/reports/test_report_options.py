@@ -21,7 +21,7 @@ from reports.definitions.errors import errors_in
 from reports.definitions.from_database import definition_of
 from reports.exceptions import InvalidDefinition, ResultTooLarge
 from reports.models import ReportConfiguration
-from reports.run_spec import run_spec
+from reports.run_spec import build_run_spec
 from tests.reports.definitions_sample import applied, sample
 
 pytestmark = pytest.mark.django_db
@@ -50,7 +50,9 @@ def made(
     report: ReportConfiguration, format: str, folder: Path, **parameters: object
 ) -> tuple[engine.RunResult, bytes]:
     path = folder / f"result.{format}"
-    result = engine.run(run_spec(report.version, parameters, format, folder), path, lambda rows, size, total: None)
+    result = engine.run(
+        build_run_spec(report.version, parameters, format, folder), path, lambda rows, size, total: None
+    )
     return result, path.read_bytes()
 
 
@@ -77,7 +79,7 @@ def test_a_limit_in_bytes_cuts_the_result_and_says_so(tmp_path):
     result, content = made(defined(tmp_path, max_bytes=20_000), "csv", tmp_path)
     assert 20_000 <= result.size == len(content) < 40_000
     assert result.truncated == (
-        f"Only the first {result.rows:,} rows are here: the report allows files of 20 kB at most."
+        f"Only the first {result.rows:,} rows are included: the report allows files of 20 kB at most."
     )
 
 
@@ -93,7 +95,7 @@ def test_a_pdf_that_grows_larger_than_allowed_fails_with_a_sentence(tmp_path):
         made(defined(tmp_path, max_bytes=20_000), "pdf", tmp_path)
 
 
-SENTENCE = "Only the first 1,234 rows are here: the report allows no more."
+SENTENCE = "Only the first 1,234 rows are included: the report allows no more."
 
 
 def test_xlsx_says_in_its_sheet_that_rows_are_missing(tmp_path):

@@ -22,7 +22,7 @@ from reports.management.files import check_writable, writing
 from reports.models import ReportConfiguration
 from reports.parameters.values import to_json, typed_values
 from reports.rendering import RENDERERS
-from reports.run_spec import run_spec
+from reports.run_spec import build_run_spec
 
 _STDOUT = "-"
 
@@ -74,7 +74,7 @@ class Command(BaseCommand):
                 bar.update(rows - bar.n)
 
             draft = Path(folder) / "result"
-            spec = run_spec(report.version, parameters, format, Path(folder))
+            spec = build_run_spec(report.version, parameters, format, Path(folder))
             result = engine.run(spec, draft, show_progress)
             bar.update(result.rows - bar.n)
             with transaction.atomic():

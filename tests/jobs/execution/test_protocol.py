@@ -15,7 +15,7 @@ from jobs.failures import Failure
     "message",
     [
         Progress(rows=3, bytes=40, percent=None),
-        ResultFile(rows=3, size=40, sha256="0" * 64, truncated="Only the first 3 rows are here.", stamp="s"),
+        ResultFile(rows=3, size=40, sha256="0" * 64, truncated="Only the first 3 rows are included.", stamp="s"),
         Failure("query_failed", "No such table: “größe”.", retryable=False, trace="x" * 1_000_000),
     ],
     ids=lambda message: type(message).__name__,

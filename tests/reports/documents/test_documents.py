@@ -145,7 +145,7 @@ def test_a_template_can_describe_the_report():
     assert words(pdf(batch, template, a="north", b=None)) == (
         "Invoices & <co>|All of them.|3|2|none|north|none|2026-03-01 09:30:00"
     )
-    assert words(pdf(batch, "#report.truncated", truncated="Only 2 rows are here.")) == "Only 2 rows are here."
+    assert words(pdf(batch, "#report.truncated", truncated="Only 2 rows are included.")) == "Only 2 rows are included."
 
 
 def test_totals_are_exact():
@@ -234,7 +234,7 @@ def spec(tmp_path, limits: Any, query: str, **changes: Any) -> RunSpec:
 
 def test_the_engine_renders_pdf_with_the_template(tmp_path, limits):
     result = run(spec(tmp_path, limits, "select a from t", max_rows=10), tmp_path / "out", lambda *_: None)
-    assert words((tmp_path / "out").read_bytes()).startswith("10 rows, Only the first 10 rows are here")
+    assert words((tmp_path / "out").read_bytes()).startswith("10 rows, Only the first 10 rows are included")
     assert (result.rows, result.size) == (10, (tmp_path / "out").stat().st_size)
 
 

@@ -27,7 +27,7 @@ TRAPS = {
     "link": "https://example.org", "digits": "1234567890123456789", "percent": "50%", "true": "TRUE",
     "apostrophe": "'a",
 }  # fmt: skip
-SENTENCE = "Only the first 2 rows are here: the report allows no more."
+SENTENCE = "Only the first 2 rows are included: the report allows no more."
 #: Comma, double quote, UTF-8, from the first line.
 _CSV = "CSV:44,34,76,1"
 

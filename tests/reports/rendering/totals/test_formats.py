@@ -141,7 +141,7 @@ def test_a_result_without_rows_has_a_grand_total(format):
 
 @pytest.mark.parametrize("format", ["html", "xlsx", "pdf"])
 def test_totals_of_a_truncated_result_say_so(format):
-    made = render(format, ROWS, document=DESIGNED, truncated="Only the first 6 rows are here.")
+    made = render(format, ROWS, document=DESIGNED, truncated="Only the first 6 rows are included.")
     if format == "pdf":
         if not shutil.which("pdftotext"):
             pytest.skip("pdftotext is not installed")
