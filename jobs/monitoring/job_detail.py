@@ -16,7 +16,7 @@ from accounts.models import User
 from jobs.models import JobEvent, JobExecutionLog
 from jobs.results import downloads
 from reports.definitions.from_database import version_entry
-from reports.editing.differences import Difference, differences, names
+from reports.editing.differences import Difference, changed_fields, differences
 from reports.forms import PREFIX
 from reports.models import ReportVersion
 
@@ -135,7 +135,7 @@ def changes(job: JobExecutionLog) -> Changes | None:
     if now is None or ran.pk == now.pk:
         return None
     found = differences(version_entry(ran), version_entry(now))
-    return Changes(now.number, names(found), found)
+    return Changes(now.number, changed_fields(found), found)
 
 
 def preview(*, job: JobExecutionLog, actor: User) -> list[list[str]]:

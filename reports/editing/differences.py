@@ -1,20 +1,24 @@
-"""What tells two definitions of a report apart: field by field, and line by line where a field has lines."""
+"""How two definitions of a report differ: field by field, and line by line where a field has several lines."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.translation import gettext
+
 from reports.definitions import yaml
 
-_CONTEXT = 3
+#: Unchanged lines that are shown around a change.
+_CONTEXT_LINES = 3
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a comparison, with its number on either side. `kind`: same, added, removed, or gap for left out."""
+    """A line of a comparison, with its number on either side. `kind`: same, added, removed, or gap for lines left
+    out."""
 
     kind: str
     text: str = ""
@@ -24,7 +28,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Difference:
-    """A field that is not the same. `lines` only where either side has several."""
+    """A field that differs. `lines` is empty if neither side has more than one."""
 
     path: str
     before: str
@@ -33,70 +37,70 @@ class Difference:
 
     @property
     def title(self) -> str:
-        """The field's name for people."""
         return self.path.replace("_", " ")
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
-    """From one entry of the definitions file to the other, in the order of the fields."""
-    old, new = dict(_flat(before)), dict(_flat(after))
+    """Compare two entries of the definitions file. The differences are in the order of the fields."""
+    old, new = dict(_flatten(before)), dict(_flatten(after))
     paths = [*new, *(path for path in old if path not in new)]
     return [_difference(path, old.get(path, ""), new.get(path, "")) for path in paths if old.get(path) != new.get(path)]
 
 
-def names(found: Iterable[Difference]) -> list[str]:
-    """The fields, each once: all of a parameter's under its name."""
-    return list(dict.fromkeys(one.title.partition(":")[0] for one in found))
+def changed_fields(found: Iterable[Difference]) -> list[str]:
+    """Return the titles of the fields, each once; those of one parameter count as one."""
+    return list(dict.fromkeys(difference.title.partition(":")[0] for difference in found))
 
 
-def _flat(entry: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, str]]:
-    """Each field with its value as text. Parameters go by their names, so that an added one does not shift the rest."""
+def _flatten(entry: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield each field with its value as text.
+
+    Parameters are identified by their names, so that an added one doesn't make all later ones differ.
+    """
     for name, value in entry.items():
-        path = f"{prefix}{name}"
         if name == "parameters" and not prefix:
             yield "parameters", ", ".join(str(parameter.get("name", "")) for parameter in value)
             for parameter in value:
-                yield from _flat(_without_name(parameter), f"parameter {parameter.get('name', '')}: ")
+                fields = {key: field for key, field in parameter.items() if key != "name"}
+                yield from _flatten(fields, f"parameter {parameter.get('name', '')}: ")
         elif isinstance(value, Mapping):
-            yield from _flat(value, f"{path}: ")
+            yield from _flatten(value, f"{prefix}{name}: ")
         else:
-            yield path, _text(value)
-
-
-def _without_name(parameter: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in parameter.items() if key != "name"}
+            yield f"{prefix}{name}", _text(value)
 
 
 def _text(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return gettext("yes") if value else gettext("no")
     if isinstance(value, list):
-        plain = not any(isinstance(item, (Mapping, list)) for item in value)
-        return ", ".join(map(_text, value)) if plain else yaml.write(value)
+        is_flat = not any(isinstance(item, Mapping | list) for item in value)
+        return ", ".join(map(_text, value)) if is_flat else yaml.write(value)
     return str(value)
 
 
 def _difference(path: str, before: str, after: str) -> Difference:
-    several = path == "query" or "\n" in before.strip() or "\n" in after.strip()
-    return Difference(path, before, after, _lines(before.splitlines(), after.splitlines()) if several else [])
+    has_lines = path == "query" or "\n" in before.strip() or "\n" in after.strip()
+    lines = list(_compare(before.splitlines(), after.splitlines())) if has_lines else []
+    return Difference(path, before, after, lines)
 
 
-def _lines(before: list[str], after: list[str]) -> list[Line]:
-    found: list[Line] = []
-    end = 0
-    for group in difflib.SequenceMatcher(None, before, after, autojunk=False).get_grouped_opcodes(_CONTEXT):
-        if group[0][1] > end:
-            found.append(Line("gap"))
-        for step in group:
-            found += _step(*step, before, after)
-        end = group[-1][2]
-    return [*found, Line("gap")] if end < len(before) else found
-
-
-def _step(tag: str, i: int, j: int, k: int, m: int, before: list[str], after: list[str]) -> list[Line]:
-    if tag == "equal":
-        return [Line("same", before[i + at], i + at + 1, k + at + 1) for at in range(j - i)]
-    removed = [Line("removed", before[at], old=at + 1) for at in range(i, j)]
-    return removed + [Line("added", after[at], new=at + 1) for at in range(k, m)]
+def _compare(before: list[str], after: list[str]) -> Iterator[Line]:
+    matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
+    shown = 0
+    for group in matcher.get_grouped_opcodes(_CONTEXT_LINES):
+        if group[0][1] > shown:
+            yield Line("gap")
+        for tag, old_start, old_end, new_start, new_end in group:
+            if tag == "equal":
+                for offset, text in enumerate(before[old_start:old_end]):
+                    yield Line("same", text, old_start + offset + 1, new_start + offset + 1)
+            else:
+                for number, text in enumerate(before[old_start:old_end], old_start + 1):
+                    yield Line("removed", text, old=number)
+                for number, text in enumerate(after[new_start:new_end], new_start + 1):
+                    yield Line("added", text, new=number)
+        shown = group[-1][2]
+    if shown < len(before):
+        yield Line("gap")

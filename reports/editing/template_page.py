@@ -1,4 +1,4 @@
-"""What the page of a report's template does: show the document with the first rows, tell faults by line, save."""
+"""The page that designs a report's PDF: previews the template with the first rows, locates its errors, saves it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from django.http import QueryDict
+from django.utils.translation import gettext
 
 from accounts.models import User
 from reports import actions, documents
@@ -24,49 +25,54 @@ from reports.models import ReportConfiguration
 from reports.querysets import report_key
 
 STARTER = (Path(documents.__path__[0]) / "library" / "starter.typ").read_text(encoding="utf-8")
-#: Pages that are shown, and their dots per inch: of paper, about its size on the screen.
-MOST_PAGES = 10
+MAX_PAGES = 10
+#: Dots per inch of a page's picture: about the size of the paper on a screen.
 _PPI = 110
-_AROUND = 2
+#: Lines of the template that are shown before and after one with an error.
+_CONTEXT_LINES = 2
 
 
 @dataclass(frozen=True)
 class Excerpt:
-    """The lines around a fault: number, text, and whether it is the faulty one."""
+    """An error with the lines around it: number, text, and whether the error is in it."""
 
-    fault: Diagnostic
+    error: Diagnostic
     lines: list[tuple[int, str, bool]]
 
 
 @dataclass
 class TemplatePage:
-    """`text` is what stands in the field. `sentence` says why something was refused as a whole."""
+    """`text` is the template in the form. `fingerprint` is that of the definition with which the form was shown."""
 
     report: ReportConfiguration
     actor: User
     text: str
-    values: list[Field]
-    seen: str
-    faults: list[Diagnostic] = field(default_factory=list)
-    sentence: str = ""
-    outdated: bool = False
-    made: CompiledDocument | None = None
+    test_values: list[Field]
+    fingerprint: str
+    errors: list[Diagnostic] = field(default_factory=list)
+    #: Why the preview or the template as a whole was refused.
+    error: str = ""
+    #: True if somebody else has changed the report.
+    conflict: bool = False
+    document: CompiledDocument | None = None
 
     @classmethod
-    def of(cls, report: ReportConfiguration, actor: User, data: QueryDict, *, sent: bool = False) -> TemplatePage:
-        """From what was sent, else from what is stored, else one to start from."""
+    def of(cls, report: ReportConfiguration, actor: User, data: QueryDict, *, submitted: bool = False) -> TemplatePage:
+        """Return the page for a submitted form; else with the stored template, or one to start from."""
         definition = definition_of(report)
-        stored = definition.template or STARTER
-        # Browsers end lines with CR LF; a template must not change by being shown.
-        text = data.get("template", "").replace("\r\n", "\n") if sent else stored
-        declared = (replace(parameter, required=False) for parameter in report.version.declared_parameters())
-        seen = data.get("seen", "") if sent else fingerprint(definition)
-        return cls(report, actor, text, [Field.of(one, data, submitted=sent) for one in declared], seen)
+        if submitted:
+            # Browsers end lines with CR LF; a template must not change by being shown and submitted.
+            text, shown_fingerprint = data.get("template", "").replace("\r\n", "\n"), data.get("fingerprint", "")
+        else:
+            text, shown_fingerprint = definition.template or STARTER, fingerprint(definition)
+        optional = [replace(parameter, required=False) for parameter in report.version.declared_parameters()]
+        test_values = [Field.of(parameter, data, submitted=submitted) for parameter in optional]
+        return cls(report, actor, text, test_values, shown_fingerprint)
 
     @property
     def stored(self) -> str | None:
-        text: str | None = self.report.version.options.get("template")
-        return text
+        template: str | None = self.report.version.options.get("template")
+        return template
 
     @property
     def key(self) -> str:
@@ -77,94 +83,92 @@ class TemplatePage:
         return self.text != (self.stored or STARTER)
 
     @property
-    def refused(self) -> bool:
-        return bool(self.faults or self.sentence or any(one.errors for one in self.values))
+    def pages(self) -> int:
+        return len(self.document.files) if self.document else 0
 
-    # --- Preview ------------------------------------------------------------------------------------------------------
+    @property
+    def max_pages(self) -> int:
+        return MAX_PAGES
 
-    def preview(self) -> None:
-        """Make the document with the first rows, or find out why not."""
-        try:
-            self.made = actions.preview_report_document(
-                report=self.report,
-                target=self._subject(),
-                parameters=json_values(self.values),
-                actor=self.actor,
-                ppi=_PPI,
-            )
-        except InvalidParameters as refused:
-            show_errors(self.values, refused)
-        except TemplateInvalid as error:
-            self.faults = error.diagnostics
-        except RunError as error:
-            self.sentence = error.message
-            self.faults = syntax_errors(self.text)
-
-    def _subject(self) -> DryRunTarget:
-        return replace(DryRunTarget.of_version(self.report.version), template=self.text)
-
-    def sheets(self) -> list[str]:
-        """The first pages, as addresses that hold the picture."""
-        files = self.made.files[:MOST_PAGES] if self.made else []
+    @property
+    def page_urls(self) -> list[str]:
+        """The first pages, as data: URLs of their pictures."""
+        files = self.document.files[:MAX_PAGES] if self.document else []
         return [f"data:image/png;base64,{base64.b64encode(file).decode()}" for file in files]
 
     @property
-    def most_pages(self) -> int:
-        return MOST_PAGES
-
-    @property
-    def pages(self) -> int:
-        return len(self.made.files) if self.made else 0
-
-    # --- Faults -------------------------------------------------------------------------------------------------------
-
     def excerpts(self) -> Iterator[Excerpt]:
-        """Each fault with the lines around it."""
         lines = self.text.split("\n")
-        for fault in self.faults:
-            first = max(1, (fault.line or 0) - _AROUND)
-            last = min(len(lines), (fault.line or -_AROUND) + _AROUND)
-            around = [(number, lines[number - 1], number == fault.line) for number in range(first, last + 1)]
-            yield Excerpt(fault, around if fault.line else [])
+        for error in self.errors:
+            if error.line is None:
+                yield Excerpt(error, [])
+                continue
+            first = max(1, error.line - _CONTEXT_LINES)
+            last = min(len(lines), error.line + _CONTEXT_LINES)
+            around = [(number, lines[number - 1], number == error.line) for number in range(first, last + 1)]
+            yield Excerpt(error, around)
 
     @property
-    def fault_lines(self) -> str:
-        return ",".join(str(fault.line) for fault in self.faults if fault.line)
+    def error_lines(self) -> str:
+        return ",".join(str(error.line) for error in self.errors if error.line)
 
-    # --- Saving -------------------------------------------------------------------------------------------------------
+    def preview(self) -> None:
+        """Compile the document with the first rows, or report why that fails."""
+        try:
+            self.document = actions.preview_report_document(
+                report=self.report,
+                target=self._target(),
+                parameters=json_values(self.test_values),
+                actor=self.actor,
+                ppi=_PPI,
+            )
+        except InvalidParameters as error:
+            show_errors(self.test_values, error)
+        except TemplateInvalid as error:
+            self.errors = error.diagnostics
+        except RunError as error:
+            # Without rows, the template can still be checked for syntax errors.
+            self.error = gettext(error.message)
+            self.errors = syntax_errors(self.text)
 
-    def save(self) -> str:
-        """Store the text as the report's template, none for an empty one; what to say, or nothing when refused."""
-        if self.text.strip() and self._fails():
-            return ""
-        before = self.report.version.number
-        entry = definition_of(self.report).entry() | {"template": self.text if self.text.strip() else None}
+    def save(self) -> str | None:
+        """Save the template; an empty one removes it. Returns a sentence about the result; None if it was refused."""
+        template = self.text if self.text.strip() else None
+        if template is not None and not self._compiles():
+            return None
+        number_before = self.report.version.number
         try:
             self.report = actions.update_report(
-                report=self.report, definition=parse_report(entry), actor=self.actor, expected_fingerprint=self.seen
+                report=self.report,
+                definition=parse_report(definition_of(self.report).entry() | {"template": template}),
+                actor=self.actor,
+                expected_fingerprint=self.fingerprint,
             )
-        except InvalidDefinition as refused:
-            self._refuse(refused)
-            return ""
-        except ReportChanged as refused:
-            self.sentence, self.outdated = refused.message, True
-            # Told about it, the next press of Save is meant.
-            self.seen = fingerprint(definition_of(reload_report(self.report)))
-            return ""
-        now = self.report.version.number
-        return "Nothing was changed." if now == before else f"Saved as version {now}."
+        except InvalidDefinition as error:
+            errors = errors_in(error)
+            self.errors = [Diagnostic.parse(sentence) for sentence in errors.pop("template", [])]
+            self.error = " ".join(sentence for sentences in errors.values() for sentence in sentences)
+            return None
+        except ReportChanged as error:
+            self.error, self.conflict = gettext(error.message), True
+            # Saving again after the conflict was shown overwrites the other template.
+            self.fingerprint = fingerprint(definition_of(reload_report(self.report)))
+            return None
+        if self.report.version.number == number_before:
+            return gettext("No changes to save.")
+        return gettext("Saved as version %(number)s.") % {"number": self.report.version.number}
 
-    def _fails(self) -> bool:
-        """With the values beside the preview: without them there may be no row, and so no line that shows one."""
+    def _compiles(self) -> bool:
+        """Compile the template with the test values: without them the query may return no rows, and a template with an
+        error in the part for rows would pass."""
         try:
-            self.faults = template_errors(self._subject(), json_values(self.values))
-        except InvalidParameters as refused:
-            show_errors(self.values, refused)
+            self.errors = template_errors(self._target(), json_values(self.test_values))
+        except InvalidParameters as error:
+            show_errors(self.test_values, error)
+            return False
         except SourceMissing as error:
-            self.sentence = error.message
-        return self.refused
+            self.error = gettext(error.message)
+        return not (self.errors or self.error)
 
-    def _refuse(self, refused: InvalidDefinition) -> None:
-        told = errors_in(refused)
-        self.faults = [Diagnostic.parse(sentence) for sentence in told.pop("template", [])]
-        self.sentence = " ".join(sentence for sentences in told.values() for sentence in sentences)
+    def _target(self) -> DryRunTarget:
+        return replace(DryRunTarget.of_version(self.report.version), template=self.text)

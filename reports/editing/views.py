@@ -1,4 +1,4 @@
-"""The pages that change reports and show their versions, for Administrators."""
+"""The pages that edit reports and show their versions. For Administrators."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
+from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.caller import caller
@@ -17,111 +17,121 @@ from common.form_recovery import login_keeping_form
 from reports import actions
 from reports.definitions.errors import errors_in
 from reports.definitions.from_database import definition_of, fingerprint, reload_report
-from reports.editing import history
+from reports.editing.edit_page import EditPage
 from reports.editing.form import EditForm
-from reports.editing.page import Editor
 from reports.editing.template_page import TemplatePage
+from reports.editing.version_history import version_history
 from reports.exceptions import InvalidDefinition
 from reports.models import ReportConfiguration
 
-_EDITING = ["GET", "HEAD", "POST"]
-_SIGNED_OUT = "You were signed out, so nothing was saved. What you had typed is here again."
+_FORM_METHODS = ["GET", "HEAD", "POST"]
 
 
 @login_keeping_form
-@require_http_methods(_EDITING)
+@require_http_methods(_FORM_METHODS)
 def new(request: HttpRequest) -> HttpResponse:
-    """Make a report. A superuser says for whom first."""
+    """Create a report. A superuser chooses its tenant first."""
     user = caller(request)
     if not user.is_administrator:
         raise PermissionDenied
-    asked = request.GET.get("tenant", "").replace("\0", "")
-    tenant = Tenant.objects.filter(slug=asked).first() if user.is_superuser else user.tenant
+    tenant = user.tenant
+    if user.is_superuser:
+        slug = request.GET.get("tenant", "").replace("\0", "")
+        tenant = Tenant.objects.filter(slug=slug).first()
     if tenant is None:
-        return render(request, "reports/new_for.html", {"tenants": Tenant.objects.order_by("name")})
-    editor = Editor(ReportConfiguration(tenant=tenant), {"tenant": tenant.slug}, user)
-    return _edited(request, editor)
+        return render(request, "reports/choose_tenant.html", {"tenants": Tenant.objects.order_by("name")})
+    return _edit(request, EditPage(ReportConfiguration(tenant=tenant), {"tenant": tenant.slug}, user))
 
 
 @login_keeping_form
-@require_http_methods(_EDITING)
+@require_http_methods(_FORM_METHODS)
 def edit(request: HttpRequest, slug: str) -> HttpResponse:
-    """Change a report."""
     report = reload_report(ReportConfiguration.objects.find_administered(caller(request), slug))
     definition = definition_of(report)
-    editor = Editor(report, definition.entry(), caller(request), seen=fingerprint(definition))
-    return _edited(request, editor)
+    return _edit(request, EditPage(report, definition.entry(), caller(request), fingerprint(definition)))
 
 
-def _edited(request: HttpRequest, editor: Editor) -> HttpResponse:
+def _edit(request: HttpRequest, page: EditPage) -> HttpResponse:
     if request.method != "POST":
-        typed = form_recovery.restore_form(request, _SIGNED_OUT)
-        form = EditForm.of_sent(typed, editor.base) if typed else EditForm.of(editor.base)
-        return render(request, "reports/edit.html", {**editor.context(form), "unsaved": bool(typed)})
-    form = EditForm.of_sent(request.POST, editor.base)
-    step = request.POST.get("do", "check")
-    if step == "save" and (saved := editor.save(form, request.POST.get("seen", ""))):
-        messages.success(request, saved)
-        return redirect("report", editor.key)
-    if step == "check":
-        editor.look(form)
-    elif step != "save":
-        form.change(step)
-    return render(request, "reports/edit.html", editor.context(form))
+        kept = form_recovery.restore_form(request, _signed_out_notice())
+        form = EditForm.of_submitted(kept, page.base) if kept else EditForm.of(page.base)
+        return render(request, "reports/edit.html", {**page.context(form), "unsaved": bool(kept)})
+    form = EditForm.of_submitted(request.POST, page.base)
+    command = request.POST.get("do", "check")
+    if command == "save":
+        notice = page.save(form, request.POST.get("fingerprint", ""))
+        if notice:
+            messages.success(request, notice)
+            return redirect("report", page.key)
+    elif command == "check":
+        page.check(form)
+    else:
+        form.change_rows(command)
+    return render(request, "reports/edit.html", page.context(form))
 
 
 @login_keeping_form
-@require_http_methods(_EDITING)
+@require_http_methods(_FORM_METHODS)
 def template(request: HttpRequest, slug: str) -> HttpResponse:
-    """Design a report's pdf."""
-    report = reload_report(ReportConfiguration.objects.find_administered(caller(request), slug))
+    """Design the report's PDF."""
+    user = caller(request)
+    report = reload_report(ReportConfiguration.objects.find_administered(user, slug))
     if request.method != "POST":
-        typed = form_recovery.restore_form(request, _SIGNED_OUT)
-        page = TemplatePage.of(report, caller(request), typed or request.GET, sent=bool(typed))
+        kept = form_recovery.restore_form(request, _signed_out_notice())
+        page = TemplatePage.of(report, user, kept or request.GET, submitted=bool(kept))
         return render(request, "reports/template.html", {"page": page, "report": report})
-    page = TemplatePage.of(report, caller(request), request.POST, sent=True)
-    if request.POST.get("do") == "save" and (saved := page.save()):
-        messages.success(request, saved)
-        return redirect("report-template", page.key)
-    if request.POST.get("do") != "save":
+    page = TemplatePage.of(report, user, request.POST, submitted=True)
+    if request.POST.get("do") == "save":
+        notice = page.save()
+        if notice:
+            messages.success(request, notice)
+            return redirect("report-template", page.key)
+    else:
         page.preview()
     return render(request, "reports/template.html", {"page": page, "report": report})
 
 
 @login_required
-@require_http_methods(_EDITING)
+@require_http_methods(_FORM_METHODS)
 def delete(request: HttpRequest, slug: str) -> HttpResponse:
-    """Delete a report, once that is confirmed."""
+    """Ask for confirmation; POST deletes the report."""
     report = ReportConfiguration.objects.find_administered(caller(request), slug)
     if request.method != "POST":
         return render(request, "reports/delete.html", {"report": report, "versions": report.versions.count()})
     name = report.version.name
     actions.delete_report(report=report, actor=caller(request))
-    messages.success(request, f"{name} was deleted.")
+    messages.success(request, gettext("%(name)s deleted.") % {"name": name})
     return redirect("reports")
 
 
 @login_required
 @require_safe
 def versions(request: HttpRequest, slug: str) -> HttpResponse:
-    """The versions of a report, and how two of them differ."""
     report = ReportConfiguration.objects.find_administered(caller(request), slug)
-    return render(request, "reports/versions.html", {"report": report, **history.shown(request, report)})
+    return render(request, "reports/versions.html", {"report": report, **version_history(request, report)})
 
 
 @login_required
 @require_POST
 def restore(request: HttpRequest, slug: str, number: int) -> HttpResponse:
-    """Make a new version that is as that one was."""
+    """Restore a version as a new one."""
     report = ReportConfiguration.objects.find_administered(caller(request), slug)
-    before = report.version.number
+    number_before = report.version.number
     try:
         restored = actions.restore_version(report=report, number=number, actor=caller(request))
-    except InvalidDefinition as refused:
-        told = [sentence for sentences in errors_in(refused).values() for sentence in sentences]
-        messages.error(request, f"Version {number} can't be restored: {' '.join(told)}")
+    except InvalidDefinition as error:
+        sentences = " ".join(gettext(sentence) for sentences in errors_in(error).values() for sentence in sentences)
+        notice = gettext("Version %(number)s can't be restored: %(errors)s")
+        messages.error(request, notice % {"number": number, "errors": sentences})
     else:
-        made = restored.version.number
-        same = f"Version {number} is what the report is now. Nothing was changed."
-        messages.success(request, same if made == before else f"Version {made} is as version {number} was.")
-    return redirect(f"{reverse('report-versions', args=[slug])}")
+        if restored.version.number == number_before:
+            notice = gettext("No changes: the report already matches version %(number)s.") % {"number": number}
+        else:
+            notice = gettext("Version %(number)s restored as version %(new)s.")
+            notice %= {"number": number, "new": restored.version.number}
+        messages.success(request, notice)
+    return redirect("report-versions", slug)
+
+
+def _signed_out_notice() -> str:
+    return gettext("You were signed out, so nothing was saved. Your input is restored.")

@@ -1,4 +1,4 @@
-"""How the pages show reports: their URLs, kinds of delivery, differences and previews."""
+"""How pages show reports: their URLs, deliveries, differences and previews."""
 
 from __future__ import annotations
 
@@ -17,38 +17,42 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True, name="report_key")
 def report_key_tag(context: template.Context, slug: str, report_id: object) -> str:
-    """The part of a URL that names the report, for the user of the page."""
+    """The part of a URL that identifies the report, for the user of the page."""
     return report_key(context["user"], slug, report_id)
 
 
 @register.filter
-def kind_name(kind: str) -> str:
-    """A kind of delivery for people."""
+def delivery_kind(kind: str) -> str:
     return str(DeliveryTarget.Kind(kind).label) if kind in DeliveryTarget.Kind.values else kind
 
 
 @register.filter
+def delivery(target: DeliveryTarget) -> str:
+    """A target's mode, if it has one, else its kind."""
+    return str(target.get_mode_display() or target.get_kind_display())
+
+
+@register.filter
 def with_code(text: str) -> SafeString:
-    """A sentence of the definitions, in which `...` marks code."""
+    """Text in which backquotes mark code."""
     parts = enumerate(text.split("`"))
-    return format_html_join(
-        "", "{}", ((format_html("<code>{}</code>", part) if at % 2 else part,) for at, part in parts)
-    )
+    # Every second part was between backquotes.
+    marked = (format_html("<code>{}</code>", part) if number % 2 else part for number, part in parts)
+    return format_html_join("", "{}", ((part,) for part in marked))
 
 
 @register.filter
-def by_lines(found: Iterable[Difference] | None) -> list[Difference]:
-    """Those that are compared line by line."""
-    return [one for one in found or [] if one.lines]
+def with_lines(differences: Iterable[Difference] | None) -> list[Difference]:
+    """The differences that are shown line by line."""
+    return [difference for difference in differences or [] if difference.lines]
 
 
 @register.filter
-def in_short(found: Iterable[Difference] | None) -> list[Difference]:
-    """The others."""
-    return [one for one in found or [] if not one.lines]
+def without_lines(differences: Iterable[Difference] | None) -> list[Difference]:
+    return [difference for difference in differences or [] if not difference.lines]
 
 
 @register.filter
-def beside(row: Iterable[object], columns: Iterable[object]) -> list[tuple[object, object]]:
+def zip_with(row: Iterable[object], columns: Iterable[object]) -> list[tuple[object, object]]:
     """Each cell with its column."""
     return list(zip(row, columns, strict=True))

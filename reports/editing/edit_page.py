@@ -1,0 +1,125 @@
+"""The page that edits a report: checks what its form makes, saves it, and shows the result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.utils.translation import gettext
+
+from accounts.models import User
+from accounts.querysets import ADMINISTRATOR
+from reports import actions
+from reports.definitions.from_database import definition_of, fingerprint
+from reports.dry_run.check import CheckResult
+from reports.dry_run.target import DryRunTarget
+from reports.editing.differences import Difference, differences
+from reports.editing.form import EditForm
+from reports.editing.form_controls import FormControls
+from reports.exceptions import InvalidDefinition, InvalidParameters, ReportChanged, RunError
+from reports.forms import Field, json_values, show_errors
+from reports.models import DataSource, ReportConfiguration
+from reports.querysets import report_key
+
+#: User names that are offered for the access table.
+_MAX_SUGGESTED_USERS = 500
+
+
+@dataclass
+class EditPage:
+    """`report` isn't stored yet if it is new. `base` is the entry of the stored report; `fingerprint` is its
+    fingerprint."""
+
+    report: ReportConfiguration
+    base: Mapping[str, Any]
+    actor: User
+    fingerprint: str = ""
+    checked: CheckResult | None = None
+    #: Set if somebody else has changed the report: the differences between theirs and the form.
+    conflict: list[Difference] | None = None
+    test_values: list[Field] = field(default_factory=list)
+
+    @property
+    def is_new(self) -> bool:
+        return self.report._state.adding
+
+    @property
+    def key(self) -> str:
+        return report_key(self.actor, self.report.slug, self.report.pk)
+
+    def save(self, form: EditForm, expected_fingerprint: str) -> str | None:
+        """Save what the form makes. Returns a sentence about the result; None if nothing could be saved.
+
+        `expected_fingerprint`: that of the definition with which the form was shown.
+        """
+        try:
+            definition = form.definition()
+            if self.is_new:
+                tenant = self.report.tenant
+                self.report = actions.create_report(definition=definition, tenant=tenant, actor=self.actor)
+                return gettext("%(name)s created.") % {"name": definition.name}
+            number_before = self.report.version.number
+            self.report = actions.update_report(
+                report=self.report, definition=definition, actor=self.actor, expected_fingerprint=expected_fingerprint
+            )
+        except InvalidDefinition as error:
+            form.add_errors(error, self.report.tenant)
+            return None
+        except ReportChanged:
+            self.conflict = differences(self.base, form.definition().entry())
+            return None
+        if self.report.version.number != number_before:
+            return gettext("Saved as version %(number)s.") % {"number": self.report.version.number}
+        if fingerprint(definition_of(self.report)) != expected_fingerprint:
+            # Slug and grants don't belong to a version.
+            return gettext("Saved. The version number didn't change.")
+        return gettext("No changes to save.")
+
+    def check(self, form: EditForm) -> None:
+        """Check what the form makes against the data source, with the test values."""
+        self.test_values = form.test_values()
+        checked = form.check(self.report.tenant)
+        if checked is None:
+            return
+        definition, source = checked
+        if self.is_new:
+            # For the audit entry.
+            self.report.slug = definition.slug
+        try:
+            self.checked = actions.dry_run_report(
+                report=self.report,
+                target=DryRunTarget.of_definition(definition, source.spec()),
+                parameters=json_values(self.test_values),
+                actor=self.actor,
+                with_preview=True,
+            )
+        except InvalidParameters as error:
+            show_errors(self.test_values, error)
+        except RunError as error:
+            self.checked = CheckResult(errors=[error.message])
+
+    def context(self, form: EditForm) -> dict[str, Any]:
+        """Return the template's context."""
+        sources = DataSource.objects.filter(tenant=self.report.tenant).order_by("slug").values_list("slug", flat=True)
+        controls = FormControls(form, list(sources))
+        submitted = form.submission.data.get("fingerprint", self.fingerprint)
+        return {
+            "page": self,
+            "report": self.report,
+            "form": form,
+            "controls": controls,
+            "sections": controls.sections,
+            "error_links": controls.error_links,
+            "test_values": self.test_values or form.test_values(),
+            # Saving again after a conflict was shown overwrites the other change.
+            "fingerprint": submitted if self.conflict is None else self.fingerprint,
+            "holders": self._holders(),
+        }
+
+    def _holders(self) -> list[str]:
+        """Return suggestions for the access table: the roles that users of the tenant have, and the users."""
+        users = User.objects.filter(tenant=self.report.tenant, is_active=True).order_by("username")
+        names = users.values_list("username", flat=True)[:_MAX_SUGGESTED_USERS]
+        roles = users.exclude(groups=None).values_list("groups__name", flat=True).order_by("groups__name").distinct()
+        return [role for role in roles if role != ADMINISTRATOR] + [f"user:{name}" for name in names]

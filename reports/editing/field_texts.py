@@ -1,0 +1,110 @@
+"""Labels, help and option texts of the edit form. A field that isn't listed here shows its name and its description in
+the definitions file."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrPromise
+
+
+class FieldText(NamedTuple):
+    """What the page says about a field. In `help`, backquotes mark code."""
+
+    label: StrPromise
+    help: StrPromise | str = ""
+
+
+_FIELDS = {
+    "name": FieldText(_("Name")),
+    "slug": FieldText(
+        _("URL name"),
+        _("Letters, digits, - and _. Links and API calls contain it, and stop working when it changes."),
+    ),
+    "description": FieldText(_("Description"), _("Shown in the list of reports and on the report's page.")),
+    "data_source": FieldText(_("Data source")),
+    "query": FieldText(
+        _("Query"), _("One SQL statement. `:name` stands for a parameter's value, which is bound and never pasted in.")
+    ),
+    "parameters": FieldText(_("Parameters")),
+    "parameters.name": FieldText(_("Name")),
+    "parameters.type": FieldText(_("Type")),
+    "parameters.required": FieldText(_("Required")),
+    "parameters.default": FieldText(_("Default")),
+    "parameters.label": FieldText(_("Label")),
+    "parameters.help": FieldText(_("Help text"), _("Shown below the field.")),
+    "parameters.choices": FieldText(_("Choices"), _("The only values allowed, one per line.")),
+    "parameters.multiple": FieldText(_("Allow multiple values"), _("Use it with `in :name`.")),
+    "parameters.minimum": FieldText(_("Minimum"), _("For numbers, dates and date-times.")),
+    "parameters.maximum": FieldText(_("Maximum"), _("For numbers, dates and date-times.")),
+    "parameters.pattern": FieldText(_("Pattern"), _("A regular expression that the whole text must match.")),
+    "parameters.max_length": FieldText(_("Maximum length"), _("Characters in a text.")),
+    "formats": FieldText(_("Formats")),
+    "csv": FieldText(_("CSV files")),
+    "csv.delimiter": FieldText(_("Delimiter")),
+    "csv.byte_order_mark": FieldText(_("Start with a byte order mark"), _("Old versions of Excel need it.")),
+    "csv.formula_guard": FieldText(
+        _("Guard against formulas"), _("Puts ' before texts that a spreadsheet would run as a formula.")
+    ),
+    "totals": FieldText(_("Totals"), _("Shown in HTML, PDF and XLSX files.")),
+    "chart": FieldText(
+        _("Chart"), _("A Vega-Lite specification that uses the query's columns. Shown in HTML, PDF and XLSX files.")
+    ),
+    "delivery": FieldText(_("Delivery")),
+    "delivery.mode": FieldText(_("Mode")),
+    "delivery.to": FieldText(_("To"), _("E-mail addresses, one per line.")),
+    "delivery.url": FieldText(_("URL"), _("http or https, without a password.")),
+    "delivery.path": FieldText(_("Path"), _("A path in the file share.")),
+    "grants": FieldText(_("Access")),
+    "timeout_seconds": FieldText(_("Time limit (seconds)"), _("For each attempt.")),
+    "max_rows": FieldText(_("Row limit"), _("Leave empty for no limit.")),
+    "max_bytes": FieldText(_("Size limit (bytes)"), _("Leave empty for the server's limit.")),
+    "on_limit": FieldText(_("When a limit is reached")),
+    "max_running": FieldText(_("Jobs running at once"), _("On all hosts together. Leave empty for no limit.")),
+    "max_attempts": FieldText(_("Attempts"), _("How often a job is tried if the failure may be temporary.")),
+    "retention_days": FieldText(_("Result retention (days)")),
+}
+_OPTIONS = {
+    "parameters.type": {
+        "string": _("Text"),
+        "integer": _("Whole number"),
+        "number": _("Decimal number"),
+        "boolean": _("Yes or no"),
+        "date": _("Date"),
+        "datetime": _("Date and time"),
+    },
+    "delivery.mode": {
+        "asynchronous": _("As a job, to fetch later (asynchronous)"),
+        "synchronous": _("In the response (synchronous)"),
+    },
+    "on_limit": {"truncate": _("Truncate and mark as incomplete"), "fail": _("Fail")},
+}
+
+
+def label_of(path: str) -> str:
+    field = _without_numbers(path)
+    if field in _FIELDS:
+        return str(_FIELDS[field].label)
+    return gettext(field.rpartition(".")[2].replace("_", " ").capitalize())
+
+
+def help_of(path: str, description: str | None) -> str:
+    """Return the field's help; `description` is that in the definitions file."""
+    field = _without_numbers(path)
+    if field in _FIELDS:
+        return str(_FIELDS[field].help)
+    return gettext(description) if description else ""
+
+
+def option_text(path: str, value: str) -> str:
+    return str(_OPTIONS.get(_without_numbers(path), {}).get(value, value))
+
+
+def _without_numbers(path: str) -> str:
+    """Return "parameters.type" for "parameters[0].type"."""
+    return re.sub(r"\[\d+\]", "", path)
