@@ -291,6 +291,9 @@ WEB_PROCESSES = whole_number("REPORTSERVER_WEB_PROCESSES", 2, maximum=1000)
 WEB_THREADS = whole_number("REPORTSERVER_WEB_THREADS", 16, maximum=1000)
 #: Status calls with `Prefer: wait` that may wait at once in each process. Each of them occupies a thread.
 MAX_WAITERS = 8
+#: Seconds that the preview of a designed document may take, and that it waits for other previews to end.
+DOCUMENT_PREVIEW_SECONDS = 15
+DOCUMENT_PREVIEW_WAIT_SECONDS = 10
 #: How long POST run waits for a synchronous report before it answers with the job to poll.
 SYNCHRONOUS_WAIT_SECONDS = whole_number("REPORTSERVER_SYNCHRONOUS_WAIT_SECONDS", 20)
 

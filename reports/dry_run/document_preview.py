@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 
+from django.conf import settings
 from django.utils import timezone
 
 from reports.definitions import ReportDefinition
@@ -25,13 +26,10 @@ from reports.parameters.values import TypedValue, display_by_label, display_by_n
 from reports.rendering.base import Document, Template
 from reports.sources.base import SourceSpec
 
-#: A preview runs while somebody waits for it.
-_SECONDS = 15
 _MEMORY_BYTES = 768 * 2**20
 _MAX_BYTES = 32 * 2**20
 #: Each compilation occupies a thread and a core of the web server for seconds.
-_SLOTS = threading.BoundedSemaphore(2)
-_WAIT_SECONDS = 10
+SLOTS = threading.BoundedSemaphore(2)
 
 
 def preview_document(
@@ -57,17 +55,17 @@ def preview_document(
         template=target.template or "",
         data=context.as_json(document, table.schema, columns, truncated),
         timestamp=document.generated_at,
-        seconds=_SECONDS,
+        seconds=settings.DOCUMENT_PREVIEW_SECONDS,
         memory_bytes=_MEMORY_BYTES,
         max_bytes=_MAX_BYTES,
         ppi=ppi,
     )
-    if not _SLOTS.acquire(timeout=_WAIT_SECONDS):
+    if not SLOTS.acquire(timeout=settings.DOCUMENT_PREVIEW_WAIT_SECONDS):
         raise TemplateFailed("Too many previews are running. Try again in a few seconds.")
     try:
         return compile_document(request)
     finally:
-        _SLOTS.release()
+        SLOTS.release()
 
 
 def template_errors(target: DryRunTarget, values: Mapping[str, object]) -> list[Diagnostic]:

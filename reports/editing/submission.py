@@ -69,7 +69,7 @@ class Submission:
         try:
             document = yaml.read(text)
         except yaml.InvalidYaml as error:
-            self.yaml_errors[path] = [f"Line {error.line}: {error.sentence}"]
+            self.yaml_errors[path] = [f"Line {error.line}: {error.message}"]
             return text
         self.yaml_lines[path] = document.lines
         return document.data

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,10 +17,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from accounts.models import Tenant, User
 from jobs.models import Artifact, JobExecutionLog
 from jobs.status import Status
-from reports import actions
-from reports.definitions import parse_report
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion, UserGrant
-from tests.pages.whole_report import WHOLE
 from tests.server import RunningServer
 
 PASSWORD = "a long password 1"
@@ -200,27 +195,3 @@ def visit(chromium: Browser, server: RunningServer) -> Iterator[Callable[..., Pa
 
 def _is_own(url: str, server: RunningServer) -> bool:
     return url.startswith((f"{server.url}/", "data:", "blob:"))
-
-
-@pytest.fixture
-def source(tmp_path: Path, people: dict[str, User]) -> DataSource:
-    path = tmp_path / "sales.db"
-    with sqlite3.connect(path) as database:
-        database.execute("create table sale (region text, day text, amount integer)")
-        database.executemany("insert into sale values (?, '2024-01-01', ?)", [("north", i) for i in range(80)])
-    database.close()
-    tenant = people["alice"].tenant
-    return DataSource.objects.create(tenant=tenant, slug="sales", kind="sqlite", location=str(path))
-
-
-@pytest.fixture
-def whole(source: DataSource) -> ReportConfiguration:
-    return actions.create_report(definition=parse_report(WHOLE), tenant=source.tenant, actor="tester")
-
-
-@pytest.fixture
-def small(source: DataSource) -> ReportConfiguration:
-    entry = {name: WHOLE[name] for name in ("tenant", "data_source", "formats")}
-    entry |= {"slug": "small", "name": "Small", "query": "select region, amount from sale where amount >= :least"}
-    entry |= {"parameters": [{"name": "least", "type": "integer", "default": 3, "label": "At least"}]}
-    return actions.create_report(definition=parse_report(entry), tenant=source.tenant, actor="tester")

@@ -58,6 +58,7 @@ _FIELD_ROLES = ("checkbox", "combobox", "group", "listbox", "radio", "searchbox"
 _NAMED_BY_CONTENT = (
     "button", "caption", "cell", "columnheader", "heading", "link", "listitem", "option", "row", "rowheader",
 )  # fmt: skip
+_INLINE = ("a", "b", "code", "del", "em", "i", "ins", "span", "strong", "time")
 _INVISIBLE = ("script", "style", "template", "noscript", "head")
 
 
@@ -228,14 +229,15 @@ def _text(tag: Tag) -> str:
 def _pieces(tag: Tag) -> Iterator[str]:
     if tag.name in _INVISIBLE or tag.get("aria-hidden") == "true":
         return
+    # Blocks don't run into each other.
+    gap = "" if tag.name in _INLINE else " "
+    yield gap
     for child in tag.children:
         if type(child) is NavigableString:
             yield str(child)
         elif isinstance(child, Tag):
             yield from _pieces(child)
-    if tag.name not in ("a", "b", "code", "del", "em", "i", "ins", "span", "strong", "time"):
-        # Blocks don't run into each other.
-        yield " "
+    yield gap
 
 
 def _normalized(text: str) -> str:

@@ -27,8 +27,8 @@ def test_a_query_is_edited_in_colours_checked_previewed_and_saved(visit: Callabl
     page.keyboard.type("-- done")
     assert query.input_value() == f"{written}\n  and :region is null\n  -- done", "a new line begins where the last did"
     expect(page.locator(".highlight-layer")).to_have_text(query.input_value())
-    expect(page.get_by_text("there are changes that are not saved")).to_be_visible()
-    page.get_by_role("button", name="Add a parameter").click()
+    expect(page.get_by_text("unsaved changes")).to_be_visible()
+    page.get_by_role("button", name="Add parameter").click()
     expect(page.get_by_role("group", name="Parameter 3")).to_be_focused()
     page.keyboard.press("Tab")
     page.keyboard.press("Tab")
@@ -37,7 +37,7 @@ def test_a_query_is_edited_in_colours_checked_previewed_and_saved(visit: Callabl
     page.locator("[name='parameters[2].type']").select_option("integer")
     page.locator("[name='parameters[2].default']").fill("3")
     page.get_by_role("button", name="Check and preview").last.click()
-    expect(page.locator("#said")).to_contain_text("The data source takes the query: 2 columns.")
+    expect(page.locator("#check-status")).to_contain_text("Query is valid: 2 columns")
     expect(page.get_by_role("region", name="First rows").locator("tbody tr")).to_have_count(3)
     assert query.input_value().endswith("-- done")
     assert barriers(page) == []
@@ -51,7 +51,7 @@ def test_a_query_is_edited_in_colours_checked_previewed_and_saved(visit: Callabl
     expect(page.locator("tr.added")).to_have_count(4)
     assert barriers(page) == []
     page.get_by_role("button", name="Restore version 1").click()
-    expect(page.locator("#notices")).to_contain_text("Version 3 is as version 1 was.")
+    expect(page.locator("#notices")).to_contain_text("Version 1 restored as version 3.")
 
 
 def test_a_report_is_edited_without_javascript(visit: Callable[..., Page], alice: Client) -> None:
@@ -59,13 +59,13 @@ def test_a_report_is_edited_without_javascript(visit: Callable[..., Page], alice
     page = visit("alice", "/reports/plain/edit", java_script_enabled=False, viewport={"width": 320, "height": 800})
     query = page.get_by_role("textbox", name="Query")
     query.fill(query.input_value().replace("day >= :since", "day >= :since and amount > :least"))
-    page.get_by_role("button", name="Add a parameter").click()
+    page.get_by_role("button", name="Add parameter").click()
     page.locator("[name='parameters[2].name']").fill("least")
     page.locator("[name='parameters[2].type']").select_option("integer")
     page.locator("[name='parameters[2].default']").fill("10")
     page.get_by_label("Name", exact=True).first.press("Enter")
-    expect(page.locator("#checked")).to_contain_text("The data source takes the query: 3 columns")
-    expect(page.locator("#checked")).to_be_in_viewport()
+    expect(page.locator("#check-result")).to_contain_text("Query is valid: 3 columns")
+    expect(page.locator("#check-result")).to_be_in_viewport()
     page.get_by_role("button", name="Save").click()
     expect(page.locator("#notices")).to_contain_text("Saved as version 2.")
 
@@ -78,11 +78,11 @@ def test_a_template_is_previewed_corrected_and_saved(visit: Callable[..., Page],
     sheet = page.get_by_role("img", name="Page 1 of 1")
     expect(sheet).to_be_visible()
     assert (sheet.bounding_box() or {})["height"] > 400, "the picture is there, in its size"
-    template = page.get_by_role("textbox", name="Text of the template")
+    template = page.get_by_role("textbox", name="Template source")
     begun = template.input_value()
     template.fill(begun.replace("#report.description", "#report.summary"))
     page.get_by_role("button", name="Save as new version").click()
-    told = page.get_by_role("alert").filter(has_text="The template has a fault.")
+    told = page.get_by_role("alert").filter(has_text="Template error.")
     expect(told).to_contain_text('Dictionary does not contain key "summary"')
     expect(told.locator(".error-line")).to_contain_text("#report.summary")
     if scripts:
@@ -113,7 +113,7 @@ def sign_in_again(page: Page, name: str) -> None:
     page.get_by_role("button", name="Sign in").click()
 
 
-@pytest.mark.parametrize("button", ["Save", "Add a parameter"])
+@pytest.mark.parametrize("button", ["Save", "Add parameter"])
 def test_what_is_typed_into_the_editor_survives_the_end_of_the_session(
     visit: Callable[..., Page], alice: Client, button: str
 ) -> None:
@@ -128,9 +128,9 @@ def test_what_is_typed_into_the_editor_survives_the_end_of_the_session(
     assert asked == [], "who is led to the sign-in loses nothing, and is not asked whether to lose it"
     sign_in_again(page, "alice")
     page.wait_for_url("**/reports/kept/edit")
-    expect(page.locator("#notices")).to_contain_text("What you had typed is here again.")
+    expect(page.locator("#notices")).to_contain_text("Your input is restored.")
     expect(page.get_by_label("Description")).to_have_value("Typed for an hour")
-    expect(page.get_by_text("there are changes that are not saved")).to_be_visible()
+    expect(page.get_by_text("unsaved changes")).to_be_visible()
     page.get_by_role("button", name="Save").click()
     page.wait_for_url("**/reports/kept")
     expect(page.locator("#notices")).to_contain_text("Saved as version 2.")
@@ -147,7 +147,7 @@ def test_what_a_report_is_run_with_survives_the_end_of_the_session(
     page.get_by_role("button", name=button).click()
     page.wait_for_url(SIGN_IN)
     sign_in_again(page, "bob")
-    expect(page.locator("#notices")).to_contain_text("What you had entered is here again.")
+    expect(page.locator("#notices")).to_contain_text("Your input is restored.")
     expect(page.get_by_label("Region")).to_have_value(f"kept at {button}")
     page.get_by_role("button", name="Run report").dblclick()
     page.wait_for_url("**/jobs/*")

@@ -1,12 +1,11 @@
-"""A report of which nothing is left at its default, to see that a page loses none of it."""
+"""A report without a field at its default, to prove that a page loses none of them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-#: Every field of a report at another value than its default.
-WHOLE: dict[str, Any] = {
-    "slug": "whole",
+FULL_REPORT: dict[str, Any] = {
+    "slug": "full",
     "tenant": "acme",
     "name": 'Sales & "more" <b>',
     "description": "\nWhat was sold.\n\n  With blanks  \n",

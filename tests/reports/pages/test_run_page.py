@@ -1,0 +1,230 @@
+"""A report's page: the form that runs the report, and the estimate."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from jobs.models import JobExecutionLog
+from reports import actions
+from reports.definitions import parse_report
+from reports.models import DataSource, DeliveryTarget, ReportConfiguration, UserGrant
+from tests.pages.conftest import make_report
+from tests.pages.html import Page
+from tests.reports.pages.edit_form import form_data, get_page
+
+Browse = Callable[[str], Client]
+MakeJob = Callable[..., JobExecutionLog]
+VALID = {
+    "param.start": "2024-05-01", "param.least": "7", "param.share": "0.25", "param.since": "2024-02-03T04:05",
+    "param.only_new": "false", "param.weekend": "", "param.region": "south", "param.days": ["mon", "tue"],
+    "param.codes": "1\n\n 2 \n", "param.format": "abc", "format": "json",
+}  # fmt: skip
+
+
+def run_page(browse: Browse, name: str = "bob", query: str = "") -> Page:
+    return get_page(browse(name), f"/reports/sales{query}")
+
+
+# --- The form -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "status"), [("alice", 200), ("carol", 200), ("dave", 403), ("gina", 404)])
+def test_a_report_is_shown_by_the_current_rights(
+    browse: Browse, report: ReportConfiguration, name: str, status: int
+) -> None:
+    assert browse(name).get("/reports/sales").status_code == status
+
+
+def test_inputs_match_the_types_of_their_parameters(browse: Browse, report: ReportConfiguration) -> None:
+    page = run_page(browse)
+    start = page.field("From")
+    assert start["type"] == "date" and "required" in start
+    least = page.field("least")
+    assert [least[name] for name in ("type", "min", "max", "value")] == ["number", "0", "10", "5"]
+    assert least.description == "How many at least."
+    assert page.field("share optional")["step"] == "any"
+    since = page.field("since UTC")
+    assert (since["type"], since["value"]) == ("datetime-local", "2024-02-03T04:05:06")
+    weekend = page.field("weekend optional")
+    assert weekend.role == "combobox"
+    assert weekend.options == {"": "Not set", "true": "Yes", "false": "No"}
+    assert page.field("codes optional").tag.name == "textarea"
+    assert page.field("format optional")["maxlength"] == "3"
+    days = page.get("group", "days")
+    assert [(box.value, box.is_checked) for box in days.all("checkbox")] == [("mon", True), ("tue", False)]
+
+
+def test_the_page_takes_few_queries(
+    browse: Browse, report: ReportConfiguration, make_job: MakeJob, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    client = browse("bob")
+    for _ in range(2):
+        make_job("Succeeded")
+    with django_assert_num_queries(14):
+        assert client.get("/reports/sales").status_code == 200
+
+
+def test_the_page_lists_recent_jobs(browse: Browse, report: ReportConfiguration, make_job: MakeJob) -> None:
+    assert "No runs yet" in run_page(browse).get("region", "Recent jobs").text
+    jobs = [make_job("Succeeded") for _ in range(6)]
+    links = run_page(browse).get("region", "Recent jobs").get("list").all("link")
+    assert [link["href"] for link in links] == [f"/jobs/{job.pk}" for job in reversed(jobs[1:])]
+
+
+def test_a_link_can_fill_in_the_form(browse: Browse, report: ReportConfiguration) -> None:
+    page = run_page(browse, query="?param.start=2024-09-09&param.region=south&format=json")
+    assert page.field("From").value == "2024-09-09"
+    assert page.field("region optional").value == "south"
+    assert page.get("group", "Format").field("JSON").is_checked
+
+
+def test_a_viewer_sees_an_explanation_instead_of_the_form(browse: Browse, report: ReportConfiguration) -> None:
+    panel = run_page(browse, "carol").get("region", "Run this report")
+    assert "You can view this report's jobs, but not run it." in panel.text
+    assert not panel.all("form")
+    assert browse("carol").post("/reports/sales", VALID).status_code == 403
+    assert not JobExecutionLog.objects.exists()
+
+
+def test_a_revoked_right_is_gone_at_once(browse: Browse, report: ReportConfiguration) -> None:
+    client = browse("bob")
+    assert client.get("/reports/sales").status_code == 200
+    UserGrant.objects.filter(user__username="bob").delete()
+    assert client.post("/reports/sales", VALID).status_code == 403
+
+
+def test_a_report_without_a_version_has_a_page_too(browse: Browse, report: ReportConfiguration) -> None:
+    ReportConfiguration.objects.create(tenant=report.tenant, slug="empty")
+    client = browse("alice")
+    assert "This report has no definition yet." in get_page(client, "/reports/empty").text
+    assert client.post("/reports/empty", {}).status_code == 200
+    assert client.get("/reports").status_code == 200
+
+
+# --- Running --------------------------------------------------------------------------------------------------------
+
+
+def test_running_queues_a_job_with_typed_parameters_and_shows_it(browse: Browse, report: ReportConfiguration) -> None:
+    response = browse("bob").post("/reports/sales", VALID)
+    job = JobExecutionLog.objects.get()
+    assert (response.status_code, response["Location"]) == (302, f"/jobs/{job.pk}")
+    assert (job.status, job.format, job.requested_by_name) == ("Queued", "json", "bob")
+    assert job.parameters == {
+        "start": "2024-05-01", "least": 7, "share": 0.25, "since": "2024-02-03T04:05:00Z", "only_new": False,
+        "region": "south", "days": ["mon", "tue"], "codes": [1, 2], "format": "abc",
+    }  # fmt: skip
+
+
+def test_a_checked_box_wins_over_the_hidden_false_before_it(browse: Browse, report: ReportConfiguration) -> None:
+    browse("bob").post("/reports/sales", {**VALID, "param.only_new": ["false", "true"]})
+    assert JobExecutionLog.objects.get().parameters["only_new"] is True
+
+
+def test_every_error_is_shown_beside_its_field_and_input_is_kept(browse: Browse, report: ReportConfiguration) -> None:
+    invalid = {**VALID, "param.start": "", "param.least": "11", "param.codes": "1\nx", "param.format": '"><script>'}
+    response = browse("bob").post("/reports/sales", invalid)
+    assert response.status_code == 200
+    page = Page(response)
+    summary = page.by_id("error-summary")
+    assert "Report not run. Fix the highlighted fields:" in summary.text
+    labels = {"From": "From", "least": "least", "codes": "codes optional", "format": "format optional"}
+    assert [link.name for link in summary.all("link")] == list(labels)
+    for title, label in labels.items():
+        field = page.field(label)
+        assert field.is_invalid and field.description, label
+        assert summary.get("link", title)["href"] == f"#{field['id']}"
+    assert len(page.tag.find_all(attrs={"aria-invalid": "true"})) == 4
+    assert page.field("least").value == "11"
+    assert page.field("format optional").value == '"><script>'
+    assert page.get("group", "Format").field("JSON").is_checked
+    assert not JobExecutionLog.objects.exists()
+
+
+def test_a_format_that_is_not_offered_is_refused(browse: Browse, report: ReportConfiguration) -> None:
+    response = browse("bob").post("/reports/sales", {**VALID, "format": "exe"})
+    assert response.status_code == 200
+    assert "Must be one of: csv, json." in Page(response).text
+
+
+def test_a_synchronous_report_names_its_api_call(browse: Browse, report: ReportConfiguration) -> None:
+    make_report(report.tenant, "now", "Now", [], mode="synchronous")
+    client = browse("alice")
+    panel = get_page(client, "/reports/now").get("region", "Run this report")
+    assert "This report is available only through the API: POST /api/v1/reports/now/run" in panel.text
+    assert client.post("/reports/now", {}).status_code == 200
+    assert not JobExecutionLog.objects.exists()
+
+
+def test_a_report_that_became_synchronous_is_not_run_from_its_page(browse: Browse, report: ReportConfiguration) -> None:
+    report.version.delivery_targets.update(mode="synchronous")
+    assert browse("bob").post("/reports/sales", VALID).status_code == 200
+    assert not JobExecutionLog.objects.exists()
+
+
+def test_a_report_that_is_only_sent_by_email_is_run_from_its_page(browse: Browse, report: ReportConfiguration) -> None:
+    report.version.delivery_targets.all().delete()
+    DeliveryTarget.objects.create(version=report.version, kind="email", options={"to": ["ann@example.com"]})
+    assert run_page(browse).has("button", "Run report")
+    assert browse("bob").post("/reports/sales", VALID).status_code == 302
+    assert browse("erin").get("/reports/sales").status_code == 200
+    (job,) = JobExecutionLog.objects.all()
+    assert job.requested_by_name == "bob"
+
+
+def test_a_form_that_is_submitted_twice_runs_the_report_once(browse: Browse, report: ReportConfiguration) -> None:
+    client = browse("bob")
+    data = {**VALID, "token": form_data(run_page(browse), "run")["token"]}
+    first, second = client.post("/reports/sales", data), client.post("/reports/sales", data)
+    job = JobExecutionLog.objects.get()
+    assert first["Location"] == second["Location"] == f"/jobs/{job.pk}"
+    assert "This form was already submitted. This is its job." in get_page(client, f"/jobs/{job.pk}").text
+    assert client.post("/reports/sales", {**data, "param.least": "8"}).status_code == 302
+    assert JobExecutionLog.objects.count() == 2, "other values are another run"
+    client.post("/reports/sales", {**VALID, "token": form_data(run_page(browse), "run")["token"]})
+    assert JobExecutionLog.objects.count() == 3, "a page that is opened again is another run"
+
+
+def test_a_refused_form_keeps_its_token_and_can_be_submitted_again(browse: Browse, report: ReportConfiguration) -> None:
+    client = browse("bob")
+    data = {**VALID, "token": "ab" * 16}
+    refused = client.post("/reports/sales", {**data, "param.least": "11"})
+    assert form_data(refused, "run")["token"] == ["ab" * 16]
+    assert client.post("/reports/sales", data).status_code == 302
+
+
+# --- Estimating -----------------------------------------------------------------------------------------------------
+
+
+def test_an_estimate_runs_nothing(browse: Browse, report: ReportConfiguration) -> None:
+    client = browse("bob")
+    response = client.post("/reports/sales", {**VALID, "do": "estimate"})
+    assert response.status_code == 200
+    page = Page(response)
+    assert "The data source's file is not there." in page.by_id("estimate").text
+    assert page.field("least").value == "7", "the input is kept"
+    refused = client.post("/reports/sales", {**VALID, "param.least": "11", "do": "estimate"})
+    assert refused.status_code == 200
+    assert "Must be 10 or less." in Page(refused).field("least").description
+    assert browse("carol").post("/reports/sales", {**VALID, "do": "estimate"}).status_code == 403
+    assert not JobExecutionLog.objects.exists()
+
+
+def test_an_estimate_tells_the_number_of_rows(browse: Browse, report: ReportConfiguration, tmp_path: Path) -> None:
+    (tmp_path / "n.csv").write_text("n\n" + "".join(f"{i}\n" for i in range(1000)))
+    source = DataSource.objects.create(tenant=report.tenant, slug="n", kind="files", location=str(tmp_path))
+    entry = {
+        "slug": "many", "tenant": "acme", "name": "Many", "data_source": source.slug, "formats": ["csv", "xlsx"],
+        "query": "select n from n, range(:times)",
+        "parameters": [{"name": "times", "type": "integer", "required": True}],
+    }  # fmt: skip
+    actions.create_report(definition=parse_report(entry), tenant=report.tenant, actor="tester")
+    response = browse("alice").post("/reports/many", {"param.times": "3", "do": "estimate"})
+    estimate = Page(response).by_id("estimate").text
+    assert re.search(r"About [0-9,]+ rows \(rough estimate\)", estimate), estimate
+    assert "No successful runs yet" in estimate and "Takes about" not in estimate
