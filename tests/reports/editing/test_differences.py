@@ -1,8 +1,8 @@
-"""What tells two definitions apart."""
+"""How two definitions differ."""
 
 from __future__ import annotations
 
-from reports.editing.differences import Line, differences, names
+from reports.editing.differences import Line, changed_fields, differences
 
 BEFORE = {
     "name": "Sales",
@@ -15,8 +15,10 @@ BEFORE = {
 }
 
 
-def short(after: dict[str, object]) -> dict[str, tuple[str, str]]:
-    return {one.title: (one.before, one.after) for one in differences(BEFORE, BEFORE | after) if not one.lines}
+def changed_values(after: dict[str, object]) -> dict[str, tuple[str, str]]:
+    """The values before and after of the fields that aren't compared by line."""
+    found = differences(BEFORE, BEFORE | after)
+    return {difference.title: (difference.before, difference.after) for difference in found if not difference.lines}
 
 
 def test_equal_definitions_do_not_differ() -> None:
@@ -30,7 +32,7 @@ def test_fields_are_compared_one_by_one() -> None:
         "max_rows": 5,
         "csv": {"delimiter": ";", "formula_guard": False},
     }
-    assert short(after) == {
+    assert changed_values(after) == {
         "name": ("Sales", "Costs"),
         "formats": ("csv, pdf", "pdf, csv"),
         "max rows": ("", "5"),
@@ -39,39 +41,38 @@ def test_fields_are_compared_one_by_one() -> None:
     }
 
 
-def test_parameters_go_by_their_names() -> None:
+def test_parameters_are_compared_by_name() -> None:
     added = {"name": "least", "type": "integer"}
     after = {"parameters": [added, {"name": "end", "type": "date", "default": "2024-02-02"}]}
-    assert short(after) == {
+    assert changed_values(after) == {
         "parameters": ("start, end", "least, end"),
         "parameter least: type": ("", "integer"),
         "parameter end: default": ("2024-01-01", "2024-02-02"),
         "parameter start: type": ("date", ""),
     }
-    found = differences(BEFORE, BEFORE | after)
-    assert names(found) == ["parameters", "parameter least", "parameter end", "parameter start"]
+    fields = changed_fields(differences(BEFORE, BEFORE | after))
+    assert fields == ["parameters", "parameter least", "parameter end", "parameter start"]
 
 
-def test_texts_are_compared_line_by_line_with_their_numbers() -> None:
-    (found,) = differences(BEFORE, BEFORE | {"query": "select a\nfrom b2\nwhere c\n"})
-    assert found.lines == [
+def test_texts_are_compared_by_line() -> None:
+    (difference,) = differences(BEFORE, BEFORE | {"query": "select a\nfrom b2\nwhere c\n"})
+    assert difference.lines == [
         Line("same", "select a", 1, 1), Line("removed", "from b", old=2), Line("added", "from b2", new=2),
         Line("same", "where c", 3, 3),
     ]  # fmt: skip
 
 
 def test_lines_far_from_a_change_are_left_out() -> None:
-    before = "".join(f"line {at}\n" for at in range(1, 31))
-    (found,) = differences({"query": before}, {"query": before.replace("line 15\n", "")})
-    kinds = [line.kind for line in found.lines]
-    assert kinds == ["gap", *["same"] * 3, "removed", *["same"] * 3, "gap"]
-    assert [line.old for line in found.lines] == [None, 12, 13, 14, 15, 16, 17, 18, None]
+    before = "".join(f"line {number}\n" for number in range(1, 31))
+    (difference,) = differences({"query": before}, {"query": before.replace("line 15\n", "")})
+    assert [line.kind for line in difference.lines] == ["gap", *["same"] * 3, "removed", *["same"] * 3, "gap"]
+    assert [line.old for line in difference.lines] == [None, 12, 13, 14, 15, 16, 17, 18, None]
 
 
 def test_structures_are_compared_as_yaml() -> None:
     after = {"delivery": [*BEFORE["delivery"], {"kind": "email", "to": ["a@example.com"]}]}  # type: ignore[misc]
-    (found,) = differences(BEFORE, BEFORE | after)
-    assert [line.text for line in found.lines if line.kind == "added"] == [
+    (difference,) = differences(BEFORE, BEFORE | after)
+    assert [line.text for line in difference.lines if line.kind == "added"] == [
         "- kind: email",
         "  to:",
         "    - a@example.com",
