@@ -1,4 +1,4 @@
-"""django.contrib.admin with our site; apart from apps.py, since a module may hold one default configuration."""
+"""Makes django.contrib.admin use our site. Not in apps.py, since a module can define only one default app config."""
 
 from __future__ import annotations
 

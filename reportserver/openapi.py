@@ -1,4 +1,4 @@
-"""The OpenAPI document and its Swagger UI, for anyone signed in."""
+"""The OpenAPI document and its Swagger UI, for all signed-in users."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from common.api.negotiation import BestMatch
 from reportserver.auth.authentication import BearerAuthentication
 
 
-class ReadingSession(SessionAuthentication):
-    """The session of the pages, for calls that change nothing; to others it is no sign-in, whatever the CSRF token."""
+class ReadOnlySession(SessionAuthentication):
+    """Accepts the session of the pages for safe methods only, so no CSRF token is needed."""
 
     def authenticate(self, request: Request) -> Any:
         return super().authenticate(request) if request.method in SAFE_METHODS else None
 
 
-# The document holds no data, so a browser that is signed in to the pages may read it too.
-_READERS: dict[str, Any] = {
-    "authentication_classes": [BearerAuthentication, ReadingSession],
+# The document contains no data, so a browser that is signed in to the pages may read it without a token.
+_ACCESS: dict[str, Any] = {
+    "authentication_classes": [BearerAuthentication, ReadOnlySession],
     "permission_classes": [IsAuthenticated],
 }
 
-schema = SpectacularAPIView.as_view(content_negotiation_class=BestMatch, **_READERS)
-_swagger = SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="api_docs.html", **_READERS)
+schema = SpectacularAPIView.as_view(content_negotiation_class=BestMatch, **_ACCESS)
+_swagger = SpectacularSwaggerSplitView.as_view(url_name="schema", template_name="api_docs.html", **_ACCESS)
 
 
-@csrf_exempt  # It takes no form; a POST is told what is wrong with it by the view.
+@csrf_exempt  # It takes no form; the view itself answers a POST with 401 or 405.
 def swagger(request: HttpRequest) -> HttpResponseBase:
-    """The page. A browser that is not signed in is led to where that is done; a program gets its 401."""
+    """The Swagger UI. Without a sign-in, a browser is redirected to the sign-in page; a program gets 401."""
     is_browser = "text/html" in request.headers.get("Accept", "") and "Authorization" not in request.headers
     if is_browser and request.method in SAFE_METHODS and not request.user.is_authenticated:
         return redirect_to_login(request.get_full_path())
-    answer: HttpResponseBase = _swagger(request)
-    return answer
+    response: HttpResponseBase = _swagger(request)
+    return response

@@ -1,4 +1,4 @@
-"""Every address of the server; the only module that knows all apps."""
+"""All URLs of the server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds what is wrong with an installation, and says how to mend it."""
+"""Examines an installation: what is wrong with it, and how to fix it."""
 
 from __future__ import annotations
 
@@ -8,86 +8,90 @@ import sqlite3
 import stat
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from audit.verification import verify_log
 from jobs.clock import from_now
 from jobs.delivery import outbox
 from jobs.exceptions import QueueUnavailable
-from jobs.models import Delivery, JobExecutionLog, WorkerHost
+from jobs.models import Delivery, JobExecutionLog
 from jobs.monitoring import counts
 from jobs.queue import broker
 from reports.models import DataSource, DeliveryTarget
 
-#: Below this share of free space, or these bytes, large results may not find room.
-_LEAST_FREE_SHARE, _LEAST_FREE_BYTES = 0.05, 2_000_000_000
+#: With less free space than the larger of these, a large result may not fit.
+_MIN_FREE_SHARE, _MIN_FREE_BYTES = 0.05, 2_000_000_000
+_DAY_SECONDS = 86_400
+_FREE_SPACE = "Free some space, or run manage.py purge_results --older-than DAYS."
+_PREPARE = "Run manage.py prepare."
 
 
 class Verdict(StrEnum):
     OK = "ok"
     WARNING = "warning"
-    FAULT = "fault"
+    ERROR = "error"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was looked at, how it is, and what to do about it."""
+    """The state of one part of the installation, and how to fix it."""
 
-    subject: str
     verdict: Verdict
     sentence: str
     remedy: str = ""
+    subject: str = ""
 
 
 def examine() -> Iterator[Finding]:
-    """Every finding, in an order in which an earlier one may explain a later one."""
+    """Yield all findings, causes before their consequences."""
     for subject, check in _CHECKS.items():
         try:
-            yield from check(subject)
-        except Exception as error:  # noqa: BLE001 - a check that breaks is itself a finding
-            yield Finding(subject, Verdict.FAULT, f"It could not be examined: {error}.")
+            for finding in check():
+                yield replace(finding, subject=subject)
+        except Exception as error:  # noqa: BLE001 - a check that fails is a finding as well
+            yield Finding(Verdict.ERROR, f"The check failed: {error}.", subject=subject)
 
 
-def _database(subject: str) -> Iterator[Finding]:
-    executor = MigrationExecutor(connection)
-    waiting = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    if waiting:
-        sentence = f"{len(waiting)} changes of the database's schema are waiting."
-        yield Finding(subject, Verdict.FAULT, sentence, "Run manage.py prepare.")
+def _database() -> Iterator[Finding]:
+    pending = 0
+    for alias in {"default", settings.COUNTERS_DATABASE}:
+        executor = MigrationExecutor(connections[alias])
+        # The counters' database holds only the tables of `common`; other migrations don't apply to it.
+        targets = [t for t in executor.loader.graph.leaf_nodes() if alias == "default" or t[0] == "common"]
+        pending += len(executor.migration_plan(targets))
+    if pending:
+        yield Finding(Verdict.ERROR, f"Migrations that have not been applied: {pending}.", _PREPARE)
     else:
-        yield Finding(subject, Verdict.OK, f"{connection.display_name} answers and its schema is current.")
+        yield Finding(Verdict.OK, f"{connection.display_name} answers, and its schema is up to date.")
     if settings.SQLITE and sqlite3.sqlite_version_info < (3, 51, 3):
-        sentence = f"SQLite {sqlite3.sqlite_version} has a fault in its write-ahead log; the server works around it."
-        yield Finding(subject, Verdict.OK, sentence)
+        version = sqlite3.sqlite_version
+        yield Finding(Verdict.OK, f"SQLite {version} has a bug in its write-ahead log; the server works around it.")
 
 
-def _folders(subject: str) -> Iterator[Finding]:
+def _folders() -> Iterator[Finding]:
     for folder in (Path(settings.DATA_DIR), Path(settings.ARTIFACTS_DIR)):
         if not folder.is_dir():
-            yield Finding(subject, Verdict.FAULT, f"{folder} is not there.", "Run manage.py prepare.")
-            continue
-        if not _can_write(folder):
-            remedy = "Free some room there, or run manage.py purge_results --older-than DAYS."
-            yield Finding(subject, Verdict.FAULT, f"{folder} is full: results can't be written.", remedy)
-            continue
-        usage = shutil.disk_usage(folder)
-        short = usage.free < max(_LEAST_FREE_BYTES, usage.total * _LEAST_FREE_SHARE)
-        verdict = Verdict.WARNING if short else Verdict.OK
-        remedy = "Free some, or run manage.py purge_results --older-than DAYS." if short else ""
-        yield Finding(subject, verdict, f"{folder} has {usage.free / 1e9:,.1f} GB free.", remedy)
+            yield Finding(Verdict.ERROR, f"{folder} does not exist.", _PREPARE)
+        elif not _can_write(folder):
+            yield Finding(Verdict.ERROR, f"{folder} is full: results can't be written.", _FREE_SPACE)
+        else:
+            usage = shutil.disk_usage(folder)
+            is_low = usage.free < max(_MIN_FREE_BYTES, usage.total * _MIN_FREE_SHARE)
+            sentence = f"{folder} has {usage.free / 1e9:,.1f} GB of free space."
+            yield Finding(Verdict.WARNING, sentence, _FREE_SPACE) if is_low else Finding(Verdict.OK, sentence)
 
 
 def _can_write(folder: Path) -> bool:
-    """Whether the disk takes a page of data more."""
+    """False if the disk or the quota has no room for a block."""
     try:
-        with tempfile.TemporaryFile(dir=folder) as probe:
-            probe.write(bytes(4096))
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(4096))
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return False
@@ -95,85 +99,79 @@ def _can_write(folder: Path) -> bool:
     return True
 
 
-def _keys(subject: str) -> Iterator[Finding]:
-    open_to_others = [
-        path
-        for path in (Path(settings.DATA_DIR) / "keys").glob("*")
-        if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)
-    ]
-    for path in open_to_others:
-        yield Finding(subject, Verdict.FAULT, f"{path} can be read by others.", f"Run chmod 600 {path}.")
-    if not open_to_others:
-        yield Finding(subject, Verdict.OK, "The keys differ, are long enough, and nobody else can read them.")
+def _keys() -> Iterator[Finding]:
+    keys = (Path(settings.DATA_DIR) / "keys").glob("*")
+    readable = [path for path in keys if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)]
+    for path in readable:
+        yield Finding(Verdict.ERROR, f"Other users of this machine can read {path}.", f"Run chmod 600 {path}.")
+    if not readable:
+        yield Finding(Verdict.OK, "The keys are all different, long enough, and readable by nobody else.")
 
 
-def _static(subject: str) -> Iterator[Finding]:
-    there = (Path(settings.STATIC_ROOT) / "staticfiles.json").exists()
-    if there:
-        yield Finding(subject, Verdict.OK, "The pages' styles and scripts are collected.")
+def _static() -> Iterator[Finding]:
+    if (Path(settings.STATIC_ROOT) / "staticfiles.json").exists():
+        yield Finding(Verdict.OK, "The pages' styles and scripts are in place.")
     else:
-        yield Finding(subject, Verdict.FAULT, "The pages' styles and scripts are missing.", "Run manage.py prepare.")
+        yield Finding(Verdict.ERROR, "The pages' styles and scripts are missing.", _PREPARE)
 
 
-def _queue(subject: str) -> Iterator[Finding]:
+def _queue() -> Iterator[Finding]:
     if not settings.BROKER_URL:
-        yield Finding(subject, Verdict.OK, "Messages to workers are in the database.")
+        yield Finding(Verdict.OK, "Messages to workers go through the database.")
         return
     try:
-        yield Finding(
-            subject, Verdict.OK, f"Redis answers; messages that wait for a worker: {broker.count_messages()}."
-        )
+        yield Finding(Verdict.OK, f"Redis answers. Messages waiting for a worker: {broker.count_messages()}.")
     except QueueUnavailable:
-        sentence = "Redis does not answer: no job is accepted, and those that wait are started a little later."
-        yield Finding(subject, Verdict.FAULT, sentence, "Start it, or correct REPORTSERVER_BROKER_URL.")
+        sentence = "Redis does not answer: new jobs are refused, and queued ones start a little later."
+        yield Finding(Verdict.ERROR, sentence, "Start Redis, or correct REPORTSERVER_BROKER_URL.")
 
 
-def _workers(subject: str) -> Iterator[Finding]:
-    hosts = WorkerHost.objects.alive()
-    oldest = counts.oldest_waiting(JobExecutionLog.objects.all())
-    if number := hosts.count():
-        yield Finding(subject, Verdict.OK, f"Hosts at work: {number}, with places for {hosts.total_slots()} jobs.")
+def _workers() -> Iterator[Finding]:
+    workers = counts.workers()
+    if workers.alive:
+        yield Finding(Verdict.OK, f"Hosts with active workers: {len(workers.alive)}, slots: {workers.slots}.")
     else:
-        waiting = f" and jobs wait since {oldest:%Y-%m-%d %H:%M} UTC" if oldest else ""
-        sentence = f"No worker is alive{waiting}."
-        yield Finding(subject, Verdict.FAULT, sentence, "Start one with manage.py serve or manage.py jobserver.")
+        oldest = counts.oldest_waiting(JobExecutionLog.objects.all())
+        queued = f" Jobs have been queued since {oldest:%Y-%m-%d %H:%M} UTC." if oldest else ""
+        remedy = "Start workers with manage.py serve or manage.py jobserver."
+        yield Finding(Verdict.ERROR, f"No worker is active.{queued}", remedy)
 
 
-def _sources(subject: str) -> Iterator[Finding]:
+def _sources() -> Iterator[Finding]:
     missing = [source for source in DataSource.objects.exclude(location="") if not Path(source.location).exists()]
     for source in missing:
         sentence = f"The files of data source {source.slug} of {source.tenant} are not at {source.location}."
-        yield Finding(subject, Verdict.FAULT, sentence, "Put them there, or apply definitions with another location.")
+        yield Finding(Verdict.ERROR, sentence, "Put them there, or apply definitions with another location.")
     if not missing:
-        yield Finding(subject, Verdict.OK, "The files of every data source are there.")
+        yield Finding(Verdict.OK, "The files of all data sources are in place.")
 
 
-def _audit(subject: str) -> Iterator[Finding]:
-    if found := verify_log():
-        sentence = f"The audit log is broken at entry #{found.sequence}: {found.reason}."
-        yield Finding(subject, Verdict.FAULT, sentence, "Compare with a backup; somebody wrote to the table.")
+def _deliveries() -> Iterator[Finding]:
+    kinds = set(DeliveryTarget.objects.exclude(version__current_of=None).values_list("kind", flat=True))
+    if "email" in kinds and not settings.EMAIL_CONFIGURED:
+        sentence = "Some reports are delivered by e-mail, but there is no mail server."
+        yield Finding(Verdict.ERROR, sentence, "Set REPORTSERVER_EMAIL_URL, such as smtp://user:password@host:587.")
+    if "file_share" in kinds and settings.FILE_SHARE is None:
+        sentence = "Some reports are delivered to the file share, but there is none."
+        yield Finding(Verdict.ERROR, sentence, "Set REPORTSERVER_FILE_SHARE to its folder.")
+    overdue = outbox.count_overdue()
+    failed = Delivery.objects.filter(state=Delivery.State.FAILED, ended_at__gt=from_now(-_DAY_SECONDS)).count()
+    if overdue or failed:
+        sentence = f"Deliveries pending for more than ten minutes: {overdue}; failed in the last day: {failed}."
+        yield Finding(Verdict.WARNING, sentence, "The pages of their jobs show the reasons.")
     else:
-        yield Finding(subject, Verdict.OK, "The audit log is as it was written.")
+        yield Finding(Verdict.OK, "No delivery is overdue, and none failed in the last day.")
 
 
-def _deliveries(subject: str) -> Iterator[Finding]:
-    wanted = set(DeliveryTarget.objects.exclude(version__current_of=None).values_list("kind", flat=True))
-    if "email" in wanted and not settings.EMAIL_CONFIGURED:
-        sentence = "Reports are to be sent by e-mail, but there is no mail server."
-        yield Finding(subject, Verdict.FAULT, sentence, "Set REPORTSERVER_EMAIL_URL, as smtp://user:password@host:587.")
-    if "file_share" in wanted and settings.FILE_SHARE is None:
-        sentence = "Reports are to be put into the file share, but there is none."
-        yield Finding(subject, Verdict.FAULT, sentence, "Set REPORTSERVER_FILE_SHARE to its folder.")
-    late = outbox.count_overdue()
-    lately = Delivery.objects.filter(state="failed", ended_at__gt=from_now(-86400)).count()
-    if late or lately:
-        sentence = f"Deliveries that wait for more than ten minutes: {late}; given up in the last day: {lately}."
-        yield Finding(subject, Verdict.WARNING, sentence, "Their jobs' pages say why.")
+def _audit() -> Iterator[Finding]:
+    if failure := verify_log():
+        sentence = f"The audit log is broken at entry #{failure.sequence}: {failure.reason}."
+        yield Finding(Verdict.ERROR, sentence, "Somebody changed the table; compare it with a backup.")
     else:
-        yield Finding(subject, Verdict.OK, "Nothing waits to be delivered, and nothing was given up in the last day.")
+        yield Finding(Verdict.OK, "The audit log is intact.")
 
 
-_CHECKS: dict[str, Callable[[str], Iterator[Finding]]] = {
+_CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "database": _database,
     "folders": _folders,
     "keys": _keys,

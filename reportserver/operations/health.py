@@ -1,4 +1,4 @@
-"""Health for probes: is the process up, and can the installation do its work."""
+"""Health checks for probes: is the process up, and can the installation do its work?"""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ log = logging.getLogger(__name__)
 
 
 def livez(request: HttpRequest) -> HttpResponse:
-    """200 while the process answers."""
+    """200 as long as the process answers."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 when database, storage and workers answer, else 503; what fails is named, why is in the log."""
+    """200 if database, storage and workers are ready, else 503. The body names what isn't; the log says why."""
     checks: dict[str, Callable[[], bool]] = {"database": _database, "storage": _storage, "workers": _workers}
     if settings.BROKER_URL:
         checks["queue"] = _queue
@@ -48,17 +48,17 @@ def _database() -> bool:
         return bool(cursor.fetchone() == (1,))
 
 
-def _queue() -> bool:
-    broker.ping()
-    return True
-
-
 def _storage() -> bool:
-    root = Path(settings.ARTIFACTS_DIR)
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=root) as probe:
-        return probe.write(b"probe") == 5
+    folder = Path(settings.ARTIFACTS_DIR)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        return file.write(b"probe") == 5
 
 
 def _workers() -> bool:
     return WorkerHost.objects.alive().exists()
+
+
+def _queue() -> bool:
+    broker.ping()
+    return True

@@ -1,4 +1,4 @@
-"""One parent for the web server and the workers of a host."""
+"""Supervises the web server and the workers of a host."""
 
 from __future__ import annotations
 
@@ -21,44 +21,32 @@ from common.backoff import Backoff, RestartTimer
 from common.processes import die_with_parent
 from reportserver.environment import bracketed
 
-#: Seconds before a program that ended is started again.
 _RESTART_WAITS = Backoff(first=0.5, longest=30)
-#: Seconds after which a program counts as healthy. One that can't reach its database takes several to give up.
+#: A program that ran this long counts as healthy. One that can't reach its database takes several seconds to give up.
 _STEADY_SECONDS = 60
-#: Seconds that a program may take to stop beyond the time running jobs are given.
+#: Time that a program is given to stop, on top of the time its jobs are given to finish.
 _STOP_SECONDS = 15
-#: Seconds that the first start may take.
-_START_SECONDS = 60
+#: After this time, `on_ready` is called even if the server isn't ready.
+_MAX_START_SECONDS = 60
+_POLL_SECONDS = 0.2
 
 
 @dataclass
 class Program:
-    """A program that is kept running. Its output goes to a log file of the data folder."""
+    """A program that is restarted when it ends. Its output goes to a log file in the data folder."""
 
     name: str
     command: list[str]
     process: subprocess.Popen[bytes] | None = None
     timer: RestartTimer = field(default_factory=lambda: RestartTimer(_RESTART_WAITS, _STEADY_SECONDS))
 
-    def tend(self) -> None:
-        """Start it if it does not run and its time has come."""
+    def keep_running(self) -> None:
+        """Start the program if it isn't running and its restart is due."""
         if self.process is not None and self.process.poll() is not None:
             self.process = None
             self.timer.record_end()
         if self.process is None and self.timer.is_due():
             self._start()
-
-    def stop(self, seconds: float) -> bool:
-        """Wait that long for it to end after SIGTERM, then kill it. Whether it ended by itself, with code 0."""
-        if self.process is None:
-            return True
-        try:
-            return self.process.wait(seconds) == 0
-        except subprocess.TimeoutExpired:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-            return False
 
     def _start(self) -> None:
         self.timer.record_start()
@@ -71,9 +59,22 @@ class Program:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                # Ctrl-C in the terminal must reach only the supervisor, which stops the programs in order.
                 start_new_session=True,
                 preexec_fn=partial(die_with_parent, os.getpid()),
             )
+
+    def wait_until_stopped(self, seconds: float) -> bool:
+        """Wait for the end of a program that was told to stop, then kill it. True if it ended by itself with code 0."""
+        if self.process is None:
+            return True
+        try:
+            return self.process.wait(seconds) == 0
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            return False
 
 
 def _programs() -> list[Program]:
@@ -85,43 +86,41 @@ def _programs() -> list[Program]:
 
 @dataclass
 class Server:
-    """Runs its programs until SIGTERM or Ctrl-C. `greet` is called once, when the server is ready."""
+    """Runs the programs until SIGTERM or Ctrl-C. Calls `on_ready` once, when the server can do its work."""
 
-    greet: Callable[[], None]
+    on_ready: Callable[[], None]
     programs: list[Program] = field(default_factory=_programs)
     stopping: bool = False
 
     def run(self) -> int:
-        """The exit code: 0 when everything stopped by itself, else 1."""
+        """Return the exit code: 0 if all programs stopped by themselves, else 1."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
-        greeted, give_up = False, time.monotonic() + _START_SECONDS
+        was_ready, deadline = False, time.monotonic() + _MAX_START_SECONDS
         while not self.stopping:
             for program in self.programs:
-                program.tend()
-            if not greeted and (_is_ready() or time.monotonic() > give_up):
-                greeted = True
-                self.greet()
-            time.sleep(0.2)
-        return self._stop_all()
+                program.keep_running()
+            if not was_ready and (_is_ready() or time.monotonic() > deadline):
+                was_ready = True
+                self.on_ready()
+            time.sleep(_POLL_SECONDS)
+        # All are told to stop before the first one is waited for, so that they stop at the same time.
+        for program in self.programs:
+            if program.process is not None:
+                program.process.terminate()
+        stopped = [program.wait_until_stopped(settings.DRAIN_SECONDS + _STOP_SECONDS) for program in self.programs]
+        return 0 if all(stopped) else 1
 
     def _stop(self, number: int, frame: object) -> None:
         self.stopping = True
 
-    def _stop_all(self) -> int:
-        for program in self.programs:
-            if program.process is not None:
-                program.process.terminate()
-        limit = settings.DRAIN_SECONDS + _STOP_SECONDS
-        ended = [program.stop(limit) for program in self.programs]
-        return 0 if all(ended) else 1
-
 
 def _is_ready() -> bool:
-    everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
-    host = bracketed(everywhere.get(settings.HOST, settings.HOST))
+    # A server that listens on all addresses is reached at the local one.
+    all_addresses = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
+    host = bracketed(all_addresses.get(settings.HOST, settings.HOST))
     try:
-        with urllib.request.urlopen(f"http://{host}:{settings.PORT}/readyz", timeout=2) as answer:
-            return bool(answer.status == 200)
+        with urllib.request.urlopen(f"http://{host}:{settings.PORT}/readyz", timeout=2) as response:
+            return bool(response.status == 200)
     except (urllib.error.URLError, OSError):
         return False

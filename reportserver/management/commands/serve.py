@@ -1,4 +1,4 @@
-"""manage.py serve: web server and workers under one supervisor."""
+"""manage.py serve: the web server and the workers of this host under one supervisor."""
 
 from __future__ import annotations
 
@@ -14,23 +14,25 @@ from reportserver import demo
 from reportserver.operations.serving import Server
 
 _REMEDIES = {
-    errno.EADDRINUSE: "Set PORT to a free one.",
-    errno.EACCES: "Set PORT to one of at least 1024, or start as a user who may.",
+    errno.EADDRINUSE: "Set PORT to a free port.",
+    errno.EACCES: "Set PORT to 1024 or higher, or start the server as a user who may use lower ports.",
 }
 
 
 class Command(BaseCommand):
-    help = "Run the web server and the workers, restart what dies, stop both cleanly on Ctrl-C or SIGTERM."
+    help = "Run the web server and the workers, and restart them if they end. Ctrl-C or SIGTERM stops both cleanly."
 
     def handle(self, *args: object, **options: object) -> None:
         self._check_address()
+        # Without a database, stop here with one sentence rather than restart the programs again and again.
         connection.ensure_connection()
         connection.close()
-        sys.exit(Server(greet=self._greet).run())
+        sys.exit(Server(on_ready=self._print_welcome).run())
 
     def _check_address(self) -> None:
         family = socket.AF_INET6 if ":" in settings.HOST else socket.AF_INET
         with socket.socket(family) as probe:
+            # As gunicorn sets it: connections of an earlier server that are still closing don't block the port.
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((settings.HOST, settings.PORT))
@@ -38,7 +40,10 @@ class Command(BaseCommand):
                 remedy = _REMEDIES.get(error.errno or 0, "Set HOST to an address of this machine.")
                 raise CommandError(f"Can't listen on {settings.ADDRESS}: {error.strerror}. {remedy}") from error
 
-    def _greet(self) -> None:
-        empty = f"Report server at {settings.PUBLIC_URL}\nMake a first Administrator: manage.py createsuperuser\n"
-        self.stdout.write(demo.walk() if settings.DEMO else empty)
+    def _print_welcome(self) -> None:
+        if settings.DEMO:
+            self.stdout.write(demo.walkthrough())
+        else:
+            self.stdout.write(f"Report server at {settings.PUBLIC_URL}")
+            self.stdout.write("Create the first Administrator with manage.py createsuperuser\n")
         self.stdout.flush()

@@ -1,0 +1,67 @@
+"""manage.py doctor: every error is named, with its remedy."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from tests.server import RunningServer, environment, free_port, prepare_server
+
+
+def test_a_running_server_has_only_the_errors_of_its_definitions(server: RunningServer) -> None:
+    output = server.manage("doctor", check=False).stdout
+    assert "Hosts with active workers: 1, slots: 2." in output
+    assert "The audit log is intact." in output
+    source, mail = [line for line in output.splitlines() if line.startswith("error")]
+    assert "The files of data source gone of Acme Inc. are not at" in source
+    assert "there is no mail server" in mail
+
+
+def test_every_error_is_reported_with_its_remedy(tmp_path: Path, prepared: Path) -> None:
+    broken = prepare_server(tmp_path, prepared=prepared)
+    (tmp_path / "keys" / "audit_key").chmod(0o644)
+    (tmp_path / "static" / "staticfiles.json").unlink()
+    doctor = broken.manage("doctor", check=False)
+    assert doctor.returncode == 1
+    for words in ("No worker is active", "manage.py jobserver", "chmod 600", "manage.py prepare", "data source gone"):
+        assert words in doctor.stdout
+
+
+def test_a_missing_database_is_reported_without_a_traceback(tmp_path: Path) -> None:
+    port = free_port()
+    bare = RunningServer(f"http://127.0.0.1:{port}", tmp_path, environment(tmp_path, port), process=None)
+    doctor = bare.manage("doctor", check=False)
+    assert doctor.returncode == 1
+    assert "Migrations that have not been applied: " in doctor.stdout
+    assert "Run manage.py prepare." in doctor.stdout
+    assert "Traceback" not in doctor.stdout + doctor.stderr
+
+
+def test_missing_counters_are_reported(tmp_path: Path, prepared: Path) -> None:
+    server = prepare_server(tmp_path, prepared=prepared)
+    (tmp_path / "counters.sqlite3").unlink()
+    assert (
+        "Migrations that have not been applied: 1. Run manage.py prepare."
+        in server.manage("doctor", check=False).stdout
+    )
+    server.manage("prepare")
+    assert "its schema is up to date." in server.manage("doctor", check=False).stdout
+
+
+def test_prepare_takes_over_the_counters_of_earlier_versions(tmp_path: Path, prepared: Path) -> None:
+    """Earlier versions created the table when it was first used, without a migration."""
+    server = prepare_server(tmp_path, prepared=prepared)
+    path = tmp_path / "counters.sqlite3"
+    path.unlink()
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute(
+            "create  table if not exists rate_count "
+            "(key char(64) primary key, started bigint not null, used bigint not null)"
+        )
+        database.execute("insert into rate_count values ('k', 1, 2)")
+    server.manage("prepare")
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("select key, started, used from rate_count").fetchall() == [("k", 1, 2)]
+        assert database.execute("select app, name from django_migrations").fetchall() == [("common", "0001_rate_count")]
+    assert "its schema is up to date." in server.manage("doctor", check=False).stdout
