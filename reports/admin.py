@@ -1,4 +1,4 @@
-"""The admin's pages for data sources, reports and grants on reports."""
+"""Admin pages for data sources, reports and grants."""
 
 from __future__ import annotations
 
@@ -11,31 +11,36 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.utils.translation import gettext, gettext_lazy
 from guardian.admin import AdminGroupObjectPermissionsForm, AdminUserObjectPermissionsForm, GuardedModelAdmin
 
+from accounts.caller import caller
 from accounts.models import User
 from audit import actions as audit
 from audit.models import Action
 from common.admin import TenantScopedAdmin, limit_to_tenant
 from reports.definitions import SERVERS
+from reports.definitions.field_types import principal_of
 from reports.definitions.sync import url_error
 from reports.dry_run.source_check import source_error
 from reports.models import DataSource, ReportConfiguration, ReportVersion
 from reports.permissions import Right
 
-#: Data sources whose connection is tested at one press: each may take seconds.
-_MOST_TESTED = 5
+#: At most this many connections are tested at once: each may take seconds.
+_MAX_TESTED = 5
 
 
 class DataSourceForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A path or a URL, as the kind asks for. The stored URL is never sent to the browser."""
+    """A data source with a path or a URL. The stored URL is never sent to the browser."""
 
     url = forms.CharField(
-        label="Connection URL (leave empty to keep)",
+        label=gettext_lazy("Connection URL (leave empty to keep)"),
         required=False,
         max_length=2000,
         widget=forms.PasswordInput(render_value=False, attrs={"autocomplete": "new-password", "class": "vTextField"}),
-        help_text="For servers, for example postgresql://user:password@host:5432/name. Kept encrypted, never shown.",
+        help_text=gettext_lazy(
+            "For servers, for example postgresql://user:password@host:5432/name. Stored encrypted, never shown."
+        ),
     )
 
     class Meta:
@@ -51,20 +56,22 @@ class DataSourceForm(forms.ModelForm):  # type: ignore[type-arg]
         return values
 
     def _clean_server(self, values: dict[str, Any]) -> None:
+        url = values.get("url")
         if values.get("location"):
-            self.add_error("location", "A server has a connection URL, no path.")
-        if not values.get("url") and not self.instance.encrypted_url:
-            self.add_error("url", "Enter the connection URL.")
-        elif values.get("url") and (sentence := url_error(values["kind"], values["url"])):
-            self.add_error("url", f"This {sentence}")
-        elif values.get("url"):
-            self.instance.url = values["url"]
+            self.add_error("location", gettext("A server has a connection URL, not a path."))
+        if not url:
+            if not self.instance.encrypted_url:
+                self.add_error("url", gettext("Enter the connection URL."))
+        elif sentence := url_error(values["kind"], url):
+            self.add_error("url", gettext(sentence))
+        else:
+            self.instance.url = url
 
     def _clean_path(self, values: dict[str, Any]) -> None:
         if values.get("url"):
-            self.add_error("url", "A file or folder has a path, no connection URL.")
+            self.add_error("url", gettext("A file or folder has a path, not a connection URL."))
         if not values.get("location"):
-            self.add_error("location", "Enter the absolute path of the file or folder.")
+            self.add_error("location", gettext("Enter the absolute path of the file or folder."))
         self.instance.url = ""
 
 
@@ -78,28 +85,32 @@ class DataSourceAdmin(TenantScopedAdmin):
     actions = ["test_connection"]
     change_form_template = "admin/reports/datasource/change_form.html"
 
-    @admin.action(description="Test the connection of the selected data sources", permissions=["view"])
+    @admin.action(description=gettext_lazy("Test the connection of the selected data sources"), permissions=["view"])
     def test_connection(self, request: HttpRequest, queryset: QuerySet[DataSource]) -> None:
-        for source in queryset[:_MOST_TESTED]:
-            self._tell(request, source)
+        for source in queryset[:_MAX_TESTED]:
+            self._test(request, source)
 
     def response_change(self, request: HttpRequest, obj: DataSource) -> HttpResponse:
         if "_test" not in request.POST:
             return super().response_change(request, obj)
-        self._tell(request, obj)
+        self._test(request, obj)
         return redirect(request.get_full_path())
 
-    def _tell(self, request: HttpRequest, source: DataSource) -> None:
-        if fault := source_error(source.spec()):
-            # What the driver said may name hosts and paths of the network, which other staff have no business with.
-            driver = f" ({fault[1]})" if fault[1] and request.user.is_superuser else ""
-            self.message_user(request, f"Data source {source.slug}: {fault[0]}{driver}", messages.ERROR)
-        else:
-            self.message_user(request, f"Data source {source.slug} answers.", messages.SUCCESS)
+    def _test(self, request: HttpRequest, source: DataSource) -> None:
+        error = source_error(source.spec())
+        if error is None:
+            text = gettext("Data source %(slug)s is working.") % {"slug": source.slug}
+            self.message_user(request, text, messages.SUCCESS)
+            return
+        text = gettext("Data source %(slug)s: %(error)s") % {"slug": source.slug, "error": gettext(error.message)}
+        # The driver's message may name hosts and paths of the network, which other staff need not know.
+        if error.driver_message and request.user.is_superuser:
+            text += f" ({error.driver_message})"
+        self.message_user(request, text, messages.ERROR)
 
 
 class VersionInline(admin.StackedInline):  # type: ignore[type-arg]
-    """What the report does and did; a change is a new version, made through the API or `manage.py apply`."""
+    """A version, read-only: versions are created by the report pages, the API and `manage.py apply`."""
 
     model = ReportVersion
     extra = 0
@@ -118,23 +129,27 @@ class VersionInline(admin.StackedInline):  # type: ignore[type-arg]
 
 
 class RightsForm:
-    """Offers the rights that mean something on a report; guardian would offer add, change and delete too."""
+    """Offers the rights that reports have. guardian by itself also offers add, change and delete."""
 
     def get_obj_perms_field_choices(self) -> list[tuple[str, str]]:
-        return [(right.codename, f"May {right} it") for right in Right]
+        labels = {
+            Right.VIEW: gettext("View: see everyone's jobs and results"),
+            Right.GENERATE: gettext("Run: run it and see own results"),
+        }
+        return [(right.codename, labels[right]) for right in Right]
 
 
-class PersonRightsForm(RightsForm, AdminUserObjectPermissionsForm):
-    """The rights of one person."""
+class UserRightsForm(RightsForm, AdminUserObjectPermissionsForm):
+    """A user's rights on a report."""
 
 
 class RoleRightsForm(RightsForm, AdminGroupObjectPermissionsForm):
-    """The rights of a role."""
+    """A role's rights on a report."""
 
 
 @admin.register(ReportConfiguration)
 class ReportAdmin(TenantScopedAdmin, GuardedModelAdmin):  # type: ignore[misc]
-    """Reports to look at, and the rights on them. Definitions change through calls that leave an audit entry."""
+    """Reports, read-only, and the rights on them. Only audited actions change definitions."""
 
     list_display = ["slug", "tenant", "current", "created_at"]
     list_filter = ["tenant"]
@@ -151,32 +166,40 @@ class ReportAdmin(TenantScopedAdmin, GuardedModelAdmin):  # type: ignore[misc]
         return False
 
     def get_obj_perms_manage_user_form(self, request: HttpRequest) -> type[forms.Form]:
-        return PersonRightsForm
+        return UserRightsForm
 
     def get_obj_perms_manage_group_form(self, request: HttpRequest) -> type[forms.Form]:
         return RoleRightsForm
 
     def obj_perms_manage_user_view(self, request: HttpRequest, object_pk: str, user_id: int) -> HttpResponse:
-        person = get_object_or_404(limit_to_tenant(User.objects.all(), request), pk=user_id)
+        user = get_object_or_404(limit_to_tenant(User.objects.all(), request), pk=user_id)
         with transaction.atomic():
-            answer = super().obj_perms_manage_user_view(request, object_pk, user_id)  # type: ignore[no-untyped-call]
-            self._record(request, object_pk, f"user:{person.get_username()}", answer)
-        return answer  # type: ignore[no-any-return]
+            response = super().obj_perms_manage_user_view(request, object_pk, user_id)  # type: ignore[no-untyped-call]
+            self._record(request, object_pk, principal_of(user.get_username()), response)
+        return response  # type: ignore[no-any-return]
 
     def obj_perms_manage_group_view(self, request: HttpRequest, object_pk: str, group_id: int) -> HttpResponse:
         role = get_object_or_404(Group, pk=group_id)
         with transaction.atomic():
-            answer = super().obj_perms_manage_group_view(request, object_pk, group_id)  # type: ignore[no-untyped-call]
-            self._record(request, object_pk, role.name, answer)
-        return answer  # type: ignore[no-any-return]
+            response = super().obj_perms_manage_group_view(request, object_pk, group_id)  # type: ignore[no-untyped-call]
+            self._record(request, object_pk, role.name, response)
+        return response  # type: ignore[no-any-return]
 
-    def _record(self, request: HttpRequest, report_id: str, holder: str, answer: HttpResponse) -> None:
-        """The saved rights, under the names of the definitions file. A form that was refused is answered with 200."""
-        if request.method != "POST" or answer.status_code != 302 or not self.has_change_permission(request):
+    def _record(self, request: HttpRequest, report_id: str, principal: str, response: HttpResponse) -> None:
+        """Audit the rights that were saved, under the names that the definitions file uses."""
+        # A form with errors is shown again, with status 200.
+        if request.method != "POST" or response.status_code != 302 or not self.has_change_permission(request):
             return
         report = get_object_or_404(self.get_queryset(request), pk=report_id)
         codenames = request.POST.getlist("permissions")
-        details = {"report": report.slug, "rightsOf": holder, "rights": [r for r in Right if r.codename in codenames]}
-        actor: Any = request.user
-        target = ("report", report.pk)
-        audit.record(Action.REPORT_UPDATE, actor=actor, tenant_id=report.tenant_id, target=target, details=details)
+        audit.record(
+            Action.REPORT_UPDATE,
+            actor=caller(request),
+            tenant_id=report.tenant_id,
+            target=("report", report.pk),
+            details={
+                "report": report.slug,
+                "rightsOf": principal,
+                "rights": [right for right in Right if right.codename in codenames],
+            },
+        )

@@ -1,4 +1,4 @@
-"""From the body of a call to a definition."""
+"""Reads definitions from the bodies of calls."""
 
 from __future__ import annotations
 
@@ -6,38 +6,43 @@ from collections.abc import Mapping
 from typing import Any
 
 from accounts.models import Tenant, User
-from reports.definitions import ReportDefinition, parse_report, to_database
+from reports.definitions import ReportDefinition, parse_report
 from reports.definitions.errors import invalid_definition
+from reports.definitions.to_database import check_definition
 from reports.dry_run.target import DryRunTarget
 from reports.models import ReportConfiguration
 
 
-def mapping(body: Any) -> dict[str, Any]:
-    """The body, if it is a JSON object. Raises InvalidDefinition."""
+def json_object(body: Any) -> dict[str, Any]:
+    """Return the body. Raises InvalidDefinition unless it is a JSON object."""
     if not isinstance(body, dict):
         raise invalid_definition({"body": ["Must be a JSON object."]})
     return dict(body)
 
 
 def new_report(body: Any, user: User) -> tuple[ReportDefinition, Tenant]:
-    """The definition of a new report, and its tenant: the caller's, unless a superuser names another one."""
-    given = mapping(body)
-    own = {"tenant": user.tenant.slug} if user.tenant else {}
-    definition = parse_report(own | given)
+    """Return the definition of a new report, and its tenant: the user's own, or the one that a superuser names.
+
+    Raises InvalidDefinition.
+    """
+    own_tenant = {"tenant": user.tenant.slug} if user.tenant else {}
+    definition = parse_report(own_tenant | json_object(body))
     tenant = Tenant.objects.filter(slug=definition.tenant).first()
+    # One answer for both: nobody learns which other tenants exist.
     if tenant is None or not user.administers(tenant.pk):
-        raise invalid_definition({"tenant": ["There is no such tenant."]})
+        raise invalid_definition({"tenant": ["This tenant does not exist."]})
     return definition, tenant
 
 
-def whole_report(body: Any, report: ReportConfiguration) -> ReportDefinition:
-    """The new definition of a report that is there."""
-    return parse_report({"tenant": report.tenant.slug} | mapping(body))
+def changed_report(body: Any, report: ReportConfiguration) -> ReportDefinition:
+    """Return the new definition of a stored report. Raises InvalidDefinition."""
+    return parse_report({"tenant": report.tenant.slug} | json_object(body))
 
 
-def subject(body: Mapping[str, Any], report: ReportConfiguration) -> DryRunTarget:
-    """What to look at: the definition in the body, or the report as it is. Raises InvalidDefinition, SourceMissing."""
+def dry_run_target(body: Mapping[str, Any], report: ReportConfiguration) -> DryRunTarget:
+    """Return the definition in the body, or the stored report without one. Raises InvalidDefinition, SourceMissing."""
     if body["definition"] is None:
         return DryRunTarget.of_version(report.version)
-    definition = whole_report(body["definition"], report)
-    return DryRunTarget.of_definition(definition, to_database.check_definition(definition, report.tenant).spec())
+    definition = changed_report(body["definition"], report)
+    source = check_definition(definition, report.tenant)
+    return DryRunTarget.of_definition(definition, source.spec())

@@ -1,4 +1,4 @@
-"""How the OpenAPI document describes a report's definition: by the JSON Schema of the definitions file."""
+"""Describes report definitions in the OpenAPI document, by the JSON Schema of the definitions file."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from reports.definitions import ReportDefinition
 
 
 class ReportDefinitionExtension(OpenApiSerializerExtension):  # type: ignore[no-untyped-call]
-    """An entry of the file's `reports`. The tenant may be left out: it is the caller's."""
+    """An entry of the file's `reports`. The tenant is optional: it is the caller's."""
 
     target_class = ReportDefinition
-    # Before drf-spectacular's own extension, whose schemas require the fields that have a default.
+    # Precedes drf-spectacular's own extension for pydantic, which requires fields that have a default.
     priority = 1
 
     def get_name(self, auto_schema: Any, direction: Any) -> str:
@@ -25,5 +25,5 @@ class ReportDefinitionExtension(OpenApiSerializerExtension):  # type: ignore[no-
         for name, part in schema.pop("$defs", {}).items():
             component = ResolvedComponent(name=name, type=ResolvedComponent.SCHEMA, object=name, schema=part)  # type: ignore[no-untyped-call]
             auto_schema.registry.register_on_missing(component)
-        required = [name for name in schema["required"] if name != "tenant"]
-        return {**schema, "required": required}
+        schema["required"] = [name for name in schema["required"] if name != "tenant"]
+        return schema

@@ -1,4 +1,4 @@
-"""How reports look from the outside."""
+"""Reports and their checks, as the API returns them."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ RIGHTS = (*map(str, Right), "administer")
 
 
 def report_url(report: ReportConfiguration) -> str:
-    """The absolute address; with the id, which no other tenant's report has and which a new slug doesn't change."""
+    """Return the absolute URL. It has the id: slugs change, and are unique in a tenant only."""
     return f"{settings.PUBLIC_URL}/api/v1/reports/{report.pk}"
 
 
 class DeliverySerializer(serializers.Serializer[DeliveryTarget]):
-    """Where results go. Addresses are for Administrators only, in `definition`."""
+    """Where results go. Only Administrators see addresses, in `definition`."""
 
     kind = serializers.ChoiceField(choices=DeliveryTarget.Kind.choices)
     mode = serializers.SerializerMethodField(help_text="asynchronous or synchronous; null unless kind is api_response.")
@@ -39,9 +39,9 @@ class DeliverySerializer(serializers.Serializer[DeliveryTarget]):
         return target.mode or None
 
 
-@extend_schema_field(ReportDefinition)  # type: ignore[arg-type] # one that reports.api.schema describes
-class OwnDefinitionField(serializers.Field[ReportConfiguration, Any, dict[str, Any], Any]):
-    """The report's stored definition; left out for those who do not administer it."""
+@extend_schema_field(ReportDefinition)  # type: ignore[arg-type] # reports.api.schema describes it
+class StoredDefinitionField(serializers.Field[ReportConfiguration, Any, dict[str, Any], Any]):
+    """The report's stored definition. Left out for callers who don't administer the report."""
 
     def get_attribute(self, report: ReportConfiguration) -> ReportConfiguration:
         if not self.context["request"].user.administers(report.tenant_id):
@@ -53,23 +53,23 @@ class OwnDefinitionField(serializers.Field[ReportConfiguration, Any, dict[str, A
 
 
 class ReportSerializer(serializers.Serializer[ReportConfiguration]):
-    """A report of `ReportQuerySet.with_rights(user)`; the user is the request's."""
+    """A report from `ReportQuerySet.with_rights(user)`, where `user` made the request."""
 
     id = serializers.UUIDField()
     slug = serializers.CharField()
     name = serializers.CharField(source="version.name")
     description = serializers.CharField(source="version.description")
-    version = serializers.IntegerField(source="version.number", help_text="Grows with every change.")
+    version = serializers.IntegerField(source="version.number", help_text="Increases with every change.")
     parameters = serializers.SerializerMethodField(help_text="JSON Schema (2020-12) of the `parameters` to send.")
     formats = serializers.ListField(
         child=serializers.CharField(), source="version.formats", help_text="The first is the default."
     )
     delivery = DeliverySerializer(many=True, source="version.delivery_targets.all")
-    rights = serializers.SerializerMethodField(help_text="What the caller may do with it.")
+    rights = serializers.SerializerMethodField(help_text="The caller's rights on the report.")
     url = serializers.SerializerMethodField()
     createdAt = serializers.DateTimeField(source="created_at")
-    updatedAt = serializers.DateTimeField(source="version.created_at", help_text="When this version was made.")
-    definition = OwnDefinitionField(
+    updatedAt = serializers.DateTimeField(source="version.created_at", help_text="When this version was created.")
+    definition = StoredDefinitionField(
         required=False, help_text="For Administrators only: the entry of the definitions file."
     )
 
@@ -88,19 +88,17 @@ class ReportSerializer(serializers.Serializer[ReportConfiguration]):
         return report_url(report)
 
 
-@extend_schema_field(ReportDefinition)  # type: ignore[arg-type] # one that reports.api.schema describes
+@extend_schema_field(ReportDefinition)  # type: ignore[arg-type] # reports.api.schema describes it
 class DefinitionField(serializers.JSONField):
-    """A definition that is not stored; checked where it is used."""
+    """A definition that is not stored. It is validated where it is used."""
 
 
 class CheckSerializer(StrictSerializer):
-    """What to look at, and with which values; all of it may be left out."""
+    """What to check, and with which values. All fields are optional."""
 
-    parameters = serializers.DictField(
-        required=False, default=dict, help_text="A required one that is not given is NULL."
-    )
+    parameters = serializers.DictField(required=False, default=dict, help_text="A missing required value is NULL.")
     definition = DefinitionField(
-        required=False, allow_null=True, default=None, help_text="Looked at instead of the report's own; not stored."
+        required=False, allow_null=True, default=None, help_text="Checked in place of the stored one. Not stored."
     )
     preview = serializers.BooleanField(
         required=False, default=False, help_text="Whether to run the query for its first 50 rows. Audited."
@@ -111,31 +109,29 @@ class ColumnSerializer(serializers.Serializer[Column]):
     """A column of the result."""
 
     name = serializers.CharField()
-    type = serializers.CharField(help_text="As Arrow calls it.")
+    type = serializers.CharField(help_text="The Arrow type.")
 
 
-class FitSerializer(serializers.Serializer[FormatFit]):
-    """Whether a format holds the result."""
+class FormatFitSerializer(serializers.Serializer[FormatFit]):
+    """Whether a format can hold the result."""
 
     format = serializers.CharField()
-    fits = serializers.BooleanField(
-        source="fits.value", allow_null=True, help_text="null where that is only known after the run."
-    )
+    fits = serializers.BooleanField(source="fits.value", allow_null=True, help_text="null if only the run will tell.")
     message = serializers.CharField(help_text="Why not, or empty.")
     seconds = serializers.FloatField(
         allow_null=True,
-        help_text="What the run may take: the expected rows at the speed of earlier runs in this format. null where no "
-        "rows are expected for certain, or no such run is known.",
+        help_text="Estimated run time: the estimated rows at the speed of earlier runs in this format. null without "
+        "estimated rows or such runs.",
     )
     secondsFrom = serializers.ChoiceField(
         ["report", "source", "format"],
         source="seconds_from",
         allow_null=True,
-        help_text="Whose runs that speed is of: the report's own, those from its data source, or all in this format.",
+        help_text="Whose runs the estimate uses: the report's own, those on its data source, or all in this format.",
     )
 
 
-class ShownSerializer(ColumnSerializer):
+class PreviewColumnSerializer(ColumnSerializer):
     """A column of a preview."""
 
     isNumber = serializers.BooleanField(source="is_number")
@@ -144,52 +140,54 @@ class ShownSerializer(ColumnSerializer):
 class PreviewSerializer(serializers.Serializer[RowPreview]):
     """The first rows of the result."""
 
-    columns = ShownSerializer(many=True)
+    columns = PreviewColumnSerializer(many=True)
     rows = serializers.ListField(
         child=serializers.ListField(child=serializers.CharField(allow_null=True)),
-        help_text="At most 50. Values are texts as in html and pdf, cut after 1,000 characters; null is NULL.",
+        help_text="At most 50. Values are text as in html and pdf, cut after 1,000 characters; null is NULL.",
     )
     truncated = serializers.BooleanField(help_text="Whether there are more rows.")
-    fault = serializers.CharField(source="error", help_text="Why there are no rows to show, or empty.")
+    fault = serializers.CharField(source="error", help_text="Why there are no rows, or empty.")
 
 
-class TemplateFaultSerializer(serializers.Serializer[Diagnostic]):
-    """A fault of the report's template."""
+class TemplateErrorSerializer(serializers.Serializer[Diagnostic]):
+    """An error in the report's template."""
 
-    line = serializers.IntegerField(allow_null=True, help_text="From 1; null where it is not known.")
-    column = serializers.IntegerField(allow_null=True, help_text="From 1; null where it is not known.")
+    line = serializers.IntegerField(allow_null=True, help_text="From 1; null if unknown.")
+    column = serializers.IntegerField(allow_null=True, help_text="From 1; null if unknown.")
     message = serializers.CharField()
 
 
-class PastSerializer(serializers.Serializer[RunHistory]):
-    """How the report's newest runs went."""
+class RunHistorySerializer(serializers.Serializer[RunHistory]):
+    """The report's newest runs."""
 
-    runs = serializers.IntegerField(help_text="How many succeeded, of the newest 30 that ended.")
-    rows = serializers.IntegerField(help_text="Of the middle one.")
-    seconds = serializers.FloatField(help_text="What half of them took at most.")
-    mostSeconds = serializers.FloatField(source="most_seconds", help_text="What 95 % of them took at most.")
+    runs = serializers.IntegerField(help_text="How many of the newest 30 finished runs succeeded.")
+    rows = serializers.IntegerField(help_text="The median number of rows.")
+    seconds = serializers.FloatField(help_text="The median run time.")
+    mostSeconds = serializers.FloatField(source="most_seconds", help_text="The time within which 95 % of them ended.")
 
 
-class CheckedSerializer(serializers.Serializer[CheckResult]):
+class CheckResultSerializer(serializers.Serializer[CheckResult]):
     """What the data source says about the query."""
 
     valid = serializers.SerializerMethodField(help_text="Whether there are no faults.")
     faults = serializers.ListField(child=serializers.CharField(), source="errors", help_text="Sentences.")
     columns = ColumnSerializer(many=True)
     typesAreCertain = serializers.BooleanField(
-        source="types_are_certain", help_text="false where types are seen from the first rows only, as with SQLite."
+        source="types_are_certain", help_text="false if types are those of the first rows only, as with SQLite."
     )
     estimatedRows = serializers.IntegerField(
-        source="estimated_rows", allow_null=True, help_text="What the engine's planner expects; it may be far off."
+        source="estimated_rows", allow_null=True, help_text="The query planner's estimate, which may be far off."
     )
-    past = PastSerializer(
-        source="run_history", allow_null=True, help_text="By which rows and time may be guessed; null before any."
+    past = RunHistorySerializer(
+        source="run_history", allow_null=True, help_text="Earlier runs; null if there are none."
     )
-    formats = FitSerializer(many=True)
-    templateFaults = TemplateFaultSerializer(
-        many=True, source="template_errors", help_text="Those of `faults` that are the template's, with their places."
+    formats = FormatFitSerializer(many=True)
+    templateFaults = TemplateErrorSerializer(
+        many=True,
+        source="template_errors",
+        help_text="The `faults` that are in the template, with their position.",
     )
-    preview = PreviewSerializer(allow_null=True, help_text="null unless it was asked for and there are no faults.")
+    preview = PreviewSerializer(allow_null=True, help_text="null unless requested, or if there are faults.")
 
     def get_valid(self, result: CheckResult) -> bool:
         return not result.errors

@@ -168,13 +168,13 @@ def sync_sources(sync: Sync, definitions: Iterable[DataSourceDefinition]) -> Non
 
 
 def url_error(kind: str, url: str) -> str | None:
-    """Return what is wrong with a server's URL, as the end of a sentence. Doesn't quote the URL: it has a password."""
+    """Return what is wrong with a server's URL. The sentence doesn't quote the URL, which has a password."""
     is_postgresql = url.startswith(("postgresql://", "postgres://"))
     if kind == "postgresql":
-        return None if is_postgresql else "must start with postgresql://."
+        return None if is_postgresql else "Must start with postgresql://."
     if is_postgresql:
-        return "is for a PostgreSQL server. Use kind postgresql."
-    return None if "://" in url else "must be a URL like mysql://user:password@host/database."
+        return "This is the URL of a PostgreSQL server. Use kind postgresql."
+    return None if "://" in url else "Must be a URL like mysql://user:password@host/database."
 
 
 def _url(sync: Sync, path: str, definition: DataSourceDefinition, source: DataSource) -> str:
@@ -189,7 +189,7 @@ def _url(sync: Sync, path: str, definition: DataSourceDefinition, source: DataSo
         # Any valid URL will do: the error rolls everything back.
         return "postgresql://"
     if sentence := url_error(definition.kind, url):
-        sync.add_error(f"{path}.url_env", f"The value of {definition.url_env} {sentence}")
+        sync.add_error(f"{path}.url_env", f"The value of {definition.url_env} is not valid. {sentence}")
     return url
 
 

@@ -1,4 +1,4 @@
-"""Files that a command writes where it was told to."""
+"""Writing files that a command's options name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.core.management.base import CommandError
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """What goes wrong with the file is a CommandError that names it."""
+    """Turn errors about the file into a CommandError that names it."""
     try:
         yield
     except OSError as error:
@@ -20,11 +20,11 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def check_writable(path: Path) -> None:
-    """CommandError unless a file can be written there. Leaves what is there as it is."""
+    """Raise CommandError unless a file can be written at the path. An existing file is not changed."""
     with writing(path):
         try:
             path.touch(exist_ok=False)
             path.unlink()
         except FileExistsError:
-            # A pipe that nobody reads would be waited for otherwise.
+            # Non-blocking: opening a pipe that nobody reads would wait forever.
             os.close(os.open(path, os.O_WRONLY | os.O_NONBLOCK))

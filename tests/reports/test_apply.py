@@ -156,7 +156,7 @@ def test_everything_that_only_the_database_can_tell_is_told_at_once_and_nothing_
         ],
         "users[2].tenant": ["Tenant nowhere does not exist."],
         "users[3].password_env": ["Required for a new user."],
-        "data_sources[1].url_env": ["The value of CRM_URL must start with postgresql://."],
+        "data_sources[1].url_env": ["The value of CRM_URL is not valid. Must start with postgresql://."],
         "data_sources[2].url_env": ["The environment variable ERP_URL is not set."],
         "reports[0].grants.view[1]": ["User nobody does not exist in this tenant."],
         "reports[0].data_source": ["Data source nothing does not exist in this tenant."],
@@ -281,9 +281,9 @@ def test_a_stored_url_is_not_encrypted_anew_at_every_run(tmp_path):
     ("kind", "url", "sentence"),
     [
         ("sql", "mysql://u:hush@db/x", None),
-        ("sql", "postgresql://u:hush@db/x", "is for a PostgreSQL server. Use kind postgresql."),
-        ("sql", "hush", "must be a URL like mysql://user:password@host/database."),
-        ("postgresql", "mysql://u:hush@db/x", "must start with postgresql://."),
+        ("sql", "postgresql://u:hush@db/x", "This is the URL of a PostgreSQL server. Use kind postgresql."),
+        ("sql", "hush", "Must be a URL like mysql://user:password@host/database."),
+        ("postgresql", "mysql://u:hush@db/x", "Must start with postgresql://."),
     ],
 )
 def test_the_url_of_a_server_has_to_be_of_its_kind(tmp_path, kind, url, sentence):
@@ -294,7 +294,9 @@ def test_the_url_of_a_server_has_to_be_of_its_kind(tmp_path, kind, url, sentence
         applied(tmp_path, data, env=env)
         assert DataSource.objects.get(slug="shop").spec().location == url
     else:
-        assert faults(tmp_path, data, env=env) == {"data_sources[2].url_env": [f"The value of SHOP_URL {sentence}"]}
+        assert faults(tmp_path, data, env=env) == {
+            "data_sources[2].url_env": [f"The value of SHOP_URL is not valid. {sentence}"]
+        }
 
 
 def test_a_query_is_read_in_the_dialect_of_its_server(tmp_path):

@@ -82,7 +82,7 @@ def test_past_runs_are_told_by_call_and_command():
     for seconds, rows in ((1, 10), (2, 30), (60, 20)):
         succeeded("carrier-delays", seconds, rows)
     assert validated()["past"] == {"runs": 3, "rows": 20, "seconds": 2.0, "mostSeconds": 60.0}
-    assert "half of the last 3 runs took at most 2.0 s; the middle one had 20 rows." in run_command()[1]
+    assert "Usually takes 2.0 s (95% within 60.0 s), about 20 rows." in run_command()[1]
 
 
 _MANY = (
@@ -110,7 +110,7 @@ def test_the_time_is_guessed_from_the_runs_that_are_most_alike(tmp_path):
     assert timed() == (20.0, "format")
     succeeded("other", 3, 1_000)
     assert timed() == (15.0, "source")
-    assert "csv: about 15.0 s, as fast as other runs from this data source." in run_command("fixed")[1]
+    assert "csv: about 15.0 s, by other runs on this data source." in run_command("fixed")[1]
     succeeded("carrier-delays", 2, 1_000)
     assert timed() == (10.0, "report")
     assert "csv: about" not in run_command("carrier-delays")[1]
@@ -204,16 +204,16 @@ def run_command(*arguments: str) -> tuple[int, str]:
 def test_the_command_looks_at_all_reports_and_fails_for_a_faulty_one():
     code, out = run_command()
     assert code == 1
-    assert "acme/carrier-delays: 1 columns." in out
+    assert "acme/carrier-delays: 1 column." in out
     assert "acme/customers: The data source is not responding. Try again later." in out
     assert "hush" not in out
-    assert out.endswith("2 looked at, 1 of them faulty.\n")
+    assert out.endswith("2 reports checked, 1 with errors.\n")
 
 
 def test_the_command_looks_at_the_reports_that_are_named():
     assert run_command("carrier-delays", "--tenant", "acme") == (
         0,
-        "acme/carrier-delays: 1 columns.\n1 looked at, 0 of them faulty.\n",
+        "acme/carrier-delays: 1 column.\n1 report checked, no errors.\n",
     )
     assert run_command("nobody")[0] == 1
 

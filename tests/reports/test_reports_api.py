@@ -183,7 +183,7 @@ def test_the_administrator_of_another_tenant_can_neither_change_nor_find_a_repor
     assert erin.patch(DELAYS, {"name": "x"}, format="json").status_code == 404
     assert erin.delete(DELAYS).status_code == 404
     refused = erin.post(URL, NEW | {"tenant": "acme"}, format="json")
-    assert (refused.status_code, refused.json()["fields"]) == (400, {"tenant": ["There is no such tenant."]})
+    assert (refused.status_code, refused.json()["fields"]) == (400, {"tenant": ["This tenant does not exist."]})
     assert refused.json() == erin.post(URL, NEW | {"tenant": "nowhere"}, format="json").json()
 
 

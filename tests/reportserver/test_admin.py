@@ -99,9 +99,9 @@ def test_a_connection_url_is_stored_encrypted_and_never_shown(root: Client, acme
     ("kind", "location", "url", "sentence"),
     [
         ("postgresql", "", "", "Enter the connection URL."),
-        ("postgresql", "/x", URL, "A server has a connection URL, no path."),
+        ("postgresql", "/x", URL, "A server has a connection URL, not a path."),
         ("sqlite", "", "", "Enter the absolute path of the file or folder."),
-        ("sqlite", "/x", URL, "A file or folder has a path, no connection URL."),
+        ("sqlite", "/x", URL, "A file or folder has a path, not a connection URL."),
     ],
 )
 def test_a_data_source_has_a_path_or_a_url(
@@ -269,12 +269,12 @@ def test_a_connection_can_be_tested_in_the_admin(root: Client, browse: Browse, a
     test = {"action": "test_connection", "_selected_action": [str(here.pk), str(gone.pk)]}
     for client in (root, browse("alice")):
         text = client.post("/admin/reports/datasource/", test, follow=True).content.decode()
-        assert "Data source here answers." in text
+        assert "Data source here is working." in text
         assert '<li class="error">Data source gone: ' in text
     fields = {"tenant": acme.pk, "slug": "here", "kind": "sqlite", "location": here.location, "_test": "1"}
     answer = root.post(f"/admin/reports/datasource/{here.pk}/change/", fields, follow=True)
     assert answer.redirect_chain[-1][0] == f"/admin/reports/datasource/{here.pk}/change/"
-    assert "Data source here answers." in answer.content.decode()
+    assert "Data source here is working." in answer.content.decode()
 
 
 def test_the_admin_has_the_menu_and_the_colors_of_the_other_pages(root: Client) -> None:

@@ -17,14 +17,12 @@ from reports.exceptions import InvalidDefinition
 
 
 class Command(BaseCommand):
-    help = "Make the database match definitions files. A fault in one of them changes nothing."
+    help = "Make the database match definitions files. An error in any of them changes nothing."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("files", nargs="+", metavar="FILE")
         parser.add_argument("--dry-run", action="store_true", help="print the differences and change nothing")
-        parser.add_argument(
-            "--prune", action="store_true", help="delete what the files no longer have in the tenants that they list"
-        )
+        parser.add_argument("--prune", action="store_true", help="delete what the files don't list in their tenants")
 
     def handle(self, *args: object, **options: Any) -> None:
         try:

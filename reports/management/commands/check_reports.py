@@ -1,13 +1,13 @@
-"""manage.py check_reports: ask the data sources whether they take the reports' queries."""
+"""manage.py check_reports: ask the data sources whether they accept the reports' queries."""
 
 from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser
-from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.db.models import QuerySet
 
 from reports.dry_run.check import CheckResult, Fits, check
 from reports.dry_run.run_time_estimate import with_run_times
@@ -15,60 +15,66 @@ from reports.dry_run.target import DryRunTarget
 from reports.exceptions import RunError
 from reports.models import ReportConfiguration
 
-#: Where a report has runs of its own, those are told instead.
-_ORIGINS = {"source": "as fast as other runs from this data source", "format": "as fast as other runs in this format"}
+#: What an estimate is based on. For one based on the report's own runs, these are printed instead.
+_ORIGINS = {"source": "other runs on this data source", "format": "other runs in this format"}
 
 
 class Command(BaseCommand):
-    help = "Ask the data sources whether they take the reports' queries, without running them."
+    help = "Ask the data sources whether they accept the reports' queries, without running them."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slugs", nargs="*", metavar="SLUG", help="reports (default: all)")
-        parser.add_argument("--tenant", metavar="SLUG", help="of one tenant only")
+        parser.add_argument("--tenant", metavar="SLUG", help="only reports of this tenant")
 
     def handle(self, *args: object, **options: Any) -> None:
-        faulty = 0
-        reports = list(_chosen(options["slugs"], options["tenant"]))
+        reports = list(_selected(options["slugs"], options["tenant"]))
+        failed = 0
         for report in reports:
-            found = _checked(report)
-            faulty += bool(found.errors)
-            self._print(report, found)
-        if unknown := set(options["slugs"]) - {report.slug for report in reports}:
-            self.stderr.write(self.style.ERROR(f"There is no report {', '.join(sorted(unknown))}."))
-        self.stdout.write(f"{len(reports)} looked at, {faulty} of them faulty.")
-        if faulty or unknown:
+            result = _check(report)
+            failed += bool(result.errors)
+            self._print(report, result)
+        unknown = sorted(set(options["slugs"]) - {report.slug for report in reports})
+        for slug in unknown:
+            self.stderr.write(self.style.ERROR(f"Report {slug} does not exist."))
+        errors = f"{failed} with errors" if failed else "no errors"
+        self.stdout.write(f"{_plural(len(reports), 'report')} checked, {errors}.")
+        if failed or unknown:
             sys.exit(1)
 
-    def _print(self, report: ReportConfiguration, found: CheckResult) -> None:
+    def _print(self, report: ReportConfiguration, result: CheckResult) -> None:
         name = f"{report.tenant.slug}/{report.slug}"
-        for sentence in found.errors:
+        for sentence in result.errors:
             self.stdout.write(self.style.ERROR(f"{name}: {sentence}"))
-        if found.driver_message:
-            self.stdout.write(f"    {found.driver_message.strip()}")
-        if not found.errors:
-            rows = "" if found.estimated_rows is None else f", about {found.estimated_rows:,} rows"
-            self.stdout.write(f"{name}: {len(found.columns)} columns{rows}.")
-        if found.run_history:
-            past = f"half of the last {found.run_history.runs} runs took at most {found.run_history.seconds:.1f} s"
-            self.stdout.write(f"    {past}; the middle one had {found.run_history.rows:,} rows.")
-        for fit in found.formats:
+        if result.driver_message:
+            self.stdout.write(f"    {result.driver_message.strip()}")
+        if not result.errors:
+            rows = "" if result.estimated_rows is None else f", about {_plural(result.estimated_rows, 'row')}"
+            self.stdout.write(f"{name}: {_plural(len(result.columns), 'column')}{rows}.")
+        if history := result.run_history:
+            usual = f"Usually takes {history.seconds:.1f} s (95% within {history.most_seconds:.1f} s)"
+            self.stdout.write(f"    {usual}, about {_plural(history.rows, 'row')}.")
+        for fit in result.formats:
             if origin := _ORIGINS.get(fit.seconds_from or ""):
-                self.stdout.write(f"    {fit.format}: about {fit.seconds:.1f} s, {origin}.")
+                self.stdout.write(f"    {fit.format}: about {fit.seconds:.1f} s, by {origin}.")
             if fit.fits is Fits.NO:
                 self.stdout.write(self.style.WARNING(f"    {fit.message}"))
 
 
-def _chosen(slugs: list[str], tenant: str | None) -> Iterator[ReportConfiguration]:
+def _selected(slugs: list[str], tenant: str | None) -> QuerySet[ReportConfiguration]:
     reports = ReportConfiguration.objects.filter(current__isnull=False).select_related("tenant", "current__data_source")
     if slugs:
         reports = reports.filter(slug__in=slugs)
     if tenant:
         reports = reports.filter(tenant__slug=tenant)
-    yield from reports.order_by("tenant__slug", "slug")
+    return reports.order_by("tenant__slug", "slug")
 
 
-def _checked(report: ReportConfiguration) -> CheckResult:
+def _check(report: ReportConfiguration) -> CheckResult:
     try:
         return with_run_times(check(DryRunTarget.of_version(report.version), {}), report)
     except RunError as error:
         return CheckResult(errors=[error.message])
+
+
+def _plural(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

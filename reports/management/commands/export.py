@@ -1,4 +1,4 @@
-"""manage.py export: write a definitions file that `apply` takes back without a change."""
+"""manage.py export: write a definitions file that `apply` reads back without a change."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from reports.management.files import writing
 
 
 class Command(BaseCommand):
-    help = (
-        "Write the definitions. Passwords and connection URLs are not in them: variables that may hold them are named."
-    )
+    help = "Write a definitions file. It names environment variables in place of passwords and connection URLs."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--tenant", metavar="SLUG", help="only this tenant")
-        parser.add_argument("-o", "--output", metavar="FILE", help="instead of the standard output")
-        parser.add_argument("--schema", action="store_true", help="the JSON Schema of such a file instead, for editors")
+        parser.add_argument("--tenant", metavar="SLUG", help="export only this tenant")
+        parser.add_argument("-o", "--output", metavar="FILE", help="write to this file, not to standard output")
+        parser.add_argument(
+            "--schema", action="store_true", help="write the JSON Schema of definitions files, for editors"
+        )
 
     def handle(self, *args: object, **options: Any) -> None:
         text = self._schema() if options["schema"] else self._definitions(options["tenant"])
@@ -43,7 +43,7 @@ class Command(BaseCommand):
         if slug:
             tenants = tenants.filter(slug=slug)
             if not tenants:
-                self.stderr.write(self.style.ERROR(f"There is no tenant {slug}."))
+                self.stderr.write(self.style.ERROR(f"Tenant {slug} does not exist."))
                 sys.exit(1)
         text, warnings = export_definitions(tenants)
         for warning in warnings:

@@ -1,4 +1,4 @@
-"""manage.py webhook_secret: what the receiver of a report's webhooks checks their signatures with."""
+"""manage.py webhook_secret: print the secrets with which receivers check the signatures of a report's webhooks."""
 
 from __future__ import annotations
 
@@ -10,17 +10,22 @@ from reports.models import DeliveryTarget, ReportConfiguration, WebhookSecret
 
 
 class Command(BaseCommand):
-    help = "Print the address and the signing secret of each webhook of a report."
+    help = "Print the URL and the signing secret of each webhook of a report."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("slug")
-        parser.add_argument("--tenant", metavar="SLUG", help="needed when several tenants have a report of this name")
+        parser.add_argument("--tenant", metavar="SLUG", help="required if several tenants have a report with this slug")
 
     def handle(self, *args: object, **options: Any) -> None:
-        reports = ReportConfiguration.objects.filter(slug=options["slug"])
+        slug = options["slug"]
+        reports = ReportConfiguration.objects.filter(slug=slug)
         if options["tenant"]:
             reports = reports.filter(tenant__slug=options["tenant"])
-        if len(reports) != 1:
-            raise CommandError("There is no such report." if not reports else "Name one tenant with --tenant.")
-        for target in reports[0].version.delivery_targets.filter(kind=DeliveryTarget.Kind.WEBHOOK):
-            self.stdout.write(f"{target.options['url']} {WebhookSecret.secret_for(reports[0], target.options['url'])}")
+        if not reports:
+            raise CommandError(f"Report {slug} does not exist.")
+        if len(reports) > 1:
+            raise CommandError(f"Several tenants have a report {slug}. Choose one with --tenant.")
+        [report] = reports
+        for target in report.version.delivery_targets.filter(kind=DeliveryTarget.Kind.WEBHOOK):
+            url = target.options["url"]
+            self.stdout.write(f"{url} {WebhookSecret.secret_for(report, url)}")
