@@ -22,7 +22,7 @@ import psutil
 
 from bench.document import table
 from bench.stats import median, number, times
-from tests.faults.rows import Database
+from tests.faults.database import Database
 from tests.postgres import postgres_server
 from tests.server import ROOT, free_port, prepare_server
 

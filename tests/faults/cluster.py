@@ -1,4 +1,4 @@
-"""A web server and several hosts of workers over one database and one folder, all of them to be hurt."""
+"""A web server and several hosts with workers, on one database and one folder, for tests to damage."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from typing import Any
 import psutil
 
 from common.processes import die_with_parent
-from tests.faults import rows
+from tests.faults.database import Database, Row, read_history
 from tests.faults.history import Effect, violations
-from tests.faults.rows import Database
 from tests.redis import RedisServer
 from tests.server import ROOT, Client, RunningServer, start
 
+#: Workers of each host.
 WORKERS = 2
-#: Seconds: of a lease, between two rounds of the reconciler, and for which jobs may go on when their host is stopped.
+#: Seconds of a lease, between two rounds of the reconciler, and for which jobs may continue when their host stops.
 LEASE, ROUND, DRAIN = 8, 1, 15
-#: Small, so that what has to run out does so soon.
+#: Small values, so that timeouts pass soon.
 QUICK = {
     "REPORTSERVER_WORKERS": str(WORKERS),
     "REPORTSERVER_LEASE_SECONDS": str(LEASE),
@@ -43,8 +43,8 @@ QUICK = {
     "DJANGO_SETTINGS_MODULE": "tests.faults.settings",
     "FAULTS_URL": "postgresql://nobody@127.0.0.1:1/nothing",
 }
-#: Seconds for what has to happen at some time, on a machine that does much else. What has to happen within a time that
-#: people were promised is judged by the database's clock.
+#: Seconds to wait for what must happen eventually, on a busy machine. What must happen within a promised time is judged
+#: by the database's clock.
 PATIENCE = 120
 #: The Redis list that holds messages when a cluster uses Redis.
 REDIS_LIST = "reportserver:wake_worker"
@@ -52,7 +52,10 @@ DEFINITIONS = Path(__file__).with_name("definitions.yaml")
 
 
 def make_harmful_source(folder: Path) -> Path:
-    """The definitions of the fault tests beside the SQLite file that they read; the path of the definitions."""
+    """Create the SQLite file that the reports of the fault tests read, and copy their definitions next to it.
+
+    Return the path of the definitions.
+    """
     with closing(sqlite3.connect(folder / "harmful.db")) as database, database:
         database.execute("create table n (value integer)")
         database.executemany("insert into n values (?)", [(i,) for i in range(50)])
@@ -63,60 +66,63 @@ def make_harmful_source(folder: Path) -> Path:
 
 @dataclass
 class Cluster:
-    """One web server, and hosts: each a jobserver with its processes, as on a machine of its own."""
+    """One web server, and hosts: jobservers with their processes, each as if on a machine of its own."""
 
     server: RunningServer
     database: Database
-    #: What tells the workers of jobs; None: the database does.
+    #: Carries the messages to the workers. None: the database does.
     redis: RedisServer | None = None
+    #: The ids of all jobs that were accepted.
     accepted: list[str] = field(default_factory=list)
     hosts: list[subprocess.Popen[bytes]] = field(default_factory=list)
-    #: At any time. All of them have the name of this machine, and so their slots are counted together.
+    #: The most hosts at any time. All have the name of this machine, so their slots are counted together.
     most_hosts: int = 0
-    #: What arrived outside, however often.
+    #: Everything that arrived outside, including duplicates.
     effects: list[Effect] = field(default_factory=list)
 
-    # ---- asking for jobs
+    # ---- jobs
 
     @property
     def bob(self) -> Client:
         return self.server.client("bob")
 
     def submit(self, harm: str = "", report: str = "harmful") -> str:
-        """Ask for a report that does this harm; the job's id."""
+        """Request a report that does this harm. Return the job's id."""
         job = self.bob.generate(report, {"harm": harm} if harm else {})
         self.accepted.append(job)
         return job
 
     def cancel(self, job: str) -> int:
+        """Return the status code of the answer."""
         return self.bob.post(f"/jobs/{job}/cancel").status_code
 
-    def ended(self, *jobs: str, seconds: float = PATIENCE) -> list[rows.Row]:
-        """The jobs' rows once all of them have ended."""
+    def wait_ended(self, *jobs: str, seconds: float = PATIENCE) -> list[Row]:
+        """Wait until these jobs have ended, by default all that were accepted. Return their rows."""
         ids = jobs or tuple(self.accepted)
 
-        def unfinished() -> bool:
-            with suppress(Exception):  # the database may be away: that is what is tested
-                return not set(self.database.status_of(ids).values()) - {"Succeeded", "Failed"}
+        def have_ended() -> bool:
+            # The database may be away: that is what is tested.
+            with suppress(Exception):
+                return set(self.database.status_of(ids).values()) <= {"Succeeded", "Failed"}
             return False
 
-        until(unfinished, seconds, lambda: self.database.status_of(ids))
+        wait_for(have_ended, seconds, lambda: self.database.status_of(ids))
         return [self.database.job(job) for job in ids]
 
-    def running(self, job: str) -> rows.Row:
-        """The job's row once it runs."""
-        until(lambda: self.database.job(job)["status"] == "Running")
+    def wait_running(self, job: str) -> Row:
+        """Wait until the job runs. Return its row."""
+        wait_for(lambda: self.database.job(job)["status"] == "Running")
         return self.database.job(job)
 
-    def kinds(self, job: str) -> list[str]:
+    def event_kinds(self, job: str) -> list[str]:
         return [event.kind for event in self.database.events(job)]
 
-    # ---- places in its code
+    # ---- gates in the server's code
 
     @contextmanager
-    def held(self, place: str) -> Iterator[None]:
-        """Meanwhile who comes to that place (tests/faults/gates.py) waits there."""
-        hold, reached = (self.server.folder / f"{place}.{what}" for what in ("hold", "reached"))
+    def hold_at(self, gate: str) -> Iterator[None]:
+        """Hold processes that come to this gate (tests/faults/gates.py) until the end of the block."""
+        hold, reached = (self.server.folder / f"{gate}.{suffix}" for suffix in ("hold", "reached"))
         reached.unlink(missing_ok=True)
         hold.touch()
         try:
@@ -124,26 +130,25 @@ class Cluster:
         finally:
             hold.unlink()
 
-    def reached(self, place: str) -> None:
-        """Wait until somebody waits at that place."""
-        until((self.server.folder / f"{place}.reached").exists)
+    def wait_at(self, gate: str) -> None:
+        """Wait until a process is held at this gate."""
+        wait_for((self.server.folder / f"{gate}.reached").exists)
 
-    def kill_web_at(self, place: str) -> None:
-        """The next request that comes to that place takes the web server with it."""
-        (self.server.folder / f"{place}.kill").touch()
+    def kill_web_server_at(self, gate: str) -> None:
+        """Have the next request that comes to this gate kill the web server."""
+        (self.server.folder / f"{gate}.kill").touch()
 
-    # ---- its processes
+    # ---- hosts
 
     def start_host(self, code: Path = ROOT, **extra: str) -> subprocess.Popen[bytes]:
-        """A host with the code in that folder."""
-        env = {**self.server.env, **extra}
+        """Start a host with the code in this folder."""
         logs = self.server.folder / "logs"
         logs.mkdir(exist_ok=True)
         with (logs / "jobs.log").open("ab") as log:
             host = subprocess.Popen(
                 [sys.executable, "manage.py", "jobserver"],
                 cwd=code,
-                env=env,
+                env={**self.server.env, **extra},
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
@@ -153,126 +158,122 @@ class Cluster:
         self.most_hosts = max(self.most_hosts, len(self.hosts))
         return host
 
-    def two_hosts(self) -> None:
+    def ensure_two_hosts(self) -> None:
         """Have two hosts with all their processes, whatever was killed before."""
         for host in [host for host in self.hosts if host.poll() is not None]:
             self.hosts.remove(host)
         while len(self.hosts) < 2:
             self.start_host()
-        until(lambda: all(self.is_whole(host) for host in self.hosts))
+        wait_for(lambda: all(self.is_complete(host) for host in self.hosts))
 
-    def no_hosts(self) -> None:
-        """What is asked for from now on stays Queued."""
-        assert set(self.stop_hosts()) <= {0}
+    def stop_all_hosts(self) -> None:
+        """Stop the hosts, cleanly. Jobs that are requested from now on stay Queued."""
+        assert set(self._terminate_hosts()) <= {0}
 
-    def is_whole(self, host: subprocess.Popen[bytes]) -> bool:
-        """Whether the host's workers are there: beside them the sentinel has a pusher and a monitor."""
-        assert host.poll() is None, "the host has ended"
-        return len(self.idle(host)) + len(self.busy(host)) >= WORKERS + 2
-
-    def main(self, host: subprocess.Popen[bytes]) -> psutil.Process:
-        """The cluster's main process; the deliverer beside it has no children."""
-        return until(lambda: [one for one in children(psutil.Process(host.pid)) if children(one)], 30)[0]
-
-    def deliverer(self, host: subprocess.Popen[bytes]) -> psutil.Process:
-        return until(lambda: [one for one in children(psutil.Process(host.pid)) if not children(one)], 30)[0]
-
-    def sentinel(self, host: subprocess.Popen[bytes]) -> psutil.Process:
-        return first_child(self.main(host))
-
-    def crew(self, host: subprocess.Popen[bytes]) -> list[psutil.Process]:
-        """Workers, pusher and monitor; none while there is no cluster. Asks once: whoever waits asks again."""
-        below = [sentinel for main in children(psutil.Process(host.pid)) for sentinel in children(main)]
-        return [process for sentinel in below for process in children(sentinel)]
-
-    def idle(self, host: subprocess.Popen[bytes]) -> list[psutil.Process]:
-        """Of the crew. A worker keeps its fork server, which has a child while there is a job."""
-        return [process for process in self.crew(host) if not grandchildren(process)]
-
-    def busy(self, host: subprocess.Popen[bytes]) -> list[psutil.Process]:
-        return [process for process in self.crew(host) if grandchildren(process)]
-
-    def fully_busy(self) -> None:
-        """Wait until every worker of every host has a job."""
-        until(lambda: all(len(self.busy(host)) == WORKERS for host in self.hosts))
-
-    def fork_servers(self, host: subprocess.Popen[bytes]) -> list[psutil.Process]:
-        return [server for process in self.crew(host) for server in children(process)]
-
-    def fork_server(self, job: str) -> psutil.Process:
-        """The one from which the process that makes the report was forked."""
-        return self.child(job).parent()
-
-    def claimers(self, jobs: Iterable[str]) -> set[int]:
-        """The workers that claimed any of these jobs, at any attempt."""
-        events = [event for job in jobs for event in self.database.events(job)]
-        return {event.pid for event in events if event.kind == "claimed"}
-
-    def worker(self, job: str) -> psutil.Process:
-        return psutil.Process(self.running(job)["pid"])
-
-    def child(self, job: str) -> psutil.Process:
-        """The process that makes the report."""
-        worker = self.worker(job)
-        return until(lambda: grandchildren(worker))[0]
-
-    def processes(self) -> list[psutil.Process]:
-        """Every process of the hosts, wherever it is by now: those that were given this folder."""
-        return [process for process in of_folder(self.server.folder) if "gunicorn" not in command(process)]
-
-    def programs(self, job: str) -> list[psutil.Process]:
-        """What the process that makes the report has started, in whatever session."""
-        child = self.child(job)
-        return until(lambda: children(child))  # type: ignore[no-any-return]
-
-    def strangers(self) -> list[psutil.Process]:
-        """Processes of the hosts that are no jobserver: what a report started."""
-        return [process for process in self.processes() if "jobserver" not in command(process)]
-
-    def host_of(self, job: str) -> subprocess.Popen[bytes]:
-        """Who has the job; it may be on its way from one to another."""
-
-        def found() -> list[subprocess.Popen[bytes]]:
-            with suppress(psutil.NoSuchProcess):
-                parents = {parent.pid for parent in self.worker(job).parents()}
-                return [host for host in self.hosts if host.pid in parents]
-            return []
-
-        return until(found)[0]  # type: ignore[no-any-return]
-
-    # ---- the end
-
-    def stop_hosts(self) -> list[int]:
-        """Stop the hosts; their exit codes."""
+    def _terminate_hosts(self) -> list[int]:
         for host in self.hosts:
             host.terminate()
         codes = [host.wait(PATIENCE) for host in self.hosts]
         self.hosts.clear()
         return codes
 
-    def judge(self) -> None:
-        """Wait for everything to end, stop the hosts, and hold what is left against the rules."""
-        self.ended()
-        until(lambda: self.messages() == 0)
-        self.stop_hosts()
-        broken = self.broken_rules()
-        assert not broken, "\n".join(broken)
+    def is_complete(self, host: subprocess.Popen[bytes]) -> bool:
+        """True if the host has all its workers. The sentinel's other two processes are a pusher and a monitor."""
+        assert host.poll() is None, "the host has ended"
+        return len(self.crew(host)) >= WORKERS + 2
 
-    def messages(self) -> int:
-        """How many nobody has taken, wherever they are kept."""
-        in_redis = int(str(self.redis.call("LLEN", REDIS_LIST))) if self.redis else 0
-        return self.database.messages() + in_redis
+    def host_of(self, job: str) -> subprocess.Popen[bytes]:
+        """Return the host that runs the job, which may be on its way from one to another."""
 
-    def family(self, host: subprocess.Popen[bytes]) -> list[psutil.Process]:
+        def hosts() -> list[subprocess.Popen[bytes]]:
+            with suppress(psutil.NoSuchProcess):
+                parents = {parent.pid for parent in self.worker(job).parents()}
+                return [host for host in self.hosts if host.pid in parents]
+            return []
+
+        return wait_for(hosts)[0]  # type: ignore[no-any-return]
+
+    # ---- processes
+
+    def main(self, host: subprocess.Popen[bytes]) -> psutil.Process:
+        """Return the main process of django-q2's cluster. The host's other child, the deliverer, has no children."""
+        return wait_for(lambda: [child for child in children(psutil.Process(host.pid)) if children(child)], 30)[0]
+
+    def deliverer(self, host: subprocess.Popen[bytes]) -> psutil.Process:
+        return wait_for(lambda: [child for child in children(psutil.Process(host.pid)) if not children(child)], 30)[0]
+
+    def sentinel(self, host: subprocess.Popen[bytes]) -> psutil.Process:
+        return wait_for(lambda: children(self.main(host)))[0]
+
+    def crew(self, host: subprocess.Popen[bytes]) -> list[psutil.Process]:
+        """Return the workers, the pusher and the monitor as they are now; nothing while there is no cluster."""
+        sentinels = [sentinel for main in children(psutil.Process(host.pid)) for sentinel in children(main)]
+        return [process for sentinel in sentinels for process in children(sentinel)]
+
+    def idle(self, host: subprocess.Popen[bytes]) -> list[psutil.Process]:
+        """Return the crew without a job. An idle worker keeps its fork server, which has a child only during a job."""
+        return [process for process in self.crew(host) if not grandchildren(process)]
+
+    def busy(self, host: subprocess.Popen[bytes]) -> list[psutil.Process]:
+        return [process for process in self.crew(host) if grandchildren(process)]
+
+    def wait_all_busy(self) -> None:
+        """Wait until every worker of every host has a job."""
+        wait_for(lambda: all(len(self.busy(host)) == WORKERS for host in self.hosts))
+
+    def fork_servers(self, host: subprocess.Popen[bytes]) -> list[psutil.Process]:
+        return [server for process in self.crew(host) for server in children(process)]
+
+    def fork_server(self, job: str) -> psutil.Process:
+        """Return the fork server of the job's child."""
+        return self.child(job).parent()
+
+    def worker(self, job: str) -> psutil.Process:
+        return psutil.Process(self.wait_running(job)["pid"])
+
+    def child(self, job: str) -> psutil.Process:
+        """Return the process that runs the report."""
+        worker = self.worker(job)
+        return wait_for(lambda: grandchildren(worker))[0]
+
+    def claimers(self, jobs: Iterable[str]) -> set[int]:
+        """Return the process ids of the workers that claimed any of these jobs, in any attempt."""
+        events = [event for job in jobs for event in self.database.events(job)]
+        return {event.pid for event in events if event.kind == "claimed"}
+
+    def programs(self, job: str) -> list[psutil.Process]:
+        """Return the programs that the job's child has started, in any session."""
+        child = self.child(job)
+        return wait_for(lambda: children(child))  # type: ignore[no-any-return]
+
+    def process_tree(self, host: subprocess.Popen[bytes]) -> list[psutil.Process]:
         return [psutil.Process(host.pid), *psutil.Process(host.pid).children(recursive=True)]
 
-    def broken_rules(self) -> list[str]:
-        left = [f"{process.pid} {command(process)}" for process in self.processes()]
+    def all_processes(self) -> list[psutil.Process]:
+        """Return every process of the hosts, whatever its parent is by now. The environment tells which they are."""
+        return [process for process in processes_of(self.server.folder) if "gunicorn" not in command(process)]
+
+    def leftover_programs(self) -> list[psutil.Process]:
+        """Return the processes of the hosts that are no jobserver: programs that reports started."""
+        return [process for process in self.all_processes() if "jobserver" not in command(process)]
+
+    # ---- the end
+
+    def judge(self) -> None:
+        """Wait until everything has ended, stop the hosts, and check all rules."""
+        self.wait_ended()
+        wait_for(lambda: self.message_count() == 0)
+        self._terminate_hosts()
+        left = [f"{process.pid} {command(process)}" for process in self.all_processes()]
+        slots = {os.uname().nodename: self.most_hosts * WORKERS}
         artifacts = self.server.folder / "artifacts"
-        host = os.uname().nodename
-        return violations(
-            rows.history(self.database, artifacts, self.accepted, {host: self.most_hosts * WORKERS}, left, self.effects)
-        )
+        broken = violations(read_history(self.database, artifacts, self.accepted, slots, left, self.effects))
+        assert not broken, "\n".join(broken)
+
+    def message_count(self) -> int:
+        """Return how many messages nobody has taken yet, in the database or in Redis."""
+        in_redis = int(str(self.redis.call("LLEN", REDIS_LIST))) if self.redis else 0
+        return self.database.message_count() + in_redis
 
 
 @contextmanager
@@ -287,28 +288,28 @@ def running_cluster(server: RunningServer, database: Database, redis: RedisServe
         for host in cluster.hosts:
             host.kill()
             host.wait(30)
-        for process in of_folder(server.folder):
+        for process in processes_of(server.folder):
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         server.process.wait(30)
 
 
-def of_folder(folder: Path) -> list[psutil.Process]:
-    """Living processes that were started with this data folder, whoever their parent is now."""
-    mark = f"REPORTSERVER_DATA_DIR={folder}\0".encode()
+def processes_of(folder: Path) -> list[psutil.Process]:
+    """Return the running processes that were started with this data folder, whatever their parent is now."""
+    variable = f"REPORTSERVER_DATA_DIR={folder}\0".encode()
     found = []
     for entry in Path("/proc").iterdir():
         with suppress(OSError, psutil.NoSuchProcess):
-            if entry.name.isdigit() and mark in (entry / "environ").read_bytes():
+            if entry.name.isdigit() and variable in (entry / "environ").read_bytes():
                 process = psutil.Process(int(entry.name))
                 if process.status() != psutil.STATUS_ZOMBIE:
                     found.append(process)
     return found
 
 
-def files(cluster: Cluster, job: str, pattern: str) -> Iterator[Path]:
-    """What lies in the job's folder of results."""
-    return (cluster.server.folder / "artifacts" / job[:2] / job).glob(pattern)
+def job_files(cluster: Cluster, job: str, pattern: str) -> list[Path]:
+    """Return the files in the job's folder of results."""
+    return list((cluster.server.folder / "artifacts" / job[:2] / job).glob(pattern))
 
 
 def command(process: psutil.Process) -> str:
@@ -324,24 +325,20 @@ def children(process: psutil.Process) -> list[psutil.Process]:
 
 
 def grandchildren(process: psutil.Process) -> list[psutil.Process]:
-    return [below for child in children(process) for below in children(child)]
+    return [grandchild for child in children(process) for grandchild in children(child)]
 
 
-def first_child(process: psutil.Process) -> psutil.Process:
-    return until(lambda: children(process))[0]
+def all_end(processes: Iterable[psutil.Process], seconds: float = PATIENCE) -> bool:
+    """Wait until all of these processes have ended; a zombie has. Fails after this many seconds."""
 
+    def running() -> list[str]:
+        return [f"{process.pid} {command(process)}" for process in processes if _is_running(process)]
 
-def gone(processes: Iterable[psutil.Process], seconds: float = PATIENCE) -> bool:
-    """Whether all of them end within that time; one that nobody reaps has ended."""
-
-    def living() -> list[str]:
-        return [f"{process.pid} {command(process)}" for process in processes if _lives(process)]
-
-    until(lambda: not living(), seconds, living)
+    wait_for(lambda: not running(), seconds, running)
     return True
 
 
-def _lives(process: psutil.Process) -> bool:
+def _is_running(process: psutil.Process) -> bool:
     try:
         return bool(process.is_running() and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
@@ -349,16 +346,16 @@ def _lives(process: psutil.Process) -> bool:
 
 
 def kill(process: psutil.Process, number: signal.Signals = signal.SIGKILL) -> None:
-    """One that has ended meanwhile is fine."""
+    """Send a signal. A process that has ended in the meantime is fine."""
     with suppress(psutil.NoSuchProcess):
         process.send_signal(number)
 
 
-def until(condition: Callable[[], Any], seconds: float = PATIENCE, told: Callable[[], object] = str) -> Any:
-    """What the condition gives once it is true. `told` is asked for what to say when it never is."""
-    end = time.monotonic() + seconds
+def wait_for(condition: Callable[[], Any], seconds: float = PATIENCE, describe: Callable[[], object] = str) -> Any:
+    """Wait until the condition is true, and return its value. Fail after this many seconds, with `describe()`."""
+    until = time.monotonic() + seconds
     while True:
-        if found := condition():
-            return found
-        assert time.monotonic() < end, f"not so after {seconds} s {told()}"
+        if value := condition():
+            return value
+        assert time.monotonic() < until, f"not so after {seconds} s {describe()}"
         time.sleep(0.05)

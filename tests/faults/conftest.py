@@ -1,4 +1,4 @@
-"""Clusters over SQLite and over PostgreSQL, each started once, hurt by many tests, and judged at the end."""
+"""Clusters on SQLite and on PostgreSQL. Each is started once, damaged by many tests, and judged at the end."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 
 from tests.conftest import make_definitions, passwords
 from tests.faults.cluster import QUICK, Cluster, make_harmful_source, running_cluster
+from tests.faults.database import Database
 from tests.faults.memory import memory_folder, small_disk
-from tests.faults.rows import Database
 from tests.faults.sinks import Sinks, sinks_of
 from tests.postgres import postgres_server
 from tests.redis import RedisServer
@@ -21,8 +21,8 @@ from tests.server import prepare_server
 
 
 @contextmanager
-def lasting_postgres() -> Iterator[str]:
-    """The tests' servers forget what was committed in the last half second before a crash; this one may not."""
+def durable_postgres() -> Iterator[str]:
+    """Run a PostgreSQL server that keeps every commit in a crash. Other tests' servers lose the last half second."""
     with postgres_server() as url:
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("alter role postgres set synchronous_commit = on")
@@ -46,7 +46,7 @@ def cluster_on_sqlite(
 def cluster_on_postgresql(folders: pytest.TempPathFactory, redis: RedisServer | None = None) -> Iterator[Cluster]:
     folder = memory_folder("postgresql")
     definitions = make_definitions(folders.mktemp("definitions"))
-    with lasting_postgres() as url:
+    with durable_postgres() as url:
         env = {**QUICK, "REPORTSERVER_DATABASE_URL": url, "FAULTS_URL": url, **_broker_env(redis), **passwords()}
         server = prepare_server(folder, definitions, **env)
         server.manage("apply", str(make_harmful_source(folders.mktemp("harmful"))))
@@ -74,36 +74,36 @@ def postgresql_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clu
 
 @pytest.fixture(scope="session", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.chaos)])
 def any_cluster(request: pytest.FixtureRequest) -> Cluster:
-    """Each of the two in turn."""
-    found: Cluster = request.getfixturevalue(f"{request.param}_cluster")
-    return found
+    """Each of the two clusters in turn."""
+    cluster: Cluster = request.getfixturevalue(f"{request.param}_cluster")
+    return cluster
 
 
-def whole(cluster: Cluster) -> Iterator[Cluster]:
-    """The cluster with two hosts, whatever the test before did to them; its jobs have ended when the test is over."""
-    cluster.two_hosts()
+def with_two_hosts(cluster: Cluster) -> Iterator[Cluster]:
+    """Give the cluster two complete hosts before the test, and wait until its jobs have ended after it."""
+    cluster.ensure_two_hosts()
     yield cluster
-    cluster.ended()
+    cluster.wait_ended()
 
 
 @pytest.fixture
 def cluster(any_cluster: Cluster) -> Iterator[Cluster]:
-    yield from whole(any_cluster)
+    yield from with_two_hosts(any_cluster)
 
 
 @pytest.fixture
 def sinks(cluster: Cluster, tmp_path: Path) -> Iterator[Sinks]:
-    with sinks_of(cluster, tmp_path) as found:
-        yield found
+    with sinks_of(cluster, tmp_path) as sinks:
+        yield sinks
 
 
 @pytest.fixture
 def sqlite_hosts(sqlite_cluster: Cluster) -> Iterator[Cluster]:
-    """For what does not depend on the database."""
-    yield from whole(sqlite_cluster)
+    """For tests that don't depend on the database."""
+    yield from with_two_hosts(sqlite_cluster)
 
 
 @pytest.fixture
 def postgresql_hosts(postgresql_cluster: Cluster) -> Iterator[Cluster]:
-    """For what only PostgreSQL has."""
-    yield from whole(postgresql_cluster)
+    """For tests of what only PostgreSQL has."""
+    yield from with_two_hosts(postgresql_cluster)

@@ -1,4 +1,4 @@
-"""What a random run does to a cluster: each fault is one function, and says which jobs it hit."""
+"""The faults of a random run. Each is a function that damages a cluster and returns the jobs that it hit."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ import psutil
 
 from tests import postgres
 from tests.faults.cluster import PATIENCE, REDIS_LIST, Cluster, children, grandchildren, kill
-from tests.faults.test_messages import poison
+from tests.faults.test_messages import send_unreadable_messages
 from tests.faults.test_outages import locked
-from tests.faults.test_web import kill_web
+from tests.faults.test_web import kill_web_server
 from tests.server import start
 
 Fault = Callable[[Cluster, random.Random], list[str]]
 
 
 def _running(cluster: Cluster) -> dict[str, int]:
-    """Running jobs and their workers."""
+    """Return the running jobs with the process ids of their workers."""
     rows = cluster.database("select id, pid from jobs_jobexecutionlog where status = 'Running'")
     return {str(row["id"]): row["pid"] for row in rows}
 
 
 def kill_child(cluster: Cluster, chance: random.Random) -> list[str]:
     for job, pid in _running(cluster).items():
-        found = grandchildren(psutil.Process(pid))
-        for child in found:
+        processes = grandchildren(psutil.Process(pid))
+        for child in processes:
             kill(child)
-        return [job] if found else []
+        return [job] if processes else []
     return []
 
 
 def kill_fork_server(cluster: Cluster, chance: random.Random) -> list[str]:
-    """That of a running job; of any worker while none runs."""
+    """Kill the fork server of a running job, or that of any worker if no job runs."""
     for job, pid in _running(cluster).items():
         for server in _busy_fork_servers(pid):
             kill(server)
@@ -51,7 +51,7 @@ def kill_fork_server(cluster: Cluster, chance: random.Random) -> list[str]:
 
 
 def stop_fork_server(cluster: Cluster, chance: random.Random) -> list[str]:
-    """That of a running job, for ever: its worker has to see to it."""
+    """Stop the fork server of a running job forever. Its worker has to notice."""
     for pid in _running(cluster).values():
         for server in _busy_fork_servers(pid):
             kill(server, signal.SIGSTOP)
@@ -84,6 +84,13 @@ def kill_main(cluster: Cluster, chance: random.Random) -> list[str]:
     return _kill_part(cluster, chance, cluster.main)
 
 
+def _kill_part(cluster: Cluster, chance: random.Random, part: Callable[..., psutil.Process]) -> list[str]:
+    host = chance.choice(cluster.hosts)
+    hit = _jobs_of(cluster, host.pid)
+    kill(part(host))
+    return hit
+
+
 def kill_host(cluster: Cluster, chance: random.Random) -> list[str]:
     host = chance.choice(cluster.hosts)
     hit = _jobs_of(cluster, host.pid)
@@ -94,10 +101,19 @@ def kill_host(cluster: Cluster, chance: random.Random) -> list[str]:
     return hit
 
 
-def stop_host(cluster: Cluster, chance: random.Random) -> list[str]:
-    """As a service manager does: every process is told, and a new one started once they have ended."""
+def _jobs_of(cluster: Cluster, host: int) -> list[str]:
+    jobs = []
+    for job, pid in _running(cluster).items():
+        with suppress(psutil.NoSuchProcess):
+            if host in [parent.pid for parent in psutil.Process(pid).parents()]:
+                jobs.append(job)
+    return jobs
+
+
+def restart_host(cluster: Cluster, chance: random.Random) -> list[str]:
+    """Send SIGTERM to every process of a host, as a service manager does, and start a new one once they have ended."""
     host = chance.choice(cluster.hosts)
-    for process in cluster.family(host):
+    for process in cluster.process_tree(host):
         kill(process, signal.SIGTERM)
     host.wait(PATIENCE)
     cluster.hosts.remove(host)
@@ -105,10 +121,10 @@ def stop_host(cluster: Cluster, chance: random.Random) -> list[str]:
     return []
 
 
-def wrong_clock(cluster: Cluster, chance: random.Random) -> list[str]:
-    """A host is replaced by one whose clock is five minutes wrong, until that is replaced in turn."""
-    wrong = [host for host in cluster.hosts if _is_wrong(host)]
-    host = wrong[0] if wrong else chance.choice(cluster.hosts)
+def skew_clock(cluster: Cluster, chance: random.Random) -> list[str]:
+    """Replace a host by one whose clock is five minutes wrong, until that one is replaced in turn."""
+    skewed = [host for host in cluster.hosts if _has_skewed_clock(host)]
+    host = skewed[0] if skewed else chance.choice(cluster.hosts)
     host.terminate()
     host.wait(PATIENCE)
     cluster.hosts.remove(host)
@@ -116,19 +132,19 @@ def wrong_clock(cluster: Cluster, chance: random.Random) -> list[str]:
     return []
 
 
-def _is_wrong(host: subprocess.Popen[bytes]) -> bool:
+def _has_skewed_clock(host: subprocess.Popen[bytes]) -> bool:
     return "FAULTS_CLOCK_SKEW" in psutil.Process(host.pid).environ()
 
 
-def right_clocks(cluster: Cluster) -> None:
-    for host in [host for host in cluster.hosts if host.poll() is None and _is_wrong(host)]:
+def stop_hosts_with_skewed_clocks(cluster: Cluster) -> None:
+    for host in [host for host in cluster.hosts if host.poll() is None and _has_skewed_clock(host)]:
         host.terminate()
         host.wait(PATIENCE)
         cluster.hosts.remove(host)
 
 
 def poison_messages(cluster: Cluster, chance: random.Random) -> list[str]:
-    poison(cluster)
+    send_unreadable_messages(cluster)
     return []
 
 
@@ -136,14 +152,14 @@ def stop_a_worker_for_a_while(cluster: Cluster, chance: random.Random) -> list[s
     workers = list(_running(cluster).values())
     if workers:
         worker = psutil.Process(workers[0])
-        asleep = [worker, *worker.children(recursive=True)]
-        for process in asleep:
+        stopped = [worker, *worker.children(recursive=True)]
+        for process in stopped:
             kill(process, signal.SIGSTOP)
-        threading.Timer(chance.uniform(1, 15), _wake, [asleep]).start()
+        threading.Timer(chance.uniform(1, 15), _continue, [stopped]).start()
     return []
 
 
-def _wake(processes: list[psutil.Process]) -> None:
+def _continue(processes: list[psutil.Process]) -> None:
     for process in processes:
         kill(process, signal.SIGCONT)
 
@@ -159,7 +175,7 @@ def flush_redis(cluster: Cluster, chance: random.Random) -> list[str]:
     return []
 
 
-def double_in_redis(cluster: Cluster, chance: random.Random) -> list[str]:
+def duplicate_in_redis(cluster: Cluster, chance: random.Random) -> list[str]:
     assert cluster.redis
     for message in cluster.redis.call("LRANGE", REDIS_LIST, "0", "-1"):  # type: ignore[attr-defined]
         cluster.redis.call("RPUSH", REDIS_LIST, message)
@@ -167,7 +183,7 @@ def double_in_redis(cluster: Cluster, chance: random.Random) -> list[str]:
 
 
 def restart_redis(cluster: Cluster, chance: random.Random) -> list[str]:
-    """Killed, away for a while, and back with nothing in it."""
+    """Kill Redis, and start it again, empty, after a while."""
     assert cluster.redis
     cluster.redis.kill()
     time.sleep(chance.uniform(0, 5))
@@ -188,7 +204,7 @@ def lose_messages(cluster: Cluster, chance: random.Random) -> list[str]:
     return []
 
 
-def double_messages(cluster: Cluster, chance: random.Random) -> list[str]:
+def duplicate_messages(cluster: Cluster, chance: random.Random) -> list[str]:
     copy = 'insert into django_q_ormq (key, payload, "lock") select key, payload, "lock" from django_q_ormq'
     cluster.database(copy)
     return []
@@ -202,30 +218,14 @@ def lock_the_database(cluster: Cluster, chance: random.Random) -> list[str]:
 
 def crash_the_database(cluster: Cluster, chance: random.Random) -> list[str]:
     hit = list(_running(cluster))
-    postgres.restart(str(cluster.database.where))
+    postgres.restart(str(cluster.database.location))
     return hit
 
 
 def kill_the_web_server(cluster: Cluster, chance: random.Random) -> list[str]:
-    kill_web(cluster)
+    kill_web_server(cluster)
     start(cluster.server, workers=False)
     return []
-
-
-def _kill_part(cluster: Cluster, chance: random.Random, part: Callable[..., psutil.Process]) -> list[str]:
-    host = chance.choice(cluster.hosts)
-    hit = _jobs_of(cluster, host.pid)
-    kill(part(host))
-    return hit
-
-
-def _jobs_of(cluster: Cluster, host: int) -> list[str]:
-    found = []
-    for job, pid in _running(cluster).items():
-        with suppress(psutil.NoSuchProcess):
-            if host in [parent.pid for parent in psutil.Process(pid).parents()]:
-                found.append(job)
-    return found
 
 
 FAULTS: tuple[Fault, ...] = (
@@ -237,26 +237,26 @@ FAULTS: tuple[Fault, ...] = (
     kill_sentinel,
     kill_main,
     kill_host,
-    stop_host,
+    restart_host,
     stop_a_worker_for_a_while,
-    wrong_clock,
+    skew_clock,
     poison_messages,
     kill_deliverer,
     flush_redis,
-    double_in_redis,
+    duplicate_in_redis,
     restart_redis,
     stop_redis_for_a_while,
     lose_messages,
-    double_messages,
+    duplicate_messages,
     lock_the_database,
     crash_the_database,
     kill_the_web_server,
 )
 
 
-def faults_of(cluster: Cluster) -> list[Fault]:
-    """Those that this cluster can be done: SQLite has no server to crash, and messages are kept in one place."""
-    without = [crash_the_database] if isinstance(cluster.database.where, Path) else []
-    in_redis = [flush_redis, double_in_redis, restart_redis, stop_redis_for_a_while]
-    without += [lose_messages, double_messages] if cluster.redis else in_redis
-    return [fault for fault in FAULTS if fault not in without]
+def faults_for(cluster: Cluster) -> list[Fault]:
+    """Return the faults that this cluster can have: SQLite has no server, and messages are either in Redis or not."""
+    impossible = [crash_the_database] if isinstance(cluster.database.location, Path) else []
+    in_redis = [flush_redis, duplicate_in_redis, restart_redis, stop_redis_for_a_while]
+    impossible += [lose_messages, duplicate_messages] if cluster.redis else in_redis
+    return [fault for fault in FAULTS if fault not in impossible]

@@ -1,7 +1,7 @@
-"""Places in the server's own code at which a test makes its processes wait, or kills the web server.
+"""Gates in the server's code, at which a test holds its processes or kills the web server.
 
-A process that comes to a place waits while there is a file `<place>.hold` in the data folder, and leaves a file
-`<place>.reached` there. A web server is killed, with all of its processes, if there is a file `<place>.kill`.
+A process that comes to a gate waits while the data folder has a file `<gate>.hold`. It creates a file
+`<gate>.reached`. A web server is killed, with all of its processes, if there is a file `<gate>.kill`.
 """
 
 from __future__ import annotations
@@ -20,66 +20,60 @@ from django.conf import settings
 
 
 def install() -> None:
-    """Put a gate at each place."""
+    """Put gates before and after the functions at which tests interfere."""
     from jobs import actions
     from jobs.execution import transitions, worker
     from jobs.queue import broker
     from jobs.results import publishing
 
-    _gate(actions, "submit_once", before="submit-begins", after="submit-committed")
-    _gate(actions, "_enqueue", after="submit-written")
-    _gate(broker, "notify", before="submit-rings")
-    _gate(transitions, "claim", before="claims")
-    _gate(worker, "run_job", before="claimed")
-    _gate(transitions, "renew", before="renews")
-    _gate(transitions, "succeed", before="commits")
-    _gate_of_each_kind(transitions, "record_event", "notes")
-    _gate(publishing, "publish", before="renames", after="renamed")
+    _add_gates(actions, "submit_once", before="before-submit", after="after-submit")
+    _add_gates(actions, "_enqueue", after="after-enqueue")
+    _add_gates(broker, "notify", before="before-notify")
+    _add_gates(transitions, "claim", before="before-claim")
+    _add_gates(worker, "run_job", before="after-claim")
+    _add_gates(transitions, "renew", before="before-renew")
+    _add_gates(transitions, "succeed", before="before-commit")
+    _add_gate_by_kind(transitions, "record_event", "before-event")
+    _add_gates(publishing, "publish", before="before-publish", after="after-publish")
 
 
-def come_to(place: str) -> None:
-    """Wait at the place, or end there, if a test wants it."""
+def pass_gate(gate: str) -> None:
+    """Wait at the gate, or end the web server there, if a test wants it."""
     folder = Path(settings.DATA_DIR)
-    if _taken(folder / f"{place}.kill"):
+    with suppress(FileNotFoundError):
+        (folder / f"{gate}.kill").unlink()
         _kill_the_web_server()
-    hold = folder / f"{place}.hold"
+    hold = folder / f"{gate}.hold"
     if hold.exists():
-        (folder / f"{place}.reached").touch()
+        (folder / f"{gate}.reached").touch()
         while hold.exists():
             time.sleep(0.02)
 
 
-def _gate(module: Any, name: str, *, before: str = "", after: str = "") -> None:
-    real: Callable[..., Any] = getattr(module, name)
+def _add_gates(module: Any, name: str, *, before: str = "", after: str = "") -> None:
+    function: Callable[..., Any] = getattr(module, name)
 
-    @wraps(real)
-    def gated(*args: Any, **kwargs: Any) -> Any:
+    @wraps(function)
+    def with_gates(*args: Any, **kwargs: Any) -> Any:
         if before:
-            come_to(before)
-        found = real(*args, **kwargs)
+            pass_gate(before)
+        result = function(*args, **kwargs)
         if after:
-            come_to(after)
-        return found
+            pass_gate(after)
+        return result
 
-    setattr(module, name, gated)
-
-
-def _gate_of_each_kind(module: Any, name: str, place: str) -> None:
-    """Gates before a function whose second argument says of which kind it is this time."""
-    real: Callable[..., Any] = getattr(module, name)
-
-    def gated(subject: object, kind: str, *args: Any) -> Any:
-        come_to(f"{place}-{kind}")
-        return real(subject, kind, *args)
-
-    setattr(module, name, gated)
+    setattr(module, name, with_gates)
 
 
-def _taken(file: Path) -> bool:
-    with suppress(FileNotFoundError):
-        file.unlink()
-        return True
-    return False
+def _add_gate_by_kind(module: Any, name: str, gate: str) -> None:
+    """Put a gate before a function whose second argument is a kind, which becomes part of the gate's name."""
+    function: Callable[..., Any] = getattr(module, name)
+
+    def with_gate(subject: object, kind: str, *args: Any) -> Any:
+        pass_gate(f"{gate}-{kind}")
+        return function(subject, kind, *args)
+
+    setattr(module, name, with_gate)
 
 
 def _kill_the_web_server() -> None:

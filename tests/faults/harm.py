@@ -1,6 +1,6 @@
-"""A data source that does harm to the process which reads it: a driver with a bug, as none of ours can be made to have.
+"""A data source that harms the process that reads it, like a driver with a bug that no real driver can be made to have.
 
-The harm is the value of the report's parameter `harm`: a name, and after a colon what it needs to know.
+The harm is the value of the report's parameter `harm`: a name and, after a colon, an argument.
 """
 
 from __future__ import annotations
@@ -45,35 +45,35 @@ class HarmConfig(AppConfig):
 
 
 def _set_clock(seconds: int) -> None:
-    """Have Django's clock, which the queue goes by, so many seconds wrong."""
-    right = timezone.now
-    timezone.now = lambda: right() + timedelta(seconds=seconds)
+    """Set Django's clock, which django-q2 uses, this many seconds ahead."""
+    now = timezone.now
+    timezone.now = lambda: now() + timedelta(seconds=seconds)
 
 
 class HarmfulSource(SqliteSource):
-    """SQLite's, after the harm is done."""
+    """Reads SQLite after the harm is done."""
 
     @contextmanager
     def read(self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits) -> Iterator[Rows]:
         harm = values.get("harm")
-        name, _, detail = str(harm.value if harm and harm.value else "none").partition(":")
-        HARMS[name](detail, limits)
+        name, _, argument = str(harm.value if harm and harm.value else "none").partition(":")
+        HARMS[name](argument, limits)
         with super().read(spec, query, values, limits) as rows:
             yield replace(rows, batches=_one_by_one(rows.batches)) if name == "steps" else rows
 
 
 def _one_by_one(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """A batch for each row, with a gate before each."""
+    """Yield one batch per row, with a gate before each."""
     number = 0
     for batch in batches:
         for start in range(batch.num_rows):
-            gates.come_to(f"row-{number}")
+            gates.pass_gate(f"row-{number}")
             number += 1
             yield batch.slice(start, 1)
 
 
-def _none(detail: str, limits: Limits) -> None:
-    """What is harmed is somewhere else."""
+def _none(argument: str, limits: Limits) -> None:
+    """Do nothing: the test harms another process."""
 
 
 def _sleep(seconds: str, limits: Limits) -> None:
@@ -84,33 +84,33 @@ def _exit(status: str, limits: Limits) -> None:
     os._exit(int(status))
 
 
-def _segfault(detail: str, limits: Limits) -> None:
+def _segfault(argument: str, limits: Limits) -> None:
     ctypes.string_at(0)
 
 
-def _speaks_and_crashes(text: str, limits: Limits) -> None:
-    """As a library in C does before it gives up."""
+def _write_and_crash(text: str, limits: Limits) -> None:
+    """Write to the standard error and crash, like a C library that gives up."""
     os.write(2, f"{text}\n".encode() * 5_000)
     ctypes.string_at(0)
 
 
-def _burns(detail: str, limits: Limits) -> None:
+def _burn_cpu(argument: str, limits: Limits) -> None:
     while True:
         pass
 
 
-def _kill(detail: str, limits: Limits) -> None:
+def _kill(argument: str, limits: Limits) -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def _memory(detail: str, limits: Limits) -> None:
-    """More and more of it, as a driver that holds the whole result."""
-    hoard = []
+def _use_memory(argument: str, limits: Limits) -> None:
+    """Use more and more memory, like a driver that holds the whole result."""
+    blocks = []
     while True:
-        hoard.append(bytearray(16 * 2**20))
+        blocks.append(bytearray(16 * 2**20))
 
 
-def _big_file(detail: str, limits: Limits) -> None:
+def _write_big_file(argument: str, limits: Limits) -> None:
     limits.temp_dir.mkdir(exist_ok=True)
     with (limits.temp_dir / "sorted").open("wb") as file:
         for _ in range(4096):
@@ -118,16 +118,16 @@ def _big_file(detail: str, limits: Limits) -> None:
             file.flush()
 
 
-def _deaf(detail: str, limits: Limits) -> None:
-    """Hears no SIGTERM and lets no exception out."""
+def _ignore_signals(argument: str, limits: Limits) -> None:
+    """Ignore SIGTERM and swallow every exception."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     while True:
         with suppress(BaseException):
             time.sleep(60)
 
 
-def _hangs_in_c(detail: str, limits: Limits) -> None:
-    """Locks a mutex twice, in C and holding Python's own lock: no Python code runs any more, not even a handler."""
+def _hang_in_c(argument: str, limits: Limits) -> None:
+    """Lock a mutex twice, in C and with Python's own lock held: no Python code runs any more, not even a handler."""
     signal.signal(signal.SIGTERM, lambda number, frame: None)
     mutex = ctypes.create_string_buffer(64)
     libc = ctypes.PyDLL(None)
@@ -135,14 +135,14 @@ def _hangs_in_c(detail: str, limits: Limits) -> None:
     libc.pthread_mutex_lock(mutex)
 
 
-def _grandchild(seconds: str, limits: Limits) -> None:
-    """Leaves a process in a session of its own, as a browser or an office suite started by a driver does, and waits."""
-    _leave_one_behind("", limits)
+def _start_programs(seconds: str, limits: Limits) -> None:
+    """Start programs in sessions of their own, as a driver that uses a browser or an office suite does, and wait."""
+    _leave_programs("", limits)
     time.sleep(float(seconds))
 
 
-def _leave_one_behind(detail: str, limits: Limits) -> None:
-    """A process that nobody waits for; it keeps what it inherited open, the pipe to the worker too."""
+def _leave_programs(argument: str, limits: Limits) -> None:
+    """Start programs that nobody waits for. They keep inherited files open, including the pipe to the worker."""
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:
@@ -153,12 +153,12 @@ def _leave_one_behind(detail: str, limits: Limits) -> None:
     subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
 
 
-def _unavailable(detail: str, limits: Limits) -> None:
+def _be_unavailable(argument: str, limits: Limits) -> None:
     raise SourceUnavailable
 
 
-def _until_there(path: str, limits: Limits) -> None:
-    """Goes on once that file is there: a test decides when."""
+def _wait_for_file(path: str, limits: Limits) -> None:
+    """Wait until the test creates this file."""
     while not Path(path).exists():
         time.sleep(0.02)
 
@@ -169,15 +169,15 @@ HARMS: dict[str, Callable[[str, Limits], None]] = {
     "sleep": _sleep,
     "exit": _exit,
     "segfault": _segfault,
-    "speaks-and-crashes": _speaks_and_crashes,
-    "burns": _burns,
+    "writes-and-crashes": _write_and_crash,
+    "burns-cpu": _burn_cpu,
     "kill": _kill,
-    "memory": _memory,
-    "big-file": _big_file,
-    "deaf": _deaf,
-    "hangs-in-c": _hangs_in_c,
-    "grandchild": _grandchild,
-    "leaves-one-behind": _leave_one_behind,
-    "unavailable": _unavailable,
-    "until-there": _until_there,
+    "memory": _use_memory,
+    "big-file": _write_big_file,
+    "ignores-signals": _ignore_signals,
+    "hangs-in-c": _hang_in_c,
+    "starts-programs": _start_programs,
+    "leaves-programs": _leave_programs,
+    "unavailable": _be_unavailable,
+    "waits-for-file": _wait_for_file,
 }

@@ -1,6 +1,6 @@
-"""What must be true of every job, whatever was killed meanwhile. Judges rows, events and files; knows no server.
+"""The rules that every job must follow, whatever was killed in the meantime, checked on rows, events and files.
 
-`violations` answers with a sentence for each rule that was broken, so that one run shows all of them.
+`violations` returns a sentence for each broken rule, so that one run shows all of them. This module knows no server.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 ENDS = {"succeeded": "Succeeded", "failed": "Failed"}
-#: Nothing may be Running longer than this after its deadline.
-_LATEST = timedelta(seconds=65)
+#: A job may be Running for this long after its deadline.
+_DEADLINE_ALLOWANCE = timedelta(seconds=65)
 
 
 @dataclass(frozen=True)
 class Event:
-    """One entry of a job's timeline, in the order in which they were written."""
+    """One entry of a job's timeline."""
 
     job: str
     kind: str
@@ -53,7 +53,7 @@ class Job:
 
 @dataclass(frozen=True)
 class File:
-    """A file or folder that lies in a job's folder of results."""
+    """A file or folder in a job's folder of results."""
 
     job: str
     name: str
@@ -68,7 +68,7 @@ class File:
 
 @dataclass(frozen=True)
 class Effect:
-    """Something that arrived outside: a mail, a call, a file. `id` is what its receiver tells messages apart by."""
+    """Something that arrived outside: a mail, a call, a file. Its receiver recognizes duplicates by `id`."""
 
     job: str
     kind: str
@@ -96,8 +96,9 @@ class Delivery:
 
 @dataclass(frozen=True)
 class History:
-    """Everything that is left after a run. `accepted`: the ids that clients were told with 202."""
+    """Everything that is left after a run. Events are in the order in which they were written."""
 
+    #: The ids of the jobs that were answered with 202.
     accepted: Iterable[str]
     jobs: Mapping[str, Job]
     events: Iterable[Event]
@@ -105,10 +106,10 @@ class History:
     now: datetime
     #: How many jobs may run at once on each host.
     slots: Mapping[str, int] = field(default_factory=dict)
-    #: How many jobs of a report may run at once, where it says so.
+    #: How many jobs of a report may run at once, for reports with such a limit.
     limits: Mapping[str, int] = field(default_factory=dict)
     deliveries: Iterable[Delivery] = ()
-    #: Each arrival, also of one that arrived before.
+    #: Every arrival, including duplicates.
     effects: Iterable[Effect] = ()
     messages: int = 0
     processes: Iterable[str] = ()
@@ -119,25 +120,28 @@ class History:
 
 @dataclass(frozen=True)
 class Attempt:
-    """A claim and what ended it; `end` is None while it runs."""
+    """A claim and the event that ended it; `end` is None while the attempt runs."""
 
     claim: Event
     end: Event | None
 
 
 def violations(history: History) -> list[str]:
-    """A sentence for each thing that must not be."""
+    """Return a sentence for each broken rule."""
     timelines = defaultdict(list)
     for event in history.events:
         timelines[event.job].append(event)
-    found = [
-        sentence for rule in _PER_JOB for job in history.jobs.values() for sentence in rule(job, timelines[job.id])
+    sentences = [
+        sentence
+        for rule in _RULES_PER_JOB
+        for job in history.jobs.values()
+        for sentence in rule(job, timelines[job.id])
     ]
-    return found + [sentence for rule in _OVER_ALL for sentence in rule(history)]
+    return sentences + [sentence for rule in _OVERALL_RULES for sentence in rule(history)]
 
 
 def attempts(events: Iterable[Event]) -> list[Attempt]:
-    """The attempts of one job."""
+    """Return the attempts of one job, from its events."""
     found: list[Attempt] = []
     claim: Event | None = None
     for event in events:
@@ -182,7 +186,7 @@ def _fences_increase(job: Job, events: list[Event]) -> Iterator[str]:
         yield f"{job.id} has fence {job.fence}, but was claimed with {claims[-1]}"
 
 
-def _runs_alone(job: Job, events: list[Event]) -> Iterator[str]:
+def _attempts_do_not_overlap(job: Job, events: list[Event]) -> Iterator[str]:
     if any(attempt.end is None for attempt in attempts(events)[:-1]):
         yield f"{job.id} was claimed while an earlier attempt had not ended"
 
@@ -193,127 +197,117 @@ def _succeeds_at_most_once(job: Job, events: list[Event]) -> Iterator[str]:
         yield f"{job.id} succeeded {count} times"
 
 
-def _tries_no_more_than_allowed(job: Job, events: list[Event]) -> Iterator[str]:
+def _attempts_are_limited(job: Job, events: list[Event]) -> Iterator[str]:
     most = max([job.attempt, *(event.attempt for event in events)])
     if most > job.max_attempts:
-        yield f"{job.id} was tried {most} times, of {job.max_attempts} allowed"
+        yield f"{job.id} has {most} attempts, of {job.max_attempts} allowed"
 
 
 def _ends_by_its_deadline(job: Job, events: list[Event]) -> Iterator[str]:
     for attempt in attempts(events):
-        if attempt.end and attempt.end.at > attempt.claim.at + job.timeout + _LATEST:
+        if attempt.end and attempt.end.at > attempt.claim.at + job.timeout + _DEADLINE_ALLOWANCE:
             yield f"{job.id} ran for {attempt.end.at - attempt.claim.at}, of {job.timeout} allowed"
 
 
-# ---- rules about all of it
+# ---- rules about all jobs together
 
 
-def _every_accepted_job_is_there_and_ended(history: History) -> Iterator[str]:
+def _accepted_jobs_exist_and_have_ended(history: History) -> Iterator[str]:
     for id in history.accepted:
         if id not in history.jobs:
-            yield f"{id} was accepted and is gone"
+            yield f"{id} was accepted and does not exist"
         elif history.jobs[id].status not in ENDS.values():
             yield f"{id} was accepted and is still {history.jobs[id].status}"
 
 
-def _results_are_whole(history: History) -> Iterator[str]:
-    files = {(file.job, file.fence): file for file in history.files if not _is_rubbish(file)}
+def _results_are_complete(history: History) -> Iterator[str]:
+    files = {(file.job, file.fence): file for file in history.files if not _is_temporary(file)}
     for job in history.jobs.values():
-        kept = job.artifact
-        if (kept is not None) != (job.status == "Succeeded"):
-            yield f"{job.id} is {job.status} and has {'a' if kept else 'no'} result"
-        if kept is None:
+        artifact = job.artifact
+        if (artifact is not None) != (job.status == "Succeeded"):
+            yield f"{job.id} is {job.status} and has {'a' if artifact else 'no'} result"
+        if artifact is None:
             continue
         commits = {event.fence for event in history.of(job.id) if event.kind == "succeeded"}
-        if commits and commits != {kept.fence}:
-            yield f"{job.id} shows the result of fence {kept.fence}, but committed {sorted(commits)}"
-        file = files.get((job.id, kept.fence))
+        if commits and commits != {artifact.fence}:
+            yield f"{job.id} shows the result of fence {artifact.fence}, but committed {sorted(commits)}"
+        file = files.get((job.id, artifact.fence))
         if file is None:
             yield f"{job.id} has lost the file of its result"
-        elif (file.size, file.sha256) != (kept.size, kept.sha256):
+        elif (file.size, file.sha256) != (artifact.size, artifact.sha256):
             yield f"{job.id} has a result that is not the file that was written"
 
 
 def _nothing_runs_past_its_deadline(history: History) -> Iterator[str]:
     for job in history.jobs.values():
         running = [attempt for attempt in attempts(history.of(job.id)) if attempt.end is None]
-        if job.status == "Running" and any(_is_overdue(history.now, job, attempt) for attempt in running):
+        latest_claim = history.now - job.timeout - _DEADLINE_ALLOWANCE
+        if job.status == "Running" and any(attempt.claim.at < latest_claim for attempt in running):
             yield f"{job.id} is still Running past its deadline"
 
 
-def _is_overdue(now: datetime, job: Job, attempt: Attempt) -> bool:
-    return now > attempt.claim.at + job.timeout + _LATEST
+def _slots_are_respected(history: History) -> Iterator[str]:
+    """No worker runs two jobs at once, and no host more than it has slots.
 
-
-def _slots_are_kept(history: History) -> Iterator[str]:
-    """No worker has two jobs at once, and no host more than it has slots.
-
-    Attempts whose worker was lost do not count: when it really ended is not known, and its slot is free since.
+    Attempts whose worker was lost don't count: nobody knows when they really ended and freed their slots.
     """
     events = defaultdict(list)
     for event in history.events:
         events[event.job].append(event)
-    ran = [
+    ended = [
         attempt
         for timeline in events.values()
         for attempt in attempts(timeline)
         if attempt.end and attempt.end.code != "worker_lost"
     ]
-    for name, allowed, key in (("worker", None, _worker), ("host", history.slots, _host)):
-        for who, most in _busiest(ran, key).items():
-            limit = 1 if allowed is None else allowed.get(who, most)
-            if most > limit:
-                yield f"The {name} {who} ran {most} jobs at once, of {limit} allowed"
+    for worker, most in _peaks(ended, lambda attempt: f"{attempt.claim.host}:{attempt.claim.pid}").items():
+        if most > 1:
+            yield f"The worker {worker} ran {most} jobs at once, of 1 allowed"
+    for host, most in _peaks(ended, lambda attempt: attempt.claim.host).items():
+        if most > history.slots.get(host, most):
+            yield f"The host {host} ran {most} jobs at once, of {history.slots[host]} allowed"
 
 
-def _limits_are_kept(history: History) -> Iterator[str]:
-    """Here lost attempts count: until the row says that one has ended, no other may begin."""
-    ran = [attempt for job in history.jobs for attempt in attempts(history.of(job)) if attempt.end]
-    for report, most in _busiest(ran, lambda attempt: history.jobs[attempt.claim.job].report).items():
+def _limits_are_respected(history: History) -> Iterator[str]:
+    """Here lost attempts count: no other may start until the row says that they have ended."""
+    ended = [attempt for job in history.jobs for attempt in attempts(history.of(job)) if attempt.end]
+    for report, most in _peaks(ended, lambda attempt: history.jobs[attempt.claim.job].report).items():
         if most > history.limits.get(report, most):
             yield f"The report {report} ran {most} times at once, of {history.limits[report]} allowed"
 
 
-def _worker(attempt: Attempt) -> str:
-    return f"{attempt.claim.host}:{attempt.claim.pid}"
-
-
-def _host(attempt: Attempt) -> str:
-    return attempt.claim.host
-
-
-def _busiest(ran: Iterable[Attempt], key: Callable[[Attempt], str]) -> dict[str, int]:
-    """The most attempts at one moment, by key. One that ends when another begins is not beside it."""
+def _peaks(ended: Iterable[Attempt], key: Callable[[Attempt], str]) -> dict[str, int]:
+    """Return the largest number of simultaneous attempts, by key. One that ends when another starts does not count."""
     steps = defaultdict(list)
-    for attempt in ran:
+    for attempt in ended:
         if attempt.end and attempt.end.at > attempt.claim.at:
             steps[key(attempt)] += [(attempt.claim.at, 1), (attempt.end.at, -1)]
-    found = {}
-    for who, changes in steps.items():
+    peaks = {}
+    for name, changes in steps.items():
         level = most = 0
         for _, change in sorted(changes):
             level += change
             most = max(most, level)
-        found[who] = most
-    return found
+        peaks[name] = most
+    return peaks
 
 
-def _effects_are_of_deliveries_once(history: History) -> Iterator[str]:
-    """What arrives twice has the same id, by which its receiver knows it; so its effect is there once."""
-    ids = defaultdict(set)
+def _deliveries_take_effect_once(history: History) -> Iterator[str]:
+    """A delivery that arrives twice has the same id both times, so that its receiver can ignore the second one."""
+    ids_by_key = defaultdict(set)
     for effect in history.effects:
-        ids[effect.key].add(effect.id)
+        ids_by_key[effect.key].add(effect.id)
     rows = [delivery.key for delivery in history.deliveries]
-    for key, found in ids.items():
-        if len(found) > 1:
-            yield f"{' '.join(key)} took effect {len(found)} times"
+    for key, ids in ids_by_key.items():
+        if len(ids) > 1:
+            yield f"{' '.join(key)} took effect {len(ids)} times"
         if key not in rows:
-            yield f"{' '.join(key)} arrived, but was never to be delivered"
+            yield f"{' '.join(key)} arrived, but has no row in the outbox"
     for key in {key for key in rows if rows.count(key) > 1}:
         yield f"{' '.join(key)} is {rows.count(key)} times in the outbox"
     for delivery in history.deliveries:
-        if delivery.state == "sent" and delivery.key not in ids:
-            yield f"{' '.join(delivery.key)} is noted as sent, but did not arrive"
+        if delivery.state == "sent" and delivery.key not in ids_by_key:
+            yield f"{' '.join(delivery.key)} is recorded as sent, but did not arrive"
         if delivery.state == "pending":
             yield f"{' '.join(delivery.key)} was never delivered"
         if history.jobs[delivery.job].status != "Succeeded":
@@ -327,29 +321,29 @@ def _nothing_is_left(history: History) -> Iterator[str]:
         yield f"{history.messages} message(s) are left in the queue"
     kept = {(job.id, job.artifact.fence) for job in history.jobs.values() if job.artifact}
     for file in history.files:
-        if _is_rubbish(file) or (file.job, file.fence) not in kept:
+        if _is_temporary(file) or (file.job, file.fence) not in kept:
             yield f"A file is left: {file.job}/{file.name}"
 
 
-def _is_rubbish(file: File) -> bool:
+def _is_temporary(file: File) -> bool:
     return file.fence < 0 or file.name.endswith((".part", ".spill"))
 
 
-_PER_JOB = (
+_RULES_PER_JOB = (
     _ends_once,
     _nothing_follows_the_end,
     _fences_increase,
-    _runs_alone,
+    _attempts_do_not_overlap,
     _succeeds_at_most_once,
-    _tries_no_more_than_allowed,
+    _attempts_are_limited,
     _ends_by_its_deadline,
 )
-_OVER_ALL = (
-    _every_accepted_job_is_there_and_ended,
-    _results_are_whole,
+_OVERALL_RULES = (
+    _accepted_jobs_exist_and_have_ended,
+    _results_are_complete,
     _nothing_runs_past_its_deadline,
-    _slots_are_kept,
-    _limits_are_kept,
-    _effects_are_of_deliveries_once,
+    _slots_are_respected,
+    _limits_are_respected,
+    _deliveries_take_effect_once,
     _nothing_is_left,
 )

@@ -1,4 +1,4 @@
-"""Folders in memory, and small disks in them. Those of a run that was killed are cleared away by the next one."""
+"""Folders in memory, and small disks in them. Each run deletes those of earlier runs that were killed."""
 
 from __future__ import annotations
 
@@ -13,52 +13,47 @@ from tempfile import gettempdir, mkdtemp
 
 import psutil
 
-_MEMORY = Path("/dev/shm")  # noqa: S108 - fresh folders in it
-#: What it is for, the process that made it, and what mkdtemp adds.
+_MEMORY = Path("/dev/shm")  # noqa: S108 - new folders in it
+#: The purpose, the id of the process that created the folder, and the characters that mkdtemp adds.
 _NAME = re.compile(r"faults-[a-z]+-(\d+)-\w+")
 
 
 def memory_folder(purpose: str) -> Path:
-    """In memory where there is such a place: a disk that others keep busy only adds minutes of waiting."""
-    place = _MEMORY if os.access(_MEMORY, os.W_OK) else Path(gettempdir())
-    _clear_strays(place)
-    return Path(mkdtemp(prefix=f"faults-{purpose}-{os.getpid()}-", dir=place))
+    """Create a folder in memory, if possible: a disk that other programs keep busy only adds minutes of waiting."""
+    parent = _MEMORY if os.access(_MEMORY, os.W_OK) else Path(gettempdir())
+    for folder in parent.iterdir():
+        if _is_stray(folder) and all(map(_unmount, _mounts_in(folder))):
+            shutil.rmtree(folder, ignore_errors=True)
+    return Path(mkdtemp(prefix=f"faults-{purpose}-{os.getpid()}-", dir=parent))
 
 
 @contextmanager
-def small_disk(place: Path) -> Iterator[None]:
-    """That folder on a file system of 64 MB, which a test can fill. Only the superuser may make one: else none."""
-    place.mkdir(exist_ok=True)
-    command = ["mount", "-t", "tmpfs", "-o", "size=64m,mode=700", "tmpfs", place]
-    made = subprocess.run(command, capture_output=True, check=False).returncode == 0
+def small_disk(folder: Path) -> Iterator[None]:
+    """Mount a file system of 64 MB, which a test can fill, on this folder. Does nothing for users other than root."""
+    folder.mkdir(exist_ok=True)
+    command = ["mount", "-t", "tmpfs", "-o", "size=64m,mode=700", "tmpfs", folder]
+    is_mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
     try:
         yield
     finally:
-        if made:
-            subprocess.run(["umount", "--lazy", place], check=True)
-
-
-def _clear_strays(place: Path) -> None:
-    for folder in place.iterdir():
-        if _is_stray(folder) and all(map(_unmounted, _mounts_in(folder))):
-            shutil.rmtree(folder, ignore_errors=True)
+        if is_mounted:
+            subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 def _is_stray(folder: Path) -> bool:
-    """Whether it is a folder of ours whose maker is gone. A process that has the maker's number by now only keeps it
-    for longer."""
+    """True if a process that has ended created the folder with `memory_folder`."""
     match = _NAME.fullmatch(folder.name)
+    # If another process has the same id by now, the folder is only kept for longer.
     if match is None or psutil.pid_exists(int(match.group(1))):
         return False
-    # Everybody may put anything here, also a link to what must not be deleted.
+    # Everybody may create anything here, including a link to something that must not be deleted.
     return folder.is_dir() and not folder.is_symlink() and folder.stat().st_uid == os.getuid()
 
 
 def _mounts_in(folder: Path) -> list[str]:
-    mounts = (line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
-    return [place for place in mounts if place.startswith(f"{folder}/")]
+    mount_points = (line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
+    return [mount_point for mount_point in mount_points if mount_point.startswith(f"{folder}/")]
 
 
-def _unmounted(place: str) -> bool:
-    done = subprocess.run(["umount", "--lazy", place], capture_output=True, check=False)
-    return done.returncode == 0
+def _unmount(mount_point: str) -> bool:
+    return subprocess.run(["umount", "--lazy", mount_point], capture_output=True, check=False).returncode == 0

@@ -1,4 +1,4 @@
-"""A network between a host and its database that can swallow packets: nothing arrives any more, and nobody is told."""
+"""A network between a host and its database that can swallow packets: nothing arrives, and nobody gets an error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 
 class Proxy:
-    """Forwards connections to a server while `forwards`; otherwise takes what comes, and answers nothing."""
+    """Forwards connections to a server while `forwards` is set. Otherwise it reads everything and answers nothing."""
 
     def __init__(self, server: str) -> None:
         parts = urlsplit(server)
@@ -21,16 +21,16 @@ class Proxy:
         self._selector.register(self._listener, selectors.EVENT_READ, None)
         self._ends: list[socket.socket] = []
         self.forwards = True
-        self.ends = False
+        self.stopping = False
         self.url = server.replace(str(self._target[1]), str(self._listener.getsockname()[1]))
 
     def run(self) -> None:
-        while not self.ends:
+        while not self.stopping:
             for key, _ in self._selector.select(0.1):
                 if key.data is None:
                     self._accept()
                 else:
-                    self._carry(key.fileobj, key.data)  # type: ignore[arg-type]
+                    self._forward(key.fileobj, key.data)  # type: ignore[arg-type]
         self._selector.close()
         for end in (self._listener, *self._ends):
             end.close()
@@ -39,23 +39,23 @@ class Proxy:
         near, _ = self._listener.accept()
         far = socket.create_connection(self._target)
         self._ends += [near, far]
-        for one, other in ((near, far), (far, near)):
-            self._selector.register(one, selectors.EVENT_READ, other)
+        for source, target in ((near, far), (far, near)):
+            self._selector.register(source, selectors.EVENT_READ, target)
 
-    def _carry(self, source: socket.socket, target: socket.socket) -> None:
-        """Take some bytes along. What is swallowed is gone, and so is the end of a connection."""
-        heard = b""
-        with suppress(OSError):  # closed, perhaps just now by what came from the other side
-            heard = source.recv(65536)
-        if heard and self.forwards:
+    def _forward(self, source: socket.socket, target: socket.socket) -> None:
+        """Forward some bytes. What is swallowed is lost, and so is the end of a connection."""
+        data = b""
+        with suppress(OSError):  # closed, perhaps just now because of data from the other side
+            data = source.recv(65536)
+        if data and self.forwards:
             with suppress(OSError):
-                target.sendall(heard)
-        elif not heard:
-            self._forget(source)
+                target.sendall(data)
+        elif not data:
+            self._unregister(source)
             if self.forwards:
-                self._forget(target)
+                self._unregister(target)
 
-    def _forget(self, end: socket.socket) -> None:
+    def _unregister(self, end: socket.socket) -> None:
         if end.fileno() >= 0 and end.fileno() in self._selector.get_map():
             self._selector.unregister(end)
             if self.forwards:
@@ -64,12 +64,12 @@ class Proxy:
 
 @contextmanager
 def network(server: str) -> Iterator[Proxy]:
-    """A network to the server of that URL."""
+    """Run a proxy to the server of this URL."""
     proxy = Proxy(server)
     thread = threading.Thread(target=proxy.run, daemon=True)
     thread.start()
     try:
         yield proxy
     finally:
-        proxy.ends = True
+        proxy.stopping = True
         thread.join()

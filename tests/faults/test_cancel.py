@@ -1,4 +1,4 @@
-"""A job is cancelled at every moment of its life, once and twice: it ends once, soon, and leaves nothing."""
+"""A job is cancelled at every stage of its life, once and twice. It ends once, soon, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -6,77 +6,77 @@ import time
 
 import pytest
 
-from tests.faults.cluster import Cluster, files, gone, until
-from tests.faults.rows import Row, moment
+from tests.faults.cluster import Cluster, all_end, job_files, wait_for
+from tests.faults.database import Row, parse_time
 
-#: Seconds from the wish until a running job and its whole tree have ended: 5 after its worker's next heartbeat.
-MOST = 5 + 2
-
-
-def waited(row: Row) -> float:
-    """Seconds from the wish until the end, by the database's clock."""
-    return (moment(row["ended_at"]) - moment(row["cancel_requested_at"])).total_seconds()
+#: Seconds from the request until a running job and all its processes have ended: 5 after its worker's next heartbeat.
+CANCEL_SECONDS = 5 + 2
 
 
-def test_a_job_that_waits_is_cancelled_at_once_and_never_run(cluster: Cluster) -> None:
-    with cluster.held("claims"):
+def seconds_to_cancel(row: Row) -> float:
+    """Return the seconds from the request until the end of the job, by the database's clock."""
+    return (parse_time(row["ended_at"]) - parse_time(row["cancel_requested_at"])).total_seconds()
+
+
+def test_a_queued_job_is_cancelled_at_once_and_never_runs(cluster: Cluster) -> None:
+    with cluster.hold_at("before-claim"):
         job = cluster.submit()
         assert (cluster.cancel(job), cluster.cancel(job)) == (202, 409)
-        (row,) = cluster.ended(job)
+        (row,) = cluster.wait_ended(job)
         assert (row["status"], row["error_code"], row["attempt"]) == ("Failed", "cancelled", 0)
-    cluster.ended(cluster.submit())
-    assert cluster.kinds(job) == ["queued", "failed"]
+    cluster.wait_ended(cluster.submit())
+    assert cluster.event_kinds(job) == ["queued", "failed"]
 
 
-def test_a_job_that_is_cancelled_ends_within_seconds_even_if_it_resists(cluster: Cluster) -> None:
-    """Its whole tree: the process, what that has started, and what is in a session of its own."""
-    jobs = [cluster.submit(harm) for harm in ("sleep:60", "deaf", "grandchild:60")]
-    family = [*(cluster.child(job) for job in jobs), *cluster.programs(jobs[-1])]
-    begun = time.monotonic()
+def test_a_cancelled_job_ends_within_seconds_even_if_it_resists(cluster: Cluster) -> None:
+    """With all its processes: the child, programs that it started, and those in sessions of their own."""
+    jobs = [cluster.submit(harm) for harm in ("sleep:60", "ignores-signals", "starts-programs:60")]
+    processes = [*(cluster.child(job) for job in jobs), *cluster.programs(jobs[-1])]
+    requested_at = time.monotonic()
     for job in jobs:
         assert {cluster.cancel(job), cluster.cancel(job)} <= {202, 409}
-    assert gone(family, begun + MOST - time.monotonic())
-    for row in cluster.ended(*jobs):
+    assert all_end(processes, requested_at + CANCEL_SECONDS - time.monotonic())
+    for row in cluster.wait_ended(*jobs):
         assert (row["status"], row["error_code"], row["attempt"]) == ("Failed", "cancelled", 1)
-        assert waited(row) < MOST
+        assert seconds_to_cancel(row) < CANCEL_SECONDS
 
 
-@pytest.mark.parametrize("place", ["claimed", "renamed", "commits"])
-def test_a_job_that_is_cancelled_at_a_moment_when_nobody_listens_ends_once(cluster: Cluster, place: str) -> None:
-    """Between claim and fork, between rename and commit, and when the commit is on its way: that one is kept."""
-    with cluster.held(place):
-        job = cluster.submit("sleep:3" if place == "claimed" else "")
-        cluster.reached(place)
+@pytest.mark.parametrize("gate", ["after-claim", "after-publish", "before-commit"])
+def test_a_job_that_is_cancelled_while_its_worker_is_busy_ends_once(cluster: Cluster, gate: str) -> None:
+    """Between claim and fork, between rename and commit, and during the commit, which is kept."""
+    with cluster.hold_at(gate):
+        job = cluster.submit("sleep:3" if gate == "after-claim" else "")
+        cluster.wait_at(gate)
         assert cluster.cancel(job) == cluster.cancel(job) == 202
-        if place == "renamed":
-            cluster.ended(job)
-    (row,) = cluster.ended(job)
+        if gate == "after-publish":
+            cluster.wait_ended(job)
+    (row,) = cluster.wait_ended(job)
     assert row["attempt"] == 1
-    assert row["status"] == ("Succeeded" if place == "commits" else "Failed"), row["error_code"]
-    assert cluster.kinds(job)[:3] == ["queued", "claimed", "cancel_requested"]
-    assert len(cluster.kinds(job)) == 4
-    until(lambda: len(list(files(cluster, job, "*"))) == (row["status"] == "Succeeded"))
+    assert row["status"] == ("Succeeded" if gate == "before-commit" else "Failed"), row["error_code"]
+    assert cluster.event_kinds(job)[:3] == ["queued", "claimed", "cancel_requested"]
+    assert len(cluster.event_kinds(job)) == 4
+    wait_for(lambda: len(job_files(cluster, job, "*")) == (row["status"] == "Succeeded"))
 
 
-def test_a_failure_that_may_pass_is_not_tried_again_once_a_cancel_is_wished(cluster: Cluster) -> None:
-    """Before the failure, and between two attempts."""
-    with cluster.held("claimed"):
+def test_a_temporary_failure_is_not_retried_once_cancellation_was_requested(cluster: Cluster) -> None:
+    """Requested before the failure, and between two attempts."""
+    with cluster.hold_at("after-claim"):
         before = cluster.submit("unavailable")
-        cluster.reached("claimed")
+        cluster.wait_at("after-claim")
         assert cluster.cancel(before) == 202
     between = cluster.submit("unavailable")
-    until(lambda: "requeued" in cluster.kinds(between))
+    wait_for(lambda: "requeued" in cluster.event_kinds(between))
     cluster.cancel(between)
-    assert [(row["status"], row["error_code"]) for row in cluster.ended(before, between)] == [
+    assert [(row["status"], row["error_code"]) for row in cluster.wait_ended(before, between)] == [
         ("Failed", "cancelled")
     ] * 2
 
 
-def test_a_cancelled_query_is_gone_from_the_database_server(postgresql_hosts: Cluster) -> None:
+def test_a_cancelled_query_ends_on_the_database_server(postgresql_hosts: Cluster) -> None:
     job = postgresql_hosts.submit("", "long-query")
-    asleep = "select pid from pg_stat_activity where application_name = 'reportserver' and query like '%pg_sleep%'"
-    until(lambda: postgresql_hosts.database(asleep))
+    queries = "select pid from pg_stat_activity where application_name = 'reportserver' and query like '%pg_sleep%'"
+    wait_for(lambda: postgresql_hosts.database(queries))
     postgresql_hosts.cancel(job)
-    (row,) = postgresql_hosts.ended(job)
+    (row,) = postgresql_hosts.wait_ended(job)
     assert row["error_code"] == "cancelled"
-    until(lambda: not postgresql_hosts.database(asleep))
+    wait_for(lambda: not postgresql_hosts.database(queries))

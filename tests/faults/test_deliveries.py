@@ -1,4 +1,4 @@
-"""Deliverers are killed between sending and noting, and receivers fail: all arrives, and nothing takes effect twice."""
+"""Deliverers are killed between sending and recording, and receivers fail. Everything arrives and takes effect once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.cluster import files, kill, until
+from tests.faults.cluster import job_files, kill, wait_for
 from tests.faults.sinks import DELIVERIES, Sinks
 
 
@@ -15,43 +15,48 @@ def _once(harm: Callable[[], None]) -> Callable[[], None]:
     return lambda: left.pop()() if left else None
 
 
-def test_a_deliverer_killed_between_sending_and_noting_sends_again_under_the_same_id(sinks: Sinks) -> None:
+def test_a_deliverer_that_is_killed_before_it_records_a_delivery_repeats_it_with_the_same_id(sinks: Sinks) -> None:
     sinks.mails.before_reply = _once(sinks.kill_deliverers)
     sinks.calls.before_reply = _once(sinks.kill_deliverers)
     jobs = sinks.submit(3)
-    sinks.all_ended()
+    sinks.wait_delivered()
     effects = sinks.effects()
     assert len({effect.key for effect in effects}) == len(jobs) * DELIVERIES
     assert len({effect.id for effect in effects}) == len(jobs) * DELIVERIES
-    assert len(effects) > len(jobs) * DELIVERIES, "nothing was sent twice: the deliverer was not killed in between"
+    assert len(effects) > len(jobs) * DELIVERIES, "nothing was sent twice: no deliverer was killed in between"
     for job in jobs:
-        assert sinks.cluster.kinds(job).count("delivered") == DELIVERIES
+        assert sinks.cluster.event_kinds(job).count("delivered") == DELIVERIES
 
 
 @pytest.mark.chaos
-def test_what_receivers_refuse_is_sent_when_they_take_it_and_the_job_has_succeeded(sinks: Sinks) -> None:
+def test_a_delivery_that_its_receiver_refuses_is_sent_later_and_the_job_succeeds_meanwhile(sinks: Sinks) -> None:
     sinks.mails.reply, sinks.calls.status = "451 not now", 503
     (job,) = sinks.submit(1)
-    until(lambda: sinks.cluster.kinds(job).count("delivery_failed") >= 3, 30)
+    wait_for(lambda: sinks.cluster.event_kinds(job).count("delivery_failed") >= 3, 30)
     assert sinks.cluster.database.job(job)["status"] == "Succeeded"
     sinks.mails.reply, sinks.calls.status = "250 OK", 200
-    sinks.all_ended()
-    assert sinks.cluster.kinds(job).count("delivered") == DELIVERIES
+    sinks.wait_delivered()
+    assert sinks.cluster.event_kinds(job).count("delivered") == DELIVERIES
 
 
 @pytest.mark.chaos
 @pytest.mark.parametrize(
-    ("place", "victim"),
-    [("renamed", "child"), ("row-25", "child"), ("commits", "worker"), ("notes-succeeded", "worker")],
+    ("gate", "victim"),
+    [
+        ("after-publish", "child"),
+        ("row-25", "child"),
+        ("before-commit", "worker"),
+        ("before-event-succeeded", "worker"),
+    ],
 )
-def test_a_job_that_was_killed_on_its_way_delivers_once(sinks: Sinks, place: str, victim: str) -> None:
-    """Its process in the middle and between rename and commit, its worker before the commit and in its transaction."""
+def test_a_job_that_is_killed_anywhere_delivers_once(sinks: Sinks, gate: str, victim: str) -> None:
+    """Its child halfway and between rename and commit, its worker before the commit and in its transaction."""
     cluster = sinks.cluster
-    with cluster.held(place):
+    with cluster.hold_at(gate):
         job = cluster.submit("steps", "delivered")
-        cluster.reached(place)
+        cluster.wait_at(gate)
         kill(cluster.child(job) if victim == "child" else cluster.worker(job))
-    (row,) = cluster.ended(job)
+    (row,) = cluster.wait_ended(job)
     assert (row["status"], row["attempt"]) == ("Succeeded", 2)
-    assert [path.name for path in files(cluster, job, "*")] == [f"{row['fence']}.csv"]
+    assert [path.name for path in job_files(cluster, job, "*")] == [f"{row['fence']}.csv"]
     assert sinks.took_effect_once(job)

@@ -1,4 +1,4 @@
-"""A new version takes over while the old one works: side by side on the new one's schema, with messages of both."""
+"""A new version takes over while the old one works: both on the new schema, with messages of both in the queue."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.cluster import DRAIN, Cluster, kill, until
+from tests.faults.cluster import DRAIN, Cluster, kill, wait_for
 from tests.faults.test_stops import STOP_ALLOWANCE
 from tests.server import ROOT
 
-_KEPT = (
+_COPIED = (
     "accounts",
     "audit",
     "common",
@@ -28,7 +28,8 @@ _KEPT = (
     "tests",
     "manage.py",
 )
-#: What the next version does differently: a column more, and a message that the old one does not know, nor it the old.
+#: The changes of the next version: a new column, and a message whose function the old version doesn't know. It doesn't
+#: know the old version's function either.
 _CHANGES = (
     (
         "jobs/models.py",
@@ -36,15 +37,16 @@ _CHANGES = (
         '    added = models.CharField(max_length=10, db_default="new")\n    error_code = ',
     ),
     ("jobs/tasks.py", "def wake_worker()", "def look_for_work()"),
+    ("jobs/tasks.py", "doorbell = wake_worker", "doorbell = look_for_work"),
     ("jobs/queue/broker.py", "jobs.tasks.wake_worker", "jobs.tasks.look_for_work"),
 )
 
 
 @pytest.fixture(scope="session")
 def next_version(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A copy of this code as it may be one day."""
+    """A copy of the code with the changes of the next version."""
     copy = tmp_path_factory.mktemp("next-version")
-    for name in _KEPT:
+    for name in _COPIED:
         source = ROOT / name
         shutil.copytree(source, copy / name) if source.is_dir() else shutil.copy(source, copy / name)
     for name, old, new in _CHANGES:
@@ -62,24 +64,28 @@ def manage(cluster: Cluster, code: Path, *command: str) -> None:
 
 
 @pytest.mark.chaos
-def test_a_new_version_takes_over_without_losing_or_charging_an_attempt(cluster: Cluster, next_version: Path) -> None:
+def test_a_new_version_takes_over_without_losing_a_job_or_counting_an_attempt(
+    cluster: Cluster, next_version: Path
+) -> None:
     jobs = [cluster.submit("sleep:1") for _ in range(10)]
-    old = list(cluster.hosts)
+    old_hosts = list(cluster.hosts)
     manage(cluster, next_version, "makemigrations", "jobs", "--name", "next")
     manage(cluster, next_version, "migrate", "--no-input")
     jobs += [cluster.submit("sleep:1") for _ in range(10)]
-    new = [cluster.start_host(code=next_version) for _ in old]
-    until(lambda: all(cluster.is_whole(host) for host in new))
-    at_old, at_new = ({process.pid for host in hosts for process in cluster.crew(host)} for hosts in (old, new))
+    new_hosts = [cluster.start_host(code=next_version) for _ in old_hosts]
+    wait_for(lambda: all(cluster.is_complete(host) for host in new_hosts))
+    old_workers, new_workers = (
+        {process.pid for host in hosts for process in cluster.crew(host)} for hosts in (old_hosts, new_hosts)
+    )
     jobs += [cluster.submit("sleep:1") for _ in range(10)]
-    for process in [one for host in old for one in cluster.family(host)]:
+    for process in [process for host in old_hosts for process in cluster.process_tree(host)]:
         kill(process, signal.SIGTERM)
-    assert {host.wait(DRAIN + STOP_ALLOWANCE) for host in old} <= {0, 1}
-    for host in old:
+    assert {host.wait(DRAIN + STOP_ALLOWANCE) for host in old_hosts} <= {0, 1}
+    for host in old_hosts:
         cluster.hosts.remove(host)
-    ended = cluster.ended(*jobs)
-    assert {(row["status"], row["attempt"]) for row in ended} == {("Succeeded", 1)}
-    assert {row["added"] for row in ended} == {"new"}
-    claimed = cluster.claimers(jobs)
-    assert claimed & at_old and claimed & at_new, "only one of the versions worked"
-    cluster.no_hosts()
+    rows = cluster.wait_ended(*jobs)
+    assert {(row["status"], row["attempt"]) for row in rows} == {("Succeeded", 1)}
+    assert {row["added"] for row in rows} == {"new"}
+    claimers = cluster.claimers(jobs)
+    assert claimers & old_workers and claimers & new_workers, "only one of the versions worked"
+    cluster.stop_all_hosts()

@@ -1,4 +1,4 @@
-"""The checker of histories itself: it is content with a good one, and finds each thing that may go wrong."""
+"""The rules of tests/faults/history.py: a good history breaks none, and every kind of damage breaks one."""
 
 from __future__ import annotations
 
@@ -25,33 +25,34 @@ TIMELINE = (
     event("claimed", 6, 2, 3, pid=8),
     event("succeeded", 9, 2, 3),
 )
-JOB = Job("a", "Succeeded", 2, 3, 3, timedelta(seconds=60), "few", Artifact(3, 10, "digest"))
+JOB = Job("a", "Succeeded", 2, 3, 3, timedelta(seconds=60), "limited", Artifact(3, 10, "digest"))
 FILE = File("a", "3.csv", 10, "digest")
-GOOD = History(["a"], {"a": JOB}, TIMELINE, [FILE], START + timedelta(hours=1), {"h": 2}, {"few": 2})
+GOOD = History(["a"], {"a": JOB}, TIMELINE, [FILE], START + timedelta(hours=1), {"h": 2}, {"limited": 2})
 
 
 def changed(job: Job = JOB, events: tuple[Event, ...] = TIMELINE, **more: object) -> History:
     return replace(GOOD, jobs={"a": job}, events=events, **more)  # type: ignore[arg-type]
 
 
-def beside(*workers: int) -> History:
-    """Jobs that run at the same time, each on the worker of that number."""
-    jobs, events, files = {}, [], []
+def simultaneous(*workers: int) -> History:
+    """A history of jobs that ran at the same time, each in the worker with that process id."""
+    jobs: dict[str, Job] = {}
+    events: list[Event] = []
+    files: list[File] = []
     for number, pid in enumerate(workers):
         name = str(number)
         jobs[name] = replace(JOB, id=name, fence=1, artifact=Artifact(1, 10, "digest"))
-        times = [
+        events += [
             event("queued", 0, 0, 0, name),
             event("claimed", 1, job=name, pid=pid),
             event("succeeded", 9, job=name),
         ]
-        events += times
         files.append(File(name, "1.csv", 10, "digest"))
-    return History(list(jobs), jobs, events, files, START, {"h": 9}, {"few": 2})
+    return History(list(jobs), jobs, events, files, START, {"h": 9}, {"limited": 2})
 
 
 def delivered(*effects: Effect, rows: int = 1, state: str = "sent", **more: object) -> History:
-    """The good history, and what its job sent to one address."""
+    """The good history, with deliveries of its job to one address."""
     outbox = [Delivery("a", "email", "x@example.com", state)] * rows
     return replace(GOOD, deliveries=outbox, effects=effects, **more)  # type: ignore[arg-type]
 
@@ -59,7 +60,7 @@ def delivered(*effects: Effect, rows: int = 1, state: str = "sent", **more: obje
 MAIL = Effect("a", "email", "x@example.com", "id-1")
 FAILED = (QUEUED, event("claimed", 1), event("failed", 2))
 BROKEN = {
-    "is gone": changed(accepted=["a", "b"]),
+    "does not exist": changed(accepted=["a", "b"]),
     "still Queued": changed(replace(JOB, status="Queued", artifact=None), TIMELINE[:3], files=[]),
     "0 ends": changed(events=TIMELINE[:4]),
     "2 ends": changed(events=(*TIMELINE, event("failed", 10, 2, 3))),
@@ -70,8 +71,8 @@ BROKEN = {
     "but was claimed with 3": changed(replace(JOB, fence=2)),
     "earlier attempt had not ended": changed(events=(TIMELINE[0], TIMELINE[1], *TIMELINE[3:])),
     "succeeded 2 times": changed(events=(*TIMELINE, event("succeeded", 10, 2, 3))),
-    "tried 3 times, of 2": changed(replace(JOB, attempt=3, max_attempts=2)),
-    "tried 4 times, of 3": changed(events=(*TIMELINE[:3], event("claimed", 6, 4, 3), TIMELINE[4])),
+    "has 3 attempts, of 2": changed(replace(JOB, attempt=3, max_attempts=2)),
+    "has 4 attempts, of 3": changed(events=(*TIMELINE[:3], event("claimed", 6, 4, 3), TIMELINE[4])),
     "of 0:01:00 allowed": changed(events=(*TIMELINE[:4], event("succeeded", 132, 2, 3))),
     "is Succeeded and has no result": changed(replace(JOB, artifact=None), files=[]),
     "is Failed and has a result": changed(replace(JOB, status="Failed"), FAILED),
@@ -79,11 +80,11 @@ BROKEN = {
     "lost the file": changed(files=[]),
     "is not the file that was written": changed(files=[replace(FILE, sha256="another")]),
     "Running past its deadline": changed(replace(JOB, status="Running", artifact=None), TIMELINE[:4], files=[]),
-    "The worker h:7 ran 2 jobs": beside(7, 7),
-    "The host h ran 2 jobs": replace(beside(7, 8), slots={"h": 1}),
-    "The report few ran 3 times at once, of 2": beside(7, 8, 9),
+    "The worker h:7 ran 2 jobs": simultaneous(7, 7),
+    "The host h ran 2 jobs": replace(simultaneous(7, 8), slots={"h": 1}),
+    "The report limited ran 3 times at once, of 2": simultaneous(7, 8, 9),
     "took effect 2 times": delivered(MAIL, replace(MAIL, id="id-2")),
-    "was never to be delivered": delivered(MAIL, replace(MAIL, target="y@example.com")),
+    "has no row in the outbox": delivered(MAIL, replace(MAIL, target="y@example.com")),
     "is 2 times in the outbox": delivered(MAIL, rows=2),
     "did not arrive": delivered(),
     "was never delivered": delivered(state="pending"),
@@ -99,8 +100,8 @@ BROKEN = {
 
 def test_a_good_history_breaks_no_rule() -> None:
     assert violations(GOOD) == []
-    assert violations(beside(7, 8)) == []
-    assert violations(delivered(MAIL, MAIL)) == [], "the same message twice is one effect"
+    assert violations(simultaneous(7, 8)) == []
+    assert violations(delivered(MAIL, MAIL)) == [], "a duplicate with the same id is one effect"
     assert violations(delivered(state="failed")) == []
 
 
@@ -110,13 +111,13 @@ def test_a_failed_job_needs_no_file() -> None:
 
 
 @pytest.mark.parametrize("sentence", BROKEN)
-def test_a_history_that_breaks_a_rule_is_found(sentence: str) -> None:
-    found = violations(BROKEN[sentence])
-    assert any(sentence in one for one in found), found
+def test_a_broken_rule_is_reported(sentence: str) -> None:
+    sentences = violations(BROKEN[sentence])
+    assert any(sentence in reported for reported in sentences), sentences
 
 
-def test_a_slot_is_free_once_its_worker_was_lost() -> None:
-    both = beside(7, 7)
+def test_a_slot_is_free_once_its_worker_is_lost() -> None:
+    both = simultaneous(7, 7)
     lost = [
         replace(e, kind="failed", code="worker_lost") if e.kind == "succeeded" and e.job == "0" else e
         for e in both.events

@@ -1,4 +1,4 @@
-"""A report that may run twice at once never runs more often, whoever claims, and holds nobody up."""
+"""A report that may run twice at once never runs more often, whoever claims, and does not delay others."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from collections import Counter
 
 import pytest
 
-from tests.faults.cluster import Cluster, until
+from tests.faults.cluster import Cluster, wait_for
 
-#: Many claim at the same moment, as many hosts would, and look how many run.
-_CLAIM_AT_ONCE = """
+#: Several threads claim at the same time, as several hosts would, and count how many jobs run.
+_CLAIM_CONCURRENTLY = """
 import json, threading
 from django.db import connection
 from jobs.execution import transitions
 from jobs.failures import Failure
 from jobs.models import JobExecutionLog
 
-jobs, seen, errors, start = JobExecutionLog.objects.filter(report_slug="harmful-two"), [], [], threading.Barrier(6)
+jobs, counts, errors, start = JobExecutionLog.objects.filter(report_slug="harmful-two"), [], [], threading.Barrier(6)
 done = Failure("enough", "Seen enough.")
 
-# Without the gate at which the hosts' workers wait.
+# Without the gate that holds the workers of the hosts.
 claim = transitions.claim.__wrapped__
 
 def claim_all():
@@ -29,7 +29,7 @@ def claim_all():
         start.wait()
         while jobs.filter(status="Queued").exists():
             job = claim(owner="by-hand", host="test", pid=threading.get_native_id())
-            seen.append(jobs.filter(status="Running").count())
+            counts.append(jobs.filter(status="Running").count())
             if job:
                 transitions.fail(job, done)
     except Exception as error:
@@ -42,28 +42,29 @@ for thread in threads:
     thread.start()
 for thread in threads:
     thread.join()
-print(json.dumps({"most": max(seen), "errors": errors}))
+print(json.dumps({"most": max(counts), "errors": errors}))
 """
 
 
-def test_two_run_at_once_and_what_others_ask_for_does_not_wait(cluster: Cluster) -> None:
+def test_two_jobs_run_at_once_and_jobs_of_other_reports_do_not_wait(cluster: Cluster) -> None:
     go = cluster.server.folder / "go-limits"
     go.unlink(missing_ok=True)
-    many = [cluster.submit(f"until-there:{go}", "harmful-two") for _ in range(8)]
-    (other,) = cluster.ended(cluster.submit())
-    until(lambda: Counter(cluster.database.status_of(many).values()) == {"Running": 2, "Queued": 6})
+    jobs = [cluster.submit(f"waits-for-file:{go}", "harmful-two") for _ in range(8)]
+    (other,) = cluster.wait_ended(cluster.submit())
+    wait_for(lambda: Counter(cluster.database.status_of(jobs).values()) == {"Running": 2, "Queued": 6})
     go.touch()
-    rows = cluster.ended(*many)
+    rows = cluster.wait_ended(*jobs)
     assert {row["status"] for row in [*rows, other]} == {"Succeeded"}
-    # That no more than two ran at once is judged at the end.
+    # Cluster.judge checks that no more than two ran at once.
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-def test_claims_at_the_same_moment_do_not_exceed_the_limit(request: pytest.FixtureRequest, database: str) -> None:
-    """Both, as they keep claims apart by different means."""
+def test_simultaneous_claims_do_not_exceed_the_limit(request: pytest.FixtureRequest, database: str) -> None:
+    """On both databases, because they separate claims in different ways."""
     cluster: Cluster = request.getfixturevalue(f"{database}_hosts")
-    with cluster.held("claims"):
+    with cluster.hold_at("before-claim"):
         jobs = [cluster.submit(report="harmful-two") for _ in range(20)]
-        found = json.loads(cluster.server.manage("shell", "--no-imports", "-v0", "-c", _CLAIM_AT_ONCE).stdout)
-        assert (found["errors"], found["most"]) == ([], 2)
-    assert {row["error_code"] for row in cluster.ended(*jobs)} == {"enough"}
+        output = cluster.server.manage("shell", "--no-imports", "-v0", "-c", _CLAIM_CONCURRENTLY).stdout
+        result = json.loads(output)
+        assert (result["errors"], result["most"]) == ([], 2)
+    assert {row["error_code"] for row in cluster.wait_ended(*jobs)} == {"enough"}

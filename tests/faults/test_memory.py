@@ -1,4 +1,4 @@
-"""What a killed run of the tests leaves in memory is gone after the next one; what a living one has stays."""
+"""The next run deletes the folders in memory that a killed run left, and no others."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ with small_disk(folder / "artifacts"):
 
 @contextmanager
 def run() -> Iterator[tuple[Path, subprocess.Popen[str]]]:
-    """A process that has such a folder."""
+    """Run a process that has such a folder."""
     process = subprocess.Popen([sys.executable, "-c", _RUN], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout
     try:
@@ -34,23 +34,23 @@ def run() -> Iterator[tuple[Path, subprocess.Popen[str]]]:
         process.communicate()
 
 
-def test_what_a_killed_run_left_is_cleared_away_and_nothing_else(tmp_path: Path) -> None:
-    with run() as (killed, process), run() as (living, _):
+def test_only_the_folder_of_a_killed_run_is_deleted(tmp_path: Path) -> None:
+    with run() as (killed, process), run() as (running, _):
         process.kill()
         process.wait()
         link = killed.with_name(f"faults-stray-{process.pid}-link")
         link.symlink_to(tmp_path)
         (tmp_path / "file").write_text("kept")
         assert (killed / "artifacts" / "file").exists()
-        made = memory_folder("stray")
+        folder = memory_folder("stray")
         try:
-            assert made.is_dir() and not killed.exists()
+            assert folder.is_dir() and not killed.exists()
             assert str(killed) not in Path("/proc/self/mounts").read_text()
-            assert (living / "artifacts" / "file").read_text() == "kept"
+            assert (running / "artifacts" / "file").read_text() == "kept"
             assert (tmp_path / "file").read_text() == "kept"
         finally:
             link.unlink()
-            made.rmdir()
-    made = memory_folder("stray")
-    made.rmdir()
-    assert not living.exists()
+            folder.rmdir()
+    folder = memory_folder("stray")
+    folder.rmdir()
+    assert not running.exists()

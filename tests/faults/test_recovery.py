@@ -1,4 +1,4 @@
-"""How soon a job is worked on again after its part of the server was killed, with the settings as they are delivered.
+"""How soon a job is recovered after a part of the server was killed, with the default settings.
 
 RECOVERY_ROUNDS is how often each part is killed.
 """
@@ -17,11 +17,11 @@ import pytest
 
 from tests.conftest import make_definitions, passwords
 from tests.faults import faults
-from tests.faults.cluster import QUICK, Cluster, make_harmful_source, running_cluster, until
-from tests.faults.conftest import lasting_postgres
+from tests.faults.cluster import QUICK, Cluster, make_harmful_source, running_cluster, wait_for
+from tests.faults.conftest import durable_postgres
+from tests.faults.database import Database
 from tests.faults.memory import memory_folder
-from tests.faults.report import Report
-from tests.faults.rows import Database
+from tests.faults.summary import Hit, Summary
 from tests.server import prepare_server
 
 ROUNDS = int(os.environ.get("RECOVERY_ROUNDS", "10"))
@@ -38,10 +38,10 @@ _FAULTS = (
 
 
 @pytest.fixture
-def as_delivered(tmp_path: Path) -> Iterator[Cluster]:
-    """A cluster over PostgreSQL with the lease and the rounds that are the defaults."""
+def default_cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """A cluster on PostgreSQL with the default lease and rounds."""
     folder = memory_folder("recovery")
-    with lasting_postgres() as url:
+    with durable_postgres() as url:
         env = {**QUICK, **_DEFAULTS, "REPORTSERVER_DATABASE_URL": url, "FAULTS_URL": url, **passwords()}
         server = prepare_server(folder, make_definitions(tmp_path), **env)
         server.manage("apply", str(make_harmful_source(tmp_path)))
@@ -51,35 +51,35 @@ def as_delivered(tmp_path: Path) -> Iterator[Cluster]:
 
 
 @pytest.mark.chaos
-def test_a_job_is_worked_on_again_soon_after_its_part_of_the_server_was_killed(as_delivered: Cluster) -> None:
-    cluster, report = as_delivered, Report()
+def test_a_job_is_recovered_soon_after_its_part_of_the_server_was_killed(default_cluster: Cluster) -> None:
+    cluster, summary = default_cluster, Summary()
     go = cluster.server.folder / "go"
     for fault in _FAULTS * ROUNDS:
-        cluster.two_hosts()
+        cluster.ensure_two_hosts()
         go.unlink(missing_ok=True)
-        job = cluster.submit(f"until-there:{go}")
-        cluster.child(job)  # or there would be nothing to kill yet
+        job = cluster.submit(f"waits-for-file:{go}")
+        cluster.child(job)  # otherwise there might be nothing to kill yet
         host = cluster.host_of(job)
         cluster.hosts.sort(key=[host].__contains__, reverse=True)
         at = datetime.now(UTC)
-        fault(cluster, _First())
-        # A job outlives a crash of the database; what has to wait is the next one.
+        fault(cluster, _AlwaysFirst())
+        # A job survives a crash of the database, but the next one has to wait.
         hit, claims = (cluster.submit(), 1) if fault is faults.crash_the_database else (job, 2)
-        until(partial(_is_claimed, cluster, hit, claims))
-        report.faults[fault.__name__] += 1
-        report.hits.append((fault.__name__, hit, at))
+        wait_for(partial(_has_claims, cluster, hit, claims))
+        summary.faults[fault.__name__] += 1
+        summary.hits.append(Hit(fault.__name__, hit, at))
         go.touch()
-        cluster.ended(job)
-    print(f"\n{report.text(cluster)}")  # noqa: T201
+        cluster.wait_ended(job)
+    print(f"\n{summary.text(cluster)}")  # noqa: T201
     cluster.judge()
 
 
-def _is_claimed(cluster: Cluster, job: str, times: int) -> bool:
-    return cluster.kinds(job).count("claimed") == times
+def _has_claims(cluster: Cluster, job: str, count: int) -> bool:
+    return cluster.event_kinds(job).count("claimed") == count
 
 
-class _First(random.Random):
-    """Chooses what comes first."""
+class _AlwaysFirst(random.Random):
+    """Chooses the first item."""
 
     def choice(self, seq):  # type: ignore[no-untyped-def]
         return seq[0]

@@ -1,4 +1,4 @@
-"""The web server is killed while it takes a request for a job, and the client asks again."""
+"""The web server is killed while it handles a request for a job, and the client repeats the request."""
 
 from __future__ import annotations
 
@@ -13,72 +13,72 @@ import psutil
 import pytest
 
 from tests.faults.cluster import PATIENCE, Cluster, kill
-from tests.faults.rows import Row
+from tests.faults.database import Row
 from tests.server import start
 
-_late = pytest.mark.chaos
+_chaos = pytest.mark.chaos
 
 
 @pytest.mark.parametrize(
-    ("place", "jobs"),
+    ("gate", "jobs"),
     [
-        pytest.param("submit-begins", 0, marks=_late),
-        pytest.param("submit-rings", 0, marks=_late),
-        ("submit-written", 0),
-        ("submit-committed", 1),
+        pytest.param("before-submit", 0, marks=_chaos),
+        pytest.param("before-notify", 0, marks=_chaos),
+        ("after-enqueue", 0),
+        ("after-submit", 1),
     ],
 )
-def test_a_request_that_died_with_the_web_server_made_its_job_wholly_or_not_and_repeated_makes_one(
-    cluster: Cluster, place: str, jobs: int
+def test_a_request_that_died_with_the_web_server_and_is_repeated_creates_one_job(
+    cluster: Cluster, gate: str, jobs: int
 ) -> None:
-    """Before the transaction, in it, before its commit, and after that but before the answer."""
+    """Before the transaction, in it, before its commit, and between that and the answer."""
     key = str(uuid.uuid4())
-    cluster.kill_web_at(place)
-    assert ask(cluster, key) is None, "the server outlived it"
+    cluster.kill_web_server_at(gate)
+    assert request_report(cluster, key) is None, "the server survived"
     cluster.server.process.wait(PATIENCE)
-    assert len(keyed(cluster, key)) == jobs
+    assert len(jobs_with_key(cluster, key)) == jobs
     start(cluster.server, workers=False)
-    answer = ask(cluster, key)
+    answer = request_report(cluster, key)
     assert answer is not None and answer.status_code == 202, answer
     cluster.accepted.append(answer.json()["jobId"])
-    cluster.ended(cluster.accepted[-1])
-    assert [row["status"] for row in keyed(cluster, key)] == ["Succeeded"]
+    cluster.wait_ended(cluster.accepted[-1])
+    assert [row["status"] for row in jobs_with_key(cluster, key)] == ["Succeeded"]
 
 
 @pytest.mark.chaos
-def test_a_request_repeated_after_the_web_server_was_killed_makes_one_job(cluster: Cluster) -> None:
+def test_a_request_that_is_repeated_after_the_web_server_was_killed_creates_one_job(cluster: Cluster) -> None:
     chance = random.Random(7)  # noqa: S311 - not a secret
     keys = [str(uuid.uuid4()) for _ in range(3)]
     for key in keys:
-        asking = threading.Thread(target=ask, args=(cluster, key))
-        asking.start()
+        request = threading.Thread(target=request_report, args=(cluster, key))
+        request.start()
         time.sleep(chance.uniform(0, 0.03))
-        kill_web(cluster)
-        asking.join()
+        kill_web_server(cluster)
+        request.join()
         start(cluster.server, workers=False)
-        answer = ask(cluster, key)
+        answer = request_report(cluster, key)
         assert answer is not None and answer.status_code == 202, answer
         cluster.accepted.append(answer.json()["jobId"])
-    cluster.ended()
-    assert [row["status"] for key in keys for row in keyed(cluster, key)] == ["Succeeded"] * len(keys)
+    cluster.wait_ended()
+    assert [row["status"] for key in keys for row in jobs_with_key(cluster, key)] == ["Succeeded"] * len(keys)
 
 
-def keyed(cluster: Cluster, key: str) -> list[Row]:
-    """The jobs that were asked for with this Idempotency-Key."""
+def jobs_with_key(cluster: Cluster, key: str) -> list[Row]:
+    """Return the jobs that were requested with this Idempotency-Key."""
     return cluster.database("select * from jobs_jobexecutionlog where idempotency_key = ?", key)
 
 
-def ask(cluster: Cluster, key: str, harm: str = "", report: str = "harmful") -> httpx.Response | None:
+def request_report(cluster: Cluster, key: str, harm: str = "", report: str = "harmful") -> httpx.Response | None:
+    """Request a report with this Idempotency-Key. None if there is no answer."""
     with suppress(httpx.TransportError):
         body = {"parameters": {"harm": harm} if harm else {}}
         return cluster.bob.post(f"/reports/{report}/generate", json=body, headers={"Idempotency-Key": key})
     return None
 
 
-def kill_web(cluster: Cluster) -> None:
-    """The master and its workers, all at once."""
+def kill_web_server(cluster: Cluster) -> None:
+    """Kill the master and its workers, all at once."""
     master = psutil.Process(cluster.server.process.pid)
-    family = [master, *master.children(recursive=True)]
-    for process in family:
+    for process in [master, *master.children(recursive=True)]:
         kill(process)
     cluster.server.process.wait(30)

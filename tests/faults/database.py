@@ -1,4 +1,4 @@
-"""What a cluster left in its database and its folder, read beside it, as the history that is judged."""
+"""The database of a cluster, read and written directly, and the history that the cluster left in it and on disk."""
 
 from __future__ import annotations
 
@@ -23,42 +23,49 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Database:
-    """A SQLite file or a PostgreSQL address, read and written with the same statements."""
+    """A SQLite file or a PostgreSQL URL. Both take the same statements."""
 
-    where: Path | str
+    location: Path | str
+
+    @property
+    def name(self) -> str:
+        return "SQLite" if isinstance(self.location, Path) else "PostgreSQL"
 
     def __call__(self, sql: str, *values: object) -> list[Row]:
-        """The rows of a statement, which is a transaction of its own."""
-        if isinstance(self.where, Path):
-            with closing(sqlite3.connect(self.where, isolation_level=None, timeout=60)) as connection:
+        """Run a statement in its own transaction, and return its rows."""
+        if isinstance(self.location, Path):
+            with closing(sqlite3.connect(self.location, isolation_level=None, timeout=60)) as connection:
                 connection.row_factory = sqlite3.Row
                 connection.execute("pragma wal_autocheckpoint = 0")
                 return [dict(row) for row in connection.execute(sql, values)]
-        with psycopg.connect(self.where, autocommit=True, row_factory=dict_row, connect_timeout=5) as connection:
+        with psycopg.connect(self.location, autocommit=True, row_factory=dict_row, connect_timeout=5) as connection:
             cursor = connection.execute(sql.replace("?", "%s"), values or None)
             return cursor.fetchall() if cursor.description else []
 
-    def job(self, id: str) -> Row:
-        (row,) = self("select * from jobs_jobexecutionlog where id = ?", self.id(id))
+    def job(self, job: str) -> Row:
+        (row,) = self("select * from jobs_jobexecutionlog where id = ?", self.stored_id(job))
         return row
 
     def events(self, job: str) -> list[Event]:
-        """The job's timeline."""
-        return [_event(row) for row in self("select * from jobs_jobevent where job_id = ? order by id", self.id(job))]
+        """Return the job's timeline."""
+        rows = self("select * from jobs_jobevent where job_id = ? order by id", self.stored_id(job))
+        return [_event(row) for row in rows]
 
-    def id(self, job: str) -> str:
-        return UUID(job).hex if isinstance(self.where, Path) else job
+    def stored_id(self, job: str) -> str:
+        """Return the job's id as this database stores it."""
+        return UUID(job).hex if isinstance(self.location, Path) else job
 
     def status_of(self, jobs: Iterable[str]) -> dict[str, str]:
+        """Return the status of each job, or 'gone' if there is no such job."""
         rows = self("select id, status from jobs_jobexecutionlog")
-        found = {_id(row["id"]): row["status"] for row in rows}
-        return {job: found.get(job, "gone") for job in jobs}
+        statuses = {_id(row["id"]): row["status"] for row in rows}
+        return {job: statuses.get(job, "gone") for job in jobs}
 
-    def messages(self) -> int:
+    def message_count(self) -> int:
         return int(self("select count(*) as n from django_q_ormq")[0]["n"])
 
 
-def history(
+def read_history(
     database: Database,
     artifacts: Path,
     accepted: Iterable[str],
@@ -66,7 +73,7 @@ def history(
     processes: Iterable[str],
     effects: Iterable[Effect] = (),
 ) -> History:
-    """Everything that is there now."""
+    """Return everything that is there now."""
     return History(
         accepted=list(accepted),
         jobs=_jobs(database),
@@ -77,23 +84,29 @@ def history(
         limits=_limits(database),
         deliveries=_deliveries(database),
         effects=list(effects),
-        messages=database.messages(),
+        messages=database.message_count(),
         processes=list(processes),
     )
 
 
 def _jobs(database: Database) -> dict[str, Job]:
-    kept = database("select job_id, fence, size, sha256 from jobs_artifact where purged_at is null")
-    results = {_id(row["job_id"]): Artifact(row["fence"], row["size"], row["sha256"]) for row in kept}
+    rows = database("select job_id, fence, size, sha256 from jobs_artifact where purged_at is null")
+    artifacts = {_id(row["job_id"]): Artifact(row["fence"], row["size"], row["sha256"]) for row in rows}
     columns = "id, status, attempt, fence, max_attempts, timeout_seconds, report_slug"
-    rows = database(f"select {columns} from jobs_jobexecutionlog")
-    found = {}
-    for row in rows:
-        id = _id(row["id"])
-        limit = timedelta(seconds=row["timeout_seconds"])
-        numbers = (row["attempt"], row["fence"], row["max_attempts"])
-        found[id] = Job(id, row["status"], *numbers, limit, row["report_slug"], results.get(id))
-    return found
+    jobs = {}
+    for row in database(f"select {columns} from jobs_jobexecutionlog"):
+        job = _id(row["id"])
+        jobs[job] = Job(
+            id=job,
+            status=row["status"],
+            attempt=row["attempt"],
+            fence=row["fence"],
+            max_attempts=row["max_attempts"],
+            timeout=timedelta(seconds=row["timeout_seconds"]),
+            report=row["report_slug"],
+            artifact=artifacts.get(job),
+        )
+    return jobs
 
 
 def _limits(database: Database) -> dict[str, int]:
@@ -109,27 +122,27 @@ def _deliveries(database: Database) -> list[Delivery]:
 
 def _event(row: Row) -> Event:
     details = json.loads(row["details"]) if isinstance(row["details"], str) else row["details"]
-    given = {name: details[name] for name in ("host", "pid", "code") if name in details}
-    return Event(_id(row["job_id"]), row["kind"], moment(row["at"]), row["attempt"], row["fence"], **given)
+    known = {name: details[name] for name in ("host", "pid", "code") if name in details}
+    return Event(_id(row["job_id"]), row["kind"], parse_time(row["at"]), row["attempt"], row["fence"], **known)
 
 
 def _files(artifacts: Path) -> list[File]:
-    found = []
+    files = []
     for path in artifacts.glob("??/*/*"):
         if path.is_dir():
-            found.append(File(path.parent.name, path.name))
+            files.append(File(path.parent.name, path.name))
             continue
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-        found.append(File(path.parent.name, path.name, path.stat().st_size, digest))
-    return found
+        files.append(File(path.parent.name, path.name, path.stat().st_size, digest))
+    return files
 
 
 def _id(stored: object) -> str:
     return str(UUID(str(stored)))
 
 
-def moment(stored: Any) -> datetime:
-    """A time as the database gives it; SQLite keeps text, in UTC."""
-    found = datetime.fromisoformat(stored) if isinstance(stored, str) else stored
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+def parse_time(stored: Any) -> datetime:
+    """Return a time that the database returned. SQLite stores text, in UTC."""
+    time = datetime.fromisoformat(stored) if isinstance(stored, str) else stored
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
