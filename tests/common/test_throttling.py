@@ -1,0 +1,113 @@
+"""Rate limits: counting, windows and headers."""
+
+from __future__ import annotations
+
+import threading
+from uuid import uuid4
+
+import pytest
+from django.conf import settings as configured
+from django.db import connections
+from pytest_django import Settings
+
+from common import throttling
+from common.models import RateCount
+from common.throttling import count_call
+from tests.acceptance.helpers import begin_of_window
+
+LIMIT = 3
+#: The start of a window.
+NOW = 1_700_000_040
+pytestmark = pytest.mark.django_db(databases={"default", configured.COUNTERS_DATABASE})
+
+
+@pytest.fixture(autouse=True)
+def limit(settings: Settings) -> None:
+    settings.RATE_LIMITS = {"api": LIMIT, "sign_in": LIMIT}
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time, which a test can change."""
+    now = [float(NOW)]
+    monkeypatch.setattr("common.throttling.time.time", lambda: now[0])
+    return now
+
+
+def test_calls_are_counted_by_scope_and_caller(clock: list[float]) -> None:
+    assert [count_call("api", "a").used for _ in range(LIMIT)] == [1, 2, 3]
+    assert not count_call("api", "b").exceeded
+    assert not count_call("sign_in", "a").exceeded
+    usage = count_call("api", "a")
+    assert (usage.used, usage.exceeded) == (4, True)
+
+
+def test_a_new_window_starts_at_zero(clock: list[float]) -> None:
+    clock[0] += 59.9
+    for _ in range(LIMIT + 1):
+        last = count_call("api", "a")
+    assert (last.exceeded, last.resets_in) == (True, 1)
+    clock[0] += 0.1
+    first = count_call("api", "a")
+    assert (first.used, first.resets_in) == (1, 60)
+
+
+def test_a_count_can_be_read_without_counting(clock: list[float]) -> None:
+    assert count_call("api", "a", amount=0).used == 0
+    count_call("api", "a")
+    assert count_call("api", "a", amount=0).used == count_call("api", "a", amount=0).used == 1
+
+
+def test_counting_can_stop_at_the_limit(clock: list[float]) -> None:
+    usages = [count_call("sign_in", "a", stop_at_limit=True) for _ in range(LIMIT + 3)]
+    assert [usage.exceeded for usage in usages] == [False] * LIMIT + [True] * 3
+    assert count_call("sign_in", "a", amount=0).used == LIMIT
+    clock[0] += 60
+    assert not count_call("sign_in", "a", stop_at_limit=True).exceeded
+
+
+def test_a_call_can_be_taken_back_within_its_window(clock: list[float]) -> None:
+    usage = count_call("sign_in", "a")
+    usage.undo()
+    assert count_call("sign_in", "a", amount=0).used == 0
+    usage = count_call("sign_in", "a")
+    clock[0] += 60
+    count_call("sign_in", "a")
+    usage.undo()
+    assert count_call("sign_in", "a", amount=0).used == 1, "the later window didn't count that call"
+
+
+def test_headers_tell_the_limit_and_what_is_left(clock: list[float]) -> None:
+    clock[0] += 15
+    assert count_call("api", "a").headers() == {
+        "RateLimit-Policy": '"api";q=3;w=60', "RateLimit": '"api";r=2;t=45',
+    }  # fmt: skip
+    for _ in range(LIMIT):
+        last = count_call("api", "a")
+    assert last.headers()["RateLimit"] == '"api";r=0;t=45'
+
+
+def test_old_counts_are_deleted(clock: list[float]) -> None:
+    count_call("api", "old")
+    clock[0] += 121
+    count_call("api", "new")
+    throttling.delete_old_counts()
+    assert RateCount.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True, databases={"default", configured.COUNTERS_DATABASE})
+def test_concurrent_calls_are_all_counted() -> None:
+    caller = str(uuid4())
+    begin_of_window(15)
+
+    def call() -> None:
+        for _ in range(10):
+            count_call("api", caller)
+        connections.close_all()
+
+    threads = [threading.Thread(target=call) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert count_call("api", caller, amount=0).used == 40
