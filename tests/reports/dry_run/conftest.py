@@ -1,0 +1,19 @@
+"""The sample's reports over a data source with one flight."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.contrib.auth.models import Group
+
+from accounts.models import Tenant, User
+from tests.reports.definitions_sample import applied, with_flights
+
+
+@pytest.fixture
+def stored_reports(tmp_path: Path) -> None:
+    with_flights(tmp_path)
+    applied(tmp_path)
+    other = Tenant.objects.create(slug="other", name="Other")
+    User.objects.create_user("erin", tenant=other).groups.add(Group.objects.get(name="Administrator"))
