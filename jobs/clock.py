@@ -10,10 +10,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Now as DjangoNow  # noqa: TID251 - extended here
 
 from common.compiled_sql import Param
-
-_SQLITE_NOW = "strftime('%%Y-%%m-%%d %%H:%%M:%%f000', 'now')"
-#: The current time in hand-written SQL, by database vendor.
-NOW_SQL = {"sqlite": _SQLITE_NOW, "postgresql": "statement_timestamp()"}
+from jobs.sql import NOW_SQL
 
 
 class Now(DjangoNow):
@@ -24,7 +21,7 @@ class Now(DjangoNow):
     """
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        return self.as_sql(compiler, connection, template=_SQLITE_NOW.replace("%", "%%"), **context)
+        return self.as_sql(compiler, connection, template=NOW_SQL["sqlite"].replace("%", "%%"), **context)
 
 
 def from_now(wait: float | Param) -> Combinable:

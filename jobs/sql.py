@@ -15,8 +15,9 @@ from django.db import connection
 from django.db.models import BooleanField, ExpressionWrapper, F, Func
 
 from common.ids import uuid_from_db, uuid_to_db
-from jobs.clock import NOW_SQL
 
+#: The current time by the database's clock, by vendor. On SQLite with six decimals, like every stored time.
+NOW_SQL = {"sqlite": "strftime('%%Y-%%m-%%d %%H:%%M:%%f000', 'now')", "postgresql": "statement_timestamp()"}
 #: Parameters: the job's id, True to search all tenants, the tenant's id.
 FIND_JOB = "select * from jobs_jobexecutionlog where id = %s and (%s or tenant_id = %s)"
 
