@@ -1,4 +1,4 @@
-"""Whole servers: from zero on PostgreSQL, and what they do when they are stopped. For harm there is tests/faults."""
+"""Whole servers: a new one on PostgreSQL, and what happens when hosts stop. For harm, see tests/faults."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import psycopg
 import pytest
 
@@ -20,22 +21,22 @@ from tests.server import RunningServer, running_server
 
 @pytest.fixture(scope="module")
 def on_postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningServer, str]]:
-    """A server whose rows are in PostgreSQL, migrated from zero; and the database's address."""
+    """A server on a new PostgreSQL database, and the database's URL."""
     definitions = make_definitions(tmp_path_factory.mktemp("definitions"))
     with postgres_server() as url:
         env = {"REPORTSERVER_DATABASE_URL": url, **passwords()}
-        with running_server(tmp_path_factory.mktemp("server"), definitions, **env) as running:
-            yield running, url
+        with running_server(tmp_path_factory.mktemp("server"), definitions, **env) as server:
+            yield server, url
 
 
-def test_the_whole_flow_works_on_postgresql(on_postgresql: tuple[RunningServer, str]) -> None:
+def test_request_result_retry_and_audit_work_on_postgresql(on_postgresql: tuple[RunningServer, str]) -> None:
     server, _ = on_postgresql
     bob, alice = server.client("bob"), server.client("alice")
-    done = bob.wait(bob.generate("sales-by-region"))
-    assert bob.get(done["resultUrl"]).text.splitlines()[0].replace('"', "") == "region,sales,total"
+    succeeded = bob.wait(bob.generate("sales-by-region"))
+    assert bob.get(succeeded["resultUrl"]).text.splitlines()[0].replace('"', "") == "region,sales,total"
     failed = bob.wait(bob.generate("broken"))
-    again = alice.post(f"/jobs/{failed['jobId']}/retry")
-    assert (again.status_code, again.json()["retryOf"]) == (202, failed["jobId"])
+    retry = alice.post(f"/jobs/{failed['jobId']}/retry")
+    assert (retry.status_code, retry.json()["retryOf"]) == (202, failed["jobId"])
     assert server.manage("verify_audit").stdout.startswith("Verified up to #")
 
 
@@ -54,42 +55,26 @@ def test_postgresql_refuses_to_change_audit_entries_and_report_versions(
                 connection.execute(statement)
 
 
-def test_a_stop_puts_running_jobs_back_without_charging_the_attempt(tmp_path: Path, prepared: Path) -> None:
-    with _running(tmp_path, prepared, REPORTSERVER_DRAIN_SECONDS="1") as server:
+def test_a_stop_releases_running_jobs_without_counting_the_attempt(tmp_path: Path, prepared: Path) -> None:
+    with running_server(tmp_path, prepared=prepared, REPORTSERVER_DRAIN_SECONDS="1") as server:
         bob = server.client("bob")
-        job = bob.generate("slow")
-        bob.wait(job, "Running")
+        bob.wait(bob.generate("slow"), "Running")
     with sqlite3.connect(server.database()) as database:
         rows = database.execute("select status, attempt, fence from jobs_jobexecutionlog").fetchall()
     database.close()
     assert rows == [("Queued", 0, 2)]
 
 
-def test_without_workers_readyz_says_so(tmp_path: Path, prepared: Path) -> None:
-    with _running(tmp_path, prepared) as server:
-        for pid in _descendants(server.process.pid, "jobserver")[:1]:
-            os.kill(pid, signal.SIGSTOP)
+def test_readyz_fails_without_workers(tmp_path: Path, prepared: Path) -> None:
+    with running_server(tmp_path, prepared=prepared) as server:
+        descendants = psutil.Process(server.process.pid).children(recursive=True)
+        jobserver = next(process for process in descendants if "jobserver" in process.cmdline())
+        os.kill(jobserver.pid, signal.SIGSTOP)
         try:
-            _until(lambda: httpx.get(f"{server.url}/readyz").status_code == 503, seconds=40)
+            until = time.monotonic() + 40
+            while httpx.get(f"{server.url}/readyz").status_code != 503:
+                assert time.monotonic() < until, "readyz still says that workers are alive"
+                time.sleep(0.2)
             assert httpx.get(f"{server.url}/readyz").json()["workers"] == "failing"
         finally:
-            os.kill(pid, signal.SIGCONT)
-
-
-def _running(folder: Path, prepared: Path, **env: str):  # type: ignore[no-untyped-def]
-    return running_server(folder, prepared=prepared, **env)
-
-
-def _descendants(pid: int, command: str = "") -> list[int]:
-    """Process ids under this one, parents first; with `command`, those whose command line has the word."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    children = [int(child) for task in tasks for child in (task / "children").read_text().split()]
-    found = [one for child in children for one in (child, *_descendants(child))]
-    return [one for one in found if command.encode() in Path(f"/proc/{one}/cmdline").read_bytes()]
-
-
-def _until(condition, seconds: float = 60) -> None:  # type: ignore[no-untyped-def]
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"not within {seconds} s"
-        time.sleep(0.2)
+            os.kill(jobserver.pid, signal.SIGCONT)
