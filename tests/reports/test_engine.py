@@ -74,7 +74,7 @@ def test_the_result_describes_the_file(spec, path):
 
 
 @pytest.mark.parametrize("most", [1, 9_999, 10_000, 10_001, 24_999])
-def test_max_rows_is_exact_and_said(spec, path, most):
+def test_max_rows_is_exact_and_stated(spec, path, most):
     result = run(replace(spec, max_rows=most), path, Seen())
     assert result.rows == most == len(path.read_bytes().splitlines()) - 2
     assert result.truncated == f"Only the first {most:,} rows are included: the report allows no more."
@@ -82,11 +82,11 @@ def test_max_rows_is_exact_and_said(spec, path, most):
 
 
 @pytest.mark.parametrize("most", [25_000, 25_001])
-def test_a_result_of_just_max_rows_is_whole(spec, path, most):
+def test_a_result_of_exactly_max_rows_is_complete(spec, path, most):
     assert run(replace(spec, max_rows=most, on_limit="fail"), path, Seen()).truncated is None
 
 
-def test_max_bytes_is_kept_to_within_a_thousand_rows(spec, path):
+def test_max_bytes_is_exceeded_by_a_thousand_rows_at_most(spec, path):
     result = run(replace(spec, max_bytes=100_000), path, Seen())
     assert 100_000 <= result.size < 100_000 + 1_000 * 60
     assert result.truncated.startswith(f"Only the first {result.rows:,} rows are included")
@@ -94,13 +94,13 @@ def test_max_bytes_is_kept_to_within_a_thousand_rows(spec, path):
 
 
 @pytest.mark.parametrize("limit", [{"max_rows": 100}, {"max_bytes": 1_000}])
-def test_a_limit_can_fail_the_run_instead(spec, path, limit):
+def test_a_limit_can_fail_the_run(spec, path, limit):
     with pytest.raises(ResultTooLarge):
         run(replace(spec, on_limit="fail", **limit), path, Seen())
     assert not path.exists()
 
 
-def test_a_format_that_cannot_hold_the_rows_names_better_ones(spec, path):
+def test_a_format_that_cannot_hold_the_rows_suggests_others(spec, path):
     with pytest.raises(FormatCannotHold) as caught:
         run(replace(spec, query="select * from t union all select * from t union all select * from t"), path, Seen())
     assert "at most 50,000 rows" in caught.value.message
@@ -108,7 +108,7 @@ def test_a_format_that_cannot_hold_the_rows_names_better_ones(spec, path):
     assert not path.exists()
 
 
-def test_the_file_starts_again_when_a_column_has_to_widen(spec, path):
+def test_the_file_is_restarted_when_a_column_type_widens(spec, path):
     query = "select case when a = 24999 then 'late' else a end as a from t order by t.a"
     result = run(replace(spec, query=query), path, Seen())
     lines = path.read_text().splitlines()
@@ -126,7 +126,7 @@ def test_a_failed_run_leaves_no_file(spec, path, query):
     assert not path.exists()
 
 
-def test_what_progress_raises_stops_the_run_and_leaves_no_file(spec, path):
+def test_an_exception_from_progress_stops_the_run_and_leaves_no_file(spec, path):
     class Cancelled(BaseException):
         pass
 
@@ -138,7 +138,7 @@ def test_what_progress_raises_stops_the_run_and_leaves_no_file(spec, path):
     assert not path.exists()
 
 
-def test_a_full_disk_is_told_apart_and_may_be_tried_again(spec, path):
+def test_a_full_disk_is_a_retryable_error(spec, path):
     path.symlink_to("/dev/full")
     with pytest.raises(OutOfSpace) as caught:
         run(spec, path, Seen())
@@ -147,7 +147,7 @@ def test_a_full_disk_is_told_apart_and_may_be_tried_again(spec, path):
 
 
 @pytest.mark.parametrize("kind", ["files", "postgresql"])
-def test_a_full_disk_is_not_taken_for_the_source_s_failure(spec, path, kind, request, tmp_path):
+def test_a_full_disk_is_not_reported_as_a_source_error(spec, path, kind, request, tmp_path):
     path.symlink_to("/dev/full")
     (tmp_path / "t.csv").write_text("a\n1\n")
     location = str(tmp_path / "t.csv") if kind == "files" else request.getfixturevalue("postgres_url")
@@ -156,7 +156,7 @@ def test_a_full_disk_is_not_taken_for_the_source_s_failure(spec, path, kind, req
         run(replace(spec, source=source, query="select x as a from generate_series(1, 20000) as g(x)"), path, Seen())
 
 
-def test_the_time_limit_counts_the_writing_too(spec, path, monkeypatch):
+def test_the_time_limit_includes_writing(spec, path, monkeypatch):
     import time
 
     monkeypatch.setattr(LinesWriter, "write", lambda self, batch: time.sleep(0.7))
@@ -165,12 +165,12 @@ def test_the_time_limit_counts_the_writing_too(spec, path, monkeypatch):
     assert not path.exists()
 
 
-def test_an_empty_result_is_a_file_too(spec, path):
+def test_an_empty_result_is_a_file(spec, path):
     assert run(replace(spec, query="select * from t where 0"), path, Seen()).rows == 0
     assert path.exists()
 
 
-def test_csv_for_real(spec, path):
+def test_csv_has_all_rows(spec, path):
     assert run(replace(spec, format="csv"), path, Seen()).rows == 25_000
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))
@@ -179,6 +179,6 @@ def test_csv_for_real(spec, path):
 
 
 @pytest.mark.parametrize("format", sorted(RENDERERS))
-def test_every_format_takes_what_a_source_gives(spec, path, format):
+def test_every_format_accepts_the_values_of_a_source(spec, path, format):
     query = "select 1 as i, 0.5 as f, 'ü' as s, null as n, 2 as i"
     assert run(replace(spec, format=format, query=query), path, Seen()).size > 0

@@ -7,12 +7,12 @@ import pytest
 from reports.definitions import parse_report
 from reports.definitions.from_database import definition_of, fingerprint
 from reports.models import ReportConfiguration
-from tests.reports.definitions_sample import applied, sample
+from tests.reports.definitions.sample_file import applied, sample
 
 pytestmark = pytest.mark.django_db
 
 
-def test_numbers_that_jsonb_writes_out_are_the_numbers_of_the_definition(tmp_path):
+def test_numbers_beyond_38_digits_survive_jsonb(tmp_path):
     data = sample()
     entry = data["reports"][1] | {
         "query": "select :share as share",

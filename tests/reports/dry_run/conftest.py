@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth.models import Group
 
 from accounts.models import Tenant, User
-from tests.reports.definitions_sample import applied, with_flights
+from tests.reports.definitions.sample_file import applied, with_flights
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from django.core.management import call_command
 
 from reports.dry_run.target import DryRunTarget
 from reports.sources.base import SourceSpec
-from tests.reports.definitions_sample import sample
-from tests.reports.test_reports_api import client
+from tests.reports.api.clients import client
+from tests.reports.definitions.sample_file import sample
 
 URL = "/api/v1/reports/carrier-delays/validate"
 

@@ -13,9 +13,9 @@ import pytest
 from audit.models import Action, AuditLog
 from reports.dry_run.row_preview import PreviewColumn, preview_rows
 from reports.parameters.declarations import Parameter
-from tests.reports.definitions_sample import applied, with_flights
+from tests.reports.api.clients import client
+from tests.reports.definitions.sample_file import applied, with_flights
 from tests.reports.dry_run.helpers import URL, definition, target, validate
-from tests.reports.test_reports_api import client
 
 with_databases = pytest.mark.django_db(databases="__all__")
 

@@ -15,7 +15,7 @@ from jobs.status import Status
 from reports.dry_run.run_time_estimate import run_seconds
 from reports.models import ReportConfiguration
 from reports.runner import PastRun, Throughput
-from tests.reports.definitions_sample import applied, sample
+from tests.reports.definitions.sample_file import applied, sample
 from tests.reports.dry_run.helpers import check_reports, definition, validate
 
 with_reports = pytest.mark.usefixtures("stored_reports")

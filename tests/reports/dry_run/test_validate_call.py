@@ -9,8 +9,8 @@ import pytest
 
 from audit.models import Action, AuditLog
 from reports.models import ReportConfiguration, ReportVersion
+from tests.reports.api.clients import client
 from tests.reports.dry_run.helpers import URL, definition, validate
-from tests.reports.test_reports_api import client
 
 pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.usefixtures("stored_reports")]
 

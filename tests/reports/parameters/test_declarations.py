@@ -12,7 +12,7 @@ from reports.parameters.declarations import Parameter, contradictions
 from tests.reports.parameters.declared import PARAMETERS
 
 
-def test_a_declaration_goes_out_and_back_unchanged():
+def test_a_declaration_is_written_and_read_back_unchanged():
     for parameter in PARAMETERS:
         assert Parameter.from_dict(json.loads(json.dumps(parameter.to_dict()))) == parameter
     full = Parameter.from_dict(
@@ -41,7 +41,7 @@ def test_a_declaration_goes_out_and_back_unchanged():
         ({"name": "a", "type": "date", "choices": "x"}, "choices"),
     ],
 )
-def test_a_wrong_declaration_is_refused_naming_its_key(declaration, key):
+def test_an_invalid_declaration_is_refused_by_field(declaration, key):
     with pytest.raises(InvalidDefinition) as caught:
         Parameter.from_dict(declaration)
     assert key in caught.value.details["fields"]
@@ -61,16 +61,16 @@ def test_a_wrong_declaration_is_refused_naming_its_key(declaration, key):
         ({"type": "string", "max_length": 2, "pattern": "[a-z]*", "choices": ["", "ab"]}, {}),
     ],
 )  # fmt: skip
-def test_a_declaration_that_contradicts_itself_is_told_by_key(declaration, faults):
+def test_contradictions_are_reported_by_field(declaration, faults):
     assert contradictions(Parameter.from_dict({"name": "p", **declaration})) == faults
 
 
-def test_of_many_contradictions_the_first_ten_are_told():
+def test_only_the_first_ten_contradictions_are_reported():
     many = Parameter.from_dict({"name": "p", "type": "integer", "maximum": 0, "choices": list(range(1, 1001))})
     (sentences,) = contradictions(many).values()
     assert len(sentences) == 11 and sentences[-1] == "And 990 more."
 
 
-def test_a_version_that_was_stored_before_contradictions_were_refused_can_still_be_read():
+def test_stored_contradictions_can_still_be_read():
     stored = {"name": "p", "type": "integer", "minimum": 5, "maximum": 1}
     assert Parameter.from_dict(stored).to_dict() == stored

@@ -13,7 +13,7 @@ from reports.parameters.values import display_by_label, to_json, typed_values
 from tests.reports.parameters.declared import PARAMETERS, RAW_VALUES, accepted, refused
 
 
-def test_a_whole_number_with_a_fraction_of_zero_is_the_integer_that_the_schema_says_it_is():
+def test_5_0_is_the_integer_5_as_in_json_schema():
     parameter = Parameter.from_dict({"name": "p", "type": "integer", "minimum": 1, "maximum": 5.0, "choices": [4, 5.0]})
     jsonschema.validate({"p": 5.0}, json_schema([parameter]))
     values = typed_values([parameter], {"p": 5.0})
@@ -24,11 +24,11 @@ def test_a_whole_number_with_a_fraction_of_zero_is_the_integer_that_the_schema_s
 
 
 @given(RAW_VALUES)
-def test_what_is_accepted_also_fits_the_schema(raw):
+def test_accepted_values_are_valid_by_the_schema(raw):
     jsonschema.validate(raw, json_schema(PARAMETERS))
 
 
-def test_the_schema_says_what_a_form_needs_to_know():
+def test_the_schema_has_title_help_limits_and_default():
     schema = json_schema(PARAMETERS)
     jsonschema.Draft202012Validator.check_schema(schema)
     assert schema["required"] == ["d"]

@@ -16,5 +16,5 @@ def test_bounds_choices_pattern_and_length_are_checked():
     assert accepted("number", 0.5, minimum=0.5, maximum=0.5, choices=[0.5]) == Decimal("0.5")
 
 
-def test_a_pattern_shortens_what_it_has_to_read():
+def test_values_with_a_pattern_are_limited_to_1000_characters():
     assert "at most 1,000" in refused("string", "a" * 1_001, pattern="(a*)*b")[0]

@@ -34,7 +34,7 @@ from tests.reports.parameters.declared import accepted, refused
         ("datetime", "2024-02-29t10:00:00z", datetime(2024, 2, 29, 10, tzinfo=UTC)),
     ],
 )
-def test_a_json_value_of_the_declared_type_is_taken_as_it_is(type, raw, value):
+def test_json_values_of_the_declared_type_are_accepted(type, raw, value):
     assert accepted(type, raw) == value
 
 
@@ -54,7 +54,7 @@ def test_a_json_value_of_the_declared_type_is_taken_as_it_is(type, raw, value):
         ("string", [], None),
     ],
 )
-def test_text_of_a_form_or_command_line_is_read_as_the_declared_type(type, raw, value):
+def test_text_is_read_as_the_declared_type(type, raw, value):
     assert accepted(type, raw, from_text=True) == value
 
 
@@ -93,7 +93,7 @@ def test_text_of_a_form_or_command_line_is_read_as_the_declared_type(type, raw, 
         ("string", ["a"], "a list"),
     ],
 )
-def test_any_other_json_value_is_refused_with_the_form_that_is_expected(type, raw, words):
+def test_other_json_values_are_refused_with_what_is_expected(type, raw, words):
     assert words in " ".join(refused(type, raw))
 
 
@@ -112,11 +112,11 @@ def test_any_other_json_value_is_refused_with_the_form_that_is_expected(type, ra
         ("string", ["a", "b"]),
     ],
 )
-def test_text_that_is_not_of_the_declared_type_is_refused(type, text):
+def test_other_text_is_refused(type, text):
     assert refused(type, text, from_text=True)
 
 
-def test_a_huge_value_is_not_repeated_in_the_message():
+def test_a_huge_value_is_not_quoted_whole():
     assert len(" ".join(refused("integer", "9" * 1_000_000))) < 200
     assert len(" ".join(refused("date", "9" * 1_000_000, from_text=True))) < 200
 
@@ -135,5 +135,5 @@ def test_a_huge_value_is_not_repeated_in_the_message():
         (10**400, 10**400),
     ],
 )
-def test_a_number_that_jsonb_writes_out_becomes_the_float_it_was(value, stable):
+def test_numbers_beyond_38_digits_become_floats(value, stable):
     assert (stable_number(value), type(stable_number(value))) == (stable, type(stable))

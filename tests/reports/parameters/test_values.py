@@ -14,7 +14,7 @@ from reports.parameters.values import TypedValue, display_by_label, to_json, typ
 from tests.reports.parameters.declared import PARAMETERS, RAW_VALUES, accepted, refused
 
 
-def test_all_errors_come_at_once_unknown_names_too():
+def test_all_errors_are_reported_at_once_with_unknown_names():
     parameters = [
         Parameter(name="a", type="integer", required=True),
         Parameter(name="b", type="date"),
@@ -26,13 +26,13 @@ def test_all_errors_come_at_once_unknown_names_too():
     assert caught.value.fields["a"] == ["This parameter is required."]
 
 
-def test_null_counts_as_not_given():
+def test_null_means_not_given():
     assert accepted("integer", None) is None
     assert accepted("integer", None, default=7) == 7
     assert refused("integer", None, required=True) == ["This parameter is required."]
 
 
-def test_a_default_fills_what_is_left_out_even_when_required():
+def test_the_default_is_used_even_for_a_required_parameter():
     parameter = Parameter(name="p", type="date", required=True, default="2013-12-31")
     assert typed_values([parameter], {})["p"] == TypedValue("date", date(2013, 12, 31))
 
@@ -51,7 +51,7 @@ def test_a_list_of_values_is_checked_value_by_value():
 
 
 @given(RAW_VALUES)
-def test_what_is_stored_comes_back_as_the_same_values(raw):
+def test_stored_values_are_read_back_equal(raw):
     try:
         values = typed_values(PARAMETERS, raw)
     except InvalidParameters:
@@ -61,7 +61,7 @@ def test_what_is_stored_comes_back_as_the_same_values(raw):
     assert typed_values(PARAMETERS, stored) == values
 
 
-def test_people_read_labels_and_plain_words():
+def test_display_texts_have_labels_and_plain_words():
     values = typed_values(PARAMETERS, {"d": "2013-01-01", "b": True, "n": 1e20, "t": ["2013-01-01T10:00Z"]})
     assert display_by_label(PARAMETERS, values) == {
         "Carrier": "(not given)",
@@ -73,6 +73,6 @@ def test_people_read_labels_and_plain_words():
     }
 
 
-def test_two_parameters_with_one_label_are_both_shown():
+def test_two_parameters_with_the_same_label_are_both_shown():
     two = [Parameter(name=n, type="integer", label="Day", default=1) for n in ("a", "b")]
     assert list(display_by_label(two, typed_values(two, {}))) == ["Day", "Day (b)"]

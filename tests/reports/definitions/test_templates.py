@@ -13,8 +13,8 @@ from django.core.management import call_command
 
 from reports.definitions.export import export_definitions
 from reports.models import ReportConfiguration, Tenant
-from tests.reports.definitions_sample import ENV, applied, sample, with_flights, written
-from tests.reports.test_reports_api import client
+from tests.reports.api.clients import client
+from tests.reports.definitions.sample_file import ENV, applied, sample, with_flights, written
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -50,7 +50,7 @@ def version() -> Any:
     return ReportConfiguration.objects.get(slug="carrier-delays").version
 
 
-def test_a_template_in_a_file_of_its_own_is_applied_and_exported(tmp_path, monkeypatch):
+def test_a_template_file_is_applied_and_exported(tmp_path, monkeypatch):
     (tmp_path / "designs").mkdir()
     (tmp_path / "designs/letter.typ").write_text(FINE)
     assert apply(tmp_path, definitions(template_file="designs/letter.typ"), monkeypatch) == (0, "")
@@ -63,7 +63,7 @@ def test_a_template_in_a_file_of_its_own_is_applied_and_exported(tmp_path, monke
     assert version().number == 2
 
 
-def test_a_faulty_template_changes_nothing_and_is_told_with_both_lines(tmp_path, monkeypatch):
+def test_a_template_error_changes_nothing_and_is_reported_with_both_lines(tmp_path, monkeypatch):
     (tmp_path / "letter.typ").write_text(WRONG)
     data = written(tmp_path, definitions(template_file="letter.typ")).read_text()
     line = data[: data.index("template_file")].count("\n") + 1
@@ -84,13 +84,13 @@ def test_a_faulty_template_changes_nothing_and_is_told_with_both_lines(tmp_path,
         ({"template": ""}, "Must not be empty."),
     ],
 )
-def test_what_can_be_no_template_is_refused(tmp_path, monkeypatch, changes, sentence):
+def test_an_invalid_template_field_is_refused(tmp_path, monkeypatch, changes, sentence):
     code, said = apply(tmp_path, definitions(**changes), monkeypatch)
     assert (code, sentence in said) == (1, True), said
 
 
 @pytest.mark.parametrize("gone", ["data/flights.db", "data"])
-def test_without_its_source_a_template_is_looked_at_for_its_syntax_only(tmp_path, monkeypatch, gone):
+def test_without_its_data_source_only_the_syntax_of_a_template_is_checked(tmp_path, monkeypatch, gone):
     path = tmp_path / gone
     path.rename(tmp_path / "elsewhere")
     assert apply(tmp_path, definitions(template=WRONG), monkeypatch)[0] == 0
@@ -98,13 +98,13 @@ def test_without_its_source_a_template_is_looked_at_for_its_syntax_only(tmp_path
     assert (code, "reports[0].template: Line 2, column 5: Expected pattern." in said) == (1, True), said
 
 
-def test_a_result_without_rows_must_not_break_a_template(tmp_path, monkeypatch):
+def test_a_template_that_fails_without_rows_is_refused(tmp_path, monkeypatch):
     empty = definitions(query=f"{QUERY} limit 0", template='#import "report.typ": *\n#rows.first().carrier')
     code, said = apply(tmp_path, empty, monkeypatch)
     assert (code, "Line 2, column 2: " in said) == (1, True)
 
 
-def test_the_api_takes_templates_and_refuses_faulty_ones_by_line(tmp_path):
+def test_the_api_stores_templates_and_reports_errors_by_line(tmp_path):
     applied(tmp_path, definitions())
     alice = client("alice")
     made = {"slug": "letter", "name": "Letter", "data_source": "flights", "query": "select carrier from flights"}
@@ -124,7 +124,7 @@ def test_the_api_takes_templates_and_refuses_faulty_ones_by_line(tmp_path):
     assert "template" not in version().options
 
 
-def test_validate_tells_the_line(tmp_path):
+def test_validate_reports_the_line(tmp_path):
     applied(tmp_path, definitions(template=FINE))
     alice = client("alice")
     found = alice.post(f"{URL}/carrier-delays/validate", {}, format="json").json()
@@ -138,7 +138,7 @@ def test_validate_tells_the_line(tmp_path):
     assert found["faults"][0].startswith(f"Template: Line 3, column 24: {message}")
 
 
-def test_check_reports_finds_templates_that_the_data_has_outgrown(tmp_path):
+def test_check_reports_finds_templates_that_fail_on_newer_data(tmp_path):
     applied(tmp_path, definitions(template=f"{FINE}\n#assert(rows.len() == 1)"))
     with closing(sqlite3.connect(tmp_path / "data/flights.db")) as database, database:
         database.execute("insert into flights values ('B6', '2013-06-02', null)")

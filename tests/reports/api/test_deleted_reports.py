@@ -13,7 +13,7 @@ from accounts.models import User
 from reports.models import ReportConfiguration
 from reports.querysets import ReportQuerySet
 from reportserver.auth.tokens import sign_in
-from tests.reports.definitions_sample import SAMPLE, applied
+from tests.reports.definitions.sample_file import SAMPLE, applied
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -59,14 +59,14 @@ def alice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> User:
 
 
 @pytest.mark.parametrize(("method", "path", "body"), CALLS)
-def test_a_call_answers_that_there_is_no_such_report(alice: User, method: str, path: str, body: object) -> None:
+def test_a_call_answers_404(alice: User, method: str, path: str, body: object) -> None:
     client = Client(headers={"Authorization": f"Bearer {sign_in(alice)['access']}"})
     answer: HttpResponse = client.generic(method, f"/api/v1/reports/{KEY}{path}", *_json(body))
     assert (answer.status_code, answer.json()["code"]) == (404, "report_not_found")
 
 
 @pytest.mark.parametrize(("method", "path"), PAGES)
-def test_a_page_says_that_there_is_no_such_report(alice: User, method: str, path: str) -> None:
+def test_a_page_answers_404(alice: User, method: str, path: str) -> None:
     client = Client()
     client.force_login(alice)
     answer: HttpResponse = client.generic(method, f"/reports/{KEY}{path}")

@@ -12,10 +12,8 @@ from reports.definitions import editor_schema, files
 from reports.definitions import yaml as definitions_yaml
 from reports.exceptions import InvalidDefinition
 from reports.rendering import RENDERERS
-from tests.reports.definitions_sample import SAMPLE, sample, written
-
-ROOT = Path(__file__).resolve().parents[2]
-
+from tests.reports.definitions.sample_file import SAMPLE, sample, written
+from tests.server import ROOT
 
 BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12))
 
@@ -44,7 +42,7 @@ def refused(folder: Path, data: object) -> list[str]:
         ("? [1]\n: 2", "1: A key must be a word."),
     ],
 )  # fmt: skip
-def test_a_text_that_is_not_such_a_file_is_told_by_line(tmp_path, text, sentence):
+def test_text_that_is_no_definitions_file_is_reported_by_line(tmp_path, text, sentence):
     assert refused(tmp_path, text) == [f"definitions.yaml:{sentence}"]
 
 
@@ -58,14 +56,14 @@ def test_a_text_that_is_not_such_a_file_is_told_by_line(tmp_path, text, sentence
         ("a: 'hush", 1, "unexpected end of stream"),
     ],
 )
-def test_a_text_that_is_not_yaml_is_told_by_line_and_not_quoted(tmp_path, text, line, words):
+def test_text_that_is_not_yaml_is_reported_by_line_and_not_quoted(tmp_path, text, line, words):
     [sentence] = refused(tmp_path, text)
     assert sentence.startswith(f"definitions.yaml:{line}: Not YAML: ")
     assert words in sentence
     assert "hush" not in sentence
 
 
-def test_a_file_that_is_missing_too_large_or_not_utf8_is_told(tmp_path):
+def test_a_file_that_is_missing_too_large_or_not_utf8_is_reported(tmp_path):
     missing, large, latin = tmp_path / "missing.yaml", tmp_path / "large.yaml", tmp_path / "latin.yaml"
     large.write_bytes(b"#" * (files.MAX_BYTES + 1))
     latin.write_bytes(b"tenants:\n- {slug: a, name: caf\xe9}")
@@ -79,7 +77,7 @@ def test_a_file_that_is_missing_too_large_or_not_utf8_is_told(tmp_path):
     ]
 
 
-def test_faults_are_told_all_at_once_with_the_line_of_the_field(tmp_path):
+def test_all_errors_are_reported_at_once_with_the_line_of_their_field(tmp_path):
     text = (
         "tenants:\n"
         "  - {slug: acme, name: Acme}\n"
@@ -106,7 +104,7 @@ def test_faults_are_told_all_at_once_with_the_line_of_the_field(tmp_path):
     ]
 
 
-def test_a_parameter_that_no_value_can_be_right_for_is_told_with_its_line(tmp_path):
+def test_a_parameter_without_any_valid_value_is_reported_with_its_line(tmp_path):
     text = (
         "reports:\n"
         "  - slug: one\n"
@@ -130,7 +128,7 @@ def test_a_parameter_that_no_value_can_be_right_for_is_told_with_its_line(tmp_pa
     ]
 
 
-def test_a_fault_in_the_second_of_two_files_has_that_files_own_numbers(tmp_path):
+def test_an_error_in_the_second_of_two_files_has_the_line_and_index_of_that_file(tmp_path):
     first = written(tmp_path, SAMPLE)
     second = written(tmp_path, "reports:\n- slug: x\n- 5\n", "second.yaml")
     with pytest.raises(InvalidDefinition) as caught:
@@ -138,7 +136,7 @@ def test_a_fault_in_the_second_of_two_files_has_that_files_own_numbers(tmp_path)
     assert files.sentences(caught.value)[-1] == (f"{second}:3: reports[1]: Must be a mapping of fields to values.")
 
 
-def test_the_same_thing_in_two_files_is_refused(tmp_path):
+def test_duplicates_in_two_files_are_refused(tmp_path):
     first, second = written(tmp_path, SAMPLE), written(tmp_path, {"tenants": SAMPLE["tenants"]}, "second.yaml")
     with pytest.raises(InvalidDefinition) as caught:
         files.load([first, second])
@@ -152,7 +150,7 @@ def test_paths_are_relative_to_their_file(tmp_path):
     assert [source.location for source in found.data_sources] == [str(tmp_path.parent / "a.db"), "/b.db"]
 
 
-def test_what_an_alias_repeats_is_read_as_if_it_were_written_there():
+def test_an_alias_is_replaced_by_what_it_refers_to():
     assert definitions_yaml.read("a: &x [1, {b: 2}]\nc: *x").data == {"a": [1, {"b": 2}], "c": [1, {"b": 2}]}
 
 
@@ -184,12 +182,12 @@ OTHERS = [True, None, 5, 10**30, 0.1, 1e300, 1e17, -0.5, [], {}, [[]], {"a b": [
 
 
 @pytest.mark.parametrize("value", [*TEXTS, *OTHERS])
-def test_what_is_written_is_read_back_the_same(value):
+def test_written_values_are_read_back_equal(value):
     read = definitions_yaml.read(definitions_yaml.write({"value": [value]})).data["value"][0]
     assert (read, type(read)) == (value, type(value))
 
 
-def test_what_is_written_is_the_same_to_yaml_1_1_tools():
+def test_tools_for_yaml_1_1_read_the_same():
     text = definitions_yaml.write(["no", "2013-12-31", "12:30", "1e5"])
     assert yaml.safe_load(text) == ["no", "2013-12-31", "12:30", "1e5"]
 
@@ -199,7 +197,7 @@ def test_the_schema_for_editors_is_current():
     assert shipped == editor_schema(), "run: manage.py export --schema -o reports/definitions.schema.json"
 
 
-def test_the_schema_takes_the_demo_and_the_sample_and_refuses_nonsense():
+def test_the_schema_accepts_the_demo_and_the_sample_and_rejects_errors():
     jsonschema = pytest.importorskip("jsonschema")
     validator = jsonschema.Draft202012Validator(editor_schema())
     demo = definitions_yaml.read((ROOT / "demo" / "definitions.yaml").read_text(encoding="utf-8")).data
@@ -210,12 +208,12 @@ def test_the_schema_takes_the_demo_and_the_sample_and_refuses_nonsense():
     assert list(validator.iter_errors(wrong))
 
 
-def test_every_format_that_can_be_written_may_be_asked_for():
+def test_definitions_allow_every_format():
     schema = editor_schema()["$defs"]["ReportDefinition"]["properties"]["formats"]
     assert set(schema["items"]["enum"]) == set(RENDERERS)
 
 
-def test_every_field_is_in_the_documentation():
+def test_every_field_is_documented():
     page = (ROOT / "docs" / "definitions.md").read_text(encoding="utf-8")
     for name, definition in editor_schema()["$defs"].items():
         for field in definition["properties"]:

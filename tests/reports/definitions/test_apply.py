@@ -15,7 +15,7 @@ from reports.exceptions import InvalidDefinition
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion
 from reports.permissions import Right
 from reportserver.auth.tokens import sign_in
-from tests.reports.definitions_sample import ENV, SAMPLE, applied, sample
+from tests.reports.definitions.sample_file import ENV, SAMPLE, applied, sample
 
 pytestmark = pytest.mark.django_db
 
@@ -35,7 +35,7 @@ def everything():
     return [list(model.objects.order_by("pk").values()) for model in models]
 
 
-def test_an_empty_database_gets_all_that_the_file_says(tmp_path):
+def test_apply_creates_everything_in_an_empty_database(tmp_path):
     assert applied(tmp_path) == [
         "create tenant acme",
         "create user alice",
@@ -55,7 +55,7 @@ def test_an_empty_database_gets_all_that_the_file_says(tmp_path):
     assert [target.options for target in report().version.delivery_targets.all()] == [{}, {"to": ["ops@example.com"]}]
 
 
-def test_grants_are_what_the_file_says(tmp_path):
+def test_apply_sets_grants(tmp_path):
     applied(tmp_path)
     bob, reports = User.objects.get(username="bob"), ReportConfiguration.objects.all()
     assert reports.granted(bob, Right.GENERATE).get().slug == "carrier-delays"
@@ -71,20 +71,20 @@ def test_a_second_run_changes_nothing(tmp_path):
     assert everything() == before
 
 
-def test_a_report_read_back_is_the_entry_it_was_made_from(tmp_path):
+def test_a_report_read_back_equals_its_entry(tmp_path):
     applied(tmp_path)
     for entry in SAMPLE["reports"]:
         assert definition_of(report(entry["slug"])).entry() == parse_report(entry).entry()
 
 
-def test_a_dry_run_tells_the_same_and_changes_nothing(tmp_path):
+def test_a_dry_run_returns_the_same_differences_and_changes_nothing(tmp_path):
     before = everything()
     planned = applied(tmp_path, dry_run=True)
     assert everything() == before
     assert planned == applied(tmp_path)
 
 
-def test_a_changed_report_gets_a_new_version_and_the_old_one_stays(tmp_path):
+def test_a_change_creates_a_version_and_keeps_the_old_one(tmp_path):
     applied(tmp_path)
     changed = sample()
     changed["reports"][0] |= {"query": "select :start, :end", "formats": ["csv"]}
@@ -94,7 +94,7 @@ def test_a_changed_report_gets_a_new_version_and_the_old_one_stays(tmp_path):
     assert report().versions.get(number=1).query == SAMPLE["reports"][0]["query"]
 
 
-def test_changed_grants_make_no_version(tmp_path):
+def test_changed_grants_create_no_version(tmp_path):
     applied(tmp_path)
     changed = sample()
     changed["reports"][0]["grants"] = {"view": ["analysts"]}
@@ -103,14 +103,14 @@ def test_changed_grants_make_no_version(tmp_path):
     assert definition_of(report()).grants.model_dump() == {"generate": [], "view": ["analysts"]}
 
 
-def test_the_order_of_grants_is_no_difference(tmp_path):
+def test_the_order_of_grants_does_not_matter(tmp_path):
     applied(tmp_path)
     changed = sample()
     changed["reports"][0]["grants"]["generate"].reverse()
     assert applied(tmp_path, changed) == []
 
 
-def test_names_roles_sources_and_passwords_follow_the_file(tmp_path):
+def test_names_roles_sources_and_passwords_are_updated(tmp_path):
     applied(tmp_path)
     changed = sample()
     changed["tenants"][0]["name"] = "Acme"
@@ -128,21 +128,21 @@ def test_names_roles_sources_and_passwords_follow_the_file(tmp_path):
     assert DataSource.objects.get(slug="crm").url == "postgresql://elsewhere/crm"
 
 
-def test_secrets_that_are_not_set_stay_as_they_are(tmp_path):
+def test_secrets_whose_variable_is_not_set_stay(tmp_path):
     applied(tmp_path)
     before = everything()
     assert applied(tmp_path, env={}) == []
     assert everything() == before
 
 
-def test_a_new_password_ends_the_sign_ins_of_the_old_one(tmp_path):
+def test_a_new_password_ends_existing_sign_ins(tmp_path):
     applied(tmp_path)
     sign_in(User.objects.get(username="bob"))
     applied(tmp_path, env=ENV | {"BOB_PASSWORD": "another long one"})
     assert RefreshSession.objects.get().revoked_at is not None
 
 
-def test_everything_that_only_the_database_can_tell_is_told_at_once_and_nothing_is_changed(tmp_path):
+def test_all_errors_that_only_the_database_shows_are_reported_at_once_and_nothing_changes(tmp_path):
     bad = sample()
     bad["users"].append({"username": "carol", "tenant": "nowhere"})
     bad["users"].append({"username": "dave", "tenant": "acme"})
@@ -178,13 +178,13 @@ def test_everything_that_only_the_database_can_tell_is_told_at_once_and_nothing_
         ),
     ],
 )
-def test_the_query_and_its_parameters_have_to_agree(tmp_path, query, path, sentence):
+def test_query_and_parameters_must_match(tmp_path, query, path, sentence):
     bad = sample()
     bad["reports"][0]["query"] = query
     assert faults(tmp_path, bad) == {f"reports[0].{path}": [sentence]}
 
 
-def test_a_file_can_not_change_a_superuser(tmp_path):
+def test_a_file_cannot_change_a_superuser(tmp_path):
     User.objects.create_superuser("alice", password="x")
     assert faults(tmp_path, SAMPLE) == {"users[0].username": ["A definitions file can't change a superuser."]}
 
@@ -195,7 +195,7 @@ def test_a_user_name_of_another_tenant_is_refused(tmp_path):
     assert faults(tmp_path, other) == {"users[0].tenant": ["This user name is taken in another tenant."]}
 
 
-def test_a_report_can_not_use_the_data_source_or_user_of_another_tenant(tmp_path):
+def test_a_report_cannot_use_the_data_source_or_users_of_another_tenant(tmp_path):
     applied(tmp_path)
     stranger = SAMPLE["reports"][1] | {"tenant": "other", "grants": {"view": ["user:bob"]}}
     bad = {"tenants": [{"slug": "other", "name": "Other"}], "reports": [stranger]}
@@ -205,18 +205,18 @@ def test_a_report_can_not_use_the_data_source_or_user_of_another_tenant(tmp_path
     }
 
 
-def test_a_file_may_build_on_what_the_database_has(tmp_path):
+def test_a_file_may_refer_to_what_the_database_has(tmp_path):
     applied(tmp_path)
     more = {"reports": [SAMPLE["reports"][1] | {"slug": "more"}]}
     assert applied(tmp_path, more) == ["create report more in acme"]
 
 
-def test_nothing_is_deleted_unless_asked(tmp_path):
+def test_without_prune_nothing_is_deleted(tmp_path):
     applied(tmp_path)
     assert applied(tmp_path, {"tenants": SAMPLE["tenants"]}) == []
 
 
-def test_prune_deletes_what_the_file_no_longer_has_in_its_tenants_only(tmp_path):
+def test_prune_deletes_what_the_file_does_not_list_in_its_tenants_only(tmp_path):
     applied(tmp_path)
     other = Tenant.objects.create(slug="other", name="Other")
     User.objects.create_user("stranger", tenant=other)
@@ -232,7 +232,7 @@ def test_prune_deletes_what_the_file_no_longer_has_in_its_tenants_only(tmp_path)
     assert applied(tmp_path, less, prune=True) == []
 
 
-def test_prune_does_not_leave_a_report_without_its_source(tmp_path):
+def test_prune_refuses_to_leave_a_report_without_its_source(tmp_path):
     applied(tmp_path)
     less = sample()
     del less["data_sources"][1]
@@ -241,12 +241,12 @@ def test_prune_does_not_leave_a_report_without_its_source(tmp_path):
     }
 
 
-def test_prune_leaves_tenants_alone_that_the_file_does_not_list(tmp_path):
+def test_prune_ignores_tenants_that_the_file_does_not_list(tmp_path):
     applied(tmp_path)
     assert applied(tmp_path, {"reports": [SAMPLE["reports"][0]]}, prune=True) == []
 
 
-def test_the_audit_log_says_what_was_applied_and_holds_no_secret(tmp_path):
+def test_the_audit_log_lists_the_changes_without_secrets(tmp_path):
     applied(tmp_path)
     entries = list(AuditLog.objects.order_by("sequence"))
     assert [entry.action for entry in entries] == [Action.REPORT_CREATE, Action.REPORT_CREATE, Action.DEFINITIONS_APPLY]
@@ -257,7 +257,7 @@ def test_the_audit_log_says_what_was_applied_and_holds_no_secret(tmp_path):
     assert ENV["BOB_PASSWORD"] not in str([entry.details for entry in entries])
 
 
-def test_an_updated_and_a_deleted_report_leave_entries(tmp_path):
+def test_updating_and_deleting_a_report_is_audited(tmp_path):
     applied(tmp_path)
     actions.patch_report(report=report(), patch={"name": "Delays"}, actor="tester")
     pk = report().pk
@@ -270,7 +270,7 @@ def test_an_updated_and_a_deleted_report_leave_entries(tmp_path):
     assert delete.action == Action.REPORT_DELETE
 
 
-def test_a_stored_url_is_not_encrypted_anew_at_every_run(tmp_path):
+def test_an_unchanged_url_is_not_encrypted_again(tmp_path):
     applied(tmp_path)
     before = DataSource.objects.get(slug="crm").encrypted_url
     applied(tmp_path, SAMPLE | {"tenants": [{"slug": "acme", "name": "New"}]})
@@ -286,7 +286,7 @@ def test_a_stored_url_is_not_encrypted_anew_at_every_run(tmp_path):
         ("postgresql", "mysql://u:hush@db/x", "Must start with postgresql://."),
     ],
 )
-def test_the_url_of_a_server_has_to_be_of_its_kind(tmp_path, kind, url, sentence):
+def test_the_url_of_a_server_must_match_its_kind(tmp_path, kind, url, sentence):
     data = sample()
     data["data_sources"].append({"slug": "shop", "tenant": "acme", "kind": kind, "url_env": "SHOP_URL"})
     env = ENV | {"SHOP_URL": url}
@@ -299,7 +299,7 @@ def test_the_url_of_a_server_has_to_be_of_its_kind(tmp_path, kind, url, sentence
         }
 
 
-def test_a_query_is_read_in_the_dialect_of_its_server(tmp_path):
+def test_a_query_is_parsed_in_the_dialect_of_its_server(tmp_path):
     data = sample()
     data["data_sources"].append({"slug": "shop", "tenant": "acme", "kind": "sql", "url_env": "SHOP_URL"})
     data["reports"][1] |= {"data_source": "shop", "query": "select 'it\\'s :no' # :neither"}

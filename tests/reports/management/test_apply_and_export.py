@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from io import StringIO
-from pathlib import Path
 
 import pytest
 from django.core.management import call_command
@@ -11,9 +10,8 @@ from django.core.management import call_command
 from accounts.models import Tenant
 from audit.models import AuditLog
 from reports.models import ReportConfiguration
-from tests.reports.definitions_sample import ENV, SAMPLE, sample, written
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.reports.definitions.sample_file import ENV, SAMPLE, sample, written
+from tests.server import ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +31,7 @@ def run(command: str, *arguments: object) -> tuple[int, str, str]:
 
 
 @pytest.mark.django_db
-def test_apply_prints_the_differences_and_then_that_there_are_none(tmp_path):
+def test_apply_prints_the_differences_and_the_second_time_none(tmp_path):
     file = written(tmp_path, SAMPLE)
     code, out, _ = run("apply", file)
     assert code == 0
@@ -57,7 +55,7 @@ def test_several_files_are_applied_as_one(tmp_path):
 
 
 @pytest.mark.django_db
-def test_prune_deletes_and_without_it_nothing_is_deleted(tmp_path):
+def test_only_prune_deletes(tmp_path):
     run("apply", written(tmp_path, SAMPLE))
     less = sample()
     del less["reports"][1]
@@ -67,7 +65,7 @@ def test_prune_deletes_and_without_it_nothing_is_deleted(tmp_path):
 
 
 @pytest.mark.django_db
-def test_a_fault_in_the_second_file_names_that_file_and_changes_nothing(tmp_path):
+def test_an_error_in_the_second_file_names_that_file_and_changes_nothing(tmp_path):
     good = written(tmp_path, SAMPLE)
     bad = written(tmp_path, "reports:\n  - slug: one\n    tenant: acme\n    query: select 1\n", "bad.yaml")
     code, out, err = run("apply", good, bad)
@@ -81,7 +79,7 @@ def test_a_fault_in_the_second_file_names_that_file_and_changes_nothing(tmp_path
 
 
 @pytest.mark.django_db
-def test_what_only_the_database_can_tell_is_told_with_file_and_line_too(tmp_path, monkeypatch):
+def test_errors_that_only_the_database_shows_have_file_and_line_too(tmp_path, monkeypatch):
     monkeypatch.delenv("BOB_PASSWORD")
     file = written(tmp_path, SAMPLE)
     line = file.read_text().splitlines().index("  password_env: BOB_PASSWORD") + 1
@@ -104,7 +102,7 @@ def test_a_missing_path_and_a_weak_password_are_only_warnings(tmp_path, monkeypa
 
 
 @pytest.mark.django_db
-def test_no_secret_is_printed_whatever_happens(tmp_path, monkeypatch):
+def test_no_secret_is_ever_printed(tmp_path, monkeypatch):
     monkeypatch.setenv("CRM_URL", "mysql://root:hush@db/crm")
     assert "hush" not in "".join(map(str, run("apply", written(tmp_path, SAMPLE))))
     bad = sample()
@@ -127,7 +125,7 @@ def test_the_demo_can_be_applied_twice(monkeypatch):
 
 
 @pytest.mark.django_db
-def test_an_export_can_be_applied_with_no_change(tmp_path):
+def test_an_export_can_be_applied_without_a_change(tmp_path):
     run("apply", written(tmp_path, SAMPLE))
     file = tmp_path / "export.yaml"
     assert run("export", "-o", file)[:2] == (0, "")
@@ -136,7 +134,7 @@ def test_an_export_can_be_applied_with_no_change(tmp_path):
 
 
 @pytest.mark.django_db
-def test_an_export_into_an_empty_system_gives_the_same_export_again(tmp_path):
+def test_an_export_applied_to_an_empty_system_is_exported_again_equally(tmp_path):
     run("apply", written(tmp_path, SAMPLE))
     file = tmp_path / "export.yaml"
     run("export", "-o", file)
@@ -169,7 +167,7 @@ def test_no_two_exported_users_share_a_variable(tmp_path):
 
 
 @pytest.mark.django_db
-def test_an_export_can_be_of_one_tenant(tmp_path):
+def test_an_export_can_be_limited_to_one_tenant(tmp_path):
     Tenant.objects.create(slug="other", name="Other")
     run("apply", written(tmp_path, SAMPLE))
     assert "carrier-delays" not in run("export", "--tenant", "other")[1]
@@ -177,7 +175,7 @@ def test_an_export_can_be_of_one_tenant(tmp_path):
 
 
 @pytest.mark.django_db
-def test_a_report_whose_source_is_gone_is_left_out_with_a_warning(tmp_path):
+def test_a_report_whose_source_was_deleted_is_left_out_with_a_warning(tmp_path):
     run("apply", written(tmp_path, SAMPLE))
     ReportConfiguration.objects.get(slug="customers").version.data_source.delete()
     code, out, err = run("export")

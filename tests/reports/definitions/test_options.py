@@ -22,7 +22,7 @@ from reports.definitions.from_database import definition_of
 from reports.exceptions import InvalidDefinition, ResultTooLarge
 from reports.models import ReportConfiguration
 from reports.run_spec import build_run_spec
-from tests.reports.definitions_sample import applied, sample
+from tests.reports.definitions.sample_file import applied, sample
 
 pytestmark = pytest.mark.django_db
 
@@ -56,7 +56,7 @@ def made(
     return result, path.read_bytes()
 
 
-def test_a_report_without_options_has_the_usual_csv_and_no_limit(tmp_path):
+def test_without_options_csv_has_commas_and_no_limit(tmp_path):
     report = defined(tmp_path)
     result, content = made(report, "csv", tmp_path, most=2)
     assert content == b"n,text\r\n1,'=row; 1\r\n2,'=row; 2\r\n"
@@ -64,18 +64,18 @@ def test_a_report_without_options_has_the_usual_csv_and_no_limit(tmp_path):
     assert report.version.options == {}
 
 
-def test_csv_is_written_as_the_definition_says(tmp_path):
+def test_csv_options_are_applied(tmp_path):
     report = defined(tmp_path, csv={"delimiter": ";", "byte_order_mark": True, "formula_guard": False})
     _, content = made(report, "csv", tmp_path, most=2)
     assert content == '\ufeffn;text\r\n1;"=row; 1"\r\n2;"=row; 2"\r\n'.encode()
 
 
-def test_one_of_the_csv_options_leaves_the_others_as_they_are(tmp_path):
+def test_one_csv_option_leaves_the_others_at_their_default(tmp_path):
     _, content = made(defined(tmp_path, csv={"delimiter": "\t"}), "csv", tmp_path, most=1)
     assert content == b"n\ttext\r\n1\t'=row; 1\r\n"
 
 
-def test_a_limit_in_bytes_cuts_the_result_and_says_so(tmp_path):
+def test_max_bytes_truncates_the_result_with_a_sentence(tmp_path):
     result, content = made(defined(tmp_path, max_bytes=20_000), "csv", tmp_path)
     assert 20_000 <= result.size == len(content) < 40_000
     assert result.truncated == (
@@ -84,13 +84,13 @@ def test_a_limit_in_bytes_cuts_the_result_and_says_so(tmp_path):
 
 
 @pytest.mark.parametrize("limit", [{"max_rows": 4_999}, {"max_bytes": 20_000}])
-def test_a_limit_fails_the_run_where_the_definition_says_so(tmp_path, limit):
+def test_on_limit_fail_fails_the_run(tmp_path, limit):
     with pytest.raises(ResultTooLarge):
         made(defined(tmp_path, on_limit="fail", **limit), "csv", tmp_path)
     assert not (tmp_path / "result.csv").exists()
 
 
-def test_a_pdf_that_grows_larger_than_allowed_fails_with_a_sentence(tmp_path):
+def test_a_pdf_larger_than_max_bytes_fails_with_a_sentence(tmp_path):
     with pytest.raises(ResultTooLarge, match=r"The pdf file is larger than the 20 kB that the report allows"):
         made(defined(tmp_path, max_bytes=20_000), "pdf", tmp_path)
 
@@ -98,7 +98,7 @@ def test_a_pdf_that_grows_larger_than_allowed_fails_with_a_sentence(tmp_path):
 SENTENCE = "Only the first 1,234 rows are included: the report allows no more."
 
 
-def test_xlsx_says_in_its_sheet_that_rows_are_missing(tmp_path):
+def test_xlsx_states_the_truncation_in_a_sheet(tmp_path):
     _, content = made(defined(tmp_path, max_rows=1_234), "xlsx", tmp_path)
     about = openpyxl.load_workbook(io.BytesIO(content))["About this report"]
     facts = dict(about.iter_rows(min_row=3, max_col=2, values_only=True))
@@ -106,7 +106,7 @@ def test_xlsx_says_in_its_sheet_that_rows_are_missing(tmp_path):
 
 
 @pytest.mark.skipif(not shutil.which("pdftotext"), reason="pdftotext is not installed")
-def test_pdf_says_in_every_footer_that_rows_are_missing(tmp_path):
+def test_pdf_states_the_truncation_in_every_footer(tmp_path):
     made(defined(tmp_path, max_rows=1_234), "pdf", tmp_path)
     told = subprocess.run(["pdftotext", "-layout", "result.pdf", "-"], cwd=tmp_path, check=True, capture_output=True)
     pages = told.stdout.decode().removesuffix("\f").split("\f")
@@ -114,7 +114,7 @@ def test_pdf_says_in_every_footer_that_rows_are_missing(tmp_path):
     assert all(SENTENCE in page for page in pages)
 
 
-def test_html_says_at_its_end_that_rows_are_missing(tmp_path):
+def test_html_states_the_truncation_at_its_end(tmp_path):
     _, content = made(defined(tmp_path, max_rows=1_234), "html", tmp_path)
     assert re.search(rf'<p class="truncated" role="alert">{re.escape(SENTENCE)}</p>', content.decode())
 
@@ -126,7 +126,7 @@ OPTIONS = {
 }
 
 
-def test_the_definition_reads_back_and_is_applied_again_without_a_change(tmp_path):
+def test_the_definition_is_read_back_and_applied_again_without_a_change(tmp_path):
     report = defined(tmp_path, **OPTIONS)
     entry = definition_of(report).entry()
     assert {name: entry[name] for name in OPTIONS} == OPTIONS
@@ -136,7 +136,7 @@ def test_the_definition_reads_back_and_is_applied_again_without_a_change(tmp_pat
     assert report.version.number == 1
 
 
-def test_a_changed_option_makes_a_version(tmp_path):
+def test_a_changed_option_creates_a_version(tmp_path):
     first = defined(tmp_path, **OPTIONS).version
     second = defined(tmp_path, **OPTIONS | {"on_limit": "truncate"}).version
     assert (first.number, second.number) == (1, 2)
@@ -169,7 +169,7 @@ def test_the_database_refuses_to_change_the_options_of_a_version(tmp_path):
         ({"on_limit": "ignore"}, "on_limit"),
     ],
 )
-def test_what_is_refused_names_its_field(options, path):
+def test_an_error_names_its_field(options, path):
     entry = sample()["reports"][0] | options
     with pytest.raises(InvalidDefinition) as caught:
         parse_report(entry)

@@ -10,8 +10,8 @@ from reports.definitions.from_database import definition_of
 from reports.dry_run.check import check
 from reports.dry_run.target import DryRunTarget
 from reports.exceptions import DesignMismatch, InvalidDefinition
-from tests.reports.definitions_sample import sample
-from tests.reports.test_report_options import defined, made
+from tests.reports.definitions.sample_file import sample
+from tests.reports.definitions.test_options import defined, made
 
 pytestmark = pytest.mark.django_db
 
@@ -27,7 +27,7 @@ def test_a_report_shows_the_totals_of_its_definition(tmp_path):
     )
 
 
-def test_the_definition_reads_back_and_is_applied_again_without_a_change(tmp_path):
+def test_the_definition_is_read_back_and_applied_again_without_a_change(tmp_path):
     report = defined(tmp_path, totals=TOTALS)
     entry = definition_of(report).entry()
     assert entry["totals"] == TOTALS
@@ -39,7 +39,7 @@ def test_the_definition_reads_back_and_is_applied_again_without_a_change(tmp_pat
     assert "totals" not in defined(tmp_path).version.options
 
 
-def test_a_column_that_is_not_there_fails_the_run_and_the_look_before_it(tmp_path):
+def test_an_unknown_column_fails_the_run_and_the_check(tmp_path):
     report = defined(tmp_path, totals={"columns": {"nix": "sum"}})
     sentence = "totals.columns.nix: The query has no column nix. It has n, text."
     assert check(DryRunTarget.of_version(report.version), {}).errors == [sentence]
@@ -71,7 +71,7 @@ def test_a_column_that_is_not_there_fails_the_run_and_the_look_before_it(tmp_pat
         ({"chart": {"layer": [{"mark": {"type": "text", "href": "x"}}]}}, "chart.layer[0].mark.href"),
     ],
 )
-def test_what_is_refused_names_its_field(options, path):
+def test_an_error_names_its_field(options, path):
     with pytest.raises(InvalidDefinition) as caught:
         parse_report(sample()["reports"][0] | options)
     assert list(errors_in(caught.value)) == [path]
@@ -91,7 +91,7 @@ def test_a_report_shows_the_chart_of_its_definition(tmp_path):
     assert report.version.number == 1
 
 
-def test_a_chart_that_does_not_fit_is_found_before_the_run(tmp_path):
+def test_a_chart_that_does_not_match_the_columns_fails_the_check(tmp_path):
     report = defined(tmp_path, chart={"mark": "bar", "encoding": {"x": {"field": "nix"}}})
     sentence = "chart.encoding.x.field: The query has no column nix. It has n, text."
     assert check(DryRunTarget.of_version(report.version), {}).errors == [sentence]

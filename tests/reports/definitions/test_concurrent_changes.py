@@ -6,14 +6,12 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import psycopg
 import pytest
 
-from tests.reports.definitions_sample import ENV, SAMPLE, sample, written
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.reports.definitions.sample_file import ENV, SAMPLE, sample, written
+from tests.server import ROOT
 
 SCRIPT = """
 import json, os, threading
@@ -62,7 +60,7 @@ def database_url(request, tmp_path):
     return url.rsplit("/", 1)[0] + "/at_once"
 
 
-def test_every_change_gets_a_version_of_its_own_and_no_run_meets_another_halfway(database_url, tmp_path):
+def test_concurrent_changes_each_get_a_version_and_runs_do_not_overlap(database_url, tmp_path):
     more = sample()
     more["tenants"].append({"slug": "other", "name": "Other"})
     more["reports"].append(SAMPLE["reports"][1] | {"slug": "more"})

@@ -14,8 +14,8 @@ from rest_framework.test import APIClient
 from accounts.models import Tenant, User
 from audit.models import Action, AuditLog
 from reports.models import DataSource, ReportConfiguration
-from reportserver.auth.tokens import sign_in
-from tests.reports.definitions_sample import SAMPLE, applied
+from tests.reports.api.clients import client
+from tests.reports.definitions.sample_file import SAMPLE, applied
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -42,13 +42,6 @@ def _people(tmp_path):
     User.objects.create_superuser("root")
 
 
-def client(username: str) -> APIClient:
-    signed_in = APIClient()
-    token = sign_in(User.objects.get(username=username))["access"]
-    signed_in.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
-    return signed_in
-
-
 def report(slug: str = "carrier-delays") -> ReportConfiguration:
     return ReportConfiguration.objects.get(slug=slug, tenant__slug="acme")
 
@@ -56,7 +49,7 @@ def report(slug: str = "carrier-delays") -> ReportConfiguration:
 # --- Reading ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_report_is_shown_with_what_it_asks_for_and_gives():
+def test_a_report_has_parameters_formats_and_delivery():
     found = report()
     answer = client("bob").get(DELAYS)
     assert answer.status_code == 200
@@ -85,7 +78,7 @@ def test_a_report_answers_to_its_id_and_its_slug():
     assert by_id.json() == by_slug.json()
 
 
-def test_an_administrator_sees_the_definition_which_can_be_put_back():
+def test_an_administrator_gets_the_definition_and_can_put_it_back():
     alice = client("alice")
     body = alice.get(DELAYS).json()
     assert body["rights"] == ["view", "generate", "administer"]
@@ -93,7 +86,7 @@ def test_an_administrator_sees_the_definition_which_can_be_put_back():
     assert alice.put(DELAYS, body["definition"], format="json").json() == body
 
 
-def test_the_list_has_what_the_caller_may_see():
+def test_the_list_has_the_reports_that_the_caller_can_see():
     def slugs(username):
         return [found["slug"] for found in client(username).get(URL).json()["results"]]
 
@@ -112,7 +105,7 @@ def test_the_list_is_paged():
 
 
 @pytest.mark.parametrize("username", ["alice", "bob"])
-def test_the_list_takes_as_many_queries_for_many_reports_as_for_one(username, django_assert_num_queries, tmp_path):
+def test_the_list_needs_as_many_queries_for_many_reports_as_for_one(username, django_assert_num_queries, tmp_path):
     caller = client(username)
     caller.get(URL)
     few = count(caller)
@@ -128,7 +121,7 @@ def count(caller: APIClient) -> int:
     return len(queries)
 
 
-def test_somebody_without_a_right_gets_403_and_strangers_can_not_tell_it_from_nothing():
+def test_a_user_without_rights_gets_403_and_other_tenants_get_404():
     assert client("carol").get(DELAYS).status_code == 403
     there, nothing = client("erin").get(DELAYS), client("erin").get(f"{URL}/nothing")
     assert there.status_code == nothing.status_code == 404
@@ -139,7 +132,7 @@ def test_somebody_without_a_right_gets_403_and_strangers_can_not_tell_it_from_no
     "key", ["no-such", "00000000-0000-0000-0000-000000000000", "a b", "%2e%2e", "carrier%00delays", "é", "1" * 300]
 )
 @pytest.mark.parametrize("method", ["get", "put", "patch", "delete"])
-def test_what_is_not_there_is_not_found_for_every_method(key, method):
+def test_a_missing_report_is_404_for_every_method(key, method):
     answer = getattr(client("alice"), method)(f"{URL}/{key}", {}, format="json" if method != "get" else None)
     assert (answer.status_code, answer.json()["code"]) == (404, "report_not_found")
 
@@ -148,7 +141,7 @@ def test_what_is_not_there_is_not_found_for_every_method(key, method):
     ("method", "url"),
     [("get", URL), ("post", URL), ("get", DELAYS), ("put", DELAYS), ("patch", DELAYS), ("delete", DELAYS)],
 )
-def test_without_a_token_nothing_is_told(method, url):
+def test_without_a_token_the_answer_is_401(method, url):
     answer = getattr(APIClient(), method)(url)
     assert (answer.status_code, answer.json()["code"]) == (401, "not_authenticated")
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
@@ -157,7 +150,7 @@ def test_without_a_token_nothing_is_told(method, url):
 # --- Writing ----------------------------------------------------------------------------------------------------------
 
 
-def test_an_administrator_makes_a_report():
+def test_an_administrator_creates_a_report():
     answer = client("alice").post(URL, NEW, format="json")
     made = report("new-report")
     assert answer.status_code == 201
@@ -178,7 +171,7 @@ def test_only_administrators_write(username):
     assert report().version.number == 1
 
 
-def test_the_administrator_of_another_tenant_can_neither_change_nor_find_a_report():
+def test_an_administrator_of_another_tenant_gets_404():
     erin = client("erin")
     assert erin.patch(DELAYS, {"name": "x"}, format="json").status_code == 404
     assert erin.delete(DELAYS).status_code == 404
@@ -187,7 +180,7 @@ def test_the_administrator_of_another_tenant_can_neither_change_nor_find_a_repor
     assert refused.json() == erin.post(URL, NEW | {"tenant": "nowhere"}, format="json").json()
 
 
-def test_a_report_can_not_read_another_tenants_data():
+def test_a_report_cannot_read_another_tenants_data():
     refused = client("erin").post(URL, NEW, format="json")
     assert refused.json()["fields"] == {"data_source": ["Data source flights does not exist in this tenant."]}
 
@@ -200,7 +193,7 @@ def test_a_superuser_names_the_tenant():
     assert report("new-report").tenant.slug == "acme"
 
 
-def test_faults_are_told_all_at_once_by_field():
+def test_all_errors_are_reported_at_once_by_field():
     bad = NEW | {"formats": ["doc"], "parameters": [{"name": "x", "type": "integer", "default": "five"}], "extra": 1}
     answer = client("alice").post(URL, bad, format="json")
     assert answer.status_code == 400
@@ -250,14 +243,14 @@ def test_faults_are_told_all_at_once_by_field():
         ),
     ],
 )
-def test_what_is_refused_names_its_field_and_makes_nothing(change, path):
+def test_an_error_names_its_field_and_creates_nothing(change, path):
     answer = client("alice").post(URL, NEW | change, format="json")
     assert answer.status_code == 400
     assert list(answer.json()["fields"]) == [path]
     assert ReportConfiguration.objects.count() == 2
 
 
-def test_half_a_character_is_refused():
+def test_half_a_surrogate_pair_is_refused():
     body = json.dumps(NEW).replace('"New"', r'"\ud800"')
     answer = client("alice").post(URL, body, content_type="application/json")
     assert answer.json()["fields"] == {"name": ["Must be valid Unicode text."]}
@@ -265,14 +258,14 @@ def test_half_a_character_is_refused():
 
 @pytest.mark.parametrize("body", ["[]", '"text"', "5", "null", "{", '{"a": NaN}', ""])
 @pytest.mark.parametrize("method", ["post", "put", "patch"])
-def test_a_body_that_is_no_object_is_refused(body, method):
+def test_a_body_that_is_not_an_object_is_refused(body, method):
     url = URL if method == "post" else DELAYS
     answer = getattr(client("alice"), method)(url, body, content_type="application/json")
     assert answer.status_code in (400, 200 if (method, body) == ("patch", "") else 400)
     assert answer.status_code == 200 or answer.json()["code"] in ("malformed_json", "invalid_definition")
 
 
-def test_put_replaces_and_makes_a_version():
+def test_put_replaces_the_definition_and_creates_a_version():
     answer = client("alice").put(DELAYS, NEW | {"slug": "carrier-delays"}, format="json")
     assert answer.status_code == 200
     assert (answer.json()["version"], answer.json()["description"]) == (2, "")
@@ -280,7 +273,7 @@ def test_put_replaces_and_makes_a_version():
     assert report().versions.count() == 2
 
 
-def test_put_of_what_is_there_makes_no_version_and_no_entry():
+def test_put_without_a_change_creates_no_version_and_no_audit_entry():
     before = AuditLog.objects.count()
     alice = client("alice")
     before = AuditLog.objects.count()
@@ -288,7 +281,7 @@ def test_put_of_what_is_there_makes_no_version_and_no_entry():
     assert AuditLog.objects.count() == before
 
 
-def test_patch_changes_what_it_names_only():
+def test_patch_changes_only_the_fields_it_names():
     answer = client("alice").patch(DELAYS, {"name": "Delays", "max_rows": None, "grants": {"view": []}}, format="json")
     definition = answer.json()["definition"]
     assert (answer.status_code, answer.json()["version"], definition["name"]) == (200, 2, "Delays")
@@ -297,7 +290,7 @@ def test_patch_changes_what_it_names_only():
     assert definition["query"] == SAMPLE["reports"][0]["query"]
 
 
-def test_a_patch_that_leaves_nonsense_is_refused():
+def test_a_patch_with_an_invalid_outcome_is_refused():
     answer = client("alice").patch(DELAYS, {"parameters": []}, format="json")
     assert answer.status_code == 400
     assert answer.json()["fields"] == {
@@ -319,7 +312,7 @@ def test_a_report_can_be_renamed_but_not_moved():
     assert (moved.status_code, list(moved.json()["fields"])) == (400, ["tenant"])
 
 
-def test_a_report_whose_source_is_gone_can_be_given_another():
+def test_a_report_whose_source_was_deleted_can_be_given_another():
     DataSource.objects.get(slug="crm").delete()
     alice = client("alice")
     assert alice.get(f"{URL}/customers").json()["definition"]["data_source"] == ""
@@ -327,7 +320,7 @@ def test_a_report_whose_source_is_gone_can_be_given_another():
     assert (mended.status_code, mended.json()["version"]) == (200, 2)
 
 
-def test_delete_takes_the_report_with_its_versions_and_leaves_an_entry():
+def test_delete_removes_the_report_and_its_versions_and_is_audited():
     alice, pk = client("alice"), report().pk
     assert alice.delete(DELAYS).status_code == 204
     assert alice.delete(DELAYS).status_code == 404
@@ -335,14 +328,14 @@ def test_delete_takes_the_report_with_its_versions_and_leaves_an_entry():
     assert AuditLog.objects.filter(target_id=str(pk)).order_by("-sequence").first().action == Action.REPORT_DELETE
 
 
-def test_a_right_taken_away_is_gone_at_once():
+def test_a_revoked_right_is_gone_at_once():
     bob = client("bob")
     client("alice").patch(DELAYS, {"grants": {"generate": [], "view": []}}, format="json")
     assert bob.get(DELAYS).status_code == 403
 
 
 @pytest.mark.parametrize("public", ["https://reports.example", "https://portal.example:8443/reports"])
-def test_the_addresses_of_pages_are_those_that_the_server_is_known_by(settings, public):
+def test_urls_of_pages_start_with_the_public_url(settings, public):
     settings.PUBLIC_URL = public
     alice, query = client("alice"), "pageSize=1&q=a%20%26b"
     first = alice.get(f"{URL}?{query}", headers={"host": "localhost:1234"})
@@ -363,7 +356,7 @@ def test_the_addresses_of_pages_are_those_that_the_server_is_known_by(settings, 
         *(("post", "/generate"), ("post", "/run"), ("post", "/validate")),
     ],
 )
-def test_a_slug_that_two_tenants_have_is_not_guessed_at(method, call):
+def test_a_slug_of_two_tenants_is_ambiguous_to_a_superuser(method, call):
     mine = report()
     ReportConfiguration.objects.create(tenant=Tenant.objects.get(slug="other"), slug="carrier-delays")
     answer = getattr(client("root"), method)(f"{DELAYS}{call}", {}, format="json")
@@ -375,6 +368,6 @@ def test_a_slug_that_two_tenants_have_is_not_guessed_at(method, call):
     assert client("alice").get(DELAYS).status_code == (404 if (method, call) == ("delete", "") else 200)
 
 
-def test_a_method_that_is_not_there_is_told_so():
+def test_an_unsupported_method_is_405():
     answer = client("alice").post(DELAYS, {}, format="json")
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
