@@ -21,6 +21,7 @@ from django.db import connections, transaction
 
 from audit import verification
 from common.backoff import Backoff, RestartTimer
+from common.throttling import delete_old_counts
 from jobs.clock import Now, from_now
 from jobs.delivery.deliverer import run_deliverer
 from jobs.execution import cleanup, host_lock, reconciler, transitions
@@ -78,7 +79,7 @@ class Supervisor:
             signal.signal(number, self._request_stop)
         os.environ[host_lock.INSTANCE_VARIABLE] = self.instance
         # A process that waits longer than this for a silent database learns too late that its lease is lost.
-        connections.settings["default"]["PATIENCE_SECONDS"] = settings.LEASE_SECONDS / 2
+        connections.settings["default"]["RESPONSE_TIMEOUT_SECONDS"] = settings.LEASE_SECONDS / 2
         become_subreaper()
         lock = host_lock.lock_host(self.instance)
         _preload()
@@ -122,6 +123,7 @@ class Supervisor:
             self.cleaned_up_at = time.monotonic()
             reconciler.clean_up()
             self._try(purge_expired)
+            self._try(delete_old_counts)
         self._try(self._verify_audit_log)
         self._try(lambda: bulk.carry_on_all(seconds=_BULK_SECONDS_PER_ROUND))
 
