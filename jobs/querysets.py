@@ -167,10 +167,10 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
             "artifact__job_id", "artifact__size", "artifact__rows", "artifact__purged_at",
         )  # fmt: skip
 
-    def counted_by_status(self, statuses: Iterable[str], most: int) -> dict[str, int]:
-        """Count the jobs in each of these statuses, up to `most` each, in one statement that is built once."""
+    def counted_by_status(self, statuses: Iterable[str], limit: int) -> dict[str, int]:
+        """Count the jobs in each of these statuses, up to `limit` each, in one statement that is built once."""
         statuses = list(statuses)
-        counted = self.filter(status="").order_by().values("pk")[:most]
+        counted = self.filter(status="").order_by().values("pk")[:limit]
         try:
             # The status was filtered by last, so its empty string is the last parameter.
             subquery, (*parameters, _) = counted.query.sql_with_params()
