@@ -1,4 +1,4 @@
-"""The user who sent a request."""
+"""Typed access to the request of a page: its user, and whether htmx sent it."""
 
 from __future__ import annotations
 
@@ -6,12 +6,19 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
+from django_htmx.middleware import HtmxDetails
 
 from accounts.models import User
 
 
+class HtmxHttpRequest(HttpRequest):
+    """A request as django_htmx's middleware hands it to views; `htmx` is false unless htmx sent the request."""
+
+    htmx: HtmxDetails
+
+
 def caller(request: HttpRequest) -> User:
-    """The user of a request whose view requires a sign-in."""
+    """Return the user of a request to a view that requires sign-in."""
     user: Any = request.user
     return user  # type: ignore[no-any-return]
 

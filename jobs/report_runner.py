@@ -48,7 +48,9 @@ class JobRunner:
     def recent_jobs(self, user: User, report: ReportConfiguration) -> SafeString:
         jobs = JobExecutionLog.objects.visible_to(user)
         jobs = jobs.filter(jobs.of_reports({report.pk: report.tenant_id})).with_result_and_retry()
-        return render_to_string("jobs/_short_list.html", {"jobs": jobs[:_RECENT_JOBS], "none": gettext("No runs yet")})
+        return render_to_string(
+            "jobs/_short_list.html", {"jobs": jobs[:_RECENT_JOBS], "empty_text": gettext("No runs yet")}
+        )
 
     def run_history(self, report: ReportConfiguration) -> RunHistory | None:
         return report_stats.run_history(report)

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from django.urls import path
 
-from jobs.monitoring import views
+from jobs.monitoring.views import bulk_actions, job_list, job_page, overview
 
 urlpatterns = [
-    path("", views.overview, name="overview"),
-    path("jobs", views.job_list, name="jobs"),
-    path("jobs/further", views.further, name="jobs-search-older"),
-    path("jobs/many", views.bulk_action, name="jobs-bulk"),
-    path("jobs/many/<uuid:press_id>", views.bulk_progress, name="jobs-bulk-progress"),
-    path("jobs/saved", views.save_view, name="jobs-saved-views"),
-    path("jobs/<str:job_id>", views.job, name="job"),
-    path("jobs/<str:job_id>/result", views.download, name="result"),
-    path("jobs/<str:job_id>/preview", views.preview, name="preview"),
-    path("jobs/<str:job_id>/retry", views.retry, name="job-retry"),
-    path("jobs/<str:job_id>/send-again", views.send_again, name="job-send-again"),
-    path("jobs/<str:job_id>/cancel", views.cancel, name="job-cancel"),
+    path("", overview.overview, name="overview"),
+    path("jobs", job_list.job_list, name="jobs"),
+    path("jobs/further", job_list.older_search, name="jobs-older-search"),
+    path("jobs/many", bulk_actions.start_bulk_action, name="jobs-bulk-action"),
+    path("jobs/many/<uuid:bulk_action_id>", bulk_actions.bulk_progress, name="jobs-bulk-progress"),
+    path("jobs/saved", job_list.save_view, name="jobs-save-view"),
+    path("jobs/<str:job_id>", job_page.job_page, name="job"),
+    path("jobs/<str:job_id>/result", job_page.download, name="job-result"),
+    path("jobs/<str:job_id>/preview", job_page.preview, name="job-preview"),
+    path("jobs/<str:job_id>/retry", job_page.retry, name="job-retry"),
+    path("jobs/<str:job_id>/send-again", job_page.resend, name="job-resend"),
+    path("jobs/<str:job_id>/cancel", job_page.cancel, name="job-cancel"),
 ]

@@ -278,6 +278,17 @@ SIMPLE_JWT = {
     "AUTH_HEADER_TYPES": ("Bearer",),
 }
 
+# --- Pages ----------------------------------------------------------------------------------------------------------
+
+#: A search that no index answers is tested on so many of the newest jobs, and on so many older ones with each further
+#: request of the page.
+SEARCH_SCAN_LIMIT = 1_000
+SEARCH_OLDER_SCAN_LIMIT = 5_000
+#: Jobs that a bulk action processes before its progress is recorded.
+BULK_ACTION_BATCH = 25
+#: Seconds that a request works on a bulk action: the first one, and those of the page that shows the progress.
+BULK_ACTION_FIRST_SECONDS, BULK_ACTION_STEP_SECONDS = 0.3, 1.0
+
 # --- API ------------------------------------------------------------------------------------------------------------
 
 #: Per minute: calls of one user; of these, calls that create a job; failed sign-ins of one name from one address.

@@ -40,11 +40,11 @@ def _badge(status: str, label: str) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def menu_item(context: template.Context, url_name: str, label: str) -> SafeString:
-    """A link in the main menu, marked as current on its own page and the pages below it."""
+    """A link in the main menu, marked as current on its page and the pages below that."""
     url, path = reverse(url_name), context["request"].path
     is_current = path == url or (url != "/" and path.startswith(f"{url.rstrip('/')}/"))
     current = SafeString(' aria-current="page"' if is_current else "")
-    return format_html('<a href="{}"{}>{}</a>', url, current, gettext(label))
+    return format_html('<a href="{}"{}>{}</a>', url, current, label)
 
 
 @register.simple_tag(takes_context=True)
@@ -85,9 +85,11 @@ def datetime_local(field: BoundField) -> str:
 def duration(seconds: float | None) -> str:
     if seconds is None:
         return NO_VALUE
-    if seconds < 10:
-        return f"{max(seconds, 0):.1f} s"
-    whole = round(seconds)
+    return f"{max(seconds, 0):.1f} s" if seconds < 10 else _whole_seconds(seconds)
+
+
+def _whole_seconds(seconds: float) -> str:
+    whole = max(round(seconds), 0)
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
@@ -100,13 +102,13 @@ def duration(seconds: float | None) -> str:
 @register.filter
 def since(at: datetime) -> str:
     """The time elapsed since then."""
-    return duration((timezone.now() - at).total_seconds())
+    return _whole_seconds((timezone.now() - at).total_seconds())
 
 
 @register.filter
 def until(at: datetime | None) -> str:
     """The time left until then."""
-    return duration((at - timezone.now()).total_seconds() if at else None)
+    return _whole_seconds((at - timezone.now()).total_seconds()) if at else NO_VALUE
 
 
 @register.filter

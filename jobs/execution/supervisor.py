@@ -35,7 +35,7 @@ from jobs.execution.processes import (
 )
 from jobs.failures import Failure
 from jobs.models import JobExecutionLog, WorkerHost
-from jobs.monitoring import bulk
+from jobs.monitoring import bulk_actions
 from jobs.queue import broker, next_job
 from jobs.results.retention import purge_expired
 from reports import rendering, sources
@@ -125,7 +125,7 @@ class Supervisor:
             self._try(purge_expired)
             self._try(delete_old_counts)
         self._try(self._verify_audit_log)
-        self._try(lambda: bulk.carry_on_all(seconds=_BULK_SECONDS_PER_ROUND))
+        self._try(lambda: bulk_actions.work_on_all(seconds=_BULK_SECONDS_PER_ROUND))
 
     def _try(self, step: Callable[[], object]) -> bool:
         """Run a step. Log an error and return False: no error may end the supervisor."""

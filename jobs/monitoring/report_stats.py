@@ -1,10 +1,11 @@
-"""How reports usually go, from the newest jobs that the user sees of each: the last one, how many succeed, how long."""
+"""How a report's newest jobs went, as far as a user can see them: the last one, the success rate, the run time."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from statistics import median_high
 from typing import Any
 from uuid import UUID
 
@@ -17,54 +18,59 @@ from jobs.status import Status
 from reports.models import ReportConfiguration
 from reports.runner import ReportStats, RunHistory
 
-#: So many of a report's newest jobs that ended tell how it goes.
+#: The statistics are those of so many of a report's newest jobs that ended.
 SAMPLE = 30
 
 
 def report_stats(user: User, reports: Sequence[ReportConfiguration]) -> dict[UUID, ReportStats]:
-    """By report; without those that the user sees no job of. In a number of queries that does not grow with them."""
-    return {report: _usual(rows) for report, rows in _by_report(_newest(user, reports)).items()}
+    """Return statistics by report, without reports of which the user sees no job.
+
+    The number of queries doesn't depend on the number of reports.
+    """
+    if user.is_administrator:
+        rows = _newest_runs(reports)
+    else:
+        scope = VisibleScope.of(user)
+        rows = _newest_runs([report for report in reports if report.pk in scope.view])
+        rows += _newest_runs([report for report in reports if report.pk in scope.generate], only_by=user)
+    return _stats_by_report(rows)
 
 
 def run_history(report: ReportConfiguration) -> RunHistory | None:
-    """How the report's newest runs went, for whoever administers it."""
-    found = next(map(_usual, _by_report(_newest_of([report])).values()), None)
-    if found is None or found.run is None:
+    """Return how all users' newest runs of the report went; None if none succeeded."""
+    stats = _stats_by_report(_newest_runs([report])).get(report.pk)
+    if stats is None or stats.run is None:
         return None
-    return RunHistory(found.succeeded, found.rows or 0, *found.run)
+    return RunHistory(stats.succeeded, stats.rows or 0, *stats.run)
 
 
-def _newest(user: User, reports: Sequence[ReportConfiguration]) -> list[RunRow]:
-    """Of each report the last job that the user sees, and the newest ones that ended."""
-    if user.is_administrator:
-        return _newest_of(reports)
-    scope = VisibleScope.of(user)
-    view = [report for report in reports if report.pk in scope.view]
-    generate = [report for report in reports if report.pk in scope.generate]
-    return [*_newest_of(view), *_newest_of(generate, user)]
-
-
-def _newest_of(reports: Sequence[ReportConfiguration], user: User | None = None) -> list[RunRow]:
+def _newest_runs(reports: Sequence[ReportConfiguration], only_by: User | None = None) -> list[RunRow]:
     pairs = [(report.pk, report.tenant_id) for report in reports]
-    return newest_runs(pairs, user_id=user.pk if user else None, limit=SAMPLE)
+    return newest_runs(pairs, user_id=only_by.pk if only_by else None, limit=SAMPLE)
 
 
-def _by_report(rows: Iterable[RunRow]) -> dict[UUID, list[RunRow]]:
-    """The last job first."""
-    found: defaultdict[Any, list[RunRow]] = defaultdict(list)
+def _stats_by_report(rows: Sequence[RunRow]) -> dict[UUID, ReportStats]:
+    newest: dict[Any, RunRow] = {}
+    ended: defaultdict[Any, list[RunRow]] = defaultdict(list)
     for row in rows:
-        found[row.report_id].insert(0 if row.is_last else len(found[row.report_id]), row)
-    return {uuid_from_db(report): rows for report, rows in found.items()}
+        if row.is_last:
+            newest[row.report_id] = row
+        else:
+            ended[row.report_id].append(row)
+    return {uuid_from_db(report_id): _stats(row, ended[report_id]) for report_id, row in newest.items()}
 
 
-def _moment(value: Any) -> datetime:
-    return value if isinstance(value, datetime) else datetime.fromisoformat(value).replace(tzinfo=UTC)
-
-
-def _usual(rows: Sequence[RunRow]) -> ReportStats:
-    last, *ended = rows
-    done = [row for row in ended if row.status == Status.SUCCEEDED]
-    run = p50_p95([row.seconds or 0.0 for row in done])
-    middle = sorted(row.rows for row in done)[len(done) // 2] if done else None
-    last_id, last_at = uuid_from_db(last.job_id), _moment(last.queued_at)
-    return ReportStats(last_id, last.status, last_at, len(ended), len(done), run, middle)
+def _stats(newest: RunRow, ended: list[RunRow]) -> ReportStats:
+    succeeded = [row for row in ended if row.status == Status.SUCCEEDED]
+    queued_at = newest.queued_at
+    if not isinstance(queued_at, datetime):  # SQLite returns text.
+        queued_at = datetime.fromisoformat(queued_at).replace(tzinfo=UTC)
+    return ReportStats(
+        last_id=uuid_from_db(newest.job_id),
+        last_status=newest.status,
+        last_at=queued_at,
+        ended=len(ended),
+        succeeded=len(succeeded),
+        run=p50_p95([row.seconds or 0.0 for row in succeeded]),
+        rows=median_high([row.rows for row in succeeded]) if succeeded else None,
+    )

@@ -1,4 +1,4 @@
-"""The views of the job list that people keep: each a name and the list's query string."""
+"""The filters of the job list that users save under names."""
 
 from __future__ import annotations
 
@@ -8,28 +8,31 @@ from accounts.models import User
 from jobs.exceptions import InvalidSavedView, TooManySavedViews
 from jobs.models import SavedView
 
-_MOST = 30
-#: What leads through the pages of a list, and is no filter.
-_PLACE = {"cursor", "pageSize"}
+_MAX_VIEWS = 30
+_MAX_NAME, _MAX_FILTERS = 60, 1000
+#: Query parameters that select a page of the list and don't filter it.
+_PAGING = ("cursor", "pageSize")
 
 
-def of(user: User) -> list[SavedView]:
-    return list(SavedView.objects.filter(user=user)[:_MOST])
+def saved_views(user: User) -> list[SavedView]:
+    return list(SavedView.objects.filter(user=user)[:_MAX_VIEWS])
 
 
 def save(*, actor: User, name: str, filters: str) -> SavedView:
-    """Keep the filters under the name, in place of what the name stood for before."""
-    kept = QueryDict(filters, mutable=True)
-    for place in _PLACE & set(kept):
-        del kept[place]
-    name, text = " ".join(name.replace("\0", "").split()), kept.urlencode()
-    if not 1 <= len(name) <= 60 or not 1 <= len(text) <= 1000:
+    """Save the filters, a query string, replacing a view of that name.
+
+    Raises InvalidSavedView or TooManySavedViews.
+    """
+    query = QueryDict(filters, mutable=True)
+    for parameter in _PAGING:
+        query.pop(parameter, None)
+    name, filters = " ".join(name.replace("\0", "").split()), query.urlencode()
+    if not 1 <= len(name) <= _MAX_NAME or not 1 <= len(filters) <= _MAX_FILTERS:
         raise InvalidSavedView
-    others = SavedView.objects.filter(user=actor).exclude(name=name)
-    if others.count() >= _MOST:
+    if SavedView.objects.filter(user=actor).exclude(name=name).count() >= _MAX_VIEWS:
         raise TooManySavedViews
-    return SavedView.objects.update_or_create(user=actor, name=name, defaults={"filters": text})[0]
+    return SavedView.objects.update_or_create(user=actor, name=name, defaults={"filters": filters})[0]
 
 
-def forget(*, actor: User, name: str) -> None:
+def delete(*, actor: User, name: str) -> None:
     SavedView.objects.filter(user=actor, name=name.replace("\0", "")).delete()

@@ -1,4 +1,4 @@
-"""The language of the search bar: words, and qualifiers like `report:sales` or `since:24h`. Knows no database."""
+"""The query language of the search bar: words, and filters such as `report:sales` or `since:24h`. Uses no database."""
 
 from __future__ import annotations
 
@@ -6,28 +6,30 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from difflib import get_close_matches
 
-#: What can be written before a colon; `param.` is followed by the name of a parameter.
-QUALIFIERS = ("report", "user", "status", "error", "host", "format", "since", "until", "param.NAME")
+#: The names that can stand before a colon; `param.` is followed by the name of a parameter.
+FILTERS = ("report", "user", "status", "error", "host", "format", "since", "until", "param.NAME")
 STATUSES = ("Queued", "Running", "Succeeded", "Failed")
+#: An optional name with a colon (but not a URL's), followed by a value, quoted or not.
 _TOKEN = re.compile(r'(?:(?P<name>[a-z]+(?:\.\w+)?):(?!//))?(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s"]+))?')
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 _AGO = re.compile(r"(\d{1,5})(m|h|d|w)")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_PARAMETER = "param."
 
 
 class SearchError(Exception):
-    """What is wrong with a search, in sentences."""
+    """A search that can't be understood; `messages` name everything that is wrong."""
 
-    def __init__(self, sentences: list[str]) -> None:
-        super().__init__(" ".join(sentences))
-        self.sentences = sentences
+    def __init__(self, messages: list[str]) -> None:
+        super().__init__(" ".join(messages))
+        self.messages = messages
 
 
 @dataclass(frozen=True)
 class Search:
-    """What was asked for. The same qualifier given twice means either one; different ones must all match."""
+    """A parsed search. A filter given twice matches either value; different filters must all match."""
 
     report: tuple[str, ...] = ()
     user: tuple[str, ...] = ()
@@ -42,65 +44,73 @@ class Search:
 
     @property
     def has_fingerprints(self) -> bool:
-        """Whether what is asked for are fingerprints of errors and not texts."""
+        """True if `error` holds fingerprints only, which an index finds, and no texts."""
         return bool(self.error) and all(_FINGERPRINT.fullmatch(text) for text in self.error)
 
 
 def parse(text: str, now: datetime | None = None) -> Search:
-    """Read the search bar. SearchError names everything that is wrong with it."""
-    found, faults = Search(), list[str]()
-    for name, value in _tokens(text, faults):
-        try:
-            found = _with(found, name, value, now or datetime.now(UTC))
-        except ValueError as fault:
-            faults.append(str(fault))
-    if faults:
-        raise SearchError(faults)
-    return found
+    """Parse the search bar. `now` is what relative times such as `since:24h` count from.
 
-
-def _tokens(text: str, faults: list[str]) -> Iterator[tuple[str, str]]:
+    Raises SearchError.
+    """
+    search, errors = Search(), list[str]()
     if text.count('"') % 2:
-        faults.append("A quotation mark has no partner.")
+        errors.append("Missing closing quotation mark.")
         text = text.replace('"', "")
+    for name, value in _tokens(text):
+        try:
+            search = _add(search, name, value, now or datetime.now(UTC))
+        except ValueError as error:
+            errors.append(str(error))
+    if errors:
+        raise SearchError(errors)
+    return search
+
+
+def _tokens(text: str) -> Iterator[tuple[str, str]]:
+    """Yield names and values; words have the name ""."""
     for match in _TOKEN.finditer(text):
         name, value = match["name"] or "", match["quoted"] or match["bare"] or ""
         if name or value:
             yield name, value
 
 
-def _with(found: Search, name: str, value: str, now: datetime) -> Search:
+def _add(search: Search, name: str, value: str, now: datetime) -> Search:
+    """Return the search with one more token. Raises ValueError with a message for the user."""
     if not name:
-        return replace(found, words=(*found.words, value))
-    if name not in QUALIFIERS and not name.startswith("param."):
-        known = ", ".join(f"{known}:" for known in QUALIFIERS)
-        raise ValueError(f'There is no {name}: to search by, only {known}. Put other text with a colon into "…".')
+        return replace(search, words=(*search.words, value))
+    if name not in FILTERS and not name.startswith(_PARAMETER):
+        raise ValueError(_unknown_filter(name))
     if not value:
-        raise ValueError(f'Write a value right after {name}: (one with spaces as {name}:"…").')
-    if name.startswith("param."):
-        return replace(found, parameters=(*found.parameters, (name[6:], value)))
-    if name in ("since", "until"):
-        return _replaced(found, name, _moment(name, value, now))
-    return _replaced(found, name, (*getattr(found, name), _status(value) if name == "status" else value))
+        raise ValueError(f'Add a value right after "{name}:", in quotation marks if it contains spaces.')
+    if name.startswith(_PARAMETER):
+        return replace(search, parameters=(*search.parameters, (name.removeprefix(_PARAMETER), value)))
+    if name == "since":
+        return replace(search, since=_parse_time(name, value, now))
+    if name == "until":
+        return replace(search, until=_parse_time(name, value, now))
+    if name == "status":
+        value = value.capitalize()
+        if value not in STATUSES:
+            raise ValueError(f'Unknown status "{value.lower()}". Use {", ".join(STATUSES[:-1])} or {STATUSES[-1]}.')
+    values: tuple[str, ...] = getattr(search, name)
+    return replace(search, **{name: (*values, value)})  # type: ignore[arg-type] # every field left is a tuple of texts
 
 
-def _replaced(found: Search, name: str, value: Any) -> Search:
-    return replace(found, **{name: value})
+def _unknown_filter(name: str) -> str:
+    if similar := get_close_matches(name, FILTERS, n=1):
+        return f'Unknown filter "{name}:". Did you mean "{similar[0]}:"?'
+    known = ", ".join(f"{filter}:" for filter in FILTERS)
+    return f'Unknown filter "{name}:". Use one of {known}, or put text that contains a colon in quotation marks.'
 
 
-def _status(value: str) -> str:
-    if value.capitalize() not in STATUSES:
-        raise ValueError(f"There is no status {value}; there are {', '.join(STATUSES)}.")
-    return value.capitalize()
-
-
-def _moment(name: str, value: str, now: datetime) -> datetime:
-    """A date, a date-time (UTC unless it says otherwise), or so long ago."""
+def _parse_time(name: str, value: str, now: datetime) -> datetime:
+    """Parse a date, a date and time (UTC unless it has an offset), or a span before `now`."""
     if ago := _AGO.fullmatch(value):
         return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     try:
-        moment = datetime.fromisoformat(value)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        time = datetime.fromisoformat(value)
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError):
         examples = f"{name}:2026-01-31, {name}:2026-01-31T08:00 or {name}:24h"
-        raise ValueError(f"{name}:{value} is no time; write {examples}.") from None
+        raise ValueError(f'"{name}:{value}" is not a time. Use {examples}.') from None

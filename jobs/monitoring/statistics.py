@@ -1,17 +1,15 @@
-"""The figures of the overview: jobs per hour by status, how long they waited and ran, and which reports stand out."""
+"""Statistics of the last 24 hours: jobs per hour by status, wait and run times, slow and failing reports."""
 
 from __future__ import annotations
 
 import hashlib
-import shutil
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import ceil
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.conf import settings
 from django.core.cache import cache
 from django.db.models import CharField, Count, Func
 from django.utils import timezone
@@ -23,54 +21,46 @@ from jobs.status import ENDED, Status
 from reports.permissions import granted_ids
 
 HOURS = 24
-#: Times and reports are taken from so many of the newest ended jobs.
+#: Wait times, run times and reports are those of at most so many of the newest ended jobs.
 SAMPLE = 800
-CACHED_SECONDS = 30
-#: The share of the disk below which its free rest is warned of.
-LOW_DISK = 0.1
+_CACHE_SECONDS = 30
+#: How many slow and failing reports are listed.
 _TOP = 5
-_BAR, _GAP, _HEIGHT = 24, 6, 120
-#: Into so many stretches the sample is cut, to show how times change; none has fewer jobs than that.
-_STRETCHES, _FEWEST = 20, 5
+#: A trend has at most so many points, each of at least so many jobs.
+_TREND_POINTS, _MIN_JOBS_PER_POINT = 20, 5
 
 
-@dataclass(frozen=True)
-class Bar:
-    """A part of an hour's column: one status."""
+class Percentiles(NamedTuple):
+    """The times in seconds that half and 95 % of the jobs stayed within (nearest-rank percentiles)."""
 
-    status: str
-    y: float
-    height: float
+    p50: float
+    p95: float
 
 
 @dataclass(frozen=True)
 class Hour:
-    """The jobs asked for in one hour, in the order of Status, and where they are drawn."""
+    """The jobs queued in one hour; `counts` in the order of Status."""
 
-    begin: datetime
+    start: datetime
     counts: list[int]
-    x: int
-    bars: list[Bar]
 
     @property
     def total(self) -> int:
         return sum(self.counts)
 
 
-@dataclass(frozen=True)
-class Stretch:
-    """Some jobs of the sample that were asked for one after the other, from `begin` on: within how many seconds half
-    and 95 % of them were waited for and run."""
+class TrendPoint(NamedTuple):
+    """Wait and run times of consecutive jobs of the sample, the first of which was queued at `start`."""
 
-    begin: datetime
+    start: datetime
     jobs: int
-    waits: tuple[float, float]
-    runs: tuple[float, float]
+    waits: Percentiles
+    runs: Percentiles
 
 
 @dataclass(frozen=True)
 class ReportOutcome:
-    """One report among the newest ended jobs."""
+    """One report's jobs in the sample; `run` is the 95th percentile of their run times in seconds."""
 
     slug: str
     name: str
@@ -80,31 +70,86 @@ class ReportOutcome:
     run: float
 
     @property
-    def percent(self) -> int:
+    def failed_percent(self) -> int:
         return round(100 * self.failed / self.jobs)
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """All of it."""
+    """`max_per_hour`: the most jobs in any hour. `jobs`: the size of the sample. `trend`: the oldest point first."""
 
     hours: list[Hour]
-    highest: int
+    max_per_hour: int
     jobs: int
-    waits: tuple[float, float] | None
-    runs: tuple[float, float] | None
-    stretches: list[Stretch]
+    waits: Percentiles | None
+    runs: Percentiles | None
+    trend: list[TrendPoint]
     slowest: list[ReportOutcome]
     failing: list[ReportOutcome]
     statuses: tuple[str, ...] = tuple(Status.values)
 
 
-class _Hour(Func):
-    """The hour of a moment, in UTC, as text: what SQLite stores begins with it."""
+class EndedJob(NamedTuple):
+    """A job of the sample."""
+
+    report_slug: str
+    report_name: str
+    report_id: object
+    status: str
+    queued_at: datetime
+    started_at: datetime
+    ended_at: datetime
+
+
+def p50_p95(seconds: Sequence[float]) -> Percentiles | None:
+    """Return None if there are no values."""
+    return _percentiles(seconds) if seconds else None
+
+
+def _percentiles(seconds: Sequence[float]) -> Percentiles:
+    # A clock that was set back can make a time negative.
+    ordered = sorted(max(0.0, value) for value in seconds)
+    return Percentiles(*(ordered[ceil(share * len(ordered)) - 1] for share in (0.5, 0.95)))
+
+
+def cached_statistics(user: User) -> Statistics:
+    """Return statistics that are at most half a minute old: counting a busy day takes longer than a page may."""
+    # The user's rights are part of the key, so a change of rights takes effect at once.
+    rights = "all" if user.is_administrator else repr([sorted(map(str, ids)) for ids in granted_ids(user).values()])
+    key = f"statistics-{user.pk}-{hashlib.sha256(rights.encode()).hexdigest()}"
+    return cache.get_or_set(key, lambda: compute_statistics(user), _CACHE_SECONDS)  # type: ignore[return-value]
+
+
+def compute_statistics(user: User) -> Statistics:
+    """Return statistics of the jobs that the user can see."""
+    now = timezone.now()
+    hours = _count_by_hour([part for part in JobExecutionLog.objects.visible_parts(user) if part is not None], now)
+    ended = JobExecutionLog.objects.visible_to(user).filter(
+        queued_at__gte=now - timedelta(hours=HOURS), started_at__isnull=False, status__in=ENDED
+    )
+    sample = [EndedJob(*row) for row in ended.newest_first().values_list(*EndedJob._fields)[:SAMPLE]]
+    reports = _outcomes(sample)
+    return Statistics(
+        hours=hours,
+        max_per_hour=max(hour.total for hour in hours),
+        jobs=len(sample),
+        waits=p50_p95(_waits(sample)),
+        runs=p50_p95(_runs(sample)),
+        trend=_trend(sample),
+        slowest=sorted(reports, key=lambda report: -report.run)[:_TOP],
+        failing=sorted(
+            (report for report in reports if report.failed), key=lambda report: (-report.failed, report.name)
+        )[:_TOP],
+    )
+
+
+class _HourOf(Func):
+    """The hour of a timestamp in UTC, as text such as 2026-01-31 08."""
 
     output_field = CharField()
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        # SQLite stores timestamps as text that begins with the hour.
         return self.as_sql(compiler, connection, template="SUBSTR(%(expressions)s, 1, 13)", **context)
 
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
@@ -112,114 +157,45 @@ class _Hour(Func):
         return self.as_sql(compiler, connection, template=template, **context)
 
 
-def recent_statistics(user: User) -> Statistics:
-    """Not older than half a minute: counting a busy day takes longer than a page may. By the rights of now."""
-    rights = "all" if user.is_administrator else repr([sorted(map(str, held)) for held in granted_ids(user).values()])
-    key = f"figures-{user.pk}-{hashlib.sha256(rights.encode()).hexdigest()}"
-    found: Statistics | None = cache.get(key)
-    if found is None:
-        found = statistics(user)
-        cache.set(key, found, CACHED_SECONDS)
-    return found
-
-
-def statistics(user: User) -> Statistics:
-    """Of the jobs that the user sees, of the last 24 hours."""
-    now = timezone.now()
-    hours = _hours([part for part in JobExecutionLog.objects.visible_parts(user) if part is not None], now)
-    ended = JobExecutionLog.objects.visible_to(user).filter(
-        queued_at__gte=now - timedelta(hours=HOURS), started_at__isnull=False, status__in=ENDED
-    )
-    rows: list[tuple[Any, ...]] = list(
-        ended.newest_first().values_list(
-            "report_slug", "report_name", "report_id", "status", "queued_at", "started_at", "ended_at"
-        )[:SAMPLE]
-    )
-    reports = _standings(rows)
-    return Statistics(
-        hours=hours,
-        highest=max(hour.total for hour in hours),
-        jobs=len(rows),
-        waits=p50_p95(_waits(rows)),
-        runs=p50_p95(_runs(rows)),
-        stretches=_stretches(rows),
-        slowest=sorted(reports, key=lambda one: -one.run)[:_TOP],
-        failing=sorted((one for one in reports if one.failed), key=lambda one: (-one.failed, one.name))[:_TOP],
-    )
-
-
-def disk() -> tuple[int, int]:
-    """Bytes that are free and that there are, where the results are kept."""
-    usage = shutil.disk_usage(settings.DATA_DIR)
-    return usage.free, usage.total
-
-
-def _hours(parts: Sequence[JobQuerySet], now: datetime) -> list[Hour]:
-    begins = [_floor(now) - timedelta(hours=back) for back in range(HOURS - 1, -1, -1)]
-    counted: Counter[tuple[str, str]] = Counter()
+def _count_by_hour(parts: Sequence[JobQuerySet], now: datetime) -> list[Hour]:
+    """Count the jobs of all parts, the oldest hour first."""
+    current = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    starts = [current - timedelta(hours=back) for back in reversed(range(HOURS))]
+    counts: Counter[tuple[str, str]] = Counter()
     for part in parts:
-        grouped = part.filter(queued_at__gte=begins[0]).order_by().values(hour=_Hour("queued_at"))
+        grouped = part.filter(queued_at__gte=starts[0]).order_by().values(hour=_HourOf("queued_at"))
         for hour, status, number in grouped.annotate(number=Count("pk")).values_list("hour", "status", "number"):
-            counted[hour, status] += number
-    rows = [[counted[f"{begin:%Y-%m-%d %H}", status] for status in Status.values] for begin in begins]
-    highest = max(map(sum, rows)) or 1
+            counts[hour, status] += number
+    return [Hour(start, [counts[f"{start:%Y-%m-%d %H}", status] for status in Status.values]) for start in starts]
+
+
+def _trend(sample: list[EndedJob]) -> list[TrendPoint]:
+    """Divide the sample, which has the newest job first, into groups; empty if there are too few jobs for two."""
+    size = max(_MIN_JOBS_PER_POINT, ceil(len(sample) / _TREND_POINTS))
+    groups = [sample[start : start + size] for start in range(0, len(sample) - size + 1, size)]
+    if len(groups) < 2:
+        return []
     return [
-        Hour(begin, counts, number * (_BAR + _GAP), _bars(counts, highest))
-        for number, (begin, counts) in enumerate(zip(begins, rows, strict=True))
+        TrendPoint(group[-1].queued_at, len(group), _percentiles(_waits(group)), _percentiles(_runs(group)))
+        for group in reversed(groups)
     ]
 
 
-def _floor(at: datetime) -> datetime:
-    return at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+def _outcomes(sample: list[EndedJob]) -> list[ReportOutcome]:
+    by_report: defaultdict[str, list[EndedJob]] = defaultdict(list)
+    for job in sample:
+        by_report[job.report_slug].append(job)
+    outcomes = []
+    for slug, jobs in by_report.items():
+        newest, failed = jobs[0], sum(job.status == Status.FAILED for job in jobs)
+        run = _percentiles(_runs(jobs)).p95
+        outcomes.append(ReportOutcome(slug, newest.report_name, newest.report_id, len(jobs), failed, run))
+    return outcomes
 
 
-def _bars(counts: list[int], highest: int) -> list[Bar]:
-    bars, y = [], float(_HEIGHT)
-    for status, number in zip(reversed(Status.values), reversed(counts), strict=True):
-        height = _HEIGHT * number / highest
-        y -= height
-        if number:
-            bars.append(Bar(status.lower(), y, height))
-    return bars
+def _waits(jobs: Iterable[EndedJob]) -> list[float]:
+    return [(job.started_at - job.queued_at).total_seconds() for job in jobs]
 
 
-def p50_p95(seconds: list[float]) -> tuple[float, float] | None:
-    """The times that half and that 95 % of them are not longer than; None of none."""
-    return _halfway_and_95(seconds) if seconds else None
-
-
-def _halfway_and_95(seconds: list[float]) -> tuple[float, float]:
-    ordered = sorted(max(0.0, one) for one in seconds)
-    half, most = (ordered[ceil(share * len(ordered)) - 1] for share in (0.5, 0.95))
-    return half, most
-
-
-def _stretches(rows: list[tuple[Any, ...]]) -> list[Stretch]:
-    """The oldest first; nothing where there are too few jobs for two."""
-    size = max(_FEWEST, ceil(len(rows) / _STRETCHES))
-    cut = [rows[at : at + size] for at in range(0, len(rows) - size + 1, size)]
-    return [_stretch(those) for those in reversed(cut)] if len(cut) > 1 else []
-
-
-def _stretch(rows: list[tuple[Any, ...]]) -> Stretch:
-    return Stretch(rows[-1][4], len(rows), _halfway_and_95(_waits(rows)), _halfway_and_95(_runs(rows)))
-
-
-def _waits(rows: list[tuple[Any, ...]]) -> list[float]:
-    return [(row[5] - row[4]).total_seconds() for row in rows]
-
-
-def _runs(rows: list[tuple[Any, ...]]) -> list[float]:
-    return [(row[6] - row[5]).total_seconds() for row in rows]
-
-
-def _standings(rows: list[tuple[Any, ...]]) -> list[ReportOutcome]:
-    by_report: defaultdict[str, list[tuple[Any, ...]]] = defaultdict(list)
-    for row in rows:
-        by_report[row[0]].append(row)
-    found = []
-    for slug, those in by_report.items():
-        runs = _halfway_and_95(_runs(those))
-        failed = sum(row[3] == Status.FAILED for row in those)
-        found.append(ReportOutcome(slug, those[0][1], those[0][2], len(those), failed, runs[1]))
-    return found
+def _runs(jobs: Iterable[EndedJob]) -> list[float]:
+    return [(job.ended_at - job.started_at).total_seconds() for job in jobs]

@@ -1,40 +1,52 @@
-"""How fast runs in each format go: a report's own where there are any, else those that are most like them."""
+"""Past runs by format, from which the run time of a report is estimated."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
 
 from jobs.models import JobExecutionLog
 from jobs.status import Status
 from reports.models import ReportConfiguration
 from reports.runner import Origin, PastRun, Throughput
 
-#: Runs of the tenant that are looked at, and of the report itself, which may be seldom run.
-_NEWEST, _OWN = 500, 50
-_COLUMNS = ("format", "rows", "started_at", "ended_at", "report_id", "version__data_source_id")
+#: How many of the tenant's newest runs are read, and how many of the report's own, which may be older.
+_TENANT_RUNS, _OWN_RUNS = 500, 50
+
+
+class _Run(NamedTuple):
+    format: str
+    rows: int
+    started_at: datetime
+    ended_at: datetime
+    source_id: UUID | None
+
+
+_COLUMNS = ("format", "rows", "started_at", "ended_at", "version__data_source_id")
 
 
 def throughputs(report: ReportConfiguration) -> Mapping[str, Throughput]:
-    """By format. Two queries, each along an index of the newest jobs."""
-    runs = JobExecutionLog.objects.filter(tenant=report.tenant_id, status=Status.SUCCEEDED).newest_first()
-    source = report.current.data_source_id if report.current else None
-    own = list(runs.filter(report=report).values_list(*_COLUMNS)[:_OWN])
-    newest = list(runs.values_list(*_COLUMNS)[:_NEWEST])
-    alike = [run for run in newest if run[-1] == source]
-    nearness: tuple[tuple[Origin, list[tuple[Any, ...]]], ...] = (
-        ("report", own), ("source", alike), ("format", newest),
-    )  # fmt: skip
-    found: dict[str, Throughput] = {}
-    for origin, rows in nearness:
-        for format, some in _by_format(rows).items():
-            found.setdefault(format, Throughput(origin, tuple(some)))
-    return found
+    """Return past runs by format: the report's own if there are any, else those of its data source, else any.
 
-
-def _by_format(rows: list[tuple[Any, ...]]) -> dict[str, list[PastRun]]:
-    found: defaultdict[str, list[PastRun]] = defaultdict(list)
-    for format, count, started, ended, *_ in rows:
-        found[format].append(PastRun(count, (ended - started).total_seconds()))
-    return found
+    Takes two queries, each along an index of the newest jobs.
+    """
+    succeeded = JobExecutionLog.objects.filter(tenant=report.tenant_id, status=Status.SUCCEEDED).newest_first()
+    own = [_Run(*row) for row in succeeded.filter(report=report).values_list(*_COLUMNS)[:_OWN_RUNS]]
+    newest = [_Run(*row) for row in succeeded.values_list(*_COLUMNS)[:_TENANT_RUNS]]
+    source_id = report.current.data_source_id if report.current else None
+    by_origin: dict[Origin, list[_Run]] = {
+        "report": own,
+        "source": [run for run in newest if run.source_id == source_id],
+        "format": newest,
+    }
+    throughputs: dict[str, Throughput] = {}
+    for origin, runs in by_origin.items():
+        by_format: defaultdict[str, list[PastRun]] = defaultdict(list)
+        for run in runs:
+            by_format[run.format].append(PastRun(run.rows, (run.ended_at - run.started_at).total_seconds()))
+        for format, past_runs in by_format.items():
+            throughputs.setdefault(format, Throughput(origin, tuple(past_runs)))
+    return throughputs

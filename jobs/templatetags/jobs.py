@@ -2,99 +2,107 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
+from typing import Any, NamedTuple
 
 from django import template
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
 from common.templatetags.format import duration, rows, until
 from jobs import permissions
-from jobs.models import JobEvent, JobExecutionLog, QueuePosition
-from jobs.monitoring import counts
+from jobs.models import JobEvent, JobExecutionLog
+from jobs.monitoring.job_detail import run_seconds
+from reports.models import DeliveryTarget
 
 register = template.Library()
-_EVENTS: dict[str, tuple[str, str]] = {
-    JobEvent.Kind.QUEUED: ("queued", "Queued"),
-    JobEvent.Kind.CLAIMED: ("running", "Attempt %(attempt)s started"),
-    JobEvent.Kind.REQUEUED: ("queued", "Attempt %(attempt)s did not end well; queued again"),
-    JobEvent.Kind.CANCEL_REQUESTED: ("cancel", "Cancel requested"),
-    JobEvent.Kind.SUCCEEDED: ("succeeded", "Succeeded"),
-    JobEvent.Kind.FAILED: ("failed", "Failed"),
-    JobEvent.Kind.RETRIED: ("retry", "Retried as a new job"),
-    JobEvent.Kind.DELIVERED: ("succeeded", "Delivered by %(way)s"),
-    JobEvent.Kind.DELIVERY_FAILED: ("warning", "Delivery by %(way)s failed, next try in %(seconds)s s: %(message)s"),
-    JobEvent.Kind.DELIVERY_GIVEN_UP: ("failed", "Delivery by %(way)s was given up: %(message)s"),
-    JobEvent.Kind.DELIVERY_RETRIED: ("retry", "Delivery by %(way)s is tried again"),
-    JobEvent.Kind.PURGED: ("file", "Result deleted after its retention time"),
+
+
+class _EventText(NamedTuple):
+    icon: str
+    text: str
+
+
+_EVENTS: dict[str, _EventText] = {
+    JobEvent.Kind.QUEUED: _EventText("queued", gettext_noop("Queued")),
+    JobEvent.Kind.CLAIMED: _EventText("running", gettext_noop("Attempt %(attempt)s started")),
+    JobEvent.Kind.REQUEUED: _EventText("queued", gettext_noop("Attempt %(attempt)s failed; queued again")),
+    JobEvent.Kind.CANCEL_REQUESTED: _EventText("cancel", gettext_noop("Cancellation requested")),
+    JobEvent.Kind.SUCCEEDED: _EventText("succeeded", gettext_noop("Succeeded")),
+    JobEvent.Kind.FAILED: _EventText("failed", gettext_noop("Failed")),
+    JobEvent.Kind.RETRIED: _EventText("retry", gettext_noop("Retried as a new job")),
+    JobEvent.Kind.DELIVERED: _EventText("succeeded", gettext_noop("%(delivery)s delivered")),
+    JobEvent.Kind.DELIVERY_FAILED: _EventText(
+        "warning", gettext_noop("%(delivery)s delivery failed, next attempt in %(seconds)s s: %(message)s")
+    ),
+    JobEvent.Kind.DELIVERY_GIVEN_UP: _EventText("failed", gettext_noop("%(delivery)s delivery failed: %(message)s")),
+    JobEvent.Kind.DELIVERY_RETRIED: _EventText("retry", gettext_noop("%(delivery)s delivery retried")),
+    JobEvent.Kind.PURGED: _EventText("file", gettext_noop("Result deleted after its retention period")),
 }
-_WAYS = {"email": "e-mail", "webhook": "webhook", "file_share": "file share"}
 
 
-@register.filter
-def run_time(job: JobExecutionLog) -> str:
-    return duration(counts.run_seconds(job))
-
-
-def _event(event: JobEvent) -> tuple[str, str]:
-    return _EVENTS.get(event.kind, ("info", event.kind.replace("_", " ").capitalize()))
+def _event_text(event: JobEvent) -> _EventText:
+    # A kind that this version doesn't know can be written by a newer one on another host.
+    return _EVENTS.get(event.kind, _EventText("info", event.kind.replace("_", " ").capitalize()))
 
 
 @register.filter
 def event_icon(event: JobEvent) -> str:
-    return _event(event)[0]
+    return _event_text(event).icon
 
 
 @register.filter
 def event_sentence(event: JobEvent) -> str:
-    """What happened, with the facts of it that everybody who sees the job may know."""
-    known = {"attempt": event.attempt, "actor": "", "code": "", **event.details}
-    known["way"] = gettext(_WAYS.get(str(known.get("kind")), ""))
-    sentence = gettext(_event(event)[1]) % known
-    actor, code = known["actor"], known["code"]
-    return sentence + (f" ({code})" if code else "") + (f", {gettext('by')} {actor}" if actor else "")
+    """Say what happened, with those details that everybody who can see the job may know."""
+    details = {"attempt": event.attempt, "actor": "", "code": "", **event.details}
+    kind = details.get("kind")
+    details["delivery"] = DeliveryTarget.Kind(kind).label if kind in DeliveryTarget.Kind.values else ""
+    sentence = gettext(_event_text(event).text) % details
+    if details["code"]:
+        sentence += f" ({details['code']})"
+    if details["actor"]:
+        sentence = gettext("%(event)s by %(user)s") % {"event": sentence, "user": details["actor"]}
+    return sentence
+
+
+@register.filter
+def run_time(job: JobExecutionLog) -> str:
+    return duration(run_seconds(job))
 
 
 @register.simple_tag
-def standing(job: JobExecutionLog) -> str:
-    """Where a queued job stands, and when it begins."""
-    place = job.queue_position
-    if place is None:
+def queue_position(job: JobExecutionLog) -> str:
+    """Say where a queued job is in the queue, and when it is expected to start."""
+    position = job.queue_position
+    if position is None:
         return gettext("Waiting for a worker")
-    known = {"place": _position(place), "wait": until(place.start)}
-    if place.start is None:
-        return gettext("Number %(place)s in the queue; no worker is alive") % known
-    if _is_near(place.start):
-        return gettext("Number %(place)s in the queue, begins in a moment") % known
-    return gettext("Number %(place)s in the queue, begins in about %(wait)s") % known
-
-
-def _is_near(at: datetime) -> bool:
-    return at - timezone.now() < timedelta(seconds=1)
-
-
-def _position(place: QueuePosition) -> str:
-    return f"{place.position:,}{'+' if place.is_more else ''}"
+    values = {"number": f"{position.position:,}{'+' if position.is_more else ''}", "wait": until(position.start)}
+    if position.start is None:
+        return gettext("Position %(number)s in the queue; no workers are running") % values
+    if position.start - timezone.now() < timedelta(seconds=1):
+        return gettext("Position %(number)s in the queue, starts in a moment") % values
+    return gettext("Position %(number)s in the queue, starts in about %(wait)s") % values
 
 
 @register.simple_tag
 def progress(job: JobExecutionLog) -> SafeString:
-    """How far a running job is."""
+    """The progress bar of a running job, if its number of rows can be estimated, and the rows read so far."""
     if job.percent is None:
         return format_html('<span class="muted number">{}</span>', rows(job.rows))
     name = gettext("Progress of %(name)s") % {"name": job.report_name}
-    bar = (
-        '<progress max="100" value="{0}" aria-label="{1}">{0} %</progress><span class="muted number">{0} % · {2}</span>'
-    )
+    bar = '<progress max="100" value="{0}" aria-label="{1}">{0}%</progress><span class="muted number">{0}% · {2}</span>'
     return format_html(bar, job.percent, name, rows(job.rows))
 
 
 @register.inclusion_tag("jobs/_actions.html", takes_context=True)
 def job_actions(context: template.Context, job: JobExecutionLog) -> dict[str, Any]:
-    """The buttons of a job's page that this user may press."""
+    """The Retry or Cancel button of the job, if the user of the page may press it."""
     user = context["user"]
-    allowed = {"may_retry": permissions.may_retry(user, job), "may_cancel": permissions.may_cancel(user, job)}
-    return {**allowed, "job": job, "csrf_token": context["csrf_token"]}
+    return {
+        "job": job,
+        "may_retry": permissions.may_retry(user, job),
+        "may_cancel": permissions.may_cancel(user, job),
+        "csrf_token": context["csrf_token"],
+    }

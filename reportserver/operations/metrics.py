@@ -15,7 +15,8 @@ from prometheus_client.registry import Collector
 from jobs.clock import from_now
 from jobs.exceptions import QueueUnavailable
 from jobs.models import Delivery, JobExecutionLog
-from jobs.monitoring import counts
+from jobs.monitoring import load
+from jobs.monitoring.status_counts import COUNT_LIMIT
 from jobs.queue import broker
 from jobs.status import ENDED, UNFINISHED
 
@@ -30,16 +31,15 @@ def metrics(request: HttpRequest) -> HttpResponse:
 class _Metrics(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         jobs = JobExecutionLog.objects.all()
-        yield _by_status("reportserver_jobs", "Queued and running jobs.", counts.tabs(jobs, UNFINISHED))
-        recent = jobs.filter(queued_at__gte=from_now(-3600))
-        yield _by_status(
-            "reportserver_jobs_last_hour", "Jobs of the last hour that have ended.", counts.tabs(recent, ENDED)
-        )
-        oldest = counts.oldest_waiting(jobs)
+        unfinished = jobs.counted_by_status(UNFINISHED, COUNT_LIMIT + 1)
+        yield _by_status("reportserver_jobs", "Queued and running jobs.", unfinished)
+        ended = jobs.filter(queued_at__gte=from_now(-3600)).counted_by_status(ENDED, COUNT_LIMIT + 1)
+        yield _by_status("reportserver_jobs_last_hour", "Jobs of the last hour that have ended.", ended)
+        oldest = load.oldest_queued_at(jobs)
         age = (timezone.now() - oldest).total_seconds() if oldest else 0.0
         yield _gauge("reportserver_oldest_waiting_seconds", "Time the oldest job that is due has been queued.", age)
-        workers = counts.workers()
-        yield _gauge("reportserver_hosts_alive", "Hosts with active workers.", len(workers.alive))
+        workers = load.workers()
+        yield _gauge("reportserver_hosts_alive", "Hosts with active workers.", len(workers.hosts))
         yield _gauge("reportserver_slots", "Jobs that these hosts can run at once.", workers.slots)
         yield _gauge("reportserver_queue_up", "1 if the message queue answers.", _queue_answers())
         pending = Delivery.objects.filter(state=Delivery.State.PENDING).count()
@@ -52,10 +52,10 @@ def _gauge(name: str, help: str, value: float) -> GaugeMetricFamily:
     return GaugeMetricFamily(name, help, value=value)
 
 
-def _by_status(name: str, help: str, tabs: list[counts.Tab]) -> GaugeMetricFamily:
+def _by_status(name: str, help: str, counts: dict[str, int]) -> GaugeMetricFamily:
     family = GaugeMetricFamily(name, help, labels=["status"])
-    for tab in tabs:
-        family.add_metric([tab.status], tab.counted)
+    for status, count in counts.items():
+        family.add_metric([status], count)
     return family
 
 

@@ -1,15 +1,15 @@
-// A query or a template in colours, and a word before unsaved changes are left. What is written stays a plain text field: the
-// colours are a copy of it that lies underneath.
+// The editor of queries and templates: highlights their syntax, and warns before unsaved changes are lost.
+// The input stays a plain <textarea>; the highlighted text is a copy of it that lies underneath.
 
 import highlight from "../vendor/highlight-11.12.0.core.min.js";
 import sql from "../vendor/highlight-11.12.0.sql.min.js";
 
-// The grammar is that of the standard: without placeholders, and without what PostgreSQL, SQLite and DuckDB add.
+// The grammar is that of standard SQL: add placeholders, and keywords of PostgreSQL, SQLite and DuckDB.
 const placeholder = { scope: "variable", match: /(?<!:):[A-Za-z_]\w*/ };
-const added = ["limit", "ilike", "qualify", "pivot", "unpivot", "asof", "semi", "anti", "materialized"];
+const keywords = ["limit", "ilike", "qualify", "pivot", "unpivot", "asof", "semi", "anti", "materialized"];
 highlight.registerLanguage("sql", (hljs) => {
   const grammar = sql(hljs);
-  grammar.keywords.keyword = [...grammar.keywords.keyword, ...added];
+  grammar.keywords.keyword = [...grammar.keywords.keyword, ...keywords];
   return { ...grammar, contains: [placeholder, ...grammar.contains] };
 });
 
@@ -23,67 +23,69 @@ const typst = [
 ];
 highlight.registerLanguage("typst", () => ({ contains: typst }));
 
-function layer(name) {
-  const made = document.createElement("pre");
-  made.className = name;
-  made.setAttribute("aria-hidden", "true");
-  return made;
+function createLayer(className) {
+  const layer = document.createElement("pre");
+  layer.className = className;
+  layer.setAttribute("aria-hidden", "true");
+  return layer;
 }
 
-function show(box) {
+function update(box) {
   const text = box.querySelector("textarea").value;
   box.querySelector(".highlight-layer").innerHTML = `${highlight.highlight(text, { language: box.dataset.code }).value}\n`;
-  const faulty = new Set((box.dataset.faults ?? "").split(","));
-  const numbers = text.split("\n").map((_, at) => String(at + 1));
-  box.querySelector(".line-numbers").innerHTML = numbers.map((n) => (faulty.has(n) ? `<mark>${n}</mark>` : n)).join("\n");
+  const errorLines = new Set((box.dataset.errorLines ?? "").split(","));
+  const numbers = text.split("\n").map((_, index) => String(index + 1));
+  box.querySelector(".line-numbers").innerHTML = numbers.map((n) => (errorLines.has(n) ? `<mark>${n}</mark>` : n)).join("\n");
 }
 
-function begin(box) {
+function enhance(box) {
   if (box.classList.contains("highlighted")) return;
-  box.prepend(layer("line-numbers"), layer("highlight-layer"));
+  box.prepend(createLayer("line-numbers"), createLayer("highlight-layer"));
   box.classList.add("highlighted");
-  show(box);
+  update(box);
 }
 
-// A new line begins where the one before it did.
+// A new line is indented like the one before it.
 function indent(event) {
   const field = event.target;
   if (event.key !== "Enter" || event.isComposing || event.ctrlKey || event.metaKey) return;
   const line = field.value.slice(0, field.selectionStart).split("\n").pop();
-  const blanks = line.match(/^[ \t]*/)[0];
-  if (!blanks) return;
+  const indentation = line.match(/^[ \t]*/)[0];
+  if (!indentation) return;
   event.preventDefault();
-  document.execCommand("insertText", false, `\n${blanks}`);
+  // Deprecated, but the only way to change the text and keep the browser's undo history.
+  document.execCommand("insertText", false, `\n${indentation}`);
 }
 
 let unsaved = false;
-function changed() {
+function markUnsaved() {
   unsaved = true;
-  document.querySelectorAll("[data-when-changed]").forEach((mark) => (mark.hidden = false));
+  document.querySelectorAll("[data-when-changed]").forEach((notice) => (notice.hidden = false));
 }
 
-function ready() {
-  document.querySelectorAll("[data-code]").forEach(begin);
-  if (unsaved || document.querySelector("[data-unsaved]")) changed();
+function setUp() {
+  document.querySelectorAll("[data-code]").forEach(enhance);
+  if (unsaved || document.querySelector("[data-unsaved]")) markUnsaved();
 }
 
 document.addEventListener("input", (event) => {
   const form = event.target.closest("[data-editor]");
-  if (form && !event.target.name.startsWith("param.")) changed();
+  // Values for the preview's parameters aren't part of the report.
+  if (form && !event.target.name.startsWith("param.")) markUnsaved();
   const box = event.target.closest("[data-code]");
   if (!box) return;
-  delete box.dataset.faults;
-  requestAnimationFrame(() => show(box));
+  delete box.dataset.errorLines;
+  requestAnimationFrame(() => update(box));
 });
 document.addEventListener("keydown", (event) => event.target.closest("[data-code]") && indent(event));
 document.addEventListener("htmx:afterSettle", (event) => {
   if (event.detail.requestConfig.elt?.value !== "check") unsaved = true;
-  ready();
+  setUp();
 });
 document.addEventListener("submit", () => (unsaved = false));
-// To the sign-in: the server has kept what was sent.
+// Redirected to the sign-in page: the server has saved the form.
 document.addEventListener("htmx:beforeOnLoad", (event) => {
   if (event.detail.xhr.getResponseHeader("HX-Redirect")) unsaved = false;
 });
 window.addEventListener("beforeunload", (event) => unsaved && event.preventDefault());
-ready();
+setUp();

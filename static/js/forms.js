@@ -1,5 +1,5 @@
-// The server checks a form as a whole and shows every error at once; the browser would stop at the first. It is asked
-// only about what it can't send at all: half a date or a number with letters would arrive as an empty field.
+// The server validates a form as a whole and shows all errors at once, where the browser would stop at the first.
+// The browser checks only what it can't submit: half a date, or a number with letters, would arrive as an empty field.
 
 document.querySelectorAll("form[data-checked-by-server]").forEach((form) => {
   form.noValidate = true;

@@ -1,12 +1,12 @@
-// Single keys, as mail and issue trackers have them. They can be switched off, for people who dictate to their browser.
+// Shortcuts of single keys. They can be turned off: to people who dictate to their browser, every letter is a key.
 
-const help = document.getElementById("keys");
-const on = document.getElementById("keys-on");
+const help = document.getElementById("keyboard-shortcuts");
+const enabled = document.getElementById("keyboard-enabled");
 const rows = () => [...document.querySelectorAll("#jobs tbody tr")];
-const current = () => document.activeElement.closest("#jobs tbody tr");
+const currentRow = () => document.activeElement.closest("#jobs tbody tr");
 
-on.checked = localStorage.getItem("keys") !== "off";
-on.addEventListener("change", () => localStorage.setItem("keys", on.checked ? "on" : "off"));
+enabled.checked = localStorage.getItem("keys") !== "off";
+enabled.addEventListener("change", () => localStorage.setItem("keys", enabled.checked ? "on" : "off"));
 
 document.querySelectorAll("[data-open]").forEach((button) => {
   button.hidden = false;
@@ -15,33 +15,37 @@ document.querySelectorAll("[data-open]").forEach((button) => {
 
 function move(step) {
   const all = rows();
-  const at = all.indexOf(current());
-  const row = all[at < 0 ? (step > 0 ? 0 : all.length - 1) : Math.min(Math.max(at + step, 0), all.length - 1)];
+  const index = all.indexOf(currentRow());
+  const start = step > 0 ? 0 : all.length - 1;
+  const row = index < 0 ? all[start] : all[Math.min(Math.max(index + step, 0), all.length - 1)];
   row?.querySelector("a.title").focus();
 }
 
-// The help names the keys of this page and no others.
+// The help lists only the shortcuts that this page has.
 function open(dialog) {
   dialog.querySelectorAll("[data-needs]").forEach((part) => { part.hidden = !document.querySelector(part.dataset.needs); });
   dialog.showModal();
 }
 
-const press = (kind) => (current() ?? document.getElementById("job"))?.querySelector(`button[id^="${kind}-"]`)?.click();
+function clickButton(action) {
+  const container = currentRow() ?? document.getElementById("job");
+  container?.querySelector(`button[id^="${action}-"]`)?.click();
+}
 
 const actions = {
   "/": () => document.querySelector('input[type="search"]')?.focus(),
   "?": () => open(help),
   j: () => move(1),
   k: () => move(-1),
-  x: () => current()?.querySelector('input[name="job"]')?.click(),
-  r: () => press("retry"),
-  c: () => press("cancel"),
+  x: () => currentRow()?.querySelector('input[name="job"]')?.click(),
+  r: () => clickButton("retry"),
+  c: () => clickButton("cancel"),
 };
 
 document.addEventListener("keydown", (event) => {
-  const writing = event.target.closest('input:not([type="checkbox"]), select, textarea, dialog[open]');
-  if (writing || event.ctrlKey || event.metaKey || event.altKey || !(event.key in actions)) return;
-  if (!on.checked && event.key !== "?") return;
+  const isTyping = event.target.closest('input:not([type="checkbox"]), select, textarea, dialog[open]');
+  if (isTyping || event.ctrlKey || event.metaKey || event.altKey || !(event.key in actions)) return;
+  if (!enabled.checked && event.key !== "?") return;
   event.preventDefault();
   actions[event.key]();
 });

@@ -1,24 +1,24 @@
-// What htmx leaves to the page: pause while hidden, say when a call failed, and stop a second press of a button.
+// What htmx leaves to the page: pausing while hidden, reporting failed requests, and ignoring a second click on a button.
 
 const alerts = document.getElementById("alerts");
-const OFFLINE = "The server does not answer. The page goes on trying.";
-const isPoll = (event) => event.detail.elt.hasAttribute("data-live");
+const texts = document.getElementById("messages").dataset;
+const isLive = (event) => event.detail.elt.hasAttribute("data-live");
 
-function say(sentence) {
+function showError(message) {
   const notice = document.createElement("div");
   notice.className = "notice error";
-  notice.textContent = sentence;
+  notice.textContent = message;
   alerts.replaceChildren(notice);
 }
 
-function sentenceOf(xhr) {
+function errorMessage(xhr) {
   const page = new DOMParser().parseFromString(xhr.responseText, "text/html");
-  const found = page.querySelector("[data-sentence]");
-  return found ? found.textContent.trim() : `The server answered with status ${xhr.status}.`;
+  const element = page.querySelector("[data-error-message]");
+  return element ? element.textContent.trim() : texts.status.replace("{status}", xhr.status);
 }
 
 document.addEventListener("htmx:beforeRequest", (event) => {
-  if (isPoll(event) && document.hidden) event.preventDefault();
+  if (isLive(event) && document.hidden) event.preventDefault();
 });
 
 document.addEventListener("visibilitychange", () => {
@@ -26,32 +26,34 @@ document.addEventListener("visibilitychange", () => {
   document.querySelectorAll("[data-live]").forEach((region) => htmx.trigger(region, "refresh"));
 });
 
-document.addEventListener("htmx:sendError", (event) => say(isPoll(event) ? OFFLINE : "The server does not answer. Try again."));
+document.addEventListener("htmx:sendError", (event) => showError(isLive(event) ? texts.offline : texts.noResponse));
 
-document.addEventListener("htmx:responseError", (event) => say(sentenceOf(event.detail.xhr)));
+document.addEventListener("htmx:responseError", (event) => showError(errorMessage(event.detail.xhr)));
 
 document.addEventListener("htmx:afterRequest", (event) => {
-  if (event.detail.successful && alerts.textContent === OFFLINE) alerts.replaceChildren();
+  if (event.detail.successful && alerts.textContent === texts.offline) alerts.replaceChildren();
 });
 
-// The button that was pressed is gone with the old rows: keep the keyboard where it was, not at the top of the page. At
-// once, not when all has settled: by then the next key may have moved it elsewhere.
+// The clicked button is replaced with its row. Keep the focus in the list instead of losing it to the top of the page.
+// This must happen right after the swap: by the time that htmx settles, the user may have moved the focus.
 document.addEventListener("htmx:afterSwap", (event) => {
-  if (event.detail.requestConfig.verb !== "get" && event.detail.target.id === "jobs") document.getElementById("jobs").focus({ preventScroll: true });
+  const { requestConfig, target } = event.detail;
+  if (requestConfig.verb !== "get" && target.id === "jobs") document.getElementById("jobs").focus({ preventScroll: true });
 });
 
-// A form that is sent twice would make two jobs. Its buttons come back when the page is shown again from history.
+// A form that is submitted twice would, for example, create two jobs.
 document.addEventListener("submit", (event) => {
   const form = event.target;
   if (form.method !== "post" || form.hasAttribute("hx-post")) return;
-  if (form.dataset.sent) event.preventDefault();
-  form.dataset.sent = "yes";
+  if (form.dataset.submitted) event.preventDefault();
+  form.dataset.submitted = "yes";
   form.querySelectorAll("button").forEach((button) => button.setAttribute("aria-busy", "true"));
 });
 
+// When the browser shows the page again from its history, the form works again.
 window.addEventListener("pageshow", () => {
-  document.querySelectorAll("form[data-sent]").forEach((form) => {
-    delete form.dataset.sent;
+  document.querySelectorAll("form[data-submitted]").forEach((form) => {
+    delete form.dataset.submitted;
     form.querySelectorAll("button").forEach((button) => button.removeAttribute("aria-busy"));
   });
 });

@@ -1,39 +1,39 @@
-// The selection of jobs: it survives live updates, is counted, and opens the dialog that asks before anything is done.
+// The selection of jobs: it survives live updates, is counted, and is confirmed in a dialog.
 
-const boxes = () => [...document.querySelectorAll('#jobs input[name="job"]')];
+const checkboxes = () => [...document.querySelectorAll('#jobs input[name="job"]')];
 const scope = () => document.getElementById("scope");
 const dialog = document.getElementById("dialog");
-let kept = new Set();
-let keptScope = "selected";
+let selected = new Set();
+let selectedScope = "selected";
 
-function count() {
-  const number = boxes().filter((box) => box.checked).length;
-  const told = document.getElementById("selected");
-  if (told) told.textContent = number ? `${number} selected` : "";
-  const page = document.getElementById("select-page");
-  if (!page) return;
-  page.closest("label").hidden = false;
-  page.checked = number > 0 && number === boxes().length;
-  page.indeterminate = number > 0 && number < boxes().length;
+function showCount() {
+  const count = checkboxes().filter((checkbox) => checkbox.checked).length;
+  const label = document.getElementById("selected");
+  if (label) label.textContent = count ? label.dataset.text.replace("{number}", count) : "";
+  const selectPage = document.getElementById("select-page");
+  if (!selectPage) return;
+  selectPage.closest("label").hidden = false;
+  selectPage.checked = count > 0 && count === checkboxes().length;
+  selectPage.indeterminate = count > 0 && count < checkboxes().length;
 }
 
 document.addEventListener("change", (event) => {
-  if (event.target.id === "select-page") boxes().forEach((box) => (box.checked = event.target.checked));
+  if (event.target.id === "select-page") checkboxes().forEach((checkbox) => (checkbox.checked = event.target.checked));
   if (event.target.name === "job" && scope()) scope().value = "selected";
-  if (event.target.closest?.("#jobs")) count();
+  if (event.target.closest?.("#jobs")) showCount();
 });
 
 document.addEventListener("htmx:beforeSwap", (event) => {
   if (event.detail.target.id !== "jobs") return;
-  kept = new Set(boxes().filter((box) => box.checked).map((box) => box.value));
-  keptScope = scope() ? scope().value : keptScope;
+  selected = new Set(checkboxes().filter((checkbox) => checkbox.checked).map((checkbox) => checkbox.value));
+  selectedScope = scope() ? scope().value : selectedScope;
 });
 
 document.addEventListener("htmx:afterSettle", (event) => {
   if (event.detail.target.id === "dialog-body") return dialog.showModal();
-  boxes().forEach((box) => (box.checked = kept.has(box.value)));
-  if (scope()) scope().value = keptScope;
-  count();
+  checkboxes().forEach((checkbox) => (checkbox.checked = selected.has(checkbox.value)));
+  if (scope()) scope().value = selectedScope;
+  showCount();
 });
 
 dialog?.addEventListener("click", (event) => {
@@ -42,13 +42,13 @@ dialog?.addEventListener("click", (event) => {
   dialog.close();
 });
 
-// The browser completes the whole field; here it is the last word that is being written.
+// A browser completes the whole field, but the user is typing its last word: prefix the completions with the others.
 document.querySelectorAll("[data-search]").forEach((field) => {
   const options = [...field.list.options].map((option) => [option, option.value]);
   field.addEventListener("input", () => {
-    const begun = field.value.slice(0, field.value.lastIndexOf(" ") + 1);
-    options.forEach(([option, word]) => (option.value = begun + word));
+    const prefix = field.value.slice(0, field.value.lastIndexOf(" ") + 1);
+    options.forEach(([option, word]) => (option.value = prefix + word));
   });
 });
 
-count();
+showCount();

@@ -3,50 +3,65 @@
 from __future__ import annotations
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page
 
 from tests.server import Client
 
 
 def failed_job(client: Client) -> str:
-    """A job of the report that always fails."""
+    """Run the report that always fails. Returns the job's id."""
     job = client.generate("broken")
     client.wait(job, "Failed")
     return job
 
 
-def made_report(alice: Client, slug: str) -> None:
-    """A report of its own for a test that changes it."""
+def create_report(alice: Client, slug: str) -> None:
+    """Create a report that only this test changes."""
     definition = alice.get("/reports/sales-by-region").json()["definition"]
     alice.request("DELETE", f"/reports/{slug}")
     assert alice.post("/reports", json={**definition, "slug": slug, "name": slug.title()}).status_code == 201
 
 
-def barriers(page: Page, *, preload: bool = True) -> list[tuple[str, str]]:
-    """What axe-core finds wrong with the page as it is now: the rule, and the first place.
+def job_row(page: Page, job_id: str) -> Locator:
+    """Return the row of the job in the list of jobs."""
+    return page.get_by_role("row").filter(has_text=job_id[:8])
 
-    With `preload` it reads style sheets by itself. It looks for those that the admin's import at the wrong address.
+
+def refresh(page: Page, selector: str = "#jobs") -> None:
+    """Make a live region request its content now."""
+    page.evaluate(f"htmx.trigger({selector!r}, 'refresh')")
+
+
+def accessibility_errors(page: Page, *, preload: bool = True) -> list[tuple[str, str]]:
+    """Return what axe-core finds wrong with the page: each rule with the first element that breaks it.
+
+    With `preload`, axe-core loads style sheets itself. It requests those that the admin imports from wrong URLs.
     """
-    found = Axe().run(page, options={"preload": preload}).response["violations"]
-    return [(one["id"], one["nodes"][0]["html"]) for one in found]
+    violations = Axe().run(page, options={"preload": preload}).response["violations"]
+    return [(violation["id"], violation["nodes"][0]["html"]) for violation in violations]
 
 
-def found(page: Page, what: str) -> list[str]:
-    """What is wrong with the page, wide and narrow, with all that can be unfolded."""
-    faults = []
+def responsive_accessibility_errors(page: Page, title: str) -> list[str]:
+    """Return the errors of the page with everything unfolded, wide and narrow; each begins with the title."""
+    errors = []
     unfold(page)
     for width in (1280, 320):
         page.set_viewport_size({"width": width, "height": 800})
-        faults += [f"{what} at {width}: {fault}" for fault in barriers(page, preload="/admin/" not in page.url)]
-    return faults
+        found = accessibility_errors(page, preload="/admin/" not in page.url)
+        errors += [f"{title} at {width}: {error}" for error in found]
+    return errors
+
+
+def horizontal_overflow(page: Page) -> int:
+    """Return by how many pixels the page is wider than the window."""
+    return int(page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
 
 
 def unfold(page: Page) -> None:
-    """Open all that is folded."""
-    page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    page.evaluate("document.querySelectorAll('details').forEach(details => details.open = true)")
 
 
-def weight(page: Page) -> int:
-    """The bytes that the server sent for the page and for everything that it loads."""
+def transferred_bytes(page: Page) -> int:
+    """Return the size of the page and of everything that it loaded, as sent by the server."""
     entries = "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]"
     return int(page.evaluate(f"{entries}.reduce((sum, entry) => sum + entry.encodedBodySize, 0)"))

@@ -1,4 +1,4 @@
-"""Two tenants, six people with fixed rights, one report with every kind of parameter, and jobs of it."""
+"""Two tenants, six users with fixed rights, a report with every kind of parameter, its jobs, and browsers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.contrib.auth.models import Group, Permission
 from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
 from accounts.models import Tenant, User
 from jobs.models import Artifact, JobExecutionLog
@@ -36,7 +36,8 @@ PARAMETERS = [
 
 
 @pytest.fixture(autouse=True)
-def no_figures_of_other_tests() -> None:
+def empty_cache() -> None:
+    """Statistics and queue snapshots of earlier tests must not be shown."""
     cache.clear()
 
 
@@ -52,15 +53,18 @@ def globex(db: None) -> Tenant:
 
 @pytest.fixture
 def people(acme: Tenant, globex: Tenant) -> dict[str, User]:
-    """alice administers; bob generates and views, carol views, erin generates, dave may nothing; gina is elsewhere."""
-    made = {
+    """alice administers Acme; bob may generate and view, carol view, erin generate; dave has no rights.
+
+    gina administers Globex.
+    """
+    users = {
         name: User.objects.create_user(name, password=PASSWORD, tenant=globex if name == "gina" else acme)
         for name in ("alice", "bob", "carol", "dave", "erin", "gina")
     }
     administrators = Group.objects.create(name="Administrator")
-    made["alice"].groups.add(administrators)
-    made["gina"].groups.add(administrators)
-    return made
+    users["alice"].groups.add(administrators)
+    users["gina"].groups.add(administrators)
+    return users
 
 
 @pytest.fixture
@@ -89,36 +93,36 @@ def make_report(
 
 @pytest.fixture
 def make_job(report: ReportConfiguration, people: dict[str, User]) -> Callable[..., JobExecutionLog]:
-    """Makes a job in the given status, each one a second newer than the one before it."""
+    """Return a function that creates a job in a status, queued a second later than the job before."""
     begin = timezone.now() - timedelta(hours=1)
-    made: list[JobExecutionLog] = []
+    jobs: list[JobExecutionLog] = []
 
     def make(status: str = "Queued", by: str = "bob", **fields: Any) -> JobExecutionLog:
-        at = begin + timedelta(seconds=len(made))
-        values = dict(_common(report, people[by], at), status=status, **_of_status(status, at))
-        job = JobExecutionLog.objects.create(**{**values, **fields})
+        at = begin + timedelta(seconds=len(jobs))
+        values = _request_fields(report, people[by], at) | _status_fields(status, at) | fields
+        job = JobExecutionLog.objects.create(status=status, **values)
         if status == Status.SUCCEEDED:
             expires = timezone.now() + timedelta(days=1)
             Artifact.objects.create(
                 job=job, fence=1, size=1_234_567, sha256="ab" * 32, rows=1500, stamp="x", expires_at=expires
             )
-        made.append(job)
+        jobs.append(job)
         return job
 
     return make
 
 
-def _common(report: ReportConfiguration, person: User, at: Any) -> dict[str, Any]:
+def _request_fields(report: ReportConfiguration, user: User, at: Any) -> dict[str, Any]:
     assert report.current
     return {
         "tenant": report.tenant, "report": report, "version": report.current, "report_uuid": report.pk,
-        "report_slug": report.slug, "report_name": report.current.name, "version_number": 1, "requested_by": person,
-        "requested_by_name": person.username, "format": "csv", "queued_at": at, "available_at": at, "max_attempts": 3,
+        "report_slug": report.slug, "report_name": report.current.name, "version_number": 1, "requested_by": user,
+        "requested_by_name": user.username, "format": "csv", "queued_at": at, "available_at": at, "max_attempts": 3,
         "timeout_seconds": 60, "parameters": {"start": "2024-01-01"},
     }  # fmt: skip
 
 
-def _of_status(status: str, at: Any) -> dict[str, Any]:
+def _status_fields(status: str, at: Any) -> dict[str, Any]:
     if status == Status.QUEUED:
         return {}
     values = {"started_at": at, "attempt": 1, "fence": 1}
@@ -131,7 +135,7 @@ def _of_status(status: str, at: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def browse(people: dict[str, User]) -> Callable[[str], Client]:
-    """A signed-in browser of one of the people."""
+    """Return a function that signs a test client in as one of the users."""
 
     def sign_in(name: str) -> Client:
         client = Client()
@@ -154,7 +158,7 @@ ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    # No longer than this module: while Playwright runs, Django takes this thread for an asynchronous one.
+    # Closed after each module: while Playwright runs, Django takes this thread for an asynchronous one.
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         yield browser
@@ -163,17 +167,25 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture
 def visit(chromium: Browser, server: RunningServer) -> Iterator[Callable[..., Page]]:
-    """Opens a page for a signed-in person; at the end, nothing may have been complained of or asked of another host."""
-    complaints: list[str] = []
+    """Return a function that signs a user in and opens a page.
+
+    The test fails if the browser logs an error, a script throws one, or a page requests something from another host.
+    """
+    errors: list[str] = []
     contexts = []
 
     def watch(page: Page) -> None:
-        page.on(
-            "console",
-            lambda message: complaints.append(f"{page.url}: {message.text}") if message.type == "error" else None,
-        )
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: None if _is_own(request.url, server) else complaints.append(request.url))
+        def on_console(message: ConsoleMessage) -> None:
+            if message.type == "error":
+                errors.append(f"{page.url}: {message.text}")
+
+        def on_request(request: Request) -> None:
+            if not request.url.startswith((f"{server.url}/", "data:", "blob:")):
+                errors.append(request.url)
+
+        page.on("console", on_console)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("request", on_request)
 
     def sign_in(name: str, path: str = "/", **options: object) -> Page:
         context = chromium.new_context(base_url=server.url, **options)  # type: ignore[arg-type]
@@ -190,8 +202,4 @@ def visit(chromium: Browser, server: RunningServer) -> Iterator[Callable[..., Pa
     yield sign_in
     for context in contexts:
         context.close()
-    assert complaints == []
-
-
-def _is_own(url: str, server: RunningServer) -> bool:
-    return url.startswith((f"{server.url}/", "data:", "blob:"))
+    assert errors == []

@@ -8,12 +8,12 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.pages.browser import barriers, made_report
+from tests.pages.browser import accessibility_errors, create_report
 from tests.server import Client
 
 
 def test_a_query_is_edited_in_colours_checked_previewed_and_saved(visit: Callable[..., Page], alice: Client) -> None:
-    made_report(alice, "coloured")
+    create_report(alice, "coloured")
     page = visit("alice", "/reports/coloured/edit")
     query = page.get_by_role("textbox", name="Query")
     assert page.locator(".highlight-layer .hljs-keyword").count() > 5
@@ -40,7 +40,7 @@ def test_a_query_is_edited_in_colours_checked_previewed_and_saved(visit: Callabl
     expect(page.locator("#check-status")).to_contain_text("Query is valid: 2 columns")
     expect(page.get_by_role("region", name="First rows").locator("tbody tr")).to_have_count(3)
     assert query.input_value().endswith("-- done")
-    assert barriers(page) == []
+    assert accessibility_errors(page) == []
     page.get_by_role("button", name="Save").click()
     page.wait_for_url("**/reports/coloured")
     expect(page.locator("#notices")).to_contain_text("Saved as version 2.")
@@ -49,13 +49,13 @@ def test_a_query_is_edited_in_colours_checked_previewed_and_saved(visit: Callabl
     )
     page.get_by_role("link", name="Versions").click()
     expect(page.locator("tr.added")).to_have_count(4)
-    assert barriers(page) == []
+    assert accessibility_errors(page) == []
     page.get_by_role("button", name="Restore version 1").click()
     expect(page.locator("#notices")).to_contain_text("Version 1 restored as version 3.")
 
 
 def test_a_report_is_edited_without_javascript(visit: Callable[..., Page], alice: Client) -> None:
-    made_report(alice, "plain")
+    create_report(alice, "plain")
     page = visit("alice", "/reports/plain/edit", java_script_enabled=False, viewport={"width": 320, "height": 800})
     query = page.get_by_role("textbox", name="Query")
     query.fill(query.input_value().replace("day >= :since", "day >= :since and amount > :least"))
@@ -72,7 +72,7 @@ def test_a_report_is_edited_without_javascript(visit: Callable[..., Page], alice
 
 @pytest.mark.parametrize("scripts", [True, False])
 def test_a_template_is_previewed_corrected_and_saved(visit: Callable[..., Page], alice: Client, scripts: bool) -> None:
-    made_report(alice, "letter")
+    create_report(alice, "letter")
     page = visit("alice", "/reports/letter/template", java_script_enabled=scripts)
     page.get_by_role("button", name="Preview").last.click()
     sheet = page.get_by_role("img", name="Page 1 of 1")
@@ -88,7 +88,7 @@ def test_a_template_is_previewed_corrected_and_saved(visit: Callable[..., Page],
     if scripts:
         line = begun[: begun.index("#report.description")].count("\n") + 1
         expect(page.locator(".line-numbers mark")).to_have_text(str(line))
-        assert barriers(page) == []
+        assert accessibility_errors(page) == []
     assert "#report.summary" in template.input_value(), "nothing is lost"
     template.fill(begun.replace("#report.description", "For the board"))
     page.get_by_role("button", name="Save as new version").click()
@@ -117,7 +117,7 @@ def sign_in_again(page: Page, name: str) -> None:
 def test_what_is_typed_into_the_editor_survives_the_end_of_the_session(
     visit: Callable[..., Page], alice: Client, button: str
 ) -> None:
-    made_report(alice, "kept")
+    create_report(alice, "kept")
     page = visit("alice", "/reports/kept/edit")
     asked: list[str] = []
     page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))

@@ -61,7 +61,7 @@ def test_results_of_the_given_age_are_purged(succeed: Succeed) -> None:
         (["--limit=-1"], "--limit must be from 1 to 1,000,000, not -1."),
         (["--limit=0"], "--limit must be from 1 to 1,000,000, not 0."),
         ([f"--limit={10**30}"], f"--limit must be from 1 to 1,000,000, not {10**30}."),
-        (["--q=foo:bar"], "--q: There is no foo: to search by, "),
+        (["--q=foo:bar"], '--q: Unknown filter "foo:". '),
         (["--q=report:"], "--q: "),
     ],
 )

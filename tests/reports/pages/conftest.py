@@ -14,9 +14,9 @@ from reports.models import DataSource, ReportConfiguration
 from tests.pages.conftest import (  # noqa: F401
     acme,
     browse,
+    empty_cache,
     globex,
     make_job,
-    no_figures_of_other_tests,
     people,
     report,
     root,

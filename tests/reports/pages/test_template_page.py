@@ -88,7 +88,7 @@ def test_an_error_is_shown_with_its_line_and_no_input_is_lost(
     assert 'Line 4, column 37: Dictionary does not contain key "amout".' in errors.text
     assert errors.tag.find(class_="error-line").get_text() == "4#for row in rows [#row.region: #row.amout]"
     assert page.field("Template source").is_invalid
-    assert page.field("Template source").tag.parent["data-faults"] == "4", "for the line numbers"
+    assert page.field("Template source").tag.parent["data-error-lines"] == "4", "for the line numbers"
     assert source_in(page) == invalid
     assert "alert(1)" not in "".join(script.get_text() for script in page.tag.find_all("script"))
     assert page.field("At least optional").value == "70"
