@@ -48,12 +48,8 @@ def test_choices_are_those_of_the_literal() -> None:
 def test_every_field_has_a_label_of_its_own() -> None:
     paths = [name for name in ReportDefinition.model_fields if name not in ("tenant", "template")]
     paths += [f"parameters[3].{name}" for name in ParameterDefinition.model_fields]
-    paths += [
-        f"delivery[0].{name}"
-        for model in DELIVERY_DEFINITIONS.values()
-        for name in model.model_fields
-        if name != "kind"
-    ]
+    for model in DELIVERY_DEFINITIONS.values():
+        paths += [f"delivery[0].{name}" for name in model.model_fields if name != "kind"]
     for path in paths:
         assert help_of(path, "not listed") != "not listed", path
 
