@@ -36,8 +36,8 @@ def main(output: str, fonts: str, memory_bytes: int) -> None:
     import vl_convert
 
     vl_convert.register_font_directory(fonts)
-    # Unlike a template, a chart is drawn without a sandbox too: the checks of its specification, vl-convert's own
-    # limits and the sanitizer for its drawing remain.
+    # If there is no sandbox, the chart is drawn all the same, unlike a template: the checks of its specification,
+    # vl-convert's own limits and the sanitizer of its drawing remain.
     with suppress(sandbox.SandboxUnavailableError):
         sandbox.restrict([fonts, *_SYSTEM_FONTS])
     if output == "svg":

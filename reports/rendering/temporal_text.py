@@ -107,8 +107,7 @@ def _interval(value: pa.MonthDayNano) -> str:
 
 
 def _seconds(tick: int, ticks_per_second: int, digits: int) -> str:
-    """`-4.5S`. The sign stands behind the PT of a duration: spreadsheets take a text with a leading minus for a
-    formula."""
+    """`-4.5S`. Used after the PT of a duration: a spreadsheet would take a text with a leading minus for a formula."""
     whole, fraction = divmod(abs(tick), ticks_per_second)
     tail = f".{fraction:0{digits}d}".rstrip("0").rstrip(".") if digits else ""
     return f"{'-' if tick < 0 else ''}{whole}{tail}S"

@@ -54,7 +54,7 @@ def errors(spec: Mapping[str, Any]) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
         for entry in _entries(spec):
             error = _entry_error(entry)
-            # What is inside of something that must be left out needs no error of its own.
+            # Anything inside of an entry that must be left out needs no error.
             if error and not any(entry.path.startswith((f"{path}.", f"{path}[")) for path in found):
                 found[entry.path] = [error]
     except (ValueError, TypeError):

@@ -79,7 +79,7 @@ def expected_size(spec: Mapping[str, Any]) -> tuple[float, float]:
 
 
 def _merged(defaults: Mapping[str, Any], values: Any) -> Any:
-    """The values, with defaults for what is missing at any depth. Other things than mappings replace the defaults."""
+    """The values, with defaults for what is missing at any depth. Values other than mappings replace the defaults."""
     if not isinstance(values, Mapping):
         return values
     merged = dict(defaults)

@@ -38,7 +38,7 @@ TOTAL = Style.NUMBER + _MAX_SCALE + 1
 
 
 def number_style(kind: Kind, data_type: pa.DataType) -> int:
-    """Integers and decimals show all their digits, and other numbers as many as Excel likes."""
+    """Integers and decimals show all their digits, and other numbers as many as Excel chooses."""
     if kind is Kind.INTEGER:
         return Style.NUMBER
     if kind is Kind.DECIMAL and 0 <= data_type.scale <= _MAX_SCALE:

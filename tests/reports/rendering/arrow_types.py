@@ -156,7 +156,7 @@ every_case = pytest.mark.parametrize("case", CASES, ids=[case.name for case in C
 
 
 def record_batch(case: Case) -> pa.RecordBatch:
-    """The case's column beside one without NULL.
+    """The case's column next to one without NULL.
 
     A slice, because real batches start anywhere in their buffers.
     """

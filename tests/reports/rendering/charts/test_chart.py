@@ -106,9 +106,9 @@ def test_pdf_has_the_chart_as_shapes_and_text_on_its_first_page():
 @needs_poppler
 def test_pdf_shows_characters_without_a_font_by_their_codes_in_the_chart_too():
     rows = pa.record_batch({"carrier": ["\U0001f9ff\u3400Ж"], "airport": ["\U00013000"], "flights": [1]})
-    shown = tool("pdftotext", "-layout", "-", "-", data=render("pdf", rows, document=DESIGNED))
-    assert "Ж" in shown
-    assert shown.count("U+13000") >= 2
+    text = tool("pdftotext", "-layout", "-", "-", data=render("pdf", rows, document=DESIGNED))
+    assert "Ж" in text
+    assert text.count("U+13000") >= 2
 
 
 def test_xlsx_has_the_chart_as_a_picture_on_its_own_sheet():
@@ -117,9 +117,9 @@ def test_xlsx_has_the_chart_as_a_picture_on_its_own_sheet():
     assert book.sheetnames == ["Data", "Chart", "About this report"]
     (picture,) = book["Chart"]._images
     assert picture.format == "png"
-    shown = Image.open(io.BytesIO(picture._data())).convert("RGB")
-    assert shown.size == (1440, 560)
-    assert len(shown.getcolors(1_000_000) or []) > 20
+    image = Image.open(io.BytesIO(picture._data())).convert("RGB")
+    assert image.size == (1440, 560)
+    assert len(image.getcolors(1_000_000) or []) > 20
     assert b'descr="Flights by airline"' in zipfile.ZipFile(io.BytesIO(file)).read("xl/drawings/drawing1.xml")
 
 

@@ -74,11 +74,11 @@ def test_xlsx_has_total_rows_that_fold():
     rows = list(sheet.iter_rows(min_row=2, values_only=True))
     assert len(rows) == 6 + len(EXPECTED)
     total_rows = [row for row in rows if row[5] is None]
-    shown = [
+    actual = [
         (row[0] or row[1], row[2] and f"{row[2]:%Y-%m-%d}", None if row[3] is None else str(row[3]), row[4])
         for row in total_rows
     ]
-    assert shown == [(label, day, flights, delay and float(delay)) for label, day, flights, delay in EXPECTED]
+    assert actual == [(label, day, flights, delay and float(delay)) for label, day, flights, delay in EXPECTED]
     levels = [sheet.row_dimensions[number].outlineLevel for number in range(2, sheet.max_row + 1)]
     assert levels == [2, 2, 1, 2, 1, 2, 1, 0, 2, 2, 1, 0, 0]
     assert sheet.cell(4, 2).font.b
@@ -107,11 +107,11 @@ def test_rows_and_total_rows_of_a_sheet_are_numbered_without_a_gap(before, rows,
 
 @needs_poppler
 def test_pdf_has_totals_below_each_group_and_at_the_end():
-    shown = words(render("pdf", ROWS.slice(0, 3), ROWS.slice(3), document=DESIGNED))
-    assert "Totals largest of day; sum of flights; average of delay; by airport, carrier" in shown
-    assert "1970-01-03 max 1000000000000000 1.9 average Total AA" in shown
-    assert "1970-01-06 max 5 1.5 average Total UA 1970-01-06 max 5 1.5 average Total JFK" in shown
-    assert "1970-01-06 max 1000000000000012 2.2 average Total 6 rows" in shown
+    text = words(render("pdf", ROWS.slice(0, 3), ROWS.slice(3), document=DESIGNED))
+    assert "Totals largest of day; sum of flights; average of delay; by airport, carrier" in text
+    assert "1970-01-03 max 1000000000000000 1.9 average Total AA" in text
+    assert "1970-01-06 max 5 1.5 average Total UA 1970-01-06 max 5 1.5 average Total JFK" in text
+    assert "1970-01-06 max 1000000000000012 2.2 average Total 6 rows" in text
 
 
 @needs_poppler
@@ -119,8 +119,8 @@ def test_a_long_pdf_repeats_its_headings_and_loses_no_totals():
     batch = pa.record_batch({"group": [n // 3 for n in range(1_000)], "n": list(range(1_000))})
     document = dataclasses.replace(DOCUMENT, totals=TotalsOptions(group_by=("group",), columns={"n": "sum"}))
     sheets = pages(render("pdf", batch, document=document))
-    found = re.findall(r"Total (\d+) +(\d+)", " ".join(sheets))
-    assert [(int(group), int(total)) for group, total in found[:-1]] == [
+    totals = re.findall(r"Total (\d+) +(\d+)", " ".join(sheets))
+    assert [(int(group), int(total)) for group, total in totals[:-1]] == [
         (group, sum(range(3 * group, 3 * group + 3))) for group in range(333)
     ]
     assert all(re.search(r"group +n\n", sheet) for sheet in sheets)
@@ -130,27 +130,27 @@ def test_a_long_pdf_repeats_its_headings_and_loses_no_totals():
 def test_a_result_without_rows_has_a_grand_total(format):
     if format == "pdf" and not shutil.which("pdftotext"):
         pytest.skip("pdftotext is not installed")
-    made = render(format, schema=ROWS.schema, document=DESIGNED)
+    file = render(format, schema=ROWS.schema, document=DESIGNED)
     if format == "pdf":
-        assert "Total 0 rows" in words(made)
+        assert "Total 0 rows" in words(file)
     elif format == "xlsx":
-        assert openpyxl.load_workbook(io.BytesIO(made))["Data"]["A2"].value == "Total"
+        assert openpyxl.load_workbook(io.BytesIO(file))["Data"]["A2"].value == "Total"
     else:
-        assert made.count(b'class="total"') == 1
+        assert file.count(b'class="total"') == 1
 
 
 @pytest.mark.parametrize("format", ["html", "xlsx", "pdf"])
 def test_totals_of_a_truncated_result_say_so(format):
-    made = render(format, ROWS, document=DESIGNED, truncated="Only the first 6 rows are included.")
+    file = render(format, ROWS, document=DESIGNED, truncated="Only the first 6 rows are included.")
     if format == "pdf":
         if not shutil.which("pdftotext"):
             pytest.skip("pdftotext is not installed")
-        made = words(made).encode()
+        file = words(file).encode()
     elif format == "xlsx":
-        made = zipfile.ZipFile(io.BytesIO(made)).read("xl/worksheets/sheet1.xml")
+        file = zipfile.ZipFile(io.BytesIO(file)).read("xl/worksheets/sheet1.xml")
     for label in ("Total UA (incomplete)", "Total JFK (incomplete)", "Total of these 6 rows"):
-        assert label in made.decode()
-    assert b"Total AA (incomplete)" not in made
+        assert label in file.decode()
+    assert b"Total AA (incomplete)" not in file
 
 
 @pytest.mark.parametrize("format", ["html", "xlsx", "pdf"])
@@ -171,6 +171,6 @@ def test_a_column_name_with_markup_is_escaped():
     batch = pa.record_batch({"carrier": ["UA"], EVIL: [3]})
     chart = {"mark": "bar", "encoding": {"x": {"field": "carrier"}, "y": {"field": EVIL, "type": "quantitative"}}}
     document = dataclasses.replace(DOCUMENT, totals=TotalsOptions(columns={EVIL: "sum"}), chart=chart)
-    shown = render("html", batch, document=document).decode()
-    assert shown.count("<script>") == shown.count("</script>") == shown.count("</svg>") == 1
-    assert shown.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 3
+    text = render("html", batch, document=document).decode()
+    assert text.count("<script>") == text.count("</script>") == text.count("</svg>") == 1
+    assert text.count("&lt;script&gt;alert(1)&lt;/script&gt;") >= 3

@@ -44,8 +44,8 @@ def total_rows(
 
 def total_of(function: str, array: pa.Array, cuts: Sequence[int] = (), decimals: int | None = None) -> str | None:
     options = TotalsOptions(columns={"v": function}, decimals=decimals)
-    ((_, _, (shown,)),) = total_rows(options, pa.record_batch({"v": array}), cuts)
-    return shown
+    ((_, _, (total,)),) = total_rows(options, pa.record_batch({"v": array}), cuts)
+    return total
 
 
 CUTS = st.lists(st.integers(1, 40), max_size=4)
@@ -77,14 +77,14 @@ def test_sums_of_the_largest_integers_are_exact():
 @settings(max_examples=100, deadline=None)
 def test_sums_of_floats_are_exact_and_rounded_once(values, cuts):
     kept = [value for value in values if value is not None]
-    shown = total_of("sum", pa.array(values, pa.float64()), cuts)
+    actual = total_of("sum", pa.array(values, pa.float64()), cuts)
     try:
         whole = float(exact(kept))
         short = float(format(whole, ".15g"))
         expected = short if math.isfinite(short) else whole
     except OverflowError:
         expected = math.inf if exact(kept) > 0 else -math.inf
-    assert (shown is None) if not kept else float(str(shown)) == expected
+    assert (actual is None) if not kept else float(str(actual)) == expected
     if kept and abs(exact(kept)) < 10**15:
         rounded = total_of("sum", pa.array(values, pa.float64()), cuts, decimals=2)
         assert Fraction(str(rounded)) == Fraction(round(exact(kept) * 100), 100)
@@ -115,8 +115,8 @@ def test_sums_of_floats_have_no_spurious_digits():
 )
 def test_nan_and_infinities_behave_as_in_sql(values, total, smallest, largest):
     for cuts in ([], [1], [2]):
-        shown = [total_of(function, pa.array(values, pa.float64()), cuts) for function in ("sum", "min", "max")]
-        assert shown == [total, smallest, largest]
+        actual = [total_of(function, pa.array(values, pa.float64()), cuts) for function in ("sum", "min", "max")]
+        assert actual == [total, smallest, largest]
 
 
 DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, places=3, min_value=-(10**30), max_value=10**30)
@@ -126,7 +126,7 @@ DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, places=3, min_valu
 @settings(max_examples=60, deadline=None)
 def test_sums_of_decimals_are_exact_in_every_type(values, cuts):
     kept = [value for value in values if value is not None]
-    shown = [
+    sums = [
         total_of("sum", array, cuts)
         for array in (
             pa.array(values, pa.decimal128(38, 3)),
@@ -134,7 +134,7 @@ def test_sums_of_decimals_are_exact_in_every_type(values, cuts):
             opaque_numeric([None if value is None else f"{value:f}" for value in values]),
         )
     ]
-    assert [None if as_text is None else Fraction(as_text) for as_text in shown] == [exact(kept) if kept else None] * 3
+    assert [None if text is None else Fraction(text) for text in sums] == [exact(kept) if kept else None] * 3
 
 
 def test_a_sum_of_more_digits_than_arrow_has_is_still_exact():
