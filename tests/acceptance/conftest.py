@@ -1,4 +1,4 @@
-"""Servers beside the one that all tests share: one that works on nothing, one with small limits, one that is hurt."""
+"""Servers next to the shared one: without workers, with low limits, and one that tests may damage."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def idle_bob(idle: RunningServer) -> Client:
 
 @pytest.fixture(scope="session")
 def limited(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[RunningServer]:
-    """A server without workers whose limits are soon reached."""
+    """A server without workers and with low limits."""
     with running_server(tmp_path_factory.mktemp("limited"), prepared=prepared, workers=False, **SMALL) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def disposable(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[RunningServer]:
-    """A server whose processes are killed and whose results are purged; it notices lost workers soon."""
+    """A server whose processes are killed and whose results are purged. It detects lost workers quickly."""
     quick = {"REPORTSERVER_LEASE_SECONDS": "8", "REPORTSERVER_RECONCILE_SECONDS": "1"}
     with running_server(tmp_path_factory.mktemp("disposable"), prepared=prepared, **quick) as running:
         yield running

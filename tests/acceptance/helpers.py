@@ -1,4 +1,4 @@
-"""What acceptance tests share: looking into a server's database, calls at the same time, reports of a test's own."""
+"""Helpers of the acceptance tests: database queries, concurrent calls, temporary reports."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from tests.server import Client, RunningServer
 
 T = TypeVar("T")
 GENERATE = "/reports/sales-by-region/generate"
-#: Tables that a request for a job writes to.
+#: Tables that submitting a job writes to.
 WRITTEN = ("jobs_jobexecutionlog", "jobs_jobevent", "audit_auditlog", "django_q_ormq")
-#: Nothing of this may ever be told to a client of the API.
+#: None of these may appear in an answer of the API.
 _INNER = ("Traceback", "site-packages", "/jobs/", "/tmp", ".py", ".db", "SELECT", "select ", "sqlite", "no_such_table")  # noqa: S108
 
 
 @contextmanager
 def database(server: RunningServer) -> Iterator[sqlite3.Connection]:
-    """The server's database file, each statement a transaction of its own."""
+    """Open the server's database file. Each statement is a transaction."""
     connection = sqlite3.connect(server.database(), isolation_level=None, timeout=20)
     connection.row_factory = sqlite3.Row
-    # A checkpoint beside a commit is the server's to make.
+    # Only the server may make checkpoints; see docs/architecture.md.
     connection.execute("pragma wal_autocheckpoint = 0")
     try:
         yield connection
@@ -47,13 +47,13 @@ def job_row(server: RunningServer, job_id: str) -> dict[str, Any]:
     return row
 
 
-def counts(server: RunningServer) -> dict[str, int]:
-    """How many rows each table has that a request for a job writes to."""
+def row_counts(server: RunningServer) -> dict[str, int]:
+    """Count the rows of each table that submitting a job writes to."""
     return {table: query(server, f"select count(*) as n from {table}")[0]["n"] for table in WRITTEN}
 
 
-def refused(answer: httpx.Response, status: int, code: str, sentence: str | None = None) -> dict[str, Any]:
-    """Check the body of an error, and return it."""
+def assert_error(answer: httpx.Response, status: int, code: str, sentence: str | None = None) -> dict[str, Any]:
+    """Check the status and the body of an error. Return the body."""
     assert answer.status_code == status, answer.text
     body: dict[str, Any] = answer.json()
     assert body["code"] == code, body
@@ -62,8 +62,8 @@ def refused(answer: httpx.Response, status: int, code: str, sentence: str | None
     return body
 
 
-def at_once(*calls: Callable[[], T]) -> list[T]:
-    """Run the calls in threads that start together; their results in order. An error in one is an error here."""
+def run_concurrently(*calls: Callable[[], T]) -> list[T]:
+    """Run the calls in threads that start at the same time. Return their results in order, or raise an error."""
     results: dict[int, Any] = {}
     barrier = threading.Barrier(len(calls))
 
@@ -85,24 +85,24 @@ def at_once(*calls: Callable[[], T]) -> list[T]:
     return [results[at] for at in range(len(calls))]
 
 
-def until(condition: Callable[[], Any], seconds: float = 30) -> Any:
-    """What the condition gives once it is true."""
+def wait_until(condition: Callable[[], Any], seconds: float = 30) -> Any:
+    """Return the condition's value once it is true."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         if found := condition():
             return found
         time.sleep(0.05)
-    raise AssertionError(f"Not so after {seconds} s")
+    raise AssertionError(f"Still false after {seconds} s")
 
 
-def begin_of_window(seconds: float) -> None:
-    """Wait until the current minute, in which calls are counted, has at least that many seconds left."""
-    until(lambda: 60 - time.time() % 60 >= seconds)
+def wait_for_window(seconds: float) -> None:
+    """Wait until at least that many seconds remain of the current minute, in which calls are counted."""
+    wait_until(lambda: 60 - time.time() % 60 >= seconds)
 
 
 @contextmanager
-def own_report(administrator: Client, **changes: Any) -> Iterator[str]:
-    """A report of the test's own, deleted afterwards unless the test did; its slug."""
+def temporary_report(administrator: Client, **changes: Any) -> Iterator[str]:
+    """Create a report and delete it afterwards, unless the test did. Yields its slug."""
     slug = changes.get("slug") or f"own-{uuid.uuid4().hex[:12]}"
     definition: dict[str, Any] = {
         "slug": slug,
@@ -119,32 +119,32 @@ def own_report(administrator: Client, **changes: Any) -> Iterator[str]:
 
 
 def failing_report(administrator: Client, **changes: Any) -> Any:
-    """A report whose every job fails."""
-    return own_report(administrator, **{"query": "select * from no_such_table", **changes})
+    """Create a report whose jobs fail."""
+    return temporary_report(administrator, **{"query": "select * from no_such_table", **changes})
 
 
-def failed_job(person: Client, report: str, **body: Any) -> str:
-    job = person.generate(report, **body)
-    assert person.wait(job)["status"] == "Failed"
+def failed_job(client: Client, report: str, **body: Any) -> str:
+    job = client.generate(report, **body)
+    assert client.wait(job)["status"] == "Failed"
     return job
 
 
-def succeeded_job(person: Client, report: str = "sales-by-region", **asked: Any) -> str:
-    job = person.generate(report, **asked)
-    assert person.wait(job)["status"] == "Succeeded"
+def succeeded_job(client: Client, report: str = "sales-by-region", **asked: Any) -> str:
+    job = client.generate(report, **asked)
+    assert client.wait(job)["status"] == "Succeeded"
     return job
 
 
-def cancel(person: Client, *jobs: str) -> None:
-    """Cancel the jobs and wait for their end."""
+def cancel(client: Client, *jobs: str) -> None:
+    """Cancel the jobs and wait until they have ended."""
     for job in jobs:
-        assert person.post(f"/jobs/{job}/cancel").status_code == 202
+        assert client.post(f"/jobs/{job}/cancel").status_code == 202
     for job in jobs:
-        person.wait(job)
+        client.wait(job)
 
 
-def moment(text: str) -> datetime:
-    """An ISO 8601 date-time with its offset."""
+def parse_time(text: str) -> datetime:
+    """Parse an ISO 8601 date-time, which must have an offset."""
     found = datetime.fromisoformat(text)
     assert found.tzinfo is not None, text
     return found

@@ -1,4 +1,4 @@
-"""Holds answers of the API against its OpenAPI document: every status, body and header that is sent is documented."""
+"""Checks responses against the OpenAPI document: every status, body and header must be documented."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from openapi_schema_validator import OAS31Validator, oas31_format_checker
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PREFIX = "/api/v1/"
-#: Sent with every answer by the layers below the calls; the document need not repeat them.
+#: Headers that middleware adds to every response. The document doesn't repeat them.
 _COMMON = {
     *("allow", "cache-control", "connection", "content-length", "content-security-policy", "content-type", "date"),
     *("cross-origin-opener-policy", "ratelimit", "ratelimit-policy", "referrer-policy", "server", "transfer-encoding"),
@@ -29,7 +29,7 @@ _PROBLEM = {"type": str, "title": str, "status": int, "detail": str, "instance":
 
 @cache
 def document() -> dict[str, Any]:
-    """The document as the command writes it, which also checks it; a warning is an error."""
+    """Return the document that the command writes. The command also validates it and treats warnings as errors."""
     command = ["manage.py", "spectacular", "--validate", "--fail-on-warn", "--format", "openapi-json"]
     env = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
     written = subprocess.run([sys.executable, *command], cwd=ROOT, env=env, capture_output=True, text=True)
@@ -38,23 +38,23 @@ def document() -> dict[str, Any]:
 
 
 def check(response: httpx.Response) -> None:
-    """Fail when the answer is not as documented. A hook of httpx: a file's body is left for the caller to read."""
+    """Fail if the response is not as documented. A hook of httpx, so a file's body is left for the caller to read."""
     path = response.request.url.path
     if not path.startswith(PREFIX) or response.request.method == "OPTIONS":
         return
-    found = operation(response.request.method, path)
-    if found is None:
+    documented_operation = operation(response.request.method, path)
+    if documented_operation is None:
         assert response.status_code in (401, 404, 405), f"{_name(response)} has no operation"
         _check_error(response)
         return
-    documented = found["responses"].get(str(response.status_code))
+    documented = documented_operation["responses"].get(str(response.status_code))
     assert documented is not None, f"{_name(response)} is not documented"
     _check_headers(response, documented)
     _check_body(response, documented)
 
 
 def operation(method: str, path: str) -> dict[str, Any] | None:
-    """The operation that answers a call, by its path template."""
+    """Return the operation of a call, found by its path template."""
     for template, operations in document()["paths"].items():
         if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", template), path):
             return operations.get("get" if method == "HEAD" else method.lower())
@@ -100,14 +100,14 @@ def _validate(response: httpx.Response, schema: dict[str, Any]) -> None:
         body = {name: value for name, value in body.items() if name not in _PROBLEM}
         schema = {"$ref": "#/components/schemas/Error"}
     whole = {"allOf": [schema], "components": _components(strict=response.status_code < 400)}
-    faults = OAS31Validator(whole, format_checker=oas31_format_checker).iter_errors(body)
-    sentences = [f"{'.'.join(map(str, fault.absolute_path))}: {fault.message}" for fault in faults]
+    errors = OAS31Validator(whole, format_checker=oas31_format_checker).iter_errors(body)
+    sentences = [f"{'.'.join(map(str, error.absolute_path))}: {error.message}" for error in errors]
     assert not sentences, f"{_name(response)} is not as documented: {sentences}"
 
 
 @cache
 def _components(*, strict: bool) -> dict[str, Any]:
-    """The document's schemas; strict: an object has no member that is not documented."""
+    """Return the document's schemas. `strict`: objects have no undocumented members."""
     components = copy.deepcopy(document()["components"])
     for schema in components["schemas"].values() if strict else ():
         if "properties" in schema:

@@ -1,4 +1,4 @@
-"""GET /audit and verify_audit: who did what, for Administrators; and that nobody changed it afterwards."""
+"""GET /audit and verify_audit: administrators read the audit log, and tampering is detected."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from contextlib import closing
 
 import pytest
 
-from tests.acceptance.helpers import cancel, failed_job, moment, own_report, refused, succeeded_job
+from tests.acceptance.helpers import assert_error, cancel, failed_job, parse_time, succeeded_job, temporary_report
 from tests.acceptance.test_jobs_list import pages
 from tests.server import RunningServer, environment, free_port
 
 
-def entries(person, **params):
-    return [entry for page in pages(person, "/audit", **params) for entry in page]
+def entries(client, **params):
+    return [entry for page in pages(client, "/audit", **params) for entry in page]
 
 
 @pytest.mark.parametrize("name", ["bob", "carol", "dave", "erin", "hank"])
 def test_only_an_administrator_reads_the_audit_log(idle, name):
-    refused(idle.client(name).get("/audit"), 403, "permission_denied", "Only an Administrator may do this.")
+    assert_error(idle.client(name).get("/audit"), 403, "permission_denied", "Only an Administrator may do this.")
 
 
-def test_an_administrator_reads_the_own_tenants_entries_newest_first(idle, idle_bob):
+def test_an_administrator_reads_the_entries_of_the_own_tenant_newest_first(idle, idle_bob):
     alice, gina = idle.client("alice"), idle.client("gina")
     job = idle_bob.generate("sales-by-region")
     found = entries(alice, pageSize=200)
@@ -33,7 +33,7 @@ def test_an_administrator_reads_the_own_tenants_entries_newest_first(idle, idle_
     assert not {entry["actor"] for entry in entries(gina)} & {"alice", "bob", "carol", "dave", "erin"}
 
 
-def test_paging_loses_and_doubles_nothing(idle, idle_bob):
+def test_paging_neither_skips_nor_repeats_entries(idle, idle_bob):
     alice = idle.client("alice")
     for _ in range(5):
         idle_bob.generate("sales-by-region")
@@ -53,18 +53,18 @@ def test_entries_can_be_filtered(idle, idle_bob):
     last, first = entries(alice, target=job)
     assert [entry["action"] for entry in entries(alice, target=job, since=last["timestamp"])] == ["Job Cancel"]
     assert [entry["action"] for entry in entries(alice, target=job, until=last["timestamp"])] == ["Job Generate"]
-    assert moment(first["timestamp"]) < moment(last["timestamp"])
+    assert parse_time(first["timestamp"]) < parse_time(last["timestamp"])
 
 
 @pytest.mark.parametrize(("name", "value"), [("action", "Nonsense"), ("since", "yesterday"), ("until", "x")])
-def test_a_bad_filter_value_is_refused_and_named(idle, name, value):
+def test_an_invalid_filter_value_is_refused_by_name(idle, name, value):
     answer = idle.client("alice").get("/audit", params={name: value})
     assert answer.status_code == 400
     assert list(answer.json()["fields"]) == [name]
 
 
-def test_the_life_of_a_job_and_the_change_of_a_report_are_audited(alice, bob):
-    with own_report(alice) as slug:
+def test_jobs_and_changes_of_reports_are_audited(alice, bob):
+    with temporary_report(alice) as slug:
         report = alice.get(f"/reports/{slug}").json()["id"]
         job = succeeded_job(bob, slug)
         bob.get(f"/jobs/{job}/result")
@@ -84,7 +84,7 @@ def test_the_log_of_a_running_server_is_verified(server, bob):
     assert "Verified up to #" in server.manage("verify_audit").stdout
 
 
-def test_the_database_itself_refuses_to_change_or_delete_entries(idle):
+def test_the_database_refuses_to_change_or_delete_entries(idle):
     for statement in ("update audit_auditlog set actor = 'x'", "delete from audit_auditlog"):
         with closing(sqlite3.connect(idle.database())) as connection, pytest.raises(sqlite3.DatabaseError):
             connection.execute(statement)
@@ -105,12 +105,12 @@ TAMPERED = {
 }
 
 
-@pytest.mark.parametrize("what", TAMPERED)
-def test_verify_audit_names_the_first_entry_that_was_tampered_with(idle, idle_bob, tmp_path, what):
+@pytest.mark.parametrize("tampering", TAMPERED)
+def test_verify_audit_names_the_first_broken_entry(idle, idle_bob, tmp_path, tampering):
     for _ in range(6):
         idle_bob.generate("sales-by-region")
-    copy, last = copied(idle, tmp_path)
-    statement, broken = TAMPERED[what]
+    copy, last = copy_server(idle, tmp_path)
+    statement, broken = TAMPERED[tampering]
     with closing(sqlite3.connect(copy.database(), isolation_level=None)) as connection:
         triggers = connection.execute(
             "select name from sqlite_master where type = 'trigger' and tbl_name like 'audit%'"
@@ -123,8 +123,8 @@ def test_verify_audit_names_the_first_entry_that_was_tampered_with(idle, idle_bo
     assert f"#{broken or last + 1}:" in verdict.stderr
 
 
-def copied(server, folder):
-    """A copy of the server's database and keys, and the number of the log's last entry."""
+def copy_server(server, folder):
+    """Copy the server's database and keys. Return the copy and the number of the last entry."""
     shutil.copytree(server.folder / "keys", folder / "keys")
     copy = RunningServer("", folder, environment(folder, free_port()), process=None)
     with (

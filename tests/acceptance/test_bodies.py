@@ -1,4 +1,4 @@
-"""A body is read the same whether its length is told before it or it comes in chunks; and never one without an end."""
+"""Request bodies are read alike with a Content-Length and in chunks, and are limited in size either way."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.acceptance.helpers import GENERATE, own_report, refused
+from tests.acceptance.helpers import GENERATE, assert_error, temporary_report
 
 JSON = {"Content-Type": "application/json"}
 CLOSE = JSON | {"Connection": "close"}
@@ -17,11 +17,11 @@ CALLS = [("POST", GENERATE), ("POST", "/auth/token"), ("PATCH", "/reports/sales-
 
 
 def chunks(body, size=7):
-    """httpx sends what has no length in chunks."""
+    """httpx sends an iterator with chunked transfer encoding."""
     return (body[at : at + size] for at in range(0, len(body), size))
 
 
-def test_us094_what_is_asked_for_in_chunks_is_what_is_queued(idle_bob):
+def test_us094_a_request_in_chunks_is_queued(idle_bob):
     body = json.dumps({"parameters": {"region": "north"}, "format": "json"}).encode()
     answer = idle_bob.post(GENERATE, content=chunks(body), headers=JSON)
     assert answer.request.headers["Transfer-Encoding"] == "chunked"
@@ -34,35 +34,35 @@ def test_us094_what_is_asked_for_in_chunks_is_what_is_queued(idle_bob):
     ("body", "code"),
     [(b'{"format": "nope"}', "invalid_parameters"), (b"[]", "invalid_parameters"), (b'{"format":', "malformed_json")],
 )
-def test_us094_a_bad_body_in_chunks_is_refused(idle_bob, body, code):
-    refused(idle_bob.post(GENERATE, content=chunks(body), headers=JSON), 400, code)
+def test_us094_an_invalid_body_in_chunks_is_refused(idle_bob, body, code):
+    assert_error(idle_bob.post(GENERATE, content=chunks(body), headers=JSON), 400, code)
 
 
-def test_an_empty_body_in_chunks_is_an_empty_body(idle_bob):
+def test_an_empty_body_in_chunks_is_accepted(idle_bob):
     assert idle_bob.post(GENERATE, content=chunks(b""), headers=JSON).status_code == 202
 
 
 def test_every_call_reads_chunks(idle):
     alice = idle.client("alice")
     wrong = json.dumps({"username": "nobody-at-all", "password": "wrong"}).encode()
-    refused(alice.post("/auth/token", content=chunks(wrong), headers=JSON), 401, "not_authenticated")
-    with own_report(alice) as slug:
+    assert_error(alice.post("/auth/token", content=chunks(wrong), headers=JSON), 401, "not_authenticated")
+    with temporary_report(alice) as slug:
         patch = json.dumps({"name": "Named in chunks"}).encode()
         answer = alice.request("PATCH", f"/reports/{slug}", content=chunks(patch), headers=JSON)
         assert answer.json()["name"] == "Named in chunks"
 
 
 @pytest.mark.parametrize(("method", "path"), CALLS)
-def test_a_huge_body_is_refused_by_every_call_in_chunks_or_not(idle, method, path):
+def test_every_call_refuses_a_huge_body(idle, method, path):
     alice = idle.client("alice")
     for content in (HUGE, chunks(HUGE, 60_000)):
-        refused(alice.request(method, path, content=content, headers=CLOSE), 413, "request_too_large")
+        assert_error(alice.request(method, path, content=content, headers=CLOSE), 413, "request_too_large")
 
 
-def raw(idle, person, chunked):
-    """What a connection answers to these chunks, until the server closes it."""
+def raw(idle, client, chunked):
+    """Send these chunks on a connection. Return what the server answers until it closes the connection."""
     head = f"POST /api/v1{GENERATE} HTTP/1.1\r\nHost: localhost\r\nAuthorization: "
-    head += person.http.headers["Authorization"]
+    head += client.http.headers["Authorization"]
     head += "\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
     address = urlsplit(idle.url)
     with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
@@ -72,20 +72,20 @@ def raw(idle, person, chunked):
 
 
 @pytest.mark.parametrize("chunked", [b"2\r\n{}\r\n", b"5\r\n{}"])
-def test_us094_a_body_that_breaks_off_is_refused(idle, idle_bob, chunked):
+def test_us094_an_incomplete_body_is_refused(idle, idle_bob, chunked):
     answer = raw(idle, idle_bob, chunked)
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b'"code": "unreadable_body"' in answer
 
 
-def test_us094_what_is_no_chunk_is_refused_and_ends_the_connection(idle, idle_bob):
+def test_us094_a_malformed_chunk_is_refused_and_ends_the_connection(idle, idle_bob):
     answer = raw(idle, idle_bob, b"zz\r\n{}\r\n0\r\n\r\nGET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert answer.count(b"HTTP/1.1 ") == 1
 
 
 @pytest.mark.parametrize("number", ["1" * 5_000, "-" + "1" * 5_000])
-def test_us094_a_number_that_is_too_long_is_told_in_a_sentence_of_ours(idle_bob, number):
+def test_us094_a_number_that_is_too_long_is_refused_with_a_clear_sentence(idle_bob, number):
     body = f'{{"parameters": {{"region": {number}}}}}'
-    told = refused(idle_bob.post(GENERATE, content=body, headers=JSON), 400, "malformed_json")["error"]
-    assert "number is too long" in told and "sys" not in told
+    error = assert_error(idle_bob.post(GENERATE, content=body, headers=JSON), 400, "malformed_json")["error"]
+    assert "number is too long" in error and "sys" not in error

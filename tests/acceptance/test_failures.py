@@ -1,4 +1,4 @@
-"""What goes wrong while a job runs: reports that fail, and a server that is killed. For more harm: tests/faults."""
+"""Reports that fail, and a server that is killed. tests/faults injects more kinds of faults."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import signal
 import psutil
 import pytest
 
-from tests.acceptance.helpers import failed_job, own_report
+from tests.acceptance.helpers import failed_job, temporary_report
 from tests.server import start
 
-#: Takes some seconds, so that it can be killed while it runs.
+#: The report runs for some seconds, so that it can be killed meanwhile.
 SOME_SECONDS = {"steps": 8_000_000}
 
 
@@ -18,7 +18,7 @@ SOME_SECONDS = {"steps": 8_000_000}
     ("report", "code", "word"),
     [("broken", "query_failed", "query"), ("source-gone", "source_", "source"), ("times-out", "timeout", "2 s")],
 )
-def test_a_report_that_fails_says_why_in_a_sentence(bob, report, code, word):
+def test_a_failed_report_has_a_clear_error(bob, report, code, word):
     error = bob.get(f"/jobs/{failed_job(bob, report)}").json()["errorDetails"]
     assert error["code"].startswith(code)
     assert word in error["message"] and error["message"].endswith(".")
@@ -26,19 +26,19 @@ def test_a_report_that_fails_says_why_in_a_sentence(bob, report, code, word):
         assert inner not in error["message"], error
 
 
-def test_a_report_whose_source_was_deleted_fails_with_a_sentence(server, alice, bob):
-    with own_report(alice, query="select region, amount / 0, nonsense(amount) from sale") as report:
+def test_an_invalid_query_is_not_retried(server, alice, bob):
+    with temporary_report(alice, query="select region, amount / 0, nonsense(amount) from sale") as report:
         error = bob.get(f"/jobs/{failed_job(bob, report)}").json()["errorDetails"]
     assert (error["code"], error["retryable"], error["attempts"]) == ("query_failed", False, 1)
 
 
-def test_a_result_with_more_rows_than_allowed_is_cut_and_says_so(alice, bob):
-    with own_report(alice, query="select * from sale", max_rows=10) as report:
+def test_a_result_with_too_many_rows_is_truncated_and_marked(alice, bob):
+    with temporary_report(alice, query="select * from sale", max_rows=10) as report:
         result = bob.wait(bob.generate(report))["result"]
     assert (result["rows"], result["truncated"]) == (10, True)
 
 
-def test_a_server_that_was_killed_leaves_no_process_and_finishes_its_jobs_after_the_next_start(disposable):
+def test_a_killed_server_leaves_no_process_and_finishes_its_jobs_after_a_restart(disposable):
     bob = disposable.client("bob")
     running = bob.generate("slow", SOME_SECONDS)
     bob.wait(running, "Running")

@@ -1,6 +1,6 @@
-"""The OpenAPI document and its page; and that the check of all answers against the document does notice faults.
+"""The OpenAPI document and its page, and the check of all responses against the document.
 
-Client holds every answer of every acceptance test against the document: see tests/acceptance/openapi.py.
+Client checks every response in the acceptance tests against the document: see tests/acceptance/openapi.py.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ import pytest
 import yaml
 
 from tests.acceptance import openapi
-from tests.acceptance.helpers import refused
+from tests.acceptance.helpers import assert_error
 
 JOB = "/api/v1/jobs/00000000-0000-4000-8000-000000000000"
 
 
-def test_the_document_is_valid_and_written_without_a_warning():
+def test_the_document_is_valid_and_has_no_warnings():
     document = openapi.document()
     assert document["openapi"].startswith("3.")
     assert len(document["paths"]) >= 14
@@ -52,7 +52,7 @@ OPENAPI, JSON = "application/vnd.oai.openapi", "application/json"
         ("?format=nonsense", JSON, JSON),
     ],
 )
-def test_the_document_is_had_as_it_is_asked_for(dave, query, accept, media_type):
+def test_the_document_is_served_in_the_accepted_media_type(dave, query, accept, media_type):
     answer = dave.get(f"/api/schema{query}", headers={"Accept": accept})
     assert (answer.status_code, answer.headers["Content-Type"].split(";")[0]) == (200, media_type)
     read = json.loads if "json" in media_type else yaml.safe_load
@@ -62,10 +62,10 @@ def test_the_document_is_had_as_it_is_asked_for(dave, query, accept, media_type)
 @pytest.mark.parametrize("path", ["/api/schema", "/api/docs"])
 @pytest.mark.parametrize("accept", ["*/*", JSON, "application/yaml", "text/html"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-def test_the_document_is_not_written_to(anonymous, dave, path, accept, method):
-    for person, status, code in ((anonymous, 401, "not_authenticated"), (dave, 405, "method_not_allowed")):
-        answer = person.request(method, path, headers={"Accept": accept})
-        refused(answer, status, code)
+def test_the_document_is_read_only(anonymous, dave, path, accept, method):
+    for client, status, code in ((anonymous, 401, "not_authenticated"), (dave, 405, "method_not_allowed")):
+        answer = client.request(method, path, headers={"Accept": accept})
+        assert_error(answer, status, code)
         assert answer.headers["Content-Type"] == JSON
     assert "GET" in answer.headers["Allow"]
 
@@ -73,7 +73,7 @@ def test_the_document_is_not_written_to(anonymous, dave, path, accept, method):
 def test_an_error_of_the_document_is_json(anonymous):
     for accept in ("application/yaml", f"{OPENAPI}+json"):
         answer = anonymous.get("/api/schema", headers={"Accept": accept})
-        refused(answer, 401, "not_authenticated")
+        assert_error(answer, 401, "not_authenticated")
         assert answer.headers["Content-Type"] == JSON
 
 
@@ -88,7 +88,7 @@ def test_the_document_has_every_call_of_the_contract():
     }
 
 
-def test_every_operation_tells_its_purpose_and_its_errors():
+def test_every_operation_documents_its_purpose_and_its_errors():
     for path, operations in openapi.document()["paths"].items():
         for method, operation in operations.items():
             assert operation.get("description") or operation.get("summary"), (method, path)
@@ -97,7 +97,7 @@ def test_every_operation_tells_its_purpose_and_its_errors():
             assert all(answer.get("description") is not None for answer in operation["responses"].values())
 
 
-def test_the_page_works_with_the_servers_own_files_only(server, dave):
+def test_the_page_uses_no_outside_host(server, dave):
     page = dave.get("/api/docs")
     assert page.status_code == 200 and "swagger" in page.text
     links = re.findall(r'(?:src|href)="([^"]+)"', page.text)
@@ -113,7 +113,7 @@ def test_the_page_works_with_the_servers_own_files_only(server, dave):
         assert not [host for host in re.findall(r"https?://([^/\"'\s]+)", text) if host != urlsplit(server.url).netloc]
 
 
-def test_a_browser_that_is_not_signed_in_is_led_to_where_that_is_done(server):
+def test_a_browser_that_is_not_signed_in_is_redirected_to_sign_in(server):
     browser = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
     answer = server.client().http.get("/api/docs", headers=browser)
     assert (answer.status_code, answer.headers["Location"]) == (302, "/login?next=/api/docs")
@@ -129,7 +129,7 @@ def answer(status, body, method="GET", path=JOB, **headers):
 
 
 ERROR = {"error": "A sentence.", "code": "a_code"}
-FAULTS = {
+DEVIATIONS = {
     "a status that is not documented": lambda: answer(418, ERROR),
     "a body without a required member": lambda: answer(200, {"jobId": "x"}),
     "an error without a code": lambda: answer(404, {"error": "A sentence."}),
@@ -142,13 +142,13 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("what", FAULTS)
-def test_the_check_notices(what):
+@pytest.mark.parametrize("deviation", DEVIATIONS)
+def test_the_check_detects(deviation):
     with pytest.raises(AssertionError):
-        openapi.check(FAULTS[what]())
+        openapi.check(DEVIATIONS[deviation]())
 
 
-def test_the_check_notices_a_member_that_is_not_documented(bob):
+def test_the_check_detects_an_undocumented_member(bob):
     status = bob.get(f"/jobs/{bob.generate('sales-by-region')}").json()
     openapi.check(answer(200, status))
     with pytest.raises(AssertionError):
@@ -159,7 +159,7 @@ def test_the_check_notices_a_member_that_is_not_documented(bob):
         openapi.check(answer(200, status | {"startTime": None}))
 
 
-def test_the_check_takes_what_is_documented():
+def test_the_check_accepts_documented_errors():
     openapi.check(answer(404, ERROR))
     openapi.check(answer(404, ERROR, path="/api/v1/secrets"))
     openapi.check(answer(405, ERROR, method="DELETE"))

@@ -1,4 +1,4 @@
-"""Reports over HTTP: who sees which, what they tell, and how an Administrator changes them."""
+"""Reports in the API: visibility, representation, and changes by administrators."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ import uuid
 import jsonschema
 import pytest
 
-from tests.acceptance.helpers import own_report, refused
+from tests.acceptance.helpers import assert_error, temporary_report
 
 DEFINITION = {"slug": "new", "name": "New", "data_source": "sales", "query": "select 1 as one", "formats": ["csv"]}
 
 
-def slugs(person):
-    return [report["slug"] for report in person.get("/reports", params={"pageSize": 200}).json()["results"]]
+def slugs(client):
+    return [report["slug"] for report in client.get("/reports", params={"pageSize": 200}).json()["results"]]
 
 
-def test_everyone_sees_the_reports_that_are_granted(idle):
+def test_users_see_the_reports_granted_to_them(idle):
     seen = {name: slugs(idle.client(name)) for name in ("alice", "bob", "carol", "dave", "erin", "gina", "hank")}
     every = ["at-once", "broken", "mailed", "many-rows", "sales-by-region", "slow", "source-gone", "times-out"]
     assert set(seen["alice"]) >= set(every)
@@ -27,7 +27,7 @@ def test_everyone_sees_the_reports_that_are_granted(idle):
     assert seen["gina"] == seen["hank"] == ["sales-by-region"]
 
 
-def test_a_report_tells_its_parameters_formats_delivery_and_the_callers_rights(idle_bob):
+def test_a_report_has_its_parameters_formats_delivery_and_the_rights_of_the_caller(idle_bob):
     report = idle_bob.get("/reports/sales-by-region").json()
     assert report["name"] == "Sales by région"
     assert report["formats"] == ["csv", "json", "ndjson", "xlsx", "parquet", "html", "pdf"]
@@ -47,13 +47,13 @@ def test_rights_are_those_of_the_caller(idle, name, rights):
     assert idle.client(name).get("/reports/sales-by-region").json()["rights"] == rights
 
 
-def test_a_report_without_a_grant_is_refused_and_another_tenants_is_none(idle, idle_bob):
-    refused(idle.client("dave").get("/reports/slow"), 403, "permission_denied")
+def test_a_report_without_a_grant_is_refused_and_one_of_another_tenant_does_not_exist(idle, idle_bob):
+    assert_error(idle.client("dave").get("/reports/slow"), 403, "permission_denied")
     theirs, none = idle.client("gina").get("/reports/slow"), idle.client("gina").get(f"/reports/{uuid.uuid4()}")
     assert (theirs.status_code, theirs.content) == (404, none.content)
 
 
-def test_an_administrator_makes_changes_and_deletes_a_report(idle):
+def test_an_administrator_creates_changes_and_deletes_a_report(idle):
     alice = idle.client("alice")
     made = alice.post("/reports", json=DEFINITION | {"slug": "life"})
     assert made.status_code == 201
@@ -63,46 +63,46 @@ def test_an_administrator_makes_changes_and_deletes_a_report(idle):
     patched = alice.request("PATCH", "/reports/life", json={"description": "Said"})
     assert (patched.json()["name"], patched.json()["description"], patched.json()["version"]) == ("Changed", "Said", 3)
     assert alice.request("DELETE", "/reports/life").status_code == 204
-    refused(alice.get("/reports/life"), 404, "report_not_found")
+    assert_error(alice.get("/reports/life"), 404, "report_not_found")
 
 
 @pytest.mark.parametrize("name", ["bob", "carol", "dave"])
-def test_who_is_no_administrator_changes_nothing(idle, name):
-    person = idle.client(name)
-    refused(person.post("/reports", json=DEFINITION), 403, "permission_denied")
+def test_other_users_cannot_change_reports(idle, name):
+    client = idle.client(name)
+    assert_error(client.post("/reports", json=DEFINITION), 403, "permission_denied")
     for method in ("PUT", "PATCH", "DELETE"):
-        refused(person.request(method, "/reports/slow", json={}), 403, "permission_denied")
-        refused(person.request(method, "/reports/none", json={}), 404, "report_not_found")
+        assert_error(client.request(method, "/reports/slow", json={}), 403, "permission_denied")
+        assert_error(client.request(method, "/reports/none", json={}), 404, "report_not_found")
 
 
-def test_another_tenants_administrator_changes_nothing(idle):
+def test_an_administrator_of_another_tenant_cannot_change_reports(idle):
     gina = idle.client("gina")
     for method in ("PUT", "PATCH", "DELETE"):
-        refused(gina.request(method, "/reports/slow", json={}), 404, "report_not_found")
+        assert_error(gina.request(method, "/reports/slow", json={}), 404, "report_not_found")
     assert gina.post("/reports", json=DEFINITION | {"tenant": "acme"}).status_code == 400
 
 
-def test_all_faults_of_a_definition_are_told_at_once(idle):
+def test_all_errors_of_a_definition_are_reported_together(idle):
     bad = {"slug": "x y", "name": "", "query": "select :q", "formats": ["docx"], "colour": "red"}
-    body = refused(idle.client("alice").post("/reports", json=bad), 400, "invalid_definition")
+    body = assert_error(idle.client("alice").post("/reports", json=bad), 400, "invalid_definition")
     assert {"slug", "name", "data_source", "colour"} <= set(body["fields"])
 
 
 def test_a_slug_that_is_taken_is_refused(idle):
-    with own_report(idle.client("alice")) as slug:
-        body = refused(
+    with temporary_report(idle.client("alice")) as slug:
+        body = assert_error(
             idle.client("alice").post("/reports", json=DEFINITION | {"slug": slug}), 400, "invalid_definition"
         )
     assert list(body["fields"]) == ["slug"]
 
 
-def test_health_is_told_without_a_token(server, idle, anonymous):
+def test_health_needs_no_token(server, idle, anonymous):
     assert (anonymous.http.get("/livez").status_code, anonymous.http.get("/readyz").status_code) == (200, 200)
     without_workers = idle.client().http.get("/readyz")
     assert (without_workers.status_code, without_workers.json()["workers"]) == (503, "failing")
 
 
-def test_the_pages_take_no_token(server, alice):
+def test_pages_accept_no_token(server, alice):
     for path in ("/", "/jobs", "/reports", "/audit"):
         answer = alice.http.get(path)
         assert answer.status_code == 302

@@ -1,4 +1,4 @@
-"""Sign-in and the life of tokens."""
+"""Sign-in and tokens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import jwt
 import pytest
 
 from tests.acceptance.conftest import SMALL
-from tests.acceptance.helpers import at_once, begin_of_window, database, query, refused
+from tests.acceptance.helpers import assert_error, database, query, run_concurrently, wait_for_window
 
 REFRESH, VERIFY, REVOKE = "/auth/token/refresh", "/auth/token/verify", "/auth/token/revoke"
 
@@ -30,19 +30,19 @@ def works(nobody, access):
     return nobody.get("/jobs", headers={"Authorization": f"Bearer {access}"}).status_code == 200
 
 
-def refused_401(answer):
-    body = refused(answer, 401, "not_authenticated")
+def assert_unauthorized(answer):
+    body = assert_error(answer, 401, "not_authenticated")
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
     return body
 
 
 def signed(idle, token, **changes):
-    """The same token with other claims, under the server's own key."""
+    """Return the token with changed claims, signed with the server's key."""
     claims = jwt.decode(token, options={"verify_signature": False})
     return jwt.encode(claims | changes, (idle.folder / "keys" / "jwt_key").read_text().strip(), algorithm="HS256")
 
 
-def test_signing_in_gives_an_access_and_a_refresh_token(idle, nobody):
+def test_signing_in_returns_an_access_and_a_refresh_token(idle, nobody):
     pair = sign_in(nobody)
     assert sorted(pair) == ["access", "refresh"]
     assert works(nobody, pair["access"])
@@ -52,56 +52,56 @@ def test_signing_in_gives_an_access_and_a_refresh_token(idle, nobody):
 @pytest.mark.parametrize(
     ("name", "password"), [("bob", "wrong"), ("no-such-person", "wrong"), ("BOB", "BOB-password-1")]
 )
-def test_a_wrong_name_or_password_is_refused_without_saying_which(nobody, name, password):
-    body = refused_401(nobody.post("/auth/token", json={"username": name, "password": password}))
+def test_a_wrong_name_and_a_wrong_password_get_the_same_answer(nobody, name, password):
+    body = assert_unauthorized(nobody.post("/auth/token", json={"username": name, "password": password}))
     assert body["error"] == "The user name or the password is wrong."
 
 
-def test_a_sign_in_that_lacks_something_names_it(nobody):
+def test_a_sign_in_without_a_required_field_names_it(nobody):
     for sent, missing in (({}, ["password", "username"]), ({"username": "bob"}, ["password"])):
-        body = refused(nobody.post("/auth/token", json=sent), 400, "invalid_parameters")
+        body = assert_error(nobody.post("/auth/token", json=sent), 400, "invalid_parameters")
         assert sorted(body["fields"]) == missing
 
 
 @pytest.mark.parametrize("path", ["", "/refresh", "/verify", "/revoke"])
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b"null", b'{"refresh": [], "token": [], "username": {}}'])
-def test_a_body_that_can_not_be_read_is_refused(nobody, path, body):
+def test_an_unreadable_body_is_refused(nobody, path, body):
     answer = nobody.post(f"/auth/token{path}", content=body, headers={"Content-Type": "application/json"})
     assert answer.status_code == 400, answer.text
 
 
-def test_repeated_failures_are_answered_with_429_even_when_the_password_is_right_at_last(limited):
+def test_repeated_failures_are_answered_with_429_even_with_the_right_password(limited):
     nobody = limited.client()
-    begin_of_window(15)
+    wait_for_window(15)
     codes = [
         nobody.post("/auth/token", json={"username": "alice", "password": "wrong"}).status_code
         for _ in range(int(SMALL["REPORTSERVER_RATE_SIGN_IN"]) + 1)
     ]
     throttled = nobody.post("/auth/token", json={"username": "alice", "password": "alice-password-1"})
     assert codes == [401, 401, 401, 429]
-    refused(throttled, 429, "throttled")
+    assert_error(throttled, 429, "throttled")
     assert 1 <= int(throttled.headers["Retry-After"]) <= 60
     assert throttled.headers["RateLimit"].startswith('"sign_in";r=0;t=')
     assert nobody.post("/auth/token", json={"username": "carol", "password": "carol-password-1"}).status_code == 200
 
 
-def test_guesses_at_the_same_time_are_not_more_than_others(limited):
+def test_concurrent_guesses_cannot_exceed_the_limit(limited):
     nobody, name, limit = limited.client(), f"nobody-{uuid.uuid4()}", int(SMALL["REPORTSERVER_RATE_SIGN_IN"])
-    begin_of_window(15)
+    wait_for_window(15)
     guess = {"username": name, "password": "wrong"}
-    answers = at_once(*[lambda: nobody.post("/auth/token", json=guess)] * 16)
+    answers = run_concurrently(*[lambda: nobody.post("/auth/token", json=guess)] * 16)
     assert sorted(answer.status_code for answer in answers) == [401] * limit + [429] * (16 - limit)
 
 
-def test_signing_in_often_is_no_failure(limited):
+def test_successful_sign_ins_are_not_limited(limited):
     nobody, limit = limited.client(), int(SMALL["REPORTSERVER_RATE_SIGN_IN"])
-    begin_of_window(30)
+    wait_for_window(30)
     wrong = {"username": "hank", "password": "wrong"}
     assert nobody.post("/auth/token", json=wrong).status_code == 401
     for _ in range(limit):
         sign_in(nobody, "hank")
     right = {"username": "hank", "password": "hank-password-1"}
-    answers = at_once(*[lambda: nobody.post("/auth/token", json=right)] * 8)
+    answers = run_concurrently(*[lambda: nobody.post("/auth/token", json=right)] * 8)
     assert {answer.status_code for answer in answers} == {200}
     codes = [nobody.post("/auth/token", json=wrong).status_code for _ in range(limit)]
     assert codes == [401] * (limit - 1) + [429]
@@ -116,16 +116,16 @@ def test_a_refresh_token_is_exchanged_for_a_new_pair(nobody):
     assert new["refresh"] != old["refresh"]
 
 
-def test_a_used_refresh_token_is_refused_and_ends_the_session(nobody):
+def test_reusing_a_refresh_token_ends_the_session(nobody):
     old = sign_in(nobody)["refresh"]
     new = nobody.post(REFRESH, json={"refresh": old}).json()["refresh"]
-    refused_401(nobody.post(REFRESH, json={"refresh": old}))
-    refused_401(nobody.post(REFRESH, json={"refresh": new}))
+    assert_unauthorized(nobody.post(REFRESH, json={"refresh": old}))
+    assert_unauthorized(nobody.post(REFRESH, json={"refresh": new}))
 
 
-def test_of_two_exchanges_of_one_token_at_once_only_one_wins(nobody):
+def test_only_one_of_several_concurrent_refreshes_succeeds(nobody):
     refresh = sign_in(nobody)["refresh"]
-    answers = at_once(*[lambda: nobody.post(REFRESH, json={"refresh": refresh})] * 5)
+    answers = run_concurrently(*[lambda: nobody.post(REFRESH, json={"refresh": refresh})] * 5)
     assert sorted(answer.status_code for answer in answers) == [200, 401, 401, 401, 401]
 
 
@@ -134,17 +134,17 @@ def test_a_revoked_refresh_token_is_refused(nobody):
     answer = nobody.post(REVOKE, json={"refresh": refresh})
     assert (answer.status_code, answer.content) == (204, b"")
     for path in (REFRESH, REVOKE):
-        refused_401(nobody.post(path, json={"refresh": refresh}))
-    refused_401(nobody.post(VERIFY, json={"token": refresh}))
+        assert_unauthorized(nobody.post(path, json={"refresh": refresh}))
+    assert_unauthorized(nobody.post(VERIFY, json={"token": refresh}))
 
 
-def test_signing_out_of_one_session_leaves_the_others(nobody):
+def test_signing_out_of_one_session_keeps_the_others(nobody):
     first, second = sign_in(nobody), sign_in(nobody)
     nobody.post(REVOKE, json={"refresh": first["refresh"]})
     assert nobody.post(REFRESH, json={"refresh": second["refresh"]}).status_code == 200
 
 
-def test_verify_takes_both_kinds_of_good_tokens(nobody):
+def test_verify_accepts_both_kinds_of_tokens(nobody):
     for token in sign_in(nobody).values():
         assert nobody.post(VERIFY, json={"token": token}).status_code == 200
 
@@ -152,7 +152,7 @@ def test_verify_takes_both_kinds_of_good_tokens(nobody):
 def test_verify_refuses_a_used_token_without_ending_the_session(nobody):
     old = sign_in(nobody)["refresh"]
     new = nobody.post(REFRESH, json={"refresh": old}).json()["refresh"]
-    refused_401(nobody.post(VERIFY, json={"token": old}))
+    assert_unauthorized(nobody.post(VERIFY, json={"token": old}))
     assert nobody.post(VERIFY, json={"token": new}).status_code == 200
 
 
@@ -175,15 +175,15 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("what", BAD)
+@pytest.mark.parametrize("case", BAD)
 @pytest.mark.parametrize("path", [REFRESH, REVOKE])
-def test_a_bad_refresh_token_is_refused_never_a_500(idle, nobody, what, path):
-    answer = nobody.post(path, json={"refresh": BAD[what](idle, sign_in(nobody)["refresh"])})
-    assert answer.status_code in ((400, 401) if what in ("nothing", "text with a NUL") else (401,)), answer.text
+def test_an_invalid_refresh_token_is_refused(idle, nobody, case, path):
+    answer = nobody.post(path, json={"refresh": BAD[case](idle, sign_in(nobody)["refresh"])})
+    assert answer.status_code in ((400, 401) if case in ("nothing", "text with a NUL") else (401,)), answer.text
 
 
-def someone(idle, name):
-    """A copy of bob under another name, written into the database."""
+def copy_bob(idle, name):
+    """Insert a copy of bob under another name."""
     with database(idle) as connection:
         (bob,) = connection.execute("select * from accounts_user where username = 'bob'")
         row = dict(bob) | {"username": name}
@@ -198,42 +198,42 @@ def change(idle, statement, name):
         connection.execute(statement, [name])
 
 
-def test_an_inactive_users_tokens_are_refused(idle, nobody):
+def test_tokens_of_an_inactive_user_are_refused(idle, nobody):
     name = f"user-{uuid.uuid4().hex[:8]}"
-    someone(idle, name)
+    copy_bob(idle, name)
     pair = sign_in(nobody, name, "bob-password-1")
     change(idle, "update accounts_user set is_active = 0 where username = ?", name)
     assert not works(nobody, pair["access"])
-    refused_401(nobody.post(REFRESH, json={"refresh": pair["refresh"]}))
-    refused_401(nobody.post("/auth/token", json={"username": name, "password": "bob-password-1"}))
-    refused_401(nobody.post(VERIFY, json={"token": pair["access"]}))
+    assert_unauthorized(nobody.post(REFRESH, json={"refresh": pair["refresh"]}))
+    assert_unauthorized(nobody.post("/auth/token", json={"username": name, "password": "bob-password-1"}))
+    assert_unauthorized(nobody.post(VERIFY, json={"token": pair["access"]}))
 
 
-def test_a_deleted_users_tokens_are_refused(idle, nobody):
+def test_tokens_of_a_deleted_user_are_refused(idle, nobody):
     name = f"user-{uuid.uuid4().hex[:8]}"
-    someone(idle, name)
+    copy_bob(idle, name)
     pair = sign_in(nobody, name, "bob-password-1")
     by_name = "(select id from accounts_user where username = ?)"
     change(idle, f"delete from accounts_refreshsession where user_id = {by_name}", name)
     change(idle, "delete from accounts_user where username = ?", name)
     assert not works(nobody, pair["access"])
     for path in (REFRESH, REVOKE):
-        refused_401(nobody.post(path, json={"refresh": pair["refresh"]}))
-    refused_401(nobody.post(VERIFY, json={"token": pair["refresh"]}))
+        assert_unauthorized(nobody.post(path, json={"refresh": pair["refresh"]}))
+    assert_unauthorized(nobody.post(VERIFY, json={"token": pair["refresh"]}))
 
 
-def test_a_changed_password_ends_the_sessions(server):
+def test_changing_the_password_ends_the_sessions(server):
     nobody = server.client()
     code = "from accounts.models import User; u = User.objects.get(username='judy'); u.set_password('{}'); u.save()"
     tokens = sign_in(nobody, "judy")
     server.manage("shell", "--no-imports", "-c", code.format("another-password-1"))
     try:
-        refused_401(nobody.post(REFRESH, json={"refresh": tokens["refresh"]}))
+        assert_unauthorized(nobody.post(REFRESH, json={"refresh": tokens["refresh"]}))
     finally:
         server.manage("shell", "--no-imports", "-c", code.format("judy-password-1"))
 
 
-def test_no_token_or_password_is_stored_in_clear(idle, nobody):
+def test_no_token_or_password_is_stored_in_plain_text(idle, nobody):
     pair = sign_in(nobody)
     with database(idle) as connection:
         dump = "\n".join(connection.iterdump())

@@ -1,6 +1,6 @@
-"""US-094 AC-006: when the queue or the database fails while a job is made, nothing of it is left.
+"""US-094 AC-006: if the queue or the database fails while a job is created, nothing of it is left.
 
-The faults are real: SQL triggers in the server's own database make an insert or the commit fail.
+The failures are real: SQL triggers in the server's database make an insert or the commit fail.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.acceptance.helpers import GENERATE, counts, database, refused
+from tests.acceptance.helpers import GENERATE, assert_error, database, row_counts
 
-ABORT = "create trigger fault before insert on {} begin select raise(abort, 'made to fail'); end"
-#: Breaks a deferred foreign key: SQLite notices at COMMIT, when everything was written already.
+ABORT = "create trigger failure before insert on {} begin select raise(abort, 'made to fail'); end"
+#: Violates a deferred foreign key. SQLite checks it at COMMIT, after everything has been written.
 AT_COMMIT = (
     "create table absent (id integer primary key)",
     "create table orphan (parent integer references absent (id) deferrable initially deferred)",
-    "create trigger fault after insert on jobs_jobexecutionlog begin insert into orphan values (1); end",
+    "create trigger failure after insert on jobs_jobexecutionlog begin insert into orphan values (1); end",
 )
-FAULTS = {
+FAILURES = {
     "the queue's insert": ([ABORT.format("django_q_ormq")], "queue_unavailable"),
     "the commit": (AT_COMMIT, "unavailable"),
     "the audit entry": ([ABORT.format("audit_auditlog")], "unavailable"),
@@ -29,7 +29,7 @@ FAULTS = {
 
 
 @contextmanager
-def fault(server, statements):
+def failure(server, statements):
     with database(server) as connection:
         for statement in statements:
             connection.execute(statement)
@@ -37,49 +37,49 @@ def fault(server, statements):
         yield
     finally:
         with database(server) as connection:
-            connection.execute("drop trigger fault")
+            connection.execute("drop trigger failure")
             connection.execute("drop table if exists orphan")
             connection.execute("drop table if exists absent")
 
 
-@pytest.mark.parametrize("what", FAULTS)
+@pytest.mark.parametrize("failing", FAILURES)
 @pytest.mark.parametrize("with_key", [False, True])
-def test_us094_ac006_when_writing_fails_the_answer_is_503_and_nothing_is_left(idle, idle_bob, what, with_key):
-    statements, code = FAULTS[what]
+def test_us094_ac006_a_failed_write_is_answered_with_503_and_leaves_nothing(idle, idle_bob, failing, with_key):
+    statements, code = FAILURES[failing]
     headers = {"Idempotency-Key": str(uuid.uuid4())} if with_key else {}
-    before = counts(idle)
-    with fault(idle, statements):
+    before = row_counts(idle)
+    with failure(idle, statements):
         answer = idle_bob.post(GENERATE, headers=headers)
-        body = refused(answer, 503, code)
-        assert counts(idle) == before
+        body = assert_error(answer, 503, code)
+        assert row_counts(idle) == before
     assert "made to fail" not in body["error"]
     assert int(answer.headers["Retry-After"]) >= 1
     again = idle_bob.post(GENERATE, headers=headers)
     assert again.status_code == 202
     assert "Idempotency-Replayed" not in again.headers
-    assert counts(idle) == {table: number + 1 for table, number in before.items()}
+    assert row_counts(idle) == {table: number + 1 for table, number in before.items()}
 
 
-@pytest.mark.parametrize("what", FAULTS)
-def test_us094_ac006_a_retry_that_can_not_be_written_leaves_nothing_either(idle, idle_bob, what):
+@pytest.mark.parametrize("failing", FAILURES)
+def test_us094_ac006_a_failed_write_of_a_retry_leaves_nothing(idle, idle_bob, failing):
     alice, job = idle.client("alice"), idle_bob.generate("sales-by-region")
     assert idle_bob.post(f"/jobs/{job}/cancel").status_code == 202
-    before = counts(idle)
-    with fault(idle, FAULTS[what][0]):
-        refused(alice.post(f"/jobs/{job}/retry"), 503, FAULTS[what][1])
-        assert counts(idle) == before
+    before = row_counts(idle)
+    with failure(idle, FAILURES[failing][0]):
+        assert_error(alice.post(f"/jobs/{job}/retry"), 503, FAILURES[failing][1])
+        assert row_counts(idle) == before
     assert alice.post(f"/jobs/{job}/retry").status_code == 202
 
 
-def test_us094_ac006_the_audit_log_holds_after_the_faults(idle, idle_bob):
-    with fault(idle, AT_COMMIT):
-        refused(idle_bob.post(GENERATE), 503, "unavailable")
+def test_us094_ac006_the_audit_log_is_intact_after_a_failure(idle, idle_bob):
+    with failure(idle, AT_COMMIT):
+        assert_error(idle_bob.post(GENERATE), 503, "unavailable")
     idle_bob.generate("sales-by-region")
     assert "Verified up to" in idle.manage("verify_audit").stdout
 
 
-def test_us094_ac006_the_log_has_the_cause_that_the_answer_has_not(idle, idle_bob):
-    with fault(idle, FAULTS["the audit entry"][0]):
+def test_us094_ac006_the_cause_is_in_the_log_and_not_in_the_answer(idle, idle_bob):
+    with failure(idle, FAILURES["the audit entry"][0]):
         answer = idle_bob.post(GENERATE, headers={"X-Request-ID": "made-to-fail-1"})
     assert "made to fail" not in answer.text
     assert "made to fail" in (idle.folder / "logs" / "web.log").read_text()

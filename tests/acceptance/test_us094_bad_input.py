@@ -1,30 +1,30 @@
-"""US-094: what is wrong with a request is told, all of it, and nothing is queued."""
+"""US-094: all errors of a request are reported together, and nothing is queued."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.acceptance.helpers import GENERATE, counts, refused
+from tests.acceptance.helpers import GENERATE, assert_error, row_counts
 
 JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(autouse=True)
 def nothing_is_queued(idle, idle_bob):
-    before = counts(idle)
+    before = row_counts(idle)
     yield
-    assert counts(idle) == before
+    assert row_counts(idle) == before
 
 
-def test_us094_all_bad_parameters_are_told_at_once(idle_bob):
-    asked = {"region": 5, "since": "yesterday", "colour": "red"}
-    body = refused(idle_bob.post(GENERATE, json={"parameters": asked}), 400, "invalid_parameters")
+def test_us094_all_invalid_parameters_are_reported_together(idle_bob):
+    parameters = {"region": 5, "since": "yesterday", "colour": "red"}
+    body = assert_error(idle_bob.post(GENERATE, json={"parameters": parameters}), 400, "invalid_parameters")
     assert sorted(body["fields"]) == ["colour", "region", "since"]
     assert all(sentence for sentences in body["fields"].values() for sentence in sentences)
 
 
 @pytest.mark.parametrize(
-    ("asked", "field"),
+    ("parameters", "field"),
     [
         ({}, "rows"),
         ({"rows": None}, "rows"),
@@ -40,21 +40,23 @@ def test_us094_all_bad_parameters_are_told_at_once(idle_bob):
         ({"rows": 1, "x" * 5000: 1}, None),
     ],
 )
-def test_us094_a_missing_or_invalid_parameter_is_named(idle_bob, asked, field):
-    body = refused(idle_bob.post("/reports/many-rows/generate", json={"parameters": asked}), 400, "invalid_parameters")
+def test_us094_a_missing_or_invalid_parameter_is_named(idle_bob, parameters, field):
+    body = assert_error(
+        idle_bob.post("/reports/many-rows/generate", json={"parameters": parameters}), 400, "invalid_parameters"
+    )
     assert len(body["fields"]) == 1
     assert field is None or field in body["fields"]
 
 
 @pytest.mark.parametrize("region", [r"a\u0000b", "x" * 21, r"\ud800"])
-def test_us094_a_text_that_can_not_be_stored_or_is_too_long_is_refused(idle_bob, region):
+def test_us094_a_text_that_cannot_be_stored_or_is_too_long_is_refused(idle_bob, region):
     content = f'{{"parameters": {{"region": "{region}"}}}}'
-    body = refused(idle_bob.post(GENERATE, content=content, headers=JSON), 400, "invalid_parameters")
+    body = assert_error(idle_bob.post(GENERATE, content=content, headers=JSON), 400, "invalid_parameters")
     assert list(body["fields"]) == ["region"]
 
 
-def test_us094_a_format_that_is_not_offered_is_refused_and_the_offered_ones_are_told(idle_bob):
-    body = refused(idle_bob.post("/reports/slow/generate", json={"format": "pdf"}), 400, "invalid_parameters")
+def test_us094_an_unavailable_format_is_refused_with_the_available_ones(idle_bob):
+    body = assert_error(idle_bob.post("/reports/slow/generate", json={"format": "pdf"}), 400, "invalid_parameters")
     assert body["fields"] == {"format": ["Must be one of: csv."]}
 
 
@@ -81,7 +83,7 @@ def test_us094_an_unknown_or_mistyped_member_of_the_body_is_refused(idle_bob, bo
 
 @pytest.mark.parametrize("body", [b"[]", b'"text"', b"5", b"null", b"true", b"[{}]"])
 def test_us094_a_body_that_is_not_an_object_is_refused(idle_bob, body):
-    refused(idle_bob.post(GENERATE, content=body, headers=JSON), 400, "invalid_parameters")
+    assert_error(idle_bob.post(GENERATE, content=body, headers=JSON), 400, "invalid_parameters")
 
 
 @pytest.mark.parametrize(
@@ -101,14 +103,14 @@ def test_us094_a_body_that_is_not_an_object_is_refused(idle_bob, body):
     ],
 )
 def test_us094_malformed_json_is_refused(idle_bob, body):
-    refused(idle_bob.post(GENERATE, content=body, headers=JSON), 400, "malformed_json")
+    assert_error(idle_bob.post(GENERATE, content=body, headers=JSON), 400, "malformed_json")
 
 
-def test_us094_a_name_that_no_text_can_hold_is_refused_with_an_answer_that_can_be_read(idle_bob):
+def test_us094_a_name_with_a_lone_surrogate_is_refused_with_valid_json(idle_bob):
     answer = idle_bob.post(GENERATE, content=rb'{"\ud800": 1}', headers=JSON)
-    refused(answer, 400, "invalid_parameters")
+    assert_error(answer, 400, "invalid_parameters")
     answer = idle_bob.post(GENERATE, content=rb'{"parameters": {"\ud800": 1}}', headers=JSON)
-    refused(answer, 400, "invalid_parameters")
+    assert_error(answer, 400, "invalid_parameters")
 
 
 @pytest.mark.parametrize(
@@ -117,9 +119,11 @@ def test_us094_a_name_that_no_text_can_hold_is_refused_with_an_answer_that_can_b
 )
 def test_us094_a_body_that_is_not_json_is_refused(idle_bob, content_type):
     answer = idle_bob.post(GENERATE, content=b"{}", headers={"Content-Type": content_type})
-    refused(answer, 415, "unsupported_media_type")
+    assert_error(answer, 415, "unsupported_media_type")
 
 
 def test_us094_a_huge_body_is_refused(idle_bob):
     body = b'{"parameters": {"region": "' + b"x" * 2_000_000 + b'"}}'
-    refused(idle_bob.post(GENERATE, content=body, headers=JSON | {"Connection": "close"}), 413, "request_too_large")
+    assert_error(
+        idle_bob.post(GENERATE, content=body, headers=JSON | {"Connection": "close"}), 413, "request_too_large"
+    )

@@ -1,4 +1,4 @@
-"""US-096 AC-001: every format that is offered can be opened by another program, and says the same."""
+"""US-096 AC-001: other programs can open the files of every format and find the same rows."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Cells(HTMLParser):
 
 @pytest.fixture(params=MEDIA_TYPES)
 def file(request, bob, tmp_path):
-    """Each format's file as it was downloaded, with its name."""
+    """The downloaded file, in each format."""
     job = succeeded_job(bob, format=request.param)
     answer = bob.get(f"/jobs/{job}/result")
     assert answer.headers["Content-Type"] == MEDIA_TYPES[request.param]
@@ -62,7 +62,7 @@ def file(request, bob, tmp_path):
     return path
 
 
-def test_us096_ac001_another_program_opens_the_file_and_finds_the_rows(file):
+def test_us096_ac001_another_program_reads_the_rows(file):
     READERS[file.suffix](file)
 
 

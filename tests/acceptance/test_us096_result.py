@@ -1,4 +1,4 @@
-"""US-096: the result of a job is downloaded, by whom it concerns, as long as it is there."""
+"""US-096: downloads of results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import unquote
 
 import pytest
 
-from tests.acceptance.helpers import cancel, failed_job, query, refused, succeeded_job
+from tests.acceptance.helpers import assert_error, cancel, failed_job, query, succeeded_job
 
 CSV = b"region,sales,total\r\nnorth,100,14850\r\nsouth,100,14950\r\nwest,100,15050\r\n"
 NOT_COMPLETE = "Job is not yet complete. Please continue polling the status URL."
@@ -18,11 +18,11 @@ NO_RESULT = "Job failed to generate a result. Check job logs for details."
 
 @pytest.fixture(scope="module")
 def job(bob):
-    """A succeeded job, for tests that only read it."""
+    """A succeeded job, for tests that don't change it."""
     return succeeded_job(bob)
 
 
-def test_us096_ac001_the_file_is_the_one_that_was_made(bob, job):
+def test_us096_ac001_the_file_is_the_result(bob, job):
     answer = bob.get(f"/jobs/{job}/result")
     result = bob.get(f"/jobs/{job}").json()["result"]
     digest = hashlib.sha256(answer.content)
@@ -34,7 +34,7 @@ def test_us096_ac001_the_file_is_the_one_that_was_made(bob, job):
     assert result["contentType"] == answer.headers["Content-Type"]
 
 
-def test_us096_ac001_the_headers_say_what_the_file_is_and_keep_it_private(bob, job):
+def test_us096_ac001_the_headers_describe_the_file_and_keep_it_private(bob, job):
     headers = bob.get(f"/jobs/{job}/result").headers
     assert headers["Content-Type"].startswith("text/csv")
     assert headers["Content-Length"] == str(bob.get(f"/jobs/{job}").json()["result"]["size"])
@@ -55,13 +55,13 @@ def test_us096_ac001_the_file_has_an_ascii_name_and_its_real_one(bob, job):
 @pytest.mark.parametrize(
     "accept", ["application/pdf", "text/csv", "nonsense", "image/png;q=0.1", "", "text/html, */*;q=0"]
 )
-def test_us096_ac001_any_accept_value_gets_the_file(bob, job, accept):
+def test_us096_ac001_every_accept_header_gets_the_file(bob, job, accept):
     answer = bob.get(f"/jobs/{job}/result", headers={"Accept": accept})
     assert (answer.status_code, answer.headers["Content-Type"].split(";")[0]) == (200, "text/csv")
     assert answer.content.startswith(b"region,sales,total")
 
 
-def test_us096_ac001_head_tells_the_same_without_the_file(bob, job):
+def test_us096_ac001_head_has_the_headers_of_get(bob, job):
     head, get = (bob.request(method, f"/jobs/{job}/result") for method in ("HEAD", "GET"))
     assert (head.status_code, head.content) == (200, b"")
     varying = {"date", "x-request-id", "ratelimit", "connection"}
@@ -82,7 +82,7 @@ def test_us096_ac001_head_tells_the_same_without_the_file(bob, job):
         ("Bytes=0-3", 0, 4),
     ],
 )
-def test_us096_ac001_a_range_is_sent_as_a_part(bob, job, asked, start, stop):
+def test_us096_ac001_a_range_is_sent_with_206(bob, job, asked, start, stop):
     whole = bob.get(f"/jobs/{job}/result")
     part = bob.get(f"/jobs/{job}/result", headers={"Range": asked})
     expected = whole.content[start:stop]
@@ -99,11 +99,11 @@ def test_us096_ac001_a_range_beyond_the_file_is_not_satisfiable(bob, job, asked)
     answer = bob.get(f"/jobs/{job}/result", headers={"Range": asked})
     size = bob.get(f"/jobs/{job}").json()["result"]["size"]
     assert answer.headers["Content-Range"] == f"bytes */{size}"
-    told = refused(answer, 416, "range_not_satisfiable")
+    error = assert_error(answer, 416, "range_not_satisfiable")
     assert answer.headers["Content-Type"] == "application/json"
     problem = bob.get(f"/jobs/{job}/result", headers={"Range": asked, "Accept": "application/problem+json"})
     assert problem.headers["Content-Type"] == "application/problem+json"
-    assert (problem.json()["status"], problem.json()["detail"]) == (416, told["error"])
+    assert (problem.json()["status"], problem.json()["detail"]) == (416, error["error"])
     assert problem.headers["Content-Range"] == answer.headers["Content-Range"]
 
 
@@ -122,13 +122,13 @@ def test_us096_ac001_a_range_beyond_the_file_is_not_satisfiable(bob, job, asked)
         "٣",
     ],
 )
-def test_us096_ac001_several_ranges_or_none_get_the_whole_file(bob, job, asked):
+def test_us096_ac001_several_or_invalid_ranges_get_the_whole_file(bob, job, asked):
     answer = bob.get(f"/jobs/{job}/result", headers={"Range": asked.encode()})
     assert answer.status_code == 200
     assert len(answer.content) == int(answer.headers["Content-Length"])
 
 
-def test_us096_ac001_a_range_of_another_file_gets_the_whole_file(bob, job):
+def test_us096_ac001_a_range_with_another_if_range_gets_the_whole_file(bob, job):
     etag = bob.get(f"/jobs/{job}/result").headers["ETag"]
     codes = [
         bob.get(f"/jobs/{job}/result", headers={"Range": "bytes=0-3", "If-Range": condition}).status_code
@@ -137,7 +137,7 @@ def test_us096_ac001_a_range_of_another_file_gets_the_whole_file(bob, job):
     assert codes == [206, 200, 200, 200]
 
 
-def test_us096_ac001_a_file_that_the_caller_has_is_not_sent_again(bob, job):
+def test_us096_ac001_a_file_that_the_client_already_has_is_answered_with_304(bob, job):
     etag = bob.get(f"/jobs/{job}/result").headers["ETag"]
     for have in (etag, f'"other", {etag}', "*", f"W/{etag}"):
         answer = bob.get(f"/jobs/{job}/result", headers={"If-None-Match": have})
@@ -153,7 +153,7 @@ def test_us096_ac001_a_download_is_audited(server, bob):
     assert entries == [{"actor": "bob"}]
 
 
-def test_us096_ac002_the_result_of_no_job_is_not_found(bob):
+def test_us096_ac002_the_result_of_an_unknown_job_is_not_found(bob):
     job = "00000000-0000-4000-8000-000000000000"
     answer = bob.get(f"/jobs/{job}/result")
     assert answer.json() == {"error": f"Job with ID '{job}' not found.", "code": "job_not_found"}
@@ -162,7 +162,7 @@ def test_us096_ac002_the_result_of_no_job_is_not_found(bob):
 
 def test_us096_ac003_the_result_of_a_queued_job_is_not_ready(idle_bob):
     answer = idle_bob.get(f"/jobs/{idle_bob.generate('sales-by-region')}/result")
-    body = refused(answer, 409, "job_not_complete")
+    body = assert_error(answer, 409, "job_not_complete")
     assert (body["status"], body["message"]) == ("Queued", NOT_COMPLETE)
     assert int(answer.headers["Retry-After"]) >= 1
 
@@ -172,21 +172,21 @@ def test_us096_ac003_the_result_of_a_running_job_is_not_ready(bob):
     bob.wait(job, "Running")
     answer = bob.get(f"/jobs/{job}/result")
     cancel(bob, job)
-    body = refused(answer, 409, "job_not_complete")
+    body = assert_error(answer, 409, "job_not_complete")
     assert (body["status"], body["message"]) == ("Running", NOT_COMPLETE)
     assert int(answer.headers["Retry-After"]) >= 1
 
 
 def test_us096_ac004_a_failed_job_has_no_result(bob):
-    body = refused(bob.get(f"/jobs/{failed_job(bob, 'broken')}/result"), 410, "job_failed")
+    body = assert_error(bob.get(f"/jobs/{failed_job(bob, 'broken')}/result"), 410, "job_failed")
     assert (body["status"], body["message"]) == ("Failed", NO_RESULT)
 
 
 def test_us096_ac007_without_a_grant_the_result_is_refused_whatever_its_state(bob, erin, dave, job):
     for asked in (job, failed_job(bob, "broken")):
-        refused(dave.get(f"/jobs/{asked}/result"), 403, "permission_denied")
-    refused(erin.get(f"/jobs/{job}/result"), 403, "permission_denied")
+        assert_error(dave.get(f"/jobs/{asked}/result"), 403, "permission_denied")
+    assert_error(erin.get(f"/jobs/{job}/result"), 403, "permission_denied")
 
 
-def test_us096_ac007_the_own_result_needs_the_generate_grant_only(erin):
+def test_us096_ac007_the_generate_grant_is_enough_for_the_own_result(erin):
     assert erin.get(f"/jobs/{succeeded_job(erin)}/result").status_code == 200

@@ -1,4 +1,4 @@
-"""US-096 AC-005 and BR-003: the file is gone, is another one, or was purged; and files of any size are streamed."""
+"""US-096 AC-005 and BR-003: missing, damaged and purged files, and streaming of large ones."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import os
 import psutil
 import pytest
 
-from tests.acceptance.helpers import own_report, query, refused, succeeded_job, until
+from tests.acceptance.helpers import assert_error, query, succeeded_job, temporary_report, wait_until
 
 MISSING = "Internal server error: Result file for completed job is missing."
 
 
-def stored(server, job):
-    """The result's file in the store."""
+def stored_file(server, job):
+    """Return the path of the job's result file."""
     (path,) = [path for path in (server.folder / "artifacts" / job[:2] / job).iterdir() if path.is_file()]
     return path
 
@@ -72,10 +72,10 @@ DAMAGES = [
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_us096_ac005_a_file_that_is_not_the_one_that_was_written_is_an_internal_error(server, bob, alice, damage):
+def test_us096_ac005_a_damaged_file_is_an_internal_error(server, bob, alice, damage):
     job = succeeded_job(bob)
-    damage(stored(server, job))
-    body = refused(bob.get(f"/jobs/{job}/result"), 500, "result_missing", MISSING)
+    damage(stored_file(server, job))
+    body = assert_error(bob.get(f"/jobs/{job}/result"), 500, "result_missing", MISSING)
     assert str(server.folder) not in str(body)
     assert bob.get(f"/jobs/{job}").json()["status"] == "Succeeded"
     lines = [line for line in server.logs() if line["level"] == "CRITICAL" and job in line["message"]]
@@ -86,10 +86,10 @@ def test_us096_ac005_a_file_that_is_not_the_one_that_was_written_is_an_internal_
 
 @pytest.mark.parametrize("damage", [delete, overwrite, shorten])
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_us096_ac005_it_is_one_also_for_who_has_the_file_already(server, bob, alice, damage, method):
+def test_us096_ac005_a_damaged_file_is_never_answered_with_304_or_headers(server, bob, alice, damage, method):
     job = succeeded_job(bob)
     etag = f'"{bob.get(f"/jobs/{job}").json()["result"]["sha256"]}"'
-    damage(stored(server, job))
+    damage(stored_file(server, job))
     for headers in ({"If-None-Match": etag}, {}, {"Range": "bytes=100000-"}):
         assert bob.request(method, f"/jobs/{job}/result", headers=headers).status_code == 500
     lines = [line for line in server.logs() if line["level"] == "CRITICAL" and job in line["message"]]
@@ -97,26 +97,26 @@ def test_us096_ac005_it_is_one_also_for_who_has_the_file_already(server, bob, al
     assert len(lines) == len(entries) == 3
 
 
-def test_us096_ac005_a_file_that_was_copied_back_unchanged_is_sent(server, bob):
+def test_us096_ac005_a_restored_file_is_sent(server, bob):
     job = succeeded_job(bob)
-    path = stored(server, job)
+    path = stored_file(server, job)
     content = path.read_bytes()
     path.unlink()
     path.write_bytes(content)
     assert bob.get(f"/jobs/{job}/result").content == content
 
 
-def test_us096_ac005_the_place_of_the_file_has_nothing_in_it_that_a_person_typed(server, bob, alice):
-    with own_report(alice, name="../../../etc/passwd") as report:
+def test_us096_ac005_the_path_of_the_file_contains_no_user_input(server, bob, alice):
+    with temporary_report(alice, name="../../../etc/passwd") as report:
         job = succeeded_job(bob, report)
-        path = stored(server, job)
+        path = stored_file(server, job)
         disposition = bob.get(f"/jobs/{job}/result").headers["Content-Disposition"]
     assert path.relative_to(server.folder).parts[:3] == ("artifacts", job[:2], job)
     assert path.name.removesuffix(".csv").isdigit()
     assert "/" not in disposition and "\\" not in disposition
 
 
-def test_us096_br003_a_purged_result_is_answered_as_no_job_and_its_status_stays(disposable):
+def test_us096_br003_a_purged_result_is_not_found_and_its_status_stays(disposable):
     bob, alice = disposable.client("bob"), disposable.client("alice")
     job = succeeded_job(bob)
     kept = query(disposable, "select count(*) as n from jobs_artifact where purged_at is null")[0]["n"]
@@ -145,7 +145,7 @@ def large(bob):
 
 
 def _web_memory(server):
-    """Bytes of resident memory of the web processes."""
+    """Return the private memory of the web processes, in bytes."""
     web = [
         child
         for child in psutil.Process(server.process.pid).children(recursive=True)
@@ -169,7 +169,7 @@ def test_us096_ac001_a_large_result_is_streamed(server, bob, large):
     assert (seen, digest.hexdigest()) == (large["result"]["size"], large["result"]["sha256"])
 
 
-def test_us096_ac001_a_download_that_is_broken_off_can_be_continued(bob, large):
+def test_us096_ac001_an_interrupted_download_can_be_resumed(bob, large):
     with bob.http.stream("GET", large["resultUrl"]) as answer:
         start = next(answer.iter_raw(1 << 20))
         etag = answer.headers["ETag"]
@@ -179,7 +179,7 @@ def test_us096_ac001_a_download_that_is_broken_off_can_be_continued(bob, large):
     assert part.headers["Content-Range"] == f"bytes {len(start)}-{len(start) + 999}/{large['result']['size']}"
 
 
-def test_us096_ac001_the_server_answers_others_while_it_sends_a_large_result(bob, carol, large):
+def test_us096_ac001_a_large_download_does_not_block_other_calls(bob, carol, large):
     with bob.http.stream("GET", large["resultUrl"]) as answer:
         next(answer.iter_raw(1 << 16))
-        assert until(lambda: carol.get(f"/jobs/{large['jobId']}").status_code) == 200
+        assert wait_until(lambda: carol.get(f"/jobs/{large['jobId']}").status_code) == 200

@@ -13,7 +13,7 @@ from pytest_django import Settings
 from common import throttling
 from common.models import RateCount
 from common.throttling import count_call
-from tests.acceptance.helpers import begin_of_window
+from tests.acceptance.helpers import wait_for_window
 
 LIMIT = 3
 #: The start of a window.
@@ -98,7 +98,7 @@ def test_old_counts_are_deleted(clock: list[float]) -> None:
 @pytest.mark.django_db(transaction=True, databases={"default", configured.COUNTERS_DATABASE})
 def test_concurrent_calls_are_all_counted() -> None:
     caller = str(uuid4())
-    begin_of_window(15)
+    wait_for_window(15)
 
     def call() -> None:
         for _ in range(10):

@@ -14,7 +14,7 @@ from django.test import RequestFactory
 from accounts.models import User
 from common.throttling import count_call
 from reportserver.auth.sign_in import TooManyFailures, check_credentials
-from tests.acceptance.helpers import begin_of_window
+from tests.acceptance.helpers import wait_for_window
 from tests.pages.conftest import PASSWORD
 
 LIMIT = configured.RATE_LIMITS["sign_in"]
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(databases=["default", configured.COUNTERS_DAT
 @pytest.fixture
 def request_(people: dict[str, User]) -> HttpRequest:
     """From an address of its own, so that no other test counts here."""
-    begin_of_window(20)
+    wait_for_window(20)
     return RequestFactory().post("/login", REMOTE_ADDR=str(uuid4()))
 
 
