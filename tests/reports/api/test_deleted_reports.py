@@ -1,4 +1,4 @@
-"""A report that is deleted by somebody else between two statements of a call about it."""
+"""A report that somebody else deletes between two statements of a call about it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from accounts.models import User
 from reports.models import ReportConfiguration
 from reports.querysets import ReportQuerySet
 from reportserver.auth.tokens import sign_in
-from tests.reports.definitions.sample_file import SAMPLE, applied
+from tests.reports.definitions.sample_file import SAMPLE, apply_definitions
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -45,8 +45,8 @@ PAGES = [
 
 @pytest.fixture
 def alice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> User:
-    """An Administrator. As soon as a report was found, it is deleted."""
-    applied(tmp_path)
+    """An Administrator. A report is deleted as soon as it was found."""
+    apply_definitions(tmp_path)
     find = ReportQuerySet.find
 
     def find_and_delete(self: ReportQuerySet, user: User, key: str) -> ReportConfiguration:

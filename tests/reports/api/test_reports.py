@@ -1,4 +1,4 @@
-"""/api/v1/reports through HTTP, with real tokens."""
+"""/api/v1/reports over HTTP, with real tokens."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from accounts.models import Tenant, User
 from audit.models import Action, AuditLog
 from reports.models import DataSource, ReportConfiguration
 from tests.reports.api.clients import client
-from tests.reports.definitions.sample_file import SAMPLE, applied
+from tests.reports.definitions.sample_file import SAMPLE, apply_definitions
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -33,9 +33,9 @@ NEW = {
 
 
 @pytest.fixture(autouse=True)
-def _people(tmp_path):
+def _users(tmp_path):
     """alice administers acme, bob is its analyst, carol has no role there; erin administers another tenant."""
-    applied(tmp_path)
+    apply_definitions(tmp_path)
     acme, other = Tenant.objects.get(slug="acme"), Tenant.objects.create(slug="other", name="Other")
     User.objects.create_user("carol", tenant=acme)
     User.objects.create_user("erin", tenant=other).groups.add(Group.objects.get(name="Administrator"))
@@ -50,13 +50,13 @@ def report(slug: str = "carrier-delays") -> ReportConfiguration:
 
 
 def test_a_report_has_parameters_formats_and_delivery():
-    found = report()
+    stored = report()
     answer = client("bob").get(DELAYS)
     assert answer.status_code == 200
     body = answer.json()
     schema = body.pop("parameters")
     assert body == {
-        "id": str(found.pk),
+        "id": str(stored.pk),
         "slug": "carrier-delays",
         "name": "Carrier delays",
         "description": "Mean delay by carrier",
@@ -64,7 +64,7 @@ def test_a_report_has_parameters_formats_and_delivery():
         "formats": ["pdf", "csv"],
         "delivery": [{"kind": "api_response", "mode": "asynchronous"}, {"kind": "email", "mode": None}],
         "rights": ["generate"],
-        "url": f"http://testserver{URL}/{found.pk}",
+        "url": f"http://testserver{URL}/{stored.pk}",
         "createdAt": body["createdAt"],
         "updatedAt": body["updatedAt"],
     }
@@ -88,7 +88,7 @@ def test_an_administrator_gets_the_definition_and_can_put_it_back():
 
 def test_the_list_has_the_reports_that_the_caller_can_see():
     def slugs(username):
-        return [found["slug"] for found in client(username).get(URL).json()["results"]]
+        return [entry["slug"] for entry in client(username).get(URL).json()["results"]]
 
     assert slugs("alice") == ["carrier-delays", "customers"]
     assert slugs("bob") == ["carrier-delays"]
@@ -110,7 +110,7 @@ def test_the_list_needs_as_many_queries_for_many_reports_as_for_one(username, dj
     caller.get(URL)
     few = count(caller)
     entry = SAMPLE["reports"][0]
-    applied(tmp_path, {"reports": [entry | {"slug": f"report-{number}"} for number in range(20)]})
+    apply_definitions(tmp_path, {"reports": [entry | {"slug": f"report-{number}"} for number in range(20)]})
     with django_assert_num_queries(few):
         assert len(caller.get(URL).json()["results"]) > 20
 
@@ -235,6 +235,7 @@ def test_all_errors_are_reported_at_once_by_field():
         ({"grants": {"administer": ["x"]}}, "grants.administer"),
         ({"parameters": [{"name": "x", "type": "integer", "default": [[[1]]]}]}, "parameters[0].default"),
         ({"parameters": [{"name": "x", "type": "string", "pattern": "("}]}, "parameters[0].pattern"),
+        ({"parameters": [{"name": "x", "type": "string", "pattern": "(?=a)a"}]}, "parameters[0].pattern"),
         ({"parameters": [{"name": "x", "type": "integer", "minimum": 5, "maximum": 1}]}, "parameters[0].maximum"),
         ({"parameters": [{"name": "x", "type": "string", "choices": []}]}, "parameters[0].choices"),
         (
@@ -274,7 +275,6 @@ def test_put_replaces_the_definition_and_creates_a_version():
 
 
 def test_put_without_a_change_creates_no_version_and_no_audit_entry():
-    before = AuditLog.objects.count()
     alice = client("alice")
     before = AuditLog.objects.count()
     assert alice.put(DELAYS, SAMPLE["reports"][0], format="json").json()["version"] == 1
@@ -316,8 +316,8 @@ def test_a_report_whose_source_was_deleted_can_be_given_another():
     DataSource.objects.get(slug="crm").delete()
     alice = client("alice")
     assert alice.get(f"{URL}/customers").json()["definition"]["data_source"] == ""
-    mended = alice.patch(f"{URL}/customers", {"data_source": "flights"}, format="json")
-    assert (mended.status_code, mended.json()["version"]) == (200, 2)
+    fixed = alice.patch(f"{URL}/customers", {"data_source": "flights"}, format="json")
+    assert (fixed.status_code, fixed.json()["version"]) == (200, 2)
 
 
 def test_delete_removes_the_report_and_its_versions_and_is_audited():

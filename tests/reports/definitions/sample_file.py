@@ -1,4 +1,4 @@
-"""A small definitions file, and ways to change one thing in it."""
+"""A small definitions file, and functions to change and apply it."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def sample() -> dict[str, Any]:
     return copy.deepcopy(SAMPLE)
 
 
-def with_flights(folder: Path, delays: Iterable[float] = (1.5,)) -> Path:
-    """The SQLite file that the sample's data source `flights` names, with a flight for each delay."""
+def create_flights(folder: Path, delays: Iterable[float] = (1.5,)) -> Path:
+    """Create the SQLite file of the sample's data source `flights`, with a flight for each delay."""
     path = folder / "data/flights.db"
     path.parent.mkdir()
     with closing(sqlite3.connect(path)) as database, database:
@@ -73,14 +73,14 @@ def with_flights(folder: Path, delays: Iterable[float] = (1.5,)) -> Path:
     return path
 
 
-def written(folder: Path, data: object, name: str = "definitions.yaml") -> Path:
-    """The data, or the text, as a file."""
+def write_definitions(folder: Path, data: object, name: str = "definitions.yaml") -> Path:
+    """Write the data, or the text, to a file."""
     path = folder / name
     path.write_text(data if isinstance(data, str) else yaml.safe_dump(data, sort_keys=False), encoding="utf-8")
     return path
 
 
-def applied(folder: Path, data: object = SAMPLE, **how: Any) -> list[str]:
-    """What apply says about the data."""
-    found = files.load([written(folder, data)]).definitions
-    return actions.apply(definitions=found, **({"actor": "tester", "env": ENV} | how))
+def apply_definitions(folder: Path, data: object = SAMPLE, **options: Any) -> list[str]:
+    """Apply the data and return the differences."""
+    definitions = files.load([write_definitions(folder, data)]).definitions
+    return actions.apply(definitions=definitions, **({"actor": "tester", "env": ENV} | options))

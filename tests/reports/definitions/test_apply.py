@@ -1,4 +1,4 @@
-"""Applying definitions: the database matches the file afterwards, or nothing was changed."""
+"""Applying definitions: afterwards the database matches the file, or nothing has changed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reports.exceptions import InvalidDefinition
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion
 from reports.permissions import Right
 from reportserver.auth.tokens import sign_in
-from tests.reports.definitions.sample_file import ENV, SAMPLE, applied, sample
+from tests.reports.definitions.sample_file import ENV, SAMPLE, apply_definitions, sample
 
 pytestmark = pytest.mark.django_db
 
@@ -24,9 +24,9 @@ def report(slug: str = "carrier-delays") -> ReportConfiguration:
     return ReportConfiguration.objects.get(slug=slug)
 
 
-def faults(folder, data, **how):
+def apply_errors(folder, data, **options):
     with pytest.raises(InvalidDefinition) as caught:
-        applied(folder, data, **how)
+        apply_definitions(folder, data, **options)
     return errors_in(caught.value)
 
 
@@ -36,7 +36,7 @@ def everything():
 
 
 def test_apply_creates_everything_in_an_empty_database(tmp_path):
-    assert applied(tmp_path) == [
+    assert apply_definitions(tmp_path) == [
         "create tenant acme",
         "create user alice",
         "create user bob",
@@ -56,7 +56,7 @@ def test_apply_creates_everything_in_an_empty_database(tmp_path):
 
 
 def test_apply_sets_grants(tmp_path):
-    applied(tmp_path)
+    apply_definitions(tmp_path)
     bob, reports = User.objects.get(username="bob"), ReportConfiguration.objects.all()
     assert reports.granted(bob, Right.GENERATE).get().slug == "carrier-delays"
     assert not reports.granted(bob, Right.VIEW).exists()
@@ -65,59 +65,59 @@ def test_apply_sets_grants(tmp_path):
 
 
 def test_a_second_run_changes_nothing(tmp_path):
-    applied(tmp_path)
+    apply_definitions(tmp_path)
     before = everything()
-    assert applied(tmp_path) == []
+    assert apply_definitions(tmp_path) == []
     assert everything() == before
 
 
 def test_a_report_read_back_equals_its_entry(tmp_path):
-    applied(tmp_path)
+    apply_definitions(tmp_path)
     for entry in SAMPLE["reports"]:
         assert definition_of(report(entry["slug"])).entry() == parse_report(entry).entry()
 
 
 def test_a_dry_run_returns_the_same_differences_and_changes_nothing(tmp_path):
     before = everything()
-    planned = applied(tmp_path, dry_run=True)
+    planned = apply_definitions(tmp_path, dry_run=True)
     assert everything() == before
-    assert planned == applied(tmp_path)
+    assert planned == apply_definitions(tmp_path)
 
 
 def test_a_change_creates_a_version_and_keeps_the_old_one(tmp_path):
-    applied(tmp_path)
+    apply_definitions(tmp_path)
     changed = sample()
     changed["reports"][0] |= {"query": "select :start, :end", "formats": ["csv"]}
-    assert applied(tmp_path, changed) == ["update report carrier-delays in acme: query, formats"]
+    assert apply_definitions(tmp_path, changed) == ["update report carrier-delays in acme: query, formats"]
     assert [version.number for version in report().versions.all()] == [2, 1]
     assert report().version.query == "select :start, :end"
     assert report().versions.get(number=1).query == SAMPLE["reports"][0]["query"]
 
 
 def test_changed_grants_create_no_version(tmp_path):
-    applied(tmp_path)
+    apply_definitions(tmp_path)
     changed = sample()
     changed["reports"][0]["grants"] = {"view": ["analysts"]}
-    assert applied(tmp_path, changed) == ["change grants of report carrier-delays in acme"]
+    assert apply_definitions(tmp_path, changed) == ["change grants of report carrier-delays in acme"]
     assert report().version.number == 1
     assert definition_of(report()).grants.model_dump() == {"generate": [], "view": ["analysts"]}
 
 
 def test_the_order_of_grants_does_not_matter(tmp_path):
-    applied(tmp_path)
+    apply_definitions(tmp_path)
     changed = sample()
     changed["reports"][0]["grants"]["generate"].reverse()
-    assert applied(tmp_path, changed) == []
+    assert apply_definitions(tmp_path, changed) == []
 
 
 def test_names_roles_sources_and_passwords_are_updated(tmp_path):
-    applied(tmp_path)
+    apply_definitions(tmp_path)
     changed = sample()
     changed["tenants"][0]["name"] = "Acme"
     changed["users"][1]["roles"] = ["readers", "board"]
     changed["data_sources"][0]["location"] = "/elsewhere"
     env = ENV | {"BOB_PASSWORD": "another long one", "CRM_URL": "postgresql://elsewhere/crm"}
-    assert applied(tmp_path, changed, env=env) == [
+    assert apply_definitions(tmp_path, changed, env=env) == [
         "update tenant acme: name",
         "change roles of user bob",
         "set password of user bob",
@@ -129,16 +129,16 @@ def test_names_roles_sources_and_passwords_are_updated(tmp_path):
 
 
 def test_secrets_whose_variable_is_not_set_stay(tmp_path):
-    applied(tmp_path)
+    apply_definitions(tmp_path)
     before = everything()
-    assert applied(tmp_path, env={}) == []
+    assert apply_definitions(tmp_path, env={}) == []
     assert everything() == before
 
 
 def test_a_new_password_ends_existing_sign_ins(tmp_path):
-    applied(tmp_path)
+    apply_definitions(tmp_path)
     sign_in(User.objects.get(username="bob"))
-    applied(tmp_path, env=ENV | {"BOB_PASSWORD": "another long one"})
+    apply_definitions(tmp_path, env=ENV | {"BOB_PASSWORD": "another long one"})
     assert RefreshSession.objects.get().revoked_at is not None
 
 
@@ -150,7 +150,7 @@ def test_all_errors_that_only_the_database_shows_are_reported_at_once_and_nothin
     bad["reports"][0] |= {"data_source": "nothing", "grants": {"view": ["readers", "user:nobody"]}}
     bad["reports"][1]["query"] = "select :missing"
     before = everything()
-    assert faults(tmp_path, bad, env={"BOB_PASSWORD": "x" * 12, "CRM_URL": "mysql://u:hush@h/d"}) == {
+    assert apply_errors(tmp_path, bad, env={"BOB_PASSWORD": "x" * 12, "CRM_URL": "mysql://u:hush@h/d"}) == {
         "users[0].password_env": [
             "The environment variable ALICE_PASSWORD is not set. It must hold the new user's password."
         ],
@@ -181,73 +181,73 @@ def test_all_errors_that_only_the_database_shows_are_reported_at_once_and_nothin
 def test_query_and_parameters_must_match(tmp_path, query, path, sentence):
     bad = sample()
     bad["reports"][0]["query"] = query
-    assert faults(tmp_path, bad) == {f"reports[0].{path}": [sentence]}
+    assert apply_errors(tmp_path, bad) == {f"reports[0].{path}": [sentence]}
 
 
 def test_a_file_cannot_change_a_superuser(tmp_path):
     User.objects.create_superuser("alice", password="x")
-    assert faults(tmp_path, SAMPLE) == {"users[0].username": ["A definitions file can't change a superuser."]}
+    assert apply_errors(tmp_path, SAMPLE) == {"users[0].username": ["A definitions file can't change a superuser."]}
 
 
 def test_a_user_name_of_another_tenant_is_refused(tmp_path):
-    applied(tmp_path)
+    apply_definitions(tmp_path)
     other = {"tenants": [{"slug": "other", "name": "Other"}], "users": [SAMPLE["users"][1] | {"tenant": "other"}]}
-    assert faults(tmp_path, other) == {"users[0].tenant": ["This user name is taken in another tenant."]}
+    assert apply_errors(tmp_path, other) == {"users[0].tenant": ["This user name is taken in another tenant."]}
 
 
 def test_a_report_cannot_use_the_data_source_or_users_of_another_tenant(tmp_path):
-    applied(tmp_path)
+    apply_definitions(tmp_path)
     stranger = SAMPLE["reports"][1] | {"tenant": "other", "grants": {"view": ["user:bob"]}}
     bad = {"tenants": [{"slug": "other", "name": "Other"}], "reports": [stranger]}
-    assert faults(tmp_path, bad) == {
+    assert apply_errors(tmp_path, bad) == {
         "reports[0].grants.view[0]": ["User bob does not exist in this tenant."],
         "reports[0].data_source": ["Data source crm does not exist in this tenant."],
     }
 
 
 def test_a_file_may_refer_to_what_the_database_has(tmp_path):
-    applied(tmp_path)
+    apply_definitions(tmp_path)
     more = {"reports": [SAMPLE["reports"][1] | {"slug": "more"}]}
-    assert applied(tmp_path, more) == ["create report more in acme"]
+    assert apply_definitions(tmp_path, more) == ["create report more in acme"]
 
 
 def test_without_prune_nothing_is_deleted(tmp_path):
-    applied(tmp_path)
-    assert applied(tmp_path, {"tenants": SAMPLE["tenants"]}) == []
+    apply_definitions(tmp_path)
+    assert apply_definitions(tmp_path, {"tenants": SAMPLE["tenants"]}) == []
 
 
 def test_prune_deletes_what_the_file_does_not_list_in_its_tenants_only(tmp_path):
-    applied(tmp_path)
+    apply_definitions(tmp_path)
     other = Tenant.objects.create(slug="other", name="Other")
     User.objects.create_user("stranger", tenant=other)
     User.objects.create_superuser("root", tenant=Tenant.objects.get(slug="acme"))
     less = sample()
     del less["users"][1], less["data_sources"][1], less["reports"][1]
     less["reports"][0]["grants"] = {"generate": ["analysts"]}
-    assert applied(tmp_path, less, prune=True, dry_run=True) == applied(tmp_path, less, prune=True)
+    assert apply_definitions(tmp_path, less, prune=True, dry_run=True) == apply_definitions(tmp_path, less, prune=True)
     assert [user.username for user in User.objects.order_by("username")] == ["alice", "root", "stranger"]
     assert [source.slug for source in DataSource.objects.all()] == ["flights"]
-    assert [found.slug for found in ReportConfiguration.objects.all()] == ["carrier-delays"]
+    assert [report.slug for report in ReportConfiguration.objects.all()] == ["carrier-delays"]
     assert Tenant.objects.count() == 2
-    assert applied(tmp_path, less, prune=True) == []
+    assert apply_definitions(tmp_path, less, prune=True) == []
 
 
 def test_prune_refuses_to_leave_a_report_without_its_source(tmp_path):
-    applied(tmp_path)
+    apply_definitions(tmp_path)
     less = sample()
     del less["data_sources"][1]
-    assert faults(tmp_path, less, prune=True) == {
+    assert apply_errors(tmp_path, less, prune=True) == {
         "reports[1].data_source": ["Data source crm does not exist in this tenant."]
     }
 
 
 def test_prune_ignores_tenants_that_the_file_does_not_list(tmp_path):
-    applied(tmp_path)
-    assert applied(tmp_path, {"reports": [SAMPLE["reports"][0]]}, prune=True) == []
+    apply_definitions(tmp_path)
+    assert apply_definitions(tmp_path, {"reports": [SAMPLE["reports"][0]]}, prune=True) == []
 
 
 def test_the_audit_log_lists_the_changes_without_secrets(tmp_path):
-    applied(tmp_path)
+    apply_definitions(tmp_path)
     entries = list(AuditLog.objects.order_by("sequence"))
     assert [entry.action for entry in entries] == [Action.REPORT_CREATE, Action.REPORT_CREATE, Action.DEFINITIONS_APPLY]
     assert {entry.actor for entry in entries} == {"tester"}
@@ -258,7 +258,7 @@ def test_the_audit_log_lists_the_changes_without_secrets(tmp_path):
 
 
 def test_updating_and_deleting_a_report_is_audited(tmp_path):
-    applied(tmp_path)
+    apply_definitions(tmp_path)
     actions.patch_report(report=report(), patch={"name": "Delays"}, actor="tester")
     pk = report().pk
     actions.delete_report(report=report(), actor="tester")
@@ -271,9 +271,9 @@ def test_updating_and_deleting_a_report_is_audited(tmp_path):
 
 
 def test_an_unchanged_url_is_not_encrypted_again(tmp_path):
-    applied(tmp_path)
+    apply_definitions(tmp_path)
     before = DataSource.objects.get(slug="crm").encrypted_url
-    applied(tmp_path, SAMPLE | {"tenants": [{"slug": "acme", "name": "New"}]})
+    apply_definitions(tmp_path, SAMPLE | {"tenants": [{"slug": "acme", "name": "New"}]})
     assert DataSource.objects.get(slug="crm").encrypted_url == before
 
 
@@ -291,10 +291,10 @@ def test_the_url_of_a_server_must_match_its_kind(tmp_path, kind, url, sentence):
     data["data_sources"].append({"slug": "shop", "tenant": "acme", "kind": kind, "url_env": "SHOP_URL"})
     env = ENV | {"SHOP_URL": url}
     if sentence is None:
-        applied(tmp_path, data, env=env)
+        apply_definitions(tmp_path, data, env=env)
         assert DataSource.objects.get(slug="shop").spec().location == url
     else:
-        assert faults(tmp_path, data, env=env) == {
+        assert apply_errors(tmp_path, data, env=env) == {
             "data_sources[2].url_env": [f"The value of SHOP_URL is not valid. {sentence}"]
         }
 
@@ -303,5 +303,5 @@ def test_a_query_is_parsed_in_the_dialect_of_its_server(tmp_path):
     data = sample()
     data["data_sources"].append({"slug": "shop", "tenant": "acme", "kind": "sql", "url_env": "SHOP_URL"})
     data["reports"][1] |= {"data_source": "shop", "query": "select 'it\\'s :no' # :neither"}
-    applied(tmp_path, data, env=ENV | {"SHOP_URL": "mariadb://u:hush@db/x"})
+    apply_definitions(tmp_path, data, env=ENV | {"SHOP_URL": "mariadb://u:hush@db/x"})
     assert report("customers").version.source().dialect == "mysql"

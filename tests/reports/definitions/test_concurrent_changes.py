@@ -1,4 +1,4 @@
-"""Changes made at once, in a process and over databases of their own: the threads of a test share a transaction."""
+"""Concurrent changes, in another process and its own database: threads within a test would share a transaction."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 import psycopg
 import pytest
 
-from tests.reports.definitions.sample_file import ENV, SAMPLE, sample, written
+from tests.reports.definitions.sample_file import ENV, SAMPLE, sample, write_definitions
 from tests.server import ROOT
 
 SCRIPT = """
@@ -56,15 +56,15 @@ def database_url(request, tmp_path):
         return f"sqlite:///{tmp_path}/reports.sqlite3"
     url = request.getfixturevalue("postgres_url")
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("create database at_once")
-    return url.rsplit("/", 1)[0] + "/at_once"
+        connection.execute("create database concurrent")
+    return url.rsplit("/", 1)[0] + "/concurrent"
 
 
 def test_concurrent_changes_each_get_a_version_and_runs_do_not_overlap(database_url, tmp_path):
     more = sample()
     more["tenants"].append({"slug": "other", "name": "Other"})
     more["reports"].append(SAMPLE["reports"][1] | {"slug": "more"})
-    files = [str(written(tmp_path, SAMPLE)), str(written(tmp_path, more, "more.yaml"))]
+    files = [str(write_definitions(tmp_path, SAMPLE)), str(write_definitions(tmp_path, more, "more.yaml"))]
     env = os.environ | ENV | {
         "REPORTSERVER_DATA_DIR": str(tmp_path),
         "REPORTSERVER_DATABASE_URL": database_url,
@@ -78,8 +78,8 @@ def test_concurrent_changes_each_get_a_version_and_runs_do_not_overlap(database_
 
     manage("migrate", "-v0")
     manage("apply", files[0])
-    found = json.loads(manage("shell", "-v0", "-c", SCRIPT).splitlines()[-1])
-    assert found["errors"] == []
-    assert found["numbers"] == list(range(1, found["current"] + 1))
-    assert found["current"] >= 1 + 2 * 4
+    outcome = json.loads(manage("shell", "-v0", "-c", SCRIPT).splitlines()[-1])
+    assert outcome["errors"] == []
+    assert outcome["numbers"] == list(range(1, outcome["current"] + 1))
+    assert outcome["current"] >= 1 + 2 * 4
     assert manage("verify_audit").startswith("Verified")

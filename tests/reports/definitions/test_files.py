@@ -1,19 +1,14 @@
-"""Files that can't be read: each fault with file, line and field, in a sentence."""
+"""Definitions files: each error is reported with file, line and field."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
-import yaml
 
-from reports.definitions import editor_schema, files
-from reports.definitions import yaml as definitions_yaml
+from reports.definitions import files
 from reports.exceptions import InvalidDefinition
-from reports.rendering import RENDERERS
-from tests.reports.definitions.sample_file import SAMPLE, sample, written
-from tests.server import ROOT
+from tests.reports.definitions.sample_file import SAMPLE, write_definitions
 
 BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12))
 
@@ -21,7 +16,7 @@ BOMB = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 1
 def refused(folder: Path, data: object) -> list[str]:
     """The sentences, without the folder."""
     with pytest.raises(InvalidDefinition) as caught:
-        files.load([written(folder, data)])
+        files.load([write_definitions(folder, data)])
     return [sentence.removeprefix(f"{folder}/") for sentence in files.sentences(caught.value)]
 
 
@@ -129,15 +124,18 @@ def test_a_parameter_without_any_valid_value_is_reported_with_its_line(tmp_path)
 
 
 def test_an_error_in_the_second_of_two_files_has_the_line_and_index_of_that_file(tmp_path):
-    first = written(tmp_path, SAMPLE)
-    second = written(tmp_path, "reports:\n- slug: x\n- 5\n", "second.yaml")
+    first = write_definitions(tmp_path, SAMPLE)
+    second = write_definitions(tmp_path, "reports:\n- slug: x\n- 5\n", "second.yaml")
     with pytest.raises(InvalidDefinition) as caught:
         files.load([first, second])
     assert files.sentences(caught.value)[-1] == (f"{second}:3: reports[1]: Must be a mapping of fields to values.")
 
 
 def test_duplicates_in_two_files_are_refused(tmp_path):
-    first, second = written(tmp_path, SAMPLE), written(tmp_path, {"tenants": SAMPLE["tenants"]}, "second.yaml")
+    first, second = (
+        write_definitions(tmp_path, SAMPLE),
+        write_definitions(tmp_path, {"tenants": SAMPLE["tenants"]}, "second.yaml"),
+    )
     with pytest.raises(InvalidDefinition) as caught:
         files.load([first, second])
     assert files.sentences(caught.value) == [f"{second}:2: tenants[0].slug: Duplicate of an earlier entry."]
@@ -146,75 +144,5 @@ def test_duplicates_in_two_files_are_refused(tmp_path):
 def test_paths_are_relative_to_their_file(tmp_path):
     source = {"slug": "s", "tenant": "t", "kind": "sqlite"}
     data = {"data_sources": [source | {"location": "../a.db"}, source | {"slug": "u", "location": "/b.db"}]}
-    found = files.load([written(tmp_path, data)]).definitions
-    assert [source.location for source in found.data_sources] == [str(tmp_path.parent / "a.db"), "/b.db"]
-
-
-def test_an_alias_is_replaced_by_what_it_refers_to():
-    assert definitions_yaml.read("a: &x [1, {b: 2}]\nc: *x").data == {"a": [1, {"b": 2}], "c": [1, {"b": 2}]}
-
-
-def test_scalars_are_read_as_editors_with_the_schema_read_them():
-    text = "[no, 2013-12-31, 12:30, 007, 1e5, true, null, -3, .5, 0x1F, 1_000]"
-    assert definitions_yaml.read(text).data == [
-        "no", "2013-12-31", "12:30", "007", 1e5, True, None, -3, 0.5, "0x1F", "1_000",
-    ]  # fmt: skip
-
-
-TEXTS = [
-    "no",
-    "1e5",
-    "007",
-    "~",
-    "",
-    " a\n b \n",
-    "x\n",
-    "a\n\nb",
-    "é日🛫",
-    "=",
-    "<<",
-    "*a",
-    "# x",
-    "\u2028\tx\n",
-    "a\r\nb",
-]
-OTHERS = [True, None, 5, 10**30, 0.1, 1e300, 1e17, -0.5, [], {}, [[]], {"a b": [{"c": None}]}]
-
-
-@pytest.mark.parametrize("value", [*TEXTS, *OTHERS])
-def test_written_values_are_read_back_equal(value):
-    read = definitions_yaml.read(definitions_yaml.write({"value": [value]})).data["value"][0]
-    assert (read, type(read)) == (value, type(value))
-
-
-def test_tools_for_yaml_1_1_read_the_same():
-    text = definitions_yaml.write(["no", "2013-12-31", "12:30", "1e5"])
-    assert yaml.safe_load(text) == ["no", "2013-12-31", "12:30", "1e5"]
-
-
-def test_the_schema_for_editors_is_current():
-    shipped = json.loads((ROOT / "reports" / "definitions.schema.json").read_text(encoding="utf-8"))
-    assert shipped == editor_schema(), "run: manage.py export --schema -o reports/definitions.schema.json"
-
-
-def test_the_schema_accepts_the_demo_and_the_sample_and_rejects_errors():
-    jsonschema = pytest.importorskip("jsonschema")
-    validator = jsonschema.Draft202012Validator(editor_schema())
-    demo = definitions_yaml.read((ROOT / "demo" / "definitions.yaml").read_text(encoding="utf-8")).data
-    assert list(validator.iter_errors(demo)) == []
-    assert list(validator.iter_errors(SAMPLE)) == []
-    wrong = sample()
-    wrong["reports"][0]["delivery"][0]["mode"] = "sometimes"
-    assert list(validator.iter_errors(wrong))
-
-
-def test_definitions_allow_every_format():
-    schema = editor_schema()["$defs"]["ReportDefinition"]["properties"]["formats"]
-    assert set(schema["items"]["enum"]) == set(RENDERERS)
-
-
-def test_every_field_is_documented():
-    page = (ROOT / "docs" / "definitions.md").read_text(encoding="utf-8")
-    for name, definition in editor_schema()["$defs"].items():
-        for field in definition["properties"]:
-            assert f"`{field}`" in page, f"{field} of {name}"
+    definitions = files.load([write_definitions(tmp_path, data)]).definitions
+    assert [source.location for source in definitions.data_sources] == [str(tmp_path.parent / "a.db"), "/b.db"]

@@ -7,7 +7,7 @@ import pytest
 from reports.definitions import parse_report
 from reports.definitions.from_database import definition_of, fingerprint
 from reports.models import ReportConfiguration
-from tests.reports.definitions.sample_file import applied, sample
+from tests.reports.definitions.sample_file import apply_definitions, sample
 
 pytestmark = pytest.mark.django_db
 
@@ -21,7 +21,7 @@ def test_numbers_beyond_38_digits_survive_jsonb(tmp_path):
         "chart": {"mark": "bar", "encoding": {"x": {"field": "share", "scale": {"domain": [0, 1e300]}}}},
     }
     data["reports"][1] = entry
-    applied(tmp_path, data)
+    apply_definitions(tmp_path, data)
     report = ReportConfiguration.objects.get(slug="customers")
     # PostgreSQL's jsonb gives back 1e300 as the integer 1000…
     report.version.parameters[0] |= {"default": 10**300, "choices": [0.25, 1, 10**20, 10**300]}

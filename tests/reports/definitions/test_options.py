@@ -1,4 +1,4 @@
-"""What a report's definition says about its files and limits, from the definitions file to the finished file."""
+"""Options for files and limits, from the definitions file to the result."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from reports.definitions.from_database import definition_of
 from reports.exceptions import InvalidDefinition, ResultTooLarge
 from reports.models import ReportConfiguration
 from reports.run_spec import build_run_spec
-from tests.reports.definitions.sample_file import applied, sample
+from tests.reports.definitions.sample_file import apply_definitions, sample
 
 pytestmark = pytest.mark.django_db
 
 QUERY = "select n, text from t where n <= :most order by n"
 
 
-def defined(folder: Path, **options: Any) -> ReportConfiguration:
-    """A report over a SQLite file of 5,000 rows, with these fields in its definition."""
+def define_report(folder: Path, **options: Any) -> ReportConfiguration:
+    """Define a report of 5,000 rows with these fields."""
     with closing(sqlite3.connect(folder / "rows.db")) as database, database:
         database.execute("create table if not exists t (n integer, text text)")
         database.execute("delete from t")
@@ -42,11 +42,11 @@ def defined(folder: Path, **options: Any) -> ReportConfiguration:
          "parameters": [{"name": "most", "type": "integer", "default": 5_000}],
          "formats": ["csv", "json", "xlsx", "html", "pdf", "parquet", "ndjson"]} | options
     )  # fmt: skip
-    applied(folder, data)
+    apply_definitions(folder, data)
     return ReportConfiguration.objects.get(slug="rows")
 
 
-def made(
+def run_report(
     report: ReportConfiguration, format: str, folder: Path, **parameters: object
 ) -> tuple[engine.RunResult, bytes]:
     path = folder / f"result.{format}"
@@ -57,26 +57,26 @@ def made(
 
 
 def test_without_options_csv_has_commas_and_no_limit(tmp_path):
-    report = defined(tmp_path)
-    result, content = made(report, "csv", tmp_path, most=2)
+    report = define_report(tmp_path)
+    result, content = run_report(report, "csv", tmp_path, most=2)
     assert content == b"n,text\r\n1,'=row; 1\r\n2,'=row; 2\r\n"
     assert result.truncated is None
     assert report.version.options == {}
 
 
 def test_csv_options_are_applied(tmp_path):
-    report = defined(tmp_path, csv={"delimiter": ";", "byte_order_mark": True, "formula_guard": False})
-    _, content = made(report, "csv", tmp_path, most=2)
+    report = define_report(tmp_path, csv={"delimiter": ";", "byte_order_mark": True, "formula_guard": False})
+    _, content = run_report(report, "csv", tmp_path, most=2)
     assert content == '\ufeffn;text\r\n1;"=row; 1"\r\n2;"=row; 2"\r\n'.encode()
 
 
 def test_one_csv_option_leaves_the_others_at_their_default(tmp_path):
-    _, content = made(defined(tmp_path, csv={"delimiter": "\t"}), "csv", tmp_path, most=1)
+    _, content = run_report(define_report(tmp_path, csv={"delimiter": "\t"}), "csv", tmp_path, most=1)
     assert content == b"n\ttext\r\n1\t'=row; 1\r\n"
 
 
 def test_max_bytes_truncates_the_result_with_a_sentence(tmp_path):
-    result, content = made(defined(tmp_path, max_bytes=20_000), "csv", tmp_path)
+    result, content = run_report(define_report(tmp_path, max_bytes=20_000), "csv", tmp_path)
     assert 20_000 <= result.size == len(content) < 40_000
     assert result.truncated == (
         f"Only the first {result.rows:,} rows are included: the report allows files of 20 kB at most."
@@ -86,20 +86,20 @@ def test_max_bytes_truncates_the_result_with_a_sentence(tmp_path):
 @pytest.mark.parametrize("limit", [{"max_rows": 4_999}, {"max_bytes": 20_000}])
 def test_on_limit_fail_fails_the_run(tmp_path, limit):
     with pytest.raises(ResultTooLarge):
-        made(defined(tmp_path, on_limit="fail", **limit), "csv", tmp_path)
+        run_report(define_report(tmp_path, on_limit="fail", **limit), "csv", tmp_path)
     assert not (tmp_path / "result.csv").exists()
 
 
 def test_a_pdf_larger_than_max_bytes_fails_with_a_sentence(tmp_path):
     with pytest.raises(ResultTooLarge, match=r"The pdf file is larger than the 20 kB that the report allows"):
-        made(defined(tmp_path, max_bytes=20_000), "pdf", tmp_path)
+        run_report(define_report(tmp_path, max_bytes=20_000), "pdf", tmp_path)
 
 
 SENTENCE = "Only the first 1,234 rows are included: the report allows no more."
 
 
 def test_xlsx_states_the_truncation_in_a_sheet(tmp_path):
-    _, content = made(defined(tmp_path, max_rows=1_234), "xlsx", tmp_path)
+    _, content = run_report(define_report(tmp_path, max_rows=1_234), "xlsx", tmp_path)
     about = openpyxl.load_workbook(io.BytesIO(content))["About this report"]
     facts = dict(about.iter_rows(min_row=3, max_col=2, values_only=True))
     assert (facts["Rows"], facts["Truncated"]) == (1_234, SENTENCE)
@@ -107,15 +107,16 @@ def test_xlsx_states_the_truncation_in_a_sheet(tmp_path):
 
 @pytest.mark.skipif(not shutil.which("pdftotext"), reason="pdftotext is not installed")
 def test_pdf_states_the_truncation_in_every_footer(tmp_path):
-    made(defined(tmp_path, max_rows=1_234), "pdf", tmp_path)
-    told = subprocess.run(["pdftotext", "-layout", "result.pdf", "-"], cwd=tmp_path, check=True, capture_output=True)
-    pages = told.stdout.decode().removesuffix("\f").split("\f")
+    run_report(define_report(tmp_path, max_rows=1_234), "pdf", tmp_path)
+    command = ["pdftotext", "-layout", "result.pdf", "-"]
+    pdftotext = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    pages = pdftotext.stdout.decode().removesuffix("\f").split("\f")
     assert len(pages) > 10
     assert all(SENTENCE in page for page in pages)
 
 
 def test_html_states_the_truncation_at_its_end(tmp_path):
-    _, content = made(defined(tmp_path, max_rows=1_234), "html", tmp_path)
+    _, content = run_report(define_report(tmp_path, max_rows=1_234), "html", tmp_path)
     assert re.search(rf'<p class="truncated" role="alert">{re.escape(SENTENCE)}</p>', content.decode())
 
 
@@ -127,18 +128,18 @@ OPTIONS = {
 
 
 def test_the_definition_is_read_back_and_applied_again_without_a_change(tmp_path):
-    report = defined(tmp_path, **OPTIONS)
+    report = define_report(tmp_path, **OPTIONS)
     entry = definition_of(report).entry()
     assert {name: entry[name] for name in OPTIONS} == OPTIONS
     assert parse_report(entry) == parse_report(parse_report(entry).entry())
-    defined(tmp_path, **OPTIONS)
+    define_report(tmp_path, **OPTIONS)
     report.refresh_from_db()
     assert report.version.number == 1
 
 
 def test_a_changed_option_creates_a_version(tmp_path):
-    first = defined(tmp_path, **OPTIONS).version
-    second = defined(tmp_path, **OPTIONS | {"on_limit": "truncate"}).version
+    first = define_report(tmp_path, **OPTIONS).version
+    second = define_report(tmp_path, **OPTIONS | {"on_limit": "truncate"}).version
     assert (first.number, second.number) == (1, 2)
     assert "on_limit" not in second.options
     first.refresh_from_db()
@@ -146,7 +147,7 @@ def test_a_changed_option_creates_a_version(tmp_path):
 
 
 def test_the_database_refuses_to_change_the_options_of_a_version(tmp_path):
-    version = defined(tmp_path).version
+    version = define_report(tmp_path).version
     version.options = {"on_limit": "fail"}
     with pytest.raises(DatabaseError, match="immutable"), transaction.atomic():
         version.save()

@@ -1,4 +1,4 @@
-"""What a report's definition says about totals and a chart, from the definitions file to the finished file."""
+"""Totals and charts, from the definitions file to the result."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from reports.dry_run.check import check
 from reports.dry_run.target import DryRunTarget
 from reports.exceptions import DesignMismatch, InvalidDefinition
 from tests.reports.definitions.sample_file import sample
-from tests.reports.definitions.test_options import defined, made
+from tests.reports.definitions.test_options import define_report, run_report
 
 pytestmark = pytest.mark.django_db
 
@@ -19,8 +19,8 @@ TOTALS = {"group_by": ["text"], "columns": {"n": "sum"}, "grand": True, "decimal
 
 
 def test_a_report_shows_the_totals_of_its_definition(tmp_path):
-    report = defined(tmp_path, totals={"columns": {"n": "average", "text": "count"}, "decimals": 1})
-    _, content = made(report, "html", tmp_path, most=4)
+    report = define_report(tmp_path, totals={"columns": {"n": "average", "text": "count"}, "decimals": 1})
+    _, content = run_report(report, "html", tmp_path, most=4)
     assert (
         '<tr class="total"><td title="average" class="right">2.5</td><td title="count" class="right">4</td></tr>'
         in (content.decode())
@@ -28,24 +28,24 @@ def test_a_report_shows_the_totals_of_its_definition(tmp_path):
 
 
 def test_the_definition_is_read_back_and_applied_again_without_a_change(tmp_path):
-    report = defined(tmp_path, totals=TOTALS)
+    report = define_report(tmp_path, totals=TOTALS)
     entry = definition_of(report).entry()
     assert entry["totals"] == TOTALS
     assert parse_report(parse_report(entry).entry()) == parse_report(entry)
-    defined(tmp_path, totals=TOTALS)
+    define_report(tmp_path, totals=TOTALS)
     report.refresh_from_db()
     assert report.version.number == 1
     assert report.version.options == {"totals": {"group_by": ["text"], "columns": {"n": "sum"}}}
-    assert "totals" not in defined(tmp_path).version.options
+    assert "totals" not in define_report(tmp_path).version.options
 
 
 def test_an_unknown_column_fails_the_run_and_the_check(tmp_path):
-    report = defined(tmp_path, totals={"columns": {"nix": "sum"}})
+    report = define_report(tmp_path, totals={"columns": {"nix": "sum"}})
     sentence = "totals.columns.nix: The query has no column nix. It has n, text."
     assert check(DryRunTarget.of_version(report.version), {}).errors == [sentence]
     assert check(DryRunTarget.of_definition(definition_of(report), report.version.source()), {}).errors == [sentence]
     with pytest.raises(DesignMismatch) as caught:
-        made(report, "pdf", tmp_path)
+        run_report(report, "pdf", tmp_path)
     assert caught.value.message == sentence
     assert not (tmp_path / "result.pdf").exists()
 
@@ -81,22 +81,22 @@ CHART = {"mark": "bar", "encoding": {"x": {"field": "text", "axis": None}, "y": 
 
 
 def test_a_report_shows_the_chart_of_its_definition(tmp_path):
-    report = defined(tmp_path, chart=CHART, max_rows=3)
-    _, content = made(report, "html", tmp_path)
+    report = define_report(tmp_path, chart=CHART, max_rows=3)
+    _, content = run_report(report, "html", tmp_path)
     assert content.count(b"<svg ") == 1
     assert b"<figcaption>The chart shows only these 3 rows. The result has more.</figcaption>" in content
     assert definition_of(report).entry()["chart"] == CHART
-    defined(tmp_path, chart=CHART, max_rows=3)
+    define_report(tmp_path, chart=CHART, max_rows=3)
     report.refresh_from_db()
     assert report.version.number == 1
 
 
 def test_a_chart_that_does_not_match_the_columns_fails_the_check(tmp_path):
-    report = defined(tmp_path, chart={"mark": "bar", "encoding": {"x": {"field": "nix"}}})
+    report = define_report(tmp_path, chart={"mark": "bar", "encoding": {"x": {"field": "nix"}}})
     sentence = "chart.encoding.x.field: The query has no column nix. It has n, text."
     assert check(DryRunTarget.of_version(report.version), {}).errors == [sentence]
     with pytest.raises(DesignMismatch, match=r"no column nix"):
-        made(report, "xlsx", tmp_path)
-    refused = defined(tmp_path, chart={"mark": "bar", "encoding": {"x": {"field": "n", "type": "numbers"}}})
-    (fault,) = check(DryRunTarget.of_version(refused.version), {}).errors
-    assert fault.startswith("chart: Vega-Lite refused it: ")
+        run_report(report, "xlsx", tmp_path)
+    refused = define_report(tmp_path, chart={"mark": "bar", "encoding": {"x": {"field": "n", "type": "numbers"}}})
+    (error,) = check(DryRunTarget.of_version(refused.version), {}).errors
+    assert error.startswith("chart: Vega-Lite refused it: ")

@@ -1,4 +1,4 @@
-"""A report's template from definitions files and through the API: checked before it is stored, told by line."""
+"""Templates from definitions files and the API: compiled before they are stored, with errors by line."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from django.core.management import call_command
 from reports.definitions.export import export_definitions
 from reports.models import ReportConfiguration, Tenant
 from tests.reports.api.clients import client
-from tests.reports.definitions.sample_file import ENV, applied, sample, with_flights, written
+from tests.reports.definitions.sample_file import ENV, apply_definitions, create_flights, sample, write_definitions
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
 URL = "/api/v1/reports"
-FINE = '#import "report.typ": *\n#for row in rows [#row.carrier: #row.delay]\n'
-WRONG = '#import "report.typ": *\n\n#for row in rows [#row.carier]\n'
+VALID = '#import "report.typ": *\n#for row in rows [#row.carrier: #row.delay]\n'
+INVALID = '#import "report.typ": *\n\n#for row in rows [#row.carier]\n'
 QUERY = "select carrier, delay from flights where :start is null or flight_date between :start and :end"
 
 
 @pytest.fixture(autouse=True)
 def _source(tmp_path):
-    with_flights(tmp_path)
+    create_flights(tmp_path)
 
 
 def definitions(**changes: Any) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def apply(folder: Any, data: object, monkeypatch: Any) -> tuple[int, str]:
         monkeypatch.setenv(name, value)
     err = StringIO()
     try:
-        call_command("apply", str(written(folder, data)), stdout=StringIO(), stderr=err)
+        call_command("apply", str(write_definitions(folder, data)), stdout=StringIO(), stderr=err)
     except SystemExit as left:
         return int(left.code or 0), err.getvalue()
     return 0, err.getvalue()
@@ -52,25 +52,25 @@ def version() -> Any:
 
 def test_a_template_file_is_applied_and_exported(tmp_path, monkeypatch):
     (tmp_path / "designs").mkdir()
-    (tmp_path / "designs/letter.typ").write_text(FINE)
+    (tmp_path / "designs/letter.typ").write_text(VALID)
     assert apply(tmp_path, definitions(template_file="designs/letter.typ"), monkeypatch) == (0, "")
-    assert version().options["template"] == FINE
+    assert version().options["template"] == VALID
     text, _ = export_definitions(Tenant.objects.all())
-    assert yaml.safe_load(text)["reports"][0]["template"] == FINE
+    assert yaml.safe_load(text)["reports"][0]["template"] == VALID
     assert "template: |\n" in text, "as a block that people can read"
-    (tmp_path / "designs/letter.typ").write_text(f"{FINE}Yours")
+    (tmp_path / "designs/letter.typ").write_text(f"{VALID}Yours")
     apply(tmp_path, definitions(template_file="designs/letter.typ"), monkeypatch)
     assert version().number == 2
 
 
 def test_a_template_error_changes_nothing_and_is_reported_with_both_lines(tmp_path, monkeypatch):
-    (tmp_path / "letter.typ").write_text(WRONG)
-    data = written(tmp_path, definitions(template_file="letter.typ")).read_text()
+    (tmp_path / "letter.typ").write_text(INVALID)
+    data = write_definitions(tmp_path, definitions(template_file="letter.typ")).read_text()
     line = data[: data.index("template_file")].count("\n") + 1
-    code, said = apply(tmp_path, data, monkeypatch)
+    code, stderr = apply(tmp_path, data, monkeypatch)
     assert code == 1
-    assert f"definitions.yaml:{line}: reports[0].template: Line 3, column 24:" in said
-    assert 'Dictionary does not contain key "carier".' in said
+    assert f"definitions.yaml:{line}: reports[0].template: Line 3, column 24:" in stderr
+    assert 'Dictionary does not contain key "carier".' in stderr
     assert not ReportConfiguration.objects.exists()
 
 
@@ -85,38 +85,38 @@ def test_a_template_error_changes_nothing_and_is_reported_with_both_lines(tmp_pa
     ],
 )
 def test_an_invalid_template_field_is_refused(tmp_path, monkeypatch, changes, sentence):
-    code, said = apply(tmp_path, definitions(**changes), monkeypatch)
-    assert (code, sentence in said) == (1, True), said
+    code, stderr = apply(tmp_path, definitions(**changes), monkeypatch)
+    assert (code, sentence in stderr) == (1, True), stderr
 
 
 @pytest.mark.parametrize("gone", ["data/flights.db", "data"])
 def test_without_its_data_source_only_the_syntax_of_a_template_is_checked(tmp_path, monkeypatch, gone):
     path = tmp_path / gone
     path.rename(tmp_path / "elsewhere")
-    assert apply(tmp_path, definitions(template=WRONG), monkeypatch)[0] == 0
-    code, said = apply(tmp_path, definitions(template="fine\n#let = 3"), monkeypatch)
-    assert (code, "reports[0].template: Line 2, column 5: Expected pattern." in said) == (1, True), said
+    assert apply(tmp_path, definitions(template=INVALID), monkeypatch)[0] == 0
+    code, stderr = apply(tmp_path, definitions(template="fine\n#let = 3"), monkeypatch)
+    assert (code, "reports[0].template: Line 2, column 5: Expected pattern." in stderr) == (1, True), stderr
 
 
 def test_a_template_that_fails_without_rows_is_refused(tmp_path, monkeypatch):
     empty = definitions(query=f"{QUERY} limit 0", template='#import "report.typ": *\n#rows.first().carrier')
-    code, said = apply(tmp_path, empty, monkeypatch)
-    assert (code, "Line 2, column 2: " in said) == (1, True)
+    code, stderr = apply(tmp_path, empty, monkeypatch)
+    assert (code, "Line 2, column 2: " in stderr) == (1, True)
 
 
 def test_the_api_stores_templates_and_reports_errors_by_line(tmp_path):
-    applied(tmp_path, definitions())
+    apply_definitions(tmp_path, definitions())
     alice = client("alice")
-    made = {"slug": "letter", "name": "Letter", "data_source": "flights", "query": "select carrier from flights"}
-    made |= {"formats": ["pdf"], "template": WRONG}
-    answer = alice.post(URL, made, format="json")
+    new = {"slug": "letter", "name": "Letter", "data_source": "flights", "query": "select carrier from flights"}
+    new |= {"formats": ["pdf"], "template": INVALID}
+    answer = alice.post(URL, new, format="json")
     assert (answer.status_code, list(answer.json()["fields"])) == (400, ["template"])
     assert answer.json()["fields"]["template"][0].startswith("Line 3, column 24: ")
     assert (
-        alice.post(URL, made | {"template": '#import "report.typ": *\n#report.name'}, format="json").status_code == 201
+        alice.post(URL, new | {"template": '#import "report.typ": *\n#report.name'}, format="json").status_code == 201
     )
-    patched = alice.patch(f"{URL}/carrier-delays", {"template": FINE}, format="json")
-    assert (patched.status_code, patched.json()["definition"]["template"]) == (200, FINE)
+    patched = alice.patch(f"{URL}/carrier-delays", {"template": VALID}, format="json")
+    assert (patched.status_code, patched.json()["definition"]["template"]) == (200, VALID)
     broken = alice.patch(f"{URL}/carrier-delays", {"query": QUERY.replace("delay", "1 as one")}, format="json")
     assert broken.status_code == 400, "a query without the column that the template shows"
     assert version().number == 2
@@ -125,21 +125,21 @@ def test_the_api_stores_templates_and_reports_errors_by_line(tmp_path):
 
 
 def test_validate_reports_the_line(tmp_path):
-    applied(tmp_path, definitions(template=FINE))
+    apply_definitions(tmp_path, definitions(template=VALID))
     alice = client("alice")
-    found = alice.post(f"{URL}/carrier-delays/validate", {}, format="json").json()
-    assert (found["valid"], found["templateFaults"]) == (True, [])
-    assert found["formats"][0]["message"].startswith("A designed document holds at most 5,000 rows")
-    draft = definitions(template=WRONG)["reports"][0]
-    found = alice.post(f"{URL}/carrier-delays/validate", {"definition": draft}, format="json").json()
+    result = alice.post(f"{URL}/carrier-delays/validate", {}, format="json").json()
+    assert (result["valid"], result["templateFaults"]) == (True, [])
+    assert result["formats"][0]["message"].startswith("A designed document holds at most 5,000 rows")
+    draft = definitions(template=INVALID)["reports"][0]
+    result = alice.post(f"{URL}/carrier-delays/validate", {"definition": draft}, format="json").json()
     message = 'Dictionary does not contain key "carier".'
-    assert found["templateFaults"][0]["line"] == 3
-    assert (found["valid"], found["templateFaults"][0]["message"].startswith(message)) == (False, True)
-    assert found["faults"][0].startswith(f"Template: Line 3, column 24: {message}")
+    assert result["templateFaults"][0]["line"] == 3
+    assert (result["valid"], result["templateFaults"][0]["message"].startswith(message)) == (False, True)
+    assert result["faults"][0].startswith(f"Template: Line 3, column 24: {message}")
 
 
 def test_check_reports_finds_templates_that_fail_on_newer_data(tmp_path):
-    applied(tmp_path, definitions(template=f"{FINE}\n#assert(rows.len() == 1)"))
+    apply_definitions(tmp_path, definitions(template=f"{VALID}\n#assert(rows.len() == 1)"))
     with closing(sqlite3.connect(tmp_path / "data/flights.db")) as database, database:
         database.execute("insert into flights values ('B6', '2013-06-02', null)")
     out = StringIO()

@@ -8,12 +8,12 @@ import pytest
 from django.contrib.auth.models import Group
 
 from accounts.models import Tenant, User
-from tests.reports.definitions.sample_file import applied, with_flights
+from tests.reports.definitions.sample_file import apply_definitions, create_flights
 
 
 @pytest.fixture
 def stored_reports(tmp_path: Path) -> None:
-    with_flights(tmp_path)
-    applied(tmp_path)
+    create_flights(tmp_path)
+    apply_definitions(tmp_path)
     other = Tenant.objects.create(slug="other", name="Other")
     User.objects.create_user("erin", tenant=other).groups.add(Group.objects.get(name="Administrator"))

@@ -14,7 +14,7 @@ from audit.models import Action, AuditLog
 from reports.dry_run.row_preview import PreviewColumn, preview_rows
 from reports.parameters.declarations import Parameter
 from tests.reports.api.clients import client
-from tests.reports.definitions.sample_file import applied, with_flights
+from tests.reports.definitions.sample_file import apply_definitions, create_flights
 from tests.reports.dry_run.helpers import URL, definition, target, validate
 
 with_databases = pytest.mark.django_db(databases="__all__")
@@ -23,8 +23,8 @@ with_databases = pytest.mark.django_db(databases="__all__")
 @pytest.fixture
 def flights(tmp_path: Path) -> None:
     """The sample's reports, and 80 flights with the delays 0, 0.5, 1 …"""
-    with_flights(tmp_path, (number / 2 for number in range(80)))
-    applied(tmp_path)
+    create_flights(tmp_path, (number / 2 for number in range(80)))
+    apply_definitions(tmp_path)
 
 
 @with_databases

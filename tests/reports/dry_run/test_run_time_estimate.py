@@ -15,7 +15,7 @@ from jobs.status import Status
 from reports.dry_run.run_time_estimate import run_seconds
 from reports.models import ReportConfiguration
 from reports.runner import PastRun, Throughput
-from tests.reports.definitions.sample_file import applied, sample
+from tests.reports.definitions.sample_file import apply_definitions, sample
 from tests.reports.dry_run.helpers import check_reports, definition, validate
 
 with_reports = pytest.mark.usefixtures("stored_reports")
@@ -78,7 +78,7 @@ def test_the_estimate_is_based_on_the_most_similar_runs(tmp_path: Path) -> None:
     changed["reports"] += [definition(slug="other"), definition(slug="twin", data_source="twin")]
     fixed = QUERY.replace(":start < :end", "true")
     changed["reports"].append(definition(slug="fixed", query=fixed, parameters=[]))
-    applied(tmp_path, changed)
+    apply_definitions(tmp_path, changed)
     assert estimated_seconds() == (None, None)
     add_run("twin", 4, 1_000)
     assert estimated_seconds() == (20.0, "format")

@@ -48,7 +48,7 @@ def test_an_invalid_declaration_is_refused_by_field(declaration, key):
 
 
 @pytest.mark.parametrize(
-    ("declaration", "faults"),
+    ("declaration", "errors"),
     [
         ({"type": "integer", "minimum": 5, "maximum": 1}, {"maximum": ["Must not be below minimum, which is 5."]}),
         ({"type": "date", "minimum": "2024-01-02", "maximum": "2024-01-01"},
@@ -61,8 +61,8 @@ def test_an_invalid_declaration_is_refused_by_field(declaration, key):
         ({"type": "string", "max_length": 2, "pattern": "[a-z]*", "choices": ["", "ab"]}, {}),
     ],
 )  # fmt: skip
-def test_contradictions_are_reported_by_field(declaration, faults):
-    assert contradictions(Parameter.from_dict({"name": "p", **declaration})) == faults
+def test_contradictions_are_reported_by_field(declaration, errors):
+    assert contradictions(Parameter.from_dict({"name": "p", **declaration})) == errors
 
 
 def test_only_the_first_ten_contradictions_are_reported():
