@@ -263,5 +263,5 @@ def test_a_failed_delivery_is_resent_from_the_jobs_page(
     button.dblclick()
     expect(page.get_by_role("status")).to_contain_text("Resending 1 delivery.")
     expect(page.get_by_role("alert")).to_be_empty()
-    expect(page.get_by_text("This server has no mail server to send by.").first).to_be_visible(timeout=30_000)
+    expect(page.get_by_text("No mail server is configured.").first).to_be_visible(timeout=30_000)
     expect(button).to_have_count(0)
