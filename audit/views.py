@@ -13,9 +13,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_GET, require_POST, require_safe
-from django_htmx.middleware import HtmxDetails
 
-from accounts.caller import require_administrator
+from accounts.caller import HtmxHttpRequest, require_administrator
 from audit import actions, verification
 from audit.export import MEDIA_TYPES, lines
 from audit.filters import AuditFilter
@@ -24,10 +23,6 @@ from common.paging import paginate
 
 #: How long “Verify now” verifies before it leaves the rest to the jobservers.
 _VERIFY_SECONDS = 2.0
-
-
-class HtmxHttpRequest(HttpRequest):
-    htmx: HtmxDetails
 
 
 @login_required
