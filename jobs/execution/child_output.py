@@ -1,4 +1,4 @@
-"""What a child writes to its standard output and error: forwarded to the log, with the end kept."""
+"""The standard output and error of a child: forwarded to the log, with the end kept for Administrators."""
 
 from __future__ import annotations
 

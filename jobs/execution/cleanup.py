@@ -1,4 +1,4 @@
-"""What an attempt without a result leaves behind."""
+"""Deletes what an attempt without a result leaves behind."""
 
 from __future__ import annotations
 

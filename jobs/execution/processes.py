@@ -11,7 +11,6 @@ import signal
 import time
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import NoReturn
 
 from common.processes import die_with_parent
 
@@ -33,12 +32,8 @@ def fork_process(name: str, run: Callable[[], None]) -> int:
     """
     parent = os.getpid()
     pid = os.fork()
-    if pid == 0:
-        _run_and_exit(name, run, parent)
-    return pid
-
-
-def _run_and_exit(name: str, run: Callable[[], None], parent: int) -> NoReturn:
+    if pid:
+        return pid
     status = 1
     try:
         os.setsid()

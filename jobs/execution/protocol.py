@@ -1,4 +1,4 @@
-"""What a worker and the child that runs its job tell each other.
+"""The messages between a worker and the child that runs its job.
 
 The worker gives the child an Assignment. The child answers with messages through a pipe, one line of JSON each: the
 progress so far, and at the end a result file or a failure.

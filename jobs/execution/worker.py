@@ -153,20 +153,16 @@ class Attempt:
         except Error:
             log.warning("heartbeat failed", extra={"job_id": str(self.job.pk)}, exc_info=True)
             connections.close_all()
-            return self._failure_without_database()
+            # The failed statement may have taken long. Give up the job if there may be no time for another one before
+            # the lease ends. Past the deadline, another attempt would take just as long.
+            now = time.monotonic()
+            if now <= self.renewed_at + _renewable_seconds():
+                return None
+            return self._timed_out() if now >= self.deadline else failures.DATABASE_LOST
         self.renewed_at = now
         if lease is LeaseState.LOST:
             raise LeaseLost
         return failures.CANCELLED if lease is LeaseState.CANCEL_REQUESTED else None
-
-    def _failure_without_database(self) -> Failure | None:
-        """Give up the job if there may be no time for another heartbeat before the lease ends."""
-        # The failed heartbeat may have taken long.
-        now = time.monotonic()
-        if now <= self.renewed_at + _renewable_seconds():
-            return None
-        # Past the deadline, another attempt would take just as long.
-        return self._timed_out() if now >= self.deadline else failures.DATABASE_LOST
 
     def _timed_out(self) -> Failure:
         return Failure("timeout", f"The report took longer than the {self.job.timeout_seconds} s it may take.")
