@@ -30,7 +30,7 @@ _SPARE_CPU_SECONDS = 5
 
 
 def run_child(assignment: Assignment, files: Sequence[int]) -> NoReturn:
-    """Run a child from its fork to its end. `files`: the pipe for messages to the worker, and the one for its output."""
+    """Run a child from its fork to its end. `files`: the pipe for messages to the worker, and the one for output."""
     pipe, output = files
     try:
         os.setsid()
