@@ -50,7 +50,7 @@ def report(request: HttpRequest, slug: str) -> HttpResponse:
     may_run = may_generate(user, report)
     if request.method != "POST":
         # A form kept from an ended session keeps its key: if its job was submitted before the session ended,
-        # sending the form again submits no second one.
+        # submitting the form again runs the report only once.
         notice = gettext("You were signed out, so the report didn't run. Your input is restored.")
         kept = form_recovery.restore_form(request, notice)
         form = RunForm.of(report, kept or request.GET, submitted=bool(kept))

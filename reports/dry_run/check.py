@@ -78,11 +78,11 @@ def check(target: DryRunTarget, values: Mapping[str, object], *, compile_templat
 
     `compile_template`: also compile a template with the first rows, for which the query is run.
     """
-    typed = target.typed_values(values)
+    typed_values = target.typed_values(values)
     with tempfile.TemporaryDirectory(prefix="reportserver-check-") as folder:
         limits = Limits(timeout_seconds=_SECONDS, memory_bytes=_MEMORY_BYTES, temp_dir=Path(folder))
         try:
-            prepared = describe(target.source, target.query, typed, limits)
+            prepared = describe(target.source, target.query, typed_values, limits)
         except RunError as error:
             return CheckResult(errors=[error.message], driver_message=str(error.details.get("driver", "")))
     in_template = template_errors(target, values) if compile_template else []

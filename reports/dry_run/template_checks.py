@@ -40,8 +40,8 @@ def template_errors_in(definitions: Definitions, env: Mapping[str, str]) -> Fiel
     errors: FieldErrors = {}
     for at, report in designed:
         if _needs_check(before.get((report.tenant, report.slug)), report):
-            found = definition_errors(report, _source(report, definitions, env))
-            errors |= {join_path(f"reports[{at}]", path): sentences for path, sentences in found.items()}
+            in_report = definition_errors(report, _source(report, definitions, env))
+            errors |= {join_path(f"reports[{at}]", path): sentences for path, sentences in in_report.items()}
     return errors
 
 

@@ -47,9 +47,9 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Dif
     return [_difference(path, old.get(path, ""), new.get(path, "")) for path in paths if old.get(path) != new.get(path)]
 
 
-def changed_fields(found: Iterable[Difference]) -> list[str]:
+def changed_fields(differences: Iterable[Difference]) -> list[str]:
     """Return the titles of the fields, each once; those of one parameter count as one."""
-    return list(dict.fromkeys(difference.title.partition(":")[0] for difference in found))
+    return list(dict.fromkeys(difference.title.partition(":")[0] for difference in differences))
 
 
 def _flatten(entry: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
@@ -88,9 +88,9 @@ def _difference(path: str, before: str, after: str) -> Difference:
 
 def _compare(before: list[str], after: list[str]) -> Iterator[Line]:
     matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
-    shown = 0
+    end = 0
     for group in matcher.get_grouped_opcodes(_CONTEXT_LINES):
-        if group[0][1] > shown:
+        if group[0][1] > end:
             yield Line("gap")
         for tag, old_start, old_end, new_start, new_end in group:
             if tag == "equal":
@@ -101,6 +101,6 @@ def _compare(before: list[str], after: list[str]) -> Iterator[Line]:
                     yield Line("removed", text, old=number)
                 for number, text in enumerate(after[new_start:new_end], new_start + 1):
                     yield Line("added", text, new=number)
-        shown = group[-1][2]
-    if shown < len(before):
+        end = group[-1][2]
+    if end < len(before):
         yield Line("gap")
