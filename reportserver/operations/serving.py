@@ -65,7 +65,7 @@ class Program:
             )
 
     def wait_until_stopped(self, seconds: float) -> bool:
-        """Wait for the end of a program that was told to stop, then kill it. True if it ended by itself with code 0."""
+        """Wait for a program that was asked to stop, then kill it. True if it ended by itself with code 0."""
         if self.process is None:
             return True
         try:
@@ -104,7 +104,7 @@ class Server:
                 was_ready = True
                 self.on_ready()
             time.sleep(_POLL_SECONDS)
-        # All are told to stop before the first one is waited for, so that they stop at the same time.
+        # Ask all of them to stop before waiting for the first, so they stop at the same time.
         for program in self.programs:
             if program.process is not None:
                 program.process.terminate()
