@@ -27,6 +27,7 @@ READ_MODELS = """
 import json
 from django.apps import apps
 from accounts.models import User
+from audit.verification import last_check
 from jobs.models import JobExecutionLog
 from reports.models import DataSource, ReportVersion
 
@@ -41,6 +42,7 @@ print(json.dumps({
     "counts": counts,
     "urls": [source.url for source in DataSource.objects.order_by("slug")],
     "choices": [p["choices"] for version in ReportVersion.objects.all() for p in version.parameters],
+    "verified": last_check().verified_sequence,
     "administrators": [user.username for user in User.objects.order_by("username") if user.is_administrator],
 }))
 """
@@ -97,6 +99,7 @@ def test_every_row_is_still_there_and_read_by_the_models(upgraded: Upgraded) -> 
     }
     assert models["urls"] == ["postgresql://crm:secret@crm.example.com/crm", ""]
     assert models["choices"] == [[0, 10, 100]] * 2
+    assert models["verified"] == 7, "the seal of the earlier version is still valid"
     assert models["administrators"] == ["alice", "gina", "root"]
 
 
