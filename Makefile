@@ -1,46 +1,53 @@
-# Everything a person does with this project. `make help` lists it.
+# What developers do with this project. `make help` lists it.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
+COVERAGE ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement
 
 .PHONY: help run test chaos postgresql lint bench lock clean
 
-help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+help: ## show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-run: $(VENV)/.run ## web server and workers with the demo, from a fresh clone; Ctrl-C stops them
+run: $(VENV)/.run ## run the server with its demo; Ctrl-C stops it
 	@$(BIN)/python manage.py prepare
 	@exec $(BIN)/python manage.py serve
 
-test: $(VENV)/.dev ## the whole test suite, with real servers and a real browser
+# `make test COVERAGE=` doesn't measure, `make test ARGS='tests/jobs -k lease'` runs some tests.
+test: $(VENV)/.dev ## run all tests, with real servers and browsers, and print the branch coverage
 	@tests/install_programs
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+	@mkdir -p var/coverage && rm -f var/coverage/data*
+	@$(BIN)/python $(if $(COVERAGE),-m coverage run) -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+ifneq ($(COVERAGE),)
+	@$(BIN)/coverage combine --quiet 2>/dev/null || true # a process that was killed leaves half a file
+	@set -o pipefail; echo "Branch coverage, the lowest files:"; \
+	  $(BIN)/coverage report --skip-covered --sort=-cover $(if $(ARGS),--fail-under=0) | tail --lines 22
+endif
 
-chaos: $(VENV)/.dev ## every fault test and CHAOS_MINUTES (30) of random faults; prints a report
+chaos: $(VENV)/.dev ## run all fault tests and CHAOS_MINUTES (30) of random faults; prints a report
 	@$(BIN)/python -m pytest tests/faults -s -m "chaos or not chaos" $(ARGS)
 
-postgresql: $(VENV)/.dev ## the tests of jobs and pages in one process, over a PostgreSQL server of their own
-	@tests/install_programs
+postgresql: $(VENV)/.dev ## run the tests that use the database over PostgreSQL
 	@$(BIN)/python -m tests.on_postgresql $(ARGS)
 
-lint: $(VENV)/.dev ## ruff, mypy, import rules, migrations, OpenAPI document
+lint: $(VENV)/.dev ## check style, types, layers, sizes, migrations and the OpenAPI document
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy reportserver jobs reports audit accounts common
 	$(BIN)/lint-imports
 	$(BIN)/python -m tests.check_project
 
-bench: $(VENV)/.dev ## the benchmarks, side by side in one run; results go to docs/benchmarks.md
+bench: $(VENV)/.dev ## run the benchmarks; docs/benchmarks.md holds their results
 	@$(BIN)/python -m bench
 
-lock: ## pin every package again, with hashes (needs uv)
+lock: ## pin all packages again, with hashes (needs uv)
 	uv pip compile --generate-hashes --python-version 3.11 requirements.in -o requirements.txt
 	uv pip compile --generate-hashes --python-version 3.11 -c requirements.txt requirements-dev.in -o requirements-dev.txt
 
-clean: ## remove the environment and the data folder
+clean: ## remove the virtual environment and the data folder
 	rm -rf $(VENV) var
 
 $(VENV)/bin/python:
@@ -49,10 +56,10 @@ $(VENV)/bin/python:
 
 $(VENV)/.run: $(VENV)/bin/python requirements.txt
 	@echo "Installing packages (once) …"
-	@$(INSTALL) requirements.txt || $(INSTALL) requirements.txt # a download that was cut off has the wrong hash
+	@$(INSTALL) requirements.txt || $(INSTALL) requirements.txt # an interrupted download has a wrong hash
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.run requirements-dev.txt
 	@echo "Installing packages for tests (once) …"
-	@$(INSTALL) requirements-dev.txt || $(INSTALL) requirements-dev.txt # a download that was cut off has the wrong hash
+	@$(INSTALL) requirements-dev.txt || $(INSTALL) requirements-dev.txt # an interrupted download has a wrong hash
 	@touch $@

@@ -19,8 +19,7 @@ from reports.engine import RunSpec
 from reports.parameters.values import TypedValue
 from reports.rendering.base import Document
 from reports.sources.base import Limits, SourceSpec
-from tests.postgres import _binaries as binaries
-from tests.postgres import postgres_server
+from tests.postgres import postgres_server, program_folder
 
 _QUERY = "select * from flights limit {limit}"
 _MILLION = 1_000_000
@@ -142,7 +141,7 @@ def _once(write: Callable[[int, Path], object], count: int, folder: Path) -> Use
 
 def _psql(url: str, count: int, path: Path) -> None:
     command = rf"\copy ({_QUERY.format(limit=count)}) to '{path}' (format csv, header)"
-    subprocess.run([binaries() / "psql", "-q", "-d", url, "-c", command], check=True)
+    subprocess.run([program_folder() / "psql", "-q", "-d", url, "-c", command], check=True)
 
 
 def _psycopg(url: str, count: int, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A certificate authority of the tests' own, and servers' certificates signed by it."""
+"""A certificate authority for tests, and server certificates signed by it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from cryptography.x509.oid import NameOID
 
 
 class Authority:
-    """`file` is its certificate, as one would give it to those who are to trust it."""
+    """A certificate authority. `file` is its certificate, for clients that trust it."""
 
-    def __init__(self, folder: Path, name: str = "house") -> None:
+    def __init__(self, folder: Path, name: str = "internal") -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _named(f"The {name} authority")
+        self._name = _common_name(f"The {name} authority")
         self._folder = folder
         certificate = (
             _certificate(self._name, self._name, self._key.public_key())
@@ -28,10 +28,10 @@ class Authority:
         self.file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
     def server(self, host: str, *, days: int = 30) -> ssl.SSLContext:
-        """What a server of that name speaks TLS with; `days` below 0: its certificate expired that long ago."""
+        """Return the TLS context of a server with this name. With negative `days` its certificate has expired."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
-            _certificate(_named(host), self._name, key.public_key(), days)
+            _certificate(_common_name(host), self._name, key.public_key(), days)
             .add_extension(x509.SubjectAlternativeName([x509.DNSName(host)]), critical=False)
             .sign(self._key, hashes.SHA256())
         )
@@ -51,7 +51,7 @@ def _certificate(
     return builder.not_valid_before(until - timedelta(days=90)).not_valid_after(until)
 
 
-def _named(name: str) -> x509.Name:
+def _common_name(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
 
 

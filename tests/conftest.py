@@ -1,4 +1,4 @@
-"""What all tests share. Tests over HTTP speak to one server that is started once, as an operator starts it."""
+"""Fixtures of all tests. Tests over HTTP share one server, started as an operator starts it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from django.db import connection
 from pytest_django import DjangoDbBlocker
 
 from reports.models import cached_version
-from tests.server import ROOT, Client, RunningServer, prepare_server, running_server
+from tests.server import ROOT, Client, RunningServer, coverage_variables, prepare_server, running_server
 
 DATA = Path(__file__).parent / "data"
 USERS = ("alice", "bob", "carol", "dave", "erin", "gina", "hank", "ivan", "judy")
 
 
 def make_definitions(folder: Path) -> Path:
-    """The tests' definitions and their SQLite source, in a folder of their own; the path of the definitions file."""
+    """Write the tests' definitions and the SQLite file they read into a folder. Returns the path of the definitions."""
     with sqlite3.connect(folder / "sales.db") as database:
         database.execute("create table sale (region text, day text, amount integer)")
         rows = [(("north", "south", "west")[i % 3], f"2024-{i % 12 + 1:02}-15", i) for i in range(300)]
@@ -36,76 +36,76 @@ def passwords() -> dict[str, str]:
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings_xdist_suffix() -> None:
-    """The database of each of the processes that tests run in is in memory; pytest-django would name a file."""
+    """Keep pytest-django from naming a file: each test process has its database in memory."""
 
 
 @pytest.fixture(scope="session", autouse=True)
-def emptiable(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
-    """After a test that commits, all tables are emptied, which the audit log's own trigger refuses on PostgreSQL."""
+def allow_truncate(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Let pytest-django empty all tables after a test that commits: on PostgreSQL a trigger protects the audit log."""
     if connection.vendor == "postgresql":
         with django_db_blocker.unblock(), connection.cursor() as cursor:
             cursor.execute("alter table audit_auditlog disable trigger audit_no_truncate")
 
 
 @pytest.fixture(autouse=True)
-def versions() -> None:
-    """What a test rolls back takes its number back with it, which a server's versions never do."""
+def forget_cached_versions() -> None:
+    """Forget cached versions: a rolled-back test frees its ids for the next one, which never happens in a server."""
     cached_version.cache_clear()
 
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The data folder of a server that has the tests' people and reports, to be copied. It is never served itself."""
+    """The data folder of a prepared server with the tests' users and reports. Tests serve copies of it."""
     definitions = make_definitions(tmp_path_factory.mktemp("definitions"))
     return prepare_server(tmp_path_factory.mktemp("prepared"), definitions, **passwords()).folder
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[RunningServer]:
-    """A server on SQLite with the tests' people and reports."""
+    """A server on SQLite with the tests' users and reports."""
     folder = tmp_path_factory.mktemp("server")
-    with running_server(folder, prepared=prepared, **passwords()) as running:
+    with running_server(folder, prepared=prepared, **passwords(), **coverage_variables()) as running:
         yield running
     shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
 def alice(server: RunningServer) -> Client:
-    """An Administrator of Acme."""
+    """Administrator of Acme."""
     return server.client("alice")
 
 
 @pytest.fixture(scope="session")
 def bob(server: RunningServer) -> Client:
-    """Of Acme; may generate and view."""
+    """User of Acme with the rights to generate and view."""
     return server.client("bob")
 
 
 @pytest.fixture(scope="session")
 def carol(server: RunningServer) -> Client:
-    """Of Acme; may view."""
+    """User of Acme with the right to view."""
     return server.client("carol")
 
 
 @pytest.fixture(scope="session")
 def dave(server: RunningServer) -> Client:
-    """Of Acme, without any grant."""
+    """User of Acme without a grant."""
     return server.client("dave")
 
 
 @pytest.fixture(scope="session")
 def erin(server: RunningServer) -> Client:
-    """Of Acme; may generate, and so see the own jobs."""
+    """User of Acme with the right to generate, who sees only own jobs."""
     return server.client("erin")
 
 
 @pytest.fixture(scope="session")
 def gina(server: RunningServer) -> Client:
-    """An Administrator of Globex, another tenant."""
+    """Administrator of Globex, another tenant."""
     return server.client("gina")
 
 
 @pytest.fixture(scope="session")
 def anonymous(server: RunningServer) -> Client:
-    """Nobody signed in."""
+    """A client without a token."""
     return server.client()

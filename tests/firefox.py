@@ -1,4 +1,4 @@
-"""A real Firefox, driven over WebDriver BiDi (a W3C draft that Firefox speaks itself): no driver program is needed."""
+"""Firefox, driven over WebDriver BiDi. Firefox implements this W3C draft itself, so no driver program is needed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from websockets.sync.client import ClientConnection, connect
 
 _BINARY = next(filter(None, map(shutil.which, ("firefox-esr", "firefox"))), "firefox-esr")
 _SECONDS = 30.0
-#: Nothing but the pages under test is asked for, and nothing of an earlier run is kept.
+#: Load nothing but the pages under test, and keep nothing of an earlier run.
 _PREFERENCES = {
     "app.update.disabledForTesting": True,
     "browser.shell.checkDefaultBrowser": False,
@@ -35,16 +35,16 @@ _CONTROL = "\ue009"
 
 @dataclass
 class Firefox:
-    """One window. Waiting is for what a person would wait for; AssertionError after half a minute."""
+    """One window. Methods that wait raise AssertionError after 30 seconds."""
 
     socket: ClientConnection
-    #: Where what is downloaded arrives.
+    #: The folder of downloaded files.
     downloads: Path
     context: str = ""
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """One command of the protocol, and its result."""
+        """Send a command of the protocol and return its result."""
         number = next(self.numbers)
         self.socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
         while True:
@@ -57,39 +57,39 @@ class Firefox:
         self.call("browsingContext.navigate", context=self.context, url=url, wait="complete")
 
     def buttons(self, name: str) -> list[dict[str, Any]]:
-        """The buttons that assistive technology calls so."""
+        """Return the buttons with this accessible name."""
         locator = {"type": "accessibility", "value": {"role": "button", "name": name}}
-        found = self.call("browsingContext.locateNodes", context=self.context, locator=locator)
-        return list(found["nodes"])
+        return list(self.call("browsingContext.locateNodes", context=self.context, locator=locator)["nodes"])
 
     def element(self, selector: str) -> dict[str, Any]:
-        """The first element of this CSS selector, once it is there."""
+        """Wait for the first element that matches a CSS selector, and return it."""
         locator = {"type": "css", "value": selector}
-        until = time.monotonic() + _SECONDS
-        while time.monotonic() < until:
-            found = self.call("browsingContext.locateNodes", context=self.context, locator=locator)["nodes"]
-            if found:
-                return dict(found[0])
+        deadline = time.monotonic() + _SECONDS
+        while time.monotonic() < deadline:
+            nodes = self.call("browsingContext.locateNodes", context=self.context, locator=locator)["nodes"]
+            if nodes:
+                return dict(nodes[0])
             time.sleep(0.05)
-        raise AssertionError(f"There is no {selector}.")
+        raise AssertionError(f"No element matches {selector}.")
 
     def value(self, expression: str) -> Any:
-        """What a JavaScript expression without side effects gives."""
-        asked = {"expression": expression, "target": {"context": self.context}, "awaitPromise": False}
-        return self.call("script.evaluate", **asked)["result"].get("value")
+        """Evaluate a JavaScript expression."""
+        target = {"context": self.context}
+        result = self.call("script.evaluate", expression=expression, target=target, awaitPromise=False)["result"]
+        return result.get("value")
 
     def wait_for(self, expression: str) -> None:
-        until = time.monotonic() + _SECONDS
+        deadline = time.monotonic() + _SECONDS
         while not self.value(expression):
-            assert time.monotonic() < until, f"Not within {_SECONDS:.0f} s: {expression}"
+            assert time.monotonic() < deadline, f"Not within {_SECONDS:.0f} s: {expression}"
             time.sleep(0.05)
 
     def run(self, function: str, *nodes: dict[str, Any]) -> None:
-        """Call a JavaScript function with these elements."""
-        given = [{"sharedId": node["sharedId"]} for node in nodes]
+        """Call a JavaScript function with these elements as arguments."""
+        arguments = [{"sharedId": node["sharedId"]} for node in nodes]
         target = {"context": self.context}
         self.call(
-            "script.callFunction", functionDeclaration=function, arguments=given, target=target, awaitPromise=False
+            "script.callFunction", functionDeclaration=function, arguments=arguments, target=target, awaitPromise=False
         )
 
     def click(self, node: dict[str, Any], times: int = 1) -> None:
@@ -99,19 +99,19 @@ class Firefox:
         self._act("pointer", [{"type": "pointerMove", "x": 0, "y": 0, "origin": origin}, *press * times])
 
     def type(self, selector: str, text: str) -> None:
-        """Write into the field, in the place of what was in it."""
+        """Replace the text of a field."""
         self.click(self.element(selector))
         whole = [("keyDown", _CONTROL), ("keyDown", "a"), ("keyUp", "a"), ("keyUp", _CONTROL)]
         written = [(kind, key) for key in text for kind in ("keyDown", "keyUp")]
         self._act("key", [{"type": kind, "value": key} for kind, key in whole + written])
 
     def downloaded(self, name: str) -> bytes:
-        """The file of this name, once it is there."""
-        until = time.monotonic() + _SECONDS
-        while not (found := [path for path in self.downloads.glob(name) if path.stat().st_size]):
-            assert time.monotonic() < until, f"No {name} was downloaded."
+        """Wait for a downloaded file and return its content."""
+        deadline = time.monotonic() + _SECONDS
+        while not (files := [path for path in self.downloads.glob(name) if path.stat().st_size]):
+            assert time.monotonic() < deadline, f"No {name} was downloaded."
             time.sleep(0.05)
-        return found[0].read_bytes()
+        return files[0].read_bytes()
 
     def _act(self, kind: str, actions: list[dict[str, Any]]) -> None:
         source = {"type": kind, "id": kind, "actions": actions}
@@ -120,7 +120,7 @@ class Firefox:
 
 @contextmanager
 def firefox(folder: Path) -> Iterator[Firefox]:
-    """Start it with a profile of its own in `folder`; it is gone at the end."""
+    """Run Firefox with a new profile in `folder`."""
     downloads = folder / "downloads"
     downloads.mkdir()
     preferences = _PREFERENCES | {"browser.download.dir": str(downloads)}
@@ -128,8 +128,8 @@ def firefox(folder: Path) -> Iterator[Firefox]:
     (folder / "user.js").write_text("\n".join(lines))
     command = [_BINARY, "--headless", "--no-remote", "--remote-debugging-port=0", "--profile", str(folder)]
     log = folder / "stderr.txt"
-    with log.open("w") as said:
-        process = subprocess.Popen(command, stdout=said, stderr=said)
+    with log.open("w") as errors:
+        process = subprocess.Popen(command, stdout=errors, stderr=errors)
     try:
         with connect(f"{_address(log)}/session", max_size=None) as socket:
             window = Firefox(socket, downloads)
@@ -142,9 +142,9 @@ def firefox(folder: Path) -> Iterator[Firefox]:
 
 
 def _address(log: Path) -> str:
-    until = time.monotonic() + 2 * _SECONDS
-    while time.monotonic() < until:
-        if found := re.search(r"WebDriver BiDi listening on (ws://\S+)", log.read_text()):
-            return found[1]
+    deadline = time.monotonic() + 2 * _SECONDS
+    while time.monotonic() < deadline:
+        if match := re.search(r"WebDriver BiDi listening on (ws://\S+)", log.read_text()):
+            return match[1]
         time.sleep(0.05)
-    raise AssertionError(f"Firefox did not say where it listens: {log.read_text()}")
+    raise AssertionError(f"Firefox did not report its address: {log.read_text()}")

@@ -1,4 +1,4 @@
-"""How SQLite goes about a statement."""
+"""Query plans of SQLite."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ import pytest
 from django.db import connection
 
 only_on_sqlite = pytest.mark.skipif(
-    connection.vendor != "sqlite", reason="PostgreSQL plans by size, and a test's table is small."
+    connection.vendor != "sqlite",
+    reason="PostgreSQL's plan depends on the table's size, which is small in a test.",
 )
 
 
 def plan_of(statement: str) -> str:
-    """The steps, each of which names its index."""
+    """Return the steps of SQLite's plan, one a line. Each names the index it uses."""
     with connection.cursor() as cursor:
         cursor.execute(f"explain query plan {statement}")
         return "\n".join(row[-1] for row in cursor.fetchall())

@@ -1,4 +1,4 @@
-"""A real Redis server for tests, without persistence, that can be hurt."""
+"""A temporary Redis server for tests, without persistence. It can be killed and stopped."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from pathlib import Path
 
 import redis
 
-from tests.postgres import _free_port
+from tests.server import free_port
 
 
 @dataclass
 class RedisServer:
-    """On a loopback port; a crash loses all that was in it."""
+    """A server on a loopback port. It loses its data when it is killed."""
 
     home: Path
-    port: int = field(default_factory=_free_port)
+    port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -41,7 +41,7 @@ class RedisServer:
         raise RuntimeError((self.home / "log").read_text())
 
     def call(self, *command: str) -> object:
-        """The answer to a command."""
+        """Run a command and return its reply."""
         with redis.Redis.from_url(self.url, socket_timeout=5) as client:
             return client.execute_command(*command)
 

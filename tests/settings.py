@@ -1,4 +1,4 @@
-"""The real settings over a data folder of the test run's own. Tests that start servers give them another one each."""
+"""The product's settings with a temporary data folder. Servers that tests start get folders of their own."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ for _name in ("SECRET_KEY", "JWT_KEY", "DATA_KEY", "AUDIT_KEY"):
 
 from reportserver.settings import *  # noqa: E402, F403
 
-# Argon2 takes 50 ms on purpose; tests sign in hundreds of times.
+# Argon2 takes 50 ms by design, and tests sign in hundreds of times.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
-# WhiteNoise warns of a folder that is not there, and a warning fails a test.
+# WhiteNoise warns if the folder is missing, and warnings fail tests.
 STATIC_ROOT.mkdir(exist_ok=True)  # noqa: F405

@@ -1,4 +1,4 @@
-"""Servers that keep what they are sent: mail and webhooks, as their receivers see them."""
+"""A mail server and a webhook receiver that keep what they receive."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ from tests.server import free_port
 
 @dataclass
 class Mails:
-    """What arrived, whether or not it was answered. `reply` is what the server answers to each message."""
+    """The messages that a mail server received, with their recipients, even if it didn't reply.
+
+    `reply` is its reply to each message; `before_reply` is called first.
+    """
 
     port: int
     received: list[tuple[str, EmailMessage]] = field(default_factory=list)
@@ -36,9 +39,9 @@ class Mails:
 
 @dataclass
 class Calls:
-    """What arrived, whether or not it was answered: headers in lower case, and the body.
+    """The requests that a webhook receiver got, even if it didn't reply: headers in lower case, and the body.
 
-    `names` are the host names that were asked for in TLS, before any certificate was seen.
+    `names` are the host names that clients sent in TLS before they saw a certificate (SNI).
     """
 
     port: int = 0

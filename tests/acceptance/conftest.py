@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server import Client, RunningServer, running_server
+from tests.server import Client, RunningServer, coverage_variables, running_server
 
 SMALL = {
     "REPORTSERVER_MAX_UNFINISHED_PER_USER": "2",
@@ -43,5 +43,6 @@ def limited(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterato
 def disposable(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[RunningServer]:
     """A server whose processes are killed and whose results are purged. It detects lost workers quickly."""
     quick = {"REPORTSERVER_LEASE_SECONDS": "8", "REPORTSERVER_RECONCILE_SECONDS": "1"}
-    with running_server(tmp_path_factory.mktemp("disposable"), prepared=prepared, **quick) as running:
+    folder = tmp_path_factory.mktemp("disposable")
+    with running_server(folder, prepared=prepared, **quick, **coverage_variables()) as running:
         yield running
