@@ -2,11 +2,11 @@ from __future__ import annotations
 
 from django.urls import path
 
-from jobs.api import views
+from jobs.api import run_report, views
 
 urlpatterns = [
-    path("reports/<str:key>/generate", views.Generate.as_view(), name="api-generate"),
-    path("reports/<str:key>/run", views.Run.as_view(), name="api-run"),
+    path("reports/<str:key>/generate", run_report.Generate.as_view(), name="api-generate"),
+    path("reports/<str:key>/run", run_report.Run.as_view(), name="api-run"),
     path("jobs", views.JobList.as_view(), name="api-jobs"),
     path("jobs/<str:job_id>", views.JobStatus.as_view(), name="api-job"),
     path("jobs/<str:job_id>/result", views.JobResult.as_view(), name="api-job-result"),

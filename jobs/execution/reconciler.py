@@ -7,7 +7,6 @@ which could get stuck.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterable
 from functools import partial
 
@@ -17,19 +16,16 @@ from django.db.models import Q
 
 from jobs import failures
 from jobs.clock import Now, from_now
-from jobs.execution import cleanup, host_lock, transitions
+from jobs.execution import attempt_cleanup, host_lock, transitions
 from jobs.execution.processes import is_alive, kill_by_environment
 from jobs.execution.sqlite_checkpoint import checkpoint
 from jobs.models import JobExecutionLog, WorkerHost
 from jobs.queue import broker, next_job
-from jobs.results import storage
-from jobs.status import Status
+from jobs.results import stray_files
 
 log = logging.getLogger(__name__)
 #: Jobs that one step recovers in one round. The next round takes the next ones.
 _BATCH = 200
-#: Seconds that a file may exist that belongs to no running attempt and no result.
-_STRAY_SECONDS = 3600
 
 
 def reconcile() -> None:
@@ -47,7 +43,7 @@ def reconcile() -> None:
 
 def clean_up() -> None:
     """Run the slower round: delete files that no job needs, and django-q2's own records."""
-    _try(delete_stray_files)
+    _try(stray_files.delete_stray_files)
     _try(partial(broker.delete_task_results, days=1))
 
 
@@ -91,7 +87,7 @@ def _recover_job(job: JobExecutionLog) -> bool:
     recovered = transitions.fail(job, failure)
     if recovered:
         # The fence has changed, so a worker that wakes up later can't commit these files any more.
-        cleanup.clean_up_attempt(job)
+        attempt_cleanup.clean_up_attempt(job)
     return recovered
 
 
@@ -115,21 +111,6 @@ def resend_missing_messages() -> int:
         for _ in chosen:
             broker.notify()
     return len(chosen)
-
-
-def delete_stray_files() -> int:
-    """Delete old files of attempts that are neither running nor committed. Return the number of those attempts."""
-    deleted = 0
-    before = time.time() - _STRAY_SECONDS
-    for job_id, folder in storage.job_folders():
-        names = [path.name.partition(".")[0] for path in folder.iterdir() if path.lstat().st_mtime < before]
-        # Files that are not named after a fence are not the server's, and stay.
-        for fence in {int(name) for name in names if name.isdecimal()}:
-            needed = Q(status=Status.RUNNING, fence=fence) | Q(artifact__fence=fence, artifact__purged_at=None)
-            if not JobExecutionLog.objects.filter(needed, pk=job_id).exists():
-                storage.delete_attempt_files(job_id, fence)
-                deleted += 1
-    return deleted
 
 
 def _try(step: Callable[[], int | None]) -> int:

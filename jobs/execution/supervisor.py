@@ -24,7 +24,7 @@ from common.backoff import Backoff, RestartTimer
 from common.throttling import delete_old_counts
 from jobs.clock import Now, from_now
 from jobs.delivery.deliverer import run_deliverer
-from jobs.execution import cleanup, host_lock, reconciler, transitions
+from jobs.execution import attempt_cleanup, host_lock, reconciler, transitions
 from jobs.execution.processes import (
     become_subreaper,
     fork_process,
@@ -229,7 +229,7 @@ class Supervisor:
     def _release_jobs(self) -> None:
         for job in JobExecutionLog.objects.owned_by(self.instance):
             if transitions.release(job, _HOST_STOPPED, seconds=0, refund=True):
-                cleanup.clean_up_attempt(job)
+                attempt_cleanup.clean_up_attempt(job)
 
 
 def _preload() -> None:

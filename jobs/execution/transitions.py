@@ -1,4 +1,4 @@
-"""Changes of a running job: claim, renew the lease, succeed, fail, release.
+"""The changes of a job's status by workers: claim, succeed, fail, release.
 
 Each is one UPDATE that requires the expected status and fence (compare-and-set). If another process was first, it
 changes nothing and the caller learns of it.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from enum import Enum, auto
 from typing import Any
 
 from django.conf import settings
@@ -24,7 +23,7 @@ from jobs.actions import record_event
 from jobs.clock import Now, from_now
 from jobs.delivery import outbox
 from jobs.exceptions import IllegalTransition
-from jobs.execution.protocol import Progress, ResultFile
+from jobs.execution.protocol import ResultFile
 from jobs.failures import CANCELLED, DATABASE_LOST, MAX_TRACE_CHARACTERS, Failure
 from jobs.models import Artifact, JobEvent, JobExecutionLog
 from jobs.queue import broker, next_job
@@ -37,21 +36,13 @@ _RETRY_WAITS = Backoff(first=2, longest=300)
 _DEFAULT_RETENTION_DAYS = 30
 
 
-class LeaseState(Enum):
-    """What a worker learns when it renews its lease."""
-
-    RENEWED = auto()
-    CANCEL_REQUESTED = auto()
-    #: The job is no longer this worker's.
-    LOST = auto()
-
-
-def _params(*names: str) -> dict[str, Param]:
+def params_of_job(*names: str) -> dict[str, Param]:
     return params(JobExecutionLog, *names)
 
 
-def _update(status: Status, changes: Mapping[str, Any]) -> Statement:
-    key = _params("id", "fence")
+def fenced_update(status: Status, changes: Mapping[str, Any]) -> Statement:
+    """An UPDATE of a job, by id, that requires this status and the fence that the caller knows."""
+    key = params_of_job("id", "fence")
     return Statement(lambda: update_query(JobExecutionLog.objects.with_fence(key["id"], key["fence"], status), changes))
 
 
@@ -61,7 +52,7 @@ class Transition:
     def __init__(self, source: Status, target: Status, changes: Mapping[str, Any]) -> None:
         if target not in TRANSITIONS[source]:
             raise IllegalTransition(f"A job can't go from {source} to {target}.")
-        self._statement = _update(source, {"status": target, **changes})
+        self._statement = fenced_update(source, {"status": target, **changes})
 
     def apply(self, job: JobExecutionLog, **values: Any) -> bool:
         """Change the job. False if it no longer has the source status and the fence that the caller knows."""
@@ -73,7 +64,7 @@ class Transition:
         return changed[0] if changed else None
 
 
-_LEASE, _TIMEOUT, _WAIT = (Param(name, DurationField()) for name in ("lease", "timeout", "wait"))
+LEASE, _TIMEOUT, _WAIT = (Param(name, DurationField()) for name in ("lease", "timeout", "wait"))
 _REFUND = Param("refund", SmallIntegerField())
 _NO_LEASE = {"lease_expires_at": None, "deadline_at": None, "pid": None}
 _CLAIM = Transition(
@@ -84,22 +75,18 @@ _CLAIM = Transition(
         "fence": F("fence") + 1,
         "started_at": Now(),
         "heartbeat_at": Now(),
-        "lease_expires_at": from_now(_LEASE),
+        "lease_expires_at": from_now(LEASE),
         "deadline_at": from_now(_TIMEOUT),
         "rows": 0,
         "bytes": 0,
         "percent": None,
-        **_params("owner", "host", "pid"),
+        **params_of_job("owner", "host", "pid"),
     },
-)
-_RENEW = _update(
-    Status.RUNNING,
-    {"lease_expires_at": from_now(_LEASE), "heartbeat_at": Now(), **_params("rows", "bytes", "percent")},
 )
 _SUCCEED = Transition(
     Status.RUNNING,
     Status.SUCCEEDED,
-    {"ended_at": Now(), "heartbeat_at": Now(), "percent": 100, **_params("rows", "bytes"), **_NO_LEASE},
+    {"ended_at": Now(), "heartbeat_at": Now(), "percent": 100, **params_of_job("rows", "bytes"), **_NO_LEASE},
 )
 _REQUEUE = Transition(
     Status.RUNNING,
@@ -119,7 +106,7 @@ _FAIL = Transition(
     {
         "ended_at": Now(),
         "fence": F("fence") + 1,
-        **_params("error_code", "error_message", "error_retryable", "error_trace", "error_fingerprint"),
+        **params_of_job("error_code", "error_message", "error_retryable", "error_trace", "error_fingerprint"),
         **_NO_LEASE,
     },
 )
@@ -136,7 +123,8 @@ def claim(*, owner: str, host: str, pid: int) -> JobExecutionLog | None:
         if candidate is None:
             return None
         timeout = timedelta(seconds=candidate.timeout_seconds)
-        job = _CLAIM.apply_returning(candidate, owner=owner, host=host, pid=pid, lease=_lease(), timeout=timeout)
+        durations = {"lease": lease_duration(), "timeout": timeout}
+        job = _CLAIM.apply_returning(candidate, owner=owner, host=host, pid=pid, **durations)
         if job is None:
             return None
         record_event(job, JobEvent.Kind.CLAIMED, {"host": host, "pid": pid})
@@ -150,22 +138,7 @@ def release_unconfirmed_claims(*, owner: str, pid: int) -> None:
         release(job, DATABASE_LOST, seconds=0, refund=True)
 
 
-def renew(job: JobExecutionLog, progress: Progress) -> LeaseState:
-    """Extend the lease and store the progress, in one statement that also tells whether cancellation was requested."""
-    renewed = _RENEW.execute_returning(
-        id=job.pk,
-        fence=job.fence,
-        lease=_lease(),
-        rows=progress.rows,
-        bytes=progress.bytes,
-        percent=progress.percent,
-    )
-    if not renewed:
-        return LeaseState.LOST
-    return LeaseState.RENEWED if renewed[0].cancel_requested_at is None else LeaseState.CANCEL_REQUESTED
-
-
-def _lease() -> timedelta:
+def lease_duration() -> timedelta:
     return timedelta(seconds=settings.LEASE_SECONDS)
 
 

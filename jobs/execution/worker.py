@@ -15,12 +15,12 @@ from django.db import Error, InterfaceError, OperationalError, connections
 
 from jobs import failures
 from jobs.exceptions import QueueUnavailable
-from jobs.execution import cleanup, host_lock, transitions
+from jobs.execution import attempt_cleanup, host_lock, lease, transitions
 from jobs.execution.child import run_child
 from jobs.execution.child_handle import ChildHandle
 from jobs.execution.fork_server import ForkServer
+from jobs.execution.lease import LeaseState
 from jobs.execution.protocol import Assignment, ResultFile
-from jobs.execution.transitions import LeaseState
 from jobs.failures import Failure
 from jobs.models import JobExecutionLog
 from jobs.queue import broker, next_job
@@ -149,7 +149,7 @@ class Attempt:
     def _send_heartbeat(self, now: float) -> Failure | None:
         self.next_heartbeat = now + settings.HEARTBEAT_SECONDS
         try:
-            lease = transitions.renew(self.job, self.child.progress)
+            state = lease.renew(self.job, self.child.progress)
         except Error:
             log.warning("heartbeat failed", extra={"job_id": str(self.job.pk)}, exc_info=True)
             connections.close_all()
@@ -160,9 +160,9 @@ class Attempt:
                 return None
             return self._timed_out() if now >= self.deadline else failures.DATABASE_LOST
         self.renewed_at = now
-        if lease is LeaseState.LOST:
+        if state is LeaseState.LOST:
             raise LeaseLost
-        return failures.CANCELLED if lease is LeaseState.CANCEL_REQUESTED else None
+        return failures.CANCELLED if state is LeaseState.CANCEL_REQUESTED else None
 
     def _timed_out(self) -> Failure:
         return Failure("timeout", f"The report took longer than the {self.job.timeout_seconds} s it may take.")
@@ -186,12 +186,12 @@ def commit_result(job: JobExecutionLog, result: ResultFile) -> None:
 def _clean_up_unless_committed(job: JobExecutionLog) -> None:
     """Delete the attempt's files, unless its result was committed and only the answer to the commit was lost."""
     if not transitions.has_committed(job):
-        cleanup.clean_up_attempt(job)
+        attempt_cleanup.clean_up_attempt(job)
 
 
 def _record_failure(job: JobExecutionLog, failure: Failure) -> None:
     log.info("attempt failed", extra={"job_id": str(job.pk), "code": failure.code})
-    cleanup.clean_up_attempt(job)
+    attempt_cleanup.clean_up_attempt(job)
     _write_persistently(lambda: transitions.fail(job, failure))
 
 

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from reports.rendering.base import Document
+from reports.rendering.column_kinds import NUMBERS, Kind, kind_of
 from reports.rendering.column_text import display_text
-from reports.rendering.kinds import NUMBERS, Kind, kind_of
 
 #: Typst's decimals always hold 28 digits, its integers 64 bits.
 _DECIMAL_DIGITS = 28

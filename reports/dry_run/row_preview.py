@@ -12,8 +12,8 @@ import pyarrow as pa
 from reports.dry_run.target import Column, DryRunTarget
 from reports.exceptions import RunError
 from reports.parameters.values import TypedValue
+from reports.rendering.column_kinds import NUMBERS, kind_of
 from reports.rendering.column_text import display_text
-from reports.rendering.kinds import NUMBERS, kind_of
 from reports.sources import read
 from reports.sources.base import Limits, Rows, SchemaWidened, Source
 

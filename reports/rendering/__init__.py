@@ -1,6 +1,7 @@
 """File formats: each renderer turns Arrow record batches into a file. The exact rules are in docs/formats.md.
 
-To add a format, write its renderer (see base.py) and add it to RENDERERS.
+To add a format, write its renderer (see base.py), add it to RENDERERS and to `Format` in
+reports/definitions/field_types.py, and run `manage.py export --schema -o reports/definitions.schema.json`.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from reports.rendering.kinds import Kind, kind_of, unwrapped
+from reports.rendering.column_kinds import Kind, kind_of, unwrapped
 from reports.rendering.scalar_text import scalar_text
 from reports.rendering.text_arrays import TEXT, concat, replace_characters
 

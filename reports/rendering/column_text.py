@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports.rendering.column_json import to_json
-from reports.rendering.kinds import Kind, kind_of
+from reports.rendering.column_kinds import Kind, kind_of
 from reports.rendering.scalar_text import scalar_text
 from reports.rendering.text_arrays import TEXT
 

@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from common.csv_guard import FORMULA_BYTES, FORMULA_PATTERN, PREFIX
 from reports.rendering.base import CsvOptions, Document, Writer
+from reports.rendering.column_kinds import Kind, kind_of
 from reports.rendering.column_text import as_text
-from reports.rendering.kinds import Kind, kind_of
 from reports.rendering.text_arrays import EMPTY, TEXT, concat, contained_characters, join_rows, slices, write_values
 
 _NUMBER = r"^-?([0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?|Infinity|NaN)$"

@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 
 from reports.exceptions import FormatCannotHold
 from reports.rendering.base import Document, Writer
+from reports.rendering.column_kinds import Kind, kind_of, unwrapped
 from reports.rendering.column_text import as_text
-from reports.rendering.kinds import Kind, kind_of, unwrapped
 
 #: A row group stays in memory until it has this many rows or bytes.
 GROUP_ROWS = 131_072

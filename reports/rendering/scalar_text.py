@@ -8,7 +8,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reports.rendering.kinds import Kind, kind_of, unwrapped
+from reports.rendering.column_kinds import Kind, kind_of, unwrapped
 from reports.rendering.temporal_text import date_text, duration_text, interval_text, time_text, timestamp_text
 from reports.rendering.text_arrays import TEXT
 

@@ -22,7 +22,7 @@ from django.conf import settings
 def install() -> None:
     """Put gates before and after the functions at which tests interfere."""
     from jobs import actions
-    from jobs.execution import transitions, worker
+    from jobs.execution import lease, transitions, worker
     from jobs.queue import broker
     from jobs.results import publishing
 
@@ -31,7 +31,7 @@ def install() -> None:
     _add_gates(broker, "notify", before="before-notify")
     _add_gates(transitions, "claim", before="before-claim")
     _add_gates(worker, "run_job", before="after-claim")
-    _add_gates(transitions, "renew", before="before-renew")
+    _add_gates(lease, "renew", before="before-renew")
     _add_gates(transitions, "succeed", before="before-commit")
     _add_gate_by_kind(transitions, "record_event", "before-event")
     _add_gates(publishing, "publish", before="before-publish", after="after-publish")

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.exceptions import FormatCannotHold
-from reports.rendering.kinds import Kind
+from reports.rendering.column_kinds import Kind
 from reports.rendering.pdf.fonts import MissingGlyphs, bold, regular, wrap
 from reports.rendering.pdf.layout import LANDSCAPE, MARGIN, PORTRAIT, lay_out
 from tests.reports.rendering.arrow_types import DOCUMENT, render

@@ -61,7 +61,13 @@ def test_keys_are_not_generated_for_a_public_server(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "key",
-    ["k" * 50, "ab" * 20, "change-me5d486b6da7d71c49fa286e28fa55669d", "aB3$x9-aB3$x9-aB3$x9-aB3$x9-aB3", "abc" + "d" * 40],
+    [
+        "k" * 50,
+        "ab" * 20,
+        "change-me5d486b6da7d71c49fa286e28fa",
+        "aB3$x9-aB3$x9-aB3$x9-aB3$x9-aB3",
+        "abc" + "d" * 40,
+    ],
 )
 def test_guessable_keys(key: str) -> None:
     assert is_guessable(key)

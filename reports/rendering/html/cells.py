@@ -5,8 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reports.rendering.column_kinds import Kind, kind_of
 from reports.rendering.column_text import display_text
-from reports.rendering.kinds import Kind, kind_of
 from reports.rendering.text_arrays import replace_characters
 
 #: HTML can't contain control characters, so Unicode's pictures of them (from U+2400 on) take their place.

@@ -10,12 +10,12 @@ import pyarrow as pa
 
 from reports.rendering.base import Document, Writer
 from reports.rendering.charts.chart import Chart
+from reports.rendering.column_kinds import NUMBERS, TEMPORAL, Kind, kind_of
 from reports.rendering.html import figure
 from reports.rendering.html.cells import cell_contents
 from reports.rendering.html.page import HEAD, STYLE
 from reports.rendering.html.sort_script import SCRIPT
 from reports.rendering.html.totals import total_rows_html
-from reports.rendering.kinds import NUMBERS, TEMPORAL, Kind, kind_of
 from reports.rendering.text_arrays import join_rows, slices, write_values
 from reports.rendering.totals.group_totals import Totals, interleave
 

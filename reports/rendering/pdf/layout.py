@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from reports.rendering.kinds import NUMBERS, Kind
+from reports.rendering.column_kinds import NUMBERS, Kind
 from reports.rendering.pdf.fonts import bold, regular
 
 PORTRAIT, LANDSCAPE = (595.28, 841.89), (841.89, 595.28)

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from reports.exceptions import FormatCannotHold
 from reports.rendering.base import Document, Writer
 from reports.rendering.charts.chart import Chart
+from reports.rendering.column_kinds import Kind, kind_of
 from reports.rendering.column_text import display_text
-from reports.rendering.kinds import Kind, kind_of
 from reports.rendering.pdf.fonts import MissingGlyphs, regular
 from reports.rendering.pdf.layout import SAMPLE_ROWS, lay_out
 from reports.rendering.pdf.pages import Pages

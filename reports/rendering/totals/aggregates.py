@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from reports.rendering.kinds import NUMBERS, TEMPORAL, Kind, kind_of, unwrapped
+from reports.rendering.column_kinds import NUMBERS, TEMPORAL, Kind, kind_of, unwrapped
 from reports.rendering.scalar_text import scalar_text
 
 _INTEGER_BACKED = TEMPORAL | {Kind.DURATION}

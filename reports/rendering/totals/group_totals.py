@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 
 from reports.exceptions import DesignMismatch
 from reports.rendering.base import TotalsOptions
+from reports.rendering.column_kinds import NUMBERS, kind_of
 from reports.rendering.column_lookup import column_index
 from reports.rendering.column_text import display_text
-from reports.rendering.kinds import NUMBERS, kind_of
 from reports.rendering.text_arrays import value_bytes
 from reports.rendering.totals.aggregates import Aggregate
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reports.rendering.column_kinds import NUMBERS, Kind, kind_of, unwrapped
 from reports.rendering.column_text import as_text
-from reports.rendering.kinds import NUMBERS, Kind, kind_of, unwrapped
 from reports.rendering.scalar_text import scalar_text
 from reports.rendering.text_arrays import TEXT, concat, contained_characters, replace_characters, value_bytes
 from reports.rendering.xlsx.styles import TOTAL, Style, number_style

@@ -7,7 +7,7 @@ from enum import IntEnum, auto
 
 import pyarrow as pa
 
-from reports.rendering.kinds import NUMBERS, TEMPORAL, Kind
+from reports.rendering.column_kinds import NUMBERS, TEMPORAL, Kind
 from reports.rendering.xlsx.namespaces import DECLARATION, MAIN
 
 _MAX_SCALE = 15

@@ -13,7 +13,7 @@ from isal import isal_zlib
 from reports.exceptions import FormatCannotHold
 from reports.rendering.base import Document, Writer
 from reports.rendering.charts.chart import Chart
-from reports.rendering.kinds import kind_of
+from reports.rendering.column_kinds import kind_of
 from reports.rendering.text_arrays import TEXT, concat, slices, value_bytes
 from reports.rendering.totals.group_totals import Totals, interleave
 from reports.rendering.xlsx.about_sheet import about_facts, about_sheet, totals_fact

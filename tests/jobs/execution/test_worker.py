@@ -11,9 +11,9 @@ import pytest
 from django.db import DataError, OperationalError, connections
 
 from jobs import failures
-from jobs.execution import transitions, worker
+from jobs.execution import lease, transitions, worker
+from jobs.execution.lease import LeaseState
 from jobs.execution.protocol import Progress, ResultFile
-from jobs.execution.transitions import LeaseState
 from jobs.models import JobExecutionLog
 from jobs.results import storage
 from tests.jobs.helpers import write_draft
@@ -123,7 +123,7 @@ def test_a_job_whose_lease_cannot_be_renewed_is_given_up_at_once(
         time.sleep(0.4)
         raise OperationalError("the database is away")
 
-    monkeypatch.setattr(transitions, "renew", fail_slowly)
+    monkeypatch.setattr(lease, "renew", fail_slowly)
     # A worker may count on this lease for 0.2 s, and sends a heartbeat at once.
     settings.LEASE_SECONDS, settings.HEARTBEAT_SECONDS = 5.2, 0
     claimed.timeout_seconds = timeout  # type: ignore[assignment]

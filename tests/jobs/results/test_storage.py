@@ -13,9 +13,9 @@ import pytest
 from django.utils import timezone
 
 from jobs.exceptions import ResultMissing
-from jobs.execution import reconciler, transitions
+from jobs.execution import transitions
 from jobs.models import Artifact, JobExecutionLog
-from jobs.results import storage
+from jobs.results import storage, stray_files
 from tests.jobs.helpers import write_draft
 from tests.jobs.results.conftest import DATA
 
@@ -100,7 +100,7 @@ def test_stray_files_are_deleted_and_results_are_kept(result_file: Path, claimed
     two_hours_ago = (timezone.now() - timedelta(hours=2)).timestamp()
     for path in (stray, spill, result_file):
         os.utime(path, (two_hours_ago, two_hours_ago))
-    assert reconciler.delete_stray_files() == 1
+    assert stray_files.delete_stray_files() == 1
     assert not stray.exists() and not spill.exists()
     assert read_verified(result_file) == DATA
 
@@ -112,5 +112,5 @@ def test_the_file_of_a_running_attempt_is_not_stray(queued: Callable[[], JobExec
     draft = write_draft(job, b"half")
     two_hours_ago = (timezone.now() - timedelta(hours=2)).timestamp()
     os.utime(draft, (two_hours_ago, two_hours_ago))
-    reconciler.delete_stray_files()
+    stray_files.delete_stray_files()
     assert draft.exists()
