@@ -1,9 +1,9 @@
-"""Make the demo's data files from the CSV files of the nycflights13 data set.
+"""Build the demo's data files from the CSV files of the nycflights13 data set.
 
 Usage: python demo/build_data.py FOLDER_WITH_CSV_FILES [OUTPUT_FOLDER]
 
 The folder holds flights.csv (or flights.csv.zip), airlines.csv, airports.csv, planes.csv and weather.csv.
-Nothing is fetched from a network. Counts and sums are compared with the CSV files; a difference ends the script.
+The script uses no network. It compares the files with the CSV files, and stops at the first difference.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def csv_bytes(folder: Path, table: str) -> bytes:
 
 
 def read_table(data: bytes, name: str) -> pa.Table:
-    """The CSV with exact types, NULL for NA, sorted; flights also get a flight_date."""
+    """Read the CSV with exact types and NULL for NA, and sort it. Flights also get a flight_date."""
     schema = SCHEMAS[name]
     options = pa_csv.ConvertOptions(
         column_types=schema,
@@ -137,7 +137,7 @@ def flight_dates(table: pa.Table) -> pa.ChunkedArray:
 
 
 def check(data: bytes, name: str, table: pa.Table) -> None:
-    """Compare the table with the CSV as Python's own reader sees it: the rows, and each column's NULLs and values."""
+    """Compare the table with the CSV as Python's csv module reads it: rows, and each column's NULLs and values."""
     records = list(csv.DictReader(io.StringIO(data.decode("utf-8"))))
     if not len(records) == table.num_rows == ROWS[name]:
         raise SystemExit(f"{name}: {len(records)} rows in the CSV, {table.num_rows} read, {ROWS[name]} expected.")
@@ -145,11 +145,11 @@ def check(data: bytes, name: str, table: pa.Table) -> None:
         present = [record[field.name] for record in records if record[field.name] != "NA"]
         column = table[field.name]
         if len(present) != len(column) - column.null_count:
-            raise SystemExit(f"{name}.{field.name}: another number of NULLs than in the CSV.")
+            raise SystemExit(f"{name}.{field.name}: the number of NULLs differs from the CSV.")
         if pa.types.is_integer(field.type) and sum(map(int, present)) != pc.sum(column).as_py():
-            raise SystemExit(f"{name}.{field.name}: another sum than in the CSV.")
+            raise SystemExit(f"{name}.{field.name}: the sum differs from the CSV.")
         if Counter(map(as_python(field.type), present)) != Counter(column.drop_null().to_pylist()):
-            raise SystemExit(f"{name}.{field.name}: other values than in the CSV.")
+            raise SystemExit(f"{name}.{field.name}: values differ from the CSV.")
 
 
 def as_python(kind: pa.DataType) -> Callable[[str], object]:
@@ -166,7 +166,7 @@ def write_parquet(table: pa.Table, path: Path) -> None:
         table, path, compression="zstd", compression_level=19, use_dictionary=texts or False, row_group_size=65_536
     )
     if not pq.read_table(path).equals(table):
-        raise SystemExit(f"{path.name}: what was written is not what is read back.")
+        raise SystemExit(f"{path.name}: the file read back differs from the table.")
 
 
 def write_sqlite(tables: dict[str, pa.Table], path: Path) -> None:
@@ -176,14 +176,14 @@ def write_sqlite(tables: dict[str, pa.Table], path: Path) -> None:
         for name in ("airlines", "airports"):
             rows = [tuple(row.values()) for row in tables[name].to_pylist()]
             marks = ", ".join("?" * tables[name].num_columns)
-            database.executemany(f"insert into {name} values ({marks})", rows)  # noqa: S608 names and marks are ours
+            database.executemany(f"insert into {name} values ({marks})", rows)  # noqa: S608 -- constant names
         database.commit()
         database.execute("analyze")
         database.execute("vacuum")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Make the demo's data files from the CSV files of nycflights13.")
+    parser = argparse.ArgumentParser(description="Build the demo's data files from the CSV files of nycflights13.")
     parser.add_argument("csv_folder", type=Path)
     parser.add_argument("output", type=Path, nargs="?", default=Path(__file__).parent / "data")
     options = parser.parse_args()
