@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from tests.check_project import cycles, template_layers, template_text
+from tests.check_project import architecture, cycles, template_layers, template_text
 
 
 @pytest.mark.parametrize(
@@ -65,3 +65,8 @@ def test_templates_that_apps_share_belong_to_common() -> None:
         "jobs/list.html": "jobs",
         "admin/reports/form.html": "reports",
     }
+
+
+def test_the_tree_of_a_document_is_read_with_several_folders_in_a_line() -> None:
+    tree = "```\na/      words / and more\n  b/  c/   words\n  d/\n    e/f/  words\ng/  h/\n```"
+    assert list(architecture.shown_folders(tree)) == ["a", "a/b", "a/c", "a/d", "a/d/e/f", "g", "h"]
