@@ -27,7 +27,7 @@ from reports.exceptions import FormatCannotHold
 from reports.rendering.base import Document, Template
 from reports.sources.base import SourceSpec
 from tests.reports.rendering.arrow_types import opaque_numeric
-from tests.reports.test_rendering_pdf import needs_poppler
+from tests.reports.rendering.pdf_reader import needs_poppler
 
 pytestmark = needs_poppler
 IMPORT = '#import "report.typ": *\n'

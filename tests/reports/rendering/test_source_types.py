@@ -22,8 +22,8 @@ import pytest
 from reports.engine import RunSpec, run
 from reports.rendering import Document
 from reports.sources.base import Limits, SourceSpec
+from tests.reports.rendering.pdf_reader import needs_poppler
 from tests.reports.rendering.source_types import TYPES, Value, statements
-from tests.reports.test_rendering_pdf import needs_poppler
 
 #: So many columns fit on a page without line breaks in values.
 _PDF_COLUMNS = 3

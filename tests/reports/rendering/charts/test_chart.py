@@ -27,7 +27,7 @@ from reports.rendering.charts import specification
 from reports.rendering.charts.chart import FONTS, Chart, ChartLimits, ChartStyle
 from tests.reports.rendering.arrow_types import DOCUMENT, render
 from tests.reports.rendering.html.test_sort_script import CHROMIUM
-from tests.reports.test_rendering_pdf import needs_poppler, tool
+from tests.reports.rendering.pdf_reader import needs_poppler, tool
 
 EVIL = "</text></svg><script>document.title = 'run'</script>"
 STYLE = ChartStyle("svg", font="Arial, Liberation Sans, sans-serif")

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from reports.rendering.base import TotalsOptions
 from tests.reports.rendering.arrow_types import DOCUMENT, render
-from tests.reports.test_rendering_pdf import needs_poppler, tool
+from tests.reports.rendering.pdf_reader import needs_poppler, tool
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed")

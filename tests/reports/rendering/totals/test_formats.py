@@ -22,7 +22,7 @@ from reports.rendering.totals.group_totals import TotalRows
 from reports.rendering.xlsx.totals import row_numbers
 from reports.rendering.xlsx.workbook import XlsxRenderer
 from tests.reports.rendering.arrow_types import DOCUMENT, render
-from tests.reports.test_rendering_pdf import needs_poppler, pages, words
+from tests.reports.rendering.pdf_reader import needs_poppler, pages, words
 
 EVIL = "</table></svg><script>alert(1)</script>"
 OPTIONS = TotalsOptions(

@@ -20,7 +20,7 @@ from reports.rendering.pdf import bidi, fallback
 from reports.rendering.pdf.fonts import MissingGlyphs, is_right_to_left, regular, wrap
 from reports.rendering.pdf.shaping import shape
 from tests.reports.rendering.arrow_types import render
-from tests.reports.test_rendering_pdf import needs_poppler, tool, words
+from tests.reports.rendering.pdf_reader import needs_poppler, tool, words
 
 _EMBEDDING = dict.fromkeys(range(0x202A, 0x202F))
 TEXTS = {
@@ -51,13 +51,13 @@ def read_back(text: str) -> str:
 
 @needs_poppler
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS.keys())
-def test_every_script_reads_back_in_the_order_it_was_written(text: str) -> None:
+def test_every_script_reads_back_in_logical_order(text: str) -> None:
     assert unicodedata.normalize("NFC", read_back(text)) == unicodedata.normalize("NFC", text)
 
 
 @needs_poppler
 @pytest.mark.parametrize("text", ["Order from שלום no. 17 (new)", "السعر 1,250.50 USD للوحدة", "דוח 2024 - סופי"])
-def test_words_of_both_directions_are_whole_beside_each_other(text: str) -> None:
+def test_words_of_both_directions_stay_whole(text: str) -> None:
     """In which order a reader puts such words is its own guess: poppler takes the page's usual direction."""
     shown = read_back(text)
     assert all(word in shown for word in text.split())
@@ -78,7 +78,7 @@ def test_fonts_of_all_scripts_are_embedded_with_few_glyphs() -> None:
     assert len(data) < 150_000
 
 
-def test_arabic_letters_are_joined_and_stand_from_right_to_left() -> None:
+def test_arabic_letters_are_joined_and_run_from_right_to_left() -> None:
     apart, (run,) = shape("ع ع ع", bold=False), shape("ععع", bold=False).runs
     assert len({glyph.id for run in apart.runs for cluster in run.clusters for glyph in cluster.glyphs}) == 2
     joined = [glyph.id for cluster in run.clusters for glyph in cluster.glyphs]
@@ -86,7 +86,7 @@ def test_arabic_letters_are_joined_and_stand_from_right_to_left() -> None:
     assert "".join(cluster.text for cluster in shape("אבג", bold=False).runs[0].clusters) == "גבא"
 
 
-def test_lines_of_a_paragraph_run_the_way_it_does() -> None:
+def test_lines_keep_the_direction_of_their_paragraph() -> None:
     lines = wrap("שלום עולם latin words that alone would run to the right and so on", regular(), 8, 90)
     assert len(lines) > 2
     assert all(map(is_right_to_left, lines))
@@ -103,16 +103,16 @@ def test_chinese_breaks_between_characters_but_not_before_a_full_stop() -> None:
 
 
 @needs_poppler
-def test_what_no_font_has_is_shown_as_a_code_and_told_on_every_page() -> None:
+def test_a_character_without_a_font_is_shown_as_a_code_and_noted_on_every_page() -> None:
     shown = words(render("pdf", pa.record_batch({"v": ["a\U000f1234b", "\x07", "ok"]})))
     assert "a[U+F1234]b [U+0007] ok" in shown
     assert shown.count("2 characters are in no font of this server") == 2
 
 
-def test_what_no_font_has_is_in_the_log() -> None:
-    told: list[logging.LogRecord] = []
+def test_characters_without_a_font_are_logged() -> None:
+    records: list[logging.LogRecord] = []
     handler = logging.Handler()
-    handler.emit = told.append  # type: ignore[method-assign]
+    handler.emit = records.append  # type: ignore[method-assign]
     logger = logging.getLogger("reports.rendering.pdf")
     logger.addHandler(handler)
     try:
@@ -120,16 +120,16 @@ def test_what_no_font_has_is_in_the_log() -> None:
         render("pdf", pa.record_batch({"v": ["\U000f1234"]}))
     finally:
         logger.removeHandler(handler)
-    (record,) = told
+    (record,) = records
     assert "1 character is in no font of this server" in record.getMessage()
 
 
 @needs_poppler
-def test_characters_that_are_never_seen_leave_no_trace() -> None:
+def test_invisible_characters_are_dropped() -> None:
     assert read_back("a\u200bb\u2060c\u00add") == "abcd"
 
 
-def test_an_installed_font_draws_what_those_that_ship_lack(tmp_path, monkeypatch) -> None:
+def test_an_installed_font_draws_what_the_shipped_fonts_lack(tmp_path, monkeypatch) -> None:
     folder = tmp_path / "fonts" / "thai"
     folder.mkdir(parents=True)
     shutil.copy(fallback.FONTS / "NotoSansThai-Regular.ttf", folder / "Some-Regular.ttf")
@@ -140,9 +140,9 @@ def test_an_installed_font_draws_what_those_that_ship_lack(tmp_path, monkeypatch
     fallback.font_for.cache_clear()
     fallback._shipped.cache_clear()
     try:
-        found = fallback.font_for("ก")
-        assert found is not None
-        assert found.name == "Some-Regular"
+        font = fallback.font_for("ก")
+        assert font is not None
+        assert font.name == "Some-Regular"
         assert fallback.font_for("中") is None
     finally:
         fallback.font_for.cache_clear()
@@ -150,7 +150,7 @@ def test_an_installed_font_draws_what_those_that_ship_lack(tmp_path, monkeypatch
 
 
 @given(st.text(max_size=40))
-def test_no_text_draws_a_glyph_that_stands_for_a_missing_one(text: str) -> None:
+def test_no_text_draws_the_glyph_for_missing_characters(text: str) -> None:
     for line in wrap(MissingGlyphs().replace_in(text), regular(), 8, 60):
         if not regular().draws(line):
             glyphs = [glyph for run in shape(line, bold=False).runs for part in run.clusters for glyph in part.glyphs]
@@ -158,7 +158,7 @@ def test_no_text_draws_a_glyph_that_stands_for_a_missing_one(text: str) -> None:
 
 
 @given(st.text(st.characters(categories=["Lo", "Mn", "Nd", "Po", "Zs"]), max_size=60), st.floats(30, 300))
-def test_wrapping_any_script_loses_nothing_but_the_spaces_at_the_breaks(text: str, width: float) -> None:
+def test_wrapping_any_script_loses_only_spaces_at_breaks(text: str, width: float) -> None:
     shown = MissingGlyphs().replace_in(text)
     lines = wrap(shown, regular(), 8, width)
     kept = "".join(lines).translate({0x200E: None, 0x200F: None})

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import shutil
-import subprocess
 import time
 
 import pyarrow as pa
@@ -18,24 +16,9 @@ from reports.rendering.column_kinds import Kind
 from reports.rendering.pdf.fonts import MissingGlyphs, bold, regular, wrap
 from reports.rendering.pdf.layout import LANDSCAPE, MARGIN, PORTRAIT, lay_out
 from tests.reports.rendering.arrow_types import DOCUMENT, render
+from tests.reports.rendering.pdf_reader import needs_poppler, pages, tool, words
 
-needs_poppler = pytest.mark.skipif(
-    shutil.which("pdftotext") is None, reason="pdftotext is not installed (Debian: apt-get install poppler-utils)"
-)
 printable = st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=60)
-
-
-def tool(*command: str, data: bytes) -> str:
-    return subprocess.run(command, input=data, capture_output=True, check=True).stdout.decode()
-
-
-def pages(data: bytes) -> list[str]:
-    return tool("pdftotext", "-layout", "-", "-", data=data).split("\f")[:-1]
-
-
-def words(data: bytes) -> str:
-    """All text in the order it was drawn, every run of blanks as one space."""
-    return " ".join(tool("pdftotext", "-raw", "-", "-", data=data).split())
 
 
 @needs_poppler
@@ -48,7 +31,7 @@ def test_title_parameters_and_rows_read_back() -> None:
 
 
 @needs_poppler
-def test_every_row_is_there_once_and_every_page_has_header_and_number() -> None:
+def test_every_row_appears_once_and_every_page_has_headings_and_a_number() -> None:
     rows = pa.record_batch({"number": list(range(1_000, 1_400)), "name": [f"row {n}" for n in range(1_000, 1_400)]})
     sheets = pages(render("pdf", rows))
     assert len(sheets) > 5
@@ -61,7 +44,7 @@ def test_every_row_is_there_once_and_every_page_has_header_and_number() -> None:
 
 
 @needs_poppler
-def test_a_header_stands_where_the_values_of_its_column_do() -> None:
+def test_a_heading_is_aligned_with_the_values_of_its_column() -> None:
     rows = pa.record_batch({"name": ["Ada"], "n": [123_456_789], "amount": [1.5], "much-longer-than-it": [7]})
     places = tool("pdftotext", "-bbox", "-", "-", data=render("pdf", rows))
     left, right = (
@@ -83,7 +66,7 @@ def test_a_long_text_is_wrapped_and_complete() -> None:
 
 
 @needs_poppler
-def test_a_text_longer_than_a_page_goes_on_over_the_next() -> None:
+def test_a_text_longer_than_a_page_continues_on_the_next() -> None:
     note = " ".join(f"word{n}" for n in range(6_000))
     sheets = pages(render("pdf", pa.record_batch({"note": [note, "last"]})))
     assert len(sheets) > 3
@@ -91,13 +74,13 @@ def test_a_text_longer_than_a_page_goes_on_over_the_next() -> None:
     assert "last" in sheets[-1]
 
 
-def test_a_megabyte_without_a_space_takes_time_that_grows_with_its_length() -> None:
+def test_the_time_for_a_megabyte_without_a_space_grows_with_its_length() -> None:
     started = time.monotonic()
     assert render("pdf", pa.record_batch({"v": ["x" * 1_000_000], "w": ["\u4e2d\u6587" * 100_000]}))
     assert time.monotonic() - started < 20
 
 
-def test_title_and_labels_may_hold_anything() -> None:
+def test_title_and_labels_may_contain_anything() -> None:
     odd = "a\x00(b)\\\n\u202e\U0001f600<&"
     document = dataclasses.replace(DOCUMENT, title=odd, description=odd, parameters={odd: odd, "": ""})
     for name in ("pdf", "html", "xlsx"):
@@ -105,14 +88,14 @@ def test_title_and_labels_may_hold_anything() -> None:
 
 
 @needs_poppler
-def test_line_ends_in_a_text_are_line_ends_on_the_page() -> None:
+def test_line_ends_in_a_text_stay() -> None:
     assert "one\ntwo\nthree" in tool(
         "pdftotext", "-", "-", data=render("pdf", pa.record_batch({"v": ["one\r\ntwo\n\nthree"]}))
     )
 
 
 @needs_poppler
-def test_the_reason_to_stop_is_in_every_footer_and_after_the_table() -> None:
+def test_the_notice_of_a_truncated_result_is_in_every_footer_and_after_the_table() -> None:
     sheets = pages(render("pdf", pa.record_batch({"v": list(range(200))}), truncated="Stopped after 200 rows."))
     assert all("Stopped after 200 rows." in sheet for sheet in sheets)
     assert sheets[-1].count("Stopped after 200 rows.") == 2
@@ -135,19 +118,19 @@ def test_no_rows_and_a_very_long_description_give_a_document() -> None:
 
 
 @needs_poppler
-def test_many_columns_keep_their_digits() -> None:
+def test_many_columns_keep_all_digits() -> None:
     row = {f"column_{index}": [10_000 + index] for index in range(40)}
     shown = words(render("pdf", pa.record_batch(row))).replace(" ", "")
     assert "".join(str(10_000 + index) for index in range(40)) in shown
 
 
-def test_more_columns_than_a_page_holds_are_refused_at_the_start() -> None:
+def test_too_many_columns_are_refused_at_the_start() -> None:
     schema = pa.schema([(f"c{index}", pa.int8()) for index in range(41)])
     with pytest.raises(FormatCannotHold, match=r"41 columns.*xlsx"):
         render("pdf", schema=schema)
 
 
-def test_a_narrow_table_is_upright_and_a_wide_one_lies_on_its_side() -> None:
+def test_a_narrow_table_is_in_portrait_and_a_wide_one_in_landscape() -> None:
     assert lay_out(["a", "b"], [Kind.TEXT, Kind.INTEGER], [["x"], ["1"]]).page == PORTRAIT
     wide = lay_out(["c"] * 9, [Kind.TEXT] * 9, [["a text of some length"]] * 9)
     assert wide.page == LANDSCAPE
@@ -163,13 +146,13 @@ def test_columns_never_leave_the_page(lengths: list[int], text: bool) -> None:
 
 
 @given(printable, st.floats(8, 300))
-def test_wrapping_loses_nothing_but_the_spaces_at_the_breaks(text: str, width: float) -> None:
+def test_wrapping_loses_only_spaces_at_breaks(text: str, width: float) -> None:
     lines = wrap(text, regular(), 8, width)
     assert "".join("".join(lines).split(" ")) == "".join(text.split(" "))
     assert all(regular().width(line, 8) <= width + 0.01 or len(line) == 1 for line in lines)
 
 
-def test_the_fonts_hold_latin_cyrillic_and_greek() -> None:
+def test_the_fonts_have_latin_cyrillic_and_greek() -> None:
     letters = "".join(map(chr, [*range(0x20, 0x7F), *range(0xA1, 0x180), *range(0x391, 0x3A2), *range(0x400, 0x460)]))
     for face in (regular(), bold()):
         assert set(letters) <= face.characters
