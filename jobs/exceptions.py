@@ -111,7 +111,7 @@ class NoFailedDelivery(DomainError):
 
 
 class ResultPurged(DomainError):
-    """The result was deleted after its retention time, so it can't be sent again. Run the report again."""
+    """The result was deleted after its retention period, so it can't be sent again. Run the report again."""
 
     code = "result_purged"
 

@@ -36,7 +36,7 @@ class Failure:
             driver = error.details.get("driver", "")
             return cls(error.code, error.message, error.retryable, f"{driver}\n\n{trace}".strip())
         if isinstance(error, MemoryError):
-            return cls("out_of_memory", "The report needs more memory than a job may use.", trace=trace)
+            return cls("out_of_memory", "The report needs more memory than a job can use.", trace=trace)
         return cls("internal_error", "The report could not be run because of an error in the server.", trace=trace)
 
     @property

@@ -24,14 +24,14 @@ def visible_job(user: User, job_id: object) -> JobExecutionLog:
     rights = rights_on(user, job.report_id)
     if Right.VIEW in rights or (Right.GENERATE in rights and job.requested_by_id == user.pk):
         return job
-    raise PermissionDenied("You have no view right on this job's report.")
+    raise PermissionDenied("You don't have the view right on this job's report.")
 
 
 def job_to_cancel(user: User, job_id: object) -> JobExecutionLog:
     """Return the job. Raise JobNotFound or, for users who can't cancel it, PermissionDenied."""
     job = visible_job(user, job_id)
     if not _owns_or_administers(user, job):
-        raise PermissionDenied("Only the user who requested the job or an Administrator may cancel it.")
+        raise PermissionDenied("Only the user who requested the job or an Administrator can cancel it.")
     return job
 
 
@@ -85,5 +85,5 @@ def _owns_or_administers(user: User, job: JobExecutionLog) -> bool:
 def _administered_job(user: User, job_id: object) -> JobExecutionLog:
     job = JobExecutionLog.objects.find(user, str(job_id))
     if not user.administers(job.tenant_id):
-        raise PermissionDenied("Only an Administrator may do this.")
+        raise PermissionDenied("Only an Administrator can do this.")
     return job

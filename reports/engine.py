@@ -186,7 +186,7 @@ class _Limiter:
         preferred = [name for name in roomier if name in ("csv", "parquet")]
         suggested = preferred or roomier[:2] or ["a narrower selection"]
         raise FormatCannotHold(
-            f"A {file_noun(self._renderer)} holds at most {limit:,} rows, and this result has more. "
+            f"A {file_noun(self._renderer)} can have at most {limit:,} rows, and this result has more. "
             f"Choose {' or '.join(suggested)} instead."
         )
 

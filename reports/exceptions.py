@@ -64,7 +64,7 @@ class ReportDeleted(RunError):
 
 
 class SourceMissing(RunError):
-    """The report's data source was deleted. An administrator needs to choose another one."""
+    """The report's data source was deleted. Ask an administrator to choose another one."""
 
     code = "source_missing"
 
@@ -77,7 +77,7 @@ class SourceUnavailable(RunError):
 
 
 class SourceUnusable(SourceUnavailable):
-    """The data source can't be read as it is set up. An administrator needs to check it."""
+    """The data source is not set up correctly. Ask an administrator to check it."""
 
     retryable = False
 

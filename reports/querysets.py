@@ -79,7 +79,7 @@ class ReportQuerySet(models.QuerySet["ReportConfiguration"]):
         """As `find_complete`. Raises PermissionDenied unless the user is an Administrator of the report's tenant."""
         report = self.find_complete(user, key)
         if not user.administers(report.tenant_id):
-            raise PermissionDenied("Only an Administrator may do this.")
+            raise PermissionDenied("Only an Administrator can do this.")
         return report
 
     def find_to_run(self, user: User, key: str) -> ReportConfiguration:

@@ -158,7 +158,7 @@ WORKERS = whole_number(
     "REPORTSERVER_WORKERS",
     os.cpu_count() or 1,
     maximum=max(1000, os.cpu_count() or 1),
-    reason="each of them is processes of this host and a connection to the database",
+    reason="each takes several processes and a database connection",
 )
 #: A worker that hasn't renewed its lease for this long has lost its job.
 LEASE_SECONDS = whole_number("REPORTSERVER_LEASE_SECONDS", 30)

@@ -10,7 +10,7 @@ from accounts.models import User
 
 
 class IsAdministrator(IsAuthenticated):
-    message = "Only an Administrator may do this."
+    message = "Only an Administrator can do this."
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         user = request.user

@@ -40,7 +40,7 @@ class RunReportView(APIView):
         # The checks' order is part of the API: 404, then 403, then 409, then 400.
         report = ReportConfiguration.objects.find_to_run(user, key)
         if not may_generate(user, report):
-            raise PermissionDenied("You have no generate right on this report.")
+            raise PermissionDenied("You don't have the generate right on this report.")
         actions.check_mode(report, self.mode)
         data = self.request.data if self.request.body else {}
         if not isinstance(data, dict):

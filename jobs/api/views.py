@@ -104,7 +104,7 @@ class JobResult(JobView):
             OpenApiParameter("If-Range", str, OpenApiParameter.HEADER),
             OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER),
             *FILE_HEADERS,
-            header("Content-Range", "The range of bytes that is sent.", 206, 416),
+            header("Content-Range", "The range of bytes in the response.", 206, 416),
             RETRY_AFTER,
         ],
         responses={

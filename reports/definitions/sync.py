@@ -110,7 +110,7 @@ def _create_user(sync: Sync, path: str, definition: UserDefinition, tenant: Tena
     if variable is None:
         sync.add_error(f"{path}.password_env", "Required for a new user.")
     elif not password:
-        sentence = f"The environment variable {variable} is not set. It must hold the new user's password."
+        sentence = f"The environment variable {variable} is not set. Set it to the new user's password."
         sync.add_error(f"{path}.password_env", sentence)
     # Also created without a password, although that is rolled back: grants to a missing user would be a second error.
     user = User.objects.create_user(definition.username, password=password or None, tenant=tenant)

@@ -136,7 +136,9 @@ def _failure(request: CompileRequest, status: int, stderr: str) -> TemplateFaile
         message = f"The document needs more memory than the allowed {limit:,} MB. Show less in the template."
         return TemplateFailed(message, driver=driver)
     if "SandboxUnavailableError" in stderr:
-        return TemplateFailed("The server's kernel can't isolate templates from the network, so no document is made.")
+        return TemplateFailed(
+            "The server's kernel can't isolate templates from the network, so documents can't be created."
+        )
     if status in (_SIGKILL, _SIGXCPU):
         return _timeout(request)
     return TemplateFailed(f"The document compiler failed with exit status {status}.", driver=driver)

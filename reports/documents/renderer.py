@@ -30,7 +30,7 @@ class TemplateWriter:
         self._bytes += batch.nbytes
         if self._bytes > MAX_BYTES:
             raise FormatCannotHold(
-                f"A designed document holds at most {MAX_BYTES // 2**20} MB of values, and this result has more. "
+                f"A designed document can have at most {MAX_BYTES // 2**20} MB of values, and this result has more. "
                 "Choose csv or parquet instead."
             )
         for column, texts in zip(self._columns, context.column_texts(batch), strict=True):

@@ -133,7 +133,7 @@ def _format_fit(renderer: Renderer, prepared: QueryDescription, rows: int | None
     limit = renderer.max_rows
     if limit is None or (max_rows is not None and max_rows <= limit):
         return FormatFit(format, Fits.YES)
-    holds = f"A {file_noun(renderer)} holds at most {limit:,} rows"
+    holds = f"A {file_noun(renderer)} can have at most {limit:,} rows"
     if rows is None:
         return FormatFit(format, Fits.UNKNOWN, f"{holds}. How many rows there are isn't known before the run.")
     if rows > limit:

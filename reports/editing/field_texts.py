@@ -79,7 +79,7 @@ _OPTIONS = {
         "datetime": _("Date and time"),
     },
     "delivery.mode": {
-        "asynchronous": _("As a job, to fetch later (asynchronous)"),
+        "asynchronous": _("As a job, to download later (asynchronous)"),
         "synchronous": _("In the response (synchronous)"),
     },
     "on_limit": {"truncate": _("Truncate and mark as incomplete"), "fail": _("Fail")},

@@ -109,7 +109,7 @@ def _without_blanks(parameter: Parameter, raw: object) -> object:
     if parameter.multiple:
         return items or None
     if len(items) > 1:
-        raise InvalidValue("Give one value, not several.")
+        raise InvalidValue("Must be one value, not several.")
     return items[0] if items else None
 
 

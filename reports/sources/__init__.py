@@ -75,5 +75,5 @@ def checked_query(query: str, dialect: str, values: Mapping[str, object]) -> str
         value = values[piece.name or ""]
         is_list = isinstance(value, TypedValue) and isinstance(value.value, tuple)
         if is_list and piece.context is Context.IN_MIXED_LIST:
-            raise QueryFailed(f"The list {piece.text} has to stand alone, as in “x in {piece.text}”.")
+            raise QueryFailed(f"The list {piece.text} can only be used as in “x in {piece.text}”.")
     return query

@@ -13,10 +13,10 @@ from reports.exceptions import QueryFailed, RunError
 NO_SUCH_NAME = "The query names a table or column that does not exist."
 NO_SUCH_FUNCTION = "The query uses a function or operator that does not exist for these types."
 BAD_SYNTAX = "The query is not valid SQL for this data source."
-NOT_READ_ONLY = "The query does something other than reading, which a report may not do."
-BAD_VALUE = "The query could not calculate or convert one of the values it meets."
-NO_MEMORY = "The query needs more memory than a report may use."
-NO_PERMISSION = "The data source does not allow this query to read what it names."
+NOT_READ_ONLY = "The query does more than read data. Reports can only read."
+BAD_VALUE = "The query could not compute or convert a value."
+NO_MEMORY = "The query needs more memory than a report can use."
+NO_PERMISSION = "The data source's account isn't allowed to run this query."
 
 _MAX_DRIVER_TEXT = 4_000
 _MAX_LISTED = 10

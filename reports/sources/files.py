@@ -33,7 +33,7 @@ class FilesSource(DuckdbEngine):
     """
 
     kind: ClassVar[str] = "files"
-    damaged_message: ClassVar[str] = "A file of the data source is damaged, or not what its name says."
+    damaged_message: ClassVar[str] = "A file of the data source is damaged, or its name has the wrong extension."
 
     def __init__(self, *, sample_whole_files: bool = False) -> None:
         self.sample_whole_files = sample_whole_files
@@ -69,7 +69,7 @@ def _tables(location: Path, query: str) -> dict[str, Path]:
         if not re.search(rf"(?<!\w){re.escape(name.lower())}(?!\w)", searched):
             continue
         if name.lower() in map(str.lower, tables):
-            raise run_error(SourceUnusable, f"Two files of this data source make the same table, “{name}”.", path)
+            raise run_error(SourceUnusable, f"Two files of this data source have the same table name, “{name}”.", path)
         tables[name] = path
     return tables
 
@@ -79,7 +79,7 @@ def _files(location: Path) -> list[Path]:
     try:
         paths = [location] if location.is_file() else sorted(location.iterdir())
     except OSError as error:
-        raise run_error(SourceUnusable, "The data source's folder is not there, or may not be read.", error) from error
+        raise run_error(SourceUnusable, "The data source's folder does not exist or can't be read.", error) from error
     root = location.resolve()
     return [
         path

@@ -69,4 +69,4 @@ def _check_calendar(array: pa.Array, name: str) -> None:
     extremes = pc.min_max(array.cast(counted))
     lowest, highest = extremes["min"].as_py(), extremes["max"].as_py()
     if lowest is not None and (lowest < first or highest > last):
-        raise QueryFailed(f"The column “{name}” holds a date outside of the years 1 to 9999, or infinity.")
+        raise QueryFailed(f"The column “{name}” contains a date outside the years 1 to 9999, or infinity.")

@@ -115,7 +115,7 @@ def substitute(query: str, dialect: str, replace: Callable[[Piece], str]) -> str
 def single_statement(query: str, dialect: str) -> str:
     """The query's only statement, without anything after it. Raises QueryFailed if there is none, or a second one."""
     if "\0" in query:
-        raise QueryFailed("The query holds a NUL character.")
+        raise QueryFailed("The query contains a NUL character.")
     tokens = list(_tokens(query, dialect))
     # A comment at the end has to go too: the PostgreSQL driver puts the query in parentheses.
     while tokens and tokens[-1].kind in ("space", "comment", "semicolon"):
@@ -124,7 +124,7 @@ def single_statement(query: str, dialect: str) -> str:
     if not kinds:
         raise QueryFailed("The query is empty.")
     if "semicolon" in kinds:
-        raise QueryFailed("The query holds more than one statement; a report has exactly one.")
+        raise QueryFailed("The query has more than one statement. A report must have exactly one.")
     return "".join(text for _, text in tokens)
 
 

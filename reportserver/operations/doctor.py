@@ -149,11 +149,13 @@ def _sources() -> Iterator[Finding]:
 def _deliveries() -> Iterator[Finding]:
     kinds = set(DeliveryTarget.objects.exclude(version__current_of=None).values_list("kind", flat=True))
     if "email" in kinds and not settings.EMAIL_CONFIGURED:
-        sentence = "Some reports are delivered by e-mail, but there is no mail server."
-        yield Finding(Verdict.ERROR, sentence, "Set REPORTSERVER_EMAIL_URL, such as smtp://user:password@host:587.")
+        sentence = "Some reports are delivered by e-mail, but no mail server is configured."
+        yield Finding(
+            Verdict.ERROR, sentence, "Set REPORTSERVER_EMAIL_URL, for example to smtp://user:password@host:587."
+        )
     if "file_share" in kinds and settings.FILE_SHARE is None:
-        sentence = "Some reports are delivered to the file share, but there is none."
-        yield Finding(Verdict.ERROR, sentence, "Set REPORTSERVER_FILE_SHARE to its folder.")
+        sentence = "Some reports are delivered to a file share, but none is configured."
+        yield Finding(Verdict.ERROR, sentence, "Set REPORTSERVER_FILE_SHARE to a folder.")
     overdue = outbox.count_overdue()
     failed = Delivery.objects.filter(state=Delivery.State.FAILED, ended_at__gt=from_now(-_DAY_SECONDS)).count()
     if overdue or failed:

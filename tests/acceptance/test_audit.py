@@ -19,7 +19,7 @@ def entries(client, **params):
 
 @pytest.mark.parametrize("name", ["bob", "carol", "dave", "erin", "hank"])
 def test_only_an_administrator_reads_the_audit_log(idle, name):
-    assert_error(idle.client(name).get("/audit"), 403, "permission_denied", "Only an Administrator may do this.")
+    assert_error(idle.client(name).get("/audit"), 403, "permission_denied", "Only an Administrator can do this.")
 
 
 def test_an_administrator_reads_the_entries_of_the_own_tenant_newest_first(idle, idle_bob):

@@ -1,4 +1,4 @@
-"""manage.py purge_results: delete results before or after their retention time."""
+"""manage.py purge_results: delete results before or after the end of their retention period."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MAX_DAYS = 36_500
 
 
 class Command(BaseCommand):
-    help = "Delete results whose retention time has ended. The server does the same every hour. Jobs stay listed."
+    help = "Delete results whose retention period has ended. The server does the same every hour. Jobs stay listed."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

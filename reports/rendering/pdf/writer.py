@@ -30,7 +30,7 @@ class PdfWriter:
 
     def __init__(self, out: BinaryIO, schema: pa.Schema, document: Document) -> None:
         if len(schema) > MAX_COLUMNS:
-            message = f"The result has {len(schema)} columns, a page has room for {MAX_COLUMNS}. xlsx holds them."
+            message = f"The result has {len(schema)} columns, but a page fits only {MAX_COLUMNS}. Choose xlsx instead."
             raise FormatCannotHold(message, alternative="xlsx")
         self._canvas = _canvas(out, document)
         self._schema = schema

@@ -28,7 +28,7 @@ def about_facts(document: Document, rows: int, truncated: str | None, sheets: in
     if truncated:
         facts.append(("Truncated", truncated))
     if sheets > 1:
-        facts.append(("Sheets", f"The rows are on {sheets} sheets, as one sheet holds 1,048,576."))
+        facts.append(("Sheets", f"The rows are on {sheets} sheets, because a sheet can have at most 1,048,576."))
     if cut_texts == 1:
         facts.append(("Cut texts", "1 text is longer than the 32,767 characters of a cell; it says so at its end."))
     elif cut_texts:

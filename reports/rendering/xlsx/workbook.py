@@ -52,7 +52,7 @@ class IsalZipFile(ZipFile):
 class XlsxWriter:
     def __init__(self, out: BinaryIO, schema: pa.Schema, document: Document, sheet_rows: int = SHEET_ROWS) -> None:
         if len(schema) > MAX_COLUMNS:
-            message = f"The result has {len(schema):,} columns, and a sheet holds at most {MAX_COLUMNS:,}. "
+            message = f"The result has {len(schema):,} columns, and a sheet can have at most {MAX_COLUMNS:,}. "
             raise FormatCannotHold(message + "Choose csv instead.", alternative="csv")
         self._zip = IsalZipFile(out, "w", ZIP_DEFLATED, compresslevel=COMPRESSION_LEVEL)
         self._schema = schema

@@ -24,7 +24,7 @@ class DuckdbSource(DuckdbEngine):
     def open(self, spec: SourceSpec, limits: Limits) -> duckdb.DuckDBPyConnection:
         path = Path(spec.location)
         if not path.is_file():
-            raise run_error(SourceUnusable, "The data source's file is not there.", path)
+            raise run_error(SourceUnusable, "The data source's file does not exist.", path)
         # The file is attached to a database in memory: connections to the same file within a process would share one
         # configuration, which the first of them locks.
         return duckdb.connect(config=configuration(limits))

@@ -199,7 +199,7 @@ _SENTENCES = (
     ("syntax error", errors.BAD_SYNTAX),
     ("conversion error", errors.BAD_VALUE),
     ("out of range error", errors.BAD_VALUE),
-    ("permission error", "The query reads something outside of the data source's own files."),
+    ("permission error", "The query reads something outside the data source's files."),
     ("out of memory error", errors.NO_MEMORY),
 )
 

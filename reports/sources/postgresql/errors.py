@@ -66,12 +66,12 @@ def checked_url(url: str, seconds: float = _CONNECT_TIMEOUT_SECONDS) -> str:
     except ValueError:
         raise SourceUnusable("The data source's URL cannot be read.") from None
     if parts.scheme not in ("postgresql", "postgres"):
-        raise SourceUnusable("The data source's URL has to begin with postgresql://.")
+        raise SourceUnusable("The data source's URL must start with postgresql://.")
     if parts.fragment:
-        raise SourceUnusable("The data source's URL holds a #. In a name or password it is written %23.")
+        raise SourceUnusable("The data source's URL contains a #. In a name or password, write it as %23.")
     forbidden = sorted(settings.keys() - _URL_SETTINGS)
     if forbidden:
-        raise SourceUnusable(f"The data source's URL may not set: {', '.join(forbidden)[:200]}.")
+        raise SourceUnusable(f"The data source's URL must not set: {', '.join(forbidden)[:200]}.")
     connect_timeout = str(int(min(seconds, _CONNECT_TIMEOUT_SECONDS)))
     settings = {**_KEEPALIVE, "connect_timeout": connect_timeout, **settings}
     return urlunsplit(parts._replace(query=urlencode(settings, quote_via=quote)))
@@ -80,7 +80,7 @@ def checked_url(url: str, seconds: float = _CONNECT_TIMEOUT_SECONDS) -> str:
 def connection_error(error: Exception, url: str) -> RunError:
     text = _without_password(str(error), url)
     if any(fragment in text.lower() for fragment in _REFUSED_TEXTS):
-        return run_error(SourceUnusable, "The data source does not let the report server in.", text)
+        return run_error(SourceUnusable, "The data source denied access to the report server.", text)
     return run_error(SourceUnavailable, None, text)
 
 

@@ -61,7 +61,7 @@ def connection_error(error: Exception, url: URL) -> RunError:
         text = text.replace(str(url.password), "***")
     is_refused = _number(error) in _REFUSED or any(words in text.lower() for words in ("login failed", "access denied"))
     if is_refused:
-        return run_error(SourceUnusable, "The data source does not let the report server in.", text)
+        return run_error(SourceUnusable, "The data source denied access to the report server.", text)
     return run_error(SourceUnavailable, None, text)
 
 

@@ -43,7 +43,7 @@ def checked_url(url: URL) -> URL:
     """The URL with PyMySQL as its driver. Raises SourceUnusable for a setting that is not allowed."""
     forbidden = sorted(set(url.query) - _URL_SETTINGS)
     if forbidden:
-        raise SourceUnusable(f"The data source's URL may not set: {', '.join(forbidden)[:200]}.")
+        raise SourceUnusable(f"The data source's URL must not set: {', '.join(forbidden)[:200]}.")
     return url.set(drivername="mysql+pymysql").update_query_dict({"charset": "utf8mb4"})
 
 

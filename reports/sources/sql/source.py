@@ -128,7 +128,7 @@ def _placeholders(piece: Piece, value: object, style: str, bound: dict[str, obje
     if not isinstance(value, tuple):
         sql = placeholder(value)
     elif piece.context is Context.VALUE:
-        raise QueryFailed("A list can be used as “in :names” only, with this kind of data source.")
+        raise QueryFailed("With this kind of data source, a list can only be used as “in :names”.")
     else:
         sql = ", ".join(map(placeholder, value)) or _EMPTY_LIST
     return f"({sql})" if piece.context is Context.IN else sql

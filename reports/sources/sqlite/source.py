@@ -88,7 +88,7 @@ class SqliteSource:
     def _open(self, location: str, limits: Limits, deadline: Deadline) -> sqlite3.Connection:
         path = Path(location)
         if not path.is_file():
-            raise run_error(SourceUnusable, "The data source's file is not there.", path)
+            raise run_error(SourceUnusable, "The data source's file does not exist.", path)
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=self.lock_wait_seconds, isolation_level=None
         )

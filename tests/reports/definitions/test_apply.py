@@ -152,7 +152,7 @@ def test_all_errors_that_only_the_database_shows_are_reported_at_once_and_nothin
     before = everything()
     assert apply_errors(tmp_path, bad, env={"BOB_PASSWORD": "x" * 12, "CRM_URL": "mysql://u:hush@h/d"}) == {
         "users[0].password_env": [
-            "The environment variable ALICE_PASSWORD is not set. It must hold the new user's password."
+            "The environment variable ALICE_PASSWORD is not set. Set it to the new user's password."
         ],
         "users[2].tenant": ["Tenant nowhere does not exist."],
         "users[3].password_env": ["Required for a new user."],
@@ -174,7 +174,7 @@ def test_all_errors_that_only_the_database_shows_are_reported_at_once_and_nothin
         (
             "select :start, :end; delete from flights",
             "query",
-            "The query holds more than one statement; a report has exactly one.",
+            "The query has more than one statement. A report must have exactly one.",
         ),
     ],
 )

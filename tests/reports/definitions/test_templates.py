@@ -129,7 +129,7 @@ def test_validate_reports_the_line(tmp_path):
     alice = client("alice")
     result = alice.post(f"{URL}/carrier-delays/validate", {}, format="json").json()
     assert (result["valid"], result["templateFaults"]) == (True, [])
-    assert result["formats"][0]["message"].startswith("A designed document holds at most 5,000 rows")
+    assert result["formats"][0]["message"].startswith("A designed document can have at most 5,000 rows")
     draft = definitions(template=INVALID)["reports"][0]
     result = alice.post(f"{URL}/carrier-delays/validate", {"definition": draft}, format="json").json()
     message = 'Dictionary does not contain key "carier".'

@@ -242,7 +242,7 @@ def test_too_many_rows_or_bytes_fail_early_and_name_better_formats(tmp_path, lim
     with pytest.raises(FormatCannotHold) as caught:
         run(spec(tmp_path, limits, "select a from t"), tmp_path / "out", lambda *_: None)
     assert caught.value.message == (
-        "A designed document holds at most 5,000 rows, and this result has more. Choose csv or parquet instead."
+        "A designed document can have at most 5,000 rows, and this result has more. Choose csv or parquet instead."
     )
     writer = TemplateRenderer().open(io.BytesIO(), pa.schema({"a": pa.string()}), designed(""))
     with pytest.raises(FormatCannotHold, match="at most 16 MB of values"):

@@ -27,7 +27,7 @@ def test_files_have_exact_types_and_rows_and_formats_may_be_too_small(tmp_path):
         ("html", Fits.NO),
         ("pdf", Fits.NO),
     ]
-    assert result.formats[1].message == "A html file holds at most 200,000 rows, and about 250,000 are expected."
+    assert result.formats[1].message == "A html file can have at most 200,000 rows, and about 250,000 are expected."
     limited = check(target("files", tmp_path / "many.parquet", "from many", formats=formats, max_rows=100_000), {})
     assert limited.estimated_rows == 100_000
     assert limited.all_fit

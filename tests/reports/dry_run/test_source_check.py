@@ -25,7 +25,7 @@ def test_files_respond(tmp_path: Path) -> None:
 def test_a_missing_file_is_an_error(tmp_path: Path, kind: str) -> None:
     error = source_error(SourceSpec(kind=kind, location=str(tmp_path / "missing")))
     assert error
-    assert error.message == "The data source's file is not there."
+    assert error.message == "The data source's file does not exist."
 
 
 def test_a_file_that_is_no_database_is_an_error(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ def test_a_valid_report_is_described_by_its_columns_and_formats() -> None:
         "typesAreCertain": False, "estimatedRows": None,
         "formats": [
             {"format": "pdf", "fits": None,
-             "message": "A pdf file holds at most 100,000 rows. How many rows there are isn't known before the run.",
+             "message": "A pdf file can have at most 100,000 rows. How many rows there are isn't known before the run.",
              "seconds": None, "secondsFrom": None},
             {"format": "csv", "fits": True, "message": "", "seconds": None, "secondsFrom": None},
         ],
@@ -76,7 +76,7 @@ def test_only_administrators_of_the_tenant_can_check(username: str, status: int)
 
 def test_a_missing_data_source_is_an_error_of_the_report(tmp_path: Path) -> None:
     (tmp_path / "data/flights.db").unlink()
-    assert validate()["faults"] == ["The data source's file is not there."]
+    assert validate()["faults"] == ["The data source's file does not exist."]
     ReportConfiguration.objects.get(slug="carrier-delays").version.data_source.delete()
     assert "data source was deleted" in validate()["faults"][0]
 

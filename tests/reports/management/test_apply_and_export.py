@@ -87,7 +87,7 @@ def test_errors_that_only_the_database_shows_have_file_and_line_too(tmp_path, mo
     assert code == 1
     assert err == (
         f"{file}:{line}: users[1].password_env: The environment variable BOB_PASSWORD is not set. "
-        "It must hold the new user's password.\n"
+        "Set it to the new user's password.\n"
     )
     assert Tenant.objects.count() == 0
 

@@ -206,7 +206,7 @@ def test_an_estimate_runs_nothing(browse: Browse, report: ReportConfiguration) -
     response = client.post("/reports/sales", {**VALID, "do": "estimate"})
     assert response.status_code == 200
     page = Page(response)
-    assert "The data source's file is not there." in page.by_id("estimate").text
+    assert "The data source's file does not exist." in page.by_id("estimate").text
     assert page.field("least").value == "7", "the input is kept"
     refused = client.post("/reports/sales", {**VALID, "param.least": "11", "do": "estimate"})
     assert refused.status_code == 200

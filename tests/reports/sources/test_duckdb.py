@@ -99,7 +99,7 @@ def test_running_out_of_memory_is_reported(spec, fetch, limits):
 
 
 def test_a_missing_or_foreign_file_is_reported(tmp_path, fetch):
-    with pytest.raises(SourceUnusable, match="is not there"):
+    with pytest.raises(SourceUnusable, match="does not exist"):
         fetch(SourceSpec(kind="duckdb", location=str(tmp_path / "no.duckdb")), "select 1")
     assert not (tmp_path / "no.duckdb").exists()
     (tmp_path / "text.duckdb").write_text("no database, but long enough to look like one" * 1000)

@@ -179,7 +179,7 @@ def test_json_and_full_text_tables_can_be_read(make, fetch):
         ("selec 1", "not valid SQL"),
         ("select :nobody", ":nobody, which the report does not declare"),
         ("select cast(x'ff' as text)", "not valid UTF-8"),
-        ("select abs(-9223372036854775808)", "could not calculate"),
+        ("select abs(-9223372036854775808)", "could not compute"),
         ("select randomblob(1000000000)", "more memory"),
     ],
 )

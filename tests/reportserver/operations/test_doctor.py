@@ -15,7 +15,7 @@ def test_a_running_server_has_only_the_errors_of_its_definitions(server: Running
     assert "The audit log is intact." in output
     source, mail = [line for line in output.splitlines() if line.startswith("error")]
     assert "The files of data source gone of Acme Inc. are not at" in source
-    assert "there is no mail server" in mail
+    assert "no mail server is configured" in mail
 
 
 def test_every_error_is_reported_with_its_remedy(tmp_path: Path, prepared: Path) -> None:
