@@ -17,7 +17,7 @@ from audit.models import Action, AuditHead, AuditLog
 from audit.sql import ADVANCE_HEAD, READ_HEAD
 from common.compiled_sql import insert
 
-#: The actor of what the server does on its own.
+#: The actor of the server's own actions.
 SYSTEM = "system"
 
 
@@ -66,7 +66,7 @@ def _lock_head() -> tuple[int, str]:
 
 
 def _select_head() -> Any:
-    # SQLite has no row locks; there, the transaction holds the write lock since it began.
+    # SQLite has no row locks; there, the transaction has held the write lock since it began.
     lock = " for update" if connection.features.has_select_for_update else ""
     with connection.cursor() as cursor:
         cursor.execute(READ_HEAD + lock)
@@ -74,7 +74,7 @@ def _select_head() -> Any:
 
 
 def actor_name(actor: User | str) -> str:
-    """How the log names an actor: a user's name, or the text that stands for the server or its operator."""
+    """The actor's name in the log: a user's name, or the text for the server or its operator."""
     return actor if isinstance(actor, str) else actor.get_username()
 
 

@@ -1,8 +1,8 @@
 """The hash chain that makes the audit log tamper-evident. Knows neither the database nor Django.
 
 Each entry's hash is an HMAC-SHA-256 (RFC 2104) over the previous hash and the canonical JSON of the entry. Its key is
-not in the database, so whoever can write to the table but doesn't have the key can't recompute the chain. The head
-(sequence and hash of the last entry, with an HMAC of its own) shows if entries were removed from the end.
+not in the database, so somebody who can write to the table but doesn't have the key can't recompute the chain. The head
+(sequence and hash of the last entry, with its own HMAC) shows if entries were removed from the end.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Head:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """How far the chain has been verified: sequence and hash of the last verified entry."""
+    """The progress of a verification: sequence and hash of the last verified entry."""
 
     sequence: int
     hash: str

@@ -15,7 +15,7 @@ from audit.querysets import AuditLogQuerySet
 
 
 class Action(models.TextChoices):
-    """What an entry records. The values are part of the API; pages show the labels."""
+    """The recorded action. The values are part of the API; pages show the labels."""
 
     JOB_GENERATE = "Job Generate", _("Report requested")
     JOB_RETRY = "Job Retry", _("Job retried")
@@ -87,7 +87,7 @@ class AuditLog(models.Model):
         raise AuditLogIsAppendOnly
 
     def content(self) -> dict[str, object]:
-        """What the hash covers, as JSON values."""
+        """The hashed fields, as JSON values."""
         return {
             "tenant": self.tenant_id,
             "timestamp": self.timestamp.isoformat(),
@@ -143,7 +143,7 @@ class AuditCheck(models.Model):
         return self.broken_sequence is None and (self.verified_at is None or self.verified_at < self.started_at)
 
     def sealed_content(self) -> dict[str, object]:
-        """What the seal covers, as JSON values. Other keys would make the seals of earlier versions invalid."""
+        """The sealed fields, as JSON values. Other keys would invalidate the seals of earlier versions."""
         return {
             "begun_at": _isoformat(self.started_at),
             "sequence": self.sequence,

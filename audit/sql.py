@@ -1,4 +1,4 @@
-"""SQL of this app that is written by hand: every writer waits while another one holds the head of the chain."""
+"""This app's hand-written SQL. Every writer waits while another one has locked the head of the chain."""
 
 from __future__ import annotations
 

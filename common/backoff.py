@@ -1,4 +1,4 @@
-"""How long to wait before another try, and before a process that ended is started again."""
+"""Waits before a retry, and before a process that ended is restarted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Backoff:
         return min(self.longest, self.first * 2.0 ** min(failures - 1, 100))
 
     def jittered(self, failures: int) -> float:
-        """The wait, shortened at random by up to half, so that what failed together is not retried together."""
+        """The wait, shortened at random by up to half, so that retries don't all come at the same moment."""
         return round(self.seconds(failures) * random.uniform(0.5, 1.0), 1)  # noqa: S311 - not a secret
 
 
@@ -28,8 +28,8 @@ class Backoff:
 class RestartTimer:
     """Decides when a process that ended may be started again.
 
-    The waits grow while the process keeps ending early. One that lived for `steady_seconds` counts as healthy, and its
-    end starts the waits anew: otherwise a few crashes over weeks would add up to a long outage.
+    The waits grow while the process keeps ending early. A process that ran for `steady_seconds` counts as healthy, and its
+    end resets the waits: otherwise a few crashes over weeks would add up to a long outage.
     """
 
     waits: Backoff

@@ -22,7 +22,7 @@ class Param(Expression):
         self.name = name
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
-        # The parameter stands for itself in the compiled statement, until a run replaces it by a value.
+        # The compiled statement contains the parameter itself; each run replaces it with a value.
         return "%s", [self]
 
     def to_db(self, value: Any) -> Any:

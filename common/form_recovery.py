@@ -1,7 +1,7 @@
 """Keeps a form that was sent after the session had ended, until the same user has signed in again.
 
-Such a form holds a signed field that names the user it was shown to. Forms without it are not kept, so strangers can
-neither fill the session table nor leave a form for somebody else to save.
+Such a form contains a signed field that names the user it was shown to. Forms without it are not kept, so strangers
+can neither fill the session table nor leave a form for somebody else to save.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""UUIDs: parsing them strictly, and converting them for SQL that is written by hand."""
+"""UUIDs: parsing them strictly, and converting them for hand-written SQL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SQL of this app that is written by hand."""
+"""This app's hand-written SQL."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ WINDOW_SECONDS = 60
 
 @dataclass(frozen=True)
 class Usage:
-    """How much of a limit one caller has used in the current window."""
+    """One caller's use of a limit in the current window."""
 
     scope: str
     limit: int
@@ -75,7 +75,7 @@ def count_call(scope: str, caller: str, *, amount: int = 1, stop_at_limit: bool 
 
 
 def delete_old_counts() -> None:
-    """Delete the counts of past windows, so the table holds only the callers of the last minutes."""
+    """Delete the counts of past windows, so the table contains only the callers of the last minutes."""
     RateCount.objects.filter(started__lt=int(time.time()) - 2 * WINDOW_SECONDS).delete()
 
 

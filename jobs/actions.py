@@ -1,4 +1,4 @@
-"""What users do with jobs: submit, retry, cancel. Each action is one transaction with its event and audit entry."""
+"""Users' actions on jobs: submit, retry, cancel. Each action is one transaction with its event and audit entry."""
 
 from __future__ import annotations
 

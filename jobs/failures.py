@@ -1,4 +1,4 @@
-"""Why an attempt failed."""
+"""Descriptions of failed attempts."""
 
 from __future__ import annotations
 

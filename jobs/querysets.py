@@ -1,4 +1,4 @@
-"""Queries over jobs: which jobs a user can see, which can be claimed, and who holds them."""
+"""Queries for jobs: those that a user can see, those that can be claimed, and the workers that run them."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ ReportProgress = Callable[[int, int, int | None], None]
 
 @dataclass(frozen=True, kw_only=True)
 class RunSpec:
-    """What a run needs. `query` and `values` go to the source; `max_rows` and `max_bytes` limit the file."""
+    """The input of a run. `query` and `values` go to the source; `max_rows` and `max_bytes` limit the file."""
 
     source: SourceSpec
     query: str

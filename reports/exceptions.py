@@ -1,4 +1,4 @@
-"""What can go wrong with a report. Each docstring is the default message, each code is stable."""
+"""Errors of reports. Each docstring is the default message; each code is stable."""
 
 from __future__ import annotations
 

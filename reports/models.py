@@ -75,7 +75,7 @@ class DataSource(models.Model):
 
 
 class ReportConfiguration(models.Model):
-    """A report. Its versions say what it does, its grants who may use it."""
+    """A report. Its versions define what it does, its grants who can use it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="reports")
@@ -143,7 +143,7 @@ class ReportVersion(models.Model):
 
     class Meta:
         ordering = ["report", "-number"]
-        # Every claim looks for versions with a limit, and hardly any has one.
+        # Every claim searches for versions with a limit, and few have one.
         indexes = [models.Index(fields=["max_running"], name="version_limited", condition=Q(max_running__isnull=False))]
         constraints = [
             models.UniqueConstraint(fields=["report", "number"], name="report_version_number"),

@@ -25,7 +25,7 @@ Origin = Literal["report", "source", "format"]
 
 @dataclass(frozen=True)
 class ReportStats:
-    """What a user's visible jobs of one report say about it: the newest job, and the newest ones that ended.
+    """Statistics of a user's visible jobs of one report: the newest job, and the newest ones that ended.
 
     `run`: the run times in seconds that half and 95 % of the successful runs stayed within; `rows`: the median.
     """
@@ -77,7 +77,7 @@ class Submission(NamedTuple):
 
 
 class ReportRunner(Protocol):
-    """What the app that runs reports knows about their runs and does for their pages."""
+    """The interface of the app that runs reports: statistics of runs, and submission of new ones."""
 
     def submit(
         self, report: ReportConfiguration, user: User, *, parameters: Mapping[str, object], format: str, form_key: str
@@ -95,7 +95,7 @@ class ReportRunner(Protocol):
         """Return the user's newest visible jobs of the report as a list in HTML."""
 
     def run_history(self, report: ReportConfiguration) -> RunHistory | None:
-        """Return how the newest runs went; None if none has succeeded."""
+        """Return statistics of the newest runs; None if none has succeeded."""
 
     def throughputs(self, report: ReportConfiguration) -> Mapping[str, Throughput]:
         """Return throughputs by format, without formats in which nothing has been run yet."""

@@ -182,7 +182,7 @@ MAX_UNFINISHED_PER_TENANT = whole_number("REPORTSERVER_MAX_UNFINISHED_PER_TENANT
 # --- Delivery by mail, file share and webhook -----------------------------------------------------------------------
 
 _email = email_server("REPORTSERVER_EMAIL_URL")
-#: False if there is no mail server to send mails with.
+#: False if no mail server is configured.
 EMAIL_CONFIGURED = bool(_email)
 EMAIL_HOST = _email.get("EMAIL_HOST", "")
 EMAIL_PORT = _email.get("EMAIL_PORT") or 25
@@ -280,8 +280,8 @@ SIMPLE_JWT = {
 
 # --- Pages ----------------------------------------------------------------------------------------------------------
 
-#: A search that no index answers is tested on so many of the newest jobs, and on so many older ones with each further
-#: request of the page.
+#: The number of the newest jobs on which a search without an index is tested, and the number of older ones in each
+#: further request of the page.
 SEARCH_SCAN_LIMIT = 1_000
 SEARCH_OLDER_SCAN_LIMIT = 5_000
 #: Jobs that a bulk action processes before its progress is recorded.
@@ -355,7 +355,7 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["stderr"], "level": choice("REPORTSERVER_LOG_LEVEL", _LEVELS, "INFO")},
     "loggers": {
-        # These repeat the lines of reportserver.web.request_log, and add paths, which may hold what users typed.
+        # These repeat the lines of reportserver.web.request_log, and add paths, which may contain what users typed.
         "django.request": {"level": "CRITICAL"},
         "django.security": {"level": "CRITICAL"},
         # One line per message, each of which only says "look for a job". jobs.execution.worker logs the jobs.

@@ -151,7 +151,7 @@ class JobTimelineSerializer(serializers.Serializer[Any]):
 
 
 class NoResultSerializer(ErrorSerializer):
-    """Why there is no result to download."""
+    """The reason why there is no result to download."""
 
     status = serializers.ChoiceField(choices=Status.choices)
     message = serializers.CharField()

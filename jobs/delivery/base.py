@@ -1,4 +1,4 @@
-"""What all kinds of delivery share."""
+"""The base classes of all kinds of delivery."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Sender(Protocol):
     """One kind of delivery target."""
 
     def targets(self, options: Mapping[str, Any]) -> Iterator[str]:
-        """Yield the targets in the options of a report's delivery. Each gets a delivery of its own."""
+        """Yield the targets in the options of a report's delivery. Each gets its own delivery."""
         ...
 
     def send(self, result: OutgoingResult) -> None:

@@ -15,12 +15,12 @@ from jobs.models import Delivery
 log = logging.getLogger(__name__)
 #: Deliveries sent at once, so that one slow receiver doesn't delay the others.
 _THREADS = 4
-#: Seconds between two looks into the outbox while nothing is due.
+#: Seconds between two checks of the outbox while nothing is due.
 _IDLE_SECONDS = 1.0
 
 
 def run_deliverer() -> None:
-    """Send deliveries until SIGTERM or SIGINT. Must be called in a process of its own."""
+    """Send deliveries until SIGTERM or SIGINT. Must be called in its own process."""
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())

@@ -1,4 +1,4 @@
-"""Delivery by e-mail, through the server in REPORTSERVER_EMAIL_URL. Each address gets a message of its own."""
+"""Delivery by e-mail, through the server in REPORTSERVER_EMAIL_URL. Each address gets its own message."""
 
 from __future__ import annotations
 

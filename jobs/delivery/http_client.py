@@ -40,7 +40,7 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout: float = 
     address = _resolve(host, parts.port or (443 if is_https else 80))
     connection = http.client.HTTPConnection(host, parts.port)
     opened = _connect(address, tls_host=host if is_https else None)
-    # A socket's timeout applies to each read. A receiver that sends a byte now and then would hold the thread for ever.
+    # A socket's timeout applies to each read. A receiver that sends a byte now and then would block the thread forever.
     timer = threading.Timer(timeout, _shut_down, [opened])
     timer.daemon = True
     timer.start()
@@ -60,7 +60,7 @@ def is_allowed_address(text: str) -> bool:
     """True for an address of the public internet, and for those in the networks of REPORTSERVER_WEBHOOK_ALLOW."""
     address = ipaddress.ip_address(text.partition("%")[0])
     if isinstance(address, ipaddress.IPv6Address):
-        # Judge the IPv4 address that an IPv6 address stands for, or 127.0.0.1 could be reached as ::ffff:127.0.0.1.
+        # Check the IPv4 address embedded in an IPv6 address, or 127.0.0.1 could be reached as ::ffff:127.0.0.1.
         embedded = address.ipv4_mapped or address.sixtofour
         if embedded is None and address in _NAT64:
             embedded = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)

@@ -1,6 +1,6 @@
 """The process that runs one report: forked for a worker, limited, and connected to it by pipes.
 
-It uses neither the server's database nor the queue. All it knows is its Assignment.
+It uses neither the server's database nor the queue. Its only input is its Assignment.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def run_child(assignment: Assignment, files: Sequence[int]) -> NoReturn:
         _limit_resources(assignment)
         _lower_priority(assignment.niceness)
         send(pipe, _run_report(assignment, pipe))
-    except BaseException as error:  # noqa: BLE001 - the worker must learn of every error
+    except BaseException as error:  # noqa: BLE001 - every error must be reported to the worker
         send(pipe, Failure.from_error(error))
     finally:
         # The kernel needs some milliseconds to end the process. The worker goes on as soon as the pipe is closed.
@@ -53,7 +53,7 @@ def run_child(assignment: Assignment, files: Sequence[int]) -> NoReturn:
 
 
 def _limit_resources(assignment: Assignment) -> None:
-    """Limit memory, file size, processor time and core dumps, and be the first to go when memory runs out."""
+    """Limit memory, file size, processor time and core dumps, and be the first process killed when memory runs out."""
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     _, hard_limit = resource.getrlimit(resource.RLIMIT_AS)
     # The hard limit stays: the process that draws charts reserves 34 GB of addresses, and is limited by what it uses.
@@ -66,7 +66,7 @@ def _limit_resources(assignment: Assignment) -> None:
 
 
 def _lower_priority(niceness: int) -> None:
-    """Let all other processes go first: an export may take minutes, a status call or a sign-in may not.
+    """Give all other processes priority: an export may take minutes, but a status call or a sign-in must not.
 
     With the default of 10 a child still gets a tenth of the processor time of another process. With 19, a host that is
     busy with other programs would starve it until its deadline.

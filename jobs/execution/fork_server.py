@@ -24,9 +24,9 @@ from common.processes import die_with_parent
 from jobs.execution.processes import consolidate_free_memory, reap
 
 log = logging.getLogger(__name__)
-#: What a forked process runs, with a task and open files.
+#: The function that a forked process runs, with a task and open files.
 Main = Callable[[Any, Sequence[int]], NoReturn]
-#: How numbers travel between worker and fork server.
+#: The format of numbers between worker and fork server.
 _NUMBER = struct.Struct("q")
 #: Sent in place of a task's size to ask for the exit status.
 _REAP = 0
@@ -42,7 +42,7 @@ class ForkServer:
     """A worker's fork server, as the worker sees it.
 
     It has one process at a time, from `fork` to `reap`. The process dies with the fork server, and the fork server with
-    the worker. A fork server that was killed or does not answer in time is lost: it is ended, and `is_ready` returns
+    the worker. A fork server that was killed or does not answer in time is lost: it is killed, and `is_ready` returns
     False from then on.
 
     Database connections of the worker must be closed before it is created, or the fork would share them.

@@ -33,7 +33,7 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a child is. `percent` is None if the number of rows can't be estimated."""
+    """A child's progress. `percent` is None if the number of rows can't be estimated."""
 
     rows: int = 0
     bytes: int = 0

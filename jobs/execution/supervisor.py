@@ -78,7 +78,7 @@ class Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._request_stop)
         os.environ[host_lock.INSTANCE_VARIABLE] = self.instance
-        # A process that waits longer than this for a silent database learns too late that its lease is lost.
+        # A process that waits longer than this for a silent database notices too late that its lease is lost.
         connections.settings["default"]["RESPONSE_TIMEOUT_SECONDS"] = settings.LEASE_SECONDS / 2
         become_subreaper()
         lock = host_lock.lock_host(self.instance)

@@ -1,7 +1,7 @@
 """The changes of a job's status by workers: claim, succeed, fail, release.
 
 Each is one UPDATE that requires the expected status and fence (compare-and-set). If another process was first, it
-changes nothing and the caller learns of it.
+changes nothing and the caller is notified.
 """
 
 from __future__ import annotations

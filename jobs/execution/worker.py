@@ -1,4 +1,4 @@
-"""A worker runs one job at a time: it claims it, keeps its lease, and ends its child when it has to."""
+"""A worker runs one job at a time: it claims the job, renews its lease, and kills its child if necessary."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from reports.run_spec import build_run_spec
 log = logging.getLogger(__name__)
 #: Seconds before the end of its lease at which a worker that can't renew it gives up the job.
 _SAFETY_SECONDS = 5
-#: The share of a lease after which a fork server that does not answer is given up.
+#: The share of a lease after which a fork server that does not answer counts as lost.
 _FORK_SERVER_SHARE = 1 / 3
 _fork_server: ForkServer | None = None
 
@@ -169,7 +169,7 @@ class Attempt:
 
 
 def _renewable_seconds() -> float:
-    """How long after a renewal a worker may count on its lease."""
+    """The time after a renewal during which a worker can rely on its lease."""
     return settings.LEASE_SECONDS - _SAFETY_SECONDS
 
 

@@ -1,7 +1,7 @@
 """Retrying or cancelling many jobs at once, each with its own permission check, event and audit entry.
 
-A BulkAction row records which jobs are meant and how far the work has come. Whoever has time works on it for a second
-or two: the page that shows its progress, and the jobservers, so that it also finishes after the page is closed.
+A BulkAction row records its jobs and its progress. Two parties work on it, a second or two at a time: the page that shows
+its progress, and the jobservers, so that it also finishes after the page is closed.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def parse_request(data: QueryDict, user: User) -> BulkAction:
 
 
 def pending_jobs(bulk_action: BulkAction) -> JobQuerySet:
-    """Return the jobs that are meant and that the user can still retry or cancel."""
+    """Return those of the bulk action's jobs that the user can still retry or cancel."""
     is_retry = bulk_action.action == BulkAction.Action.RETRY
     narrow = permissions.retryable if is_retry else permissions.cancellable
     return narrow(_matching_jobs(bulk_action), bulk_action.user)
@@ -79,7 +79,7 @@ def stop(bulk_action: BulkAction) -> None:
 
 
 def work_on(bulk_action: BulkAction, *, seconds: float) -> None:
-    """Process batches of jobs for about so long, at least one, unless another process does; refresh the instance."""
+    """Process at least one batch of jobs, for about this many seconds; skip it if another process does. Refresh the instance."""
     unclaimed = Q(leased_until=None) | Q(leased_until__lt=Now())
     row = BulkAction.objects.filter(pk=bulk_action.pk)
     is_claimed = row.filter(unclaimed, ended_at=None).update(leased_until=from_now(_LEASE_SECONDS))

@@ -1,4 +1,4 @@
-"""What a job's page shows besides the job itself: its attempts, retries, parameters and similar failures."""
+"""Details on a job's page besides the job itself: its attempts, retries, parameters and similar failures."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def run_seconds(job: JobExecutionLog) -> float | None:
 class Attempt:
     """One attempt: how long the job waited for it and how long it ran, in seconds.
 
-    The last three place it on a bar that stands for all attempts, in percent of its length.
+    The last three place it on a bar that represents all attempts, in percent of the bar's length.
     """
 
     number: int
@@ -98,7 +98,7 @@ def retry_chain(job: JobExecutionLog) -> list[JobExecutionLog]:
 
 
 def similar_failures(user: User, job: JobExecutionLog) -> int:
-    """Count the visible jobs that failed with the same error, this one included; MAX_SIMILAR + 1 stands for more."""
+    """Count the visible jobs that failed with the same error, this one included; MAX_SIMILAR + 1 means more."""
     if not job.error_fingerprint:
         return 0
     similar = JobExecutionLog.objects.visible_to(user).with_fingerprints([job.error_fingerprint])
@@ -135,7 +135,7 @@ def _form_text(value: Any) -> str:
 
 
 class Changes(NamedTuple):
-    """How the report's current version differs from the one that the job ran."""
+    """The differences between the report's current version and the one that the job ran."""
 
     number: int
     fields: list[str]

@@ -1,4 +1,4 @@
-"""How a report's newest jobs went, as far as a user can see them: the last one, the success rate, the run time."""
+"""Statistics of a report's newest jobs that a user can see: the last one, the success rate, the run time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from jobs.status import Status
 from reports.models import ReportConfiguration
 from reports.runner import ReportStats, RunHistory
 
-#: The statistics are those of so many of a report's newest jobs that ended.
+#: The number of a report's newest ended jobs that the statistics cover.
 SAMPLE = 30
 
 
@@ -37,7 +37,7 @@ def report_stats(user: User, reports: Sequence[ReportConfiguration]) -> dict[UUI
 
 
 def run_history(report: ReportConfiguration) -> RunHistory | None:
-    """Return how all users' newest runs of the report went; None if none succeeded."""
+    """Return statistics of all users' newest runs of the report; None if none succeeded."""
     stats = _stats_by_report(_newest_runs([report])).get(report.pk)
     if stats is None or stats.run is None:
         return None

@@ -44,7 +44,7 @@ class Search:
 
     @property
     def has_fingerprints(self) -> bool:
-        """True if `error` holds fingerprints only, which an index finds, and no texts."""
+        """True if `error` contains only fingerprints, which an index finds, and no texts."""
         return bool(self.error) and all(_FINGERPRINT.fullmatch(text) for text in self.error)
 
 

@@ -21,12 +21,12 @@ from jobs.status import ENDED, Status
 from reports.permissions import granted_ids
 
 HOURS = 24
-#: Wait times, run times and reports are those of at most so many of the newest ended jobs.
+#: The largest number of the newest ended jobs that wait times, run times and reports are taken from.
 SAMPLE = 800
 _CACHE_SECONDS = 30
 #: How many slow and failing reports are listed.
 _TOP = 5
-#: A trend has at most so many points, each of at least so many jobs.
+#: The most points of a trend, and the fewest jobs in a point.
 _TREND_POINTS, _MIN_JOBS_PER_POINT = 20, 5
 
 

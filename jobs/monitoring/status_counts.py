@@ -21,13 +21,13 @@ from jobs.status import ENDED, UNFINISHED, Status
 
 #: Counting stops here: nobody reads on, and counting all of a long history takes seconds.
 COUNT_LIMIT = 10_000
-#: How many of the newest jobs are scanned where no index counts.
+#: The number of the newest jobs that are scanned where no index counts.
 SCAN_LIMIT = 500
 
 
 @dataclass(frozen=True)
 class StatusCount:
-    """The number of jobs in a status; COUNT_LIMIT + 1 stands for more. `is_partial`: older jobs weren't counted."""
+    """The number of jobs in a status; COUNT_LIMIT + 1 means more. `is_partial`: older jobs weren't counted."""
 
     status: str
     count: int

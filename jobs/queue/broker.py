@@ -6,7 +6,7 @@ the caller's transaction was committed, and `notify(required=True)` checks befor
 deleted when they are read. If one is lost with a worker, the reconciler sends another.
 
 Two bugs of django-q2 1.11 are worked around where its cluster starts: a worker killed while it waits for a message
-keeps the lock of the shared queue for ever, and processes whose parent was killed keep running without supervision.
+keeps the lock of the shared queue forever, and processes whose parent was killed keep running without supervision.
 """
 
 from __future__ import annotations

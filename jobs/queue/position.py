@@ -18,7 +18,7 @@ from jobs.models import JobEvent, JobExecutionLog, QueuePosition, WorkerHost
 from jobs.queue import next_job
 from jobs.status import Status
 
-#: No more jobs ahead are counted: nobody needs the exact number, and every waiting client asks again and again.
+#: The most jobs ahead that are counted: nobody needs the exact number, and every waiting client polls again and again.
 MAX_AHEAD = 1000
 #: The newest successful jobs from which run times are averaged.
 _SAMPLE = 200
@@ -33,7 +33,7 @@ class RunningJob(NamedTuple):
 
 @dataclass(frozen=True)
 class QueueSnapshot:
-    """What runs now, and what estimates are based on.
+    """The running jobs, and the data for estimates.
 
     `limits`: how many jobs of each limited report can run at once. `run_seconds`: the average run time of each report;
     under None, of all reports.

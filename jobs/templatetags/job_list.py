@@ -1,7 +1,7 @@
 """The rows of the list of jobs.
 
-They are prepared here because a template would take ten times as long to do it, thirty times over: most of the page's
-time.
+They are prepared here because a template would take ten times as long for each row, and with thirty rows most of the
+page's time.
 """
 
 from __future__ import annotations

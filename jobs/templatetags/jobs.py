@@ -1,4 +1,4 @@
-"""How the pages show a job: its events, its position in the queue, its progress, and its buttons."""
+"""Tags and filters that show a job: its events, its position in the queue, its progress, and its buttons."""
 
 from __future__ import annotations
 

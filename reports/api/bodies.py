@@ -28,7 +28,7 @@ def new_report(body: Any, user: User) -> tuple[ReportDefinition, Tenant]:
     own_tenant = {"tenant": user.tenant.slug} if user.tenant else {}
     definition = parse_report(own_tenant | json_object(body))
     tenant = Tenant.objects.filter(slug=definition.tenant).first()
-    # One answer for both: nobody learns which other tenants exist.
+    # The same error for both, so that nobody can find out which other tenants exist.
     if tenant is None or not user.administers(tenant.pk):
         raise invalid_definition({"tenant": ["This tenant does not exist."]})
     return definition, tenant

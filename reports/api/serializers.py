@@ -116,7 +116,9 @@ class FormatFitSerializer(serializers.Serializer[FormatFit]):
     """Whether a format can hold the result."""
 
     format = serializers.CharField()
-    fits = serializers.BooleanField(source="fits.value", allow_null=True, help_text="null if only the run will tell.")
+    fits = serializers.BooleanField(
+        source="fits.value", allow_null=True, help_text="null if it is known only after a run."
+    )
     message = serializers.CharField(help_text="Why not, or empty.")
     seconds = serializers.FloatField(
         allow_null=True,
@@ -167,9 +169,9 @@ class RunHistorySerializer(serializers.Serializer[RunHistory]):
 
 
 class CheckResultSerializer(serializers.Serializer[CheckResult]):
-    """What the data source says about the query."""
+    """The outcome of a check."""
 
-    valid = serializers.SerializerMethodField(help_text="Whether there are no faults.")
+    valid = serializers.SerializerMethodField(help_text="True if `faults` is empty.")
     faults = serializers.ListField(child=serializers.CharField(), source="errors", help_text="Sentences.")
     columns = ColumnSerializer(many=True)
     typesAreCertain = serializers.BooleanField(

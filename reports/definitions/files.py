@@ -23,7 +23,7 @@ _LAST_PART = re.compile(r"(?:\.?[^.\[\]]+|\[\d+\])$")
 
 @dataclass(frozen=True)
 class _Location:
-    """Where a part of the data comes from: its file, the lines of that file's parts by path, and its path there."""
+    """The origin of a part of the data: its file, the lines of that file's parts by path, and its path there."""
 
     file: str
     lines: dict[str, int]
@@ -40,7 +40,7 @@ class _Location:
 
 @dataclass
 class _Combined:
-    """What was read so far: the data of all files, where each entry comes from ("reports[2]"), and the errors."""
+    """The input read so far: the data of all files, the origin of each entry ("reports[2]"), and the errors."""
 
     data: dict[str, list[Any]] = field(default_factory=lambda: {section: [] for section in _SECTIONS})
     locations: dict[str, _Location] = field(default_factory=dict)

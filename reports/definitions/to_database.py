@@ -60,7 +60,7 @@ def update_report(report: ReportConfiguration, definition: ReportDefinition, act
 def lock_report(report: ReportConfiguration) -> ReportConfiguration:
     """Return the report as it is now, locked until the transaction ends. Raises ReportNotFound."""
     row = ReportConfiguration.objects.filter(pk=report.pk)
-    # A statement of its own: after waiting for the lock, PostgreSQL reads the locked row again but not the rows joined
+    # A separate statement: after waiting for the lock, PostgreSQL reads the locked row again but not the rows joined
     # to it, and would return the report without its version.
     if row.select_for_update(no_key=True).first() is None:
         raise ReportNotFound

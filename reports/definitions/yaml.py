@@ -27,7 +27,7 @@ _RESOLVERS: list[tuple[str, re.Pattern[str], list[str]]] = [
 ]
 
 
-#: What aliases (*name) repeat counts each time: a few lines of aliases can stand for billions of parts.
+#: Parts that aliases (*name) repeat count each time: a few lines of aliases can expand to billions of parts.
 MAX_PARTS = 300_000
 
 

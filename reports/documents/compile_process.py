@@ -1,7 +1,7 @@
 """The process that compiles one template: `python -m reports.documents.compile_process`.
 
 It reads a request as JSON from its input. Its output is a line of JSON, followed by the files whose sizes that line
-lists. It starts anew for every document, without environment variables, so nothing of one document reaches another.
+lists. A new one starts for every document, without environment variables, so nothing of one document reaches another.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Compile a template and its context to a document, in a process of its own."""
+"""Compile a template and its context to a document, in a separate process."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from reports.exceptions import FormatCannotHold
 from reports.rendering import RENDERERS
 from reports.rendering.base import Document, Renderer, Template, Writer
 
-#: What Typst lays out within seconds and a gigabyte. See docs/dependencies.md.
+#: The most that Typst lays out within seconds and a gigabyte. See docs/dependencies.md.
 MAX_ROWS = 5_000
 MAX_BYTES = 16 * 2**20
 
@@ -64,5 +64,5 @@ def renderer_for(format: str, template: object) -> Renderer:
 
 
 def file_noun(renderer: Renderer) -> str:
-    """What a sentence calls the renderer's files, without an article."""
+    """The word for the renderer's files in a sentence, without an article."""
     return "designed document" if isinstance(renderer, TemplateRenderer) else f"{renderer.format} file"

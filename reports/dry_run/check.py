@@ -55,7 +55,7 @@ class CheckResult:
     """The outcome of a check. Without errors, the data source accepts the query and the design fits it."""
 
     errors: list[str] = field(default_factory=list)
-    #: What the data source's driver said. Only for Administrators: it may name tables and hosts.
+    #: The message of the data source's driver. Only for Administrators: it may name tables and hosts.
     driver_message: str = ""
     columns: list[Column] = field(default_factory=list)
     types_are_certain: bool = True

@@ -1,4 +1,4 @@
-"""Previews a report's designed document with the first rows, for whoever is writing its template."""
+"""Previews a report's designed document with the first rows, for the author of its template."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Previews the first rows of a report's query, as text, for whoever is writing it."""
+"""Previews the first rows of a report's query, as text, for its author."""
 
 from __future__ import annotations
 

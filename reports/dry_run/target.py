@@ -25,7 +25,7 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class DryRunTarget:
-    """What checks, previews and estimates need to know about a report."""
+    """The parts of a report that checks, previews and estimates need."""
 
     source: SourceSpec
     query: str

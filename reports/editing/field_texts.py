@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class FieldText(NamedTuple):
-    """What the page says about a field. In `help`, backquotes mark code."""
+    """The texts of a field on the page. In `help`, backquotes mark code."""
 
     label: StrPromise
     help: StrPromise | str = ""
@@ -29,7 +29,8 @@ _FIELDS = {
     "description": FieldText(_("Description"), _("Shown in the list of reports and on the report's page.")),
     "data_source": FieldText(_("Data source")),
     "query": FieldText(
-        _("Query"), _("One SQL statement. `:name` stands for a parameter's value, which is bound and never pasted in.")
+        _("Query"),
+        _("One SQL statement. `:name` is a parameter's value, which is always bound, never text in the SQL."),
     ),
     "parameters": FieldText(_("Parameters")),
     "parameters.name": FieldText(_("Name")),

@@ -19,7 +19,7 @@ _DATETIME = re.compile(
 )
 _BOOLEAN_TEXTS = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
 
-#: Beyond this, a float stands for several integers.
+#: Beyond this, several integers have the same float.
 LARGEST_EXACT_FLOAT = 2**53
 #: Whole numbers with more digits are kept as floats.
 _MAX_WHOLE_DIGITS = 38

@@ -46,7 +46,7 @@ class Template:
 
 @dataclass(frozen=True, kw_only=True)
 class Document:
-    """Everything besides the rows that a format may show."""
+    """Everything besides the rows that a format can show."""
 
     title: str
     description: str = ""

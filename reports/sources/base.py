@@ -1,4 +1,4 @@
-"""What every data source provides: Arrow record batches for one query, within limits."""
+"""The interface of all data sources: Arrow record batches for one query, within limits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from reports.parameters.values import TypedValue
 
 @dataclass(frozen=True, kw_only=True)
 class SourceSpec:
-    """Where rows come from. `location` is a path or a URL; a URL may hold a password, so repr leaves it out."""
+    """Where rows come from. `location` is a path or a URL; a URL may contain a password, so repr leaves it out."""
 
     kind: str
     location: str = field(repr=False)
@@ -30,7 +30,7 @@ class SourceSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """What one query may use. `temp_dir` is a folder for spilling; whoever needs it creates it."""
+    """The limits of one query. `temp_dir` is a folder for spilling; the source creates it if it needs it."""
 
     timeout_seconds: int
     memory_bytes: int
@@ -39,7 +39,7 @@ class Limits:
 
 @dataclass(frozen=True)
 class Rows:
-    """The result of a running query. Each batch is read from the source when it is asked for."""
+    """The result of a running query. Each batch is read from the source when it is requested."""
 
     schema: pa.Schema
     batches: Iterator[pa.RecordBatch]

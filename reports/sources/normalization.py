@@ -1,4 +1,4 @@
-"""What the columns of all sources have in common when they leave: unique names, and types that every format knows."""
+"""Normalization of the columns of all sources: unique names, and types that every format supports."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ _COMMENT_MARK = re.compile(r"/\*|\*/")
 
 
 class Context(StrEnum):
-    """What the engine expects where a placeholder stands."""
+    """The syntax that the engine expects in place of a placeholder."""
 
     VALUE = "value"
     #: `in :names`

@@ -1,4 +1,4 @@
-"""How pages show reports: their URLs, deliveries, differences and previews."""
+"""Tags and filters that show reports: their URLs, deliveries, differences and previews."""
 
 from __future__ import annotations
 

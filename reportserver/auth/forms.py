@@ -14,7 +14,7 @@ _REFUSED = _("The user name or the password is wrong.")
 
 
 class SignInForm(AuthenticationForm):
-    """Gives the same message for every refusal, so that nobody learns which user names exist.
+    """Gives the same message for every refusal, so that nobody can find out which user names exist.
 
     Checking it raises sign_in.TooManyFailures.
     """

@@ -11,7 +11,7 @@ from accounts.models import User
 from common.throttling import Usage, count_call
 
 _SCOPE = "sign_in"
-#: How long a sign-in waits for others that are being checked, and how often it looks again.
+#: How long a sign-in waits for others that are being checked, and the time between its checks.
 _MAX_WAIT_SECONDS = 15.0
 _POLL_SECONDS = 0.05
 

@@ -41,7 +41,7 @@ def is_sqlite(database: dict[str, Any]) -> bool:
 def databases(default: dict[str, Any], *, counters: Path) -> dict[str, dict[str, Any]]:
     """Return DATABASES: `default` with the server's own backend and options and, on SQLite, the file `counters`.
 
-    Rate limits write with every call, and their counts are worthless after a crash. In a file of their own, they
+    Rate limits write with every call, and their counts are worthless after a crash. In a separate file, they
     neither wait for the jobs' transactions nor delay them.
     """
     kept_open = {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}

@@ -1,4 +1,4 @@
-"""Where the forms of the job pages lead."""
+"""The pages to which the forms of the job pages redirect."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """A report's chart: its rows are collected while the file is written, and it is drawn at the end.
 
-Vega-Lite draws it in a process of its own (reports.documents.chart_process). If a limit is reached, the file says so
+Vega-Lite draws it in a separate process (reports.documents.chart_process). If a limit is reached, the file says so
 next to the chart or in its place. A specification that Vega-Lite refuses fails the job.
 """
 
@@ -58,7 +58,7 @@ class ChartStyle:
 class Drawing:
     """A drawn chart: SVG, a PNG picture at twice its size, or a page of PDF. Width and height are in pixels.
 
-    `content` is empty if the chart couldn't be drawn. `note` is what readers have to know about the chart, or empty.
+    `content` is empty if the chart couldn't be drawn. `note` is a sentence for readers about the chart, or empty.
     """
 
     label: str

@@ -1,7 +1,7 @@
 """Checks of a report's chart: a Vega-Lite specification that brings no data of its own and loads nothing.
 
 The rows of the query are its data. Three independent measures keep a chart from loading anything: addresses are refused
-here, the drawing process may not load, and only shapes and text of its drawing are kept.
+here, the drawing process has no access to them, and only shapes and text of its drawing are kept.
 """
 
 from __future__ import annotations

@@ -55,7 +55,7 @@ class ChartSpace:
         self._canvas.endForm()
 
     def _draw_note(self, drawing: Drawing, glyphs: MissingGlyphs) -> None:
-        # Without a drawing, the note is the error that explains why, and stands on top.
+        # Without a drawing, the note is the error that explains why, and comes first.
         color, y = (SOFT, _NOTE_HEIGHT - 10) if drawing.content else (ALERT, self.height - 12)
         pen = Pen(self._canvas)
         for line in wrap(glyphs.replace_in(drawing.note), regular(), _NOTE_SIZE, self._width):

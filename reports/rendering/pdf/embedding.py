@@ -1,4 +1,4 @@
-"""Fonts for shaped text: embedded by glyph id, with a map from each glyph to the text it stands for.
+"""Fonts for shaped text: embedded by glyph id, with a map from each glyph to the text it represents.
 
 PDF 1.7 (ISO 32000-1), 9.7 "Composite Fonts" and 9.10 "Extraction of Text Content".
 """
@@ -38,7 +38,7 @@ class EmbeddedFont:
 
     def __init__(self, font: OpenFont, pdf: Any) -> None:
         self.font = font
-        #: The text that each drawn glyph stands for.
+        #: The text that each drawn glyph represents.
         self._text_of: dict[int, str] = {}
         self._widths: dict[int, float] = {}
         self._glyph_operands: dict[Glyph, str] = {}
@@ -205,7 +205,7 @@ class _Operators:
             self._operands.append(self._font.operand(glyph))
 
     def draw_with_actual_text(self, cluster: Cluster) -> None:
-        """Draw the glyphs and say which text they stand for (ISO 32000-1, 14.9.4)."""
+        """Draw the glyphs, marked with the text they represent (ISO 32000-1, 14.9.4)."""
         self._flush()
         self._lines.append(f"/Span <</ActualText <FEFF{_utf16(cluster.text)}>>> BDC")
         self.draw(cluster)
@@ -218,7 +218,7 @@ class _Operators:
         return "\n".join(self._lines)
 
     def _set_rise(self, rise: float) -> None:
-        """Raise or lower the glyphs that follow by so many thousandths of an em."""
+        """Raise or lower the glyphs that follow by this many thousandths of an em."""
         if rise != self._rise:
             self._flush()
             self._lines.append(f"{rise * self._size / 1000:.3f} Ts")

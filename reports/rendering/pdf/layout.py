@@ -1,4 +1,4 @@
-"""How a table fits on A4: orientation, type size and column widths, decided from its first rows."""
+"""The layout of a table on A4: orientation, type size and column widths, chosen from its first rows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The chart of a workbook: a picture on a sheet of its own."""
+"""The chart of a workbook: a picture on a separate sheet."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ def bind(query: str, values: Mapping[str, TypedValue]) -> tuple[str, dict[str, o
 
 
 def configuration(limits: Limits) -> dict[str, str | bool | int | float | list[str]]:
-    """What DuckDB is opened with, whatever it reads."""
+    """DuckDB's settings, the same for everything it reads."""
     return {
         "threads": _THREADS,
         "memory_limit": f"{limits.memory_bytes}B",

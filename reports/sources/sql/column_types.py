@@ -25,7 +25,7 @@ _BYTES = (bytes, bytearray, memoryview)
 
 
 class Trait(Enum):
-    """What some values of a column are, besides their Python type."""
+    """Traits of a column's values, besides their Python type."""
 
     #: A datetime with a time zone.
     ZONED = auto()
@@ -37,7 +37,7 @@ class Trait(Enum):
 
 @dataclass(frozen=True)
 class ColumnProfile:
-    """What is known of one column: the type that the server declares, and the values seen so far.
+    """The profile of one column: the type that the server declares, and the values seen so far.
 
     `seen` has Python types and traits. `whole_digits` and `scale` are the digits before and after the decimal point.
     """

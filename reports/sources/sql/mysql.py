@@ -1,4 +1,4 @@
-"""What is specific to MySQL and MariaDB: limits of a session and types of columns, through PyMySQL."""
+"""Specifics of MySQL and MariaDB: limits of a session and types of columns, through PyMySQL."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from reports.exceptions import SourceUnusable
 from reports.sources.deadline import Deadline
 
 DIALECTS = ("mysql", "mariadb")
-#: What a URL may set. Others, such as `local_infile`, `init_command` or `read_default_file`, read files or undo our
+#: Parameters that a URL can set. Others, such as `local_infile`, `init_command` or `read_default_file`, read files or undo our
 #: protections.
 _URL_SETTINGS = {"charset", "ssl_ca", "ssl_verify_cert", "ssl_verify_identity"}
 _CONNECT_TIMEOUT_SECONDS = 10

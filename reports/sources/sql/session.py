@@ -21,7 +21,7 @@ from reports.sources.sql import mysql
 from reports.sources.sql.column_types import ColumnProfile
 from reports.sources.sql.errors import connection_error, translated_errors
 
-#: Databases with a kind of their own. SQLAlchemy would open any SQLite or DuckDB file.
+#: Databases with their own kind. SQLAlchemy would open any SQLite or DuckDB file.
 _OTHER_KINDS = {"postgresql": "postgresql", "postgres": "postgresql", "sqlite": "sqlite", "duckdb": "duckdb"}
 #: The file in a run's folder that identifies its connection.
 _IDENTITY_FILE = "connection.json"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-#: What was seen in a column: Python types, and WIDE for an integer that a double would round.
+#: The types seen in a column: Python types, and WIDE for an integer that a double would round.
 TypesSeen = frozenset[object]
 
 WIDE = "wide"

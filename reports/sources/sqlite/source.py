@@ -30,7 +30,7 @@ from reports.sources.placeholders import Context, Piece, substitute
 from reports.sources.row_chunks import PROBE_ROWS, Row, read_chunks
 from reports.sources.sqlite.column_types import TypesSeen, schema_for, to_array, types_in
 
-#: Virtual machine steps between two looks at the clock.
+#: Virtual machine steps between two checks of the clock.
 _STEPS_PER_CHECK = 20_000
 #: Seconds to wait for a program that is writing to the file.
 LOCK_WAIT_SECONDS = 5.0
@@ -208,7 +208,7 @@ def _translate(error: Exception, deadline: Deadline) -> RunError:
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
         return run_error(SourceUnusable, "The data source's file is not a SQLite database, or it is damaged.", error)
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
-        return run_error(SourceUnusable, "The server may not open the data source's file.", error)
+        return run_error(SourceUnusable, "The server has no permission to open the data source's file.", error)
     if isinstance(error, MemoryError) or code in (sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_TOOBIG):
         return run_error(QueryFailed, errors.NO_MEMORY, error)
     return run_error(QueryFailed, errors.sentence_for(str(error), _SENTENCES), error)
