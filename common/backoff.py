@@ -28,8 +28,8 @@ class Backoff:
 class RestartTimer:
     """Decides when a process that ended may be started again.
 
-    The waits grow while the process keeps ending early. A process that ran for `steady_seconds` counts as healthy, and its
-    end resets the waits: otherwise a few crashes over weeks would add up to a long outage.
+    The waits grow while the process keeps ending early. A process that ran for `steady_seconds` counts as healthy, and
+    its end resets the waits: otherwise a few crashes over weeks would add up to a long outage.
     """
 
     waits: Backoff

@@ -8,8 +8,8 @@ from django.db import models
 class RateCount(models.Model):
     """The number of calls of one scope that one caller has made in the current window.
 
-    Written with every call and worthless after a crash, so the table is separate from the jobs': in its own database file
-    on SQLite (settings.COUNTERS_DATABASE), and UNLOGGED on PostgreSQL.
+    Written with every call and worthless after a crash, so the table is separate from the jobs': in its own database
+    file on SQLite (settings.COUNTERS_DATABASE), and UNLOGGED on PostgreSQL.
     """
 
     key = models.CharField(primary_key=True, max_length=64, help_text="SHA-256 of scope and caller.")

@@ -162,7 +162,7 @@ def apply(
     sync = Sync(env=env, errors=template_checks.template_errors_in(definitions, env))
     with transaction.atomic():
         # All rows are changed before the first audit entry is written. A worker locks its job's row and then waits for
-        # the audit log: whoever locks the log first and then waits for that row would be in a deadlock with it.
+        # the audit log: a transaction that locked the log first and then waited for that row would deadlock with it.
         entries = _apply(sync, definitions, actor, prune)
         if sync.errors:
             raise invalid_definition(sync.errors)

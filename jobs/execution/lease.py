@@ -12,7 +12,7 @@ from jobs.status import Status
 
 
 class LeaseState(Enum):
-    """What a worker learns when it renews its lease."""
+    """The outcome when a worker renews its lease."""
 
     RENEWED = auto()
     CANCEL_REQUESTED = auto()

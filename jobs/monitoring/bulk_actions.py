@@ -1,7 +1,7 @@
 """Retrying or cancelling many jobs at once, each with its own permission check, event and audit entry.
 
-A BulkAction row records its jobs and its progress. Two parties work on it, a second or two at a time: the page that shows
-its progress, and the jobservers, so that it also finishes after the page is closed.
+A BulkAction row records its jobs and its progress. The page that shows the progress works on it for a second or two at
+a time, and so do the jobservers, so that it also finishes after the page is closed.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def stop(bulk_action: BulkAction) -> None:
 
 
 def work_on(bulk_action: BulkAction, *, seconds: float) -> None:
-    """Process at least one batch of jobs, for about this many seconds; skip it if another process does. Refresh the instance."""
+    """Process jobs for about this many seconds, at least one batch, unless another process does. Refresh the row."""
     unclaimed = Q(leased_until=None) | Q(leased_until__lt=Now())
     row = BulkAction.objects.filter(pk=bulk_action.pk)
     is_claimed = row.filter(unclaimed, ended_at=None).update(leased_until=from_now(_LEASE_SECONDS))

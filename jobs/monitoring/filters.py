@@ -198,8 +198,8 @@ def _scanned_conditions(search: Search) -> Q:
 def _has_name(word: str) -> Q:
     """Return the condition that the name of a job's report or user contains the word.
 
-    The report's name is the one that the job ran under. Only reports and users that have ever had the word in a name are
-    considered, which saves comparing the text of every job; deleted ones are found by the names stored in their jobs.
+    The report's name is the one that the job ran under. Only reports and users that have ever had the word in a name
+    are considered, which saves comparing the text of every job; deleted ones are found by the names in their jobs.
     """
     versions = ReportVersion.objects.filter(Q(name__icontains=word) | Q(report__slug__icontains=word))
     report = Q(report__in=versions.values("report")) | Q(report__isnull=True)

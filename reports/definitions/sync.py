@@ -50,7 +50,7 @@ class Sync:
 
 
 def weak_passwords(definitions: Definitions, env: Mapping[str, str]) -> list[str]:
-    """Return warnings about passwords that Django's rules would refuse. They are accepted: the operator may have a reason."""
+    """Return warnings about passwords that Django's rules would refuse. They are accepted: operators decide."""
     warnings = []
     for user in definitions.users:
         password = env.get(user.password_env or "", "")

@@ -1,7 +1,7 @@
 """The process that draws one chart: `python -m reports.documents.chart_process OUTPUT FONTS MEMORY_BYTES PARENT`.
 
 It reads a Vega-Lite specification (OUTPUT svg) or an SVG drawing (OUTPUT png or pdf) from its input, and writes the
-drawing to its output. A new one starts for every chart, without environment variables, and dies with the process PARENT.
+drawing to its output. Each chart has a new process, without environment variables, which dies with the process PARENT.
 
 V8 reserves 34 GB of address space, so it can't run under the limit of address space (RLIMIT_AS) that jobs have.
 Instead, the memory that it really uses (RLIMIT_DATA) and its processor time are limited, and it can't write files.

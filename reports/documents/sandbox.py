@@ -1,8 +1,8 @@
 """Restrictions of the process that compiles a template: no network, no other programs, few files, limited resources.
 
 Typst itself reads nothing outside of its root. The kernel's limits around it cover what Typst does by design (it
-downloads packages) and bugs in it. This module imports only the standard library and common.processes: the process
-is a new one for every document.
+downloads packages) and bugs in it. This module imports only the standard library and common.processes: every
+document has a new process, which must start fast.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The differences between two definitions of a report: field by field, and line by line where a field has several lines."""
+"""Differences between two definitions of a report: field by field, and line by line where a field has several lines."""
 
 from __future__ import annotations
 

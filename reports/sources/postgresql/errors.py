@@ -9,7 +9,8 @@ from reports.sources import errors
 from reports.sources.deadline import Deadline
 from reports.sources.errors import run_error
 
-#: Parameters that a URL can set. Others, such as `service`, `passfile`, `sslkey` or `options`, read files or undo our protections.
+#: Parameters that a URL can set. Others, such as `service`, `passfile`, `sslkey` or `options`, read files or undo our
+#: protections.
 _URL_SETTINGS = {"sslmode", "connect_timeout", "target_session_attrs", "sslrootcert", "channel_binding", "gssencmode"}
 _CONNECT_TIMEOUT_SECONDS = 10
 _KEEPALIVE = {

@@ -13,8 +13,8 @@ from reports.exceptions import SourceUnusable
 from reports.sources.deadline import Deadline
 
 DIALECTS = ("mysql", "mariadb")
-#: Parameters that a URL can set. Others, such as `local_infile`, `init_command` or `read_default_file`, read files or undo our
-#: protections.
+#: Parameters that a URL can set. Others, such as `local_infile`, `init_command` or `read_default_file`, read files or
+#: undo our protections.
 _URL_SETTINGS = {"charset", "ssl_ca", "ssl_verify_cert", "ssl_verify_identity"}
 _CONNECT_TIMEOUT_SECONDS = 10
 _LOCK_WAIT_SECONDS = 10

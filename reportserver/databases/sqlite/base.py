@@ -1,8 +1,8 @@
 """Django's SQLite backend, with transactions that hold the write lock as briefly as possible.
 
-* SQLite waits for the lock by sleeping in growing steps of up to 100 ms. Under load, the one that has waited longest tries
-  least often, so a few calls take ten times as long as the others. Here, one thread per process tries each
-  millisecond.
+* SQLite waits for the lock by sleeping in growing steps of up to 100 ms. Under load, the connection that has waited
+  longest tries least often, so a few calls take ten times as long as the others. Here, one thread per process tries
+  each millisecond.
 * With `synchronous = FULL`, a transaction holds the lock while it waits for the disk, which is about half of the time
   it holds it. Here it commits to the log, releases the lock, and then waits for the disk, together with all others
   that have committed meanwhile.
