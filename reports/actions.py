@@ -50,6 +50,7 @@ class _AuditEntry(NamedTuple):
 
 def create_report(*, definition: ReportDefinition, tenant: Tenant, actor: User | str) -> ReportConfiguration:
     """Create a report and its version 1. Raises InvalidDefinition, also if the slug is taken."""
+    # Before the transaction: compiling a template takes seconds, during which nobody else could write.
     template_checks.check_template(None, definition, tenant)
     with transaction.atomic():
         report = to_database.create_report(definition, tenant, actor)

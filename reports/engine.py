@@ -66,6 +66,7 @@ def run(spec: RunSpec, path: Path, report_progress: ReportProgress) -> RunResult
     try:
         with storage_errors(), path.open("w+b") as out:
             rows, truncated = _read_and_write(spec, out, deadline, report_progress)
+            # A job is marked Succeeded only after its file survives a power failure.
             out.flush()
             os.fsync(out.fileno())
             size = out.seek(0, os.SEEK_END)

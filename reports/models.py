@@ -34,6 +34,7 @@ class DataSource(models.Model):
         SQL = "sql", _("Other database server")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # PROTECT: deleting a tenant must not silently delete what it owns.
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="data_sources")
     slug = models.SlugField(max_length=100)
     kind = models.CharField(max_length=20, choices=Kind)
@@ -125,6 +126,7 @@ class ReportVersion(models.Model):
     number = models.PositiveIntegerField()
     name = models.CharField(max_length=200)
     description = models.TextField(blank=True)
+    # SET_NULL: old versions outlive their data source, so that jobs still show what they ran.
     data_source = models.ForeignKey(DataSource, on_delete=models.SET_NULL, null=True, related_name="versions")
     query = models.TextField()
     parameters = models.JSONField(default=list)
@@ -139,6 +141,7 @@ class ReportVersion(models.Model):
     max_attempts = models.PositiveSmallIntegerField(default=3)
     retention_days = models.PositiveIntegerField(default=30)
     created_at = models.DateTimeField(auto_now_add=True)
+    # A name, not a foreign key: it outlives the user.
     created_by = models.CharField(max_length=150)
 
     class Meta:

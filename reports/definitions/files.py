@@ -74,7 +74,7 @@ def load(paths: Iterable[str | Path]) -> LoadedDefinitions:
 
 def sentences(error: InvalidDefinition) -> list[str]:
     """Return the errors of `load`, one line each."""
-    return [f"{place}: {sentence}" for place, found in errors_in(error).items() for sentence in found]
+    return [f"{location}: {sentence}" for location, messages in errors_in(error).items() for sentence in messages]
 
 
 def missing_paths(definitions: Definitions) -> list[str]:
@@ -127,7 +127,7 @@ def _with_template(combined: _Combined, location: _Location, folder: Path, entry
     name = entry["template_file"]
     rest = {key: value for key, value in entry.items() if key != "template_file"}
     if "template" in rest or not isinstance(name, str) or not name or "\0" in name:
-        combined.errors[str(field_location)] = ["Must be the path of a file with the template, without template."]
+        combined.errors[str(field_location)] = ["Must be the path of a file. It can't be combined with template."]
         return rest
     try:
         return rest | {"template": _read_text(str(folder / name))}
@@ -153,10 +153,10 @@ def _read_text(file: str) -> str:
 def _with_locations(error: InvalidDefinition, locations: Mapping[str, _Location]) -> InvalidDefinition:
     """Return the error with "file:line: field" in place of the paths in the combined data."""
     errors: FieldErrors = {}
-    for path, found in errors_in(error).items():
+    for path, messages in errors_in(error).items():
         head = re.match(r"\w+\[\d+\]", path)
         entry = locations.get(head.group()) if head else None
         if head and entry:
             path = str(_Location(entry.file, entry.lines, entry.path + path[head.end() :]))
-        errors[path] = found
+        errors[path] = messages
     return InvalidDefinition(fields=errors)

@@ -92,6 +92,8 @@ def _changed_fields(before: ReportDefinition, after: ReportDefinition) -> list[s
 
 
 def _save_slug(report: ReportConfiguration) -> None:
+    # The database decides: two requests may check at the same time and both find the slug free. The savepoint keeps the
+    # caller's transaction usable on PostgreSQL.
     try:
         with transaction.atomic():
             report.save()

@@ -54,7 +54,7 @@ class Parameter:
             errors = _value_errors(parameter)
             if not errors:
                 return parameter
-        sentences = " ".join(f"{field}: {sentence}" for field, found in errors.items() for sentence in found)
+        sentences = " ".join(f"{field}: {sentence}" for field, messages in errors.items() for sentence in messages)
         raise InvalidDefinition(f"Parameter {quoted(d.get('name'))}: {sentences}", fields=errors)
 
     def to_dict(self) -> dict[str, object]:
@@ -113,59 +113,42 @@ def _value_errors(parameter: Parameter) -> dict[str, list[str]]:
     if parameter.type not in SCALARS:
         return {"type": [f"Must be one of: {', '.join(SCALARS)}."]}
     errors: dict[str, list[str]] = {}
-    for field, check in _CHECKS.items():
-        try:
-            check(parameter)
-        except InvalidValue as error:
-            errors[field] = error.messages
-    # A default is checked against bounds, choices and pattern, so these have to be right first.
-    if not errors and parameter.default is not None:
-        try:
-            typed_value(parameter, None)
-        except InvalidValue as error:
-            errors["default"] = error.messages
-    return errors
-
-
-def _check_name(parameter: Parameter) -> None:
     if not _NAME.fullmatch(parameter.name) or len(parameter.name) > MAX_NAME_LENGTH:
-        raise InvalidValue(f"Use letters, digits and _, not starting with a digit, up to {MAX_NAME_LENGTH} characters.")
-
-
-def _check_pattern(parameter: Parameter) -> None:
-    if parameter.pattern and parameter.type != "string":
-        raise InvalidValue("Only string parameters can have a pattern.")
+        errors["name"] = [f"Use letters, digits and _, not starting with a digit, up to {MAX_NAME_LENGTH} characters."]
     try:
         re.compile(parameter.pattern)
     except (re.error, OverflowError, RecursionError) as error:
-        raise InvalidValue(f"Not a regular expression: {error}.") from None
-
-
-def _check_max_length(parameter: Parameter) -> None:
-    if parameter.max_length is None:
-        return
+        errors["pattern"] = [f"Not a regular expression: {error}."]
     if parameter.type != "string":
-        raise InvalidValue("Only string parameters can have a maximum length.")
-    if parameter.max_length < 1:
-        raise InvalidValue("Must be 1 or more.")
-
-
-def _check_bound(parameter: Parameter, declared: object) -> None:
-    if declared is not None and parameter.type in ("string", "boolean"):
-        raise InvalidValue(f"A {parameter.type} parameter can't have a minimum or maximum.")
-    bound(parameter, declared)
-
-
-def _check_choices(parameter: Parameter) -> None:
+        if parameter.pattern:
+            errors["pattern"] = ["Only string parameters can have a pattern."]
+        if parameter.max_length is not None:
+            errors["max_length"] = ["Only string parameters can have a maximum length."]
+    elif parameter.max_length is not None and parameter.max_length < 1:
+        errors["max_length"] = ["Must be 1 or more."]
+    from_json = SCALARS[parameter.type].from_json
+    for field in ("minimum", "maximum"):
+        declared = getattr(parameter, field)
+        if declared is None:
+            continue
+        if parameter.type in ("string", "boolean"):
+            errors[field] = [f"A {parameter.type} parameter can't have a minimum or maximum."]
+        elif messages := _refusal(from_json, declared):
+            errors[field] = messages
     for choice in parameter.choices:
-        SCALARS[parameter.type].from_json(choice)
+        if messages := _refusal(from_json, choice):
+            errors["choices"] = messages
+            break
+    # A default is checked against bounds, choices and pattern, so these have to be right first.
+    if not errors and parameter.default is not None and (messages := _refusal(typed_value, parameter, None)):
+        errors["default"] = messages
+    return errors
 
 
-_CHECKS: dict[str, Callable[[Parameter], None]] = {
-    "name": _check_name,
-    "pattern": _check_pattern,
-    "max_length": _check_max_length,
-    "minimum": lambda parameter: _check_bound(parameter, parameter.minimum),
-    "maximum": lambda parameter: _check_bound(parameter, parameter.maximum),
-    "choices": _check_choices,
-}
+def _refusal(read: Callable[..., object], *arguments: object) -> list[str]:
+    """Return why a value can't be read; nothing if it can."""
+    try:
+        read(*arguments)
+    except InvalidValue as error:
+        return error.messages
+    return []

@@ -17,6 +17,7 @@ from functools import lru_cache
 import re2
 
 _OPTIONS = re2.Options()
+# By default RE2 writes every pattern that it refuses to standard error.
 _OPTIONS.log_errors = False
 
 #: What the escapes of `re` stand for, as the inside of a bracket expression of RE2.
@@ -56,7 +57,7 @@ def unsupported(pattern: str) -> str | None:
 
 @lru_cache(maxsize=100)
 def matcher(pattern: str) -> Callable[[str], bool]:
-    """Return a function that tells whether a whole text matches the pattern."""
+    """Return a function that returns whether a whole text matches the pattern."""
     try:
         compiled = re2.compile(_to_re2(pattern), _OPTIONS)
     except (re2.error, _Unsupported):

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+# Bounded: Python takes quadratic time to read integers of many digits.
 _INTEGER_TEXT = re.compile(r"[+-]?[0-9]{1,30}")
 _NUMBER_TEXT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
 _MAX_NUMBER_TEXT = 400

@@ -39,6 +39,7 @@ def typed_values(
     Raises InvalidParameters with all errors of all parameters, unknown names included.
     """
     declared = {parameter.name: parameter for parameter in parameters}
+    # Names come from the caller: an answer must not repeat megabytes.
     errors = {
         name if len(name) <= MAX_NAME_LENGTH else f"{name[:MAX_NAME_LENGTH]}…": ["This report has no such parameter."]
         for name in map(str, raw)

@@ -27,16 +27,16 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: object, **options: Any) -> None:
-        text = self._schema() if options["schema"] else self._definitions(options["tenant"])
+        if options["schema"]:
+            text = json.dumps(editor_schema(), indent=2, ensure_ascii=False) + "\n"
+        else:
+            text = self._definitions(options["tenant"])
         if options["output"]:
             path = Path(options["output"])
             with writing(path):
                 path.write_text(text, encoding="utf-8")
         else:
             self.stdout.write(text, ending="")
-
-    def _schema(self) -> str:
-        return json.dumps(editor_schema(), indent=2, ensure_ascii=False) + "\n"
 
     def _definitions(self, slug: str | None) -> str:
         tenants = Tenant.objects.order_by("slug")
@@ -46,6 +46,7 @@ class Command(BaseCommand):
                 self.stderr.write(self.style.ERROR(f"Tenant {slug} does not exist."))
                 sys.exit(1)
         text, warnings = export_definitions(tenants)
+        # On standard error: standard output may be redirected to a file that `apply` reads.
         for warning in warnings:
             self.stderr.write(self.style.WARNING(f"Warning: {warning}"))
         return text

@@ -108,10 +108,10 @@ def test_the_list_is_paged():
 def test_the_list_needs_as_many_queries_for_many_reports_as_for_one(username, django_assert_num_queries, tmp_path):
     caller = client(username)
     caller.get(URL)
-    few = count(caller)
+    expected = count(caller)
     entry = SAMPLE["reports"][0]
     apply_definitions(tmp_path, {"reports": [entry | {"slug": f"report-{number}"} for number in range(20)]})
-    with django_assert_num_queries(few):
+    with django_assert_num_queries(expected):
         assert len(caller.get(URL).json()["results"]) > 20
 
 
@@ -152,12 +152,12 @@ def test_without_a_token_the_answer_is_401(method, url):
 
 def test_an_administrator_creates_a_report():
     answer = client("alice").post(URL, NEW, format="json")
-    made = report("new-report")
+    created = report("new-report")
     assert answer.status_code == 201
-    assert answer.headers["Location"] == answer.json()["url"] == f"http://testserver{URL}/{made.pk}"
+    assert answer.headers["Location"] == answer.json()["url"] == f"http://testserver{URL}/{created.pk}"
     assert answer.json()["definition"]["tenant"] == "acme"
-    entry = AuditLog.objects.get(target_id=str(made.pk))
-    assert (entry.action, entry.actor, entry.tenant) == (Action.REPORT_CREATE, "alice", made.tenant)
+    entry = AuditLog.objects.get(target_id=str(created.pk))
+    assert (entry.action, entry.actor, entry.tenant) == (Action.REPORT_CREATE, "alice", created.tenant)
     assert client("bob").get(f"{URL}/new-report").json()["rights"] == ["generate"]
 
 

@@ -78,8 +78,8 @@ def test_a_template_error_changes_nothing_and_is_reported_with_both_lines(tmp_pa
     ("changes", "sentence"),
     [
         ({"template_file": "nowhere.typ"}, "nowhere.typ: Can't be read: No such file or directory."),
-        ({"template_file": ["x"]}, "Must be the path of a file with the template, without template."),
-        ({"template_file": "definitions.yaml", "template": "x"}, "without template."),
+        ({"template_file": ["x"]}, "Must be the path of a file. It can't be combined with template."),
+        ({"template_file": "definitions.yaml", "template": "x"}, "It can't be combined with template."),
         ({"template": "x", "formats": ["csv"]}, "A template designs the pdf. Add pdf to the formats."),
         ({"template": ""}, "Must not be empty."),
     ],
