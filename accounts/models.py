@@ -13,7 +13,7 @@ from accounts.querysets import ADMINISTRATOR, Users
 
 
 class Tenant(models.Model):
-    """An organisation. Owns users, data sources, reports, jobs and audit entries; nothing crosses tenants."""
+    """An organization. Owns users, data sources, reports, jobs and audit entries; nothing crosses tenants."""
 
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=200)

@@ -26,7 +26,7 @@ from reports.dry_run.source_check import source_error
 from reports.models import DataSource, ReportConfiguration, ReportVersion
 from reports.permissions import Right
 
-#: At most this many connections are tested at once: each may take seconds.
+#: The most connections that are tested at once: each may take seconds.
 _MAX_TESTED = 5
 
 
@@ -103,7 +103,7 @@ class DataSourceAdmin(TenantScopedAdmin):
             self.message_user(request, text, messages.SUCCESS)
             return
         text = gettext("Data source %(slug)s: %(error)s") % {"slug": source.slug, "error": gettext(error.message)}
-        # The driver's message may name hosts and paths of the network, which other staff need not know.
+        # The driver's message may name hosts and paths of the network, which other staff must not see.
         if error.driver_message and request.user.is_superuser:
             text += f" ({error.driver_message})"
         self.message_user(request, text, messages.ERROR)

@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 
 class StrictSerializer(serializers.Serializer[Any]):
-    """Rejects unknown fields; DRF would ignore them, and a misspelt option would have no effect."""
+    """Rejects unknown fields; DRF would ignore them, and a misspelled option would have no effect."""
 
     def to_internal_value(self, data: Any) -> Any:
         values = super().to_internal_value(data)

@@ -78,7 +78,7 @@ def _is_inside_share(path: str) -> bool:
 
 def _job_seconds(seconds: int) -> int:
     if seconds > settings.LONGEST_JOB_SECONDS:
-        raise ValueError(f"Must be {settings.LONGEST_JOB_SECONDS} or less: no job on this server may take longer.")
+        raise ValueError(f"Must be {settings.LONGEST_JOB_SECONDS} or less: no job on this server can take longer.")
     return seconds
 
 

@@ -16,7 +16,7 @@ SERVERS = ("postgresql", "sql")
 
 
 class TenantDefinition(Definition):
-    """An organisation. Nothing crosses tenants."""
+    """An organization. Nothing crosses tenants."""
 
     slug: TenantSlug = Field(description="The name that other entries refer to: letters, digits, - and _.")
     name: Name = Field(description="The name that people see.")

@@ -147,7 +147,7 @@ def _failure(request: CompileRequest, status: int, stderr: str) -> TemplateFaile
 def _timeout(request: CompileRequest) -> TemplateFailed:
     return TemplateFailed(
         f"The document was not finished within {request.seconds} seconds. "
-        "Its template may loop forever or show too much."
+        "Its template may loop forever or be too large."
     )
 
 

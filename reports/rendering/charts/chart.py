@@ -157,7 +157,7 @@ class Chart:
             raise DesignMismatch(f"chart: Vega-Lite refused it: {_reason(refusal.group(1).decode())}")
         if process.returncode:
             # V8 ends its process when it can't get memory.
-            raise _CannotDraw(f"drawing it took more memory or time than a chart may use. {_REMEDY}")
+            raise _CannotDraw(f"drawing it took more memory or time than a chart can use. {_REMEDY}")
         return process.stdout
 
 

@@ -110,7 +110,7 @@ class MissingGlyphs:
         if not self.replaced:
             return []
         count = f"{self.replaced:,} character{'s are' if self.replaced > 1 else ' is'}"
-        return [f"{count} in no font of this server and shown as a code, such as [U+1F600]. html and xlsx have them."]
+        return [f"{count} in no font of this server and shown as a code, such as [U+1F600]. html and xlsx show them."]
 
 
 def _has_glyph(character: str) -> bool:

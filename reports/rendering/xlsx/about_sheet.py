@@ -30,12 +30,14 @@ def about_facts(document: Document, rows: int, truncated: str | None, sheets: in
     if sheets > 1:
         facts.append(("Sheets", f"The rows are on {sheets} sheets, because a sheet can have at most 1,048,576."))
     if cut_texts == 1:
-        facts.append(("Cut texts", "1 text is longer than the 32,767 characters of a cell; it says so at its end."))
+        facts.append(("Cut texts", "1 text is longer than the 32,767 characters of a cell. A note at its end says so."))
     elif cut_texts:
-        sentence = f"{cut_texts:,} texts are longer than the 32,767 characters of a cell; each says so at its end."
+        sentence = (
+            f"{cut_texts:,} texts are longer than the 32,767 characters of a cell. A note at the end of each says so."
+        )
         facts.append(("Cut texts", sentence))
     facts.append(("Times", "Times of columns with a time zone are in UTC."))
-    facts.append(("Long numbers", "Numbers of more than 15 digits are text, as Excel would round them."))
+    facts.append(("Long numbers", "Numbers of more than 15 digits are text, because Excel would round them."))
     return facts
 
 

@@ -220,7 +220,7 @@ def _translate(error: Exception, deadline: Deadline, query: str, damaged_message
     if "CSV Error" in text or "Malformed JSON" in text:
         return run_error(SourceUnusable, damaged_message, error)
     if text.startswith("IO Error"):
-        return run_error(SourceUnavailable, "A file of the data source cannot be read at the moment.", error)
+        return run_error(SourceUnavailable, "A file of the data source can't be read at the moment.", error)
     return run_error(QueryFailed, _authors_message(query, text) or errors.sentence_for(text, _SENTENCES), error)
 
 

@@ -65,7 +65,7 @@ def checked_url(url: str, seconds: float = _CONNECT_TIMEOUT_SECONDS) -> str:
         parts = urlsplit(url)
         settings = dict(parse_qsl(parts.query, keep_blank_values=True, strict_parsing=bool(parts.query)))
     except ValueError:
-        raise SourceUnusable("The data source's URL cannot be read.") from None
+        raise SourceUnusable("The data source's URL is not valid.") from None
     if parts.scheme not in ("postgresql", "postgres"):
         raise SourceUnusable("The data source's URL must start with postgresql://.")
     if parts.fragment:

@@ -156,7 +156,7 @@ def checked_url(location: str) -> URL:
     try:
         url = make_url(location)
     except (ArgumentError, ValueError):
-        raise SourceUnusable("The data source's URL cannot be read.") from None
+        raise SourceUnusable("The data source's URL is not valid.") from None
     backend = url.get_backend_name()
     if backend in _OTHER_KINDS:
         raise SourceUnusable(f"The data source's URL belongs to a data source of kind {_OTHER_KINDS[backend]}.")

@@ -177,7 +177,7 @@ def test_a_file_says_that_its_chart_is_missing(format):
     [
         (ChartLimits(max_drawing_bytes=100), "it has too many marks. Return fewer rows from the query"),
         (ChartLimits(seconds=0.1), "drawing it took more than 0.1 seconds"),
-        (ChartLimits(memory_bytes=64 << 20), "drawing it took more memory or time than a chart may use"),
+        (ChartLimits(memory_bytes=64 << 20), "drawing it took more memory or time than a chart can use"),
     ],
 )
 def test_a_chart_beyond_a_limit_is_missing_with_the_reason(limits, reason):
