@@ -56,7 +56,7 @@ class User(AbstractUser):
 class RefreshSession(models.Model):
     """One sign-in through the API. Only its newest refresh token is valid, and only that token's digest is stored.
 
-    A token that is used twice revokes the session: one of the two users of it is a thief (RFC 9700, section 4.14.2).
+    A token that is used twice revokes the session: one of its two users must have stolen it (RFC 9700, section 4.14.2).
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)

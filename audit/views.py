@@ -89,7 +89,7 @@ def export(request: HttpRequest, format: str) -> HttpResponseBase:
 @login_required
 @require_POST
 def verify(request: HttpRequest) -> HttpResponse:
-    """Verify the log from the first entry. A long log is finished by the jobservers."""
+    """Verify the log from the first entry. The jobservers finish a long one."""
     require_administrator(request)
     finished = verification.verify_for(seconds=_VERIFY_SECONDS, restart=True)
     check = verification.last_check()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 #: Matches text that Excel, LibreOffice or Google Sheets take for a formula, full-width characters included.
-#: Written for Python's `re` and for RE2 alike, which wants NUL escaped.
+#: Written for Python's `re` and for RE2 alike, which requires NUL to be escaped.
 FORMULA_PATTERN = "^[-=+@\t\r\n\\x00\uff1d\uff0b\uff0d\uff20]"
 #: Each dangerous text contains one of these bytes in UTF-8. Searching for them is far cheaper than the pattern.
 FORMULA_BYTES = "-=+@\t\r\n\x00\xef"

@@ -30,7 +30,7 @@ _STEPS = {"integer": "1", "number": "any", "datetime": "1"}
 
 @dataclass
 class Field:
-    """The input for one parameter: the texts in it, and what is wrong with them."""
+    """The input for one parameter: the texts in it, and their errors."""
 
     parameter: Parameter
     values: list[str]
@@ -122,7 +122,7 @@ class RunForm:
     fields: list[Field]
     formats: list[str]
     format: str
-    #: Made with the page, so that submitting the same form twice runs the report once. Programs may leave it out.
+    #: Created with the page, so that submitting the same form twice runs the report once. Programs may leave it out.
     token: str = ""
     error: str = ""
 

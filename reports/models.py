@@ -174,12 +174,12 @@ class ReportVersion(models.Model):
 
     @property
     def is_asynchronous(self) -> bool:
-        """Whether POST generate may run it."""
+        """True if POST generate can run it."""
         return DeliveryTarget.Mode.ASYNCHRONOUS in self.modes
 
     @cached_property
     def has_outbound_delivery(self) -> bool:
-        """Whether its results are sent somewhere, for example by e-mail."""
+        """True if its results are sent somewhere, for example by e-mail."""
         return any(target.kind != DeliveryTarget.Kind.API_RESPONSE for target in self.delivery_targets.all())
 
 

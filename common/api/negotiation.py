@@ -1,7 +1,7 @@
 """Content negotiation that never answers 406.
 
-Accept headers are read here rather than with Django's `request.accepts` and `get_preferred_type`, which don't do for an
-API: they match `*/*` to a type that the header excludes with `q=0`, don't match `application/json; charset=utf-8` to
+Accept headers are read here rather than with Django's `request.accepts` and `get_preferred_type`, which are unfit for
+an API: they match `*/*` to a type that the header excludes with `q=0`, don't match `application/json; charset=utf-8` to
 `application/json`, and raise ValueError for a parameter such as `q*=x'y'z`.
 """
 

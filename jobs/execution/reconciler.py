@@ -56,7 +56,7 @@ def recover_from_dead_hosts() -> int:
     """Take running jobs from jobservers of this machine that have died, before the leases run out. Return how many."""
     recovered = 0
     for host in host_lock.stale_hosts():
-        # Programs that reports started in sessions of their own outlive the jobserver.
+        # Programs that reports started in separate sessions outlive the jobserver.
         kill_by_environment(f"{host_lock.INSTANCE_VARIABLE}={host.instance}")
         jobs = JobExecutionLog.objects.owned_by(host.instance)
         recovered += _recover(jobs.annotate_overdue())

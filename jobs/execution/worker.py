@@ -132,7 +132,7 @@ class Attempt:
         self.next_heartbeat = self.renewed_at + settings.HEARTBEAT_SECONDS
 
     def wait(self) -> Failure | None:
-        """Keep the lease while the child runs. Return None once it has sent everything, or why it must be killed.
+        """Keep the lease while the child runs. Return None once it has sent everything, or the reason to kill it.
 
         Raise LeaseLost if another worker may have the job.
         """

@@ -18,7 +18,7 @@ from jobs.status import Status
 
 #: Minutes that separate the age groups of queued jobs.
 _AGE_LIMITS = (1, 10, 60)
-#: The disk is called almost full below this share of free space.
+#: Below this share of free space, the disk counts as almost full.
 LOW_DISK_SHARE = 0.1
 
 

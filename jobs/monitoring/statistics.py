@@ -24,7 +24,7 @@ HOURS = 24
 #: The largest number of the newest ended jobs that wait times, run times and reports are taken from.
 SAMPLE = 800
 _CACHE_SECONDS = 30
-#: How many slow and failing reports are listed.
+#: The number of slow and failing reports that are listed.
 _TOP = 5
 #: The most points of a trend, and the fewest jobs in a point.
 _TREND_POINTS, _MIN_JOBS_PER_POINT = 20, 5

@@ -28,7 +28,7 @@ _BLOCK_BYTES = 262_144
 
 
 def result_response(request: HttpRequest, job: JobExecutionLog, actor: User) -> HttpResponseBase:
-    """Return the response to a download by a user who may have the result: the file, a range of it, 304, or headers.
+    """Return the response to a download by a user with access to the result: the file, a range of it, 304, or headers.
 
     Raises ResultNotReady, ResultOfFailedJob, JobNotFound, ResultMissing or RangeNotSatisfiable.
     """

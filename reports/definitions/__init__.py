@@ -2,7 +2,7 @@
 
 This package exposes the types: the meaning, limits and default of each field. They never query the database.
 
-* `files` and `yaml` read definitions files; `errors` has what can be wrong with a definition, by path.
+* `files` and `yaml` read definitions files; `errors` collects errors of a definition by path.
 * `from_database` returns definitions of what is stored; `export` writes a file of them.
 * `to_database` stores one report; `sync` makes tenants, users and data sources match a file.
 """

@@ -74,7 +74,7 @@ def compile_document(request: CompileRequest) -> CompiledDocument:
 
 
 def syntax_errors(template: str) -> list[Diagnostic]:
-    """The errors that show without any data."""
+    """The errors that can be found without data."""
     request = CompileRequest(
         template=_PANIC + template, data="{}", timestamp=datetime.now(UTC), seconds=10, memory_bytes=512 * 2**20
     )

@@ -51,6 +51,6 @@ def estimate_run(version: ReportVersion, texts: Mapping[str, object], format: st
     except RunError as error:
         return CheckResult(errors=[error.message])
     target = replace(target, formats=[offered for offered in version.formats if offered == format])
-    # The user may not be an Administrator, for whom alone the driver's message is.
+    # Only Administrators may see the driver's message, and this user may not be one.
     result = replace(check(target, values, compile_template=False), driver_message="")
     return with_run_times(result, version.report)

@@ -22,13 +22,13 @@ from reports.editing.parameter_values import EMPTY_LIST, value_text
 
 #: A text that may be longer than this gets a text area.
 _LONG_TEXT = 300
-#: Fields of a parameter that are folded away while they are empty.
+#: Fields of a parameter that are hidden while they are empty.
 _ADVANCED = frozenset({"help", "choices", "minimum", "maximum", "pattern", "max_length"})
 
 
 @dataclass
 class Control:
-    """One field of the form: its value as text, whether valid or not, and what is wrong with it.
+    """One field of the form: its value as text, valid or not, and its errors.
 
     `kind` chooses the part of the template: a Kind, or one that only the form gives (area, code, hidden, row, rows).
     """
@@ -40,7 +40,7 @@ class Control:
     value: str = ""
     options: list[tuple[str, str]] = field(default_factory=list)
     chosen: list[str] = field(default_factory=list)
-    #: Of a YAML field: the keys that it may have, with their descriptions.
+    #: Of a YAML field: its possible keys, with their descriptions.
     keys: list[tuple[str, str]] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
     #: The controls in a group, a list or a row of a list.
@@ -118,7 +118,7 @@ def field_control(info: FieldInfo, path: str, value: Any, yaml_texts: Mapping[st
 
 def _text(kind: Kind, value: Any) -> str:
     if value == []:
-        # An empty list is a default of its own; no text means no default.
+        # An empty list is a valid default; no text means no default.
         return EMPTY_LIST if kind is Kind.VALUE else ""
     if isinstance(value, list):
         return "\n".join(value_text(item) if kind in (Kind.VALUE, Kind.VALUES) else str(item) for item in value)

@@ -1,4 +1,4 @@
-"""The page that edits a report: checks what its form makes, saves it, and shows the result."""
+"""The page that edits a report: checks and saves the definition in its form, and shows the result."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class EditPage:
         return report_key(self.actor, self.report.slug, self.report.pk)
 
     def save(self, form: EditForm, expected_fingerprint: str) -> str | None:
-        """Save what the form makes. Returns a sentence about the result; None if nothing could be saved.
+        """Save the form's definition. Returns a sentence about the result; None if nothing could be saved.
 
         `expected_fingerprint`: that of the definition with which the form was shown.
         """
@@ -77,7 +77,7 @@ class EditPage:
         return gettext("No changes to save.")
 
     def check(self, form: EditForm) -> None:
-        """Check what the form makes against the data source, with the test values."""
+        """Check the form's definition against the data source, with the test values."""
         self.test_values = form.test_values()
         checked = form.check(self.report.tenant)
         if checked is None:

@@ -23,7 +23,7 @@ class Kind(StrEnum):
     #: A value, or a list of values, of the type that a parameter declares in another field.
     VALUE = "value"
     VALUES = "values"
-    #: A mapping, whose fields have controls of their own.
+    #: A mapping, whose fields have their own controls.
     GROUP = "group"
     #: Anything else.
     YAML = "yaml"

@@ -1,4 +1,4 @@
-"""The form that edits a report: its input, the definition it makes, and everything that is wrong with it."""
+"""The form that edits a report: its input, the resulting definition, and all errors."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class EditForm:
         grants = submitted_grants(submission)
         entry = submission.entry(ReportDefinition, "", without=_SPECIAL | EDITED_ELSEWHERE)
         for name, value in entry.items():
-            # A stored text may have the line ends that browsers write otherwise. That is no change.
+            # Browsers convert the line ends of stored texts. That isn't a change.
             stored = base.get(name)
             if isinstance(stored, str) and stored.replace("\r\n", "\n") == value:
                 entry[name] = stored
@@ -101,7 +101,7 @@ class EditForm:
         return fields
 
     def definition(self) -> ReportDefinition:
-        """Return the definition that the form makes. Raises InvalidDefinition."""
+        """Return the form's definition. Raises InvalidDefinition."""
         if self.submission.yaml_errors:
             raise InvalidDefinition(fields=self.submission.yaml_errors)
         return parse_report(self.entry)

@@ -1,4 +1,4 @@
-"""Declarations of parameters, as definitions have them, and what can be wrong with one."""
+"""Declarations of parameters in definitions, and their errors."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Parameter:
 
 
 def contradictions(parameter: Parameter) -> dict[str, list[str]]:
-    """Return, by field, what makes a declaration useless: limits that contradict each other, a pattern that can't run.
+    """Return, by field, why a declaration is useless: limits that contradict each other, a pattern that can't run.
 
     Only for definitions that are about to be stored. Versions stored before a check existed can't be fixed any more,
     and must still be readable.

@@ -32,11 +32,11 @@ from jobs.queue.position import annotate_positions
 from jobs.status import UNFINISHED, Status
 from reports.models import ReportConfiguration
 
-#: Filters that are folded away unless one of them is used.
+#: Filters that are hidden unless one of them is used.
 _MORE_FILTERS = ("report", "requestedBy", "since", "until")
 #: Query parameters that don't filter: the tabs and the pages.
 _NOT_FILTERS = {"status", "cursor", "pageSize"}
-#: How many reports and users the search bar completes, and how many running bulk actions are shown.
+#: The number of reports and users that the search bar completes, and of running bulk actions that are shown.
 _MAX_COMPLETIONS, _MAX_BULK_ACTIONS = 100, 3
 
 

@@ -47,7 +47,7 @@ class _Entry(NamedTuple):
 
 
 def errors(spec: Mapping[str, Any]) -> dict[str, list[str]]:
-    """The errors of a specification that show without knowing the columns, by path."""
+    """The errors of a specification that can be found without the columns, by path."""
     try:
         if len(json.dumps(spec, allow_nan=False)) > MAX_CHARACTERS:
             return {"": [f"Must have at most {MAX_CHARACTERS:,} characters."]}

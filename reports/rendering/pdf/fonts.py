@@ -24,7 +24,7 @@ class _Widths(dict[str, float]):
     """Width of each character in ems."""
 
     def __missing__(self, character: str) -> float:
-        # Only reached for characters that MissingGlyphs has not replaced: a width keeps the layout sane.
+        # Only reached for characters that MissingGlyphs has not replaced: a width keeps the layout intact.
         return 0.6
 
 

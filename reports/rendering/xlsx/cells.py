@@ -24,7 +24,7 @@ _KEPT_UNITS = 32_700
 #: A character takes two units at most.
 _ALWAYS_FITTING_CHARACTERS = _CELL_UNITS // 2
 
-#: Excel's serial number of 1970-01-01, and the days since then that it can show. Excel believes in a 29 February 1900,
+#: Excel's serial number of 1970-01-01, and the days since then that it can show. Excel counts a 29 February 1900,
 #: so its days before 1900-03-01 are wrong by one.
 _EPOCH = 25_569
 _FIRST_DAY, _LAST_DAY = 61 - _EPOCH, 2_958_465 - _EPOCH

@@ -54,7 +54,7 @@ class Session:
                 self._connection.exec_driver_sql(statement).close()
 
     def record_identity(self, folder: Path) -> None:
-        """Write down which connection this is, so that its query can be ended if this process is killed.
+        """Record the connection's identity, so that its query can be ended if this process is killed.
 
         Without the right to read it, or room to write it, such a query runs until the server's time limit.
         """
