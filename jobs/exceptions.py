@@ -123,7 +123,7 @@ class IllegalTransition(DomainError):
 
 
 class QueueUnavailable(DomainError):
-    """The job queue does not respond. Nothing was queued. Try again shortly."""
+    """The job queue is not responding. Nothing was queued. Try again shortly."""
 
     code = "queue_unavailable"
     retryable = True

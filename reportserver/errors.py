@@ -98,7 +98,7 @@ def _translate(error: Exception) -> tuple[int, dict[str, Any], dict[str, str]]:
     if isinstance(error, RecursionError):  # only the JSON parser recurses as deep as its input is nested
         return 400, {"error": "JSON parse error - nested too deeply.", "code": "malformed_json"}, {}
     if isinstance(error, DatabaseError):
-        sentence = "The server's database does not answer. Nothing was changed; try again shortly."
+        sentence = "The server's database is not responding. Nothing was changed. Try again shortly."
         return 503, {"error": sentence, "code": "unavailable"}, {"Retry-After": "5"}
     return 500, {"error": _INTERNAL, "code": "internal_error"}, {}
 

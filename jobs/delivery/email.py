@@ -35,7 +35,7 @@ class Email:
             message = f"The mail server refused the message ({error.smtp_code})."
             raise Undeliverable(message, permanent=permanent) from error
         except (OSError, smtplib.SMTPException) as error:
-            raise Undeliverable("The mail server does not answer.") from error
+            raise Undeliverable("The mail server is not responding.") from error
 
 
 def build_message(result: OutgoingResult) -> EmailMessage:

@@ -61,7 +61,7 @@ class Webhook:
         except ssl.SSLError as error:
             raise Undeliverable("The webhook's URL starts with https, but its server does not accept TLS.") from error
         except (OSError, http_client.HTTPException) as error:
-            raise Undeliverable("The webhook does not answer.") from error
+            raise Undeliverable("The webhook is not responding.") from error
         if not 200 <= status < 300:
             raise Undeliverable(f"The webhook answered {status}.", permanent=status == 410)
 

@@ -122,7 +122,7 @@ def _queue() -> Iterator[Finding]:
     try:
         yield Finding(Verdict.OK, f"Redis answers. Messages waiting for a worker: {broker.count_messages()}.")
     except QueueUnavailable:
-        sentence = "Redis does not answer: new jobs are refused, and queued ones start a little later."
+        sentence = "Redis is not responding: new jobs are refused, and queued ones start a little later."
         yield Finding(Verdict.ERROR, sentence, "Start Redis, or correct REPORTSERVER_BROKER_URL.")
 
 

@@ -83,7 +83,7 @@ def test_a_crash_of_redis_loses_nothing_and_new_jobs_are_refused_until_it_is_bac
         assert (refused.status_code, refused.json()["code"]) == (503, "queue_unavailable")
         assert httpx.get(f"{cluster.server.url}/readyz").json()["queue"] == "failing"
         assert "reportserver_queue_up 0.0" in httpx.get(f"{cluster.server.url}/metrics").text
-        assert "Redis does not answer" in cluster.server.manage("doctor", check=False).stdout
+        assert "Redis is not responding" in cluster.server.manage("doctor", check=False).stdout
         assert _outcomes(cluster, jobs) == {("Succeeded", 1)}, "accepted jobs run without Redis"
     finally:
         redis.start()

@@ -154,7 +154,7 @@ def undelivered(make_job: MakeJob) -> JobExecutionLog:
     for number, (kind, state) in enumerate((("email", "failed"), ("email", "failed"), ("webhook", "sent"))):
         Delivery.objects.create(
             job=job, kind=kind, target=f"target {number}", target_digest=str(number), available_at=now, attempt=12,
-            state=state, ended_at=now, error="The mail server does not answer." if state == "failed" else "",
+            state=state, ended_at=now, error="The mail server is not responding." if state == "failed" else "",
         )  # fmt: skip
     return job
 

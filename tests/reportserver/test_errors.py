@@ -62,7 +62,7 @@ def test_a_database_that_does_not_answer_is_a_503() -> None:
     assert handle(DatabaseError("db1:5432 refused"))[:2] == (
         503,
         {
-            "error": "The server's database does not answer. Nothing was changed; try again shortly.",
+            "error": "The server's database is not responding. Nothing was changed. Try again shortly.",
             "code": "unavailable",
         },
     )
