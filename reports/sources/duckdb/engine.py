@@ -89,6 +89,8 @@ class DuckdbEngine:
         connection = stack.enter_context(closing(self.open(spec, limits)))
         stack.enter_context(_interrupting(connection, deadline))
         connection.execute("set TimeZone = 'UTC'")
+        # After two seconds DuckDB would print a progress bar to standard output.
+        connection.execute("set enable_progress_bar = false")
         paths = self.expose(connection, spec, query)
         connection.execute(f"set allowed_paths = [{', '.join(map(string_literal, paths))}]")
         connection.execute("set enable_external_access = false")
