@@ -1,9 +1,12 @@
-"""Query plans of SQLite."""
+"""Query plans."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models import QuerySet
 
 only_on_sqlite = pytest.mark.skipif(
     connection.vendor != "sqlite",
@@ -16,3 +19,16 @@ def plan_of(statement: str) -> str:
     with connection.cursor() as cursor:
         cursor.execute(f"explain query plan {statement}")
         return "\n".join(row[-1] for row in cursor.fetchall())
+
+
+def plan_by_index(rows: QuerySet[Any]) -> str:
+    """Return the plan that the database has if it prefers indexes, as it does for large tables.
+
+    In a small table, PostgreSQL reads all rows and sorts them, depending on when it last counted them.
+    """
+    with transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                for method in ("seqscan", "bitmapscan", "sort"):
+                    cursor.execute(f"set local enable_{method} = off")
+        return rows.explain()

@@ -14,6 +14,7 @@ from jobs.exceptions import TooManyJobs
 from jobs.execution import transitions
 from jobs.models import JobExecutionLog
 from reports.models import ReportConfiguration
+from tests.plans import plan_by_index
 
 Submit = Callable[[User], JobExecutionLog]
 
@@ -73,7 +74,7 @@ def test_priority_comes_before_turns(submit: Submit, user: User) -> None:
 
 def test_the_next_job_is_found_by_an_index(submit: Submit, user: User) -> None:
     submit(user)
-    plan = JobExecutionLog.objects.claimable()[:1].explain()
+    plan = plan_by_index(JobExecutionLog.objects.claimable()[:1])
     assert "job_claimable" in plan and "TEMP B-TREE" not in plan, plan
 
 

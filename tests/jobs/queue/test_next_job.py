@@ -12,6 +12,7 @@ from jobs.execution import transitions
 from jobs.models import JobExecutionLog
 from jobs.queue import next_job
 from reports.models import DeliveryTarget, ReportConfiguration, ReportVersion
+from tests.plans import plan_by_index
 
 Submit = Callable[[ReportConfiguration], JobExecutionLog]
 
@@ -123,5 +124,5 @@ def test_users_take_turns_within_a_concurrency_key(report: ReportConfiguration, 
 def test_the_first_job_of_a_concurrency_key_is_found_by_an_index(report: ReportConfiguration, submit: Submit) -> None:
     set_limit(report, 1)
     submit(report)
-    plan = JobExecutionLog.objects.claimable(report.pk)[:1].explain()
+    plan = plan_by_index(JobExecutionLog.objects.claimable(report.pk)[:1])
     assert "job_claimable_limited" in plan and "TEMP B-TREE" not in plan, plan
