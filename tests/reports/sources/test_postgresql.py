@@ -175,7 +175,7 @@ def test_a_failed_query_is_explained_without_repeating_it(spec, fetch, query, wo
 def test_a_missing_permission_is_reported(postgres_url, fetch):
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute("create role reader login")
-    with pytest.raises(QueryFailed, match="does not allow"):
+    with pytest.raises(QueryFailed, match="isn't allowed to run this query"):
         fetch(SourceSpec(kind="postgresql", location=postgres_url.replace("postgres@", "reader@")), "table pg_authid")
 
 

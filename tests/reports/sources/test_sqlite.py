@@ -160,7 +160,7 @@ def test_every_statement_that_is_not_a_query_is_refused(make, fetch, query, tmp_
     before = (tmp_path / "flüge #1? 100%.db").read_bytes()
     with pytest.raises(QueryFailed) as caught:
         fetch(spec, query)
-    assert "reading" in caught.value.message or "more than one" in caught.value.message
+    assert "only read" in caught.value.message or "more than one" in caught.value.message
     assert (tmp_path / "flüge #1? 100%.db").read_bytes() == before
 
 
