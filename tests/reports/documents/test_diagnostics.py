@@ -7,7 +7,7 @@ import pytest
 from reports.documents.diagnostics import Diagnostic, parse_diagnostics
 
 UNKNOWN_VARIABLE = """error: unknown variable: delai
-  ┌─ /work/__typst_py_bytes__.typ:7:12
+  ┌─ /templates/__typst_py_bytes__.typ:7:12
   │
 7 │   #row.at(delai)
   │           ^^^^^
@@ -16,7 +16,7 @@ IN_LIBRARY = """error: expected integer, found none
    ┌─ report.typ:66:24
    │
 help: error occurred in this call of function `number`
-  ┌─ /work/__typst_py_bytes__.typ:3:1
+  ┌─ /templates/__typst_py_bytes__.typ:3:1
   │
   = hint: pass an integer
 """
