@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from django.conf import settings
 from django.core.cache import cache
 from django.core.exceptions import EmptyResultSet
 from django.db import connections, models
@@ -30,8 +31,9 @@ CLAIM_ORDER = ("priority", "turn", "available_at", "queued_at")
 SMALL_SCOPE = 1000
 #: How long `VisibleScope.is_small` is cached.
 _IS_SMALL_SECONDS = 60
-#: Seconds after its last report for which a jobserver counts as alive. It reports in every round of the reconciler.
-ALIVE_SECONDS = 20
+#: A jobserver reports in every round of the reconciler. It counts as alive for this many rounds after its last report,
+#: and at least for this many seconds: a round takes longer than a short setting says.
+_ALIVE_ROUNDS, _MIN_ALIVE_SECONDS = 4, 20
 _NO_REPORTS = frozenset[UUID]()
 
 
@@ -214,8 +216,9 @@ class WorkerHostQuerySet(models.QuerySet["WorkerHost"]):
     """Jobservers."""
 
     def alive(self) -> WorkerHostQuerySet:
-        """Jobservers that reported within the last ALIVE_SECONDS."""
-        return self.filter(seen_at__gte=from_now(-ALIVE_SECONDS))
+        """Jobservers that reported in one of the last rounds."""
+        seconds = max(_ALIVE_ROUNDS * settings.RECONCILE_SECONDS, _MIN_ALIVE_SECONDS)
+        return self.filter(seen_at__gte=from_now(-seconds))
 
     def total_slots(self) -> int:
         """How many jobs these hosts can run at once."""
