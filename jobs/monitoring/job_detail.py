@@ -29,7 +29,7 @@ _OUTCOMES: dict[str, str] = {
 }
 
 
-def run_seconds(job: JobExecutionLog) -> float | None:
+def attempt_seconds(job: JobExecutionLog) -> float | None:
     """Return how long the last attempt took or has taken so far; None if the job waits for an attempt."""
     if job.started_at is None or job.status == Status.QUEUED:
         return None

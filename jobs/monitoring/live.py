@@ -14,7 +14,7 @@ from django.utils.cache import patch_vary_headers
 
 from accounts.caller import HtmxHttpRequest
 from jobs.models import JobExecutionLog
-from jobs.monitoring.job_detail import run_seconds
+from jobs.monitoring.job_detail import attempt_seconds
 from jobs.status import Status
 
 _HASH_HEADER = "X-Content-Hash"
@@ -27,7 +27,7 @@ def content_hash(*values: object) -> str:
 
 def changing_values(job: JobExecutionLog) -> tuple[object, ...]:
     """Return what can change of a job on a page. That includes the seconds that it runs, so its clock moves."""
-    seconds = int(run_seconds(job) or 0) if job.status == Status.RUNNING else 0
+    seconds = int(attempt_seconds(job) or 0) if job.status == Status.RUNNING else 0
     position = job.queue_position and job.queue_position.position
     return (
         job.pk,

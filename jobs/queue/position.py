@@ -35,28 +35,36 @@ class RunningJob(NamedTuple):
 class QueueSnapshot:
     """The running jobs, and the data for estimates.
 
-    `limits`: how many jobs of each limited report can run at once. `run_seconds`: the average run time of each report;
-    under None, of all reports.
+    `limits`: how many jobs of each limited report can run at once. `averages`: the average run time of each report's
+    newest jobs, in seconds; under None, of all reports. The estimate of a run on a report's page is finer, as it knows
+    the expected rows, but takes queries for each report.
     """
 
     slots: int
     limits: dict[UUID, int]
-    run_seconds: dict[UUID | None, float]
+    averages: dict[UUID | None, float]
     running: Sequence[RunningJob]
 
     @classmethod
     def take(cls) -> QueueSnapshot:
+        succeeded = JobEvent.objects.filter(kind=JobEvent.Kind.SUCCEEDED).order_by("-id")
+        runs = succeeded.values_list("job__report_id", "job__started_at", "job__ended_at")[:_SAMPLE]
+        seconds: dict[UUID | None, list[float]] = {}
+        for report_id, start, end in runs:
+            if start and end:
+                for key in {report_id, None}:
+                    seconds.setdefault(key, []).append((end - start).total_seconds())
         rows = JobExecutionLog.objects.filter(status=Status.RUNNING).order_by().values_list("report_id", "started_at")
         return cls(
             slots=WorkerHost.objects.alive().total_slots(),
             limits=next_job.concurrency_limits(),
-            run_seconds=_average_run_seconds(),
+            averages={report_id: fmean(values) for report_id, values in seconds.items()},
             running=[RunningJob(report_id, started_at) for report_id, started_at in rows if started_at],
         )
 
-    def expected_seconds(self, report_id: UUID | None) -> float:
-        """Return the expected run time of the report: its average, else that of all reports, else one second."""
-        return self.run_seconds.get(report_id, self.run_seconds.get(None, 1.0))
+    def average_seconds(self, report_id: UUID | None) -> float:
+        """Return the average run time of the report, else that of all reports, else one second."""
+        return self.averages.get(report_id, self.averages.get(None, 1.0))
 
 
 def annotate_positions(
@@ -98,18 +106,8 @@ def _estimate_start(job: JobExecutionLog, ahead: Counter[UUID | None], snapshot:
     if len(running) + ahead.total() < slots:
         return now
     remaining = sum(
-        max(0.0, snapshot.expected_seconds(other.report_id) - (now - other.started_at).total_seconds())
+        max(0.0, snapshot.average_seconds(other.report_id) - (now - other.started_at).total_seconds())
         for other in running
     )
-    waiting = sum(number * snapshot.expected_seconds(report_id) for report_id, number in ahead.items())
+    waiting = sum(number * snapshot.average_seconds(report_id) for report_id, number in ahead.items())
     return now + timedelta(seconds=(remaining + waiting) / slots)
-
-
-def _average_run_seconds() -> dict[UUID | None, float]:
-    succeeded = JobEvent.objects.filter(kind=JobEvent.Kind.SUCCEEDED).order_by("-id")
-    seconds: dict[UUID | None, list[float]] = {}
-    for report_id, start, end in succeeded.values_list("job__report_id", "job__started_at", "job__ended_at")[:_SAMPLE]:
-        if start and end:
-            for key in {report_id, None}:
-                seconds.setdefault(key, []).append((end - start).total_seconds())
-    return {report_id: fmean(values) for report_id, values in seconds.items()}

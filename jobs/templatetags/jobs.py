@@ -14,7 +14,7 @@ from django.utils.translation import gettext, gettext_noop
 from common.templatetags.format import duration, rows, until
 from jobs import permissions
 from jobs.models import JobEvent, JobExecutionLog
-from jobs.monitoring.job_detail import run_seconds
+from jobs.monitoring.job_detail import attempt_seconds
 from reports.models import DeliveryTarget
 
 register = template.Library()
@@ -69,7 +69,7 @@ def event_sentence(event: JobEvent) -> str:
 
 @register.filter
 def run_time(job: JobExecutionLog) -> str:
-    return duration(run_seconds(job))
+    return duration(attempt_seconds(job))
 
 
 @register.simple_tag
