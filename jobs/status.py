@@ -1,4 +1,4 @@
-"""The statuses of a job and the transitions between them."""
+"""The statuses of a job, and which may follow which. jobs.execution.transitions makes the changes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Status(models.TextChoices):
 
 
 #: The statuses that may follow each status.
-TRANSITIONS = {
+SUCCESSORS = {
     Status.QUEUED: {Status.RUNNING, Status.FAILED},
     Status.RUNNING: {Status.QUEUED, Status.SUCCEEDED, Status.FAILED},
     Status.SUCCEEDED: set(),

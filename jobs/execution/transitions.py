@@ -27,7 +27,7 @@ from jobs.execution.protocol import ResultFile
 from jobs.failures import CANCELLED, DATABASE_LOST, MAX_TRACE_CHARACTERS, Failure
 from jobs.models import Artifact, JobEvent, JobExecutionLog
 from jobs.queue import broker, next_job
-from jobs.status import TRANSITIONS, Status
+from jobs.status import SUCCESSORS, Status
 from reports.models import version_with_source
 
 #: Seconds from one attempt to the next.
@@ -50,7 +50,7 @@ class Transition:
     """A change from one status to another."""
 
     def __init__(self, source: Status, target: Status, changes: Mapping[str, Any]) -> None:
-        if target not in TRANSITIONS[source]:
+        if target not in SUCCESSORS[source]:
             raise IllegalTransition(f"A job can't go from {source} to {target}.")
         self._statement = fenced_update(source, {"status": target, **changes})
 
