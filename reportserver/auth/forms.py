@@ -8,7 +8,7 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from reportserver.auth.sign_in import check_credentials
+from reportserver.auth.credentials import check_credentials
 
 _REFUSED = _("The user name or the password is wrong.")
 
@@ -16,7 +16,7 @@ _REFUSED = _("The user name or the password is wrong.")
 class SignInForm(AuthenticationForm):
     """Gives the same message for every refusal, so that nobody can find out which user names exist.
 
-    Checking it raises sign_in.TooManyFailures.
+    Checking it raises credentials.TooManyFailures.
     """
 
     error_messages = {"invalid_login": _REFUSED, "inactive": _REFUSED}

@@ -12,24 +12,26 @@ from django.utils.http import urlencode
 from django.utils.translation import ngettext
 from django_htmx.http import HttpResponseClientRedirect
 
+from accounts.caller import HtmxHttpRequest
 from accounts.models import User
 from audit import actions as audit
 from audit.models import Action
 from common import form_recovery
+from reportserver.auth.credentials import TooManyFailures
 from reportserver.auth.forms import SignInForm
-from reportserver.auth.sign_in import TooManyFailures
 
 
 class SignIn(LoginView):
     template_name = "login.html"
     authentication_form = SignInForm
     redirect_authenticated_user = True
+    request: HtmxHttpRequest
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        if request.htmx:  # type: ignore[attr-defined]
+        if self.request.htmx:
             # A live region was refreshed after the session had ended. Without this redirect of the whole page, the
             # sign-in page would be swapped into the region.
-            current = request.htmx.current_url_abs_path or "/"  # type: ignore[attr-defined]
+            current = self.request.htmx.current_url_abs_path or "/"
             return HttpResponseClientRedirect(f"{request.path}?{urlencode({'next': current})}")
         return super().get(request, *args, **kwargs)
 

@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 from common.api.schema import errors
 from reportserver.auth import tokens
 from reportserver.auth.api.serializers import CredentialsSerializer, PairSerializer, RefreshSerializer, TokenSerializer
-from reportserver.auth.sign_in import TooManyFailures, check_credentials
+from reportserver.auth.credentials import TooManyFailures, check_credentials
 
 
 class PublicView(APIView):

@@ -13,7 +13,7 @@ from django.test import RequestFactory
 
 from accounts.models import User
 from common.throttling import count_call
-from reportserver.auth.sign_in import TooManyFailures, check_credentials
+from reportserver.auth.credentials import TooManyFailures, check_credentials
 from tests.acceptance.helpers import wait_for_window
 from tests.pages.conftest import PASSWORD
 
@@ -75,6 +75,6 @@ def test_a_sign_in_waits_for_others_that_may_still_succeed(
             running.pop().undo()
 
     monkeypatch.setattr(auth, "authenticate", authenticate)
-    monkeypatch.setattr("reportserver.auth.sign_in.time.sleep", sleep)
+    monkeypatch.setattr("reportserver.auth.credentials.time.sleep", sleep)
     assert check_credentials(request_, "bob", PASSWORD) == people["bob"]
     assert time.monotonic() - started > 0.2
