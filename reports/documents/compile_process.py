@@ -20,7 +20,10 @@ from reports.documents import sandbox
 _STANDARD = "a-2u"
 _NO_GLYPH = re.compile(r"the text `\"([^`]+)\"` could not be displayed")
 _ERROR = re.compile("^error: ", re.MULTILINE)
-_ESCAPE = re.compile(r"\\u\{([0-9a-f]+)\}")
+#: How Typst's diagnostics write characters that can't be printed.
+_ESCAPE = re.compile(r"\\u\{([0-9a-f]+)\}|\\t")
+#: Matches the two backslashes of `\\u0000` as one escape: there, the letters after them are text.
+_JSON_ESCAPE = re.compile(r"\\(?:u[0-9a-f]{4}|.)")
 
 
 def main() -> None:
@@ -62,8 +65,7 @@ def _compile(compiler: Any, request: dict[str, Any], typst_error: type[Any]) -> 
         missing_characters = _characters_without_glyph(error.diagnostic, request["data"])
         if not missing_characters:
             raise
-        codes = {ord(character): f"[U+{ord(character):04X}]" for character in missing_characters}
-        request["data"] = request["data"].translate(codes)
+        request["data"] = _with_codes(request["data"], missing_characters)
         pdf, warnings = _compile_to(compiler, request, format="pdf", pdf_standards=_STANDARD)
     details = {"missing_characters": missing_characters, "warnings": [warning.diagnostic for warning in warnings]}
     if not request["ppi"]:
@@ -82,8 +84,22 @@ def _characters_without_glyph(diagnostic: str, data: str) -> str:
     texts = _NO_GLYPH.findall(diagnostic)
     if len(texts) < len(_ERROR.findall(diagnostic)):
         return ""
-    reported = "".join(_ESCAPE.sub(lambda match: chr(int(match[1], 16)), text) for text in texts)
-    return "".join(sorted({character for character in reported if not character.isascii() and character in data}))
+    reported = _ESCAPE.sub(lambda escape: chr(int(escape[1] or "9", 16)), "".join(texts))
+    # A code for printable ASCII could replace JSON's own quotes and braces.
+    replaceable = {character for character in reported if not (character.isascii() and character.isprintable())}
+    return "".join(sorted(character for character in replaceable if _in_json(character) in data))
+
+
+def _with_codes(data: str, characters: str) -> str:
+    """The data with a code such as [U+1F600] for each of these characters."""
+    codes = {_in_json(character): f"[U+{ord(character):04X}]" for character in characters}
+    data = data.translate({ord(form): code for form, code in codes.items() if len(form) == 1})
+    return _JSON_ESCAPE.sub(lambda escape: codes.get(escape[0], escape[0]), data)
+
+
+def _in_json(character: str) -> str:
+    """The character as the data has it: a control character is an escape, any other is itself."""
+    return json.dumps(character, ensure_ascii=False)[1:-1]
 
 
 def _answer(head: dict[str, Any], files: list[bytes]) -> None:

@@ -195,6 +195,15 @@ def test_a_character_that_no_font_has_is_shown_by_its_code():
     assert (caught.value.diagnostics[0].line, "No font" in caught.value.message) == (3, True)
 
 
+def test_control_characters_are_shown_by_their_codes():
+    # The second value has the text of JSON's escape for NUL, which is no NUL.
+    batch = pa.record_batch({"a": ["x\0\x1b\by", '\\u0000\t"\0"\n.']})
+    shown = words(pdf(batch, "#rows.map(row => row.a).join([ | ]) #parameters.p", p="\x01"))
+    assert shown == 'x[U+0000][U+001B][U+0008]y | \\u0000"[U+0000]" . [U+0001]'
+    every = "".join(map(chr, range(32)))
+    assert pdf(pa.record_batch({"a": [every]}), "#rows-table()", p=every).startswith(b"%PDF")
+
+
 def test_the_included_fonts_have_many_scripts():
     text = "Příliš žluťoučký Ελληνικά Українська ½ € 漢字 かな 한국 ไทย हिन्दी"
     assert words(pdf(pa.record_batch({"name": [text]}), "#rows.first().name")) == text
