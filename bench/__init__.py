@@ -1,1 +1,1 @@
-"""The benchmarks: `python -m bench`. docs/benchmarks.md, which they write, says what is measured and what it means."""
+"""Benchmarks, run by `python -m bench`. docs/benchmarks.md explains them and holds their results."""

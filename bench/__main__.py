@@ -1,4 +1,4 @@
-"""`python -m bench [web] [engine] [monitor] [queue] [--quick]`: measure, print, and rewrite docs/benchmarks.md."""
+"""`python -m bench [web] [engine] [monitor] [queue] [--quick]`: run benchmarks and update docs/benchmarks.md."""
 
 from __future__ import annotations
 
@@ -6,52 +6,61 @@ import argparse
 import time
 from collections.abc import Iterator
 
-from bench import calls, copy, document, download, engine, latency, machine, monitor, queues
-from bench.site import running_site
+from bench.engine import formats, postgresql
+from bench.harness import machine, markdown
+from bench.monitor import pages
+from bench.queue import throughput
+from bench.web import download, endpoints, job_latency
+from bench.web.server import running_server
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="web|engine|monitor|queue", help="what to measure (default: all)")
-    parser.add_argument("--quick", action="store_true", help="a look within a minute or two; docs/benchmarks.md stays")
-    chosen = parser.parse_args()
-    if unknown := set(chosen.parts) - set(_PARTS):
-        parser.error(f"there is no part {', '.join(sorted(unknown))}; there are {', '.join(_PARTS)}")
-    for part in chosen.parts or _PARTS:
-        _measure(part, chosen.quick)
+    parser.add_argument(
+        "benchmarks", nargs="*", metavar="web|engine|monitor|queue", help="which benchmarks to run (default: all)"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="run briefly, for a minute or two, and leave docs/benchmarks.md alone"
+    )
+    arguments = parser.parse_args()
+    if unknown := set(arguments.benchmarks) - set(_BENCHMARKS):
+        parser.error(f"Unknown benchmark: {', '.join(sorted(unknown))}. Choose from {', '.join(_BENCHMARKS)}.")
+    for name in arguments.benchmarks or _BENCHMARKS:
+        _run(name, arguments.quick)
 
 
 def _web(quick: bool) -> Iterator[tuple[str, str]]:
-    with running_site() as site:
-        yield "latency", latency.measure(site, 10 if quick else 50)
-        yield "download", download.measure(site, 5 if quick else 20)
-        yield "calls", calls.measure(site, 40 if quick else 304)
+    with running_server() as server:
+        yield "job-latency", job_latency.measure(server, 10 if quick else 50)
+        yield "download", download.measure(server, 5 if quick else 20)
+        yield "endpoints", endpoints.measure(server, 40 if quick else 304)
 
 
 def _engine(quick: bool) -> Iterator[tuple[str, str]]:
-    yield "copy", copy.measure(quick)
-    yield "engine", engine.measure(quick)
+    yield "postgresql", postgresql.measure(quick)
+    yield "formats", formats.measure(quick)
 
 
 def _monitor(quick: bool) -> Iterator[tuple[str, str]]:
-    yield "monitor", monitor.measure(quick)
+    yield "pages", pages.measure(quick)
 
 
 def _queue(quick: bool) -> Iterator[tuple[str, str]]:
-    yield "queue", queues.measure(quick)
+    yield "throughput", throughput.measure(quick)
 
 
-_PARTS = {"web": _web, "engine": _engine, "monitor": _monitor, "queue": _queue}
+#: Each yields the names and texts of its sections in docs/benchmarks.md.
+_BENCHMARKS = {"web": _web, "engine": _engine, "monitor": _monitor, "queue": _queue}
 
 
-def _measure(part: str, quick: bool) -> None:
-    facts, start = machine.facts(), time.monotonic()
-    print(f"{facts}\n", flush=True)
-    for name, text in _PARTS[part](quick):
+def _run(name: str, quick: bool) -> None:
+    conditions, started_at = machine.describe(), time.monotonic()
+    print(f"{conditions}\n", flush=True)
+    for section, text in _BENCHMARKS[name](quick):
         print(text, flush=True)
         if not quick:
-            document.write(name, f"{facts}\n{text}")
-    print(f"{part}: {time.monotonic() - start:.0f} s\n", flush=True)
+            markdown.replace_section(section, f"{conditions}\n{text}")
+    print(f"{name}: {time.monotonic() - started_at:.0f} s\n", flush=True)
 
 
 if __name__ == "__main__":

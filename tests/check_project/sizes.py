@@ -54,7 +54,7 @@ def _functions() -> Iterator[tuple[Path, str, int]]:
 def _large_packages() -> Iterator[str]:
     """`__init__.py` doesn't count: it is the package itself."""
     modules: dict[Path, int] = {}
-    for path in python_files(*LAYERS):
+    for path in python_files(*LAYERS, "bench"):
         if path.name != "__init__.py":
             modules[path.parent] = modules.get(path.parent, 0) + 1
     for folder, count in modules.items():

@@ -1,0 +1,1 @@
+"""Speed and memory of writing rows into files, without a server."""

@@ -1,0 +1,1 @@
+"""Libraries and programs that the engine is compared with."""

@@ -1,0 +1,1 @@
+"""What every benchmark uses: measuring a process, statistics, and the tables in docs/benchmarks.md."""

@@ -1,0 +1,1 @@
+"""Speed of the pages over a long job history."""

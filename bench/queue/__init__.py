@@ -1,0 +1,1 @@
+"""Throughput of the job queue and of other queues."""
