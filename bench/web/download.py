@@ -49,7 +49,7 @@ class Download:
 def measure(server: Server, downloads: int) -> str:
     """Return the section of the document. `downloads`: by one client, from the server and from the baseline in turn."""
     job = server.analyst.generate("flights-export", {"copies": _COPIES}, "csv")
-    size = server.analyst.wait(job)["result"]["size"]
+    size = server.analyst.wait(job, seconds=600)["result"]["size"]
     url, token = f"{server.url}/api/v1/jobs/{job}/result", server.analyst.token
     ours, baseline = [], []
     with _file_server(server.result_file(job)) as file_url:
