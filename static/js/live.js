@@ -5,9 +5,8 @@ const texts = document.getElementById("messages").dataset;
 const isLive = (event) => event.detail.elt.hasAttribute("data-live");
 
 function showError(message) {
-  const notice = document.createElement("div");
-  notice.className = "notice error";
-  notice.textContent = message;
+  const notice = document.getElementById("error-notice").content.cloneNode(true);
+  notice.querySelector(".notice > div").textContent = message;
   alerts.replaceChildren(notice);
 }
 
@@ -31,7 +30,7 @@ document.addEventListener("htmx:sendError", (event) => showError(isLive(event) ?
 document.addEventListener("htmx:responseError", (event) => showError(errorMessage(event.detail.xhr)));
 
 document.addEventListener("htmx:afterRequest", (event) => {
-  if (event.detail.successful && alerts.textContent === texts.offline) alerts.replaceChildren();
+  if (event.detail.successful && alerts.textContent.trim() === texts.offline) alerts.replaceChildren();
 });
 
 // The clicked button is replaced with its row. Keep the focus in the list instead of losing it to the top of the page.
