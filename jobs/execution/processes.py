@@ -83,10 +83,12 @@ def kill_children(*, but: Collection[int] = (), seconds: float = 5) -> None:
 
 def _children() -> list[int]:
     """The ids of this process's children, including zombies."""
-    with contextlib.suppress(OSError):
-        lists = [(task / "children").read_text() for task in Path("/proc/self/task").iterdir()]
-        return [int(pid) for pids in lists for pid in pids.split()]
-    return []
+    children: list[int] = []
+    for thread in Path("/proc/self/task").iterdir():
+        # A thread that ends now passes its children to another one. Those of the others must not be lost with it.
+        with contextlib.suppress(OSError):
+            children += map(int, (thread / "children").read_text().split())
+    return children
 
 
 def kill_by_environment(variable: str) -> None:
