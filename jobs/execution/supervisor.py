@@ -110,7 +110,8 @@ class Supervisor:
 
     def _run_round(self) -> None:
         reconciler.reconcile()
-        if not self._try(self._report_alive):
+        host = WorkerHost.objects.filter(pk=self.instance)
+        if not self._try(lambda: host.update(seen_at=Now(), restarts=self.restart_timer.restarts)):
             # Nobody can claim a job while the database can't be written.
             self.idle_since = None
         self._try(lambda: reconciler.recover_from_dead_workers(self.instance))
@@ -136,9 +137,6 @@ class Supervisor:
             connections.close_all()
             return False
         return True
-
-    def _report_alive(self) -> None:
-        WorkerHost.objects.filter(pk=self.instance).update(seen_at=Now(), restarts=self.restart_timer.restarts)
 
     def _verify_audit_log(self) -> None:
         # A verification that is not finished continues in the next round.
@@ -188,9 +186,17 @@ class Supervisor:
 
     def _is_stuck(self) -> bool:
         """True if jobs could be claimed, slots are free, and yet nothing has been claimed for a while."""
+        long_ago = from_now(-_STUCK_SECONDS)
+        claimed = JobExecutionLog.objects.filter(owner=self.instance, started_at__gt=long_ago)
         try:
-            is_idle = self._is_idle_although_jobs_wait()
+            is_idle = (
+                any(jobs.filter(available_at__lt=long_ago).exists() for jobs in next_job.claimable_jobs())
+                and JobExecutionLog.objects.owned_by(self.instance).count() < settings.WORKERS
+                # This query reads many rows, so it comes last.
+                and not claimed.exists()
+            )
         except Exception:
+            # The database is away, which a restart of the cluster wouldn't change.
             log.exception("Could not find out whether the cluster is stuck.")
             return False
         if not is_idle:
@@ -198,16 +204,6 @@ class Supervisor:
             return False
         self.idle_since = self.idle_since or time.monotonic()
         return time.monotonic() - self.idle_since > _STUCK_SECONDS
-
-    def _is_idle_although_jobs_wait(self) -> bool:
-        long_ago = from_now(-_STUCK_SECONDS)
-        if not any(jobs.filter(available_at__lt=long_ago).exists() for jobs in next_job.claimable_jobs()):
-            return False
-        if JobExecutionLog.objects.owned_by(self.instance).count() >= settings.WORKERS:
-            return False
-        # This query reads many rows, so it comes last.
-        claimed = JobExecutionLog.objects.filter(owner=self.instance)
-        return not claimed.filter(started_at__gt=long_ago).exists()
 
     def _stop_all(self) -> int:
         """Let running jobs end, and release those that take too long. Return the exit code."""

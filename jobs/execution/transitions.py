@@ -165,11 +165,6 @@ def succeed(job: JobExecutionLog, result: ResultFile) -> bool:
     return True
 
 
-def has_committed(job: JobExecutionLog) -> bool:
-    """True if the job's result is the file of this attempt."""
-    return Artifact.objects.filter(job=job, fence=job.fence).exists()
-
-
 def fail(job: JobExecutionLog, failure: Failure) -> bool:
     """End a running attempt: requeue the job if another attempt may help, else mark it Failed. False if it was lost."""
     if failure.retryable and job.attempt < job.max_attempts:

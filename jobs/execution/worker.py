@@ -22,7 +22,7 @@ from jobs.execution.fork_server import ForkServer
 from jobs.execution.lease import LeaseState
 from jobs.execution.protocol import Assignment, ResultFile
 from jobs.failures import Failure
-from jobs.models import JobExecutionLog
+from jobs.models import Artifact, JobExecutionLog
 from jobs.queue import broker, next_job
 from jobs.results import storage
 from reports.exceptions import ReportDeleted
@@ -185,7 +185,7 @@ def commit_result(job: JobExecutionLog, result: ResultFile) -> None:
 
 def _clean_up_unless_committed(job: JobExecutionLog) -> None:
     """Delete the attempt's files, unless its result was committed and only the answer to the commit was lost."""
-    if not transitions.has_committed(job):
+    if not Artifact.objects.filter(job=job, fence=job.fence).exists():
         attempt_cleanup.clean_up_attempt(job)
 
 

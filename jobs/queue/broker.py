@@ -177,7 +177,9 @@ class RedisBroker(Broker):  # type: ignore[misc]
             # If django-q2 saw the error, its process that reads messages would sleep for ten seconds and end.
             log.warning("Redis does not respond, so the database is checked: %s", type(error).__name__)
             time.sleep(1)
-            return [(None, _build_message())]
+            # The message that `notify` would send, so that a worker looks for a job.
+            call = {"func": WAKE_WORKER, "args": (), "kwargs": {}, "started": timezone.now(), "save": False}
+            return [(None, str(SignedPackage.dumps({"id": uuid.uuid4().hex, "name": "wake_worker", **call})))]
         return [(None, message[1])] if message else None
 
     def queue_size(self) -> int:
@@ -197,12 +199,6 @@ class RedisBroker(Broker):  # type: ignore[misc]
         # No retries by the client: a caller waits for the answer, and retries itself if it wants to.
         options = {"socket_connect_timeout": 2, "socket_timeout": 3, "retry": Retry(NoBackoff(), 0)}
         return redis.Redis.from_url(settings.BROKER_URL, **options)
-
-
-def _build_message() -> str:
-    """Return the message that `notify` sends, to wake a worker of this host without Redis."""
-    task = {"id": uuid.uuid4().hex, "name": "wake_worker", "func": WAKE_WORKER, "args": (), "kwargs": {}, "save": False}
-    return str(SignedPackage.dumps({**task, "started": timezone.now()}))
 
 
 class RecordLock:

@@ -52,10 +52,15 @@ def lock_next_job() -> JobExecutionLog | None:
             unkeyed = _jobs.filter(status=Status.QUEUED, report_id=candidate.report_id, concurrency_key=None)
             unkeyed.update(concurrency_key=candidate.report_id)
             return lock_next_job()
-        if key is None or _has_free_slot(key, limits[key]):
-            job = _first_locked(_jobs.claimable(key)).first()
-            if job is not None:
-                return job
+        if key is not None:
+            # Another worker may have taken the key's last slot since it was counted. Held until the claim is committed,
+            # the lock keeps others from counting before that.
+            sql.lock_concurrency_key(key)
+            if _jobs.filter(report_id=key, status=Status.RUNNING).count() >= limits[key]:
+                continue
+        job = _first_locked(_jobs.claimable(key)).first()
+        if job is not None:
+            return job
     return None
 
 
@@ -85,12 +90,6 @@ def _keys_with_free_slot(limits: Mapping[UUID, int]) -> list[UUID]:
     running = _jobs.filter(status=Status.RUNNING, report_id__in=list(limits)).order_by().values_list("report_id")
     counts = dict(running.annotate(Count("pk")))
     return [key for key, limit in limits.items() if counts.get(key, 0) < limit]
-
-
-def _has_free_slot(concurrency_key: UUID, limit: int) -> bool:
-    """True if one more job with this key may run. Holds until the transaction ends, as the key is locked."""
-    sql.lock_concurrency_key(concurrency_key)
-    return _jobs.filter(report_id=concurrency_key, status=Status.RUNNING).count() < limit
 
 
 def _candidates(keys: Iterable[UUID]) -> list[Candidate]:
