@@ -101,8 +101,9 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         # The granted reports imply the tenant. With the tenant in the query, SQLite scans all of its jobs in index
         # order; without, it sorts the jobs of the granted reports. The first is faster for large scopes, the second for
         # small ones. Only the plan depends on it, not the result, so an outdated cache entry does no harm.
-        in_scope = self._in_scope(scope)
-        is_small = bool(cache.get_or_set(f"jobs.scope-is-small-{user.pk}", in_scope._is_small, _IS_SMALL_SECONDS))
+        newest = self._in_scope(scope).order_by()[: SMALL_SCOPE + 1]
+        key = f"jobs.scope-is-small-{user.pk}"
+        is_small = bool(cache.get_or_set(key, lambda: newest.count() <= SMALL_SCOPE, _IS_SMALL_SECONDS))
         return (self if is_small else self.in_tenant_of(user))._in_scope(replace(scope, is_small=is_small))
 
     def visible_parts(self, user: User) -> tuple[JobQuerySet, JobQuerySet | None]:
@@ -132,9 +133,6 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         jobs = self.filter(scope.condition)
         jobs.scope = scope
         return jobs
-
-    def _is_small(self) -> bool:
-        return self.order_by()[: SMALL_SCOPE + 1].count() <= SMALL_SCOPE
 
     # --- Lists ---
 

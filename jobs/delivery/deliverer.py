@@ -24,10 +24,6 @@ def run_deliverer() -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    _deliver_until(stopping)
-
-
-def _deliver_until(stopping: threading.Event) -> None:
     free_threads = threading.BoundedSemaphore(_THREADS)
     with ThreadPoolExecutor(_THREADS) as pool:
         while not stopping.is_set():

@@ -61,9 +61,18 @@ def parse_request(data: QueryDict, user: User) -> BulkAction:
 
 def pending_jobs(bulk_action: BulkAction) -> JobQuerySet:
     """Return those of the bulk action's jobs that the user can still retry or cancel."""
+    user = bulk_action.user
+    jobs = JobExecutionLog.objects.visible_to(user)
+    if bulk_action.ids is not None:
+        jobs = jobs.filter(pk__in=bulk_action.ids)
+    else:
+        # Jobs queued later are left out before filtering: how far back a search scans must not move with them.
+        older = jobs.filter(queued_at__lte=bulk_action.queued_until)
+        job_filter = JobFilter(QueryDict(bulk_action.filters), queryset=older, now=bulk_action.queued_until)
+        # Invalid filters would match everything.
+        jobs = job_filter.qs if job_filter.is_valid() else jobs.none()
     is_retry = bulk_action.action == BulkAction.Action.RETRY
-    narrow = permissions.retryable if is_retry else permissions.cancellable
-    return narrow(_matching_jobs(bulk_action), bulk_action.user)
+    return permissions.retryable(jobs, user) if is_retry else permissions.cancellable(jobs, user)
 
 
 def start(bulk_action: BulkAction) -> None:
@@ -131,18 +140,6 @@ def summary(bulk_action: BulkAction) -> str:
     if bulk_action.stopped:
         sentences.append(gettext("Stopped; the remaining jobs are unchanged."))
     return " ".join(sentences)
-
-
-def _matching_jobs(bulk_action: BulkAction) -> JobQuerySet:
-    visible = JobExecutionLog.objects.visible_to(bulk_action.user)
-    if bulk_action.ids is not None:
-        return visible.filter(pk__in=bulk_action.ids)
-    # Jobs queued later are left out before filtering: how far back a search scans must not move with them.
-    older = visible.filter(queued_at__lte=bulk_action.queued_until)
-    job_filter = JobFilter(QueryDict(bulk_action.filters), queryset=older, now=bulk_action.queued_until)
-    # Invalid filters would match everything.
-    matching: JobQuerySet = job_filter.qs if job_filter.is_valid() else visible.none()
-    return matching
 
 
 def _process_batch(bulk_action: BulkAction) -> None:

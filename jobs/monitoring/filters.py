@@ -184,7 +184,15 @@ def _scanned_conditions(search: Search) -> Q:
     # Only failed jobs have an error. With the status in the condition, the long texts of others aren't read.
     is_failed = Q(status=Status.FAILED)
     for word in search.words:
-        conditions &= (is_failed & Q(error_message__icontains=word)) | _has_name(word)
+        # A report's name is the one that the job ran under. Looking only at reports and users that ever had the word
+        # in a name saves comparing the text of every job. Deleted ones are found by the names in their jobs.
+        versions = ReportVersion.objects.filter(Q(name__icontains=word) | Q(report__slug__icontains=word))
+        report = Q(report__in=versions.values("report")) | Q(report__isnull=True)
+        report_name = Q(report_name__icontains=word) | Q(report_slug__icontains=word)
+        user = Q(requested_by__in=User.objects.filter(username__icontains=word).values("pk"))
+        deleted_user = Q(requested_by__isnull=True) & Q(requested_by_name__icontains=word)
+        has_error = is_failed & Q(error_message__icontains=word)
+        conditions &= has_error | (report & report_name) | user | deleted_user
     if search.error and not search.has_fingerprints:
         is_code = Q(error_code__in=search.error) | Q(error_fingerprint__in=search.error)
         conditions &= is_failed & reduce(or_, (Q(error_message__icontains=text) for text in search.error), is_code)
@@ -193,17 +201,3 @@ def _scanned_conditions(search: Search) -> Q:
     if search.format:
         conditions &= Q(format__in=search.format)
     return conditions
-
-
-def _has_name(word: str) -> Q:
-    """Return the condition that the name of a job's report or user contains the word.
-
-    The report's name is the one that the job ran under. Only reports and users that have ever had the word in a name
-    are considered, which saves comparing the text of every job; deleted ones are found by the names in their jobs.
-    """
-    versions = ReportVersion.objects.filter(Q(name__icontains=word) | Q(report__slug__icontains=word))
-    report = Q(report__in=versions.values("report")) | Q(report__isnull=True)
-    report_name = Q(report_name__icontains=word) | Q(report_slug__icontains=word)
-    user = Q(requested_by__in=User.objects.filter(username__icontains=word).values("pk"))
-    deleted_user = Q(requested_by__isnull=True) & Q(requested_by_name__icontains=word)
-    return report & report_name | user | deleted_user

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 from django.utils import timezone
@@ -120,18 +120,11 @@ def rerun_query(job: JobExecutionLog) -> str:
     fields = [("format", job.format)]
     for name, value in job.parameters.items():
         for item in value if isinstance(value, list) else [value]:
-            fields.append((PREFIX + name, _form_text(item)))
+            text = "" if item is None else str(item)
+            # As the form's fields expect it: a datetime-local field takes no offset, and its times are in UTC.
+            text = text.lower() if isinstance(item, bool) else text.removesuffix("Z")
+            fields.append((PREFIX + name, text))
     return urlencode(fields)
-
-
-def _form_text(value: Any) -> str:
-    """Write a JSON value as the form's fields expect it."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    # A datetime-local field takes no offset; its times are in UTC.
-    return str(value).removesuffix("Z")
 
 
 class Changes(NamedTuple):

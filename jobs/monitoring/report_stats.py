@@ -57,20 +57,20 @@ def _stats_by_report(rows: Sequence[RunRow]) -> dict[UUID, ReportStats]:
             newest[row.report_id] = row
         else:
             ended[row.report_id].append(row)
-    return {uuid_from_db(report_id): _stats(row, ended[report_id]) for report_id, row in newest.items()}
 
-
-def _stats(newest: RunRow, ended: list[RunRow]) -> ReportStats:
-    succeeded = [row for row in ended if row.status == Status.SUCCEEDED]
-    queued_at = newest.queued_at
-    if not isinstance(queued_at, datetime):  # SQLite returns text.
-        queued_at = datetime.fromisoformat(queued_at).replace(tzinfo=UTC)
-    return ReportStats(
-        last_id=uuid_from_db(newest.job_id),
-        last_status=newest.status,
-        last_at=queued_at,
-        ended=len(ended),
-        succeeded=len(succeeded),
-        run=p50_p95([row.seconds or 0.0 for row in succeeded]),
-        rows=median_high([row.rows for row in succeeded]) if succeeded else None,
-    )
+    stats: dict[UUID, ReportStats] = {}
+    for report_id, last in newest.items():
+        succeeded = [row for row in ended[report_id] if row.status == Status.SUCCEEDED]
+        queued_at = last.queued_at
+        if not isinstance(queued_at, datetime):  # SQLite returns text.
+            queued_at = datetime.fromisoformat(queued_at).replace(tzinfo=UTC)
+        stats[uuid_from_db(report_id)] = ReportStats(
+            last_id=uuid_from_db(last.job_id),
+            last_status=last.status,
+            last_at=queued_at,
+            ended=len(ended[report_id]),
+            succeeded=len(succeeded),
+            run=p50_p95([row.seconds or 0.0 for row in succeeded]),
+            rows=median_high([row.rows for row in succeeded]) if succeeded else None,
+        )
+    return stats

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable
 from typing import Any
 
 from accounts.models import User
@@ -24,17 +23,12 @@ def preview(*, job: JobExecutionLog, actor: User) -> list[list[str]]:
     if len(head) == _MAX_BYTES and len(lines) > 1:
         lines.pop()  # It may be cut off.
     lines = lines[: _MAX_ROWS + 1]
-    return _csv_rows(lines) if job.format == "csv" else _json_rows(lines)
+    if job.format == "csv":
+        delimiter = ";" if lines and lines[0].count(";") > lines[0].count(",") else ","
+        rows = csv.reader(io.StringIO("\n".join(lines)), delimiter=delimiter)
+        return [[cell[:_MAX_CELL] for cell in row[:_MAX_COLUMNS]] for row in rows]
 
-
-def _csv_rows(lines: list[str]) -> list[list[str]]:
-    delimiter = ";" if lines and lines[0].count(";") > lines[0].count(",") else ","
-    rows = csv.reader(io.StringIO("\n".join(lines)), delimiter=delimiter)
-    return [[cell[:_MAX_CELL] for cell in row[:_MAX_COLUMNS]] for row in rows]
-
-
-def _json_rows(lines: Iterable[str]) -> list[list[str]]:
-    """Read NDJSON, or a JSON array that has one object per line."""
+    # NDJSON, or a JSON array that has one object per line.
     objects: list[dict[str, Any]] = []
     for line in lines:
         try:

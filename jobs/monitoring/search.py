@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
@@ -57,7 +56,11 @@ def parse(text: str, now: datetime | None = None) -> Search:
     if text.count('"') % 2:
         errors.append("Missing closing quotation mark.")
         text = text.replace('"', "")
-    for name, value in _tokens(text):
+    for match in _TOKEN.finditer(text):
+        # A word has no name; between tokens, the pattern matches nothing at all.
+        name, value = match["name"] or "", match["quoted"] or match["bare"] or ""
+        if not name and not value:
+            continue
         try:
             search = _add(search, name, value, now or datetime.now(UTC))
         except ValueError as error:
@@ -65,14 +68,6 @@ def parse(text: str, now: datetime | None = None) -> Search:
     if errors:
         raise SearchError(errors)
     return search
-
-
-def _tokens(text: str) -> Iterator[tuple[str, str]]:
-    """Yield names and values; words have the name ""."""
-    for match in _TOKEN.finditer(text):
-        name, value = match["name"] or "", match["quoted"] or match["bare"] or ""
-        if name or value:
-            yield name, value
 
 
 def _add(search: Search, name: str, value: str, now: datetime) -> Search:
