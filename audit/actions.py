@@ -5,7 +5,6 @@ from __future__ import annotations
 import getpass
 import os
 from collections.abc import Mapping
-from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -57,20 +56,18 @@ def record(
 
 def _lock_head() -> tuple[int, str]:
     """Sequence and hash of the last entry. No other writer can continue until the transaction ends."""
-    row = _select_head()
-    if row is None:
-        AuditHead.objects.bulk_create([AuditHead(seal=empty_log_seal())], ignore_conflicts=True)
-        row = _select_head()
+    # SQLite has no row locks; there, the transaction has held the write lock since it began.
+    query = f"{READ_HEAD} for update" if connection.features.has_select_for_update else READ_HEAD
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        row = cursor.fetchone()
+        if row is None:
+            # The first entry of all. Another process may be writing one as well: both then lock the row of one of them.
+            AuditHead.objects.bulk_create([AuditHead(seal=empty_log_seal())], ignore_conflicts=True)
+            cursor.execute(query)
+            row = cursor.fetchone()
     sequence, last_hash = row
     return sequence, last_hash
-
-
-def _select_head() -> Any:
-    # SQLite has no row locks; there, the transaction has held the write lock since it began.
-    lock = " for update" if connection.features.has_select_for_update else ""
-    with connection.cursor() as cursor:
-        cursor.execute(READ_HEAD + lock)
-        return cursor.fetchone()
 
 
 def actor_name(actor: User | str) -> str:

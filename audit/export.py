@@ -46,12 +46,8 @@ def _csv_line(values: dict[str, object]) -> str:
     return line.getvalue()
 
 
-def _ndjson_line(values: dict[str, object]) -> str:
-    return json.dumps(values, ensure_ascii=False) + "\n"
-
-
 #: By format: the header, and the function that writes an entry.
 _FORMATS: dict[str, tuple[str, Callable[[dict[str, object]], str]]] = {
     "csv": (",".join(_COLUMNS) + "\r\n", _csv_line),
-    "ndjson": ("", _ndjson_line),
+    "ndjson": ("", lambda values: json.dumps(values, ensure_ascii=False) + "\n"),
 }

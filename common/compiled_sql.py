@@ -103,17 +103,13 @@ def insert(row: Model) -> None:
             parameters.append(field.get_db_prep_save(value, connection))
     key = (connection.vendor, type(row), row.pk is None, *expressions)
     if key not in _inserts:
-        _inserts[key] = _compile_insert(row, fields, len(parameters))
+        query = InsertQuery(type(row))
+        query.insert_values(fields, [row])
+        [(sql, compiled_parameters)] = query.get_compiler(connection=connection).as_sql()
+        if len(compiled_parameters) != len(parameters):
+            # They would be those of this row in every later insert.
+            raise ValueError("An expression has parameters, which a statement that is compiled once can't have.")
+        _inserts[key] = str(sql)
     with connection.cursor() as cursor:
         cursor.execute(_inserts[key], parameters)
     row._state.adding, row._state.db = False, connection.alias
-
-
-def _compile_insert(row: Model, fields: list[Field[Any, Any]], parameter_count: int) -> str:
-    query = InsertQuery(type(row))
-    query.insert_values(fields, [row])
-    [(sql, parameters)] = query.get_compiler(connection=connection).as_sql()
-    if len(parameters) != parameter_count:
-        # They would be those of this row in every later insert.
-        raise ValueError("An expression has parameters, which a statement that is compiled once can't have.")
-    return str(sql)

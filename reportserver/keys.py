@@ -45,6 +45,7 @@ def is_guessable(key: str) -> bool:
 
 
 def _load_generated(path: Path, name: str, local: bool) -> str:
+    """Return the key in this file, which is generated if it doesn't exist."""
     if not local:
         raise ImproperlyConfigured(
             f"REPORTSERVER_{name} is not set. It may be left out only if REPORTSERVER_PUBLIC_URL is on this machine."

@@ -45,10 +45,8 @@ class Program:
         if self.process is not None and self.process.poll() is not None:
             self.process = None
             self.timer.record_end()
-        if self.process is None and self.timer.is_due():
-            self._start()
-
-    def _start(self) -> None:
+        if self.process is not None or not self.timer.is_due():
+            return
         self.timer.record_start()
         logs = Path(settings.DATA_DIR) / "logs"
         logs.mkdir(mode=0o700, parents=True, exist_ok=True)

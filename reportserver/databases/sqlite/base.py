@@ -63,9 +63,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _commit(self) -> None:
         super()._commit()  # type: ignore[misc] # not in the stubs
-        if self._sync_after_commit and self.connection is not None:
-            self._sync_log()
-            self._set_synchronous(full=True)
+        if not self._sync_after_commit or self.connection is None:
+            return
+        try:
+            if self._log is None:
+                self._log = os.open(f"{self.settings_dict['NAME']}-wal", os.O_RDONLY)
+            os.fdatasync(self._log)
+        except FileNotFoundError:
+            pass  # Nothing was ever written.
+        except OSError as error:
+            raise OperationalError(f"The log of the database can't be written to the disk: {error}") from error
+        self._set_synchronous(full=True)
 
     def _rollback(self) -> None:
         super()._rollback()  # type: ignore[misc] # not in the stubs
@@ -77,16 +85,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
             os.close(self._log)
             self._log = None
         super()._close()  # type: ignore[misc] # not in the stubs
-
-    def _sync_log(self) -> None:
-        try:
-            if self._log is None:
-                self._log = os.open(f"{self.settings_dict['NAME']}-wal", os.O_RDONLY)
-            os.fdatasync(self._log)
-        except FileNotFoundError:  # nothing was ever written
-            return
-        except OSError as error:
-            raise OperationalError(f"The log of the database can't be written to the disk: {error}") from error
 
     def _set_synchronous(self, *, full: bool) -> None:
         if self._sync_after_commit:
