@@ -92,6 +92,7 @@ def submit(
             job.turn = admission.turn
             _enqueue(job, actor, Action.JOB_GENERATE, {"report": report.slug, "version": version.number})
     except IntegrityError:
+        # The report was deleted since it was read, or the Idempotency-Key is taken, which submit_once handles.
         if _is_deleted(report):
             raise ReportNotFound from None
         raise
@@ -155,6 +156,7 @@ def retry(*, job: JobExecutionLog, actor: User | str) -> JobExecutionLog:
             details = {"originalJobId": str(job.pk), "newJobId": str(new_job.pk)}
             _enqueue(new_job, actor, Action.JOB_RETRY, details, target=job)
     except IntegrityError:
+        # Either a foreign key failed, or `retry_of`, which is unique: two clicks must not create two jobs.
         if _is_deleted(job.report):
             raise exceptions.ReportConfigurationMissing from None
         earlier = JobExecutionLog.objects.filter(retry_of=job).first()
@@ -257,4 +259,5 @@ def _enqueue(
     insert(job)
     record_event(job, JobEvent.Kind.QUEUED, {"actor": actor_name(actor)})
     broker.notify(required=True)
+    # Last: from here to the commit, everybody else who writes to the audit log waits.
     audit.record(action, actor=actor, tenant_id=job.tenant_id, target=("job", (target or job).pk), details=details)

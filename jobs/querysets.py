@@ -202,6 +202,7 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
     def lost(self) -> JobQuerySet:
         """Running jobs whose lease expired, or that exceeded their deadline by a minute."""
         running = self.filter(status=Status.RUNNING)
+        # A worker that is well ends the job at its deadline itself, and says more about it.
         return running.filter(Q(lease_expires_at__lt=Now()) | Q(deadline_at__lt=from_now(-60)))
 
     def annotate_overdue(self) -> JobQuerySet:

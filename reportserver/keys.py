@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from reportserver.environment import text
 
 NAMES = ("SECRET_KEY", "JWT_KEY", "DATA_KEY", "AUDIT_KEY")
+#: Characters. HMAC with SHA-256 takes a key of at least 32 bytes (RFC 7518, section 3.2).
 _MIN_LENGTH = 32
 _MIN_DISTINCT_CHARACTERS = 5
 #: Parts of the keys in examples and templates.

@@ -42,6 +42,7 @@ def _claim() -> Delivery | None:
     try:
         return outbox.claim()
     except Error:
+        # The next check opens a new connection.
         log.warning("The outbox can't be read.", exc_info=True)
         connections.close_all()
         return None

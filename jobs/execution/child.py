@@ -49,6 +49,7 @@ def run_child(assignment: Assignment, files: Sequence[int]) -> NoReturn:
         # The kernel needs some milliseconds to end the process. The worker goes on as soon as the pipe is closed.
         with contextlib.suppress(OSError):
             os.close(pipe)
+        # Without clean-up handlers: they belong to the worker that this process was forked for.
         os._exit(0)
 
 

@@ -96,6 +96,7 @@ def resend_missing_messages() -> int:
 
     Return how many were sent: at most two for each worker of this host, less those that are already in the queue.
     """
+    # The workers may not have read the messages of the last round yet.
     not_notified_lately = Q(notified_at=None) | Q(notified_at__lt=from_now(-2 * settings.RECONCILE_SECONDS))
     limit = settings.WORKERS * 2
     waiting = [

@@ -98,6 +98,7 @@ class Supervisor:
 
     def _register_host(self) -> None:
         with transaction.atomic():
+            # A jobserver whose machine was lost leaves its row behind.
             WorkerHost.objects.filter(seen_at__lt=from_now(-86400)).delete()
             WorkerHost.objects.create(
                 instance=self.instance,
@@ -134,6 +135,7 @@ class Supervisor:
             step()
         except Exception:
             log.exception("A step of the supervisor failed.")
+            # A broken connection would make all later steps fail, too.
             connections.close_all()
             return False
         return True
@@ -181,6 +183,7 @@ class Supervisor:
     def _keep_deliverer_running(self) -> None:
         if self.deliverer and reap(self.deliverer, 0) is None:
             return
+        # As for the cluster: a connection must not be shared.
         connections.close_all()
         self.deliverer = fork_process("deliverer", run_deliverer)
 

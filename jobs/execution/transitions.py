@@ -186,6 +186,7 @@ def release(job: JobExecutionLog, failure: Failure, *, seconds: float, refund: b
             return False
         details = {"code": failure.code, "message": failure.message, "seconds": seconds}
         record_event(job, JobEvent.Kind.REQUEUED, details)
+        # The reconciler notifies the workers of a job that has to wait, once it is due.
         if seconds == 0:
             broker.notify()
     return True

@@ -28,6 +28,7 @@ from jobs.models import BulkAction, JobExecutionLog
 from jobs.monitoring.filters import JobFilter
 from jobs.querysets import JobQuerySet
 
+#: A page of the list can have as many.
 _MAX_SELECTED = 200
 #: Seconds after which another process may take over a bulk action from one that died.
 _LEASE_SECONDS = 60

@@ -9,6 +9,7 @@ from jobs.exceptions import InvalidSavedView, TooManySavedViews
 from jobs.models import SavedView
 
 _MAX_VIEWS = 30
+#: Characters; the columns' lengths, which SQLite doesn't check.
 _MAX_NAME, _MAX_FILTERS = 60, 1000
 #: Query parameters that select a page of the list and don't filter it.
 _PAGING = ("cursor", "pageSize")

@@ -13,6 +13,7 @@ STATUSES = ("Queued", "Running", "Succeeded", "Failed")
 #: An optional name with a colon (but not a URL's), followed by a value, quoted or not.
 _TOKEN = re.compile(r'(?:(?P<name>[a-z]+(?:\.\w+)?):(?!//))?(?:"(?P<quoted>[^"]*)"|(?P<bare>[^\s"]+))?')
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
+#: With a sixth digit, weeks could lead to a date before the year 1.
 _AGO = re.compile(r"(\d{1,5})(m|h|d|w)")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _PARAMETER = "param."

@@ -142,6 +142,7 @@ class DatabaseBroker(Broker):  # type: ignore[misc]
         insert(OrmQ(key=self.list_key, payload=task, lock=Now()))
 
     def dequeue(self) -> list[tuple[None, Any]] | None:
+        # Django does this around web requests only. Without it, a connection that was lost would stay in use.
         close_old_connections()
         messages = _NEXT_MESSAGE.fetch()
         if not messages:
@@ -208,6 +209,7 @@ class RecordLock:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - open for as long as the queue exists
 
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
+        # lockf(3) has no timeout, and django-q2's processes don't ask for one.
         fcntl.lockf(self._file, fcntl.LOCK_EX)
         return True
 

@@ -24,6 +24,7 @@ from jobs.status import Status
 from reports.rendering import RENDERERS
 
 log = logging.getLogger(__name__)
+#: Bytes read at once where the web server can't use sendfile(2).
 _BLOCK_BYTES = 262_144
 
 

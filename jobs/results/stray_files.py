@@ -10,7 +10,8 @@ from jobs.models import JobExecutionLog
 from jobs.results import storage
 from jobs.status import Status
 
-#: Seconds that a file may exist that belongs to no running attempt and no result.
+#: Seconds that a file may exist that belongs to no running attempt and no result: a worker that lost its job may still
+#: be writing.
 _STRAY_SECONDS = 3600
 
 
