@@ -1,4 +1,4 @@
-"""A web server and several hosts with workers, on one database and one folder, for tests to damage."""
+"""A web server and several hosts with workers, on one database and one folder, for tests to inject faults into."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ QUICK = {
     "DJANGO_SETTINGS_MODULE": "tests.faults.settings",
     "FAULTS_URL": "postgresql://nobody@127.0.0.1:1/nothing",
 }
-#: Seconds to wait for what must happen eventually, on a busy machine. What must happen within a promised time is judged
+#: Seconds to wait for what must happen eventually, on a busy machine. What must happen in a promised time is measured
 #: by the database's clock.
 PATIENCE = 120
 #: The Redis list that holds messages when a cluster uses Redis.
@@ -121,7 +121,7 @@ class Cluster:
 
     @contextmanager
     def hold_at(self, gate: str) -> Iterator[None]:
-        """Hold processes that come to this gate (tests/faults/gates.py) until the end of the block."""
+        """Hold processes that reach this gate (tests/faults/gates.py) until the end of the block."""
         hold, reached = (self.server.folder / f"{gate}.{suffix}" for suffix in ("hold", "reached"))
         reached.unlink(missing_ok=True)
         hold.touch()
@@ -180,7 +180,7 @@ class Cluster:
     def is_complete(self, host: subprocess.Popen[bytes]) -> bool:
         """True if the host has all its workers. The sentinel's other two processes are a pusher and a monitor."""
         assert host.poll() is None, "the host has ended"
-        return len(self.crew(host)) >= WORKERS + 2
+        return len(self.queue_processes(host)) >= WORKERS + 2
 
     def host_of(self, job: str) -> subprocess.Popen[bytes]:
         """Return the host that runs the job, which may be on its way from one to another."""
@@ -205,24 +205,24 @@ class Cluster:
     def sentinel(self, host: subprocess.Popen[bytes]) -> psutil.Process:
         return wait_for(lambda: children(self.main(host)))[0]
 
-    def crew(self, host: subprocess.Popen[bytes]) -> list[psutil.Process]:
-        """Return the workers, the pusher and the monitor as they are now; nothing while there is no cluster."""
+    def queue_processes(self, host: subprocess.Popen[bytes]) -> list[psutil.Process]:
+        """Return the workers, the pusher and the monitor that run now; an empty list while there is no cluster."""
         sentinels = [sentinel for main in children(psutil.Process(host.pid)) for sentinel in children(main)]
         return [process for sentinel in sentinels for process in children(sentinel)]
 
     def idle(self, host: subprocess.Popen[bytes]) -> list[psutil.Process]:
-        """Return the crew without a job. An idle worker keeps its fork server, which has a child only during a job."""
-        return [process for process in self.crew(host) if not grandchildren(process)]
+        """Return those without a job. An idle worker keeps its fork server, which has a child only during a job."""
+        return [process for process in self.queue_processes(host) if not grandchildren(process)]
 
     def busy(self, host: subprocess.Popen[bytes]) -> list[psutil.Process]:
-        return [process for process in self.crew(host) if grandchildren(process)]
+        return [process for process in self.queue_processes(host) if grandchildren(process)]
 
     def wait_all_busy(self) -> None:
         """Wait until every worker of every host has a job."""
         wait_for(lambda: all(len(self.busy(host)) == WORKERS for host in self.hosts))
 
     def fork_servers(self, host: subprocess.Popen[bytes]) -> list[psutil.Process]:
-        return [server for process in self.crew(host) for server in children(process)]
+        return [server for process in self.queue_processes(host) for server in children(process)]
 
     def fork_server(self, job: str) -> psutil.Process:
         """Return the fork server of the job's child."""
@@ -250,16 +250,16 @@ class Cluster:
         return [psutil.Process(host.pid), *psutil.Process(host.pid).children(recursive=True)]
 
     def all_processes(self) -> list[psutil.Process]:
-        """Return every process of the hosts, whatever its parent is by now. The environment tells which they are."""
+        """Return every process of the hosts, whatever its parent is now. Their environment identifies them."""
         return [process for process in processes_of(self.server.folder) if "gunicorn" not in command(process)]
 
     def leftover_programs(self) -> list[psutil.Process]:
-        """Return the processes of the hosts that are no jobserver: programs that reports started."""
+        """Return the programs that reports started: the processes of the hosts that aren't jobservers."""
         return [process for process in self.all_processes() if "jobserver" not in command(process)]
 
     # ---- the end
 
-    def judge(self) -> None:
+    def check_history(self) -> None:
         """Wait until everything has ended, stop the hosts, and check all rules."""
         self.wait_ended()
         wait_for(lambda: self.message_count() == 0)
@@ -271,7 +271,7 @@ class Cluster:
         assert not broken, "\n".join(broken)
 
     def message_count(self) -> int:
-        """Return how many messages nobody has taken yet, in the database or in Redis."""
+        """Return how many messages are in the queue, in the database or in Redis."""
         in_redis = int(str(self.redis.call("LLEN", REDIS_LIST))) if self.redis else 0
         return self.database.message_count() + in_redis
 
@@ -357,5 +357,5 @@ def wait_for(condition: Callable[[], Any], seconds: float = PATIENCE, describe: 
     while True:
         if value := condition():
             return value
-        assert time.monotonic() < until, f"not so after {seconds} s {describe()}"
+        assert time.monotonic() < until, f"The condition is still false after {seconds} s. {describe()}"
         time.sleep(0.05)

@@ -1,4 +1,4 @@
-"""Clusters on SQLite and on PostgreSQL. Each is started once, damaged by many tests, and judged at the end."""
+"""Clusters on SQLite and on PostgreSQL. Each is started once, shared by many tests, and checked at the end."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def cluster_on_sqlite(
     server.manage("apply", str(make_harmful_source(folders.mktemp("harmful"))))
     with small_disk(folder / "artifacts"), running_cluster(server, Database(server.database()), redis) as cluster:
         yield cluster
-        cluster.judge()
+        cluster.check_history()
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -52,7 +52,7 @@ def cluster_on_postgresql(folders: pytest.TempPathFactory, redis: RedisServer | 
         server.manage("apply", str(make_harmful_source(folders.mktemp("harmful"))))
         with running_cluster(server, Database(url), redis) as cluster:
             yield cluster
-            cluster.judge()
+            cluster.check_history()
     shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -1,4 +1,4 @@
-"""The faults of a random run. Each is a function that damages a cluster and returns the jobs that it hit."""
+"""The faults of a random run. Each function injects one into a cluster and returns the affected jobs."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def kill_child(cluster: Cluster, chance: random.Random) -> list[str]:
 
 
 def kill_fork_server(cluster: Cluster, chance: random.Random) -> list[str]:
-    """Kill the fork server of a running job, or that of any worker if no job runs."""
+    """Kill the fork server of a running job, or of any worker if no job is running."""
     for job, pid in _running(cluster).items():
         for server in _busy_fork_servers(pid):
             kill(server)
@@ -50,8 +50,8 @@ def kill_fork_server(cluster: Cluster, chance: random.Random) -> list[str]:
     return []
 
 
-def stop_fork_server(cluster: Cluster, chance: random.Random) -> list[str]:
-    """Stop the fork server of a running job forever. Its worker has to notice."""
+def pause_fork_server(cluster: Cluster, chance: random.Random) -> list[str]:
+    """Pause the fork server of a running job for good. Its worker has to notice."""
     for pid in _running(cluster).values():
         for server in _busy_fork_servers(pid):
             kill(server, signal.SIGSTOP)
@@ -148,7 +148,7 @@ def poison_messages(cluster: Cluster, chance: random.Random) -> list[str]:
     return []
 
 
-def stop_a_worker_for_a_while(cluster: Cluster, chance: random.Random) -> list[str]:
+def pause_worker(cluster: Cluster, chance: random.Random) -> list[str]:
     workers = list(_running(cluster).values())
     if workers:
         worker = psutil.Process(workers[0])
@@ -175,7 +175,7 @@ def flush_redis(cluster: Cluster, chance: random.Random) -> list[str]:
     return []
 
 
-def duplicate_in_redis(cluster: Cluster, chance: random.Random) -> list[str]:
+def duplicate_redis_messages(cluster: Cluster, chance: random.Random) -> list[str]:
     assert cluster.redis
     for message in cluster.redis.call("LRANGE", REDIS_LIST, "0", "-1"):  # type: ignore[attr-defined]
         cluster.redis.call("RPUSH", REDIS_LIST, message)
@@ -191,7 +191,7 @@ def restart_redis(cluster: Cluster, chance: random.Random) -> list[str]:
     return []
 
 
-def stop_redis_for_a_while(cluster: Cluster, chance: random.Random) -> list[str]:
+def pause_redis(cluster: Cluster, chance: random.Random) -> list[str]:
     assert cluster.redis
     cluster.redis.signal(signal.SIGSTOP)
     time.sleep(chance.uniform(1, 5))
@@ -210,13 +210,13 @@ def duplicate_messages(cluster: Cluster, chance: random.Random) -> list[str]:
     return []
 
 
-def lock_the_database(cluster: Cluster, chance: random.Random) -> list[str]:
+def lock_database(cluster: Cluster, chance: random.Random) -> list[str]:
     with locked(cluster):
         time.sleep(chance.uniform(1, 10))
     return []
 
 
-def crash_the_database(cluster: Cluster, chance: random.Random) -> list[str]:
+def crash_database(cluster: Cluster, chance: random.Random) -> list[str]:
     hit = list(_running(cluster))
     postgres.restart(str(cluster.database.location))
     return hit
@@ -231,32 +231,32 @@ def kill_the_web_server(cluster: Cluster, chance: random.Random) -> list[str]:
 FAULTS: tuple[Fault, ...] = (
     kill_child,
     kill_fork_server,
-    stop_fork_server,
+    pause_fork_server,
     kill_worker,
     kill_idle_workers,
     kill_sentinel,
     kill_main,
     kill_host,
     restart_host,
-    stop_a_worker_for_a_while,
+    pause_worker,
     skew_clock,
     poison_messages,
     kill_deliverer,
     flush_redis,
-    duplicate_in_redis,
+    duplicate_redis_messages,
     restart_redis,
-    stop_redis_for_a_while,
+    pause_redis,
     lose_messages,
     duplicate_messages,
-    lock_the_database,
-    crash_the_database,
+    lock_database,
+    crash_database,
     kill_the_web_server,
 )
 
 
 def faults_for(cluster: Cluster) -> list[Fault]:
     """Return the faults that this cluster can have: SQLite has no server, and messages are either in Redis or not."""
-    impossible = [crash_the_database] if isinstance(cluster.database.location, Path) else []
-    in_redis = [flush_redis, duplicate_in_redis, restart_redis, stop_redis_for_a_while]
+    impossible = [crash_database] if isinstance(cluster.database.location, Path) else []
+    in_redis = [flush_redis, duplicate_redis_messages, restart_redis, pause_redis]
     impossible += [lose_messages, duplicate_messages] if cluster.redis else in_redis
     return [fault for fault in FAULTS if fault not in impossible]

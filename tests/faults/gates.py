@@ -1,7 +1,7 @@
-"""Gates in the server's code, at which a test holds its processes or kills the web server.
+"""Gates in the server's code, at which a test holds processes or kills the web server.
 
-A process that comes to a gate waits while the data folder has a file `<gate>.hold`. It creates a file
-`<gate>.reached`. A web server is killed, with all of its processes, if there is a file `<gate>.kill`.
+A process that reaches a gate creates a file `<gate>.reached` in the data folder and waits while there is a file
+`<gate>.hold`. If there is a file `<gate>.kill`, the web server is killed, with all of its processes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from django.conf import settings
 
 
 def install() -> None:
-    """Put gates before and after the functions at which tests interfere."""
+    """Put gates before and after the functions at which tests inject faults."""
     from jobs import actions
     from jobs.execution import lease, transitions, worker
     from jobs.queue import broker
@@ -38,7 +38,7 @@ def install() -> None:
 
 
 def pass_gate(gate: str) -> None:
-    """Wait at the gate, or end the web server there, if a test wants it."""
+    """Wait at the gate or kill the web server there, if the test asks for it."""
     folder = Path(settings.DATA_DIR)
     with suppress(FileNotFoundError):
         (folder / f"{gate}.kill").unlink()

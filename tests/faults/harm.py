@@ -1,6 +1,6 @@
-"""A data source that harms the process that reads it, like a driver with a bug that no real driver can be made to have.
+"""A data source that harms the process that reads it, like a driver with a bug. No real driver can be made to do that.
 
-The harm is the value of the report's parameter `harm`: a name and, after a colon, an argument.
+The report's parameter `harm` says what it does: a name and, after a colon, an argument.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _set_clock(seconds: int) -> None:
 
 
 class HarmfulSource(SqliteSource):
-    """Reads SQLite after the harm is done."""
+    """Does its harm, then reads SQLite."""
 
     @contextmanager
     def read(self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits) -> Iterator[Rows]:
@@ -127,7 +127,7 @@ def _ignore_signals(argument: str, limits: Limits) -> None:
 
 
 def _hang_in_c(argument: str, limits: Limits) -> None:
-    """Lock a mutex twice, in C and with Python's own lock held: no Python code runs any more, not even a handler."""
+    """Lock a mutex twice in C while holding the GIL. After that no Python code runs, not even a signal handler."""
     signal.signal(signal.SIGTERM, lambda number, frame: None)
     mutex = ctypes.create_string_buffer(64)
     libc = ctypes.PyDLL(None)
@@ -142,7 +142,7 @@ def _start_programs(seconds: str, limits: Limits) -> None:
 
 
 def _leave_programs(argument: str, limits: Limits) -> None:
-    """Start programs that nobody waits for. They keep inherited files open, including the pipe to the worker."""
+    """Start programs without waiting for them. They keep inherited files open, including the pipe to the worker."""
     if os.fork() == 0:
         os.setsid()
         if os.fork() == 0:

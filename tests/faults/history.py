@@ -1,6 +1,6 @@
 """The rules that every job must follow, whatever was killed in the meantime, checked on rows, events and files.
 
-`violations` returns a sentence for each broken rule, so that one run shows all of them. This module knows no server.
+`violations` returns a sentence for each broken rule, so that one run shows all of them. It needs no running server.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class File:
 
 @dataclass(frozen=True)
 class Effect:
-    """Something that arrived outside: a mail, a call, a file. Its receiver recognizes duplicates by `id`."""
+    """A delivery that arrived: an e-mail, a webhook call or a file. Its receiver recognizes duplicates by `id`."""
 
     job: str
     kind: str
@@ -96,7 +96,7 @@ class Delivery:
 
 @dataclass(frozen=True)
 class History:
-    """Everything that is left after a run. Events are in the order in which they were written."""
+    """Everything that a run leaves. Events are in the order in which they were written."""
 
     #: The ids of the jobs that were answered with 202.
     accepted: Iterable[str]
@@ -249,7 +249,7 @@ def _nothing_runs_past_its_deadline(history: History) -> Iterator[str]:
 def _slots_are_respected(history: History) -> Iterator[str]:
     """No worker runs two jobs at once, and no host more than it has slots.
 
-    Attempts whose worker was lost don't count: nobody knows when they really ended and freed their slots.
+    Attempts whose worker was lost don't count: it is unknown when they really ended and freed their slots.
     """
     events = defaultdict(list)
     for event in history.events:
@@ -269,7 +269,7 @@ def _slots_are_respected(history: History) -> Iterator[str]:
 
 
 def _limits_are_respected(history: History) -> Iterator[str]:
-    """Here lost attempts count: no other may start until the row says that they have ended."""
+    """Lost attempts count here: no other can start until their row says that they have ended."""
     ended = [attempt for job in history.jobs for attempt in attempts(history.of(job)) if attempt.end]
     for report, most in _peaks(ended, lambda attempt: history.jobs[attempt.claim.job].report).items():
         if most > history.limits.get(report, most):

@@ -1,4 +1,4 @@
-"""A network between a host and its database that can swallow packets: nothing arrives, and nobody gets an error."""
+"""A network between a host and its database that can drop packets: nothing arrives, and neither side gets an error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 
 class Proxy:
-    """Forwards connections to a server while `forwards` is set. Otherwise it reads everything and answers nothing."""
+    """Forwards connections to a server while `forwards` is set. Otherwise it drops what it receives."""
 
     def __init__(self, server: str) -> None:
         parts = urlsplit(server)
@@ -43,7 +43,7 @@ class Proxy:
             self._selector.register(source, selectors.EVENT_READ, target)
 
     def _forward(self, source: socket.socket, target: socket.socket) -> None:
-        """Forward some bytes. What is swallowed is lost, and so is the end of a connection."""
+        """Forward some bytes. Dropped bytes are lost, and so is the end of a connection."""
         data = b""
         with suppress(OSError):  # closed, perhaps just now because of data from the other side
             data = source.recv(65536)

@@ -1,4 +1,4 @@
-"""The real settings, with a data source that does harm. Workers of the fault tests run with them."""
+"""The product's settings, with a data source that misbehaves. The workers of the fault tests use them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Receivers of what jobs deliver, and a report that delivers to all of them."""
+"""Receivers of deliveries, and a report that delivers to all of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.faults.history import Effect
 from tests.sinks import Calls, Mails, call_sink, mail_sink
 
 _TO = ["ann@example.com", "bob@example.com"]
-#: Deliveries of each job of the report: two mails, a call and a file.
+#: Deliveries of each job of the report: two e-mails, a webhook call and a file.
 DELIVERIES = len(_TO) + 2
 
 

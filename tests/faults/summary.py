@@ -1,4 +1,4 @@
-"""What was done to a cluster, and how soon the affected jobs were recovered."""
+"""The faults of a run, and how soon the affected jobs were recovered."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def recovery_seconds(cluster: Cluster, job: str, at: datetime) -> float | None:
 
 
 class Hit(NamedTuple):
-    """A job that a fault hit."""
+    """A job that was affected by a fault."""
 
     fault: str
     job: str
@@ -28,7 +28,7 @@ class Hit(NamedTuple):
 
 @dataclass
 class Summary:
-    """The faults of a run, by name, and the jobs that they hit."""
+    """How often each fault was injected, and the affected jobs."""
 
     faults: Counter[str] = field(default_factory=Counter)
     hits: list[Hit] = field(default_factory=list)

@@ -1,6 +1,6 @@
-"""Random faults for CHAOS_MINUTES while users request reports. Then everything that happened is judged.
+"""Random faults for CHAOS_MINUTES while users request reports. Then the history is checked.
 
-CHAOS_SEED repeats the choices of an earlier run. How processes interleave with them is up to the machine.
+CHAOS_SEED repeats the choices of an earlier run. The timing of the processes still differs.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def chaotic_cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
 
 @pytest.mark.chaos
 def test_jobs_survive_random_faults(chaotic_cluster: Cluster, tmp_path: Path) -> None:
-    """Half of the jobs send two mails, call a webhook and put a file onto a share."""
+    """Half of the jobs send two e-mails, call a webhook and put a file on a share."""
     with sinks_of(chaotic_cluster, tmp_path) as sinks:
         run(chaotic_cluster)
         sinks.wait_delivered()
@@ -73,7 +73,7 @@ def test_jobs_survive_random_faults(chaotic_cluster: Cluster, tmp_path: Path) ->
         arrived = sinks.effects()
     print(f"  {len(arrived)} arrivals of {len({effect.key for effect in arrived})} deliveries")  # noqa: T201
     assert arrived
-    chaotic_cluster.judge()
+    chaotic_cluster.check_history()
 
 
 def run(cluster: Cluster) -> None:

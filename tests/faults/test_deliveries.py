@@ -23,7 +23,7 @@ def test_a_deliverer_that_is_killed_before_it_records_a_delivery_repeats_it_with
     effects = sinks.effects()
     assert len({effect.key for effect in effects}) == len(jobs) * DELIVERIES
     assert len({effect.id for effect in effects}) == len(jobs) * DELIVERIES
-    assert len(effects) > len(jobs) * DELIVERIES, "nothing was sent twice: no deliverer was killed in between"
+    assert len(effects) > len(jobs) * DELIVERIES, "nothing was sent twice, so no deliverer was killed in between"
     for job in jobs:
         assert sinks.cluster.event_kinds(job).count("delivered") == DELIVERIES
 

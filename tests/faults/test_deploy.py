@@ -1,4 +1,4 @@
-"""A new version takes over while the old one works: both on the new schema, with messages of both in the queue."""
+"""A new version takes over while the old one runs: both on the new schema, with messages of both in the queue."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def next_version(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         shutil.copytree(source, copy / name) if source.is_dir() else shutil.copy(source, copy / name)
     for name, old, new in _CHANGES:
         text = (copy / name).read_text()
-        assert text.count(old) == 1, f"{old} is not once in {name}"
+        assert text.count(old) == 1, f"{name} must contain this exactly once: {old}"
         (copy / name).write_text(text.replace(old, new))
     yield copy
     shutil.rmtree(copy)
@@ -75,7 +75,7 @@ def test_a_new_version_takes_over_without_losing_a_job_or_counting_an_attempt(
     new_hosts = [cluster.start_host(code=next_version) for _ in old_hosts]
     wait_for(lambda: all(cluster.is_complete(host) for host in new_hosts))
     old_workers, new_workers = (
-        {process.pid for host in hosts for process in cluster.crew(host)} for hosts in (old_hosts, new_hosts)
+        {process.pid for host in hosts for process in cluster.queue_processes(host)} for hosts in (old_hosts, new_hosts)
     )
     jobs += [cluster.submit("sleep:1") for _ in range(10)]
     for process in [process for host in old_hosts for process in cluster.process_tree(host)]:

@@ -1,4 +1,4 @@
-"""The disk for results is full: jobs wait for space, and the server says what is wrong and goes on."""
+"""The disk for results is full: jobs are retried, and the server reports the problem and keeps running."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ def filler(sqlite_hosts: Cluster) -> Iterator[Path]:
     """The path of a file that fills the file system of the results."""
     artifacts = sqlite_hosts.server.folder / "artifacts"
     if not artifacts.is_mount():
-        pytest.skip("only root may mount a file system for this test")
+        pytest.skip("Only root can mount a file system.")
     yield artifacts / "filler"
     (artifacts / "filler").unlink(missing_ok=True)
 
 
-def test_a_server_with_a_full_disk_says_so_and_goes_on(sqlite_hosts: Cluster, filler: Path) -> None:
+def test_a_server_with_a_full_disk_reports_it_and_keeps_running(sqlite_hosts: Cluster, filler: Path) -> None:
     fill_disk(filler)
     ready = httpx.get(f"{sqlite_hosts.server.url}/readyz", timeout=60)
     assert (ready.status_code, ready.json()["storage"]) == (503, "failing")

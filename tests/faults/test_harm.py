@@ -39,7 +39,7 @@ def test_a_job_whose_child_dies_on_every_attempt_is_tried_as_often_as_allowed(cl
 
 
 def check_that_only_administrators_see_the_output(row: Row, cluster: Cluster) -> None:
-    """The output of the child before it crashed is in the trace and in the log, but not in the message."""
+    """What the child printed before it crashed is in the trace and in the log, but not in the message."""
     assert LAST_WORDS in row["error_trace"]
     assert "in _write_and_crash" in row["error_trace"], "the trace lacks the function that crashed"
     assert LAST_WORDS not in row["error_message"]
@@ -54,7 +54,7 @@ def test_a_child_whose_worker_is_stopped_cannot_use_the_processor_forever(cluste
     worker, child = cluster.worker(job), cluster.child(job)
     kill(worker, signal.SIGSTOP)
     try:
-        assert all_end([child]), "nobody controls it and it still runs"
+        assert all_end([child]), "its worker is paused, and it still runs"
     finally:
         kill(worker, signal.SIGCONT)
     (row,) = cluster.wait_ended(job)
@@ -97,7 +97,7 @@ def test_a_child_that_hangs_in_c_is_ended_whatever_the_cycle_of_the_queues_guard
 def test_a_program_that_a_job_leaves_behind_ends_with_it_although_it_holds_the_pipe_open(cluster: Cluster) -> None:
     (row,) = cluster.wait_ended(cluster.submit("leaves-programs"))
     assert (row["status"], row["attempt"]) == ("Succeeded", 1)
-    assert run_seconds(row) < 30, "the worker waited for a program that nobody else waits for"
+    assert run_seconds(row) < 30, "the worker waited for the program"
     wait_for(lambda: not cluster.leftover_programs())
 
 

@@ -49,7 +49,7 @@ def test_a_child_dies_with_its_fork_server_and_its_worker_reports_the_lost_attem
     (row,) = cluster.wait_ended(job)
     assert (row["status"], row["attempt"]) == ("Succeeded", 2)
     assert cluster.event_kinds(job) == ["queued", "claimed", "requeued", "claimed", "succeeded"]
-    assert worker.is_running(), "a worker loses nothing but its fork server"
+    assert worker.is_running(), "the worker should lose only its fork server"
 
 
 def test_programs_of_a_job_end_soon_after_its_fork_server(cluster: Cluster) -> None:
@@ -77,10 +77,10 @@ def test_a_job_whose_fork_server_is_stopped_is_cancelled_as_soon_as_any_other(cl
     (row,) = cluster.wait_ended(job)
     assert (row["status"], row["error_code"], row["attempt"]) == ("Failed", "cancelled", 1)
     assert seconds_to_cancel(row) < CANCEL_SECONDS
-    assert all_end([server], 10), "nobody ends it"
+    assert all_end([server], 10), "the fork server was not ended"
     jobs = [cluster.submit("sleep:0.5") for _ in range(8)]
     assert {(row["status"], row["attempt"]) for row in cluster.wait_ended(*jobs)} == {("Succeeded", 1)}
-    assert worker.pid in cluster.claimers(jobs), "the worker claims no job any more"
+    assert worker.pid in cluster.claimers(jobs), "the worker claims no more jobs"
 
 
 def test_a_fork_server_that_is_lost_between_two_jobs_costs_no_attempt(cluster: Cluster) -> None:

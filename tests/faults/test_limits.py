@@ -1,4 +1,4 @@
-"""A report that may run twice at once never runs more often, whoever claims, and does not delay others."""
+"""A report with a limit of two running jobs never runs more, whoever claims them, and delays no other report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.cluster import Cluster, wait_for
 
-#: Several threads claim at the same time, as several hosts would, and count how many jobs run.
+#: Several threads claim at the same time, like several hosts, and count how many jobs are running.
 _CLAIM_CONCURRENTLY = """
 import json, threading
 from django.db import connection
@@ -55,7 +55,7 @@ def test_two_jobs_run_at_once_and_jobs_of_other_reports_do_not_wait(cluster: Clu
     go.touch()
     rows = cluster.wait_ended(*jobs)
     assert {row["status"] for row in [*rows, other]} == {"Succeeded"}
-    # Cluster.judge checks that no more than two ran at once.
+    # Cluster.check_history checks that no more than two ran at once.
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])

@@ -60,7 +60,7 @@ def test_unreadable_and_forged_messages_do_no_harm_and_disappear(cluster: Cluste
     send_unreadable_messages(cluster)
     jobs = [cluster.submit() for _ in range(10)]
     assert {(row["status"], row["attempt"]) for row in cluster.wait_ended(*jobs)} == {("Succeeded", 1)}
-    # Cluster.judge checks that the messages are gone.
+    # Cluster.check_history checks that the messages are gone.
 
 
 def send_unreadable_messages(cluster: Cluster) -> None:

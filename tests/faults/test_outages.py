@@ -1,4 +1,4 @@
-"""The database is away for some seconds, or a worker is: it is stopped beyond its lease, and then continues."""
+"""The database is unavailable for some seconds, or a worker is paused beyond its lease and then continues."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ALLOWANCE = 2 + 1
 
 @pytest.mark.parametrize("held", [False, pytest.param(True, marks=pytest.mark.chaos)], ids=["goes-on", "is-held"])
 def test_a_worker_that_continues_after_its_lease_changes_nothing(cluster: Cluster, held: bool) -> None:
-    """Worker, fork server and child are stopped. The child then either goes on or has to be killed."""
+    """Worker, fork server and child are paused. Then the child either continues or has to be killed."""
     with cluster.hold_at("row-25"):
         job = cluster.submit("steps")
         cluster.wait_at("row-25")
@@ -77,7 +77,7 @@ def test_jobs_survive_a_database_that_cannot_be_written_for_longer_than_a_lease(
 
 
 @pytest.mark.chaos
-def test_no_worker_has_another_job_before_the_end_of_its_own_is_written(cluster: Cluster) -> None:
+def test_no_worker_claims_another_job_before_the_end_of_its_own_is_written(cluster: Cluster) -> None:
     """Deadlines pass while the database cannot be written, and other jobs wait."""
     overdue = [cluster.submit("sleep:60", "harmful-short") for _ in range(2 * WORKERS)]
     for job in overdue:
@@ -106,10 +106,10 @@ def test_jobs_survive_a_crash_of_the_database_server(postgresql_hosts: Cluster) 
 
 @pytest.mark.chaos
 @pytest.mark.parametrize("gate", ["before-claim", "before-renew", "before-commit", "before-event-succeeded"])
-def test_a_network_that_swallows_packets_costs_one_attempt_and_the_host_works_again_after_it(
+def test_a_network_that_drops_packets_costs_one_attempt_and_the_host_recovers(
     postgresql_hosts: Cluster, gate: str
 ) -> None:
-    """Before a claim, before a heartbeat, before the commit, and in the middle of its transaction."""
+    """Before a claim, before a heartbeat, before the commit, and within its transaction."""
     cluster = postgresql_hosts
     cluster.stop_all_hosts()
     with network(str(cluster.database.location)) as proxy:
@@ -134,13 +134,13 @@ def slowest_recovery(cluster: Cluster, jobs: list[str], back_at: datetime) -> fl
     """Return the seconds from when the database was back until the last job was claimed again or had ended."""
     recoveries = [recovery_seconds(cluster, job, back_at) for job in jobs]
     seconds = [recovery for recovery in recoveries if recovery is not None]
-    assert seconds, "all of them had ended before"
+    assert seconds, "all jobs had ended before"
     return max(seconds)
 
 
 @contextmanager
 def locked(cluster: Cluster) -> Iterator[None]:
-    """Keep everybody else from writing jobs, until the end of the block."""
+    """Keep others from writing jobs until the end of the block."""
     location = cluster.database.location
     if isinstance(location, Path):
         with closing(sqlite3.connect(location, isolation_level=None, timeout=60)) as connection:

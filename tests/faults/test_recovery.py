@@ -1,4 +1,4 @@
-"""How soon a job is recovered after a part of the server was killed, with the default settings.
+"""How soon a job is recovered after part of the server was killed, with the default settings.
 
 RECOVERY_ROUNDS is how often each part is killed.
 """
@@ -33,7 +33,7 @@ _FAULTS = (
     faults.kill_sentinel,
     faults.kill_main,
     faults.kill_host,
-    faults.crash_the_database,
+    faults.crash_database,
 )
 
 
@@ -64,14 +64,14 @@ def test_a_job_is_recovered_soon_after_its_part_of_the_server_was_killed(default
         at = datetime.now(UTC)
         fault(cluster, _AlwaysFirst())
         # A job survives a crash of the database, but the next one has to wait.
-        hit, claims = (cluster.submit(), 1) if fault is faults.crash_the_database else (job, 2)
+        hit, claims = (cluster.submit(), 1) if fault is faults.crash_database else (job, 2)
         wait_for(partial(_has_claims, cluster, hit, claims))
         summary.faults[fault.__name__] += 1
         summary.hits.append(Hit(fault.__name__, hit, at))
         go.touch()
         cluster.wait_ended(job)
     print(f"\n{summary.text(cluster)}")  # noqa: T201
-    cluster.judge()
+    cluster.check_history()
 
 
 def _has_claims(cluster: Cluster, job: str, count: int) -> bool:

@@ -91,13 +91,13 @@ def test_a_crash_of_redis_loses_nothing_and_new_jobs_are_refused_until_it_is_bac
     assert httpx.get(f"{cluster.server.url}/readyz").json()["queue"] == "ok"
 
 
-def test_a_redis_that_hangs_delays_nobody_for_long(cluster: Cluster, redis: RedisServer) -> None:
+def test_a_redis_that_hangs_delays_requests_and_jobs_only_briefly(cluster: Cluster, redis: RedisServer) -> None:
     jobs = [cluster.submit("sleep:0.5") for _ in range(6)]
     redis.signal(signal.SIGSTOP)
     try:
         started_at = time.monotonic()
         assert _submit_refused(cluster).status_code == 503
-        assert time.monotonic() - started_at < 30, "a request must not wait forever"
+        assert time.monotonic() - started_at < 30, "the request waited too long"
         assert _outcomes(cluster, jobs) == {("Succeeded", 1)}
     finally:
         redis.signal(signal.SIGCONT)
