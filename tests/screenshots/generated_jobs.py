@@ -108,7 +108,7 @@ def _create_job(choice: random.Random, reports: list[Any], users: list[Any], que
             "lease_expires_at": later, "deadline_at": later,
         }  # fmt: skip
     elif status != "Queued":
-        values |= {"host": "worker-1", "rows": choice.randrange(10, 60_000)}
+        values |= {"host": "worker-1", "rows": choice.randrange(1, min(version.max_rows or 60_000, 60_000) + 1)}
     if status == "Failed":
         code, message, retryable = _FAILURES[int(choice.random() ** 2 * 3)]
         seconds = 300 if code == "timeout" else seconds
