@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import ceil
@@ -90,7 +90,7 @@ class Statistics:
 
 
 class EndedJob(NamedTuple):
-    """A job of the sample."""
+    """A job of the sample; it `waited` and `ran` that many seconds."""
 
     report_slug: str
     report_name: str
@@ -99,6 +99,14 @@ class EndedJob(NamedTuple):
     queued_at: datetime
     started_at: datetime
     ended_at: datetime
+
+    @property
+    def waited(self) -> float:
+        return (self.started_at - self.queued_at).total_seconds()
+
+    @property
+    def ran(self) -> float:
+        return (self.ended_at - self.started_at).total_seconds()
 
 
 def p50_p95(seconds: Sequence[float]) -> Percentiles | None:
@@ -133,8 +141,8 @@ def compute_statistics(user: User) -> Statistics:
         hours=hours,
         max_per_hour=max(hour.total for hour in hours),
         jobs=len(sample),
-        waits=p50_p95(_waits(sample)),
-        runs=p50_p95(_runs(sample)),
+        waits=p50_p95([job.waited for job in sample]),
+        runs=p50_p95([job.ran for job in sample]),
         trend=_trend(sample),
         slowest=sorted(reports, key=lambda report: -report.run)[:_TOP],
         failing=sorted(
@@ -175,10 +183,11 @@ def _trend(sample: list[EndedJob]) -> list[TrendPoint]:
     groups = [sample[start : start + size] for start in range(0, len(sample) - size + 1, size)]
     if len(groups) < 2:
         return []
-    return [
-        TrendPoint(group[-1].queued_at, len(group), _percentiles(_waits(group)), _percentiles(_runs(group)))
-        for group in reversed(groups)
-    ]
+    points = []
+    for group in reversed(groups):
+        waits, runs = _percentiles([job.waited for job in group]), _percentiles([job.ran for job in group])
+        points.append(TrendPoint(group[-1].queued_at, len(group), waits, runs))
+    return points
 
 
 def _outcomes(sample: list[EndedJob]) -> list[ReportOutcome]:
@@ -188,14 +197,6 @@ def _outcomes(sample: list[EndedJob]) -> list[ReportOutcome]:
     outcomes = []
     for slug, jobs in by_report.items():
         newest, failed = jobs[0], sum(job.status == Status.FAILED for job in jobs)
-        run = _percentiles(_runs(jobs)).p95
+        run = _percentiles([job.ran for job in jobs]).p95
         outcomes.append(ReportOutcome(slug, newest.report_name, newest.report_id, len(jobs), failed, run))
     return outcomes
-
-
-def _waits(jobs: Iterable[EndedJob]) -> list[float]:
-    return [(job.started_at - job.queued_at).total_seconds() for job in jobs]
-
-
-def _runs(jobs: Iterable[EndedJob]) -> list[float]:
-    return [(job.ended_at - job.started_at).total_seconds() for job in jobs]
