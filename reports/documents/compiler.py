@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,7 +69,11 @@ def compile_document(request: CompileRequest) -> CompiledDocument:
         limit = request.max_bytes // 2**20
         raise TemplateFailed(f"The document is larger than the allowed {limit:,} MB. Show less in the template.")
     warnings = [diagnostic for output in head["warnings"] for diagnostic in parse_diagnostics(output)]
-    return CompiledDocument(list(_split(body, head["sizes"])), head["missing_characters"], warnings)
+    files, start = [], 0
+    for size in head["sizes"]:
+        files.append(body[start : start + size])
+        start += size
+    return CompiledDocument(files, head["missing_characters"], warnings)
 
 
 def syntax_errors(template: str) -> list[Diagnostic]:
@@ -82,15 +85,12 @@ def syntax_errors(template: str) -> list[Diagnostic]:
         compile_document(request)
     except TemplateInvalid as invalid:
         errors = [diagnostic for diagnostic in invalid.diagnostics if _PANIC_MESSAGE not in diagnostic.message]
-        return [_without_panic(error) for error in errors]
+        # The panic stands on the first line, and has moved its columns.
+        return [
+            replace(error, column=error.column - len(_PANIC)) if error.line == 1 and error.column else error
+            for error in errors
+        ]
     return []
-
-
-def _without_panic(error: Diagnostic) -> Diagnostic:
-    """The error with its column in the template itself."""
-    if error.line != 1 or not error.column:
-        return error
-    return replace(error, column=error.column - len(_PANIC))
 
 
 def _run(request: CompileRequest) -> tuple[dict[str, Any], bytes]:
@@ -149,10 +149,3 @@ def _timeout(request: CompileRequest) -> TemplateFailed:
         f"The document was not finished within {request.seconds} seconds. "
         "Its template may loop forever or be too large."
     )
-
-
-def _split(body: bytes, sizes: list[int]) -> Iterator[bytes]:
-    start = 0
-    for size in sizes:
-        yield body[start : start + size]
-        start += size

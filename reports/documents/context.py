@@ -85,30 +85,21 @@ def _total(kind: str, texts: Iterable[str | None]) -> dict[str, str | None]:
     """Kind and text of the sum of a column. The text is None if one of the values is not a number."""
     values = [text for text in texts if text is not None]
     if kind == "float":
-        return {"kind": kind, "text": str(_float_sum(values))}
-    total = _exact_sum(values)
-    if total is None:
+        try:
+            return {"kind": kind, "text": str(fsum(map(float, values)))}
+        except (ValueError, OverflowError):
+            # Infinities of both signs, or a sum beyond the largest double.
+            return {"kind": kind, "text": "nan"}
+    total = Decimal(0)
+    try:
+        for text in values:
+            total = _EXACT.add(total, Decimal(text))
+    except InvalidOperation:
+        return {"kind": "text", "text": None}
+    if not total.is_finite():
         return {"kind": "text", "text": None}
     if len(total.as_tuple().digits) > _DECIMAL_DIGITS:
         kind = "text"
     elif kind != "integer" or not -_INTEGER_LIMIT <= total < _INTEGER_LIMIT:
         kind = "decimal"
     return {"kind": kind, "text": f"{total:f}"}
-
-
-def _float_sum(texts: Iterable[str]) -> float:
-    try:
-        return fsum(map(float, texts))
-    except (ValueError, OverflowError):
-        # Infinities of both signs, or a sum beyond the largest double.
-        return float("nan")
-
-
-def _exact_sum(texts: Iterable[str]) -> Decimal | None:
-    total = Decimal(0)
-    try:
-        for text in texts:
-            total = _EXACT.add(total, Decimal(text))
-    except InvalidOperation:
-        return None
-    return total if total.is_finite() else None

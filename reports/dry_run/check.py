@@ -133,9 +133,9 @@ def _format_fit(renderer: Renderer, prepared: QueryDescription, rows: int | None
     limit = renderer.max_rows
     if limit is None or (max_rows is not None and max_rows <= limit):
         return FormatFit(format, Fits.YES)
-    holds = f"A {file_noun(renderer)} can have at most {limit:,} rows"
+    capacity = f"A {file_noun(renderer)} can have at most {limit:,} rows"
     if rows is None:
-        return FormatFit(format, Fits.UNKNOWN, f"{holds}. How many rows there are isn't known before the run.")
+        return FormatFit(format, Fits.UNKNOWN, f"{capacity}. How many rows there are isn't known before the run.")
     if rows > limit:
-        return FormatFit(format, Fits.NO, f"{holds}, and about {rows:,} are expected.")
+        return FormatFit(format, Fits.NO, f"{capacity}, and about {rows:,} are expected.")
     return FormatFit(format, Fits.YES)

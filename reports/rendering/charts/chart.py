@@ -113,8 +113,16 @@ class Chart:
         """
         label = _label(self.spec)
         try:
-            svg, width, height = self._draw_svg(style, displayable)
-            content = svg if style.output == "svg" else self._run(style.output, svg, self._limits.seconds)
+            drawn = self._run("svg", self._vega_lite(style), self._limits.seconds)
+            if len(drawn) > self._limits.max_drawing_bytes:
+                raise _CannotDraw(f"it has too many marks. {_REMEDY}")
+            svg, width, height = svg_sanitizer.sanitized(drawn.decode(), displayable)
+            if max(width, height) > specification.MAX_PIXELS:
+                raise _CannotDraw(f"it would be {width:,.0f} by {height:,.0f} pixels. Give it a width and a height.")
+            content = svg.encode()
+            if style.output != "svg":
+                # From the sanitized drawing: whatever turns it into a picture, it finds nothing to load.
+                content = self._run(style.output, content, self._limits.seconds)
         except _CannotDraw as reason:
             return Drawing(label, f"The chart is missing: {reason}")
         note = ""
@@ -123,16 +131,6 @@ class Chart:
         elif truncated:
             note = f"The chart shows only these {self._rows:,} rows. The result has more."
         return Drawing(label, note, content, width, height)
-
-    def _draw_svg(self, style: ChartStyle, displayable: Callable[[str], str]) -> tuple[bytes, float, float]:
-        """The harmless parts of the drawing, its width and its height. Raises _CannotDraw."""
-        drawn = self._run("svg", self._vega_lite(style), self._limits.seconds)
-        if len(drawn) > self._limits.max_drawing_bytes:
-            raise _CannotDraw(f"it has too many marks. {_REMEDY}")
-        svg, width, height = svg_sanitizer.sanitized(drawn.decode(), displayable)
-        if max(width, height) > specification.MAX_PIXELS:
-            raise _CannotDraw(f"it would be {width:,.0f} by {height:,.0f} pixels. Give it a width and a height.")
-        return svg.encode(), width, height
 
     def _vega_lite(self, style: ChartStyle) -> bytes:
         """The specification with its theme and its rows."""
@@ -154,18 +152,15 @@ class Chart:
         except subprocess.TimeoutExpired:
             raise _CannotDraw(f"drawing it took more than {seconds:g} seconds. {_REMEDY}") from None
         if refusal := re.search(rb"^refused: (.*)", process.stderr, re.DOTALL | re.MULTILINE):
-            raise DesignMismatch(f"chart: Vega-Lite refused it: {_reason(refusal.group(1).decode())}")
+            # Vega-Lite's own sentence, without the stack trace that follows it, and without values of rows.
+            lines = refusal.group(1).decode().splitlines()
+            sentence = " ".join(line for line in lines if not re.match(r"\s+at |.*conversion failed", line))
+            reason = re.sub(r"\{.*\}", "{…}", sentence).removeprefix("Error: ")[:500]
+            raise DesignMismatch(f"chart: Vega-Lite refused it: {reason or 'no reason was given'}")
         if process.returncode:
             # V8 ends its process when it can't get memory.
             raise _CannotDraw(f"drawing it took more memory or time than a chart can use. {_REMEDY}")
         return process.stdout
-
-
-def _reason(error: str) -> str:
-    """Vega-Lite's own sentence, without the stack trace that follows it, and without values of rows."""
-    sentences = [line for line in error.splitlines() if not re.match(r"\s+at |.*conversion failed", line)]
-    text = re.sub(r"\{.*\}", "{…}", " ".join(sentences)).removeprefix("Error: ")
-    return text[:500] or "no reason was given"
 
 
 def _label(spec: Mapping[str, Any]) -> str:

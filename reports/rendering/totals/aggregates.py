@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
+from functools import reduce
 from math import fsum, inf, isfinite
 from typing import Any
 
@@ -92,9 +93,10 @@ class Aggregate:
         widened = _widened(values) if self._kind in (Kind.INTEGER, Kind.DECIMAL) else None
         if widened is not None:
             sums = _aggregate_runs(widened, starts, "sum")
+        elif self._kind is Kind.FLOAT:
+            sums = [_sum_of_floats(run) for run in _python_runs(self._kind, values, starts)]
         else:
-            add_up = _sum_of_floats if self._kind is Kind.FLOAT else _sum_of_decimals
-            sums = [add_up(run) for run in _python_runs(self._kind, values, starts)]
+            sums = [reduce(_EXACT.add, run, Decimal(0)) for run in _python_runs(self._kind, values, starts)]
         return [(count, total) if count else None for count, total in zip(counts, sums, strict=True)]
 
     def _finished(self, count: int, total: Any) -> Decimal | float:
@@ -108,7 +110,13 @@ class Aggregate:
             return _rounded(value, self._decimals)
         if self._kind is Kind.NUMERIC_TEXT:
             return _rounded(value, _EXTRA_AVERAGE_DIGITS - min(0, int(total.as_tuple().exponent)))
-        return _short_float(value)
+        try:
+            rounded = float(value)
+        except OverflowError:
+            return inf if value > 0 else -inf
+        short = float(format(rounded, f".{_FLOAT_DIGITS}g"))
+        # Rounding to fewer digits can lead beyond the largest double.
+        return short if isfinite(short) else rounded
 
     def _extremes(self, column: pa.Array, starts: Sequence[int]) -> Partials:
         values = unwrapped(column)
@@ -161,13 +169,6 @@ def _python_runs(kind: Kind, values: pa.Array, starts: Sequence[int]) -> list[li
     return [[value for value in numbers[start:end] if value is not None] for start, end in runs]
 
 
-def _sum_of_decimals(values: Sequence[Decimal]) -> Decimal:
-    total = Decimal(0)
-    for value in values:
-        total = _EXACT.add(total, value)
-    return total
-
-
 def _sum_of_floats(values: Sequence[float]) -> Fraction | float:
     """The exact sum. A float if one of the values is NaN or infinite."""
     if not all(map(isfinite, values)):
@@ -197,16 +198,6 @@ def _add(one: Any, other: Any) -> Any:
 def _rounded(value: Fraction, digits: int) -> Decimal:
     """Round to this many fraction digits, a half to the even neighbor."""
     return Decimal(round(value * 10**digits)).scaleb(-digits, _EXACT)
-
-
-def _short_float(value: Fraction) -> float:
-    try:
-        rounded = float(value)
-    except OverflowError:
-        return inf if value > 0 else -inf
-    short = float(format(rounded, f".{_FLOAT_DIGITS}g"))
-    # Rounding to fewer digits can lead beyond the largest double.
-    return short if isfinite(short) else rounded
 
 
 def _integer_type(data_type: pa.DataType) -> pa.DataType:

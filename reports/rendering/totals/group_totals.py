@@ -143,7 +143,10 @@ class Totals:
         runs: dict[int, int | None] = {0: changed_depth}
         # From the innermost depth outwards, so that the outermost change of a row stays.
         for depth in range(len(keys), 0, -1):
-            runs |= dict.fromkeys(_changes(keys[depth - 1]), depth)
+            this, before = keys[depth - 1][1:], keys[depth - 1][:-1]
+            # A comparison with NULL is NULL, though a group of NULL ends or begins there.
+            differ = pc.or_(pc.fill_null(pc.not_equal(this, before), False), pc.xor(this.is_null(), before.is_null()))
+            runs |= {at + 1: depth for at in pc.indices_nonzero(differ).to_pylist()}
         return dict(sorted(runs.items()))
 
     def _open_groups(self, depth: int, values: list[str | None], row: int) -> None:
@@ -201,13 +204,6 @@ def _aggregates(options: TotalsOptions, schema: pa.Schema) -> dict[int, Aggregat
         if error := aggregates[column].error():
             raise DesignMismatch(f"{path}: The column {name} {error}.")
     return dict(sorted(aggregates.items()))
-
-
-def _changes(keys: pa.Array) -> list[int]:
-    """The rows whose key differs from that of the row before."""
-    this, before = keys[1:], keys[:-1]
-    differ = pc.or_(pc.fill_null(pc.not_equal(this, before), False), pc.xor(this.is_null(), before.is_null()))
-    return [at + 1 for at in pc.indices_nonzero(differ).to_pylist()]
 
 
 def _display(value: str | None) -> str:
