@@ -49,30 +49,24 @@ class DataSourceForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or self.cleaned_data
-        if values.get("kind") in SERVERS:
-            self._clean_server(values)
-        elif values.get("kind"):
-            self._clean_path(values)
-        return values
-
-    def _clean_server(self, values: dict[str, Any]) -> None:
-        url = values.get("url")
-        if values.get("location"):
-            self.add_error("location", gettext("A server has a connection URL, not a path."))
-        if not url:
-            if not self.instance.encrypted_url:
+        kind, location, url = values.get("kind"), values.get("location"), values.get("url")
+        if kind in SERVERS:
+            if location:
+                self.add_error("location", gettext("A server has a connection URL, not a path."))
+            if not url and not self.instance.encrypted_url:
                 self.add_error("url", gettext("Enter the connection URL."))
-        elif sentence := url_error(values["kind"], url):
-            self.add_error("url", gettext(sentence))
-        else:
-            self.instance.url = url
-
-    def _clean_path(self, values: dict[str, Any]) -> None:
-        if values.get("url"):
-            self.add_error("url", gettext("A file or folder has a path, not a connection URL."))
-        if not values.get("location"):
-            self.add_error("location", gettext("Enter the absolute path of the file or folder."))
-        self.instance.url = ""
+            elif url and (sentence := url_error(kind, url)):
+                self.add_error("url", gettext(sentence))
+            elif url:
+                self.instance.url = url
+        elif kind:
+            if url:
+                self.add_error("url", gettext("A file or folder has a path, not a connection URL."))
+            if not location:
+                self.add_error("location", gettext("Enter the absolute path of the file or folder."))
+            # A source that was a server keeps no URL, and no password with it.
+            self.instance.url = ""
+        return values
 
 
 @admin.register(DataSource)

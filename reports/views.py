@@ -58,9 +58,14 @@ def report(request: HttpRequest, slug: str) -> HttpResponse:
     if not may_run:
         raise PermissionDenied
     form = RunForm.of(report, request.POST, submitted=True)
-    if request.POST.get("do") == "estimate":
-        return _estimate(request, report, form)
-    return _run(request, report, form)
+    if request.POST.get("do") != "estimate":
+        return _run(request, report, form)
+    try:
+        estimated = estimate_run(report.version, form.raw(), form.format)
+    except InvalidParameters as error:
+        show_errors(form.fields, error)
+        estimated = None
+    return _report_page(request, report, form, may_run, estimated)
 
 
 def _run(request: HttpRequest, report: ReportConfiguration, form: RunForm) -> HttpResponse:
@@ -77,15 +82,6 @@ def _run(request: HttpRequest, report: ReportConfiguration, form: RunForm) -> Ht
             messages.success(request, gettext("This form was already submitted. This is its job."))
         return redirect("job", submission.job_id)
     return _report_page(request, report, form, may_run=True)
-
-
-def _estimate(request: HttpRequest, report: ReportConfiguration, form: RunForm) -> HttpResponse:
-    try:
-        estimated = estimate_run(report.version, form.raw(), form.format)
-    except InvalidParameters as error:
-        show_errors(form.fields, error)
-        estimated = None
-    return _report_page(request, report, form, may_run=True, estimated=estimated)
 
 
 def _report_page(

@@ -111,15 +111,11 @@ def _sentences(details: Any) -> Iterator[tuple[str, str]]:
         yield path, details["msg"]
         return
     # pydantic lists choices as "'a', 'b' or 'c'".
-    yield (
-        path,
-        template.format(
-            **{
-                name: value.replace("' or '", "', '").replace("'", "") if isinstance(value, str) else value
-                for name, value in context.items()
-            }
-        ),
-    )
+    words = {
+        name: value.replace("' or '", "', '").replace("'", "") if isinstance(value, str) else value
+        for name, value in context.items()
+    }
+    yield path, template.format(**words)
 
 
 def _without_union_types(parts: tuple[str | int, ...]) -> list[str | int]:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 from guardian.shortcuts import assign_perm, remove_perm
@@ -113,14 +110,17 @@ def _add_version(
         options=definition.options(),
         **{name: entry[name] for name in _VERSION_FIELDS},
     )
-    DeliveryTarget.objects.bulk_create(_delivery_target(version, target) for target in entry["delivery"])
+    DeliveryTarget.objects.bulk_create(
+        DeliveryTarget(
+            version=version,
+            kind=target["kind"],
+            mode=target.get("mode", ""),
+            options={name: value for name, value in target.items() if name not in ("kind", "mode")},
+        )
+        for target in entry["delivery"]
+    )
     report.current = version
     report.save(update_fields=["current"])
-
-
-def _delivery_target(version: ReportVersion, entry: Mapping[str, Any]) -> DeliveryTarget:
-    options = {name: value for name, value in entry.items() if name not in ("kind", "mode")}
-    return DeliveryTarget(version=version, kind=entry["kind"], mode=entry.get("mode", ""), options=options)
 
 
 def _missing_users(grants: GrantsDefinition, tenant: Tenant) -> FieldErrors:

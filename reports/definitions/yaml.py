@@ -108,17 +108,11 @@ def _data(loader: _Loader, node: yaml.Node, path: tuple[str | int, ...], lines: 
         raise InvalidYaml(1, f"Has more than {MAX_PARTS:,} parts, counting what aliases (*name) repeat.")
     if isinstance(node, yaml.SequenceNode):
         return [_data(loader, item, (*path, at), lines) for at, item in enumerate(node.value)]
-    if isinstance(node, yaml.MappingNode):
-        return _mapping(loader, node, path, lines)
-    try:
-        return loader.construct_object(node)
-    except ValueError:
-        raise InvalidYaml(node.start_mark.line + 1, "This value can't be read.") from None
-
-
-def _mapping(
-    loader: _Loader, node: yaml.MappingNode, path: tuple[str | int, ...], lines: dict[str, int]
-) -> dict[str, Any]:
+    if not isinstance(node, yaml.MappingNode):
+        try:
+            return loader.construct_object(node)
+        except ValueError:
+            raise InvalidYaml(node.start_mark.line + 1, "This value can't be read.") from None
     data: dict[str, Any] = {}
     for key, value in node.value:
         line = key.start_mark.line + 1

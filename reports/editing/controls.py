@@ -111,7 +111,8 @@ def field_control(info: FieldInfo, path: str, value: Any, yaml_texts: Mapping[st
             control.keys = _keys(info.annotation)
         case _:
             control.value = _text(kind, value)
-            if kind is Kind.TEXT and ((_max_length(info) or 0) > _LONG_TEXT or "\n" in control.value):
+            limits = [limit for part in info.metadata if (limit := getattr(part, "max_length", None)) is not None]
+            if kind is Kind.TEXT and (min(limits, default=0) > _LONG_TEXT or "\n" in control.value):
                 control.kind = "area"
     return control
 
@@ -141,8 +142,3 @@ def _keys(annotation: Any) -> list[tuple[str, str]]:
     if not is_model(model):
         return []
     return [(name, help_of(f"{model.__name__}.{name}", info.description)) for name, info in model.model_fields.items()]
-
-
-def _max_length(info: FieldInfo) -> int | None:
-    lengths = [getattr(part, "max_length", None) for part in info.metadata]
-    return min((length for length in lengths if length is not None), default=None)

@@ -43,8 +43,15 @@ class Difference:
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Difference]:
     """Compare two entries of the definitions file. The differences are in the order of the fields."""
     old, new = dict(_flatten(before)), dict(_flatten(after))
-    paths = [*new, *(path for path in old if path not in new)]
-    return [_difference(path, old.get(path, ""), new.get(path, "")) for path in paths if old.get(path) != new.get(path)]
+    found = []
+    for path in [*new, *(path for path in old if path not in new)]:
+        if old.get(path) == new.get(path):
+            continue
+        one, other = old.get(path, ""), new.get(path, "")
+        has_lines = path == "query" or "\n" in one.strip() or "\n" in other.strip()
+        lines = list(_compare(one.splitlines(), other.splitlines())) if has_lines else []
+        found.append(Difference(path, one, other, lines))
+    return found
 
 
 def changed_fields(differences: Iterable[Difference]) -> list[str]:
@@ -78,12 +85,6 @@ def _text(value: Any) -> str:
         is_flat = not any(isinstance(item, Mapping | list) for item in value)
         return ", ".join(map(_text, value)) if is_flat else yaml.write(value)
     return str(value)
-
-
-def _difference(path: str, before: str, after: str) -> Difference:
-    has_lines = path == "query" or "\n" in before.strip() or "\n" in after.strip()
-    lines = list(_compare(before.splitlines(), after.splitlines())) if has_lines else []
-    return Difference(path, before, after, lines)
 
 
 def _compare(before: list[str], after: list[str]) -> Iterator[Line]:

@@ -104,6 +104,10 @@ class EditPage:
         sources = DataSource.objects.filter(tenant=self.report.tenant).order_by("slug").values_list("slug", flat=True)
         controls = FormControls(form, list(sources))
         submitted = form.submission.data.get("fingerprint", self.fingerprint)
+        # Suggestions for the access table: the roles that users of the tenant have, and the users.
+        users = User.objects.filter(tenant=self.report.tenant, is_active=True).order_by("username")
+        names = users.values_list("username", flat=True)[:_MAX_SUGGESTED_USERS]
+        roles = users.exclude(groups=None).values_list("groups__name", flat=True).order_by("groups__name").distinct()
         return {
             "page": self,
             "report": self.report,
@@ -114,12 +118,5 @@ class EditPage:
             "test_values": self.test_values or form.test_values(),
             # Saving again after a conflict was shown overwrites the other change.
             "fingerprint": submitted if self.conflict is None else self.fingerprint,
-            "holders": self._holders(),
+            "holders": [role for role in roles if role != ADMINISTRATOR] + [f"user:{name}" for name in names],
         }
-
-    def _holders(self) -> list[str]:
-        """Return suggestions for the access table: the roles that users of the tenant have, and the users."""
-        users = User.objects.filter(tenant=self.report.tenant, is_active=True).order_by("username")
-        names = users.values_list("username", flat=True)[:_MAX_SUGGESTED_USERS]
-        roles = users.exclude(groups=None).values_list("groups__name", flat=True).order_by("groups__name").distinct()
-        return [role for role in roles if role != ADMINISTRATOR] + [f"user:{name}" for name in names]

@@ -62,7 +62,11 @@ class EditForm:
             entry[name] = base[name]
         if "slug" not in base and not entry.get("slug"):
             entry["slug"] = slugify(entry.get("name", ""))[:100]
-        entry["formats"] = _formats(data)
+        formats, default = data.getlist("formats"), data.get("formats.first", "")
+        if default in formats:
+            # The first format is the default.
+            formats = [default, *(name for name in formats if name != default)]
+        entry["formats"] = formats
         entry["parameters"] = [submission.entry(ParameterDefinition, path) for path in submission.rows("parameters")]
         entry["delivery"] = [_delivery(submission, path) for path in submission.rows("delivery")]
         entry["grants"] = grants_entry(grants)
@@ -142,12 +146,6 @@ class EditForm:
 def top_field(path: str) -> str:
     """Return the field of the report that the path is in."""
     return path.partition(".")[0].partition("[")[0]
-
-
-def _formats(data: QueryDict) -> list[str]:
-    """Return the chosen formats, with the default first."""
-    formats, default = data.getlist("formats"), data.get("formats.first", "")
-    return [default, *(name for name in formats if name != default)] if default in formats else formats
 
 
 def _delivery(submission: Submission, path: str) -> dict[str, Any]:

@@ -154,7 +154,7 @@ class FormControls:
         number, _, below = rest.partition("]")
         if head not in ("parameters", "delivery") or not number.isdigit():
             return label_of(self._control_path(path))
-        title = f"{_row_title(head)} {int(number) + 1}"
+        title = f"{gettext('Parameter') if head == 'parameters' else gettext('Delivery')} {int(number) + 1}"
         name = below.strip(".").partition("[")[0]
         return f"{title}: {label_of(f'{head}.{name}')}" if name else title
 
@@ -179,7 +179,3 @@ def _offer_delimiters(control: Control) -> None:
     if control.value not in dict(options):
         options.append((control.value, control.value))
     control.kind, control.options, control.chosen = Kind.SELECT, options, [control.value]
-
-
-def _row_title(name: str) -> str:
-    return gettext("Parameter") if name == "parameters" else gettext("Delivery")

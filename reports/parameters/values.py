@@ -59,7 +59,11 @@ def typed_values(
 def typed_value(parameter: Parameter, raw: object, *, from_text: bool = False) -> object:
     """Return the typed value of one parameter, the default's if none is given. Raises InvalidValue."""
     if from_text:
-        raw = _without_blanks(parameter, raw)
+        # An empty field of a form counts as not given; a field of a single value comes as a list of one.
+        items = [item for item in (raw if isinstance(raw, (list, tuple)) else [raw]) if item not in ("", None)]
+        if len(items) > 1 and not parameter.multiple:
+            raise InvalidValue("Must be one value, not several.")
+        raw = None if not items else items if parameter.multiple else items[0]
     if raw is None and parameter.default is not None:
         raw, from_text = parameter.default, False
     if raw is None:
@@ -102,16 +106,6 @@ def display_by_label(parameters: Iterable[Parameter], values: Mapping[str, Typed
 def display_by_name(values: Mapping[str, TypedValue]) -> dict[str, str | None]:
     """Return texts by name; None for NULL."""
     return {name: None if value.value is None else _display_text(value) for name, value in values.items()}
-
-
-def _without_blanks(parameter: Parameter, raw: object) -> object:
-    """An empty field of a form counts as not given; a field of a single value comes as a list of one."""
-    items = [item for item in (raw if isinstance(raw, (list, tuple)) else [raw]) if item not in ("", None)]
-    if parameter.multiple:
-        return items or None
-    if len(items) > 1:
-        raise InvalidValue("Must be one value, not several.")
-    return items[0] if items else None
 
 
 def _list(parameter: Parameter, raw: object, from_text: bool) -> tuple[object, ...]:

@@ -7,7 +7,6 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
-from django.db.models import QuerySet
 
 from reports.dry_run.check import CheckResult, Fits, check
 from reports.dry_run.run_time_estimate import with_run_times
@@ -27,10 +26,18 @@ class Command(BaseCommand):
         parser.add_argument("--tenant", metavar="SLUG", help="only reports of this tenant")
 
     def handle(self, *args: object, **options: Any) -> None:
-        reports = list(_selected(options["slugs"], options["tenant"]))
+        complete = ReportConfiguration.objects.filter(current__isnull=False)
+        if options["slugs"]:
+            complete = complete.filter(slug__in=options["slugs"])
+        if options["tenant"]:
+            complete = complete.filter(tenant__slug=options["tenant"])
+        reports = list(complete.select_related("tenant", "current__data_source").order_by("tenant__slug", "slug"))
         failed = 0
         for report in reports:
-            result = _check(report)
+            try:
+                result = with_run_times(check(DryRunTarget.of_version(report.version), {}), report)
+            except RunError as error:
+                result = CheckResult(errors=[error.message])
             failed += bool(result.errors)
             self._print(report, result)
         unknown = sorted(set(options["slugs"]) - {report.slug for report in reports})
@@ -58,22 +65,6 @@ class Command(BaseCommand):
                 self.stdout.write(f"    {fit.format}: about {fit.seconds:.1f} s, by {origin}.")
             if fit.fits is Fits.NO:
                 self.stdout.write(self.style.WARNING(f"    {fit.message}"))
-
-
-def _selected(slugs: list[str], tenant: str | None) -> QuerySet[ReportConfiguration]:
-    reports = ReportConfiguration.objects.filter(current__isnull=False).select_related("tenant", "current__data_source")
-    if slugs:
-        reports = reports.filter(slug__in=slugs)
-    if tenant:
-        reports = reports.filter(tenant__slug=tenant)
-    return reports.order_by("tenant__slug", "slug")
-
-
-def _check(report: ReportConfiguration) -> CheckResult:
-    try:
-        return with_run_times(check(DryRunTarget.of_version(report.version), {}), report)
-    except RunError as error:
-        return CheckResult(errors=[error.message])
 
 
 def _plural(number: int, noun: str) -> str:
