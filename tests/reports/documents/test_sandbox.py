@@ -6,7 +6,6 @@ import datetime as dt
 import socket
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -181,25 +180,6 @@ def test_without_a_sandbox_no_document_is_made(monkeypatch, tmp_path):
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{Path(compiler.__file__).parents[2]}")
     with pytest.raises(TemplateFailed, match="kernel can't isolate templates from the network"):
         compile_document(request_for("text"))
-
-
-def test_the_process_dies_with_its_parent():
-    script = (
-        "import datetime as dt\nfrom reports.documents.compiler import CompileRequest, compile_document\n"
-        f"compile_document(CompileRequest(template={ENDLESS[0]!r}, data='{{}}', timestamp=dt.datetime.now(dt.UTC),"
-        " seconds=60, memory_bytes=2**29))"
-    )
-    parent = subprocess.Popen([sys.executable, "-c", script])
-    children: list[psutil.Process] = []
-    while not children and parent.poll() is None:
-        time.sleep(0.05)
-        children = psutil.Process(parent.pid).children()
-    assert children
-    time.sleep(0.3)
-    parent.kill()
-    parent.wait()
-    _, alive = psutil.wait_procs(children, timeout=30)
-    assert alive == []
 
 
 def test_documents_are_compiled_concurrently():

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 import zipfile
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -16,7 +15,6 @@ from typing import Any
 from xml.etree.ElementTree import fromstring
 
 import openpyxl
-import psutil
 import pyarrow as pa
 import pytest
 from PIL import Image
@@ -257,25 +255,6 @@ def test_the_drawing_process_can_reach_no_file_and_no_network(tmp_path):
                           check=False)  # fmt: skip
     assert "reached" not in done.stdout
     assert done.stdout.count("13") >= 2, done.stderr
-
-
-def test_the_drawing_process_dies_with_its_parent():
-    endless = '{"mark": "bar", "data": {"sequence": {"start": 0, "stop": 1000000000}}}'
-    script = (
-        "import pyarrow as pa\nfrom reports.rendering.charts.chart import Chart\n"
-        f"Chart({{'mark': 'bar'}}, pa.schema([('n', pa.int64())]))._run('svg', {endless.encode()!r}, 60)"
-    )
-    parent = subprocess.Popen([sys.executable, "-c", script])
-    children: list[psutil.Process] = []
-    while not children and parent.poll() is None:
-        time.sleep(0.05)
-        children = psutil.Process(parent.pid).children()
-    assert children
-    time.sleep(1)
-    parent.kill()
-    parent.wait()
-    _, alive = psutil.wait_procs(children, timeout=3)
-    assert alive == []
 
 
 #: Draws a chart.
