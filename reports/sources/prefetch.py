@@ -58,6 +58,7 @@ class Prefetcher:
         """Wait for room in the queue. False once the iterator was stopped."""
         while not self._stopped.is_set():
             try:
+                # Nothing wakes it when the iterator is stopped, so it looks again.
                 self._queue.put(item, timeout=0.1)
             except Full:
                 continue

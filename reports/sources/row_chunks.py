@@ -20,14 +20,12 @@ def read_chunks(fetch: Callable[[int], Sequence[Row]], deadline: Deadline) -> It
     rows = list(fetch(PROBE_ROWS))
     while rows:
         deadline.check()
-        bytes_per_row = max(1, _mean_bytes(rows[-PROBE_ROWS:]))
+        # The newest rows tell how long the next ones will be.
+        sample = rows[-PROBE_ROWS:]
+        sample_bytes = sum(len(value) if isinstance(value, (str, bytes)) else 8 for row in sample for value in row)
+        bytes_per_row = max(1, sample_bytes / len(sample))
         size = max(1, min(BATCH_ROWS, int(_BATCH_BYTES / bytes_per_row)))
         if len(rows) < size and len(rows) == PROBE_ROWS:
             rows += fetch(size - len(rows))
         yield rows
         rows = list(fetch(size))
-
-
-def _mean_bytes(rows: list[Row]) -> float:
-    total = sum(len(value) if isinstance(value, (str, bytes)) else 8 for row in rows for value in row)
-    return total / len(rows)

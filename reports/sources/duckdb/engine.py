@@ -223,10 +223,7 @@ def _translate(error: Exception, deadline: Deadline, query: str, damaged_message
         return run_error(SourceUnusable, damaged_message, error)
     if text.startswith("IO Error"):
         return run_error(SourceUnavailable, "A file of the data source can't be read at the moment.", error)
-    return run_error(QueryFailed, _authors_message(query, text) or errors.sentence_for(text, _SENTENCES), error)
-
-
-def _authors_message(query: str, text: str) -> str | None:
-    """The message of an error('…') in the query, if that stopped it: the author wrote it for people to read."""
+    # An error('…') in the query, if that stopped it: the author wrote it for people to read.
     messages = (message.replace("''", "'") for message in _ERROR_CALL.findall(query))
-    return next((message for message in messages if message in text), None)
+    authors_message = next((message for message in messages if message in text), None)
+    return run_error(QueryFailed, authors_message or errors.sentence_for(text, _SENTENCES), error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 import pyarrow as pa
 
@@ -19,7 +20,7 @@ _NUMERIC_TYPES = ("numeric", "money")
 
 def cast_unsupported(sql: str, schema: pa.Schema) -> str:
     """The query, with a cast by the server for each column that would arrive as raw bytes or wrong numbers."""
-    casts = [_cast_for(field) for field in schema]
+    casts = [_CASTS.get(_type_name(field)) or ("text" if _is_unsupported(field.type) else None) for field in schema]
     if not any(casts):
         return sql
     columns = [f"c{number}" for number in range(len(casts))]
@@ -28,13 +29,6 @@ def cast_unsupported(sql: str, schema: pa.Schema) -> str:
         for column, cast, field in zip(columns, casts, schema, strict=True)
     )
     return f"select {selected} from ({sql}\n) as q({', '.join(columns)})"  # noqa: S608 -- no value is in these names
-
-
-def _cast_for(field: pa.Field) -> str | None:
-    name = _type_name(field)
-    if name in _CASTS:
-        return _CASTS[name]
-    return "text" if _is_unsupported(field.type) else None
 
 
 def _is_unsupported(type: pa.DataType) -> bool:
@@ -79,8 +73,11 @@ def numeric_types_for(schema: pa.Schema, known: NumericTypes, batch: pa.RecordBa
 
 
 def _type_holding(type: pa.DataType | None, values: pa.Array) -> pa.DataType:
-    if type is not None and (pa.types.is_string(type) or _fits(values, type)):
-        return type
+    if type is not None:
+        # The values are texts, so text holds any of them.
+        with suppress(pa.ArrowInvalid):
+            values.cast(type)
+            return type
     texts = values.drop_null().to_pylist()
     if any(not text.lstrip("-").replace(".", "", 1).isdigit() for text in texts):
         return pa.string()  # NaN or infinite
@@ -89,14 +86,6 @@ def _type_holding(type: pa.DataType | None, values: pa.Array) -> pa.DataType:
     if type is not None:
         scale = max(scale, type.scale)
     return pa.decimal128(_MAX_DIGITS, scale) if whole_digits + scale <= _MAX_DIGITS else pa.string()
-
-
-def _fits(values: pa.Array, type: pa.DataType) -> bool:
-    try:
-        values.cast(type)
-    except pa.ArrowInvalid:
-        return False
-    return True
 
 
 def _declared_type(field: pa.Field) -> pa.DataType | None:

@@ -79,7 +79,14 @@ def checked_url(url: str, seconds: float = _CONNECT_TIMEOUT_SECONDS) -> str:
 
 
 def connection_error(error: Exception, url: str) -> RunError:
-    text = _without_password(str(error), url)
+    """Why there is no connection, without the password."""
+    text = str(error)
+    # libpq never repeats a password, but quotes the part of a URL that it could not read.
+    userinfo = url.partition("://")[2].rpartition("@")[0]
+    password = userinfo.partition(":")[2]
+    for secret in (userinfo, password, unquote(password)):
+        if secret:
+            text = text.replace(secret, "***")
     if any(fragment in text.lower() for fragment in _REFUSED_TEXTS):
         return run_error(SourceUnusable, "The data source denied access to the report server.", text)
     return run_error(SourceUnavailable, None, text)
@@ -97,13 +104,3 @@ def query_error(error: Exception, deadline: Deadline) -> RunError:
         _SENTENCE_BY_STATE.get(state) or _SENTENCE_BY_STATE.get(state[:2]) or errors.sentence_for(text, _SENTENCES)
     )
     return run_error(QueryFailed, sentence, text)
-
-
-def _without_password(text: str, url: str) -> str:
-    """libpq never repeats a password, but quotes the part of a URL that it could not read."""
-    userinfo = url.partition("://")[2].rpartition("@")[0]
-    password = userinfo.partition(":")[2]
-    for secret in (userinfo, password, unquote(password)):
-        if secret:
-            text = text.replace(secret, "***")
-    return text

@@ -92,7 +92,16 @@ class ColumnProfile:
         if pt.is_decimal(declared):
             fits_whole = self.whole_digits <= declared.precision - declared.scale
             return self.seen <= {Decimal} and self.scale <= declared.scale and fits_whole
-        return self.seen <= _python_types_of(declared)
+        # The Python types in which drivers return values of the declared type.
+        if pt.is_floating(declared):
+            return self.seen <= {float}
+        if pt.is_date(declared):
+            return self.seen <= {date}
+        if pt.is_timestamp(declared):
+            return self.seen <= {datetime}
+        if pt.is_time(declared):
+            return self.seen <= {timedelta, time}
+        return self.seen <= ({bytes} if pt.is_binary(declared) else {str})
 
     def _type_for_values(self) -> pa.DataType:
         """A type for everything seen: a number as long as that is exact, and text where no other type holds it all."""
@@ -119,19 +128,6 @@ class ColumnProfile:
         if whole_digits + self.scale <= _MAX_DIGITS_256:
             return pa.decimal256(_MAX_DIGITS_256, self.scale)
         return pa.string()
-
-
-def _python_types_of(declared: pa.DataType) -> frozenset[type]:
-    """The Python types in which drivers return values of a declared type that is no integer and no decimal."""
-    if pt.is_floating(declared):
-        return frozenset({float})
-    if pt.is_date(declared):
-        return frozenset({date})
-    if pt.is_timestamp(declared):
-        return frozenset({datetime})
-    if pt.is_time(declared):
-        return frozenset({timedelta, time})
-    return frozenset({bytes}) if pt.is_binary(declared) else frozenset({str})
 
 
 #: The type of a column whose values are all of one Python type. Without a declared type, a timedelta is a duration.

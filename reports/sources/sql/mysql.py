@@ -108,7 +108,10 @@ def _arrow_type(field: Any) -> pa.DataType | None:
     if code == FIELD_TYPE.LONGLONG:
         return pa.uint64() if field.flags & FLAG.UNSIGNED else pa.int64()
     if code in (FIELD_TYPE.DECIMAL, FIELD_TYPE.NEWDECIMAL):
-        return _decimal_type(field)
+        # The length that MySQL reports includes the point and the sign.
+        digits = field.length - (1 if field.scale else 0) - (0 if field.flags & FLAG.UNSIGNED else 1)
+        digits = max(1, digits, field.scale)
+        return pa.decimal128(digits, field.scale) if digits <= 38 else pa.decimal256(min(digits, 76), field.scale)
     unit = "s" if field.scale == 0 else "ms" if field.scale <= 3 else "us"
     if code in (FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP):
         return pa.timestamp(unit)
@@ -117,10 +120,3 @@ def _arrow_type(field: Any) -> pa.DataType | None:
     if code in _TEXTS:
         return pa.binary() if field.charsetnr == _BINARY_CHARSET else pa.string()
     return _OTHERS.get(code)
-
-
-def _decimal_type(field: Any) -> pa.DataType:
-    """MySQL's length includes the point and the sign."""
-    digits = field.length - (1 if field.scale else 0) - (0 if field.flags & FLAG.UNSIGNED else 1)
-    digits = max(1, digits, field.scale)
-    return pa.decimal128(digits, field.scale) if digits <= 38 else pa.decimal256(min(digits, 76), field.scale)

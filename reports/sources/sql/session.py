@@ -116,6 +116,7 @@ def connect(location: str, deadline: Deadline, temp_dir: Path) -> Iterator[Sessi
         finally:
             session.discard_rows()
             with suppress(SQLAlchemyError, OSError):
+                # Without the rollback of a plain close, which would have to wait for the rest of the rows.
                 connection.invalidate()
 
 

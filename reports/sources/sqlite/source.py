@@ -93,6 +93,7 @@ class SqliteSource:
             f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=self.lock_wait_seconds, isolation_level=None
         )
         connection.execute("pragma query_only = on")
+        # ATTACH could open any file that this process can read.
         connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max(2**20, limits.memory_bytes // 4))
         connection.set_progress_handler(lambda: deadline.passed, _STEPS_PER_CHECK)
