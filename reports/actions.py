@@ -176,6 +176,7 @@ def apply(
 
 def _apply(sync: Sync, definitions: Definitions, actor: User | str, prune: bool) -> list[_AuditEntry]:
     wait_for_other_runs()
+    # In a fixed order, so that two transactions that lock several reports can't deadlock.
     rows = ReportConfiguration.objects.filter(tenant__slug__in=_tenant_slugs(definitions)).order_by("pk")
     locked = list(rows.select_for_update(no_key=True))
     sync_tenants(sync, definitions.tenants)

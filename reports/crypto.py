@@ -31,5 +31,6 @@ def decrypt(token: str, *, owner: str) -> str:
 
 def _fernet() -> MultiFernet:
     """Decrypts with any key, so that keys can be rotated."""
+    # Fernet needs exactly 32 bytes, and the keys of the settings are texts of any length.
     digests = [hashlib.sha256(key.encode()).digest() for key in settings.DATA_KEYS]
     return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])

@@ -60,9 +60,11 @@ class _Dumper(yaml.SafeDumper):
     yaml_implicit_resolvers = {first: list(rules) for first, rules in yaml.SafeDumper.yaml_implicit_resolvers.items()}
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> Any:
+        # Lists are indented below their key, as people write them.
         return super().increase_indent(flow, False)
 
     def ignore_aliases(self, data: Any) -> bool:
+        # Equal parts are written out: nobody wants to edit &id001 and *id001.
         return True
 
 

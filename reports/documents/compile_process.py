@@ -37,6 +37,7 @@ def main() -> None:
     compiler = typst.Compiler(
         root=request["root"],
         font_paths=fonts,
+        # By default, Typst would look for packages in the home folder of the server's user.
         package_path="/nowhere",
         package_cache_path="/nowhere",
     )

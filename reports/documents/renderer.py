@@ -47,7 +47,7 @@ class TemplateWriter:
         self._out.write(compile_document(request).files[0])
 
 
-class TemplateRenderer:
+class TemplateRenderer(Renderer):
     format: ClassVar[str] = "pdf"
     media_type: ClassVar[str] = "application/pdf"
     extension: ClassVar[str] = "pdf"

@@ -70,4 +70,5 @@ def _stored_source(tenant: str, slug: str) -> SourceSpec | None:
     try:
         return source.spec() if source else None
     except WrongKey:
+        # Without its URL, only the syntax of the template can be checked.
         return None

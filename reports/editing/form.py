@@ -100,6 +100,7 @@ class EditForm:
             try:
                 parameter = replace(Parameter.from_dict(entry), required=False)
             except InvalidDefinition:
+                # The check of the whole form shows its errors.
                 continue
             fields.append(Field.of(parameter, self.submission.data, submitted=parameter.name in submitted))
         return fields

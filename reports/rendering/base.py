@@ -87,16 +87,16 @@ class Writer(Protocol):
 
 
 class Renderer(Protocol):
-    """A file format."""
+    """A file format. Each one is a class that inherits from this, and states what differs from the defaults."""
 
     #: Its name in definitions and in the API.
     format: ClassVar[str]
     media_type: ClassVar[str]
     extension: ClassVar[str]
     #: The rows that a file can hold and people can use. None: no limit.
-    max_rows: ClassVar[int | None]
+    max_rows: ClassVar[int | None] = None
     #: Whether the file grows while batches are written. If not, its size is unknown until the end.
-    streams: ClassVar[bool]
+    streams: ClassVar[bool] = True
 
     def open(self, out: BinaryIO, schema: pa.Schema, document: Document) -> Writer:
         """Start a file. `out` must be seekable.

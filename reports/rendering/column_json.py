@@ -45,22 +45,16 @@ def json_objects(keys: Sequence[str], batch: pa.RecordBatch, before: str, after:
     parts: list[pa.Array | str] = []
     literal, quote = before + "{", ""
     for key, column in zip(keys, batch.columns, strict=True):
-        quote, values = _split_quotes(column)
+        kind = kind_of(column.type)
+        if kind in _UNQUOTED or unwrapped(column).null_count:
+            quote, values = "", to_json(column)
+        else:
+            # Part of the literals between columns, quotes cost nothing. Concatenated to each value, they take as long
+            # as the rest of a text column.
+            quote, values = '"', _string_content(column, kind)
         parts += [literal + key + quote, values]
         literal = quote + ","
     return concat(*parts, quote + "}" + after)
-
-
-def _split_quotes(array: pa.Array) -> tuple[str, pa.Array]:
-    """The quote around every value of the column, or an empty string, and the values without it.
-
-    Quotes that are part of the literals between columns cost nothing. Quotes that are concatenated to each value take
-    as long as the rest of a text column.
-    """
-    kind = kind_of(array.type)
-    if kind in _UNQUOTED or unwrapped(array).null_count:
-        return "", to_json(array)
-    return '"', _string_content(array, kind)
 
 
 def _string_content(array: pa.Array, kind: Kind) -> pa.Array:
@@ -83,16 +77,16 @@ def _numeric_text(array: pa.Array) -> pa.Array:
 
 
 def _json_column(array: pa.Array) -> pa.Array:
-    return pa.array([None if value is None else _embedded(value) for value in array.to_pylist()], TEXT)
-
-
-def _embedded(value: str) -> str:
     """Valid JSON stays as it is, on one line. Anything else becomes a string."""
-    try:
-        json.loads(value, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        return json_string(value)
-    return value.replace("\n", " ").replace("\r", " ")
+    texts: list[str | None] = array.to_pylist()
+    for at, value in enumerate(texts):
+        if value is not None:
+            try:
+                json.loads(value, parse_constant=_refuse_constant)
+                texts[at] = value.replace("\n", " ").replace("\r", " ")
+            except (ValueError, RecursionError):
+                texts[at] = json_string(value)
+    return pa.array(texts, TEXT)
 
 
 def _refuse_constant(name: str) -> NoReturn:

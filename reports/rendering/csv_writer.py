@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from common.csv_guard import FORMULA_BYTES, FORMULA_PATTERN, PREFIX
-from reports.rendering.base import CsvOptions, Document, Writer
+from reports.rendering.base import CsvOptions, Document, Renderer, Writer
 from reports.rendering.column_kinds import Kind, kind_of
 from reports.rendering.column_text import as_text
 from reports.rendering.text_arrays import EMPTY, TEXT, concat, contained_characters, join_rows, slices, write_values
@@ -45,7 +45,11 @@ class CsvWriter:
         texts = as_text(column)
         kind = kind_of(column.type)
         # The other kinds never contain a quote, a line end or a character that definitions allow as the delimiter.
-        if kind in _TEXT_KINDS or (kind is Kind.NUMERIC_TEXT and not _all_numbers(texts)):
+        is_text = kind in _TEXT_KINDS
+        if kind is Kind.NUMERIC_TEXT:
+            # Only if all of them are what their driver calls them, they are safe without guard and quotes.
+            is_text = not pc.all(pc.match_substring_regex(texts, _NUMBER), min_count=0).as_py()
+        if is_text:
             texts = self._quoted(self._guarded(texts))
         return pc.fill_null(texts, self._null) if texts.null_count else texts
 
@@ -64,17 +68,10 @@ class CsvWriter:
         return pc.if_else(needs_quotes, concat('"', pc.replace_substring(texts, '"', '""'), '"'), texts)
 
 
-def _all_numbers(texts: pa.Array) -> bool:
-    """Whether numeric texts are what their driver calls them. Only then are they safe without guard and quotes."""
-    return bool(pc.all(pc.match_substring_regex(texts, _NUMBER), min_count=0).as_py())
-
-
-class CsvRenderer:
+class CsvRenderer(Renderer):
     format: ClassVar[str] = "csv"
     media_type: ClassVar[str] = "text/csv; charset=utf-8"
     extension: ClassVar[str] = "csv"
-    max_rows: ClassVar[int | None] = None
-    streams: ClassVar[bool] = True
 
     def open(self, out: BinaryIO, schema: pa.Schema, document: Document) -> Writer:
         return CsvWriter(out, schema, document.csv)

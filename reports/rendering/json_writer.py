@@ -6,7 +6,7 @@ from typing import BinaryIO, ClassVar
 
 import pyarrow as pa
 
-from reports.rendering.base import Document, Writer
+from reports.rendering.base import Document, Renderer, Writer
 from reports.rendering.column_json import json_keys, json_objects
 from reports.rendering.text_arrays import slices, value_bytes, write_values
 
@@ -46,23 +46,19 @@ class NdjsonWriter:
         """An ndjson file has no ending."""
 
 
-class JsonRenderer:
+class JsonRenderer(Renderer):
     format: ClassVar[str] = "json"
     media_type: ClassVar[str] = "application/json"
     extension: ClassVar[str] = "json"
-    max_rows: ClassVar[int | None] = None
-    streams: ClassVar[bool] = True
 
     def open(self, out: BinaryIO, schema: pa.Schema, document: Document) -> Writer:
         return JsonWriter(out, schema)
 
 
-class NdjsonRenderer:
+class NdjsonRenderer(Renderer):
     format: ClassVar[str] = "ndjson"
     media_type: ClassVar[str] = "application/x-ndjson"
     extension: ClassVar[str] = "ndjson"
-    max_rows: ClassVar[int | None] = None
-    streams: ClassVar[bool] = True
 
     def open(self, out: BinaryIO, schema: pa.Schema, document: Document) -> Writer:
         return NdjsonWriter(out, schema)

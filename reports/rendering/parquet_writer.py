@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from reports.exceptions import FormatCannotHold
-from reports.rendering.base import Document, Writer
+from reports.rendering.base import Document, Renderer, Writer
 from reports.rendering.column_kinds import Kind, kind_of, unwrapped
 from reports.rendering.column_text import as_text
 
@@ -65,20 +65,16 @@ def _portable(array: pa.Array) -> pa.Array:
         return array
     array = unwrapped(array)
     if kind is Kind.DECIMAL:
-        return _portable_decimal(array)
+        digits, scale = array.type.precision, array.type.scale
+        # Parquet has no negative scale.
+        if scale < 0:
+            digits, scale = digits - scale, 0
+        if digits > _MAX_DECIMAL_DIGITS:
+            return as_text(array)
+        return array if scale == array.type.scale else array.cast(pa.decimal128(digits, 0))
     if kind is Kind.NESTED and not _is_storable(array.type):
         return as_text(array)
     return array
-
-
-def _portable_decimal(array: pa.Array) -> pa.Array:
-    digits, scale = array.type.precision, array.type.scale
-    # Parquet has no negative scale.
-    if scale < 0:
-        digits, scale = digits - scale, 0
-    if digits > _MAX_DECIMAL_DIGITS:
-        return as_text(array)
-    return array if scale == array.type.scale else array.cast(pa.decimal128(digits, 0))
 
 
 def _is_storable(data_type: pa.DataType) -> bool:
@@ -90,12 +86,10 @@ def _is_storable(data_type: pa.DataType) -> bool:
     return True
 
 
-class ParquetRenderer:
+class ParquetRenderer(Renderer):
     format: ClassVar[str] = "parquet"
     media_type: ClassVar[str] = "application/vnd.apache.parquet"
     extension: ClassVar[str] = "parquet"
-    max_rows: ClassVar[int | None] = None
-    streams: ClassVar[bool] = True
 
     def open(self, out: BinaryIO, schema: pa.Schema, document: Document) -> Writer:
         return ParquetWriter(out, schema)

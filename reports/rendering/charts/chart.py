@@ -103,6 +103,7 @@ class Chart:
 
     def check(self, seconds: float = 15.0) -> None:
         """Raise DesignMismatch if Vega-Lite refuses the specification. Some errors only show with rows."""
+        # A limit that is reached is no error of the specification.
         with suppress(_CannotDraw):
             self._run("svg", self._vega_lite(ChartStyle("svg", font="sans-serif")), seconds)
 

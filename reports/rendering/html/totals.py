@@ -14,24 +14,19 @@ from reports.rendering.totals.group_totals import TotalRows, Totals
 def total_rows_html(total_rows: TotalRows, totals: Totals) -> list[str]:
     """The `<tr>` of each total row. Its class distinguishes it from rows of the result, for the sort script too."""
     labels = cell_contents(pa.array(total_rows.labels, TEXT)).to_pylist()
-    cells = {
-        column: _column_cells(column, values, totals)
-        for column, values in enumerate(total_rows.columns)
-        if values is not None
-    }
+    cells: dict[int, list[str]] = {}
+    for column, values in enumerate(total_rows.columns):
+        if values is not None:
+            function = totals.functions()[column]
+            # The style sheet shows the title. A sum needs no name.
+            title = "" if function == "sum" else f' title="{function}"'
+            alignment = ' class="right"' if totals.is_number(column) else ""
+            cells[column] = [f"<td{title}{alignment}>{text}</td>" for text in cell_contents(values).to_pylist()]
     rows = []
     for row, depth in enumerate(total_rows.depths):
         row_cells = "".join(_row_cells(row, labels[row], totals.label_column(depth), cells, totals.width))
         rows.append(f'<tr class="total">{row_cells}</tr>\n')
     return rows
-
-
-def _column_cells(column: int, values: pa.Array, totals: Totals) -> list[str]:
-    function = totals.functions()[column]
-    # The style sheet shows the title. A sum needs no name.
-    title = "" if function == "sum" else f' title="{function}"'
-    alignment = ' class="right"' if totals.is_number(column) else ""
-    return [f"<td{title}{alignment}>{content}</td>" for content in cell_contents(values).to_pylist()]
 
 
 def _row_cells(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from html import escape
 from typing import BinaryIO, ClassVar
 
 import pyarrow as pa
 
-from reports.rendering.base import Document, Writer
+from reports.rendering.base import Document, Renderer, Writer
 from reports.rendering.charts.chart import Chart
 from reports.rendering.column_kinds import NUMBERS, TEMPORAL, Kind, kind_of
 from reports.rendering.html import figure
@@ -41,26 +40,22 @@ class HtmlWriter:
                 write_values(self._out, texts)
 
     def close(self, *, rows: int, truncated: str | None) -> None:
+        group_totals, grand_total = "", ""
+        if self._totals:
+            total_rows = self._totals.finish(truncated=bool(truncated))
+            for row, depth in zip(total_rows_html(total_rows, self._totals), total_rows.depths, strict=True):
+                if depth:
+                    group_totals += row
+                else:
+                    # In the table's foot, which sorting leaves alone and the style sheet keeps in view.
+                    grand_total += f"<tfoot>\n{row}</tfoot>\n"
         chart = figure.figure(self._chart, truncated=bool(truncated)) if self._chart else ""
         notice = f'<p class="truncated" role="alert">{escape(truncated)}</p>\n' if truncated else ""
         count = f"<p>{rows:,} {'row' if rows == 1 else 'rows'}</p>\n"
         self._out.write(
-            f"{self._last_totals(truncated=bool(truncated))}</table>\n</div>\n{chart}"
+            f"{group_totals}</tbody>\n{grand_total}</table>\n</div>\n{chart}"
             f"<footer>\n{notice}{count}</footer>\n</main>\n<script>{SCRIPT}</script>\n</body>\n</html>\n".encode()
         )
-
-    def _last_totals(self, *, truncated: bool) -> str:
-        """The end of the table's body, and the grand total as the table's foot."""
-        if self._totals is None:
-            return "</tbody>\n"
-        total_rows = self._totals.finish(truncated=truncated)
-        body, foot = "", ""
-        for row, depth in zip(total_rows_html(total_rows, self._totals), total_rows.depths, strict=True):
-            if depth:
-                body += row
-            else:
-                foot += row
-        return f"{body}</tbody>\n" + (f"<tfoot>\n{foot}</tfoot>\n" if foot else "")
 
 
 def _opening(schema: pa.Schema, document: Document, totals: Totals | None) -> str:
@@ -92,23 +87,24 @@ def _sort_order(kind: Kind) -> str:
 
 def _alignment(schema: pa.Schema) -> str:
     """Style rules by column. A class in every cell would double the size of a table with short values."""
-    kinds = [kind_of(field.type) for field in schema]
-    numbers = _rule(kinds, NUMBERS, "text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap")
-    return numbers + _rule(kinds, TEMPORAL, "white-space: nowrap")
+    rules = ""
+    for kinds, declarations in (
+        (NUMBERS, "text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap"),
+        (TEMPORAL, "white-space: nowrap"),
+    ):
+        columns = [number for number, field in enumerate(schema, 1) if kind_of(field.type) in kinds]
+        if columns:
+            cells = ",".join(f".rows tr>:nth-child({number})" for number in columns)
+            rules += f"{cells} {{ {declarations} }}\n"
+    return rules
 
 
-def _rule(kinds: list[Kind], styled: Collection[Kind], declarations: str) -> str:
-    cells = ",".join(f".rows tr>:nth-child({number})" for number, kind in enumerate(kinds, 1) if kind in styled)
-    return f"{cells} {{ {declarations} }}\n" if cells else ""
-
-
-class HtmlRenderer:
+class HtmlRenderer(Renderer):
     format: ClassVar[str] = "html"
     media_type: ClassVar[str] = "text/html; charset=utf-8"
     extension: ClassVar[str] = "html"
     #: Browsers lay out a table as a whole. With more rows they become unusable.
     max_rows: ClassVar[int | None] = 200_000
-    streams: ClassVar[bool] = True
 
     def open(self, out: BinaryIO, schema: pa.Schema, document: Document) -> Writer:
         return HtmlWriter(out, schema, document)

@@ -51,17 +51,14 @@ class ChartSpace:
             self._canvas.doForm(_DRAWING_FORM)
             self._canvas.addLiteral("Q")
         if drawing.note:
-            self._draw_note(drawing, glyphs)
+            # Without a drawing, the note is the error that explains why, and comes first.
+            color, y = (SOFT, _NOTE_HEIGHT - 10) if drawing.content else (ALERT, self.height - 12)
+            pen = Pen(self._canvas)
+            for line in wrap(glyphs.replace_in(drawing.note), regular(), _NOTE_SIZE, self._width):
+                pen.text(0, y, line, regular(), _NOTE_SIZE, color)
+                y -= _NOTE_SIZE * 1.3
+            pen.flush()
         self._canvas.endForm()
-
-    def _draw_note(self, drawing: Drawing, glyphs: MissingGlyphs) -> None:
-        # Without a drawing, the note is the error that explains why, and comes first.
-        color, y = (SOFT, _NOTE_HEIGHT - 10) if drawing.content else (ALERT, self.height - 12)
-        pen = Pen(self._canvas)
-        for line in wrap(glyphs.replace_in(drawing.note), regular(), _NOTE_SIZE, self._width):
-            pen.text(0, y, line, regular(), _NOTE_SIZE, color)
-            y -= _NOTE_SIZE * 1.3
-        pen.flush()
 
 
 def _add_form(canvas: Any, drawing: Drawing) -> None:

@@ -116,6 +116,7 @@ class EmbeddedFont:
         """Add the font's objects to the document."""
         from reportlab.pdfbase.pdfdoc import PDFArray, PDFDictionary, PDFName
 
+        # The name of a font with only some of its glyphs starts with six letters and a plus (ISO 32000-1, 9.6.4).
         base = PDFName(f"AAAAAA+{''.join(c for c in self.font.name if c.isalnum() or c == '-')}")
         widths = [part for id in sorted(self._text_of) for part in (id, PDFArray([self._width(id)]))]
         descendant = {

@@ -102,6 +102,7 @@ class InstalledFonts:
             try:
                 font = OpenFont(path)
             except (OSError, ValueError, hb.HarfBuzzError):
+                # One broken font of the machine must not fail every report.
                 continue
             self._opened.append(font)
             return font

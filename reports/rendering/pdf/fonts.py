@@ -99,8 +99,8 @@ class MissingGlyphs:
             return text
         substitutes = {
             ord(character): "" if _is_invisible(character) else f"[U+{ord(character):04X}]"
-            for character in set(text)
-            if not _has_glyph(character)
+            for character in set(text) - {"\n"}
+            if unicodedata.category(character) == "Cc" or font_for(character) is None
         }
         self.replaced += sum(text.count(chr(code)) for code, substitute in substitutes.items() if substitute)
         return text.translate(substitutes)
@@ -111,10 +111,6 @@ class MissingGlyphs:
             return []
         count = f"{self.replaced:,} character{'s are' if self.replaced > 1 else ' is'}"
         return [f"{count} in no font of this server and shown as a code, such as [U+1F600]. html and xlsx show them."]
-
-
-def _has_glyph(character: str) -> bool:
-    return character == "\n" or (unicodedata.category(character) != "Cc" and font_for(character) is not None)
 
 
 def _is_invisible(character: str) -> bool:

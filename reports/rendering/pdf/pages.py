@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from reports.rendering.base import Document
@@ -93,7 +94,17 @@ class Pages:
             self._draw_prose([self._glyphs.replace_in(truncated)], bold(), 8, ALERT)
         self._draw_prose(self._glyphs.notes(), regular(), 8, SOFT)
         self._end_page()
-        self._define_ending(truncated)
+
+        # The form that every footer refers to: the number of pages, and the notice.
+        self._canvas.beginForm(_ENDING, 0, 0, *self._layout.page)
+        pen, y = Pen(self._canvas), MARGIN - 10
+        x = MARGIN + self._layout.width - _PAGE_COUNT_WIDTH
+        pen.text(x, y, f" of {self._page_number:,}", regular(), _SMALL, SOFT)
+        notice = self._glyphs.replace_in(truncated) if truncated else "".join(self._glyphs.notes())
+        if notice:
+            pen.text(MARGIN + 110, y, self._one_line(notice, 230), bold(), _SMALL, ALERT if truncated else SOFT)
+        pen.flush()
+        self._canvas.endForm()
 
     # Pages
 
@@ -121,18 +132,6 @@ class Pages:
         self._canvas.doForm(_ENDING)
         self._canvas.showPage()
 
-    def _define_ending(self, truncated: str | None) -> None:
-        """Define the form that every footer refers to: the number of pages, and the notice."""
-        self._canvas.beginForm(_ENDING, 0, 0, *self._layout.page)
-        pen, y = Pen(self._canvas), MARGIN - 10
-        x = MARGIN + self._layout.width - _PAGE_COUNT_WIDTH
-        pen.text(x, y, f" of {self._page_number:,}", regular(), _SMALL, SOFT)
-        notice = self._glyphs.replace_in(truncated) if truncated else "".join(self._glyphs.notes())
-        if notice:
-            pen.text(MARGIN + 110, y, self._one_line(notice, 230), bold(), _SMALL, ALERT if truncated else SOFT)
-        pen.flush()
-        self._canvas.endForm()
-
     def _one_line(self, text: str, reserved: float = 0.0) -> str:
         """As much of the text as fits on one line that leaves `reserved` points free."""
         lines = wrap(text, bold(), _SMALL, self._layout.width - reserved - 12)
@@ -159,18 +158,15 @@ class Pages:
         details = document.details(totals)
         label_width = min(160.0, max(regular().width(label, 8) for label, _ in details) + 14)
         for label, value in details:
-            self._draw_detail(self._glyphs.replace_in(label), self._glyphs.replace_in(value), label_width)
+            label_lines = wrap(self._glyphs.replace_in(label), regular(), 8, label_width - 6)
+            value_lines = wrap(self._glyphs.replace_in(value), regular(), 8, self._layout.width - label_width)
+            for label_line, value_line in zip_longest(label_lines, value_lines):
+                self._advance(11.5)
+                if label_line:
+                    self._pen.text(MARGIN, self._y, label_line, regular(), 8, SOFT)
+                if value_line:
+                    self._pen.text(MARGIN + label_width, self._y, value_line, regular(), 8, INK)
         self._y -= 10
-
-    def _draw_detail(self, label: str, value: str, label_width: float) -> None:
-        label_lines = wrap(label, regular(), 8, label_width - 6)
-        value_lines = wrap(value, regular(), 8, self._layout.width - label_width)
-        for index in range(max(len(label_lines), len(value_lines))):
-            self._advance(11.5)
-            if index < len(label_lines):
-                self._pen.text(MARGIN, self._y, label_lines[index], regular(), 8, SOFT)
-            if index < len(value_lines):
-                self._pen.text(MARGIN + label_width, self._y, value_lines[index], regular(), 8, INK)
 
     def _draw_prose(self, paragraphs: Iterable[str], face: Face, size: float, color: str) -> None:
         for paragraph in paragraphs:

@@ -106,12 +106,12 @@ def _clusters(run: Run) -> list[Cluster]:
     end_of = dict(zip(starts, [*starts[1:], len(run.text)], strict=True))
     text = "".join(run.text)
     clusters = [Cluster(text[start : end_of[start]], tuple(glyphs)) for start, glyphs in glyphs_at.items()]
-    return [cluster for cluster in clusters if cluster.text.isprintable() or not _is_invisible(cluster.text)]
-
-
-def _is_invisible(text: str) -> bool:
-    """True for direction marks and other format characters, which HarfBuzz draws as spaces without width."""
-    return all(unicodedata.category(character) == "Cf" for character in text)
+    # Without direction marks and other format characters, which HarfBuzz draws as spaces without width.
+    return [
+        cluster
+        for cluster in clusters
+        if cluster.text.isprintable() or not all(unicodedata.category(character) == "Cf" for character in cluster.text)
+    ]
 
 
 @cache

@@ -74,18 +74,12 @@ def draw_band(pen: Pen, band: Band, layout: Layout, y: float) -> None:
         if function and width + _GAP + function_width <= column.width:
             start = x - _GAP - function_width if column.is_right_aligned else x + width + _GAP
             pen.text(start, y, function, regular(), size * _FUNCTION_SIZE, SOFT)
-    if band.label_column is not None:
-        start = layout.columns[band.label_column].x
-        pen.text(start, y, *_fit(band.label, _label_width(band, layout), size), INK)
-
-
-def _label_width(band: Band, layout: Layout) -> float:
-    """From the label's column to the next total."""
-    first = band.label_column or 0
-    following = range(first + 1, len(band.texts))
-    next_total = next((column for column in following if band.texts[column] is not None), len(band.texts))
-    last = layout.columns[next_total - 1]
-    return last.x + last.width - layout.columns[first].x
+    if (first := band.label_column) is not None:
+        # Up to the next total.
+        following = range(first + 1, len(band.texts))
+        next_total = next((column for column in following if band.texts[column] is not None), len(band.texts))
+        start, last = layout.columns[first].x, layout.columns[next_total - 1]
+        pen.text(start, y, *_fit(band.label, last.x + last.width - start, size), INK)
 
 
 def _fit(text: str, width: float, size: float) -> tuple[str, Face, float]:
@@ -95,6 +89,7 @@ def _fit(text: str, width: float, size: float) -> tuple[str, Face, float]:
     if natural_width <= width:
         return text, face, size
     smaller = max(size * width / natural_width, size * _SMALLEST)
+    # The tolerance covers the rounding of `smaller`, which would cut texts that fit.
     while len(text) > 1 and face.width(text, smaller) > width + 0.01:
         text = f"{text[:-2]}…"
     return text, face, smaller

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports.exceptions import FormatCannotHold
-from reports.rendering.base import Document, Writer
+from reports.rendering.base import Document, Renderer, Writer
 from reports.rendering.charts.chart import Chart
 from reports.rendering.column_kinds import Kind, kind_of
 from reports.rendering.column_text import display_text
@@ -108,7 +108,7 @@ def _canvas(out: BinaryIO, document: Document) -> Any:
     return canvas
 
 
-class PdfRenderer:
+class PdfRenderer(Renderer):
     format: ClassVar[str] = "pdf"
     media_type: ClassVar[str] = "application/pdf"
     extension: ClassVar[str] = "pdf"

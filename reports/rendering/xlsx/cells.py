@@ -141,15 +141,13 @@ def _exact_in_double(kind: Kind, values: pa.Array, texts: pa.Array) -> pa.Array 
         return pc.and_(short, pc.greater_equal(values, -_MAX_INTEGER))
     if kind is Kind.DECIMAL and values.type.precision <= _MAX_DIGITS:
         return None
-    short = pc.less_equal(pc.utf8_length(_significant_digits(texts)), _MAX_DIGITS)
-    return pc.and_(short, pc.match_substring_regex(texts, _PLAIN_NUMBER)) if kind is Kind.NUMERIC_TEXT else short
-
-
-def _significant_digits(texts: pa.Array) -> pa.Array:
-    """Without leading zeros, and without zeros at the end of a fraction: a double doesn't lose them."""
+    # Leading zeros, and zeros at the end of a fraction, don't count: a double doesn't lose them.
+    digits = texts
     if contained_characters(texts, "."):
-        texts = pc.if_else(pc.match_substring(texts, "."), pc.utf8_rtrim(texts, "0"), texts)
-    return pc.utf8_ltrim(pc.replace_substring(texts, ".", ""), "-0")
+        digits = pc.if_else(pc.match_substring(texts, "."), pc.utf8_rtrim(texts, "0"), texts)
+    digits = pc.utf8_ltrim(pc.replace_substring(digits, ".", ""), "-0")
+    short = pc.less_equal(pc.utf8_length(digits), _MAX_DIGITS)
+    return pc.and_(short, pc.match_substring_regex(texts, _PLAIN_NUMBER)) if kind is Kind.NUMERIC_TEXT else short
 
 
 def _days(values: pa.Array) -> pa.Array:

@@ -11,7 +11,7 @@ import pyarrow as pa
 from isal import isal_zlib
 
 from reports.exceptions import FormatCannotHold
-from reports.rendering.base import Document, Writer
+from reports.rendering.base import Document, Renderer, Writer
 from reports.rendering.charts.chart import Chart
 from reports.rendering.column_kinds import kind_of
 from reports.rendering.text_arrays import TEXT, concat, slices, value_bytes
@@ -201,12 +201,10 @@ class XlsxWriter:
 
 
 @dataclass(frozen=True)
-class XlsxRenderer:
+class XlsxRenderer(Renderer):
     format: ClassVar[str] = "xlsx"
     media_type: ClassVar[str] = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     extension: ClassVar[str] = "xlsx"
-    max_rows: ClassVar[int | None] = None
-    streams: ClassVar[bool] = True
 
     #: Including the header.
     sheet_rows: int = SHEET_ROWS
