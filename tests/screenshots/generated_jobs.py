@@ -99,13 +99,15 @@ def _create_job(choice: random.Random, reports: list[Any], users: list[Any], que
     report, user = choice.choice(reports), choice.choice(users)
     version, started_at = report.current, queued_at + timedelta(seconds=choice.expovariate(1.5))
     seconds = choice.expovariate(0.15)
-    values: dict[str, Any] = {} if status == "Queued" else {"started_at": started_at, "attempt": 1, "fence": 1}
+    values: dict[str, Any] = {"turn": int(queued_at.timestamp())}
+    if status != "Queued":
+        values |= {"started_at": started_at, "attempt": 1, "fence": 1}
     if status == "Running":
         now = datetime.now(UTC)
         later = now + timedelta(hours=1)
         values |= {
-            "owner": "a" * 32, "host": "worker-1", "heartbeat_at": now, "percent": 62, "rows": 48_211,
-            "lease_expires_at": later, "deadline_at": later,
+            "owner": "a" * 32, "host": "worker-1", "heartbeat_at": now, "lease_expires_at": later, "deadline_at": later,
+            "percent": 62, "rows": 62 * (version.max_rows or 60_000) // 100,
         }  # fmt: skip
     elif status != "Queued":
         values |= {"host": "worker-1", "rows": choice.randrange(1, min(version.max_rows or 60_000, 60_000) + 1)}
@@ -133,7 +135,7 @@ def _create_job(choice: random.Random, reports: list[Any], users: list[Any], que
         JobEvent.objects.create(job=job, at=at, kind=kind, attempt=1, fence=1, details=details)
     if status == "Succeeded":
         Artifact.objects.create(
-            job=job, fence=1, size=choice.randrange(900, 3_000_000), sha256=f"{choice.getrandbits(256):064x}",
+            job=job, fence=1, size=900 + job.rows * choice.randrange(20, 120), sha256=f"{choice.getrandbits(256):064x}",
             rows=job.rows, stamp="", expires_at=values["ended_at"] + timedelta(days=30),
         )  # fmt: skip
     return job
