@@ -18,6 +18,8 @@ from websockets.sync.client import ClientConnection, connect
 
 _BINARY = next(filter(None, map(shutil.which, ("firefox-esr", "firefox"))), "firefox-esr")
 _SECONDS = 30.0
+#: On a busy machine, the first start of Firefox takes a minute.
+_START_SECONDS = 120.0
 #: Load nothing but the pages under test, and keep nothing of an earlier run.
 _PREFERENCES = {
     "app.update.disabledForTesting": True,
@@ -43,12 +45,12 @@ class Firefox:
     context: str = ""
     numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """Send a command of the protocol and return its result."""
+    def call(self, method: str, *, seconds: float = _SECONDS, **parameters: Any) -> dict[str, Any]:
+        """Send a command of the protocol and return its result, which must come within `seconds`."""
         number = next(self.numbers)
         self.socket.send(json.dumps({"id": number, "method": method, "params": parameters}))
         while True:
-            answer = json.loads(self.socket.recv(_SECONDS))
+            answer = json.loads(self.socket.recv(seconds))
             if answer.get("id") == number:
                 assert answer["type"] == "success", f"{method}: {answer.get('message')}"
                 return dict(answer["result"])
@@ -133,7 +135,7 @@ def firefox(folder: Path) -> Iterator[Firefox]:
     try:
         with connect(f"{_address(log)}/session", max_size=None) as socket:
             window = Firefox(socket, downloads)
-            window.call("session.new", capabilities={})
+            window.call("session.new", seconds=_START_SECONDS, capabilities={})
             window.context = window.call("browsingContext.getTree")["contexts"][0]["context"]
             yield window
     finally:
