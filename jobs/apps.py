@@ -9,7 +9,7 @@ class JobsConfig(AppConfig):
     verbose_name = _("Jobs")
 
     def ready(self) -> None:
-        from jobs.report_runner import JobRunner
-        from reports import runner
+        from jobs.runner_adapter import JobRunner
+        from reports import runner_port
 
-        runner.register(JobRunner())
+        runner_port.register(JobRunner())

@@ -13,9 +13,7 @@ from accounts.models import Tenant, User
 from audit import actions as audit
 from audit.models import Action
 from reports.definitions import Definitions, ReportDefinition, merge_patch, parse_report, to_database
-from reports.definitions.errors import errors_in, invalid_definition, join_path
-from reports.definitions.from_database import definition_of, fingerprint, prefetch_definitions
-from reports.definitions.sync import (
+from reports.definitions.accounts_and_sources import (
     Sync,
     prune_sources,
     prune_users,
@@ -24,6 +22,8 @@ from reports.definitions.sync import (
     sync_users,
     wait_for_other_runs,
 )
+from reports.definitions.errors import errors_in, invalid_definition, join_path
+from reports.definitions.from_database import definition_of, fingerprint, prefetch_definitions
 from reports.definitions.to_database import lock_report
 from reports.documents.compiler import CompiledDocument
 from reports.dry_run import template_checks

@@ -20,8 +20,8 @@ from audit import actions as audit
 from audit.models import Action
 from common.admin import TenantScopedAdmin, limit_to_tenant
 from reports.definitions import SERVERS
+from reports.definitions.accounts_and_sources import url_error
 from reports.definitions.field_types import principal_of
-from reports.definitions.sync import url_error
 from reports.dry_run.source_check import source_error
 from reports.models import DataSource, ReportConfiguration, ReportVersion
 from reports.permissions import Right

@@ -14,7 +14,7 @@ from typing import BinaryIO, Literal
 
 import pyarrow as pa
 
-from reports.documents.renderer import file_noun, renderer_for
+from reports.documents.template_renderer import file_noun, renderer_for
 from reports.exceptions import FormatCannotHold, OutOfSpace, ResultTooLarge
 from reports.parameters.values import TypedValue
 from reports.rendering import RENDERERS

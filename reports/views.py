@@ -22,7 +22,7 @@ from reports.exceptions import InvalidParameters
 from reports.forms import RunForm, show_errors
 from reports.models import ReportConfiguration
 from reports.permissions import may_generate
-from reports.runner import report_runner
+from reports.runner_port import report_runner
 
 
 @login_required

@@ -42,7 +42,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *page_urls,
 ]
 
-handler400 = "reportserver.errors.bad_request"
-handler403 = "reportserver.errors.permission_denied"
-handler404 = "reportserver.errors.page_not_found"
-handler500 = "reportserver.errors.server_error"
+handler400 = "reportserver.error_responses.bad_request"
+handler403 = "reportserver.error_responses.permission_denied"
+handler404 = "reportserver.error_responses.page_not_found"
+handler500 = "reportserver.error_responses.server_error"

@@ -19,7 +19,7 @@ from bench.harness import machine
 from bench.harness.formatting import number
 from bench.harness.markdown import table
 from bench.harness.resource_usage import run_in_child
-from reports.documents.renderer import TemplateRenderer
+from reports.documents.template_renderer import TemplateRenderer
 from reports.rendering.base import Document, Template
 
 _TYPST = """#import "report.typ": *

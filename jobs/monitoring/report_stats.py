@@ -16,7 +16,7 @@ from jobs.querysets import VisibleScope
 from jobs.sql import RunRow, newest_runs
 from jobs.status import Status
 from reports.models import ReportConfiguration
-from reports.runner import ReportStats, RunHistory
+from reports.runner_port import ReportStats, RunHistory
 
 #: The number of a report's newest ended jobs that the statistics cover.
 SAMPLE = 30

@@ -19,7 +19,7 @@ from reports.dry_run.target import Column
 from reports.models import DeliveryTarget, ReportConfiguration
 from reports.parameters.json_schema import json_schema
 from reports.permissions import Right
-from reports.runner import RunHistory
+from reports.runner_port import RunHistory
 
 RIGHTS = (*map(str, Right), "administer")
 

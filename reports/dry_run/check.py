@@ -13,7 +13,7 @@ from pathlib import Path
 from django.utils import timezone
 
 from reports.documents.diagnostics import Diagnostic
-from reports.documents.renderer import file_noun, renderer_for
+from reports.documents.template_renderer import file_noun, renderer_for
 from reports.dry_run.document_preview import template_errors
 from reports.dry_run.row_preview import RowPreview
 from reports.dry_run.target import Column, DryRunTarget
@@ -21,7 +21,7 @@ from reports.exceptions import DesignMismatch, FormatCannotHold, RunError
 from reports.rendering.base import Document, Renderer
 from reports.rendering.charts.chart import Chart
 from reports.rendering.totals.group_totals import Totals
-from reports.runner import Origin, RunHistory
+from reports.runner_port import Origin, RunHistory
 from reports.sources import describe
 from reports.sources.base import Limits, QueryDescription
 

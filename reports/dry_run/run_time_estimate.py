@@ -10,7 +10,7 @@ from reports.dry_run.target import DryRunTarget
 from reports.exceptions import RunError
 from reports.models import ReportConfiguration, ReportVersion
 from reports.parameters.values import to_json, typed_values
-from reports.runner import Throughput, report_runner
+from reports.runner_port import Throughput, report_runner
 
 #: The time of a run with fewer rows is mostly start-up, which says nothing about its speed.
 _MIN_ROWS = 1_000

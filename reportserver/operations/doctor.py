@@ -21,7 +21,7 @@ from jobs.clock import from_now
 from jobs.delivery import outbox
 from jobs.exceptions import QueueUnavailable
 from jobs.models import Delivery, JobExecutionLog
-from jobs.monitoring import load
+from jobs.monitoring import workload
 from jobs.queue import broker
 from reports.models import DataSource, DeliveryTarget
 
@@ -127,11 +127,11 @@ def _queue() -> Iterator[Finding]:
 
 
 def _workers() -> Iterator[Finding]:
-    workers = load.workers()
+    workers = workload.workers()
     if workers.hosts:
         yield Finding(Verdict.OK, f"Hosts with active workers: {len(workers.hosts)}, slots: {workers.slots}.")
     else:
-        oldest = load.oldest_queued_at(JobExecutionLog.objects.all())
+        oldest = workload.oldest_queued_at(JobExecutionLog.objects.all())
         queued = f" Jobs have been queued since {oldest:%Y-%m-%d %H:%M} UTC." if oldest else ""
         remedy = "Start workers with manage.py serve or manage.py jobserver."
         yield Finding(Verdict.ERROR, f"No worker is active.{queued}", remedy)

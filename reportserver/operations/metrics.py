@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 from jobs.clock import from_now
 from jobs.exceptions import QueueUnavailable
 from jobs.models import Delivery, JobExecutionLog
-from jobs.monitoring import load
+from jobs.monitoring import workload
 from jobs.monitoring.status_counts import COUNT_LIMIT
 from jobs.queue import broker
 from jobs.status import ENDED, UNFINISHED
@@ -35,10 +35,10 @@ class _Metrics(Collector):
         yield _by_status("reportserver_jobs", "Queued and running jobs.", unfinished)
         ended = jobs.filter(queued_at__gte=from_now(-3600)).counted_by_status(ENDED, COUNT_LIMIT + 1)
         yield _by_status("reportserver_jobs_last_hour", "Jobs of the last hour that have ended.", ended)
-        oldest = load.oldest_queued_at(jobs)
+        oldest = workload.oldest_queued_at(jobs)
         age = (timezone.now() - oldest).total_seconds() if oldest else 0.0
         yield _gauge("reportserver_oldest_waiting_seconds", "Time the oldest job that is due has been queued.", age)
-        workers = load.workers()
+        workers = workload.workers()
         yield _gauge("reportserver_hosts_alive", "Hosts with active workers.", len(workers.hosts))
         yield _gauge("reportserver_slots", "Jobs that these hosts can run at once.", workers.slots)
         yield _gauge("reportserver_queue_up", "1 if the message queue answers.", _queue_answers())

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from common.exceptions import DomainError
-from reportserver import errors
+from reportserver import error_responses
 
 
 class Pages:
@@ -24,4 +24,4 @@ class Pages:
         return response
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        return errors.domain_error_page(request, error) if isinstance(error, DomainError) else None
+        return error_responses.domain_error_page(request, error) if isinstance(error, DomainError) else None

@@ -13,10 +13,10 @@ from django.utils import timezone
 
 from accounts.models import User
 from jobs.models import JobExecutionLog, WorkerHost
-from jobs.monitoring import load
-from jobs.monitoring.load import DiskUsage
+from jobs.monitoring import workload
 from jobs.monitoring.statistics import HOURS, compute_statistics
 from jobs.monitoring.status_counts import SCAN_LIMIT, count_today
+from jobs.monitoring.workload import DiskUsage
 from tests.pages.html import Page
 from tests.pages.jobs import HTMX, Browse, MakeJob, content_hash, open_page
 
@@ -179,10 +179,10 @@ def test_hosts_are_shown_with_their_busy_slots(browse: Browse, make_job: MakeJob
 
 
 def test_an_almost_full_disk_is_a_warning(browse: Browse, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load, "disk_usage", lambda: DiskUsage(5 * 10**9, 100 * 10**9))
+    monkeypatch.setattr(workload, "disk_usage", lambda: DiskUsage(5 * 10**9, 100 * 10**9))
     assert "Disk almost full: 5.0 GB free." in open_page(browse("alice"), "/").text
     assert "almost full" not in open_page(browse("bob"), "/").text
-    monkeypatch.setattr(load, "disk_usage", lambda: DiskUsage(50 * 10**9, 100 * 10**9))
+    monkeypatch.setattr(workload, "disk_usage", lambda: DiskUsage(50 * 10**9, 100 * 10**9))
     assert "almost full" not in open_page(browse("alice"), "/").text
 
 

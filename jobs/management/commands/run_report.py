@@ -18,7 +18,7 @@ from audit.models import Action
 from common.exceptions import DomainError
 from reports import engine
 from reports.exceptions import InvalidParameters
-from reports.management.files import check_writable, writing
+from reports.management.output_file import check_writable, writing
 from reports.models import ReportConfiguration
 from reports.parameters.values import to_json, typed_values
 from reports.rendering import RENDERERS

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from accounts.caller import HtmxHttpRequest, caller
 from accounts.models import User
 from jobs.models import JobExecutionLog
-from jobs.monitoring import load, status_counts
+from jobs.monitoring import status_counts, workload
 from jobs.monitoring.live import changing_values, content_hash, live_response
 from jobs.monitoring.statistics import cached_statistics
 from jobs.status import Status
@@ -38,9 +38,9 @@ def _overview_context(user: User) -> dict[str, Any]:
     jobs = JobExecutionLog.objects.visible_to(user)
     counts = status_counts.count_today(*JobExecutionLog.objects.visible_parts(user))
     failed_jobs = list(jobs.filter(status=Status.FAILED).for_list().newest_first()[:_LATEST_FAILURES])
-    workers, oldest_queued_at = load.workers(), load.oldest_queued_at(jobs)
-    age_groups = load.queue_by_age(jobs) if counts[0].count else []
-    disk = load.disk_usage() if user.is_administrator else None
+    workers, oldest_queued_at = workload.workers(), workload.oldest_queued_at(jobs)
+    age_groups = workload.queue_by_age(jobs) if counts[0].count else []
+    disk = workload.disk_usage() if user.is_administrator else None
     return {
         "counts": counts,
         "failed_percent": status_counts.failed_percent(counts),

@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand
 from audit.actions import operator_actor
 from reports import actions
 from reports.definitions import files
-from reports.definitions.sync import weak_passwords
+from reports.definitions.accounts_and_sources import weak_passwords
 from reports.exceptions import InvalidDefinition
 
 

@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand
 from accounts.models import Tenant
 from reports.definitions import editor_schema
 from reports.definitions.export import export_definitions
-from reports.management.files import writing
+from reports.management.output_file import writing
 
 
 class Command(BaseCommand):

@@ -21,7 +21,7 @@ from reports.documents.compiler import (
     compile_document,
     syntax_errors,
 )
-from reports.documents.renderer import MAX_BYTES, MAX_ROWS, TemplateRenderer
+from reports.documents.template_renderer import MAX_BYTES, MAX_ROWS, TemplateRenderer
 from reports.engine import RunSpec, run
 from reports.exceptions import FormatCannotHold
 from reports.rendering.base import Document, Template

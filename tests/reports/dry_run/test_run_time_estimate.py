@@ -14,7 +14,7 @@ from jobs.models import JobExecutionLog
 from jobs.status import Status
 from reports.dry_run.run_time_estimate import run_seconds
 from reports.models import ReportConfiguration
-from reports.runner import PastRun, Throughput
+from reports.runner_port import PastRun, Throughput
 from tests.reports.definitions.sample_file import apply_definitions, sample
 from tests.reports.dry_run.helpers import check_reports, definition, validate
 

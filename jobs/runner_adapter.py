@@ -1,4 +1,4 @@
-"""Runs reports for the pages of the reports app: the jobs side of reports.runner."""
+"""Runs reports for the pages of the reports app: the jobs side of reports.runner_port."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from django.utils.translation import gettext
 from accounts.models import User
 from jobs import actions
 from jobs.models import JobExecutionLog
-from jobs.monitoring import report_stats, throughput
+from jobs.monitoring import past_runs, report_stats
 from reports.models import ReportConfiguration
-from reports.runner import ReportStats, RunHistory, Submission, Throughput
+from reports.runner_port import ReportStats, RunHistory, Submission, Throughput
 
 _RECENT_JOBS = 5
 
@@ -56,4 +56,4 @@ class JobRunner:
         return report_stats.run_history(report)
 
     def throughputs(self, report: ReportConfiguration) -> Mapping[str, Throughput]:
-        return throughput.throughputs(report)
+        return past_runs.throughputs(report)

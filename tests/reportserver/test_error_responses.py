@@ -15,13 +15,13 @@ from rest_framework.request import Request
 from common.exceptions import DomainError
 from jobs import exceptions as jobs
 from reports import exceptions as reports
-from reportserver import errors
+from reportserver import error_responses
 
 
 def handle(error: Exception, accept: str = "*/*") -> tuple[int, dict[str, object], str]:
     request = RequestFactory().get("/api/v1/jobs", headers={"Accept": accept})
     request.resolver_match = type("Match", (), {"route": "api/v1/jobs"})()
-    response = errors.exception_handler(error, {"request": Request(request)})
+    response = error_responses.exception_handler(error, {"request": Request(request)})
     return response.status_code, json.loads(response.content), response["Content-Type"]
 
 
@@ -35,7 +35,7 @@ def test_every_error_that_a_call_can_end_with_has_a_status(module: ModuleType) -
     # The failures of jobs are reported in their status, not as errors of a call.
     answered = {kind for kind in kinds - {DomainError} - WITHOUT_STATUS if not issubclass(kind, reports.RunError)}
     assert answered
-    assert {kind for kind in answered if not any(base in errors.STATUS for base in kind.__mro__)} == set()
+    assert {kind for kind in answered if not any(base in error_responses.STATUS for base in kind.__mro__)} == set()
 
 
 def test_a_subclass_has_the_status_of_its_base() -> None:
@@ -72,8 +72,8 @@ def test_a_problem_has_the_http_status_as_a_number() -> None:
     error = DomainError("A sentence.", status="Running")
     status, plain, content_type = handle(error)
     assert (plain["status"], content_type) == ("Running", "application/json")
-    _, problem, content_type = handle(error, accept=errors.PROBLEM)
-    assert content_type == errors.PROBLEM
+    _, problem, content_type = handle(error, accept=error_responses.PROBLEM)
+    assert content_type == error_responses.PROBLEM
     assert problem == {
         "error": "A sentence.", "code": "error", "type": "about:blank", "title": "Internal Server Error",
         "detail": "A sentence.", "instance": "/api/v1/jobs", "status": status,
@@ -82,6 +82,6 @@ def test_a_problem_has_the_http_status_as_a_number() -> None:
 
 def test_pages_show_an_error_and_its_headers() -> None:
     request: HttpRequest = RequestFactory().get("/jobs")
-    response = errors.domain_error_page(request, jobs.QueueUnavailable())
+    response = error_responses.domain_error_page(request, jobs.QueueUnavailable())
     assert (response.status_code, response["Retry-After"]) == (503, "2")
     assert "<html" in response.content.decode()
