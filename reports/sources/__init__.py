@@ -12,7 +12,7 @@ from reports.parameters.values import TypedValue
 from reports.sources.base import Limits, QueryDescription, Rows, Source, SourceSpec
 from reports.sources.duckdb.database_file import DuckdbSource
 from reports.sources.errors import undeclared_placeholders
-from reports.sources.files import FilesSource
+from reports.sources.files.source import FilesSource
 from reports.sources.normalization import normalize, normalized_schema
 from reports.sources.placeholders import Context, pieces, preload, single_statement
 from reports.sources.postgresql.source import PostgresqlSource

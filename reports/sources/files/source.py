@@ -5,7 +5,6 @@ DuckDB may open the files that the query names and nothing else.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,6 +14,7 @@ from reports.exceptions import SourceUnusable
 from reports.sources.base import Limits, SchemaWidened, SourceSpec
 from reports.sources.duckdb.engine import DuckdbEngine, configuration, is_wrong_guess, string_literal
 from reports.sources.errors import run_error
+from reports.sources.files.tables import suffix, tables_in
 from reports.sources.placeholders import identifier
 
 _READERS = {
@@ -42,9 +42,9 @@ class FilesSource(DuckdbEngine):
         return duckdb.connect(config=configuration(limits))
 
     def expose(self, connection: duckdb.DuckDBPyConnection, spec: SourceSpec, query: str) -> list[str]:
-        tables = _tables(Path(spec.location), query)
+        tables = tables_in(Path(spec.location), query, _READERS)
         for name, path in tables.items():
-            reader = _READERS[_suffix(path)]
+            reader = _READERS[suffix(path)]
             sample = ", sample_size = -1" if self.sample_whole_files and reader != "read_parquet" else ""
             # A view can't have bound values, so name and path are quoted as DuckDB reads them.
             source = f"{reader}({string_literal(str(path))}{sample})"
@@ -58,42 +58,3 @@ class FilesSource(DuckdbEngine):
         # For example, a column of numbers has a text after the rows that DuckDB looked at.
         if not self.sample_whole_files and is_wrong_guess(str(error)):
             raise SchemaWidened(FilesSource(sample_whole_files=True)) from error
-
-
-def _tables(location: Path, query: str) -> dict[str, Path]:
-    """Files by table name, for names that occur in the query. A damaged file doesn't disturb reports on the others."""
-    searched = query.lower().replace('""', '"')
-    tables: dict[str, Path] = {}
-    for path in _files(location):
-        name = Path(_without_gz(path)).stem
-        if not re.search(rf"(?<!\w){re.escape(name.lower())}(?!\w)", searched):
-            continue
-        if name.lower() in map(str.lower, tables):
-            raise run_error(SourceUnusable, f"Two files of this data source have the same table name, “{name}”.", path)
-        tables[name] = path
-    return tables
-
-
-def _files(location: Path) -> list[Path]:
-    """The data files, without links that lead out of the folder: they would make any file of the machine a table."""
-    try:
-        paths = [location] if location.is_file() else sorted(location.iterdir())
-    except OSError as error:
-        raise run_error(SourceUnusable, "The data source's folder does not exist or can't be read.", error) from error
-    root = location.resolve()
-    return [
-        path
-        for path in paths
-        if _suffix(path) in _READERS
-        and not path.name.startswith(".")
-        and path.is_file()
-        and path.resolve().is_relative_to(root)
-    ]
-
-
-def _suffix(path: Path) -> str:
-    return Path(_without_gz(path)).suffix.lower()
-
-
-def _without_gz(path: Path) -> str:
-    return path.name[:-3] if path.name.lower().endswith(".gz") else path.name
