@@ -8,14 +8,13 @@ from __future__ import annotations
 import contextlib
 import faulthandler
 import os
-import resource
 import shutil
 import signal
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
+from common.children.limits import limit_resources, lower_priority
 from jobs.execution.child_output import redirect_output
 from jobs.execution.protocol import Assignment, Progress, ResultFile, send
 from jobs.failures import Failure
@@ -40,8 +39,12 @@ def run_child(assignment: Assignment, files: Sequence[int]) -> NoReturn:
         signal.alarm(0)
         # A crash in C writes a stack trace to the output.
         faulthandler.enable(2)
-        _limit_resources(assignment)
-        _lower_priority(assignment.niceness)
+        limit_resources(
+            memory_bytes=assignment.memory_bytes,
+            file_bytes=assignment.file_bytes,
+            cpu_seconds=assignment.timeout_seconds * (os.cpu_count() or 1) + _SPARE_CPU_SECONDS,
+        )
+        lower_priority(assignment.niceness)
         send(pipe, _run_report(assignment, pipe))
     except BaseException as error:  # noqa: BLE001 - every error must be reported to the worker
         send(pipe, Failure.from_error(error))
@@ -51,32 +54,6 @@ def run_child(assignment: Assignment, files: Sequence[int]) -> NoReturn:
             os.close(pipe)
         # Without clean-up handlers: they belong to the worker that this process was forked for.
         os._exit(0)
-
-
-def _limit_resources(assignment: Assignment) -> None:
-    """Limit memory, file size, processor time and core dumps, and be the first process killed when memory runs out."""
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    _, hard_limit = resource.getrlimit(resource.RLIMIT_AS)
-    # The hard limit stays: the process that draws charts reserves 34 GB of addresses, and is limited by what it uses.
-    resource.setrlimit(resource.RLIMIT_AS, (used + assignment.memory_bytes, hard_limit))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (assignment.file_bytes, assignment.file_bytes))
-    cpu_seconds = assignment.timeout_seconds * (os.cpu_count() or 1) + _SPARE_CPU_SECONDS
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    Path("/proc/self/oom_score_adj").write_text("500")
-
-
-def _lower_priority(niceness: int) -> None:
-    """Give all other processes priority: an export may take minutes, but a status call or a sign-in must not.
-
-    With the default of 10 a child still gets a tenth of the processor time of another process. With 19, a host that is
-    busy with other programs would starve it until its deadline.
-    """
-    os.nice(niceness)
-    # A child leads its own session, and where the kernel groups processes by session, only the group's value counts:
-    # sched(7).
-    with contextlib.suppress(OSError):
-        Path("/proc/self/autogroup").write_text(str(niceness))
 
 
 def _run_report(assignment: Assignment, pipe: int) -> ResultFile:

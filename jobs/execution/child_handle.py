@@ -6,9 +6,9 @@ import os
 import select
 import signal
 
+from common.processes import become_subreaper, kill_children, signal_group, wait_readable
 from jobs.execution.child_output import OutputPipe
 from jobs.execution.fork_server import ForkServer
-from jobs.execution.processes import become_subreaper, kill_children, signal_group, wait_readable
 from jobs.execution.protocol import Assignment, Progress, ResultFile, parse
 from jobs.failures import Failure
 

@@ -20,8 +20,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from common.processes import die_with_parent
-from jobs.execution.processes import consolidate_free_memory, reap
+from common.processes import consolidate_free_memory, die_with_parent, reap
 
 log = logging.getLogger(__name__)
 #: The function that a forked process runs, with a task and open files.

@@ -14,10 +14,10 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
+from common.processes import is_alive, kill_by_environment
 from jobs import failures
 from jobs.clock import Now, from_now
 from jobs.execution import attempt_cleanup, host_lock, transitions
-from jobs.execution.processes import is_alive, kill_by_environment
 from jobs.execution.sqlite_checkpoint import checkpoint
 from jobs.models import JobExecutionLog, WorkerHost
 from jobs.queue import broker, next_job

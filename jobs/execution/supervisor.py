@@ -21,11 +21,7 @@ from django.db import connections, transaction
 
 from audit import verification
 from common.backoff import Backoff, RestartTimer
-from common.throttling import delete_old_counts
-from jobs.clock import Now, from_now
-from jobs.delivery.deliverer import run_deliverer
-from jobs.execution import attempt_cleanup, host_lock, reconciler, transitions
-from jobs.execution.processes import (
+from common.processes import (
     become_subreaper,
     fork_process,
     kill_children,
@@ -33,6 +29,10 @@ from jobs.execution.processes import (
     signal_group,
     use_huge_pages,
 )
+from common.throttling import delete_old_counts
+from jobs.clock import Now, from_now
+from jobs.delivery.deliverer import run_deliverer
+from jobs.execution import attempt_cleanup, host_lock, reconciler, transitions
 from jobs.failures import Failure
 from jobs.models import JobExecutionLog, WorkerHost
 from jobs.monitoring import bulk_actions

@@ -37,9 +37,9 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from common.compiled_sql import Statement, insert
+from common.processes import kill_children_with_parent
 from jobs.clock import Now, from_now
 from jobs.exceptions import QueueUnavailable
-from jobs.execution.processes import kill_children_with_parent
 
 log = logging.getLogger(__name__)
 WAKE_WORKER = "jobs.tasks.wake_worker"

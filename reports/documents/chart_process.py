@@ -13,6 +13,7 @@ import resource
 import sys
 from contextlib import suppress
 
+from common.children.limits import lower_limit
 from common.processes import die_with_parent
 from reports.documents import sandbox
 
@@ -26,10 +27,10 @@ def main(output: str, fonts: str, memory_bytes: int) -> None:
     """Raises ValueError with Vega-Lite's own words if it refuses the specification."""
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
-    sandbox.lower_limit(resource.RLIMIT_DATA, memory_bytes)
-    sandbox.lower_limit(resource.RLIMIT_CPU, _CPU_SECONDS)
-    sandbox.lower_limit(resource.RLIMIT_FSIZE, 0)
-    sandbox.lower_limit(resource.RLIMIT_CORE, 0)
+    lower_limit(resource.RLIMIT_DATA, memory_bytes)
+    lower_limit(resource.RLIMIT_CPU, _CPU_SECONDS)
+    lower_limit(resource.RLIMIT_FSIZE, 0)
+    lower_limit(resource.RLIMIT_CORE, 0)
     data = sys.stdin.buffer.read().decode()
 
     # After the limits are set, which apply to V8 too, and before the sandbox, which denies reading its library.

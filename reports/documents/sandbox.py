@@ -1,7 +1,7 @@
 """Restrictions of the process that compiles a template: no network, no other programs, few files, limited resources.
 
 Typst itself reads nothing outside of its root. The kernel's limits around it cover what Typst does by design (it
-downloads packages) and bugs in it. This module imports only the standard library and common.processes: every
+downloads packages) and bugs in it. This module imports only the standard library and the like in common: every
 document has a new process, which must start fast.
 """
 
@@ -15,6 +15,8 @@ import resource
 import struct
 from collections.abc import Iterable
 from pathlib import Path
+
+from common.children.limits import lower_limit, used_addresses
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _PR_SET_NO_NEW_PRIVS, _PR_SET_SECCOMP = 38, 22
@@ -47,18 +49,10 @@ class SandboxUnavailableError(OSError):
 
 def limit_resources(memory_bytes: int, seconds: int) -> None:
     """Limit address space (on top of what is used now), processor time, and to nothing the files it writes."""
-    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
-    lower_limit(resource.RLIMIT_AS, used + memory_bytes)
+    lower_limit(resource.RLIMIT_AS, used_addresses() + memory_bytes)
     lower_limit(resource.RLIMIT_CPU, seconds)
     lower_limit(resource.RLIMIT_FSIZE, 0)
     lower_limit(resource.RLIMIT_CORE, 0)
-
-
-def lower_limit(resource_id: int, limit: int) -> None:
-    """Limit a resource for good. A lower limit stays, because it can't be raised again."""
-    _, hard = resource.getrlimit(resource_id)
-    limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
-    resource.setrlimit(resource_id, (limit, limit))
 
 
 def restrict(readable: Iterable[str]) -> None:

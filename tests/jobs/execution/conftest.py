@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from jobs.execution import child_handle, processes
+from common import processes
+from jobs.execution import child_handle
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from common.processes import become_subreaper, kill_children, signal_group
 from jobs.execution.fork_server import ForkServer
-from jobs.execution.processes import become_subreaper, kill_children, signal_group
 from tests.server import ROOT
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from jobs.execution.processes import fork_process, is_alive, reap
+from common.processes import fork_process, is_alive, reap
 from jobs.queue.broker import RecordLock
 from tests.server import ROOT
 
@@ -35,7 +35,7 @@ def test_a_lock_of_a_killed_process_is_free() -> None:
 def test_grandchildren_die_with_a_killed_child() -> None:
     script = """
 import os, sys, time
-from jobs.execution.processes import kill_children_with_parent
+from common.processes import kill_children_with_parent
 kill_children_with_parent()
 if os.fork() == 0:
     if os.fork() == 0:
