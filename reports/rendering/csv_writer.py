@@ -8,7 +8,7 @@ from typing import BinaryIO, ClassVar
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from common.csv_guard import FORMULA_BYTES, FORMULA_PATTERN, PREFIX
+from common.csv_guard import FORMULA_BYTES, FORMULA_PATTERN, HARMLESS_PATTERN, PREFIX
 from reports.rendering.base import CsvOptions, Document, Renderer, Writer
 from reports.rendering.column_kinds import Kind, kind_of
 from reports.rendering.column_text import as_text
@@ -57,7 +57,10 @@ class CsvWriter:
         if not self._options.formula_guard or not contained_characters(texts, FORMULA_BYTES):
             return texts
         dangerous = pc.match_substring_regex(texts, FORMULA_PATTERN)
-        return pc.if_else(dangerous, concat(PREFIX, texts), texts) if pc.any(dangerous).as_py() else texts
+        if not pc.any(dangerous).as_py():
+            return texts
+        dangerous = pc.and_not(dangerous, pc.match_substring_regex(texts, HARMLESS_PATTERN))
+        return pc.if_else(dangerous, concat(PREFIX, texts), texts)
 
     def _quoted(self, texts: pa.Array) -> pa.Array:
         needs_quotes = pc.equal(texts, EMPTY)
