@@ -31,6 +31,7 @@ class Kind(StrEnum):
 
 NUMBERS = frozenset({Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL, Kind.NUMERIC_TEXT})
 TEMPORAL = frozenset({Kind.DATE, Kind.TIME, Kind.TIMESTAMP})
+SPANS = frozenset({Kind.DURATION, Kind.INTERVAL})
 
 _TEXT_TYPES = (pt.is_string, pt.is_large_string, pt.is_string_view)
 _BINARY_TYPES = (pt.is_binary, pt.is_large_binary, pt.is_binary_view, pt.is_fixed_size_binary)

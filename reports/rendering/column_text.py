@@ -6,7 +6,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports.rendering.column_json import to_json
-from reports.rendering.column_kinds import Kind, kind_of
+from reports.rendering.column_kinds import SPANS, Kind, kind_of, unwrapped
+from reports.rendering.duration_display import duration_display
 from reports.rendering.scalar_text import scalar_text
 from reports.rendering.text_arrays import TEXT
 
@@ -19,8 +20,11 @@ def as_text(array: pa.Array) -> pa.Array:
 
 
 def display_text(array: pa.Array) -> pa.Array:
-    """The same for people: timestamps have a space instead of the T."""
+    """The same for people: timestamps have a space instead of the T, and durations hours and minutes."""
+    kind = kind_of(array.type)
+    if kind in SPANS:
+        return duration_display(unwrapped(array))
     texts = as_text(array)
-    if kind_of(array.type) is Kind.TIMESTAMP:
+    if kind is Kind.TIMESTAMP:
         return pc.replace_substring(texts, "T", " ", max_replacements=1)
     return texts

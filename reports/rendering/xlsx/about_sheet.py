@@ -8,10 +8,15 @@ from html import escape
 
 from reports.rendering.base import Document
 from reports.rendering.xlsx.namespaces import DECLARATION, MAIN
+from reports.rendering.xlsx.paper import FIT_TO_WIDTH, page_setup
 from reports.rendering.xlsx.styles import Style
 
 ABOUT_NAME = "About this report"
 _MAX_CHARACTERS = 32_000
+#: Of the two columns, in characters.
+_LABEL_WIDTH, _VALUE_WIDTH = 24, 80
+#: Excel's limit for the height of a row.
+_MOST_POINTS = 405
 
 Fact = tuple[str, str | int]
 
@@ -52,11 +57,15 @@ def about_sheet(title: str, facts: Sequence[Fact]) -> str:
             content = f'<c r="B{row}" s="{Style.PROSE}"><v>{value}</v></c>'
         else:
             content = _text_cell(f"B{row}", Style.PROSE, value)
-        rows.append(f'<row r="{row}">{_text_cell(f"A{row}", Style.LABEL, label)}{content}</row>')
+        # LibreOffice doesn't find the height by itself.
+        lines = max(len(label) // _LABEL_WIDTH, len(str(value)) // _VALUE_WIDTH + str(value).count("\n")) + 1
+        height = f' ht="{min(15 * lines, _MOST_POINTS)}" customHeight="1"' if lines > 1 else ""
+        rows.append(f'<row r="{row}"{height}>{_text_cell(f"A{row}", Style.LABEL, label)}{content}</row>')
     return (
-        f'{DECLARATION}<worksheet xmlns="{MAIN}"><sheetViews><sheetView showGridLines="0" workbookViewId="0"/>'
-        '</sheetViews><cols><col min="1" max="1" width="24" customWidth="1"/>'
-        f'<col min="2" max="2" width="80" customWidth="1"/></cols><sheetData>{"".join(rows)}</sheetData></worksheet>'
+        f'{DECLARATION}<worksheet xmlns="{MAIN}">{FIT_TO_WIDTH}<sheetViews><sheetView showGridLines="0" '
+        f'workbookViewId="0"/></sheetViews><cols><col min="1" max="1" width="{_LABEL_WIDTH}" customWidth="1"/>'
+        f'<col min="2" max="2" width="{_VALUE_WIDTH}" customWidth="1"/></cols><sheetData>{"".join(rows)}</sheetData>'
+        f"{page_setup(title, _LABEL_WIDTH + _VALUE_WIDTH)}</worksheet>"
     )
 
 

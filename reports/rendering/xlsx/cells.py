@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from math import inf
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reports.rendering.column_kinds import NUMBERS, Kind, kind_of, unwrapped
-from reports.rendering.column_text import as_text
+from reports.rendering.column_kinds import NUMBERS, TEMPORAL, Kind, kind_of, unwrapped
+from reports.rendering.column_text import as_text, display_text
+from reports.rendering.duration_display import duration_display, plain_durations
 from reports.rendering.scalar_text import scalar_text
 from reports.rendering.text_arrays import TEXT, concat, contained_characters, replace_characters, value_bytes
+from reports.rendering.xlsx.serial_numbers import serial_numbers
 from reports.rendering.xlsx.styles import TOTAL, Style, number_style
 
 #: Excel computes with doubles and shows 15 digits. As a number, a longer number would lose its last digits.
@@ -24,11 +27,13 @@ _KEPT_UNITS = 32_700
 #: A character takes two units at most.
 _ALWAYS_FITTING_CHARACTERS = _CELL_UNITS // 2
 
-#: Excel's serial number of 1970-01-01, and the days since then that it can show. Excel counts a 29 February 1900,
-#: so its days before 1900-03-01 are wrong by one.
-_EPOCH = 25_569
-_FIRST_DAY, _LAST_DAY = 61 - _EPOCH, 2_958_465 - _EPOCH
-_TICKS_PER_DAY = {"s": 86_400, "ms": 86_400_000, "us": 86_400_000_000}
+#: Those with a fraction of a second have the style after it.
+_MOMENT_STYLES = {
+    Kind.DATE: Style.DATE,
+    Kind.TIMESTAMP: Style.TIMESTAMP,
+    Kind.TIME: Style.TIME,
+    Kind.DURATION: Style.DURATION,
+}
 
 _XML_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 #: XML can't contain control characters. Excel writes them like this, so text that looks like this is escaped, too.
@@ -40,8 +45,13 @@ _INLINE = ' t="inlineStr"><is><t xml:space="preserve">'
 _INLINE_END = "</t></is>"
 
 _MAX_WIDTH = 60.0
+#: Rows are as high as their texts, but show at most so many lines of them.
+_MOST_LINES = 12
+_LINE_POINTS = 15
 _SAMPLE_ROWS = 1_000
 _FIXED_WIDTHS = {Kind.DATE: 12.0, Kind.TIMESTAMP: 20.0, Kind.TIME: 10.0, Kind.BOOLEAN: 8.0}
+#: For a fraction of a second. Without that room, viewers show ### instead of the value.
+_FRACTION_WIDTH = 5.0
 
 
 class CellBuilder:
@@ -51,11 +61,38 @@ class CellBuilder:
         #: Texts that were too long for a cell.
         self.cut_texts = 0
         self._first_style = TOTAL if totals else 0
+        #: The width of the column whose cells are built, in characters.
+        self._width = inf
+        #: Lines that the texts of each row take. None: one line.
+        self._lines: pa.Array | None = None
+
+    def rows(
+        self,
+        columns: Sequence[pa.Array],
+        letters: Sequence[str],
+        widths: Sequence[float],
+        numbers: pa.Array,
+        attributes: str,
+    ) -> pa.Array:
+        """The `<row>` of each row, with these numbers and attributes. `letters` names the columns."""
+        self._lines = None
+        cells = []
+        for column, name, self._width in zip(columns, letters, widths, strict=True):
+            cells.append(self.cells(column, name, numbers))
+        return concat('<row r="', numbers, f'"{attributes}', self._heights(), ">", *cells, "</row>\n")
 
     def cells(self, column: pa.Array, letters: str, row_numbers: pa.Array) -> pa.Array:
         """One `<c>` per row. NULL is an empty text: no cell at all."""
         content = self._content(column)
         return pc.fill_null(concat(f'<c r="{letters}', row_numbers, '"', content, "</c>"), "")
+
+    def _heights(self) -> pa.Array | str:
+        """The attribute of rows with several lines. LibreOffice doesn't find the height by itself."""
+        if self._lines is None:
+            return ""
+        points = pc.multiply(pc.min_element_wise(self._lines, _MOST_LINES), _LINE_POINTS).cast(TEXT)
+        heights = concat(' ht="', points, '" customHeight="1"')
+        return pc.if_else(pc.greater(self._lines, 1), heights, "")
 
     def _content(self, column: pa.Array) -> pa.Array:
         """Everything after a cell's address: style, type and value."""
@@ -69,16 +106,21 @@ class CellBuilder:
             # With a style, because programs differ in how they align booleans.
             style = Style.BOOLEAN + self._first_style
             return concat(f' s="{style}" t="b"><v>', pc.if_else(values, "1", "0").cast(TEXT), "</v>")
-        if kind in (Kind.DATE, Kind.TIMESTAMP):
-            days = values.cast(pa.int32()) if kind is Kind.DATE else _days(values)
-            style = Style.DATE if kind is Kind.DATE else Style.TIMESTAMP
-            dates = self._typed(pc.add(days, _EPOCH).cast(TEXT), style)
-            return self._typed_or_text(_between(days, _FIRST_DAY, _LAST_DAY + 1), dates, lambda: scalar_text(values))
-        if kind is Kind.TIME:
-            days = _days(values)
-            times = self._typed(days.cast(TEXT), Style.TIME)
-            return self._typed_or_text(_between(days, 0, 1), times, lambda: scalar_text(values))
+        if kind in TEMPORAL | {Kind.DURATION}:
+            return self._moments(kind, values, lambda: (as_text if kind in TEMPORAL else display_text)(values))
+        if kind is Kind.INTERVAL:
+            durations = plain_durations(values)
+            clocks = self._moments(Kind.DURATION, durations, lambda: duration_display(durations))
+            return pc.coalesce(clocks, self._texts(display_text(values), Style.TEXT_RIGHT))
         return self._texts(as_text(column))
+
+    def _moments(self, kind: Kind, values: pa.Array, as_texts: Callable[[], pa.Array]) -> pa.Array:
+        """Dates, times and durations: numbers with a format that shows them, and text where Excel couldn't."""
+        days, fits, has_fraction = serial_numbers(kind, values)
+        style: int | pa.Array = _MOMENT_STYLES[kind]
+        if pc.any(has_fraction).as_py():
+            style = pc.if_else(has_fraction, style + 1, style)
+        return self._typed_or_text(fits, self._typed(days.cast(TEXT), style), as_texts)
 
     def _typed_or_text(self, fits: pa.Array | None, typed: pa.Array, as_texts: Callable[[], pa.Array]) -> pa.Array:
         """The typed cells where they fit, elsewhere text that is aligned like them. None: all fit."""
@@ -86,14 +128,30 @@ class CellBuilder:
             return typed
         return pc.if_else(fits, typed, self._texts(as_texts(), Style.TEXT_RIGHT))
 
-    def _typed(self, numbers: pa.Array, style: int) -> pa.Array:
-        return concat(f' s="{style + self._first_style}"><v>', numbers, "</v>")
+    def _typed(self, numbers: pa.Array, style: int | pa.Array) -> pa.Array:
+        return concat(' s="', self._style(style), '"><v>', numbers, "</v>")
+
+    def _style(self, style: int | pa.Array) -> str | pa.Array:
+        """The number of a style, or of each row's style."""
+        if isinstance(style, int):
+            return str(style + self._first_style)
+        return pc.add(style, self._first_style).cast(TEXT)
 
     def _texts(self, texts: pa.Array, style: int = Style.TEXT) -> pa.Array:
         longest = pc.max(pc.utf8_length(texts)).as_py() or 0
         if longest > _ALWAYS_FITTING_CHARACTERS:
             texts = pa.array([None if value is None else self._cut(value) for value in texts.to_pylist()], TEXT)
-        return concat(f' s="{style + self._first_style}"{_INLINE}', _escaped(texts), _INLINE_END)
+        styles: int | pa.Array = style
+        if style == Style.TEXT and (longest > self._width or contained_characters(texts, "\n")):
+            lines = self._lines_of(texts)
+            styles = pc.if_else(pc.greater(lines, 1), Style.TEXT_WRAPPED, style)
+            self._lines = lines if self._lines is None else pc.max_element_wise(self._lines, lines)
+        return concat(' s="', self._style(styles), f'"{_INLINE}', _escaped(texts), _INLINE_END)
+
+    def _lines_of(self, texts: pa.Array) -> pa.Array:
+        """About how many lines each text takes in its column. NULL takes one."""
+        full_lines = pc.floor(pc.divide(pc.utf8_length(texts).cast(pa.float64()), self._width)).cast(pa.int64())
+        return pc.fill_null(pc.add(pc.add(full_lines, pc.count_substring(texts, "\n").cast(pa.int64())), 1), 1)
 
     def _cut(self, value: str) -> str:
         units = value.encode("utf-16-le")
@@ -121,10 +179,13 @@ def column_letters(index: int) -> str:
 
 def column_width(name: str, column: pa.Array, *, extra: float = 0.0) -> float:
     """The width in characters for the heading with its filter button and the first rows, and `extra` for totals."""
-    width = _FIXED_WIDTHS.get(kind_of(column.type))
+    kind = kind_of(column.type)
+    width = _FIXED_WIDTHS.get(kind)
     if width is None:
-        lengths = pc.utf8_length(as_text(column.slice(0, _SAMPLE_ROWS)))
+        lengths = pc.utf8_length(display_text(column.slice(0, _SAMPLE_ROWS)))
         width = float(pc.max(lengths).as_py() or 0) + 2 + extra
+    elif kind in (Kind.TIME, Kind.TIMESTAMP) and unwrapped(column.slice(0, 0)).type.unit != "s":
+        width += _FRACTION_WIDTH
     return min(_MAX_WIDTH, max(8.0, len(name) + 4.0, width))
 
 
@@ -148,20 +209,6 @@ def _exact_in_double(kind: Kind, values: pa.Array, texts: pa.Array) -> pa.Array 
     digits = pc.utf8_ltrim(pc.replace_substring(digits, ".", ""), "-0")
     short = pc.less_equal(pc.utf8_length(digits), _MAX_DIGITS)
     return pc.and_(short, pc.match_substring_regex(texts, _PLAIN_NUMBER)) if kind is Kind.NUMERIC_TEXT else short
-
-
-def _days(values: pa.Array) -> pa.Array:
-    """Days since 1970-01-01 or since midnight as doubles, exact to the microsecond. Excel shows milliseconds."""
-    unit = values.type.unit
-    ticks = values.cast(pa.int32() if values.type.bit_width == 32 else pa.int64()).cast(pa.int64())
-    if unit == "ns":
-        # A double can't count the nanoseconds since 1970. Rounded down, so that 23:59:59.999 never becomes tomorrow.
-        ticks, unit = pc.divide(pc.subtract(ticks, pc.if_else(pc.less(ticks, 0), 999, 0)), 1_000), "us"
-    return pc.divide(ticks.cast(pa.float64(), safe=False), float(_TICKS_PER_DAY[unit]))
-
-
-def _between(days: pa.Array, first: int, end: int) -> pa.Array:
-    return pc.and_(pc.greater_equal(days, first), pc.less(days, end))
 
 
 def _escaped(texts: pa.Array) -> pa.Array:

@@ -7,19 +7,22 @@ from html import escape
 from reports.rendering.charts.chart import Chart, ChartStyle, Drawing
 from reports.rendering.xlsx.cells import inline_text
 from reports.rendering.xlsx.namespaces import DECLARATION, MAIN, PACKAGE, RELATIONSHIPS
+from reports.rendering.xlsx.paper import FIT_TO_WIDTH, page_setup
 from reports.rendering.xlsx.styles import Style
 
 PICTURE = "xl/media/image1.png"
 _CHART_STYLE = ChartStyle("png", font="Liberation Sans", background="white")
 #: English Metric Units, in which drawings are measured, per pixel.
 _EMU_PER_PIXEL = 9_525
+#: Of the only column, in characters.
+_WIDTH = 110
 _DRAWINGS = "http://schemas.openxmlformats.org/drawingml/2006"
 
 
-def chart_parts(chart: Chart, sheet_number: int, *, truncated: bool) -> dict[str, str | bytes]:
+def chart_parts(chart: Chart, title: str, sheet_number: int, *, truncated: bool) -> dict[str, str | bytes]:
     """The parts of the chart's sheet, by name; PICTURE is among them if it could be drawn. Raises DesignMismatch."""
     drawing = chart.draw(_CHART_STYLE, truncated=truncated)
-    parts: dict[str, str | bytes] = {f"xl/worksheets/sheet{sheet_number}.xml": _sheet(drawing)}
+    parts: dict[str, str | bytes] = {f"xl/worksheets/sheet{sheet_number}.xml": _sheet(drawing, title)}
     if drawing.content:
         sheet_relationships = _relationship("drawing", "../drawings/drawing1.xml")
         parts[f"xl/worksheets/_rels/sheet{sheet_number}.xml.rels"] = sheet_relationships
@@ -29,13 +32,14 @@ def chart_parts(chart: Chart, sheet_number: int, *, truncated: bool) -> dict[str
     return parts
 
 
-def _sheet(drawing: Drawing) -> str:
+def _sheet(drawing: Drawing, title: str) -> str:
     note = f'<row r="1"><c r="A1" s="{Style.PROSE}"{inline_text(drawing.note)}</c></row>' if drawing.note else ""
     picture = '<drawing r:id="rId1"/>' if drawing.content else ""
     return (
-        f'{DECLARATION}<worksheet xmlns="{MAIN}" xmlns:r="{RELATIONSHIPS}"><sheetViews><sheetView showGridLines="0" '
-        f'workbookViewId="0"/></sheetViews><cols><col min="1" max="1" width="110" customWidth="1"/></cols>'
-        f'<sheetData>{note}</sheetData><pageSetup paperSize="9" orientation="landscape"/>{picture}</worksheet>'
+        f'{DECLARATION}<worksheet xmlns="{MAIN}" xmlns:r="{RELATIONSHIPS}">{FIT_TO_WIDTH}<sheetViews>'
+        f'<sheetView showGridLines="0" workbookViewId="0"/></sheetViews><cols>'
+        f'<col min="1" max="1" width="{_WIDTH}" customWidth="1"/></cols>'
+        f"<sheetData>{note}</sheetData>{page_setup(title, _WIDTH)}{picture}</worksheet>"
     )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from enum import IntEnum, auto
+from html import escape
 
 import pyarrow as pa
 
-from reports.rendering.column_kinds import NUMBERS, TEMPORAL, Kind
+from reports.rendering.column_kinds import NUMBERS, SPANS, TEMPORAL, Kind
 from reports.rendering.xlsx.namespaces import DECLARATION, MAIN
 
 _MAX_SCALE = 15
@@ -23,8 +24,13 @@ class Style(IntEnum):
     BOOLEAN = auto()
     DATE = auto()
     TIMESTAMP = auto()
+    TIMESTAMP_FRACTION = auto()
     TIME = auto()
+    TIME_FRACTION = auto()
+    DURATION = auto()
+    DURATION_FRACTION = auto()
     TEXT = auto()
+    TEXT_WRAPPED = auto()
     TEXT_RIGHT = auto()
     LABEL = auto()
     PROSE = auto()
@@ -48,18 +54,39 @@ def number_style(kind: Kind, data_type: pa.DataType) -> int:
 
 def heading_style(kind: Kind) -> Style:
     """A heading is aligned like the values of its column."""
-    if kind in NUMBERS | TEMPORAL:
+    if kind in NUMBERS | TEMPORAL | SPANS:
         return Style.HEADING_RIGHT
     return Style.HEADING_CENTER if kind is Kind.BOOLEAN else Style.HEADING
 
 
+#: Rows with wrapped texts are several lines high.
+_TOP = '<alignment vertical="top"/>'
 _WRAPPED = '<alignment vertical="top" wrapText="1"/>'
-_RIGHT, _CENTER = '<alignment horizontal="right"/>', '<alignment horizontal="center"/>'
+_RIGHT, _CENTER = '<alignment horizontal="right" vertical="top"/>', '<alignment horizontal="center" vertical="top"/>'
 #: The filter's button covers the right end of a heading.
 _RIGHT_OF_BUTTON = '<alignment horizontal="right" indent="2"/>'
-#: Number formats of Excel's own, and of ours from 164 on. A number with n fraction digits has the format 170 + n.
+#: Number formats of Excel's own, and of ours from 164 on. A number with n fraction digits has the format 180 + n.
 _AUTOMATIC, _INTEGER, _AS_TEXT = 0, 1, 49
-_DATE, _TIMESTAMP, _TIME, _FRACTIONS = 164, 165, 166, 170
+_BOOLEAN, _DATE, _FRACTIONS = 164, 165, 180
+_CLOCKS = range(166, 172)
+_NUMBER_FORMATS = {
+    # LibreOffice shows 1 and 0 where the format doesn't have the words.
+    _BOOLEAN: '"TRUE";"TRUE";"FALSE"',
+    _DATE: "yyyy\\-mm\\-dd",
+    # In the order of Style. Excel allows no more than three digits.
+    **dict(
+        zip(
+            _CLOCKS,
+            (
+                f"{clock}{fraction}"
+                for clock in ("yyyy\\-mm\\-dd\\ hh:mm:ss", "hh:mm:ss", "[h]:mm:ss")
+                for fraction in ("", ".000")
+            ),
+            strict=True,
+        )
+    ),
+    **{_FRACTIONS + scale: f"0.{'0' * scale}" for scale in range(1, _MAX_SCALE + 1)},
+}
 
 
 def _format(number_format: int, font: int = 0, fill: int = 0, border: int = 0, alignment: str = "") -> str:
@@ -76,30 +103,26 @@ def _total_format(cell_format: str) -> str:
 
 
 def _stylesheet() -> str:
-    scales = range(1, _MAX_SCALE + 1)
-    fractions = [f'<numFmt numFmtId="{_FRACTIONS + scale}" formatCode="0.{"0" * scale}"/>' for scale in scales]
-    number_formats = (
-        f'<numFmt numFmtId="{_DATE}" formatCode="yyyy\\-mm\\-dd"/>'
-        f'<numFmt numFmtId="{_TIMESTAMP}" formatCode="yyyy\\-mm\\-dd\\ hh:mm:ss"/>'
-        f'<numFmt numFmtId="{_TIME}" formatCode="hh:mm:ss"/>' + "".join(fractions)
+    number_formats = "".join(
+        f'<numFmt numFmtId="{number}" formatCode="{escape(code)}"/>' for number, code in _NUMBER_FORMATS.items()
     )
     # In the order of Style.
     cell_formats = [
-        _format(_AUTOMATIC),
+        _format(_AUTOMATIC, alignment=_TOP),
         *(_format(_AS_TEXT, 1, 2, 1, alignment) for alignment in ("", _RIGHT_OF_BUTTON, _CENTER)),
-        _format(_AUTOMATIC, alignment=_CENTER),
-        *(_format(number_format) for number_format in (_DATE, _TIMESTAMP, _TIME, _AS_TEXT)),
-        _format(_AS_TEXT, alignment=_RIGHT),
+        _format(_BOOLEAN, alignment=_CENTER),
+        *(_format(number_format, alignment=_TOP) for number_format in (_DATE, *_CLOCKS)),
+        *(_format(_AS_TEXT, alignment=alignment) for alignment in (_TOP, _WRAPPED, _RIGHT)),
         _format(_AUTOMATIC, 3, alignment=_WRAPPED),
         _format(_AUTOMATIC, alignment=_WRAPPED),
         _format(_AUTOMATIC, 2),
-        _format(_INTEGER),
-        *(_format(_FRACTIONS + scale) for scale in scales),
+        _format(_INTEGER, alignment=_TOP),
+        *(_format(_FRACTIONS + scale, alignment=_TOP) for scale in range(1, _MAX_SCALE + 1)),
     ]
     cell_formats += [_total_format(cell_format) for cell_format in cell_formats]
     font = '<name val="Calibri"/><family val="2"/>'
     return (
-        f'{DECLARATION}<styleSheet xmlns="{MAIN}"><numFmts count="{3 + _MAX_SCALE}">{number_formats}</numFmts>'
+        f'{DECLARATION}<styleSheet xmlns="{MAIN}"><numFmts count="{len(_NUMBER_FORMATS)}">{number_formats}</numFmts>'
         f'<fonts count="4"><font><sz val="11"/>{font}</font><font><b/><sz val="11"/>{font}</font>'
         f'<font><b/><sz val="16"/>{font}</font><font><sz val="11"/><color rgb="FF5C6577"/>{font}</font></fonts>'
         '<fills count="4"><fill><patternFill patternType="none"/></fill><fill><patternFill patternType="gray125"/>'

@@ -14,13 +14,14 @@ from reports.exceptions import FormatCannotHold
 from reports.rendering.base import Document, Renderer, Writer
 from reports.rendering.charts.chart import Chart
 from reports.rendering.column_kinds import kind_of
-from reports.rendering.text_arrays import TEXT, concat, slices, value_bytes
+from reports.rendering.text_arrays import TEXT, slices, value_bytes
 from reports.rendering.totals.group_totals import Totals, interleave
 from reports.rendering.xlsx.about_sheet import about_facts, about_sheet, totals_fact
 from reports.rendering.xlsx.cells import CellBuilder, column_letters, column_width, inline_text
 from reports.rendering.xlsx.chart import PICTURE, chart_parts
 from reports.rendering.xlsx.namespaces import DECLARATION, MAIN
 from reports.rendering.xlsx.package import package_parts
+from reports.rendering.xlsx.paper import FIT_TO_WIDTH, page_setup
 from reports.rendering.xlsx.styles import heading_style
 from reports.rendering.xlsx.totals import SUM_EXTRA_WIDTH, outline, row_numbers, total_rows_xml
 
@@ -91,10 +92,11 @@ class XlsxWriter:
         facts = about_facts(self._document, rows, truncated, sheets, self._cells.cut_texts)
         if self._totals:
             facts.append(totals_fact(self._totals.description()))
-        chart = chart_parts(self._chart, sheets + 1, truncated=bool(truncated)) if self._chart else {}
+        title = self._document.title
+        chart = chart_parts(self._chart, title, sheets + 1, truncated=bool(truncated)) if self._chart else {}
         about_number = sheets + (2 if self._chart else 1)
         parts: dict[str, str | bytes] = {
-            f"xl/worksheets/sheet{about_number}.xml": about_sheet(self._document.title, facts),
+            f"xl/worksheets/sheet{about_number}.xml": about_sheet(title, facts),
             **chart,
             **package_parts(self._filtered_rows, self._last_letters, self._document, has_picture=PICTURE in chart),
         }
@@ -145,11 +147,7 @@ class XlsxWriter:
 
     def _row_texts(self, rows: pa.RecordBatch, numbers: Sequence[int], attributes: str = "") -> pa.Array:
         addresses = pa.array(numbers, pa.int64()).cast(TEXT)
-        cells = [
-            self._cells.cells(column, letters, addresses)
-            for column, letters in zip(rows.columns, self._letters, strict=True)
-        ]
-        return concat('<row r="', addresses, f'"{attributes}>', *cells, "</row>\n")
+        return self._cells.rows(rows.columns, self._letters, self._widths, addresses, attributes)
 
     # Sheets
 
@@ -163,10 +161,10 @@ class XlsxWriter:
     def _open_sheet(self) -> None:
         self._sheet = self._zip.open_sheet(f"xl/worksheets/sheet{len(self._filtered_rows) + 1}.xml")
         self._bytes = 0
-        widths = self._widths or [float(len(name) + 4) for name in self._schema.names]
+        self._widths = self._widths or [float(len(name) + 4) for name in self._schema.names]
         columns = "".join(
             f'<col min="{number}" max="{number}" width="{width:.1f}" customWidth="1"/>'
-            for number, width in enumerate(widths, 1)
+            for number, width in enumerate(self._widths, 1)
         )
         outline_levels = self._totals.depth if self._totals else 0
         row_format = f'<sheetFormatPr defaultRowHeight="15" outlineLevelRow="{outline_levels}"/>'
@@ -175,7 +173,7 @@ class XlsxWriter:
             for letters, field in zip(self._letters, self._schema, strict=True)
         )
         self._write(
-            f'{DECLARATION}<worksheet xmlns="{MAIN}"><sheetViews><sheetView workbookViewId="0">'
+            f'{DECLARATION}<worksheet xmlns="{MAIN}">{FIT_TO_WIDTH}<sheetViews><sheetView workbookViewId="0">'
             '<pane ySplit="1" topLeftCell="A2" activePane="bottomLeft" state="frozen"/>'
             '<selection pane="bottomLeft" activeCell="A2" sqref="A2"/></sheetView></sheetViews>'
             f"{row_format if outline_levels else ''}{f'<cols>{columns}</cols>' if columns else ''}<sheetData>\n"
@@ -189,7 +187,7 @@ class XlsxWriter:
         filtered_rows = self._rows - self._unfiltered_rows
         self._write(
             f'</sheetData><autoFilter ref="A1:{self._last_letters}{filtered_rows}"/>'
-            '<pageSetup paperSize="9" orientation="landscape"/></worksheet>'.encode()
+            f"{page_setup(self._document.title, sum(self._widths))}</worksheet>".encode()
         )
         self._sheet.close()
         self._filtered_rows.append(filtered_rows)

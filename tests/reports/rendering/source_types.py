@@ -28,6 +28,8 @@ class Value:
     csv: str
     #: DuckDB's text of the value in a Parquet file, if it isn't that of csv.
     parquet: str | None = None
+    #: As html, pdf and xlsx show it, if that doesn't follow from csv.
+    shown: str | None = None
 
     @property
     def json(self) -> Any:
@@ -55,11 +57,11 @@ class Value:
             return exact.replace(microsecond=exact.microsecond // 1000 * 1000)
         if self.kind in ("date", "timestamp"):
             return dt.datetime.fromisoformat(self.csv.removesuffix("Z"))
-        return self.csv
+        return self.shown or self.csv
 
     @property
     def html(self) -> str:
-        return self.csv.replace("T", " ", 1) if self.kind == "timestamp" else self.csv
+        return self.csv.replace("T", " ", 1) if self.kind == "timestamp" else self.shown or self.csv
 
     @property
     def pdf(self) -> str:
@@ -107,7 +109,8 @@ _DUCKDB_AND_PARQUET = [
     Value("timestamp_ns", "'2024-02-29 10:00:00'", "timestamp", "2024-02-29T10:00:00.000000000", "2024-02-29 10:00:00"),
     Value("timestamptz", "'2024-02-29 10:00:00+02'", "timestamp", "2024-02-29T08:00:00.000000Z",
           "2024-02-29 08:00:00+00"),
-    Value("interval", "interval '14 months 3 days 1.5 seconds'", "text", "P14M3DT1.5S"),
+    Value("interval", "interval '14 months 3 days 1.5 seconds'", "text", "P14M3DT1.5S",
+          shown="1 year 2 months 3 days 0:00:01.5"),
     Value("uuid", "'00112233-4455-6677-8899-aabbccddeeff'", "text", "00112233-4455-6677-8899-aabbccddeeff"),
     Value("integer[]", "[1, null]", "nested", "[1,null]", "[1, NULL]"),
     Value("struct(a integer, b varchar)", "{'a': 1, 'b': 'x'}", "nested", '{"a":1,"b":"x"}', "{'a': 1, 'b': x}"),
