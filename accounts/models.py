@@ -8,6 +8,7 @@ from functools import cached_property
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import Q
+from django.utils.crypto import salted_hmac
 
 from accounts.querysets import ADMINISTRATOR, Users
 
@@ -26,6 +27,12 @@ class User(AbstractUser):
     """A person or a program that signs in. Roles are Django groups."""
 
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, null=True, blank=True, related_name="users")
+    session_generation = models.PositiveIntegerField(
+        default=0,
+        db_default=0,
+        editable=False,
+        help_text="Sessions of earlier generations have ended. A trigger adds 1 when is_active changes.",
+    )
 
     objects = Users()  # type: ignore[misc]
 
@@ -36,6 +43,18 @@ class User(AbstractUser):
             )
         ]
 
+    def get_session_auth_hash(self) -> str:
+        """What every session of this user depends on: the password, and that nobody has deactivated the user since.
+
+        Pages keep it in the session, API sessions a digest of it in their tokens.
+        """
+        of_password = super().get_session_auth_hash()
+        # Without a deactivation it is Django's own, so sessions of earlier versions stay valid.
+        if not self.session_generation:
+            return of_password
+        value = f"{of_password} {self.session_generation}"
+        return salted_hmac("accounts.User.session_generation", value, algorithm="sha256").hexdigest()
+
     @cached_property
     def is_administrator(self) -> bool:
         """True if this user may do everything in its own tenant or, as a superuser, everywhere."""
@@ -43,7 +62,7 @@ class User(AbstractUser):
             return False
         if self.is_superuser:
             return True
-        # Set by Users.get_active, which saves a query with every call of the API.
+        # Set by Users.get_signed_in, which saves a query with every call of the API.
         if hasattr(self, "has_administrator_role"):
             return bool(self.has_administrator_role)
         return self.groups.filter(name=ADMINISTRATOR).exists()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
+from uuid import UUID
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.exceptions import AuthenticationFailed
@@ -12,6 +14,10 @@ from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
 from rest_framework_simplejwt.tokens import AccessToken, Token
 
 from accounts.models import User
+from common.ids import parse_uuid
+
+#: The token's session, and the state of its user when it was issued.
+SESSION_CLAIM, STATE_CLAIM = "sid", "state"
 
 
 class BearerAuthentication(JWTAuthentication):
@@ -28,9 +34,10 @@ class BearerAuthentication(JWTAuthentication):
             raise InvalidToken("The access token is invalid or expired.") from error
 
     def get_user(self, validated_token: Token) -> User:  # type: ignore[override]
-        user = User.objects.get_active(user_id(validated_token))
-        if user is None:
-            raise AuthenticationFailed("The user of this token was deleted or deactivated.")
+        """Return the user, read with the session in one query. Raises AuthenticationFailed if the session has ended."""
+        user = User.objects.get_signed_in(user_id(validated_token), session_id(validated_token))
+        if user is None or validated_token.get(STATE_CLAIM) != account_state(user):
+            raise AuthenticationFailed("The session of this token has ended. Sign in again.")
         return user
 
     def authenticate_header(self, request: Request) -> str:
@@ -46,6 +53,19 @@ class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+
+
+def account_state(user: User) -> str:
+    """Changes when the password changes and when the user is deactivated: tokens with another state are refused."""
+    return hashlib.sha256(user.get_session_auth_hash().encode()).hexdigest()[:32]
+
+
+def session_id(token: Token) -> UUID:
+    """The id of the token's session. Raises InvalidToken if the token has none."""
+    session = parse_uuid(str(token.get(SESSION_CLAIM)))
+    if session is None:
+        raise InvalidToken("The token has no session.")
+    return session
 
 
 def user_id(token: Token) -> int:

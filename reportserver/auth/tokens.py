@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils import timezone
 from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
@@ -18,9 +17,15 @@ from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 from accounts.models import RefreshSession, User
 from audit import actions as audit
 from audit.models import Action
-from reportserver.auth.authentication import BearerAuthentication, user_id
+from reportserver.auth.authentication import (
+    SESSION_CLAIM,
+    STATE_CLAIM,
+    BearerAuthentication,
+    account_state,
+    session_id,
+    user_id,
+)
 
-SESSION_CLAIM = "sid"
 _REFUSED = "The token is invalid, expired, revoked or was used already. Sign in again."
 
 
@@ -75,7 +80,8 @@ def verify(presented: str) -> None:
 def _new_refresh_token(session: RefreshSession) -> RefreshToken:
     """A token of this session, whose fields are set to it but not saved."""
     token = RefreshToken.for_user(session.user)
-    token[SESSION_CLAIM] = str(session.pk)
+    # The access tokens that are made of it have the same claims.
+    token[SESSION_CLAIM], token[STATE_CLAIM] = str(session.pk), account_state(session.user)
     session.digest = _digest(token, session.user)
     session.expires_at = timezone.now() + api_settings.REFRESH_TOKEN_LIFETIME
     return token
@@ -89,15 +95,20 @@ def _parse(presented: str) -> RefreshToken:
 
 
 def _get_session(token: Token) -> RefreshSession:
+    """The session of a refresh token. Raises InvalidToken if it has ended, in whatever way but a token's second use."""
     sessions = RefreshSession.objects.select_related("user").filter(revoked_at=None, user__is_active=True)
     try:
-        return sessions.get(pk=token.get(SESSION_CLAIM), user_id=user_id(token))
-    except (RefreshSession.DoesNotExist, ValidationError, OverflowError, ValueError, TypeError) as error:
+        session = sessions.get(pk=session_id(token), user_id=user_id(token))
+    except (RefreshSession.DoesNotExist, OverflowError) as error:
         raise InvalidToken(_REFUSED) from error
+    # Earlier versions issued tokens without a state; the digest depends on it as well.
+    if token.get(STATE_CLAIM, account_state(session.user)) != account_state(session.user):
+        raise InvalidToken(_REFUSED)
+    return session
 
 
 def _digest(token: Token, user: User) -> str:
-    """Digest of the token and the stored password hash, so that changing the password ends every session."""
+    """Digest of the token and of what the user's sessions depend on."""
     return hashlib.sha256(f"{token['jti']} {user.get_session_auth_hash()}".encode()).hexdigest()
 
 
