@@ -9,7 +9,7 @@ import duckdb
 
 from reports.exceptions import SourceUnavailable, SourceUnusable
 from reports.sources.base import Limits, SourceSpec
-from reports.sources.duckdb.engine import DuckdbEngine, configuration, string_literal
+from reports.sources.duckdb.engine import DuckdbEngine, Exposed, configuration, string_literal
 from reports.sources.errors import run_error
 
 
@@ -17,9 +17,6 @@ class DuckdbSource(DuckdbEngine):
     """One database file. While a program has it open for writing, DuckDB lets nobody else read it."""
 
     kind: ClassVar[str] = "duckdb"
-    damaged_message: ClassVar[str] = (
-        "The data source's file is not a DuckDB database that this server can read, or is damaged."
-    )
 
     def open(self, spec: SourceSpec, limits: Limits) -> duckdb.DuckDBPyConnection:
         path = Path(spec.location)
@@ -29,13 +26,14 @@ class DuckdbSource(DuckdbEngine):
         # configuration, which the first of them locks.
         return duckdb.connect(config=configuration(limits))
 
-    def expose(self, connection: duckdb.DuckDBPyConnection, spec: SourceSpec, query: str) -> list[str]:
+    def expose(self, connection: duckdb.DuckDBPyConnection, spec: SourceSpec, query: str) -> Exposed:
         try:
             connection.execute(f"attach {string_literal(spec.location)} as source (type duckdb, read_only)")
         except duckdb.Error as error:
             if "lock on file" in str(error):
                 message = "Another program is writing to the data source's file."
                 raise run_error(SourceUnavailable, message, error) from error
-            raise run_error(SourceUnusable, self.damaged_message, error) from error
+            message = "The data source's file is not a DuckDB database that this server can read, or is damaged."
+            raise run_error(SourceUnusable, message, error) from error
         connection.execute("use source")
-        return []
+        return Exposed()

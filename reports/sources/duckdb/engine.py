@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from typing import ClassVar
 
 import duckdb
 import pyarrow as pa
 
-from reports.exceptions import OutOfSpace, QueryFailed, QueryTimeout, RunError, SourceUnavailable, SourceUnusable
+from reports.exceptions import OutOfSpace, QueryFailed, QueryTimeout, SourceUnavailable
 from reports.parameters.values import TypedValue
 from reports.sources import errors, row_estimates
 from reports.sources.base import Limits, QueryDescription, Rows, SourceSpec
@@ -39,77 +39,75 @@ _TYPES = {
 }
 
 
+class Exposed:
+    """What a query may read: by default, only what the connection has attached."""
+
+    #: Files that DuckDB has yet to open.
+    paths: Sequence[str] = ()
+
+    def error_for(self, error: Exception) -> Exception | None:
+        """What to raise instead of this error of DuckDB if it comes from the data; None if the query is to blame."""
+        return None
+
+    def check_complete(self, deadline: Deadline) -> None:
+        """Raise RunError if the rows that have been read can't be all that there are. Called after the last one."""
+
+
 class DuckdbEngine:
     """Base of the sources that DuckDB reads. They say how to open it, and what the query may read."""
 
     kind: ClassVar[str]
-    #: The message for data that DuckDB can't read.
-    damaged_message: ClassVar[str]
 
     def open(self, spec: SourceSpec, limits: Limits) -> duckdb.DuckDBPyConnection:
         raise NotImplementedError
 
-    def expose(self, connection: duckdb.DuckDBPyConnection, spec: SourceSpec, query: str) -> list[str]:
-        """Make available what the query may read. Returns the paths of files that DuckDB has yet to open."""
+    def expose(self, connection: duckdb.DuckDBPyConnection, spec: SourceSpec, query: str) -> Exposed:
+        """Make available what the query may read."""
         raise NotImplementedError
-
-    def raise_if_recoverable(self, error: Exception) -> None:
-        """Raise SchemaWidened if reading in another way would avoid this error of DuckDB."""
 
     @contextmanager
     def read(self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits) -> Iterator[Rows]:
         deadline = Deadline(limits.timeout_seconds)
         sql, bound = bind(query, values)
         with ExitStack() as stack:
-            with self._translated_errors(deadline, query):
-                connection = self._open_locked(stack, spec, query, limits, deadline)
+            with _translated_errors(deadline, query):
+                connection, exposed = self._open_locked(stack, spec, query, limits, deadline)
+            with _translated_errors(deadline, query, exposed):
                 check_select(connection, sql)
                 expected_rows = _expected_rows(connection, sql, bound)
                 reader = cast_to_text(connection, sql, bound).to_arrow_reader(BATCH_ROWS)
                 stack.callback(reader.close)
             # Outside of _translated_errors: an error while the file is written is not an error of the source.
-            yield Rows(reader.schema, self._batches(reader, deadline, query), expected_rows)
+            yield Rows(reader.schema, _batches(reader, deadline, query, exposed), expected_rows)
 
     def describe(
         self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits
     ) -> QueryDescription:
         deadline = Deadline(limits.timeout_seconds)
         sql, bound = bind(query, values)
-        with ExitStack() as stack, self._translated_errors(deadline, query):
-            connection = self._open_locked(stack, spec, query, limits, deadline)
-            check_select(connection, sql)
-            no_rows = f"select * from ({sql}\n) limit 0"  # noqa: S608 -- the author's own query, known to be a select
-            schema = cast_to_text(connection, no_rows, bound).to_arrow_reader(1).schema
-            return QueryDescription(schema, _expected_rows(connection, sql, bound))
+        no_rows = f"select * from ({sql}\n) limit 0"  # noqa: S608 -- the author's own query, known to be a select
+        with ExitStack() as stack:
+            with _translated_errors(deadline, query):
+                connection, exposed = self._open_locked(stack, spec, query, limits, deadline)
+            with _translated_errors(deadline, query, exposed):
+                check_select(connection, sql)
+                schema = cast_to_text(connection, no_rows, bound).to_arrow_reader(1).schema
+                return QueryDescription(schema, _expected_rows(connection, sql, bound))
 
     def _open_locked(
         self, stack: ExitStack, spec: SourceSpec, query: str, limits: Limits, deadline: Deadline
-    ) -> duckdb.DuckDBPyConnection:
+    ) -> tuple[duckdb.DuckDBPyConnection, Exposed]:
         """A connection that can read what it exposes and nothing else, and is interrupted at the deadline."""
         connection = stack.enter_context(closing(self.open(spec, limits)))
         stack.enter_context(_interrupting(connection, deadline))
         connection.execute("set TimeZone = 'UTC'")
         # After two seconds DuckDB would print a progress bar to standard output.
         connection.execute("set enable_progress_bar = false")
-        paths = self.expose(connection, spec, query)
-        connection.execute(f"set allowed_paths = [{', '.join(map(string_literal, paths))}]")
+        exposed = self.expose(connection, spec, query)
+        connection.execute(f"set allowed_paths = [{', '.join(map(string_literal, exposed.paths))}]")
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
-        return connection
-
-    def _batches(self, reader: pa.RecordBatchReader, deadline: Deadline, query: str) -> Iterator[pa.RecordBatch]:
-        with self._translated_errors(deadline, query):
-            for batch in reader:
-                deadline.check()
-                yield batch
-
-    @contextmanager
-    def _translated_errors(self, deadline: Deadline, query: str) -> Iterator[None]:
-        try:
-            yield
-        except (duckdb.Error, pa.ArrowException, OSError) as error:
-            self.raise_if_recoverable(error)
-            raise _translate(error, deadline, query, self.damaged_message) from error
+        return connection, exposed
 
 
 def bind(query: str, values: Mapping[str, TypedValue]) -> tuple[str, dict[str, object]]:
@@ -132,6 +130,27 @@ def bind(query: str, values: Mapping[str, TypedValue]) -> tuple[str, dict[str, o
         return f"({expression})" if piece.context is Context.IN else expression
 
     return substitute(query, "duckdb", replace), bound
+
+
+# ---- reading
+
+
+def _batches(
+    reader: pa.RecordBatchReader, deadline: Deadline, query: str, exposed: Exposed
+) -> Iterator[pa.RecordBatch]:
+    with _translated_errors(deadline, query, exposed):
+        for batch in reader:
+            deadline.check()
+            yield batch
+    exposed.check_complete(deadline)
+
+
+@contextmanager
+def _translated_errors(deadline: Deadline, query: str, exposed: Exposed | None = None) -> Iterator[None]:
+    try:
+        yield
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        raise _translate(error, deadline, query, exposed or Exposed()) from error
 
 
 # ---- the connection
@@ -206,21 +225,14 @@ _SENTENCES = (
 )
 
 
-def is_wrong_guess(text: str) -> bool:
-    """True if DuckDB reports a value that is not of the type it guessed from the beginning of a file."""
-    return "JSON transform error" in text or ("CSV Error" in text and "onver" in text)
-
-
-def _translate(error: Exception, deadline: Deadline, query: str, damaged_message: str) -> RunError:
+def _translate(error: Exception, deadline: Deadline, query: str, exposed: Exposed) -> Exception:
     text = str(error)
     if "INTERRUPT Error" in text or deadline.passed:
         return run_error(QueryTimeout, None, error)
     if "No space left" in text or "max_temp_directory_size" in text:
         return run_error(OutOfSpace, None, error)
-    if is_wrong_guess(text):
-        return run_error(QueryFailed, errors.BAD_VALUE, error)
-    if "CSV Error" in text or "Malformed JSON" in text:
-        return run_error(SourceUnusable, damaged_message, error)
+    if explained := exposed.error_for(error):
+        return explained
     if text.startswith("IO Error"):
         return run_error(SourceUnavailable, "A file of the data source can't be read at the moment.", error)
     # An error('…') in the query, if that stopped it: the author wrote it for people to read.

@@ -8,9 +8,7 @@ from pathlib import Path
 
 from reports.exceptions import SourceUnusable
 from reports.sources.errors import run_error
-
-#: What may follow the extension of a compressed text file.
-COMPRESSIONS = (".gz", ".zst")
+from reports.sources.files.compression import COMPRESSIONS
 
 
 def tables_in(location: Path, query: str, suffixes: Collection[str]) -> dict[str, Path]:

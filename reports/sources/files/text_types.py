@@ -1,0 +1,212 @@
+"""The types that texts of a file can be converted to without losing anything.
+
+DuckDB converts more than it should: '99.5' becomes the integer 100, '00071' 71, '1_000' 1000, '01/02/2024' a date. Here
+a text has a type only if the value says all that the text says: `1.50` and `1.5` are the same number, but `00071` is
+more than 71. A type that is found in some of the texts is checked again whenever a text is converted.
+
+`facts` and `Facts` find the type, `conversion` converts. Both use the same conditions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntFlag
+from typing import Any
+
+from reports.sources.duckdb.engine import string_literal
+
+#: Message of the error that a conversion raises for a text that is not of its type.
+DEVIATION = "A text of the file is not of the type of the texts before it."
+#: The most digits of DuckDB's decimal that is stored as a 64-bit integer, and of its longest.
+_SHORT_DECIMAL, _LONG_DECIMAL = 18, 38
+#: A double holds every number of so many significant digits.
+_DOUBLE_DIGITS = 15
+#: `-0` says more than a number does.
+_INTEGER = "0|-?[1-9][0-9]*"
+_NUMBER = rf"({_INTEGER}|-?(0|[1-9][0-9]*)?\.[0-9]+)"
+_EXPONENT = r"[eE][+-]?[0-9]{1,3}"
+_CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,6})?"
+#: The year 0 isn't one of PostgreSQL, Python or Excel.
+_DATE = r"([0-9]{3}[1-9]|[0-9]{2}[1-9]0|[0-9][1-9]00|[1-9]000)-[0-9]{2}-[0-9]{2}"
+_PATTERNS = {
+    "time": _CLOCK,
+    "timestamp": f"{_DATE}[T ]{_CLOCK}",
+    "timestamptz": f"{_DATE}[T ]{_CLOCK}(Z|[+-][0-9]{{2}}(:[0-9]{{2}})?)",
+}
+_SPECIAL_NUMBERS = ("nan", "inf", "-inf", "infinity", "-infinity")
+_BOOLEANS = ("true", "false", "True", "False", "TRUE", "FALSE")
+#: Other texts than those that begin like this can't have a type. This saves the other conditions for names and words.
+_BEGINNING = "^[-.0-9tTfFnNiI]"
+
+
+class Kind(IntFlag):
+    """What a single text is. Numbers are of the first kind that fits."""
+
+    INTEGER = 1
+    #: Any other number without an exponent, also an integer of more than 64 bits.
+    DECIMAL = 2
+    EXPONENT = 4
+    #: NaN or an infinity.
+    SPECIAL = 8
+    DATE = 16
+    TIMESTAMP = 32
+    INSTANT = 64
+    TIME = 128
+    BOOLEAN = 256
+    TEXT = 512
+
+
+_EXACT_NUMBERS = Kind.INTEGER | Kind.DECIMAL
+_ALL_NUMBERS = _EXACT_NUMBERS | Kind.EXPONENT | Kind.SPECIAL
+_OTHER_TYPES = {
+    Kind.DATE: "date",
+    Kind.TIMESTAMP: "timestamp",
+    Kind.INSTANT: "timestamptz",
+    Kind.TIME: "time",
+    Kind.BOOLEAN: "boolean",
+}
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the texts of a column have in common, apart from NULL and the empty text, which have any type."""
+
+    kinds: Kind
+    #: The most digits before and after the point of numbers without an exponent.
+    whole_digits: int
+    fraction_digits: int
+    #: True if a double holds every number, so that it is written with the same digits.
+    double_is_exact: bool
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> Facts:
+        """From the value of a column of `facts`."""
+        return cls(
+            Kind(row["kinds"] or 0),
+            row["whole_digits"] or 0,
+            row["fraction_digits"] or 0,
+            row["double_is_exact"] is not False,
+        )
+
+    def __or__(self, other: Facts) -> Facts:
+        """The facts about the texts of both."""
+        return Facts(
+            self.kinds | other.kinds,
+            max(self.whole_digits, other.whole_digits),
+            max(self.fraction_digits, other.fraction_digits),
+            self.double_is_exact and other.double_is_exact,
+        )
+
+    @property
+    def type(self) -> str | None:
+        """DuckDB's narrowest type for all of the texts; None if they can only be text."""
+        if self.kinds == Kind.INTEGER:
+            return "bigint"
+        if self.kinds and not self.kinds & ~_EXACT_NUMBERS:
+            digits = self.whole_digits + self.fraction_digits
+            width = _SHORT_DECIMAL if digits <= _SHORT_DECIMAL else _LONG_DECIMAL
+            return f"decimal({width},{self.fraction_digits})" if digits <= width else None
+        if not self.kinds & ~_ALL_NUMBERS and self.kinds & ~Kind.SPECIAL and self.double_is_exact:
+            return "double"
+        return _OTHER_TYPES.get(self.kinds)
+
+
+def facts(table: str, columns: list[str]) -> str:
+    """SQL of one row with the facts about each text column of a table expression, under the column's name."""
+    kinds = ", ".join(f"{column}, {_kind_of(column)} as {column}_kind" for column in columns)
+    aggregates = ", ".join(f"{_aggregate(column)} as {column}" for column in columns)
+    # All names come from the caller and are plain; there is no value in them.
+    return f"select {aggregates} from (select {kinds} from {table})"  # noqa: S608
+
+
+def conversion(column: str, candidate: str, type: str) -> str:
+    """SQL of the value of a text as this type; NULL for NULL and the empty text. Raises DEVIATION for another text.
+
+    `candidate` is the name of a column that holds `try_cast(column as type)`. It is computed once and used in several
+    places, which DuckDB doesn't see by itself.
+    """
+    first, *others = _conditions(column, candidate, type)
+    # The first condition holds for nearly all texts, so the others cost next to nothing.
+    return (
+        f"case when {first} then {candidate} when {column} is null or {column} = '' then null "
+        + "".join(f"when {condition} then {candidate} " for condition in others)
+        + f"else error({string_literal(DEVIATION)}) end"
+    )
+
+
+def _kind_of(text: str) -> str:
+    """SQL of the Kind of a text; NULL for NULL and the empty text."""
+    cases = {
+        f"{text} = ''": "null",
+        f"not regexp_matches({text}, '{_BEGINNING}')": int(Kind.TEXT),
+        _fits(text, "bigint"): int(Kind.INTEGER),
+        f"regexp_full_match({text}, '{_NUMBER}')": int(Kind.DECIMAL),
+        f"regexp_full_match({text}, '{_NUMBER}{_EXPONENT}')": int(Kind.EXPONENT),
+        _is_special(text): int(Kind.SPECIAL),
+        **{_fits(text, type): int(kind) for kind, type in _OTHER_TYPES.items()},
+    }
+    branches = " ".join(f"when {condition} then {kind}" for condition, kind in cases.items())
+    return f"case when {text} is null then null {branches} else {int(Kind.TEXT)} end"
+
+
+def _aggregate(column: str) -> str:
+    """SQL of the Facts about a column, beside which there is a column with the kinds of its texts."""
+    exact = f"{column}_kind <= {int(_EXACT_NUMBERS)}"
+    whole = f"strlen(split_part(ltrim({column}, '-'), '.', 1))"
+    fraction = f"strlen(split_part({column}, '.', 2))"
+    in_double = f"case when {column}_kind <= {int(_ALL_NUMBERS)} then {_fits(column, 'double')} end"
+    return (
+        f"{{'kinds': bit_or({column}_kind), 'whole_digits': max({whole}) filter ({exact}), "
+        f"'fraction_digits': max({fraction}) filter ({exact}), 'double_is_exact': bool_and({in_double})}}"
+    )
+
+
+def _fits(text: str, type: str) -> str:
+    """SQL of whether a text is of a type."""
+    conditions = " or ".join(_conditions(text, f"try_cast({text} as {type})", type))
+    return f"coalesce({conditions}, false)"
+
+
+def _conditions(text: str, value: str, type: str) -> list[str]:
+    """SQL of conditions, one of which holds if and only if `value` says the same as `text`; the likeliest comes first.
+
+    Most compare the text with DuckDB's text of the value, which costs less than a regular expression.
+    """
+    unchanged = f"cast({value} as varchar) = {text}"
+    if type == "boolean":
+        return [f"{text} in ({', '.join(map(string_literal, _BOOLEANS))})"]
+    if type == "date":
+        # DuckDB has other texts of dates, such as 'infinity' and '0044-03-15 (BC)'.
+        return [f"strlen({text}) = 10 and {unchanged}"]
+    if type == "timestamp":
+        with_space = f"cast({value} as varchar) = replace({text}, 'T', ' ')"
+        # The fourteenth character is not a colon in 'infinity', '0044-03-15 (BC) 10:00:00' and after the year 9999.
+        return [f"{text}[14] = ':' and {unchanged}", f"{text}[14] = ':' and {with_space}", _matches(text, value, type)]
+    if type == "time":
+        return [unchanged, _matches(text, value, type)]
+    if type == "timestamptz":
+        return [_matches(text, value, type)]
+    if type == "double":
+        return [unchanged, _is_short_double(text, value), _is_special(text)]
+    if type.endswith(",0)") or type == "bigint":
+        return [unchanged]
+    return [unchanged, _matches(text, value, type)]
+
+
+def _matches(text: str, value: str, type: str) -> str:
+    """SQL of whether a text is written in the notation of a type, of which it has a value."""
+    pattern = _PATTERNS.get(type) or _NUMBER.replace("+)", f"{{1,{type.rstrip(')').split(',')[1]}}})")
+    return f"{value} is not null and regexp_full_match({text}, '{pattern}')"
+
+
+def _is_special(text: str) -> str:
+    return f"lower({text}) in ({', '.join(map(string_literal, _SPECIAL_NUMBERS))})"
+
+
+def _is_short_double(text: str, value: str) -> str:
+    """SQL of whether a text is a number of few enough digits, and not so small or large that a double loses some."""
+    digits = f"regexp_replace({text}, '[eE].*|[-.]', '', 'g')"
+    return (
+        f"regexp_full_match({text}, '{_NUMBER}({_EXPONENT})?') and strlen({digits}) <= {_DOUBLE_DIGITS} "
+        f"and (abs({value}) between 1e-290 and 1e290 or trim({digits}, '0') = '')"
+    )
