@@ -7,10 +7,12 @@ import hashlib
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from reports.engine import RunSpec, run
@@ -117,6 +119,29 @@ def test_the_file_is_restarted_when_a_column_type_widens(spec, path):
     assert lines[0] == "[DataType(string)]"
     assert lines[1] == "{'a': '0'}"
     assert lines[-2] == "{'a': 'late'}"
+
+
+def test_an_unfinished_writer_cannot_write_into_the_file_that_is_started_again(spec, path, monkeypatch):
+    class Haunted(Lines):
+        opened: list[LinesWriter] = []
+
+        def open(self, out: BinaryIO, schema: pa.Schema, document: Document) -> LinesWriter:
+            for unfinished in self.opened:
+                unfinished.out.write(b"end of a file that nobody closed")
+            self.opened.append(super().open(out, schema, document))
+            return self.opened[-1]
+
+    monkeypatch.setitem(RENDERERS, "lines", Haunted())
+    run(replace(spec, query="select case when a = 24999 then 'late' else a end as a from t"), path, Seen())
+    assert len(Haunted.opened) == 2
+    assert "nobody" not in path.read_text()
+
+
+def test_a_parquet_file_that_was_started_again_is_whole(spec, path, postgres_url):
+    source = SourceSpec(kind="postgresql", location=postgres_url)
+    query = "select case when x < 200000 then x::numeric else x + 0.5 end as n from generate_series(1, 200000) x"
+    run(replace(spec, source=source, query=query, format="parquet"), path, Seen())
+    assert pq.read_table(path).column("n")[-1].as_py() == Decimal("200000.5")
 
 
 @pytest.mark.parametrize("query", ["select nothing", "select abs(a - 9223372036854775807 - 20000) from t"])
