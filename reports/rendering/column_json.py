@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from reports.rendering.column_kinds import Kind, kind_of, unwrapped
+from reports.rendering.column_kinds import Kind, kind_of, union_values, unwrapped
 from reports.rendering.scalar_text import scalar_text
 from reports.rendering.text_arrays import TEXT, concat, replace_characters
 
@@ -82,7 +82,8 @@ def _json_column(array: pa.Array) -> pa.Array:
     for at, value in enumerate(texts):
         if value is not None:
             try:
-                json.loads(value, parse_constant=_refuse_constant)
+                # Numbers stay texts: as integers of Python, those of more than 4,300 digits would be refused.
+                json.loads(value, parse_int=str, parse_float=str, parse_constant=_refuse_constant)
                 texts[at] = value.replace("\n", " ").replace("\r", " ")
             except (ValueError, RecursionError):
                 texts[at] = json_string(value)
@@ -103,6 +104,8 @@ def _nested(array: pa.Array) -> pa.Array:
     if pt.is_list(data_type) or pt.is_large_list(data_type):
         start, length, offsets = _used_values(array)
         return _joined_lists(array, offsets, to_json(array.values.slice(start, length)))
+    if pt.is_union(data_type):
+        return union_values(array, to_json)
     values = [None if value is None else json.dumps(value, default=str) for value in array.to_pylist()]
     return pa.array(values, TEXT)
 

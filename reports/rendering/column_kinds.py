@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 
 import pyarrow as pa
@@ -92,6 +93,26 @@ def unwrapped(array: pa.Array) -> pa.Array:
     if any(matches(array.type) for matches in _BINARY_TYPES):
         return array.cast(pa.large_binary())
     return _as_large_list(array) if any(matches(array.type) for matches in _OTHER_LIST_TYPES) else array
+
+
+def validity(array: pa.Array) -> pa.Array:
+    """Which values are not NULL. A union has no NULLs of its own: its value is that of the current member."""
+    array = unwrapped(array)
+    return union_values(array, validity) if pt.is_union(array.type) else array.is_valid()
+
+
+def union_values(array: pa.UnionArray, convert: Callable[[pa.Array], pa.Array]) -> pa.Array:
+    """The value of each row's current member, after all members were converted to one type."""
+    codes, members = array.type_codes, []
+    chosen = pa.nulls(len(array), pa.int64())
+    for position, code in enumerate(array.type.type_codes):
+        is_current = pc.equal(codes, code)
+        chosen = pc.if_else(is_current, position, chosen)
+        member = array.field(position)
+        if array.type.mode == "dense":
+            member = member.take(pc.if_else(is_current, array.offsets, pa.scalar(None, pa.int32())))
+        members.append(convert(member))
+    return pc.choose(chosen, *members)
 
 
 def _as_large_list(array: pa.Array) -> pa.Array:

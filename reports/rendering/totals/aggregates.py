@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from reports.rendering.column_kinds import NUMBERS, TEMPORAL, Kind, kind_of, unwrapped
+from reports.rendering.column_kinds import NUMBERS, TEMPORAL, Kind, kind_of, unwrapped, validity
 from reports.rendering.scalar_text import scalar_text
 
 _INTEGER_BACKED = TEMPORAL | {Kind.DURATION}
-_ORDERED = NUMBERS | _INTEGER_BACKED | {Kind.TEXT}
+_ORDERED = NUMBERS | _INTEGER_BACKED | {Kind.TEXT, Kind.JSON}
 #: Decimals with more digits are added in Python: their sum over a batch may not fit into Arrow's longest decimal.
 _MAX_KERNEL_DIGITS = 60
 _MAX_ARROW_DIGITS = 76
@@ -136,7 +136,7 @@ class Aggregate:
 
 
 def _counts(column: pa.Array, starts: Sequence[int]) -> Partials:
-    return _aggregate_runs(column.is_valid().cast(pa.int64()), starts, "sum")
+    return _aggregate_runs(validity(column).cast(pa.int64()), starts, "sum")
 
 
 def _aggregate_runs(values: pa.Array, starts: Sequence[int], function: str) -> Partials:
