@@ -11,6 +11,7 @@ from reports.exceptions import FormatCannotHold
 from reports.rendering.base import Document, Renderer, Writer
 from reports.rendering.column_kinds import Kind, kind_of, unwrapped
 from reports.rendering.column_text import as_text
+from reports.rendering.infinity import infinite_value
 
 #: A row group stays in memory until it has this many rows or bytes.
 GROUP_ROWS = 131_072
@@ -22,7 +23,7 @@ _MAX_DECIMAL_DIGITS = 38
 
 class ParquetWriter:
     def __init__(self, out: BinaryIO, schema: pa.Schema) -> None:
-        types = [_portable(pa.array([], field.type)).type for field in schema]
+        types = [_portable(pa.nulls(0, field.type)).type for field in schema]
         self._schema = pa.schema(list(zip(schema.names, types, strict=True)))
         self._file = pq.ParquetWriter(out, self._schema, compression="zstd", write_statistics=True)
         #: The next row group, and its size.
@@ -32,9 +33,7 @@ class ParquetWriter:
     def write(self, batch: pa.RecordBatch) -> None:
         for start in range(0, batch.num_rows, GROUP_ROWS):
             rows = batch.slice(start, GROUP_ROWS)
-            columns = [
-                _portable(column).cast(field.type) for column, field in zip(rows.columns, self._schema, strict=True)
-            ]
+            columns = [self._column(column, field) for column, field in zip(rows.columns, self._schema, strict=True)]
             self._batches.append(pa.record_batch(columns, schema=self._schema))
             self._rows += rows.num_rows
             self._bytes += self._batches[-1].nbytes
@@ -44,6 +43,17 @@ class ParquetWriter:
     def close(self, *, rows: int, truncated: str | None) -> None:
         self._write_group()
         self._file.close()
+
+    def _column(self, column: pa.Array, field: pa.Field) -> pa.Array:
+        """Raises FormatCannotHold for an infinite date: programs would read it as one of the year 5881580 or 294247."""
+        portable = _portable(column).cast(field.type)
+        if infinite := infinite_value(portable):
+            raise FormatCannotHold(
+                f"The column “{field.name}” contains the date {infinite}, which Parquet can't store. "
+                f"Choose another format, or cast the column to text in the query.",
+                alternative="csv",
+            )
+        return portable
 
     def _write_group(self) -> None:
         if not self._batches:

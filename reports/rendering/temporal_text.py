@@ -1,14 +1,17 @@
 """Dates, times, timestamps, durations and intervals as ISO 8601 text.
 
 Arrow's cast is fast but limited: outside of years 1 to 9999 and of a day's 24 hours, it writes an error message as the
-value. Arrays with such values take a slow path in Python.
+value. Such values, and the infinite ones, take a slow path in Python.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reports.rendering.infinity import counts, infinite_text, infinity
 from reports.rendering.text_arrays import TEXT, concat
 
 _TICKS_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
@@ -19,35 +22,54 @@ _FIRST_DAY, _LAST_DAY = -719_162, 2_932_896
 
 
 def date_text(array: pa.Array) -> pa.Array:
-    """`2024-01-31`. Years outside 0 to 9999 have a sign, as ISO 8601 requires."""
-    days = array.cast(pa.int32())
-    if _is_within(days, _FIRST_DAY, _LAST_DAY):
-        return array.cast(TEXT)
-    return pa.array([None if day is None else _any_date(day) for day in days.to_pylist()], TEXT)
+    """`2024-01-31`, `infinity` or `-infinity`. Years outside 0 to 9999 have a sign, as ISO 8601 requires."""
+
+    def slow(day: int) -> str:
+        return infinite_text(day, array.type) or _any_date(day)
+
+    return _text(array, _FIRST_DAY, _LAST_DAY, lambda dates: dates.cast(TEXT), slow)
 
 
 def timestamp_text(array: pa.Array) -> pa.Array:
-    """`2024-01-31T23:59:59.123456`, in UTC and with a Z if the column has a time zone. Digits follow the unit."""
-    unit, suffix = array.type.unit, "Z" if array.type.tz else ""
-    ticks = array.cast(pa.int64())
+    """`2024-01-31T23:59:59.123456`, in UTC and with a Z if the column has a time zone. Digits follow the unit.
+
+    Infinite timestamps are `infinity` and `-infinity`.
+    """
+    unit, suffix, limit = array.type.unit, "Z" if array.type.tz else "", infinity(array.type)
     ticks_per_day = _TICKS_PER_SECOND[unit] * _SECONDS_PER_DAY
-    if not _is_within(ticks, _FIRST_DAY * ticks_per_day, (_LAST_DAY + 1) * ticks_per_day - 1):
-        texts = [None if tick is None else _any_timestamp(tick, unit) + suffix for tick in ticks.to_pylist()]
-        return pa.array(texts, TEXT)
-    # The zone is dropped before the cast: with it, Arrow asks the zone database for each value and takes 30 times as
-    # long. The views avoid casts between text and binary, which would check every byte for valid UTF-8 again.
-    texts = array.cast(pa.timestamp(unit)).cast(TEXT).view(pa.large_binary())
-    texts = pc.binary_replace_slice(texts, 10, 11, b"T").view(TEXT)
-    return concat(texts, suffix) if suffix else texts
+
+    def fast(timestamps: pa.Array) -> pa.Array:
+        # The zone is dropped before the cast: with it, Arrow asks the zone database for each value and takes 30 times
+        # as long. The views avoid casts between text and binary, which would check every byte for valid UTF-8 again.
+        texts = timestamps.cast(pa.timestamp(unit)).cast(TEXT).view(pa.large_binary())
+        texts = pc.binary_replace_slice(texts, 10, 11, b"T").view(TEXT)
+        return concat(texts, suffix) if suffix else texts
+
+    def slow(tick: int) -> str:
+        return infinite_text(tick, array.type) or _any_timestamp(tick, unit) + suffix
+
+    first, last = _FIRST_DAY * ticks_per_day, (_LAST_DAY + 1) * ticks_per_day - 1
+    # In nanoseconds, infinity is in the year 2262.
+    return _text(array, max(first, 1 - limit), min(last, limit - 1), fast, slow)
 
 
 def time_text(array: pa.Array) -> pa.Array:
     """`23:59:59.123456`, or `24:00:00`, which PostgreSQL allows. Digits follow the unit."""
     unit = array.type.unit
-    ticks = array.cast(pa.int32() if array.type.bit_width == 32 else pa.int64()).cast(pa.int64())
-    if _is_within(ticks, 0, _SECONDS_PER_DAY * _TICKS_PER_SECOND[unit] - 1):
-        return array.cast(TEXT)
-    return pa.array([None if tick is None else _any_time(tick, unit) for tick in ticks.to_pylist()], TEXT)
+    last = _SECONDS_PER_DAY * _TICKS_PER_SECOND[unit] - 1
+    return _text(array, 0, last, lambda times: times.cast(TEXT), lambda tick: _any_time(tick, unit))
+
+
+def _text(
+    array: pa.Array, first: int, last: int, fast: Callable[[pa.Array], pa.Array], slow: Callable[[int], str]
+) -> pa.Array:
+    """The values by `fast`, but those below `first` and above `last` by `slow`."""
+    numbers = counts(array)
+    if _is_within(numbers, first, last):
+        return fast(array)
+    is_rare = pc.fill_null(pc.or_(pc.less(numbers, first), pc.greater(numbers, last)), False)
+    rare = pa.array([slow(number) for number in numbers.filter(is_rare).to_pylist()], TEXT)
+    return pc.replace_with_mask(fast(pc.if_else(is_rare, pa.scalar(None, array.type), array)), is_rare, rare)
 
 
 def duration_text(array: pa.Array) -> pa.Array:

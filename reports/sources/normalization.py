@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from reports.exceptions import QueryFailed
+from reports.rendering.column_kinds import Kind, kind_of
 
-_EPOCH = date(1970, 1, 1)
-_FIRST_DAY, _LAST_DAY = (date(1, 1, 1) - _EPOCH).days, (date(9999, 12, 31) - _EPOCH).days
-_UNITS_PER_DAY = {"s": 86_400, "ms": 86_400 * 10**3, "us": 86_400 * 10**6, "ns": 86_400 * 10**9}
+#: Kinds that a format tells from their storage, which is text.
+_MARKED_KINDS = (Kind.JSON, Kind.NUMERIC_TEXT)
 
 
 def normalized_schema(schema: pa.Schema) -> pa.Schema:
@@ -21,16 +17,12 @@ def normalized_schema(schema: pa.Schema) -> pa.Schema:
 
 
 def normalize(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """The batch with this schema. Raises QueryFailed for a date that no calendar has, such as 'infinity'."""
+    """The batch with this schema."""
     arrays = []
     for array, field in zip(batch.columns, schema, strict=True):
-        if isinstance(array, pa.ExtensionArray):
+        if isinstance(array, pa.ExtensionArray) and not isinstance(field.type, pa.BaseExtensionType):
             array = array.storage
-        if not array.type.equals(field.type):
-            array = array.cast(field.type)
-        if pa.types.is_date(array.type) or pa.types.is_timestamp(array.type):
-            _check_calendar(array, field.name)
-        arrays.append(array)
+        arrays.append(array if array.type.equals(field.type) else array.cast(field.type))
     return pa.record_batch(arrays, schema=schema)
 
 
@@ -50,23 +42,10 @@ def unique_names(names: list[str]) -> list[str]:
 
 
 def _plain_type(type: pa.DataType) -> pa.DataType:
-    if isinstance(type, pa.BaseExtensionType):
+    if isinstance(type, pa.BaseExtensionType) and kind_of(type) not in _MARKED_KINDS:
         type = type.storage_type
     if pa.types.is_dictionary(type):
         type = type.value_type
     if pa.types.is_null(type) or pa.types.is_string_view(type):
         return pa.string()
     return pa.binary() if pa.types.is_binary_view(type) else type
-
-
-def _check_calendar(array: pa.Array, name: str) -> None:
-    """Raise for years that Python does not know: Arrow's number would become another date in a file."""
-    if pa.types.is_date32(array.type):
-        first, last, counted = _FIRST_DAY, _LAST_DAY, pa.int32()
-    else:
-        per_day = _UNITS_PER_DAY[getattr(array.type, "unit", "ms")]
-        first, last, counted = _FIRST_DAY * per_day, (_LAST_DAY + 1) * per_day - 1, pa.int64()
-    extremes = pc.min_max(array.cast(counted))
-    lowest, highest = extremes["min"].as_py(), extremes["max"].as_py()
-    if lowest is not None and (lowest < first or highest > last):
-        raise QueryFailed(f"The column “{name}” contains a date outside the years 1 to 9999, or infinity.")

@@ -20,7 +20,7 @@ from reports.parameters.values import TypedValue
 from reports.sources import errors, row_estimates
 from reports.sources.base import Limits, QueryDescription, Rows, SourceSpec
 from reports.sources.deadline import Deadline
-from reports.sources.duckdb.column_types import cast_to_text
+from reports.sources.duckdb.column_types import cast_to_text, marked, schema_with_json
 from reports.sources.errors import run_error
 from reports.sources.placeholders import Context, Piece, substitute
 
@@ -75,10 +75,12 @@ class DuckdbEngine:
             with _translated_errors(deadline, query, exposed):
                 check_select(connection, sql)
                 expected_rows = _expected_rows(connection, sql, bound)
-                reader = cast_to_text(connection, sql, bound).to_arrow_reader(BATCH_ROWS)
+                relation = cast_to_text(connection, sql, bound)
+                reader = relation.to_arrow_reader(BATCH_ROWS)
                 stack.callback(reader.close)
+                schema = schema_with_json(relation, reader.schema)
             # Outside of _translated_errors: an error while the file is written is not an error of the source.
-            yield Rows(reader.schema, _batches(reader, deadline, query, exposed), expected_rows)
+            yield Rows(schema, _batches(reader, schema, deadline, query, exposed), expected_rows)
 
     def describe(
         self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits
@@ -91,7 +93,8 @@ class DuckdbEngine:
                 connection, exposed = self._open_locked(stack, spec, query, limits, deadline)
             with _translated_errors(deadline, query, exposed):
                 check_select(connection, sql)
-                schema = cast_to_text(connection, no_rows, bound).to_arrow_reader(1).schema
+                relation = cast_to_text(connection, no_rows, bound)
+                schema = schema_with_json(relation, relation.to_arrow_reader(1).schema)
                 return QueryDescription(schema, _expected_rows(connection, sql, bound))
 
     def _open_locked(
@@ -136,12 +139,12 @@ def bind(query: str, values: Mapping[str, TypedValue]) -> tuple[str, dict[str, o
 
 
 def _batches(
-    reader: pa.RecordBatchReader, deadline: Deadline, query: str, exposed: Exposed
+    reader: pa.RecordBatchReader, schema: pa.Schema, deadline: Deadline, query: str, exposed: Exposed
 ) -> Iterator[pa.RecordBatch]:
     with _translated_errors(deadline, query, exposed):
         for batch in reader:
             deadline.check()
-            yield batch
+            yield marked(batch, schema)
     exposed.check_complete(deadline)
 
 

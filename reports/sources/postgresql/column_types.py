@@ -1,47 +1,24 @@
-"""PostgreSQL types that have no counterpart in Arrow: numeric, and those that ADBC returns as raw bytes."""
+"""PostgreSQL's numeric, which Arrow doesn't have: decimals that are wide enough, or else its digits as text."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 import pyarrow as pa
 
-from reports.sources.placeholders import identifier
-
-#: By column number: a decimal type, or text if 38 digits are not enough or a value is NaN or infinite.
+#: By column number: a decimal type, or NUMERIC_TEXT if 38 digits are not enough or a value is NaN or infinite.
 NumericTypes = Mapping[int, pa.DataType]
 
+NUMERIC_TEXT = pa.opaque(pa.string(), "numeric", "PostgreSQL")
 _MAX_DIGITS = 38
-#: Numeric as text from the server takes a third of the CPU time that ADBC needs to convert its binary digits.
-_CASTS = {"numeric": "text", "money": "numeric::text", "oid": "bigint"}
-_NUMERIC_TYPES = ("numeric", "money")
-
-
-def cast_unsupported(sql: str, schema: pa.Schema) -> str:
-    """The query, with a cast by the server for each column that would arrive as raw bytes or wrong numbers."""
-    casts = [_CASTS.get(_type_name(field)) or ("text" if _is_unsupported(field.type) else None) for field in schema]
-    if not any(casts):
-        return sql
-    columns = [f"c{number}" for number in range(len(casts))]
-    selected = ", ".join(
-        f"{column}{f'::{cast}' if cast else ''} as {identifier(field.name)}"
-        for column, cast, field in zip(columns, casts, schema, strict=True)
-    )
-    return f"select {selected} from ({sql}\n) as q({', '.join(columns)})"  # noqa: S608 -- no value is in these names
-
-
-def _is_unsupported(type: pa.DataType) -> bool:
-    if pa.types.is_list(type):
-        return isinstance(type.value_type, pa.BaseExtensionType) or _is_unsupported(type.value_type)
-    if isinstance(type, (pa.UuidType, pa.OpaqueType)):
-        return True
-    return bool(pa.types.is_struct(type) or pa.types.is_interval(type))
+_NUMERIC_NAMES = ("numeric", "money")
 
 
 def logical_schema(original: pa.Schema, arriving: pa.Schema) -> pa.Schema:
     """The schema of the arriving batches, with numeric columns, which arrive as text, described as in the original."""
-    pairs = zip(original, arriving, strict=True)
+    # Checks of arrays follow after the last column.
+    pairs = zip(original, arriving, strict=False)
     return pa.schema([before if _is_numeric(before) else after for before, after in pairs])
 
 
@@ -50,12 +27,14 @@ def schema_with(numeric_types: NumericTypes, schema: pa.Schema) -> pa.Schema:
     return pa.schema([field.remove_metadata() for field in fields])
 
 
-def convert_numeric(batch: pa.RecordBatch, schema: pa.Schema, numeric_types: NumericTypes) -> pa.RecordBatch | None:
-    """The batch with numeric columns of the types in `schema`; None if a value does not fit."""
+def convert_numeric(
+    columns: Sequence[pa.Array], schema: pa.Schema, numeric_types: NumericTypes
+) -> pa.RecordBatch | None:
+    """The batch of these columns, with numeric ones of the types in `schema`; None if a value does not fit."""
     try:
         arrays = [
             array.cast(schema.field(number).type) if number in numeric_types else array
-            for number, array in enumerate(batch.columns)
+            for number, array in enumerate(columns)
         ]
     except pa.ArrowInvalid:
         return None
@@ -80,12 +59,12 @@ def _type_holding(type: pa.DataType | None, values: pa.Array) -> pa.DataType:
             return type
     texts = values.drop_null().to_pylist()
     if any(not text.lstrip("-").replace(".", "", 1).isdigit() for text in texts):
-        return pa.string()  # NaN or infinite
+        return NUMERIC_TEXT  # NaN or infinite
     scale = max((len(text.partition(".")[2]) for text in texts), default=0)
     whole_digits = max((len(text.lstrip("-").partition(".")[0]) for text in texts), default=1)
     if type is not None:
         scale = max(scale, type.scale)
-    return pa.decimal128(_MAX_DIGITS, scale) if whole_digits + scale <= _MAX_DIGITS else pa.string()
+    return pa.decimal128(_MAX_DIGITS, scale) if whole_digits + scale <= _MAX_DIGITS else NUMERIC_TEXT
 
 
 def _declared_type(field: pa.Field) -> pa.DataType | None:
@@ -104,9 +83,10 @@ def _declared_type(field: pa.Field) -> pa.DataType | None:
 
 
 def _is_numeric(field: pa.Field) -> bool:
-    return _type_name(field) in _NUMERIC_TYPES
+    return type_name(field) in _NUMERIC_NAMES
 
 
-def _type_name(field: pa.Field) -> str:
+def type_name(field: pa.Field) -> str:
+    """PostgreSQL's name of the column's type. That of an array begins with an underscore."""
     name: bytes = (field.metadata or {}).get(b"POSTGRESQL:type", b"")
     return name.decode()

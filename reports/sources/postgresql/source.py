@@ -7,10 +7,11 @@ the declared type. The transaction is read-only; the server reads what the role 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Any, ClassVar
 
 import adbc_driver_manager as adbc
@@ -25,13 +26,14 @@ from reports.sources.deadline import Deadline
 from reports.sources.placeholders import Context, Piece, substitute
 from reports.sources.postgresql.column_types import (
     NumericTypes,
-    cast_unsupported,
     convert_numeric,
     logical_schema,
     numeric_types_for,
     schema_with,
 )
 from reports.sources.postgresql.errors import checked_url, connection_error, query_error
+from reports.sources.postgresql.infinite_dates import with_infinities
+from reports.sources.postgresql.selection import checked_columns, other_arrays, selection
 from reports.sources.prefetch import Prefetcher
 
 _BATCH_BYTES = 4 * 2**20
@@ -49,12 +51,17 @@ _DRIVER_ERRORS = (adbc.Error, pa.ArrowException, OSError)
 
 
 class PostgresqlSource:
-    """One database. `numeric_types` is what an earlier run of the same query learned about its numeric columns."""
+    """One database.
+
+    An earlier run of the same query learned the `numeric_types`, and the numbers of the columns that only the server's
+    text can hold.
+    """
 
     kind: ClassVar[str] = "postgresql"
 
-    def __init__(self, numeric_types: NumericTypes | None = None) -> None:
+    def __init__(self, numeric_types: NumericTypes | None = None, as_text: Collection[int] = ()) -> None:
         self.numeric_types: NumericTypes = numeric_types or {}
+        self.as_text = frozenset(as_text)
 
     @contextmanager
     def read(self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits) -> Iterator[Rows]:
@@ -65,7 +72,7 @@ class PostgresqlSource:
                 _begin(cursor, settings, limits)
                 original_schema = _query_schema(cursor, sql)
                 expected_rows = _expected_rows(cursor, sql)
-                cursor.execute(cast_unsupported(sql, original_schema))
+                cursor.execute(selection(sql, original_schema, self.as_text))
                 reader = cursor.fetch_record_batch()
                 batches = Prefetcher(reader)
                 # Run in reverse order: stop, cancel the query, then wait for the thread.
@@ -76,7 +83,9 @@ class PostgresqlSource:
                 # The first batch shows how many digits the numeric columns need.
                 first = next(batches, None)
                 numeric_types = numeric_types_for(arriving_schema, self.numeric_types, first)
-                converted = _convert(first, batches, arriving_schema, numeric_types, deadline)
+                checked = checked_columns(original_schema, self.as_text)
+                all_batches = chain([first] if first is not None else [], batches)
+                converted = self._converted(all_batches, arriving_schema, numeric_types, checked, deadline)
             # Outside of _translated_errors: an error while the file is written is not an error of the source.
             yield Rows(schema_with(numeric_types, arriving_schema), converted, expected_rows)
 
@@ -88,31 +97,35 @@ class PostgresqlSource:
             _begin(cursor, settings, limits)
             original_schema = _query_schema(cursor, sql)
             expected_rows = _expected_rows(cursor, sql)
-            arriving_schema = cursor.adbc_execute_schema(cast_unsupported(sql, original_schema))
+            arriving_schema = cursor.adbc_execute_schema(selection(sql, original_schema, self.as_text))
             schema = logical_schema(original_schema, arriving_schema)
             numeric_types = numeric_types_for(schema, self.numeric_types, None)
             return QueryDescription(schema_with(numeric_types, schema), expected_rows)
 
-
-def _convert(
-    first: pa.RecordBatch | None,
-    following: Iterator[pa.RecordBatch],
-    arriving_schema: pa.Schema,
-    numeric_types: NumericTypes,
-    deadline: Deadline,
-) -> Iterator[pa.RecordBatch]:
-    """The batches with numeric columns converted. Raises SchemaWidened for a value that does not fit."""
-    schema = schema_with(numeric_types, arriving_schema)
-    batch = first
-    with _translated_errors(deadline):
-        while batch is not None:
-            deadline.check()
-            converted = convert_numeric(batch, schema, numeric_types)
-            if converted is None:
-                wider_types = numeric_types_for(arriving_schema, numeric_types, batch)
-                raise SchemaWidened(PostgresqlSource(wider_types))
-            yield converted
-            batch = next(following, None)
+    def _converted(
+        self,
+        batches: Iterator[pa.RecordBatch],
+        arriving_schema: pa.Schema,
+        numeric_types: NumericTypes,
+        checked: list[int],
+        deadline: Deadline,
+    ) -> Iterator[pa.RecordBatch]:
+        """The batches in their final types. Raises SchemaWidened for a value that does not fit its column's type."""
+        schema = schema_with(numeric_types, arriving_schema)
+        with _translated_errors(deadline):
+            for batch in batches:
+                deadline.check()
+                columns = [with_infinities(column) for column in batch.columns[: len(schema)]]
+                as_text = other_arrays(batch, checked) | {
+                    number for number, column in enumerate(columns) if column is None
+                }
+                if as_text:
+                    raise SchemaWidened(PostgresqlSource(numeric_types, self.as_text | as_text))
+                converted = convert_numeric(columns, schema, numeric_types)
+                if converted is None:
+                    wider_types = numeric_types_for(arriving_schema, numeric_types, batch)
+                    raise SchemaWidened(PostgresqlSource(wider_types, self.as_text))
+                yield converted
 
 
 def bind(query: str, values: Mapping[str, TypedValue]) -> tuple[str, dict[str, str]]:

@@ -146,7 +146,7 @@ _TYPE_OF: dict[object, pa.DataType] = {
 
 def to_array(values: list[Any], type: pa.DataType) -> pa.Array:
     """Convert exactly. Raises if the type can't hold one of the values."""
-    if pt.is_string(type):
+    if pt.is_string(type) or isinstance(type, pa.JsonType):
         return pa.array([None if value is None else _text(value) for value in values], type)
     if pt.is_decimal(type):
         return pa.array([Decimal(value) if isinstance(value, int) else value for value in values], type)

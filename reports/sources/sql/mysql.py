@@ -33,7 +33,7 @@ _OTHERS = {
     FIELD_TYPE.DOUBLE: pa.float64(),
     FIELD_TYPE.DATE: pa.date32(),
     FIELD_TYPE.NEWDATE: pa.date32(),
-    FIELD_TYPE.JSON: pa.string(),
+    FIELD_TYPE.JSON: pa.json_(pa.string()),
     FIELD_TYPE.BIT: pa.binary(),
     FIELD_TYPE.GEOMETRY: pa.binary(),
 }

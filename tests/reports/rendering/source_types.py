@@ -55,7 +55,7 @@ class Value:
             # The file has microseconds. openpyxl rounds down to milliseconds.
             exact = dt.time.fromisoformat(self.csv)
             return exact.replace(microsecond=exact.microsecond // 1000 * 1000)
-        if self.kind in ("date", "timestamp"):
+        if self.kind in ("date", "timestamp") and self.csv[0].isdigit():
             return dt.datetime.fromisoformat(self.csv.removesuffix("Z"))
         return self.shown or self.csv
 
@@ -78,6 +78,8 @@ class Value:
 
 TEXT = 'Ж 中 "a", b; <c>'
 _TEXT_SQL = "'Ж 中 \"a\", b; <c>'"
+#: DuckDB and jsonb keep the order of these keys and all digits.
+_JSON = '{"a": 1.10, "b": [12345678901234567890123.0, null]}'
 _INTEGER, _DECIMAL = "9223372036854775807", "1234567890123456789012345678.1234567891"
 
 SQLITE = [
@@ -115,12 +117,29 @@ _DUCKDB_AND_PARQUET = [
     Value("integer[]", "[1, null]", "nested", "[1,null]", "[1, NULL]"),
     Value("struct(a integer, b varchar)", "{'a': 1, 'b': 'x'}", "nested", '{"a":1,"b":"x"}', "{'a': 1, 'b': x}"),
     Value("map(varchar, integer)", "map {'k': 1}", "nested", '{"k":1}', "{k=1}"),
-    Value("json", "'{\"a\": 1}'", "text", '{"a": 1}'),
+    Value("json", f"'{_JSON}'", "nested", _JSON),
     Value("enum('a','b')", "'b'", "text", "b"),
+    Value("date", "'0044-03-15 (BC)'", "date", "-0043-03-15", "0044-03-15 (BC)"),
+    Value("date", "'290000-01-01'", "date", "+290000-01-01", "290000-01-01"),
+    Value("timestamp", "'20231-01-01 10:00:00'", "timestamp", "+20231-01-01T10:00:00.000000", "20231-01-01 10:00:00"),
+    Value("date[]", "['0044-03-15 (BC)', null]", "nested", '["-0043-03-15",null]', "['0044-03-15 (BC)', NULL]"),
+    Value("integer[][]", "[[1, 2], [], null]", "nested", "[[1,2],[],null]", "[[1, 2], [], NULL]"),
+    Value("double[]", "['nan'::double, '-inf'::double, 0.1]", "nested", "[null,null,0.1]", "[nan, -inf, 0.1]"),
+    Value("decimal(38,10)[]", f"[{_DECIMAL}]", "nested", f"[{_DECIMAL}]"),
+    Value("blob[]", "['\\x00\\xFF'::blob]", "nested", '["AP8="]', "['\\\\x00\\\\xFF']"),
+    Value("enum('a','b')[]", "['b']", "nested", '["b"]', "[b]"),
+    Value("json[]", "['[1.10]', null]", "nested", "[[1.10],null]", "[[1.10], NULL]"),
+    Value("struct(j json)", "{'j': '[1.10]'}", "nested", '{"j":[1.10]}', "{'j': '[1.10]'}"),
+    Value("map(varchar, json)", "map {'k': '[1.10]'}", "nested", '{"k":[1.10]}', "{k='[1.10]'}"),
+    Value("map(integer, varchar)", "map {1: 'x'}", "nested", '[[1,"x"]]', "{1=x}"),
+    Value("map(date, double)", "map {'2024-02-29': 'inf'}", "nested", '[["2024-02-29",null]]', "{2024-02-29=inf}"),
+    Value("struct(l struct(m map(varchar, date[]))[])", "{'l': [{'m': map {'k': ['2024-02-29']}}]}", "nested",
+          '{"l":[{"m":{"k":["2024-02-29"]}}]}', "{'l': [{'m': {k=[2024-02-29]}}]}"),
 ]  # fmt: skip
 _MILLISECONDS = ("timestamp_ms", "'2024-02-29 10:00:00.5'", "timestamp")
 #: DuckDB reads them as microseconds.
 _PARQUET_ONLY = [Value(*_MILLISECONDS, "2024-02-29T10:00:00.500000", "2024-02-29 10:00:00.5")]
+_UNION = "union(a integer, d date)"
 #: Types that a Parquet file can't store.
 _DUCKDB_ONLY = [
     Value(*_MILLISECONDS, "2024-02-29T10:00:00.500", "2024-02-29 10:00:00.5"),
@@ -132,6 +151,35 @@ _DUCKDB_ONLY = [
     Value("bit[]", "['101']", "text", "[101]"),
     Value("timetz", "'10:00:00+02'", "text", "10:00:00+02"),
     Value("struct(a timetz)", "{'a': '10:00:00+02'}", "text", "{'a': '10:00:00+02'}"),
+    Value(
+        "hugeint[]",
+        "[-170141183460469231731687303715884105727]",
+        "nested",
+        "[-170141183460469231731687303715884105727]",
+    ),
+    Value("time_ns", "'23:59:59.123456789'", "time", "23:59:59.123456789"),
+    Value(
+        "timestamptz_ns",
+        "'2024-02-29 10:00:00+02'",
+        "timestamp",
+        "2024-02-29T08:00:00.000000000Z",
+        "2024-02-29 08:00:00+00",
+    ),
+    Value("integer[2]", "[1, 2]", "nested", "[1,2]", "[1, 2]"),
+    Value("variant", "{'a': 1}::variant", "text", "{'a': 1}"),
+    Value("variant[]", "[1::variant]", "text", "[1]"),
+    Value("geometry", "'POINT (1 2)'", "text", "POINT (1 2)"),
+    Value("union(k integer)", "1", "nested", "1"),
+    Value("union(a integer, b varchar)", "'x'::varchar", "nested", '"x"'),
+    Value("union(j json)", "union_value(j := '[1.10]'::json)", "nested", "[1.10]"),
+    Value(
+        "union(a integer, d date)[]",
+        f"[1::{_UNION}, date '2024-02-29'::{_UNION}, null]",
+        "nested",
+        '[1,"2024-02-29",null]',
+    ),
+    Value("struct(u union(a hugeint[]))", "{'u': [1::hugeint]}", "nested", '{"u":[1]}'),
+    Value("map(varchar, union(d double))", "map {'k': 0.1::double}", "nested", '{"k":0.1}'),
 ]
 
 POSTGRESQL = [
@@ -157,8 +205,10 @@ POSTGRESQL = [
           "2024-02-29 08:00:00+00"),
     Value("interval", "'14 months -3 days 1.5 seconds'", "text", "1 year 2 mons -3 days +00:00:01.5"),
     Value("uuid", "'00112233-4455-6677-8899-aabbccddeeff'", "text", "00112233-4455-6677-8899-aabbccddeeff"),
-    Value("json", "'{\"a\": 1}'", "text", '{"a": 1}'),
-    Value("jsonb", "'{\"a\":1}'", "text", '{"a": 1}'),
+    Value("json", f"'{_JSON}'", "nested", _JSON),
+    Value("jsonb", f"'{_JSON}'", "nested", _JSON),
+    Value("json[]", "array['[1.10]'::json, null]", "nested", "[[1.10],null]", "[[1.10], NULL]"),
+    Value("jsonb[]", "array['[1.10]'::jsonb]", "nested", "[[1.10]]"),
     Value("integer[]", "'{1,null}'", "nested", "[1,null]", "[1, NULL]"),
     Value("text[]", "array['a','b c']", "nested", '["a","b c"]', "[a, b c]"),
     Value("numeric[]", "'{1.5}'", "text", "{1.5}"),
@@ -166,8 +216,63 @@ POSTGRESQL = [
     Value("bit(3)", "'101'", "text", "101"),
     Value("int4range", "'[1,5)'", "text", "[1,5)"),
     Value("mood", "'sad'", "text", "sad"),
+    Value("date", "'0044-03-15 BC'", "date", "-0043-03-15", "0044-03-15 (BC)"),
+    Value("date", "'5874897-12-31'", "date", "+5874897-12-31", "5874897-12-31"),
+    Value("timestamp", "'20231-01-01 10:00'", "timestamp", "+20231-01-01T10:00:00.000000", "20231-01-01 10:00:00"),
+    Value("timestamptz", "'0044-03-15 10:00+00 BC'", "timestamp", "-0043-03-15T10:00:00.000000Z",
+          "0044-03-15 (BC) 10:00:00+00"),
+    # More microseconds after 1970 than fit into 64 bits.
+    Value("timestamp", "'294276-12-31 10:00'", "text", "294276-12-31 10:00:00"),
+    Value("time", "'24:00'", "text", "24:00:00.000000", "24:00:00"),
+    Value("numeric", "1e40", "decimal", "1" + "0" * 40),
+    Value("numeric(60,30)", "-1e29", "decimal", "-1" + "0" * 29 + "." + "0" * 30),
+    Value("numeric(5,-2)", "12345", "decimal", "12300"),
+    Value("varbit", "'101'", "text", "101"),
+    Value("xml", "'<a/>'", "text", "<a/>"),
+    Value("regproc", "'now'", "text", "now"),
+    Value("pg_lsn", "'0/1'", "text", "0/1"),
+    Value("int2vector", "'7'", "text", "7"),
+    Value("point", "'(1,2)'", "text", "(1,2)"),
+    Value("daterange", "'[-infinity,2024-02-29)'", "text", "[-infinity,2024-02-29)"),
+    Value("tstzrange", "'[2024-02-29 10:00+02,infinity)'", "text", '["2024-02-29 08:00:00+00",infinity)'),
+    Value("int4multirange", "'{[1,2),[4,5)}'", "text", "{[1,2),[4,5)}"),
+    Value("pair", "row(1, 'x')", "text", "(1,x)"),
+    Value("posint", "5", "integer", "5"),
+    *(Value(type, f"'{text}'", "text", text) for type, text in [
+        ("integer[][]", "{{1,2},{3,NULL}}"),
+        ("smallint[]", "[0:1]={1,2}"),
+        ("bigint[][][]", "{{{1},{2}}}"),
+        ("text[][]", '{{a,"b,c"},{"",NULL}}'),
+        ("boolean[][]", "{{t,f}}"),
+        ("double precision[]", "[-1:0]={0.1,NaN}"),
+        ("numeric[][]", "{{1.50,2}}"),
+        ("date[][]", "{{infinity,2024-02-29}}"),
+        ("timestamp[]", "[2:2]={-infinity}"),
+        ("interval[]", '{"1 day"}'),
+        ("uuid[]", "{00112233-4455-6677-8899-aabbccddeeff}"),
+        ("inet[]", "{192.0.2.1}"),
+        ("bit(3)[]", "{101}"),
+        ("oid[]", "{4294967295}"),
+        ("money[]", "{$1.50}"),
+        ("timetz[]", "{10:00:00+02}"),
+        ("int4range[]", '{"[1,5)"}'),
+        ("pair[]", '{"(1,x)"}'),
+        ("posint[]", "{5}"),
+        ("json[][]", "{{1.10}}"),
+    ]),
+    Value("smallint[]", "'{-32768}'", "nested", "[-32768]"),
+    Value("bigint[]", f"'{{{_INTEGER}}}'", "nested", f"[{_INTEGER}]"),
+    Value("boolean[]", "'{t,null}'", "nested", "[true,null]", "[true, NULL]"),
+    Value("real[]", "'{0.1,NaN}'", "nested", "[0.1,null]", "[0.1, nan]"),
+    Value("bytea[]", "array['\\x00ff'::bytea]", "nested", '["AP8="]', "['\\\\x00\\\\xFF']"),
+    Value("date[]", "'{0044-03-15 BC,2024-02-29}'", "nested", '["-0043-03-15","2024-02-29"]',
+          "['0044-03-15 (BC)', 2024-02-29]"),
+    Value("timestamptz[]", "'{2024-02-29 10:00+02}'", "nested", '["2024-02-29T08:00:00.000000Z"]',
+          "['2024-02-29 08:00:00+00']"),
+    Value("mood[]", "'{sad}'", "nested", '["sad"]', "[sad]"),
 ]  # fmt: skip
 
+_LONG_DECIMAL = "12345678901.123456789012345678901234567891"
 MARIADB = [
     Value("boolean", "true", "integer", "1"),
     Value("tinyint unsigned", "255", "integer", "255"),
@@ -194,11 +299,22 @@ MARIADB = [
           "2024-02-29 10:00:00.5"),
     Value("timestamp null", "'2024-02-29 10:00:00'", "timestamp", "2024-02-29T10:00:00"),
     Value("year", "2024", "integer", "2024"),
-    Value("json", "'{\"a\": 1}'", "text", '{"a": 1}'),
+    Value("json", f"'{_JSON}'", "nested", _JSON),
     Value("enum('a','b')", "'b'", "text", "b"),
     Value("set('a','b')", "'a,b'", "text", "a,b"),
     Value("uuid", "'00112233-4455-6677-8899-aabbccddeeff'", "text", "00112233-4455-6677-8899-aabbccddeeff"),
     Value("inet6", "'2001:db8::1'", "text", "2001:db8::1"),
+    Value("decimal(65,30)", f"-{_LONG_DECIMAL}", "decimal", f"-{_LONG_DECIMAL}"),
+    Value("date", "'9999-12-31'", "date", "9999-12-31"),
+    Value("date", "'0000-00-00'", "text", "0000-00-00"),
+    Value("datetime", "'0000-00-00'", "text", "0000-00-00 00:00:00"),
+    Value("datetime(6)", "'9999-12-31 23:59:59.5'", "timestamp", "9999-12-31T23:59:59.500000",
+          "9999-12-31 23:59:59.5"),
+    Value("time", "'838:59:59'", "text", "838:59:59"),
+    Value("time(6)", "'24:00:00.000001'", "text", "24:00:00.000001"),
+    Value("bit(1)", "b'1'", "binary", "01", "\\x01"),
+    Value("bit(64)", "b'1'", "binary", "0000000000000001", "\\x00" * 7 + "\\x01"),
+    Value("inet4", "'192.0.2.1'", "text", "192.0.2.1"),
 ]  # fmt: skip
 
 TYPES = {

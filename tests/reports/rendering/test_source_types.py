@@ -69,12 +69,19 @@ def _files(folder: str, sql: list[str]) -> str:
 
 def _postgresql(url: str, sql: list[str]) -> str:
     with psycopg.connect(url, autocommit=True) as connection:
-        for statement in ("drop table if exists every_type", "drop type if exists mood", *_MOOD, *sql):
+        for statement in (*_POSTGRESQL_TYPES, *sql):
             connection.execute(statement)
     return url
 
 
-_MOOD = ("create type mood as enum ('sad', 'glad')",)
+_POSTGRESQL_TYPES = (
+    "drop table if exists every_type",
+    "drop type if exists mood, pair",
+    "drop domain if exists posint",
+    "create type mood as enum ('sad', 'glad')",
+    "create type pair as (a integer, b text)",
+    "create domain posint as integer check (value > 0)",
+)
 
 
 def _mariadb(url: str, sql: list[str]) -> str:

@@ -14,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import psycopg
+import pyarrow as pa
 import pytest
 
 from reports.exceptions import QueryFailed, QueryTimeout, SourceUnavailable, SourceUnusable
@@ -68,14 +69,15 @@ def test_types_that_arrow_lacks_arrive_as_text(spec, fetch, sql, text):
         ("avg(0.1)", "decimal128(38, 20)", Decimal("0.1")),
         ("1200::numeric(5,-2)", "decimal128(7, 0)", Decimal(1200)),
         ("null::numeric", "decimal128(38, 0)", None),
-        ("1e50::numeric", "string", "1" + "0" * 50),
-        ("'NaN'::numeric(4,1)", "string", "NaN"),
+        ("1e50::numeric", "numeric", "1" + "0" * 50),
+        ("'NaN'::numeric(4,1)", "numeric", "NaN"),
         ("1.5::numeric(60,30)", "decimal128(38, 30)", Decimal("1.5")),
     ],
 )
 def test_numeric_is_exact_as_decimal_or_text(spec, fetch, sql, type, value):
     table = fetch(spec, f"select {sql} as n")
-    assert str(table.schema.field("n").type) == type
+    found = table.schema.field("n").type
+    assert (found.type_name if isinstance(found, pa.OpaqueType) else str(found)) == type
     assert table.to_pylist() == [{"n": value}]
 
 
@@ -160,8 +162,6 @@ def test_every_statement_that_is_not_a_query_is_refused(spec, fetch, query, post
         ("selec 1", "not valid SQL"),
         ("select 'secret'::int", "could not compute or convert"),
         ("select 1 / (500000 - x) from generate_series(1, 1000000) x", "could not compute or convert"),
-        ("select 'infinity'::date as d", "years 1 to 9999"),
-        ("select 'infinity'::timestamptz as d", "years 1 to 9999"),
     ],
 )
 def test_a_failed_query_is_explained_without_repeating_it(spec, fetch, query, words):
