@@ -150,7 +150,8 @@ def test_numeric_text_that_is_not_a_number_is_guarded_like_text() -> None:
 @pytest.mark.parametrize(
     ("day", "text"),
     [(-719_162, "0001-01-01"), (-719_163, "0000-12-31"), (-719_528, "0000-01-01"), (-719_529, "-0001-12-31"),
-     (2_932_896, "9999-12-31"), (2_932_897, "+10000-01-01"), (2**31 - 1, "+5881580-07-11")],
+     (2_932_896, "9999-12-31"), (2_932_897, "+10000-01-01"), (2**31 - 2, "+5881580-07-10"),
+     (2**31 - 1, "infinity"), (1 - 2**31, "-infinity")],
 )  # fmt: skip
 def test_dates_outside_of_arrows_calendar_are_exact(day: int, text: str) -> None:
     rows = pa.record_batch({"d": pa.array([day, None, 0], pa.int32()).cast(pa.date32())})
