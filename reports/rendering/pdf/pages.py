@@ -10,15 +10,23 @@ from reports.rendering.base import Document
 from reports.rendering.charts.chart import Chart
 from reports.rendering.pdf.chart import ChartSpace
 from reports.rendering.pdf.fonts import Face, MissingGlyphs, bold, is_right_to_left, regular, wrap
-from reports.rendering.pdf.layout import MARGIN, PADDING, Layout
-from reports.rendering.pdf.pen import ALERT, BAND, FAINT, INK, LINE, SOFT, TOTAL, Pen
+from reports.rendering.pdf.headings import heading_lines
+from reports.rendering.pdf.layout import MARGIN, PADDING, Column, Layout
+from reports.rendering.pdf.pen import ALERT, BAND, FAINT, INK, LINE, SOFT, TOTAL, UPRIGHT, Pen
 from reports.rendering.pdf.totals import Band, draw_band
 
 _FOOTER_HEIGHT = 24.0
 #: Width of " of 12,345", which is drawn last.
 _PAGE_COUNT_WIDTH = 32.0
+#: Room in the footer for the time on the left and the page number on the right of the notice.
+_GENERATED_WIDTH, _PAGE_WIDTH = 110.0, 84.0
+_NOTICE_LINES = 2
 _SMALL = 7.0
 _MAX_HEADING_LINES = 8
+#: The length of a heading that runs from bottom to top, in points.
+_MAX_UPRIGHT = 150.0
+#: A number or date that is wider than its column is drawn smaller, down to this share of the type size.
+_SMALLEST = 0.4
 #: A form on every page, defined after the last one: only then are the number of pages and the notice known.
 _ENDING = "ending"
 _NULL = ["\u2013"]
@@ -46,7 +54,10 @@ class Pages:
         self._page_number = 0
         self._y = 0.0
         self._title = glyphs.replace_in(document.title).replace("\n", " ")
-        self._headings = [_heading(column.name, layout.size, column.width) for column in layout.columns]
+        self._headings = [
+            _heading(column.name, layout.size, _MAX_UPRIGHT if layout.has_upright_headings else column.width)
+            for column in layout.columns
+        ]
         canvas.setPageSize(layout.page)
         self._start_page()
         self._draw_title_block(totals)
@@ -55,11 +66,8 @@ class Pages:
 
     def draw_row(self, texts: Sequence[str | None]) -> None:
         """Draw one row. A row that does not fit goes to the next page; one higher than a page is split."""
-        face, size = regular(), self._layout.size
-        cells = [
-            _NULL if text is None else wrap(text, face, size, column.width)
-            for text, column in zip(texts, self._layout.columns, strict=True)
-        ]
+        face = regular()
+        cells = [self._lines(text, column) for text, column in zip(texts, self._layout.columns, strict=True)]
         height = max(map(len, cells), default=1)
         if self._lines_left() < height <= self._lines_per_page():
             self._next_page()
@@ -101,8 +109,11 @@ class Pages:
         x = MARGIN + self._layout.width - _PAGE_COUNT_WIDTH
         pen.text(x, y, f" of {self._page_number:,}", regular(), _SMALL, SOFT)
         notice = self._glyphs.replace_in(truncated) if truncated else "".join(self._glyphs.notes())
-        if notice:
-            pen.text(MARGIN + 110, y, self._one_line(notice, 230), bold(), _SMALL, ALERT if truncated else SOFT)
+        face, color = (bold(), ALERT) if truncated else (regular(), SOFT)
+        width = self._layout.width - _GENERATED_WIDTH - _PAGE_WIDTH
+        for line in self._short(notice, face, width, _NOTICE_LINES):
+            pen.text(MARGIN + _GENERATED_WIDTH, y, line, face, _SMALL, color)
+            y -= _SMALL * 1.2
         pen.flush()
         self._canvas.endForm()
 
@@ -112,7 +123,8 @@ class Pages:
         self._page_number += 1
         self._y = self._layout.page[1] - MARGIN
         if self._page_number > 1:
-            self._pen.text(MARGIN, self._y - _SMALL + 4, self._one_line(self._title), regular(), _SMALL, SOFT)
+            (title,) = self._short(self._title, regular(), self._layout.width, 1)
+            self._pen.text(MARGIN, self._y - _SMALL + 4, title, regular(), _SMALL, SOFT)
             self._y -= 14
 
     def _next_page(self) -> None:
@@ -132,10 +144,11 @@ class Pages:
         self._canvas.doForm(_ENDING)
         self._canvas.showPage()
 
-    def _one_line(self, text: str, reserved: float = 0.0) -> str:
-        """As much of the text as fits on one line that leaves `reserved` points free."""
-        lines = wrap(text, bold(), _SMALL, self._layout.width - reserved - 12)
-        return lines[0] if len(lines) == 1 else f"{lines[0]} …"
+    def _short(self, text: str, face: Face, width: float, most_lines: int) -> list[str]:
+        """As many lines of small type as there is room for."""
+        # The last line has room for the ellipsis.
+        lines = wrap(text, face, _SMALL, width - 12)
+        return lines if len(lines) <= most_lines else [*lines[: most_lines - 1], f"{lines[most_lines - 1]} …"]
 
     # Title block, chart and notes
 
@@ -193,7 +206,11 @@ class Pages:
         return int((height + 6 - PADDING) / self._layout.line_height)
 
     def _headings_height(self) -> float:
-        return max(map(len, self._headings), default=1) * self._layout.line_height + PADDING
+        layout = self._layout
+        if layout.has_upright_headings:
+            lines = (line for heading in self._headings for line in heading)
+            return max((bold().width(line, layout.size) for line in lines), default=0.0) + 2 * PADDING
+        return max(map(len, self._headings), default=1) * layout.line_height + PADDING
 
     def _draw_headings(self) -> None:
         height = self._headings_height()
@@ -202,21 +219,49 @@ class Pages:
             self._end_page()
             self._start_page()
         self._pen.band(MARGIN, self._y - height, self._layout.table_width, height, BAND)
-        self._draw_cells(self._headings, 0, _MAX_HEADING_LINES, bold())
+        if self._layout.has_upright_headings:
+            self._draw_upright_headings(self._y - height + PADDING)
+        else:
+            self._draw_cells(self._headings, 0, _MAX_HEADING_LINES, bold())
         self._y -= height
         self._pen.rule(MARGIN, self._y, self._layout.table_width, 0.8, FAINT)
 
+    def _draw_upright_headings(self, bottom: float) -> None:
+        layout = self._layout
+        for lines, column in zip(self._headings, layout.columns, strict=True):
+            # A second line would run into the next column.
+            line = lines[0] if len(lines) == 1 else f"{lines[0]}…"
+            x = column.x + (column.width if column.is_right_aligned else layout.size * 0.8)
+            self._pen.text(x, bottom, line, bold(), layout.size, matrix=UPRIGHT)
+
     def _draw_cells(self, cells: Sequence[Sequence[str]], start: int, stop: int, face: Face) -> None:
         """Draw lines `start` to `stop` of each cell."""
-        layout, draw_text = self._layout, self._pen.text
-        size, first_baseline = layout.size, self._first_baseline()
-        for lines, column in zip(cells, layout.columns, strict=True):
+        first_baseline = self._first_baseline()
+        for lines, column in zip(cells, self._layout.columns, strict=True):
             y = first_baseline
             for line in lines[start:stop]:
-                aligned_right = column.is_right_aligned or is_right_to_left(line)
-                x = column.x + column.width - face.width(line, size) if aligned_right else column.x
-                draw_text(x, y, line, face, size, FAINT if lines is _NULL else INK)
-                y -= layout.line_height
+                x, size = self._place(line, column, face)
+                self._pen.text(x, y, line, face, size, FAINT if lines is _NULL else INK)
+                y -= self._layout.line_height
+
+    def _lines(self, text: str | None, column: Column) -> list[str]:
+        if text is None:
+            return _NULL
+        face, size = regular(), self._layout.size
+        if not column.may_wrap and face.width(text, size) * _SMALLEST <= column.width:
+            return [text]
+        return wrap(text, face, size, column.width)
+
+    def _place(self, line: str, column: Column, face: Face) -> tuple[float, float]:
+        """Where a line of a cell starts, and its type size."""
+        size = self._layout.size
+        width = face.width(line, size)
+        if is_right_to_left(line):
+            return column.x + column.width - width, size
+        if width > column.width and not column.may_wrap:
+            size *= column.width / width
+            width = column.width
+        return column.start(line, width, face, size), size
 
     def _first_baseline(self) -> float:
         """The baseline of the first line of a row that starts here."""
@@ -224,5 +269,5 @@ class Pages:
 
 
 def _heading(name: str, size: float, width: float) -> list[str]:
-    lines = wrap(name, bold(), size, width)
+    lines = heading_lines(name, bold(), size, width)
     return lines if len(lines) <= _MAX_HEADING_LINES else [*lines[: _MAX_HEADING_LINES - 1], "…"]

@@ -12,6 +12,9 @@ from reports.rendering.pdf.shaping import shape
 INK, SOFT, FAINT, LINE, BAND = "0.11 0.13 0.17", "0.38 0.42 0.49", "0.60 0.64 0.70", "0.85 0.87 0.90", "0.93 0.94 0.96"
 ALERT, TOTAL = "0.60 0.27 0", "0.95 0.965 0.99"
 
+#: The directions in which a text can run, as PDF describes them.
+_HORIZONTAL, UPRIGHT = "1 0 0 1", "0 1 -1 0"
+
 
 class Pen:
     """Collects the content of one page or form. Coordinates are points from the bottom left."""
@@ -25,13 +28,15 @@ class Pen:
         self._color = ""
         self._font_operators: dict[tuple[Face, int, float], str] = {}
 
-    def text(self, x: float, y: float, text: str, face: Face, size: float, color: str = INK) -> None:
+    def text(
+        self, x: float, y: float, text: str, face: Face, size: float, color: str = INK, matrix: str = _HORIZONTAL
+    ) -> None:
         """Draw one line; `y` is its baseline."""
         texts = self._texts
         if color != self._color:
             texts.append(f"{color} rg")
             self._color = color
-        texts.append(f"1 0 0 1 {x:.2f} {y:.2f} Tm")
+        texts.append(f"{matrix} {x:.2f} {y:.2f} Tm")
         if not face.draws(text):
             for run in shape(text, bold=face.is_bold).runs:
                 font = embed(run.font, self._pdf)

@@ -68,7 +68,7 @@ def draw_band(pen: Pen, band: Band, layout: Layout, y: float) -> None:
             continue
         text, face, fitting_size = _fit(text, column.width, size)
         width = face.width(text, fitting_size)
-        x = column.x + column.width - width if column.is_right_aligned else column.x
+        x = column.start(text, width, face, fitting_size)
         pen.text(x, y, text, face, fitting_size, INK)
         function_width = regular().width(function, size * _FUNCTION_SIZE)
         if function and width + _GAP + function_width <= column.width:

@@ -45,7 +45,7 @@ class PdfWriter:
             self._chart.add(batch)
         for part in slices(batch):
             columns = [self._texts(column) for column in part.columns]
-            pages = self._pages or self._start([column[:SAMPLE_ROWS] for column in columns])
+            pages = self._pages or self._start([_sample(column) for column in columns])
             bands_before_row = self._bands_by_row(part)
             for number, row in enumerate(zip(*columns, strict=True)):
                 for band in bands_before_row.get(number, ()):
@@ -90,6 +90,12 @@ class PdfWriter:
             texts = pc.replace_substring_regex(texts, r"\.0+(Z?)$", r"\1")
         replace_in = self._glyphs.replace_in
         return [None if text is None else replace_in(text) for text in texts.to_pylist()]
+
+
+def _sample(texts: Sequence[str | None]) -> list[str | None]:
+    """The first texts of a column, and the longest single line of those at hand: a number should not be broken."""
+    longest = max((text for text in texts if text and "\n" not in text), key=len, default=None)
+    return [*texts[:SAMPLE_ROWS], longest]
 
 
 def _canvas(out: BinaryIO, document: Document) -> Any:

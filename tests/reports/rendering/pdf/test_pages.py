@@ -107,6 +107,17 @@ def test_the_notice_of_a_truncated_result_is_in_every_footer_and_after_the_table
 
 
 @needs_poppler
+@pytest.mark.parametrize("columns", [1, 12])
+def test_the_notice_about_missing_characters_is_complete_on_every_page(columns: int) -> None:
+    rows = {f"column {n}": ["a text", "\U0010fffd" * 1_200, *["a text"] * 90] for n in range(columns)}
+    sheets = pages(render("pdf", pa.record_batch(rows)))
+    for sheet in sheets:
+        shown = " ".join(sheet.split())
+        assert f"{1_200 * columns:,} characters are in no font" in shown and "html and xlsx show them." in shown
+        assert "…" not in sheet
+
+
+@needs_poppler
 def test_fonts_are_embedded() -> None:
     lines = tool("pdffonts", "-", data=render("pdf", pa.record_batch({"v": ["Ж"]}))).splitlines()[2:]
     assert lines
@@ -126,6 +137,68 @@ def test_many_columns_keep_all_digits() -> None:
     row = {f"column_{index}": [10_000 + index] for index in range(40)}
     shown = words(render("pdf", pa.record_batch(row))).replace(" ", "")
     assert "".join(str(10_000 + index) for index in range(40)) in shown
+
+
+def boxes(data: bytes) -> dict[str, tuple[float, float]]:
+    """Left and right end of each word."""
+    places = tool("pdftotext", "-bbox", "-", "-", data=data)
+    found = re.findall(r'xMin="([\d.]+)"[^>]*xMax="([\d.]+)"[^>]*>([^<]*)<', places)
+    return {word: (float(left), float(right)) for left, right, word in found}
+
+
+@needs_poppler
+def test_a_heading_is_not_broken_while_a_wider_column_has_room() -> None:
+    rows = {f"customer_no_{n}": [n] for n in range(6)} | {"customer_name": ["Ada"], "note": ["word " * 80]}
+    read = boxes(render("pdf", pa.record_batch(rows)))
+    assert set(rows) <= set(read)
+
+
+@needs_poppler
+def test_a_heading_is_broken_behind_underscores_and_between_words_only() -> None:
+    names = [f"average_arrival_delay_of_month_{n}" for n in range(7)] + ["Total of all flights in minutes"]
+    text = pages(render("pdf", pa.record_batch({name: [1.5] for name in names})))[0]
+    parts = set(re.findall(r"[^ _]+_?", " ".join(names)))
+    heading = text[text.index("Version") : text.index("1.5")].split()[2:]
+    assert all(re.sub("_$", "", word) in {re.sub("_$", "", part) for part in parts} for line in heading
+               for word in re.findall(r"[^_]+_?", line))  # fmt: skip
+
+
+@needs_poppler
+def test_thirty_one_columns_have_whole_headings_and_numbers() -> None:
+    kinds = {
+        "month": 2013,
+        "departure_delay": 1234.5,
+        "cancelled_flights": -7,
+        "distance_km": 1000.125,
+        "carrier": "UA",
+    }
+    row = {f"{name}_{n}": [value] for n, (name, value) in zip(range(31), list(kinds.items()) * 7, strict=False)}
+    shown = words(render("pdf", pa.record_batch(row))).split()
+    assert set(row) <= set(shown)
+    assert [shown.count(str(value)) for value in kinds.values()] == [7, 6, 6, 6, 6]
+
+
+@needs_poppler
+def test_a_number_that_is_longer_than_those_of_the_sample_stays_on_one_line() -> None:
+    rows = {"n": [*range(500), 12_345_678_901_234], "x": [1.5] * 501} | {
+        f"note{n}": ["word " * 30] * 501 for n in range(4)
+    }
+    assert "12345678901234" in words(render("pdf", pa.record_batch(rows))).split()
+
+
+@needs_poppler
+def test_points_stand_below_each_other() -> None:
+    values = [1.5, 2.25, 3.0, 4.0625, 5e300]
+    rows = {"v": pa.array(values), "took": pa.array([3_600_500 * n for n in range(1, 6)], pa.duration("ms"))}
+    read = boxes(render("pdf", pa.record_batch(rows)))
+    assert read["1.5"][0] == read["2.25"][0] == read["3"][0] == read["4.0625"][0]
+    assert read["1:00:00.5"][0] == read["2:00:01"][0]
+    assert read["4.0625"][1] == pytest.approx(read["v"][1], abs=0.2)
+
+
+def test_a_wide_table_is_in_landscape_before_its_type_is_smaller() -> None:
+    layout = lay_out([f"column_{n}" for n in range(12)], [Kind.FLOAT] * 12, [["1234.5"]] * 12)
+    assert (layout.page, layout.size) == (LANDSCAPE, 8.0)
 
 
 def test_too_many_columns_are_refused_at_the_start() -> None:
