@@ -101,6 +101,11 @@ class Chart:
             self._rows += rows.num_rows
         self._is_full = fitting.num_rows < batch.num_rows
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there have been no rows so far. Axes without marks would look like a fault."""
+        return not self._rows and not self._is_full
+
     def check(self, seconds: float = 15.0) -> None:
         """Raise DesignMismatch if Vega-Lite refuses the specification. Some errors only show with rows."""
         # A limit that is reached is no error of the specification.
@@ -113,6 +118,8 @@ class Chart:
         `displayable` maps each text of the chart to what the format can show of it.
         """
         label = _label(self.spec)
+        if self.is_empty:
+            return Drawing(label, "There is no chart, because the result has no rows.")
         try:
             drawn = self._run("svg", self._vega_lite(style), self._limits.seconds)
             if len(drawn) > self._limits.max_drawing_bytes:

@@ -56,8 +56,7 @@ table { border-collapse: collapse }
   background: var(--total); border-top: 1px solid var(--rule); font-weight: 600; text-align: left; white-space: nowrap }
 .rows tr.total th { white-space: normal !important }
 .rows tr.total td.right { text-align: right !important; font-variant-numeric: tabular-nums }
-.rows tfoot tr.total th, .rows tfoot tr.total td { position: sticky; bottom: 0; background: var(--head);
-  border-top: 2px solid var(--rule) }
+.rows tfoot tr.total th, .rows tfoot tr.total td { background: var(--head); border-top: 2px solid var(--rule) }
 .total td[title]::before { content: attr(title); content: attr(title) / ""; color: var(--soft); font-weight: 400;
   font-size: 12px; margin-right: .6em }
 footer { margin-top: 14px; color: var(--soft); font-size: 13px }
@@ -70,7 +69,7 @@ footer p { margin: 6px 0 }
   @page { margin: 12mm }
   body { font-size: 9pt }
   main { padding: 0; width: auto }
-  header, footer, .rows thead th, .rows tfoot tr.total th, .rows tfoot tr.total td { position: static }
+  header, footer, .rows thead th { position: static }
   .table { align-self: stretch }
   .rows { width: 100% }
   .rows button { display: contents }

@@ -20,7 +20,12 @@ SCRIPT = """"use strict";
     if (x !== y) return x - y;
     return /^-?\\d+$/.test(a) && /^-?\\d+$/.test(b) ? plain(BigInt(a), BigInt(b)) : 0;
   };
-  const by = { number, moment: plain, text: texts.compare };
+  const seconds = (text) => {
+    const [, sign, hours, minutes, rest] = /^(-?)(\\d+):(\\d+):(.+)$/.exec(text);
+    return (sign ? -1 : 1) * (hours * 3600 + minutes * 60 + Number(rest));
+  };
+  const duration = (a, b) => seconds(a) - seconds(b);
+  const by = { number, duration, moment: plain, text: texts.compare };
   const sort = (head) => {
     const at = head.cellIndex, compare = by[head.dataset.sort];
     const down = head.getAttribute("aria-sort") === "ascending";

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from reports.rendering.base import Document, Renderer, Writer
 from reports.rendering.charts.chart import Chart
-from reports.rendering.column_kinds import NUMBERS, TEMPORAL, Kind, kind_of
+from reports.rendering.column_kinds import NUMBERS, SPANS, TEMPORAL, Kind, kind_of
 from reports.rendering.html import figure
 from reports.rendering.html.cells import cell_contents
 from reports.rendering.html.page import HEAD, STYLE
@@ -47,7 +47,7 @@ class HtmlWriter:
                 if depth:
                     group_totals += row
                 else:
-                    # In the table's foot, which sorting leaves alone and the style sheet keeps in view.
+                    # In the table's foot, which sorting leaves alone.
                     grand_total += f"<tfoot>\n{row}</tfoot>\n"
         chart = figure.figure(self._chart, truncated=bool(truncated)) if self._chart else ""
         notice = f'<p class="truncated" role="alert">{escape(truncated)}</p>\n' if truncated else ""
@@ -79,9 +79,11 @@ def _opening(schema: pa.Schema, document: Document, totals: Totals | None) -> st
 
 
 def _sort_order(kind: Kind) -> str:
-    """How the script sorts the column. Durations are sorted as texts, whose digits it compares as numbers."""
+    """How the script sorts the column. Intervals are sorted as texts, whose digits it compares as numbers."""
     if kind in NUMBERS:
         return "number"
+    if kind is Kind.DURATION:
+        return "duration"
     return "moment" if kind in TEMPORAL else "text"
 
 
@@ -89,7 +91,7 @@ def _alignment(schema: pa.Schema) -> str:
     """Style rules by column. A class in every cell would double the size of a table with short values."""
     rules = ""
     for kinds, declarations in (
-        (NUMBERS, "text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap"),
+        (NUMBERS | SPANS, "text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap"),
         (TEMPORAL, "white-space: nowrap"),
     ):
         columns = [number for number, field in enumerate(schema, 1) if kind_of(field.type) in kinds]

@@ -30,7 +30,8 @@ class ChartSpace:
         self._canvas = canvas
         self._chart = chart
         self._width = layout.width
-        self._drawing_height = height * min(_SCALE, layout.width / width, _MAX_HEIGHT / height)
+        scale = min(_SCALE, layout.width / width, _MAX_HEIGHT / height)
+        self._drawing_height = 0.0 if chart.is_empty else height * scale
         self.height = self._drawing_height + _NOTE_HEIGHT
 
     def reserve(self, y: float) -> None:
@@ -51,8 +52,9 @@ class ChartSpace:
             self._canvas.doForm(_DRAWING_FORM)
             self._canvas.addLiteral("Q")
         if drawing.note:
-            # Without a drawing, the note is the error that explains why, and comes first.
-            color, y = (SOFT, _NOTE_HEIGHT - 10) if drawing.content else (ALERT, self.height - 12)
+            # Without a drawing, the note explains why, and comes first.
+            y = _NOTE_HEIGHT - 10 if drawing.content else self.height - 12
+            color = SOFT if drawing.content or self._chart.is_empty else ALERT
             pen = Pen(self._canvas)
             for line in wrap(glyphs.replace_in(drawing.note), regular(), _NOTE_SIZE, self._width):
                 pen.text(0, y, line, regular(), _NOTE_SIZE, color)

@@ -143,3 +143,34 @@ def test_every_printed_page_has_the_headings_and_only_the_last_the_total(open_pa
     assert len(sheets) > 1
     assert all("number" in sheet and "name" in sheet for sheet in sheets)
     assert [" 4950 " in f"{sheet} ".replace("\n", " ") for sheet in sheets] == [False] * (len(sheets) - 1) + [True]
+
+
+def test_durations_are_sorted_by_their_length_and_aligned_like_numbers(open_page):
+    took = [1_500, 36_000_000, -2_000, 1_250, -36_000_000, None]
+    page = open_page(pa.record_batch({"took": pa.array(took, pa.duration("ms")), "n": range(6)}))
+    click_heading(page, "took")
+    assert column(page, 1) == ["-10:00:00", "-0:00:02", "0:00:01.25", "0:00:01.5", "10:00:00", ""]
+    alignments = page.eval_on_selector_all(
+        ".rows tr > *", "cells => cells.map(cell => getComputedStyle(cell).textAlign)"
+    )
+    assert set(alignments) == {"right"}
+
+
+def test_the_grand_total_covers_no_row_and_the_headings_stay_in_view(open_page):
+    rows = pa.record_batch({"number": list(range(100)), "name": ["row"] * 100})
+    page = open_page(rows, TotalsOptions(columns={"number": "sum"}), viewport={"width": 800, "height": 500})
+    for scrolled in (0, 900, 100_000):
+        page.evaluate("y => window.scrollTo(0, y)", scrolled)
+        covered = page.evaluate(
+            """() => {
+              const head = document.querySelector(".rows thead th").getBoundingClientRect();
+              return Array.from(document.querySelectorAll(".rows tbody tr")).filter((row) => {
+                const box = row.getBoundingClientRect();
+                const points = [box.top + 2, box.bottom - 2].filter((y) => y > head.bottom && y < innerHeight);
+                return points.some((y) => !row.contains(document.elementFromPoint(box.left + 20, y)));
+              }).length;
+            }"""
+        )
+        assert covered == 0
+        top = page.locator(".rows thead th").first.evaluate("head => head.getBoundingClientRect().top")
+        assert top == 0 if scrolled else top > 0
