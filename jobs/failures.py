@@ -28,6 +28,10 @@ class Failure:
     retryable: bool = False
     trace: str = ""
 
+    def __post_init__(self) -> None:
+        for name in ("message", "trace"):
+            object.__setattr__(self, name, _storable(getattr(self, name)))
+
     @classmethod
     def from_error(cls, error: BaseException) -> Failure:
         """Describe an exception. Only a RunError's own message is fit for everyone; others may name files or hosts."""
@@ -53,7 +57,15 @@ class Failure:
         return replace(self, trace=trace.strip())
 
 
+def _storable(text: str) -> str:
+    """Replace what a database refuses: PostgreSQL stores no NUL, and UTF-8 has no lone surrogates."""
+    return text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
 WORKER_LOST = Failure("worker_lost", "The worker that ran the report was lost.", retryable=True)
 DATABASE_LOST = Failure("worker_lost", "The worker that ran the report could not reach the database.", retryable=True)
+WORKER_FAILED = Failure("worker_lost", "An error in the worker ended the attempt.", retryable=True)
+#: For an end that could not be stored as it was.
+NOT_RECORDED = Failure("internal_error", "The end of the job could not be recorded because of an error in the server.")
 TIMED_OUT = Failure("timeout", "The report took longer than allowed.")
 CANCELLED = Failure("cancelled", "The job was cancelled while it ran.")

@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from django.conf import settings
 from django.db import connections, transaction
@@ -226,9 +227,14 @@ class Supervisor:
         return 0 if status in (0, None) else 1
 
     def _release_jobs(self) -> None:
-        for job in JobExecutionLog.objects.owned_by(self.instance):
-            if transitions.release(job, _HOST_STOPPED, seconds=0, refund=True):
-                attempt_cleanup.clean_up_attempt(job)
+        # Fetched first, because an error closes the connection: one job must not keep the others from being released.
+        for job in list(JobExecutionLog.objects.owned_by(self.instance)):
+            self._try(partial(_release_job, job))
+
+
+def _release_job(job: JobExecutionLog) -> None:
+    if transitions.release(job, _HOST_STOPPED, seconds=0, refund=True):
+        attempt_cleanup.clean_up_attempt(job)
 
 
 def _preload() -> None:

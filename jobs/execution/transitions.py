@@ -6,12 +6,14 @@ changes nothing and the caller is notified.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import DurationField, F, SmallIntegerField
 from django.utils import timezone
 
@@ -22,14 +24,15 @@ from common.compiled_sql import Param, Statement, insert, params, update_query
 from jobs.actions import record_event
 from jobs.clock import Now, from_now
 from jobs.delivery import outbox
-from jobs.exceptions import IllegalTransition
+from jobs.exceptions import IllegalTransition, QueueUnavailable
 from jobs.execution.protocol import ResultFile
-from jobs.failures import CANCELLED, DATABASE_LOST, MAX_TRACE_CHARACTERS, Failure
+from jobs.failures import CANCELLED, DATABASE_LOST, MAX_TRACE_CHARACTERS, NOT_RECORDED, Failure
 from jobs.models import Artifact, JobEvent, JobExecutionLog
 from jobs.queue import broker, next_job
 from jobs.status import SUCCESSORS, Status
 from reports.models import version_with_source
 
+log = logging.getLogger(__name__)
 #: Seconds from one attempt to the next.
 _RETRY_WAITS = Backoff(first=2, longest=300)
 #: Days that the result of a deleted report is kept.
@@ -143,26 +146,55 @@ def lease_duration() -> timedelta:
 
 
 def succeed(job: JobExecutionLog, result: ResultFile) -> bool:
-    """Make the result visible and queue its deliveries. False if the job was lost: the file is then of no use."""
+    """Make the result visible and queue its deliveries. False if its file is of no use.
+
+    That is so if the job was lost, or has Failed because its success can't be stored. If the database is away, this and
+    the other transitions raise OperationalError or InterfaceError: the same call may succeed later.
+    """
+    try:
+        return _succeed(job, result)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("A success could not be recorded.", extra={"job_id": str(job.pk)})
+    _end_failed(job, NOT_RECORDED)
+    return False
+
+
+def _succeed(job: JobExecutionLog, result: ResultFile) -> bool:
     with transaction.atomic():
         if not _SUCCEED.apply(job, rows=result.rows, bytes=result.size):
             return False
-        retention_days = job.version.retention_days if job.version else _DEFAULT_RETENTION_DAYS
-        artifact = Artifact(
-            job=job,
-            fence=job.fence,
-            size=result.size,
-            sha256=result.sha256,
-            rows=result.rows,
-            truncated=result.truncated or "",
-            stamp=result.stamp,
-            expires_at=timezone.now() + timedelta(days=retention_days),
-        )
-        insert(artifact)
-        outbox.add_deliveries(job)
-        record_event(job, JobEvent.Kind.SUCCEEDED, {"rows": result.rows, "size": result.size})
-        audit.record(Action.JOB_SUCCEEDED, actor=audit.SYSTEM, tenant_id=job.tenant_id, target=("job", job.pk))
+        for write in WRITES_OF_SUCCESS:
+            write(job, result)
     return True
+
+
+def _add_artifact(job: JobExecutionLog, result: ResultFile) -> None:
+    retention_days = job.version.retention_days if job.version else _DEFAULT_RETENTION_DAYS
+    artifact = Artifact(
+        job=job,
+        fence=job.fence,
+        size=result.size,
+        sha256=result.sha256,
+        rows=result.rows,
+        truncated=result.truncated or "",
+        stamp=result.stamp,
+        expires_at=timezone.now() + timedelta(days=retention_days),
+    )
+    insert(artifact)
+
+
+def _add_deliveries(job: JobExecutionLog, result: ResultFile) -> None:
+    outbox.add_deliveries(job)
+
+
+def _record_success(job: JobExecutionLog, result: ResultFile) -> None:
+    record_event(job, JobEvent.Kind.SUCCEEDED, {"rows": result.rows, "size": result.size})
+
+
+def _audit_success(job: JobExecutionLog, result: ResultFile) -> None:
+    audit.record(Action.JOB_SUCCEEDED, actor=audit.SYSTEM, tenant_id=job.tenant_id, target=("job", job.pk))
 
 
 def fail(job: JobExecutionLog, failure: Failure) -> bool:
@@ -178,21 +210,46 @@ def release(job: JobExecutionLog, failure: Failure, *, seconds: float, refund: b
     `refund`: don't count the attempt, because the job did not cause its end. A job whose cancellation was requested
     ends as cancelled instead: it is never claimed again, so it would stay Queued forever.
     """
+    requeue = partial(_requeue, job, failure, seconds, refund)
+    requeued = _first_possible(job, partial(requeue, WRITES_OF_RELEASE), partial(requeue, ()))
+    # The reconciler notifies the workers of a job that has to wait, once it is due.
+    if requeued and seconds == 0:
+        try:
+            broker.notify()
+        except QueueUnavailable:
+            log.warning("The workers could not be notified.", extra={"job_id": str(job.pk)}, exc_info=True)
+    return requeued
+
+
+def _requeue(
+    job: JobExecutionLog, failure: Failure, seconds: float, refund: bool, writes: Sequence[WriteOfRelease]
+) -> bool:
     with transaction.atomic():
         held = JobExecutionLog.objects.with_fence(job.pk, job.fence)
         if held.select_for_update().values_list("cancel_requested_at", flat=True).first():
             return _end_failed(job, CANCELLED)
         if not _REQUEUE.apply(job, refund=int(refund), wait=timedelta(seconds=seconds)):
             return False
-        details = {"code": failure.code, "message": failure.message, "seconds": seconds}
-        record_event(job, JobEvent.Kind.REQUEUED, details)
-        # The reconciler notifies the workers of a job that has to wait, once it is due.
-        if seconds == 0:
-            broker.notify()
+        for write in writes:
+            write(job, failure, seconds)
     return True
 
 
+def _record_release(job: JobExecutionLog, failure: Failure, seconds: float) -> None:
+    details = {"code": failure.code, "message": failure.message, "seconds": seconds}
+    record_event(job, JobEvent.Kind.REQUEUED, details)
+
+
 def _end_failed(job: JobExecutionLog, failure: Failure) -> bool:
+    return _first_possible(
+        job,
+        partial(_mark_failed, job, failure, WRITES_OF_FAILURE),
+        partial(_mark_failed, job, NOT_RECORDED, WRITES_OF_FAILURE),
+        partial(_mark_failed, job, NOT_RECORDED, ()),
+    )
+
+
+def _mark_failed(job: JobExecutionLog, failure: Failure, writes: Sequence[WriteOfFailure]) -> bool:
     with transaction.atomic():
         failed = _FAIL.apply(
             job,
@@ -204,12 +261,43 @@ def _end_failed(job: JobExecutionLog, failure: Failure) -> bool:
         )
         if not failed:
             return False
-        record_event(job, JobEvent.Kind.FAILED, {"code": failure.code, "message": failure.message})
-        audit.record(
-            Action.JOB_FAILED,
-            actor=audit.SYSTEM,
-            tenant_id=job.tenant_id,
-            target=("job", job.pk),
-            details={"code": failure.code},
-        )
+        for write in writes:
+            write(job, failure)
     return True
+
+
+def _record_failure(job: JobExecutionLog, failure: Failure) -> None:
+    record_event(job, JobEvent.Kind.FAILED, {"code": failure.code, "message": failure.message})
+
+
+def _audit_failure(job: JobExecutionLog, failure: Failure) -> None:
+    audit.record(
+        Action.JOB_FAILED,
+        actor=audit.SYSTEM,
+        tenant_id=job.tenant_id,
+        target=("job", job.pk),
+        details={"code": failure.code},
+    )
+
+
+def _first_possible(job: JobExecutionLog, *ends: Callable[[], bool]) -> bool:
+    """Write the first of these ends that can be written, so that no error keeps a job Running."""
+    *better, last = ends
+    for end in better:
+        try:
+            return end()
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            log.exception("The end of an attempt could not be recorded in full.", extra={"job_id": str(job.pk)})
+    return last()
+
+
+WriteOfSuccess = Callable[[JobExecutionLog, ResultFile], None]
+WriteOfFailure = Callable[[JobExecutionLog, Failure], None]
+WriteOfRelease = Callable[[JobExecutionLog, Failure, float], None]
+#: What the end of an attempt writes beside the job's row, in its transaction. An error in one of these steps doesn't
+#: keep the job Running: tests/faults/test_ends.py breaks each of them.
+WRITES_OF_SUCCESS: Sequence[WriteOfSuccess] = (_add_artifact, _add_deliveries, _record_success, _audit_success)
+WRITES_OF_FAILURE: Sequence[WriteOfFailure] = (_record_failure, _audit_failure)
+WRITES_OF_RELEASE: Sequence[WriteOfRelease] = (_record_release,)

@@ -8,7 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from django.conf import settings
 from django.db import Error, InterfaceError, OperationalError, connections
@@ -66,28 +66,38 @@ def _claim() -> JobExecutionLog | None:
 
 def run_job(job: JobExecutionLog) -> None:
     """Run a claimed job in a child and record how it ended."""
+    try:
+        failure = _run_attempt(job)
+    except LeaseLost:
+        with contextlib.suppress(Error):
+            _clean_up_unless_committed(job)
+        return
+    except Exception as error:
+        log.exception("The worker failed.", extra={"job_id": str(job.pk)})
+        failure = replace(failures.WORKER_FAILED, trace=Failure.from_error(error).trace)
+    if failure:
+        _record_failure(job, failure)
+
+
+def _run_attempt(job: JobExecutionLog) -> Failure | None:
+    """Run the job in a child and commit its result. Return why there is none; None if the job has ended."""
     started_at = time.monotonic()
     try:
         assignment = _assignment(job)
     except Exception as error:  # noqa: BLE001 - recorded with the job
-        _record_failure(job, Failure.from_error(error))
-        return
+        return Failure.from_error(error)
     child = ChildHandle(assignment, fork_server())
+    is_finished = False
     try:
         failure = Attempt(job, child, started_at).wait()
         if failure is None and child.result:
             commit_result(job, child.result)
-    except LeaseLost:
-        child.end(kill=True)
-        with contextlib.suppress(Error):
-            _clean_up_unless_committed(job)
-        return
-    except BaseException:
-        child.end(kill=True)
-        raise
-    end = child.end(kill=failure is not None)
-    if failure or not child.result:
-        _record_failure(job, (failure or end).with_output(child.output.tail))
+        is_finished = failure is None
+    finally:
+        end = child.end(kill=not is_finished)
+    if is_finished and child.result:
+        return None
+    return (failure or end).with_output(child.output.tail)
 
 
 def _assignment(job: JobExecutionLog) -> Assignment:
@@ -190,9 +200,10 @@ def _clean_up_unless_committed(job: JobExecutionLog) -> None:
 
 
 def _record_failure(job: JobExecutionLog, failure: Failure) -> None:
-    log.info("attempt failed", extra={"job_id": str(job.pk), "code": failure.code})
-    attempt_cleanup.clean_up_attempt(job)
     _write_persistently(lambda: transitions.fail(job, failure))
+    # Last: it may take long, and nothing that goes wrong with it may keep the end from being written.
+    attempt_cleanup.clean_up_attempt(job)
+    log.info("attempt failed", extra={"job_id": str(job.pk), "code": failure.code})
 
 
 def _write_persistently(write: Callable[[], object]) -> None:
@@ -207,8 +218,8 @@ def _write_persistently(write: Callable[[], object]) -> None:
         try:
             write()
             return
-        except Error as error:
-            log.warning("The end of an attempt could not be written: %s", error)
+        except Exception as error:
+            log.warning("The end of an attempt could not be written.", exc_info=True)
             connections.close_all()
             if time.monotonic() > give_up_at and not isinstance(error, OperationalError | InterfaceError):
                 return

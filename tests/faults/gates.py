@@ -2,21 +2,41 @@
 
 A process that reaches a gate creates a file `<gate>.reached` in the data folder and waits while there is a file
 `<gate>.hold`. If there is a file `<gate>.kill`, the web server is killed, with all of its processes.
+
+A step of the end of an attempt raises an error while there is a file `<step>.break`.
 """
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 from django.conf import settings
+
+
+class Step(NamedTuple):
+    """A function that does a part of an attempt's end: one of the list with this name in a module."""
+
+    module: str
+    list: str
+    name: str
+
+
+def steps() -> list[Step]:
+    """Return every step that may fail when an attempt ends."""
+    from jobs.execution import attempt_cleanup, transitions
+
+    lists = ((transitions, "WRITES_OF_SUCCESS"), (transitions, "WRITES_OF_FAILURE"))
+    lists += ((transitions, "WRITES_OF_RELEASE"), (attempt_cleanup, "STEPS"))
+    return [Step(module.__name__, name, step.__name__) for module, name in lists for step in getattr(module, name)]
 
 
 def install() -> None:
@@ -35,6 +55,8 @@ def install() -> None:
     _add_gates(transitions, "succeed", before="before-commit")
     _add_gate_by_kind(transitions, "record_event", "before-event")
     _add_gates(publishing, "publish", before="before-publish", after="after-publish")
+    for module, name in {(step.module, step.list) for step in steps()}:
+        setattr(sys.modules[module], name, [_breakable(step) for step in getattr(sys.modules[module], name)])
 
 
 def pass_gate(gate: str) -> None:
@@ -63,6 +85,16 @@ def _add_gates(module: Any, name: str, *, before: str = "", after: str = "") -> 
         return result
 
     setattr(module, name, with_gates)
+
+
+def _breakable(step: Callable[..., None]) -> Callable[..., None]:
+    @wraps(step)
+    def breakable(*args: Any) -> None:
+        if (Path(settings.DATA_DIR) / f"{step.__name__}.break").exists():
+            raise RuntimeError(f"{step.__name__} is broken")
+        step(*args)
+
+    return breakable
 
 
 def _add_gate_by_kind(module: Any, name: str, gate: str) -> None:

@@ -22,7 +22,7 @@ from django.apps import AppConfig
 from django.utils import timezone
 from django_q.queues import Queue
 
-from reports.exceptions import SourceUnavailable
+from reports.exceptions import QueryFailed, SourceUnavailable
 from reports.parameters.values import TypedValue
 from reports.sources import SOURCES
 from reports.sources.base import Limits, Rows, SourceSpec
@@ -157,6 +157,15 @@ def _be_unavailable(argument: str, limits: Limits) -> None:
     raise SourceUnavailable
 
 
+def _fail_with(text: str, limits: Limits) -> None:
+    raise QueryFailed(f"{text} refused by the driver", driver=text)
+
+
+def _write_and_exit(text: bytes) -> None:
+    os.write(2, text)
+    os._exit(3)
+
+
 def _wait_for_file(path: str, limits: Limits) -> None:
     """Wait until the test creates this file."""
     while not Path(path).exists():
@@ -180,4 +189,9 @@ HARMS: dict[str, Callable[[str, Limits], None]] = {
     "leaves-programs": _leave_programs,
     "unavailable": _be_unavailable,
     "waits-for-file": _wait_for_file,
+    "query-fails": _fail_with,
+    "nul-in-message": lambda argument, limits: _fail_with("\0", limits),
+    "surrogate-in-message": lambda argument, limits: _fail_with("\ud800", limits),
+    "nul-in-output": lambda argument, limits: _write_and_exit(b"a\0b"),
+    "surrogate-in-output": lambda argument, limits: _write_and_exit(b"a\xed\xa0\x80b"),
 }
