@@ -11,6 +11,8 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 from rest_framework.utils.json import strict_constant
 
+from common.api.numbers import read_float
+
 
 class BoundedJson(JSONParser):
     """DRF's JSON parser with a limit: a body over DATA_UPLOAD_MAX_MEMORY_SIZE raises RequestDataTooBig."""
@@ -20,7 +22,9 @@ class BoundedJson(JSONParser):
         # Django checks the size when the body is read through the request; the stream has no limit.
         body = (parser_context or {})["request"]._request.body
         try:
-            return json.loads(body.decode(), parse_constant=strict_constant, parse_int=_parse_int)
+            return json.loads(
+                body.decode(), parse_constant=strict_constant, parse_int=_parse_int, parse_float=read_float
+            )
         except ValueError as error:
             raise ParseError(f"JSON parse error - {error}") from error
 

@@ -105,7 +105,7 @@ def _parse_time(name: str, value: str, now: datetime) -> datetime:
     if ago := _AGO.fullmatch(value):
         return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     try:
-        time = datetime.fromisoformat(value)
+        time = datetime.fromisoformat(value.upper())
         return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
     except (ValueError, OverflowError):
         examples = f"{name}:2026-01-31, {name}:2026-01-31T08:00 or {name}:24h"

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from common.api.numbers import read_float
 from reports.definitions.errors import path_from_parts
 
 _BOOL, _INT, _FLOAT, _NULL = (f"tag:yaml.org,2002:{name}" for name in ("bool", "int", "float", "null"))
@@ -71,6 +72,7 @@ class _Dumper(yaml.SafeDumper):
 for _tag, _pattern, _first in _RESOLVERS:
     _Loader.add_implicit_resolver(_tag, _pattern, _first)
     _Dumper.add_implicit_resolver(_tag, _pattern, _first)
+_Loader.add_constructor(_FLOAT, lambda loader, node: read_float(node.value))
 _Dumper.add_representer(
     str,
     lambda dumper, text: dumper.represent_scalar(

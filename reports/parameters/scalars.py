@@ -9,6 +9,8 @@ from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from common.api.numbers import exact
+
 # Bounded: Python takes quadratic time to read integers of many digits.
 _INTEGER_TEXT = re.compile(r"[+-]?[0-9]{1,30}")
 _NUMBER_TEXT = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]{1,4})?")
@@ -16,7 +18,7 @@ _MAX_NUMBER_TEXT = 400
 # date.fromisoformat also reads 20240101, 2024-W01-1 and other forms that clients and people don't expect.
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _DATETIME = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})?"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})?"
 )
 _BOOLEAN_TEXTS = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys(("false", "no", "off", "0"), False)
 
@@ -24,6 +26,7 @@ _BOOLEAN_TEXTS = dict.fromkeys(("true", "yes", "on", "1"), True) | dict.fromkeys
 LARGEST_EXACT_FLOAT = 2**53
 #: Whole numbers with more digits are kept as floats.
 _MAX_WHOLE_DIGITS = 38
+_LARGEST_EXPONENT = 307
 _MAX_QUOTED = 40
 
 
@@ -92,8 +95,8 @@ def _string(value: object) -> str:
 
 def _integer(value: object) -> int:
     # To JSON Schema, 5.0 is the integer 5 (2020-12, 6.1.1).
-    if isinstance(value, float) and value.is_integer() and abs(value) <= LARGEST_EXACT_FLOAT:
-        return int(value)
+    if isinstance(value, float) and value.is_integer() and exact(value) == exact(value).to_integral_value():
+        value = int(exact(value))
     if isinstance(value, bool) or not isinstance(value, int):
         raise _expected(_INTEGER, value)
     if not -(2**63) <= value < 2**63:
@@ -112,8 +115,7 @@ def _number(value: object) -> Decimal:
         raise _expected(_NUMBER, value)
     if isinstance(value, int) and value.bit_length() > 1024:
         raise _expected(_NUMBER, value)
-    # repr: 0.1 means 0.1, not the binary fraction next to it.
-    return _storable(Decimal(repr(value)) if isinstance(value, float) else Decimal(value))
+    return _storable(exact(value) if isinstance(value, float) else Decimal(value))
 
 
 def _number_from_text(text: str) -> Decimal:
@@ -127,8 +129,10 @@ def _number_from_text(text: str) -> Decimal:
 
 def _storable(number: Decimal) -> Decimal:
     """Refuse what JSON can't hold: a job's parameters are stored as JSON and have to come back equal."""
-    if not number.is_finite() or (number and not -308 <= number.adjusted() <= 307):
+    if not number.is_finite() or (number and number.adjusted() > _LARGEST_EXPONENT):
         raise InvalidValue(f"Must be {_NUMBER} smaller than 1e308, not NaN or infinite.")
+    if number and number.adjusted() < -_LARGEST_EXPONENT - 1:
+        raise InvalidValue(f"Must be 0, or {_NUMBER} not closer to 0 than 1e-308.")
     if _number_to_json(number) is None:
         raise InvalidValue("Must be a number with at most 15 digits, or a whole number with at most 38.")
     return number
@@ -164,7 +168,7 @@ def _date(value: object) -> date:
 
 
 def _datetime(value: object) -> datetime:
-    """A time without an offset is UTC."""
+    """A time without an offset is UTC. Digits of a second beyond the sixth are cut."""
     if not isinstance(value, str) or not _DATETIME.fullmatch(value.strip()):
         raise _expected(_DATETIME_LIKE, value)
     try:

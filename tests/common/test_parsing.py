@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from pytest_django import Settings
 from rest_framework.exceptions import ParseError
 from rest_framework.request import Request
 
+from common.api.numbers import exact
 from common.api.parsing import BoundedJson
 
 
@@ -24,6 +26,22 @@ def parse(body: bytes) -> Any:
 def test_json_is_parsed() -> None:
     value = {"text": "Ä", "number": -12, "list": [1.5, None, True]}
     assert parse(json.dumps(value).encode()) == value
+
+
+@pytest.mark.parametrize(
+    "literal", ["9007199254740993.0", "0.1234567890123456789", "1e-400", "1e400", "123456789012345678e2", "-1.5e-400"]
+)
+def test_a_number_that_no_float_has_keeps_its_digits(literal: str) -> None:
+    assert exact(parse(literal.encode())) == Decimal(literal)
+
+
+@pytest.mark.parametrize("literal", ["0.1", "1e22", "5.0", "-0.0", "1e-308", "0.30000000000000004"])
+def test_other_numbers_are_floats(literal: str) -> None:
+    assert type(parse(literal.encode())) is float
+
+
+def test_an_exponent_without_end_is_read() -> None:
+    assert parse(b"1e" + b"9" * 100_000) == float("inf")
 
 
 @pytest.mark.parametrize("body", [b"{", b'{"a": NaN}', b"\xff", b"[1,]", b"Infinity"])

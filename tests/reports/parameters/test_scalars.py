@@ -7,6 +7,7 @@ from decimal import Decimal
 
 import pytest
 
+from common.api.numbers import read_float
 from reports.parameters.scalars import stable_number
 from tests.reports.parameters.declared import accepted, refused
 
@@ -22,16 +23,25 @@ from tests.reports.parameters.declared import accepted, refused
         ("integer", 5.0, 5),
         ("integer", -0.0, 0),
         ("integer", 2.0**53, 2**53),
+        ("integer", 2.0**53 + 2, 2**53 + 2),
+        ("integer", read_float("9007199254740993.0"), 9007199254740993),
+        ("integer", read_float("9.223372036854775807e18"), 2**63 - 1),
+        ("integer", read_float("1e18"), 10**18),
         ("integer", -(2.0**53), -(2**53)),
         ("number", 0.1, Decimal("0.1")),
         ("number", 5, Decimal(5)),
         ("number", 10**37 + 1, Decimal(10**37 + 1)),
         ("number", 1e300, Decimal("1e300")),
+        ("number", read_float("9007199254740993.0"), Decimal(9007199254740993)),
+        ("number", read_float("1e-308"), Decimal("1e-308")),
+        ("number", read_float("0e-999"), Decimal(0)),
         ("boolean", False, False),
         ("date", "2024-02-29", date(2024, 2, 29)),
         ("datetime", "2024-02-29T10:00", datetime(2024, 2, 29, 10, tzinfo=UTC)),
         ("datetime", "2024-02-29 10:00:00.25+02:00", datetime(2024, 2, 29, 8, 0, 0, 250_000, tzinfo=UTC)),
         ("datetime", "2024-02-29t10:00:00z", datetime(2024, 2, 29, 10, tzinfo=UTC)),
+        ("datetime", "2026-11-29T06:48:55.952182570Z", datetime(2026, 11, 29, 6, 48, 55, 952_182, tzinfo=UTC)),
+        ("datetime", f"2024-02-29T10:00:00.{'9' * 1000}Z", datetime(2024, 2, 29, 10, 0, 0, 999_999, tzinfo=UTC)),
     ],
 )
 def test_json_values_of_the_declared_type_are_accepted(type, raw, value):
@@ -68,7 +78,8 @@ def test_text_is_read_as_the_declared_type(type, raw, value):
         ("integer", True, "not true or false"),
         ("integer", "5", "not the text “5”"),
         ("integer", 5.5, "whole number, not “5.5”"),
-        ("integer", 2.0**53 + 2, "whole number"),
+        ("integer", read_float("9007199254740992.5"), "whole number"),
+        ("integer", read_float("9.223372036854775808e18"), "between"),
         ("integer", 1e300, "whole number"),
         ("integer", float("inf"), "whole number"),
         ("integer", float("nan"), "whole number"),
@@ -78,6 +89,10 @@ def test_text_is_read_as_the_declared_type(type, raw, value):
         ("number", True, "a number"),
         ("number", float("nan"), "NaN"),
         ("number", float("-inf"), "infinite"),
+        ("number", read_float("1e400"), "smaller than 1e308"),
+        ("number", 1e-320, "not closer to 0 than 1e-308"),
+        ("number", read_float("-1e-400"), "not closer to 0 than 1e-308"),
+        ("number", read_float("0.1234567890123456789"), "at most 15 digits"),
         ("number", 10**4000, "so large a number"),
         ("boolean", 1, "true or false"),
         ("boolean", "true", "true or false"),
