@@ -10,7 +10,7 @@ from reportserver.web.preload import preload
 
 bind = settings.ADDRESS
 wsgi_app = "reportserver.wsgi"
-worker_class = "gthread"
+worker_class = "reportserver.web.worker.Worker"
 workers = settings.WEB_PROCESSES
 threads = settings.WEB_THREADS
 preload_app = True
@@ -19,8 +19,10 @@ graceful_timeout = 20
 keepalive = 30
 control_socket_disable = True
 accesslog = None
-errorlog = "-"
-loglevel = "warning"
+# Its own handler writes plain text.
+logconfig_dict = settings.LOGGING | {
+    "loggers": settings.LOGGING["loggers"] | {"gunicorn.error": {"handlers": [], "level": "WARNING", "propagate": True}}
+}
 
 
 def when_ready(server: Any) -> None:
