@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest
 from django.test import RequestFactory
 
 from accounts.models import Tenant
+from common import paging
 from common.paging import PAGE_SIZE, Page, paginate
 
 
@@ -38,7 +39,35 @@ def test_filters_stay_in_the_links() -> None:
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("cursor", ["nonsense", "%ff", "cD1ub3doZXJl"])
+@pytest.mark.parametrize(
+    "cursor",
+    ["nonsense", "%ff", "cD1ub3doZXJl", "W10=", "W2ZhbHNlLFtdXQ==", "W2ZhbHNlLFsieCJdXQ==", "W2ZhbHNlLFsiXHUwMDAwIl1d"],
+)
 def test_an_invalid_cursor_is_not_found(cursor: str) -> None:
     with pytest.raises(Http404):
         page(f"?cursor={cursor}")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("ordering", [("-name", "-id"), ("name", "id"), ("-name", "id")], ids=" ".join)
+def test_rows_that_are_added_between_two_pages_move_no_other(
+    ordering: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All have the same name, and the added ones come first or last."""
+    monkeypatch.setattr(paging, "PAGE_SIZE", 2)
+    first_ids = list(range(1_000_010, 1_000_017))
+    for number in first_ids:
+        Tenant.objects.create(pk=number, slug=f"t{number}", name="One name")
+    added = iter([1_000_005, 1_000_025, 1_000_004, 1_000_026])
+    pages, query = [], ""
+    while query or not pages:
+        pages.append(paginate(get(query), Tenant.objects.all(), *ordering))
+        number = next(added, 0)
+        if number:
+            Tenant.objects.create(pk=number, slug=f"t{number}", name="One name")
+        query = pages[-1].older
+    seen = [tenant.pk for page in pages for tenant in page.rows]
+    assert len(seen) == len(set(seen)), "a row twice"
+    assert set(first_ids) <= set(seen), "a row was left out"
+    back = paginate(get(pages[-1].newer), Tenant.objects.all(), *ordering)
+    assert [tenant.pk for tenant in back.rows] == [tenant.pk for tenant in pages[-2].rows]
