@@ -8,9 +8,7 @@ import hashlib
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
-
-class WrongKey(ValueError):
-    """The stored secret can't be read with the server's data keys."""
+from reports.exceptions import WrongKey
 
 
 def encrypt(secret: str, *, owner: str) -> str:
@@ -23,14 +21,43 @@ def decrypt(token: str, *, owner: str) -> str:
     try:
         encrypted_for, _, secret = _fernet().decrypt(token.encode()).decode().partition("\x00")
     except InvalidToken:
-        raise WrongKey(WrongKey.__doc__) from None
+        raise WrongKey from None
     if encrypted_for != owner:
-        raise WrongKey(WrongKey.__doc__)
+        raise WrongKey
     return secret
+
+
+def rotate(token: str) -> str:
+    """Return the secret encrypted with the first key: the token itself if it already is. Raises WrongKey."""
+    try:
+        return token if is_encrypted_with_first_key(token) else _fernet().rotate(token.encode()).decode()
+    except InvalidToken:
+        raise WrongKey from None
+
+
+def is_readable(token: str) -> bool:
+    """True if one of the keys decrypts it."""
+    try:
+        _fernet().decrypt(token.encode())
+    except InvalidToken:
+        return False
+    return True
+
+
+def is_encrypted_with_first_key(token: str) -> bool:
+    try:
+        _keys()[0].decrypt(token.encode())
+    except InvalidToken:
+        return False
+    return True
 
 
 def _fernet() -> MultiFernet:
     """Decrypts with any key, so that keys can be rotated."""
+    return MultiFernet(_keys())
+
+
+def _keys() -> list[Fernet]:
     # Fernet needs exactly 32 bytes, and the keys of the settings are texts of any length.
     digests = [hashlib.sha256(key.encode()).digest() for key in settings.DATA_KEYS]
-    return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])
+    return [Fernet(base64.urlsafe_b64encode(digest)) for digest in digests]

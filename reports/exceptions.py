@@ -82,6 +82,13 @@ class SourceUnusable(SourceUnavailable):
     retryable = False
 
 
+class WrongKey(RunError):
+    """A stored secret can't be read with the server's data keys. Ask an administrator to restore the key, or to enter
+    the secret again."""
+
+    code = "wrong_data_key"
+
+
 class QueryFailed(RunError):
     """The data source rejected the query."""
 

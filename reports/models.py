@@ -56,7 +56,7 @@ class DataSource(models.Model):
 
     @property
     def url(self) -> str:
-        """The decrypted connection URL, for the driver only; "" for a path. Reading it raises crypto.WrongKey."""
+        """The decrypted connection URL, for the driver only; "" for a path. Reading it raises WrongKey."""
         return crypto.decrypt(self.encrypted_url, owner=str(self.pk)) if self.encrypted_url else ""
 
     @url.setter

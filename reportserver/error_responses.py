@@ -35,6 +35,7 @@ STATUS: dict[type[DomainError], int] = {
     reports.ReportChanged: 409,
     reports.InvalidParameters: 400,
     reports.InvalidDefinition: 400,
+    reports.WrongKey: 409,
     jobs.JobNotFound: 404,
     jobs.ReportNotAsynchronous: 409,
     jobs.ReportNotSynchronous: 409,

@@ -15,6 +15,7 @@ from django.conf import settings
 
 from jobs.delivery import http_client
 from jobs.delivery.base import OutgoingResult, Undeliverable
+from reports.exceptions import WrongKey
 from reports.models import WebhookSecret
 
 _UNKNOWN_AUTHORITY = (
@@ -48,7 +49,10 @@ class Webhook:
     def send(self, result: OutgoingResult) -> None:
         if result.job.report is None:
             raise Undeliverable("The report was deleted before its webhook could be called.", permanent=True)
-        secret = WebhookSecret.secret_for(result.job.report, result.target)
+        try:
+            secret = WebhookSecret.secret_for(result.job.report, result.target)
+        except WrongKey as error:
+            raise Undeliverable(error.message) from error
         body = json.dumps(_payload(result)).encode()
         headers = {"Content-Type": "application/json", "User-Agent": "reportserver", "Idempotency-Key": str(result.id)}
         headers |= signature_headers(str(result.id), body, secret)

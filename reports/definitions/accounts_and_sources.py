@@ -13,9 +13,9 @@ from django.utils import timezone
 
 from accounts.models import RefreshSession, Tenant, User
 from reports import sql
-from reports.crypto import WrongKey
 from reports.definitions import DataSourceDefinition, Definitions, TenantDefinition, UserDefinition
 from reports.definitions.errors import FieldErrors
+from reports.exceptions import WrongKey
 from reports.models import DataSource
 
 #: Any number that nothing else in this database locks.

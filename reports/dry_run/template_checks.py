@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from accounts.models import Tenant
-from reports.crypto import WrongKey
 from reports.definitions import Definitions, ReportDefinition
 from reports.definitions.errors import FieldErrors, invalid_definition, join_path
 from reports.definitions.from_database import definition_of, prefetch_definitions
 from reports.dry_run.document_preview import definition_errors
+from reports.exceptions import WrongKey
 from reports.models import DataSource, ReportConfiguration
 from reports.sources.base import SourceSpec
 

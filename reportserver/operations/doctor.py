@@ -13,8 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from django.conf import settings
-from django.db import connection, connections
-from django.db.migrations.executor import MigrationExecutor
+from django.db import connection
 
 from audit.verification import verify_log
 from jobs.clock import from_now
@@ -23,13 +22,15 @@ from jobs.exceptions import QueueUnavailable
 from jobs.models import Delivery, JobExecutionLog
 from jobs.monitoring import workload
 from jobs.queue import broker
+from reports import crypto
 from reports.models import DataSource, DeliveryTarget
+from reportserver.operations import schema
+from reportserver.operations.stored_secrets import stored_secrets
 
 #: With less free space than the larger of these, a large result may not fit.
 _MIN_FREE_SHARE, _MIN_FREE_BYTES = 0.05, 2_000_000_000
 _DAY_SECONDS = 86_400
 _FREE_SPACE = "Free some space, or run manage.py purge_results --older-than DAYS."
-_PREPARE = "Run manage.py prepare."
 
 
 class Verdict(StrEnum):
@@ -59,14 +60,8 @@ def examine() -> Iterator[Finding]:
 
 
 def _database() -> Iterator[Finding]:
-    pending = 0
-    for alias in {"default", settings.COUNTERS_DATABASE}:
-        executor = MigrationExecutor(connections[alias])
-        # The counters' database holds only the tables of `common`; other migrations don't apply to it.
-        targets = [t for t in executor.loader.graph.leaf_nodes() if alias == "default" or t[0] == "common"]
-        pending += len(executor.migration_plan(targets))
-    if pending:
-        yield Finding(Verdict.ERROR, f"Migrations that have not been applied: {pending}.", _PREPARE)
+    if sentence := schema.not_prepared():
+        yield Finding(Verdict.ERROR, sentence, schema.REMEDY)
     else:
         yield Finding(Verdict.OK, f"{connection.display_name} answers, and its schema is up to date.")
     if settings.SQLITE and sqlite3.sqlite_version_info < (3, 51, 3):
@@ -77,7 +72,7 @@ def _database() -> Iterator[Finding]:
 def _folders() -> Iterator[Finding]:
     for folder in (Path(settings.DATA_DIR), Path(settings.ARTIFACTS_DIR)):
         if not folder.is_dir():
-            yield Finding(Verdict.ERROR, f"{folder} does not exist.", _PREPARE)
+            yield Finding(Verdict.ERROR, f"{folder} does not exist.", schema.REMEDY)
         elif not _can_write(folder):
             yield Finding(Verdict.ERROR, f"{folder} is full: results can't be written.", _FREE_SPACE)
         else:
@@ -108,11 +103,25 @@ def _keys() -> Iterator[Finding]:
         yield Finding(Verdict.OK, "The keys are all different, long enough, and readable by nobody else.")
 
 
+def _secrets() -> Iterator[Finding]:
+    not_current = [secret for secret in stored_secrets() if not crypto.is_encrypted_with_first_key(secret.token)]
+    unreadable = [secret for secret in not_current if not crypto.is_readable(secret.token)]
+    for secret in unreadable:
+        sentence = f"None of the data keys can read the secret of {secret}."
+        remedy = "Add the key it was stored with to REPORTSERVER_DATA_KEY_FALLBACKS, or enter the secret again."
+        yield Finding(Verdict.ERROR, sentence, remedy)
+    if rotatable := len(not_current) - len(unreadable):
+        sentence = f"Stored secrets that only an earlier data key can read: {rotatable}."
+        yield Finding(Verdict.WARNING, sentence, "Run manage.py rotate_keys.")
+    if not not_current:
+        yield Finding(Verdict.OK, "The data key can read all stored secrets.")
+
+
 def _static() -> Iterator[Finding]:
     if (Path(settings.STATIC_ROOT) / "staticfiles.json").exists():
         yield Finding(Verdict.OK, "The pages' styles and scripts are in place.")
     else:
-        yield Finding(Verdict.ERROR, "The pages' styles and scripts are missing.", _PREPARE)
+        yield Finding(Verdict.ERROR, "The pages' styles and scripts are missing.", schema.REMEDY)
 
 
 def _queue() -> Iterator[Finding]:
@@ -177,6 +186,7 @@ _CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "database": _database,
     "folders": _folders,
     "keys": _keys,
+    "secrets": _secrets,
     "static files": _static,
     "queue": _queue,
     "workers": _workers,

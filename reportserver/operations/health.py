@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from django.conf import settings
-from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from jobs.models import WorkerHost
 from jobs.queue import broker
+from reportserver.operations import schema
 
 log = logging.getLogger(__name__)
 
@@ -41,9 +41,10 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 
 def _database() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("select 1")
-        return bool(cursor.fetchone() == (1,))
+    sentence = schema.not_prepared()
+    if sentence:
+        log.error("%s %s", sentence, schema.REMEDY)
+    return not sentence
 
 
 def _storage() -> bool:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from reports.crypto import WrongKey, decrypt, encrypt
+from reports.crypto import decrypt, encrypt
+from reports.exceptions import WrongKey
 
 
 def test_a_secret_is_decrypted_for_its_owner_only() -> None:

@@ -8,9 +8,9 @@ import sys
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import connection
 
 from reportserver import demo
+from reportserver.operations import schema
 from reportserver.operations.serving import Server
 
 _REMEDIES = {
@@ -24,9 +24,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: object) -> None:
         self._check_address()
-        # Without a database, stop here with one sentence rather than restart the programs again and again.
-        connection.ensure_connection()
-        connection.close()
+        # Without a usable database, stop here with one sentence rather than restart the programs again and again.
+        schema.require_prepared()
         sys.exit(Server(on_ready=self._print_welcome).run())
 
     def _check_address(self) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 from django.core.management.base import BaseCommand
-from django.db import connection
 
 from jobs.execution.supervisor import Supervisor
+from reportserver.operations import schema
 
 
 class Command(BaseCommand):
@@ -16,6 +16,6 @@ class Command(BaseCommand):
     )
 
     def handle(self, *args: object, **options: object) -> None:
-        # Fail now if the database can't be reached. Once started, the supervisor waits for a database that goes away.
-        connection.ensure_connection()
+        # Fail now if the database can't be used. Once started, the supervisor waits for a database that goes away.
+        schema.require_prepared()
         sys.exit(Supervisor().run())
