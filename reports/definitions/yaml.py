@@ -1,7 +1,8 @@
 """YAML for definitions: text to plain data, with the line of each part, and back.
 
 Scalars are read by the rules of YAML 1.2, as editors with a JSON Schema read them: `no` and 2013-12-31 are texts.
-PyYAML by itself reads YAML 1.1. A duplicate key is an error: PyYAML would silently keep the last value.
+PyYAML by itself reads YAML 1.1. Only merge keys (`<<: *base`) are taken from there, since all tools read them. A
+duplicate key is an error: PyYAML would silently keep the last value.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ _RESOLVERS: list[tuple[str, re.Pattern[str], list[str]]] = [
 ]
 
 
+_MERGE = "<<"
 #: Parts that aliases (*name) repeat count each time: a few lines of aliases can expand to billions of parts.
 MAX_PARTS = 300_000
 
@@ -107,9 +109,7 @@ def write(data: object) -> str:
 
 def _data(loader: _Loader, node: yaml.Node, path: tuple[str | int, ...], lines: dict[str, int]) -> Any:
     lines.setdefault(path_from_parts(path), node.start_mark.line + 1)
-    loader.parts += 1
-    if loader.parts > MAX_PARTS:
-        raise InvalidYaml(1, f"Has more than {MAX_PARTS:,} parts, counting what aliases (*name) repeat.")
+    _count(loader, 1)
     if isinstance(node, yaml.SequenceNode):
         return [_data(loader, item, (*path, at), lines) for at, item in enumerate(node.value)]
     if not isinstance(node, yaml.MappingNode):
@@ -118,13 +118,35 @@ def _data(loader: _Loader, node: yaml.Node, path: tuple[str | int, ...], lines: 
         except ValueError:
             raise InvalidYaml(node.start_mark.line + 1, "This value can't be read.") from None
     data: dict[str, Any] = {}
+    for key, value in _fields(loader, node).values():
+        # The line of the key, not of the value: a block of text starts below it.
+        lines.setdefault(path_from_parts((*path, key.value)), key.start_mark.line + 1)
+        data[key.value] = _data(loader, value, (*path, key.value), lines)
+    return data
+
+
+def _fields(loader: _Loader, node: yaml.MappingNode) -> dict[str, tuple[yaml.ScalarNode, yaml.Node]]:
+    """Return a mapping's keys and values, with those that it merges (`<<: *base`). Its own win, then the first."""
+    own: dict[str, tuple[yaml.ScalarNode, yaml.Node]] = {}
+    merged: dict[str, tuple[yaml.ScalarNode, yaml.Node]] = {}
     for key, value in node.value:
         line = key.start_mark.line + 1
         if not isinstance(key, yaml.ScalarNode):
             raise InvalidYaml(line, "A key must be a word.")
-        if key.value in data:
+        if key.value == _MERGE and key.style is None:
+            for base in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                if not isinstance(base, yaml.MappingNode):
+                    raise InvalidYaml(line, f"{_MERGE} takes a mapping, such as *name, or a list of mappings.")
+                merged = _fields(loader, base) | merged
+                _count(loader, len(merged))
+        elif key.value in own:
             raise InvalidYaml(line, f"Duplicate key {key.value[:60]!r}.")
-        # The line of the key, not of the value: a block of text starts below it.
-        lines.setdefault(path_from_parts((*path, key.value)), line)
-        data[key.value] = _data(loader, value, (*path, key.value), lines)
-    return data
+        else:
+            own[key.value] = key, value
+    return merged | own
+
+
+def _count(loader: _Loader, parts: int) -> None:
+    loader.parts += parts
+    if loader.parts > MAX_PARTS:
+        raise InvalidYaml(1, f"Has more than {MAX_PARTS:,} parts, counting what aliases (*name) repeat.")

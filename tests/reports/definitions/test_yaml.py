@@ -48,3 +48,37 @@ def test_written_values_are_read_back_equal(value):
 def test_tools_for_yaml_1_1_read_the_same():
     text = definitions_yaml.write(["no", "2013-12-31", "12:30", "1e5"])
     assert yaml.safe_load(text) == ["no", "2013-12-31", "12:30", "1e5"]
+
+
+MERGED = """\
+base: &base
+  delay: 1
+  carrier: x
+other: &other {carrier: y, seats: 2}
+one:
+  carrier: own
+  <<: *base
+two:
+  <<: [*base, *other]
+  "<<": text
+"""
+
+
+def test_merge_keys_take_fields_from_elsewhere_with_their_lines():
+    document = definitions_yaml.read(MERGED)
+    assert document.data["one"] == {"delay": 1, "carrier": "own"}
+    assert document.data["two"] == {"delay": 1, "carrier": "x", "seats": 2, "<<": "text"}
+    lines = {path: document.lines[path] for path in ("one.carrier", "one.delay", "two.carrier", "two.seats")}
+    assert lines == {"one.carrier": 6, "one.delay": 2, "two.carrier": 3, "two.seats": 4}
+
+
+@pytest.mark.parametrize("text", ["a: {<<: 5}", "a: {<<: [5]}", "a: &a {<<: *a}", "a: {<<: }"])
+def test_a_merge_key_takes_nothing_else(text):
+    with pytest.raises(definitions_yaml.InvalidYaml):
+        definitions_yaml.read(text)
+
+
+def test_merge_keys_cannot_multiply():
+    levels = "\n".join(f"l{n}: &l{n} {{k{n}: 1, <<: [{', '.join([f'*l{n - 1}'] * 50)}]}}" for n in range(1, 12))
+    with pytest.raises(definitions_yaml.InvalidYaml, match="parts"):
+        definitions_yaml.read(f"l0: &l0 {{k: 1}}\n{levels}")
