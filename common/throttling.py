@@ -2,13 +2,12 @@
 
 DRF's own throttles read, change and write back a list in the cache: parallel calls overwrite each other's counts, and
 an in-memory cache counts for each process separately. Here, one SQL statement counts each call in fixed windows of a
-minute.
+minute of the database's clock.
 """
 
 from __future__ import annotations
 
 import hashlib
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,7 @@ from django.db.models import F
 from rest_framework.throttling import BaseThrottle
 
 from common.models import RateCount
-from common.sql import COUNT_CALL
+from common.sql import COUNT_STATEMENTS
 
 if TYPE_CHECKING:
     from rest_framework.request import Request
@@ -62,21 +61,25 @@ def count_call(scope: str, caller: str, *, amount: int = 1, stop_at_limit: bool 
 
     With `stop_at_limit`, a call over the limit is reported as exceeded but isn't counted.
     """
-    now = int(time.time())
-    window = now - now % WINDOW_SECONDS
     key = hashlib.sha256(f"{scope}\x00{caller}".encode()).hexdigest()
     limit: int = settings.RATE_LIMITS[scope]
     database = settings.COUNTERS_DATABASE
+    statements = COUNT_STATEMENTS[connections[database].vendor]
     with transaction.atomic(using=database), connections[database].cursor() as cursor:
-        cursor.execute(COUNT_CALL, [key, window, amount, not stop_at_limit, limit])
+        cursor.execute(statements.count_call, [key, amount, not stop_at_limit, limit])
         row = cursor.fetchone()
-    used = int(row[0]) if row else limit + 1
+        if row is None:
+            cursor.execute(statements.read, [key])
+            row = (limit + 1, *cursor.fetchone())
+    used, window, now = row
     return Usage(scope, limit, used, window + WINDOW_SECONDS - now, key, window)
 
 
 def delete_old_counts() -> None:
     """Delete the counts of past windows, so the table contains only the callers of the last minutes."""
-    RateCount.objects.filter(started__lt=int(time.time()) - 2 * WINDOW_SECONDS).delete()
+    connection = connections[settings.COUNTERS_DATABASE]
+    with connection.cursor() as cursor:
+        cursor.execute(COUNT_STATEMENTS[connection.vendor].delete_old)
 
 
 class UserThrottle(BaseThrottle):

@@ -98,6 +98,14 @@ def networks(name: str) -> list[IPv4Network | IPv6Network]:
         raise ImproperlyConfigured(f"{name} must be networks such as 10.1.0.0/16: {error}.") from None
 
 
+def trusted_proxies(name: str) -> list[IPv4Network | IPv6Network]:
+    """The networks of the proxies that may name the address of a client."""
+    proxies = networks(name)
+    if any(network.prefixlen == 0 for network in proxies):
+        raise ImproperlyConfigured(f"{name} must not contain every address: anybody could pretend to be a proxy.")
+    return proxies
+
+
 def public_url(name: str, default: str) -> str:
     """The http or https URL that people use, without a slash at the end."""
     value = text(name, default)

@@ -19,6 +19,7 @@ from common.api.negotiation import parse_accept
 from common.exceptions import DomainError
 from jobs import exceptions as jobs
 from reports import exceptions as reports
+from reportserver.auth import exceptions as auth
 
 log = logging.getLogger("reportserver.errors")
 PROBLEM = "application/problem+json"
@@ -53,8 +54,9 @@ STATUS: dict[type[DomainError], int] = {
     jobs.NoFailedDelivery: 409,
     jobs.ResultPurged: 409,
     jobs.QueueUnavailable: 503,
+    auth.TooManySignIns: 429,
 }
-_WITH_RETRY_AFTER = (jobs.TooManyJobs, jobs.ResultNotReady, jobs.QueueUnavailable)
+_WITH_RETRY_AFTER = (jobs.TooManyJobs, jobs.ResultNotReady, jobs.QueueUnavailable, auth.TooManySignIns)
 
 _DRF_CODES: dict[type[drf.APIException], str] = {
     drf.ParseError: "malformed_json",

@@ -26,6 +26,7 @@ from reportserver.environment import (
     redis_url,
     text,
     texts,
+    trusted_proxies,
     whole_number,
 )
 from reportserver.keys import load_keys
@@ -53,8 +54,10 @@ LOCAL = _public.hostname in ("localhost", "127.0.0.1", "::1")
 HTTPS = _public.scheme == "https"
 ALLOWED_HOSTS = sorted({bracketed(_public.hostname or ""), "localhost", "127.0.0.1", "[::1]"})
 CSRF_TRUSTED_ORIGINS = [f"{_public.scheme}://{_public.netloc}"]
-if flag("REPORTSERVER_BEHIND_PROXY", False):
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+#: Proxies that name the address of a client, and whether it used https.
+TRUSTED_PROXIES = trusted_proxies("REPORTSERVER_TRUSTED_PROXIES")
+#: The older setting, which has the proxies of this machine name the scheme alone.
+BEHIND_PROXY = flag("REPORTSERVER_BEHIND_PROXY", False)
 
 # --- Secrets --------------------------------------------------------------------------------------------------------
 
@@ -236,7 +239,11 @@ AUTHENTICATION_BACKENDS = [
     "accounts.backends.AdministratorBackend",
     "guardian.backends.ObjectPermissionBackend",
 ]
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+PASSWORD_HASHERS = ["reportserver.auth.hashing.BoundedArgon2PasswordHasher"]
+#: How many passwords this host hashes at a time.
+PASSWORD_HASHES = whole_number(
+    "REPORTSERVER_PASSWORD_HASHES", 2, maximum=100, reason="each takes 100 MB of memory and a core"
+)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
@@ -291,11 +298,13 @@ BULK_ACTION_FIRST_SECONDS, BULK_ACTION_STEP_SECONDS = 0.3, 1.0
 
 # --- API ------------------------------------------------------------------------------------------------------------
 
-#: Per minute: calls of one user; of these, calls that create a job; failed sign-ins of one name from one address.
+#: Per minute: calls of one user; of these, calls that create a job; failed sign-ins of one name from one address;
+#: failed sign-ins from one address.
 RATE_LIMITS = {
     "api": whole_number("REPORTSERVER_RATE_API", 3000),
     "generate": whole_number("REPORTSERVER_RATE_GENERATE", 600),
     "sign_in": whole_number("REPORTSERVER_RATE_SIGN_IN", 10),
+    "sign_in_address": whole_number("REPORTSERVER_RATE_SIGN_IN_ADDRESS", 100),
 }
 #: Processes of the web server, and threads in each.
 WEB_PROCESSES = whole_number("REPORTSERVER_WEB_PROCESSES", 2, maximum=1000)

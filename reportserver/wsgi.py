@@ -8,8 +8,9 @@ from django.core.wsgi import get_wsgi_application
 from django.db import connections
 
 from reportserver.web.chunked_bodies import ChunkedBodies
+from reportserver.web.client_address import ClientAddress
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "reportserver.settings")
-application = ChunkedBodies(get_wsgi_application())
+application = ClientAddress(ChunkedBodies(get_wsgi_application()))
 # Only for calls: a command such as a migration may wait longer for the database.
 connections.settings["default"]["RESPONSE_TIMEOUT_SECONDS"] = 60

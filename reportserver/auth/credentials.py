@@ -1,47 +1,92 @@
-"""Checks a user name and password, for the sign-in page and the API alike, and limits failures."""
+"""Checks a user name and password, for the pages and the API alike, and limits failures.
+
+Failures count for the identity that is authenticated, however its name is written, and for the address they come from.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
 
+from django.conf import settings
 from django.contrib import auth
 from django.http import HttpRequest
 
 from accounts.models import User
+from accounts.names import comparable
 from common.throttling import Usage, count_call
+from reportserver.auth.exceptions import TooManyFailures, TooManySignIns
+from reportserver.web.client_address import counted_network
 
-_SCOPE = "sign_in"
 #: How long a sign-in waits for others that are being checked, and the time between its checks.
 _MAX_WAIT_SECONDS = 15.0
 _POLL_SECONDS = 0.05
 
-
-class TooManyFailures(Exception):
-    """This name failed to sign in from this address too often in the last minute."""
-
-    def __init__(self, usage: Usage) -> None:
-        super().__init__(usage)
-        self.usage = usage
+#: Each sign-in occupies a thread while it waits. Some threads are left for other calls.
+_places = threading.BoundedSemaphore(max(1, settings.WEB_THREADS * 3 // 4))
 
 
 def check_credentials(request: HttpRequest, username: str, password: str) -> User | None:
-    """Return the user if name and password are right, else None. Raises TooManyFailures without checking them."""
-    caller = f"{username.strip().lower()}@{request.META.get('REMOTE_ADDR')}"
-    failures = f"failures of {caller}"
-    # Counted before the password check, so concurrent guesses can't exceed the limit. A success is taken back.
-    usage = count_call(_SCOPE, caller, stop_at_limit=True)
+    """Return the user if name and password are right, else None.
+
+    Raises TooManyFailures without checking them, or TooManySignIns if this process or host has too many to check.
+    """
+    if not _places.acquire(blocking=False):
+        raise TooManySignIns
+    try:
+        return _check(request, User.normalize_username(username).strip(), password)
+    finally:
+        _places.release()
+
+
+def _check(request: HttpRequest, username: str, password: str) -> User | None:
+    address = counted_network(request.META.get("REMOTE_ADDR", ""))
+    limits = {"sign_in": f"{comparable(username)}@{address}", "sign_in_address": address}
+    # Counted before the password check, so concurrent guesses can't exceed the limits. A success is taken back.
+    usages = _reserve(limits)
+    try:
+        user = auth.authenticate(request, username=username, password=password)
+    except BaseException:
+        _undo(usages)
+        raise
+    if isinstance(user, User):
+        _undo(usages)
+        return user
+    for scope, caller in limits.items():
+        count_call(scope, _failures_of(caller))
+    return None
+
+
+def _reserve(limits: dict[str, str]) -> list[Usage]:
+    """Count one sign-in for each of the limits, by scope. Raises TooManyFailures if one of them is used up."""
     deadline = time.monotonic() + _MAX_WAIT_SECONDS
+    usages: list[Usage] = []
+    try:
+        for scope, caller in limits.items():
+            usages.append(_count(scope, caller, deadline))
+    except BaseException:
+        _undo(usages)
+        raise
+    return usages
+
+
+def _count(scope: str, caller: str, deadline: float) -> Usage:
+    usage = count_call(scope, caller, stop_at_limit=True)
     while usage.exceeded:
         # The limit may be taken up by checks that are still running. Any of them may succeed, so wait: many correct
         # sign-ins at the same time must all get through.
-        failed = count_call(_SCOPE, failures, amount=0).used
+        failed = count_call(scope, _failures_of(caller), amount=0).used
         if failed >= usage.limit or time.monotonic() > deadline:
             raise TooManyFailures(usage)
         time.sleep(_POLL_SECONDS)
-        usage = count_call(_SCOPE, caller, stop_at_limit=True)
-    user = auth.authenticate(request, username=username, password=password)
-    if isinstance(user, User):
+        usage = count_call(scope, caller, stop_at_limit=True)
+    return usage
+
+
+def _failures_of(caller: str) -> str:
+    return f"failures of {caller}"
+
+
+def _undo(usages: list[Usage]) -> None:
+    for usage in usages:
         usage.undo()
-        return user
-    count_call(_SCOPE, failures)
-    return None

@@ -16,7 +16,7 @@ _REFUSED = _("The user name or the password is wrong.")
 class SignInForm(AuthenticationForm):
     """Gives the same message for every refusal, so that nobody can find out which user names exist.
 
-    Checking it raises credentials.TooManyFailures.
+    Checking it raises the errors of credentials.check_credentials.
     """
 
     error_messages = {"invalid_login": _REFUSED, "inactive": _REFUSED}

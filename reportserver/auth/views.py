@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import urlencode
-from django.utils.translation import ngettext
+from django.utils.translation import gettext, ngettext
 from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.caller import HtmxHttpRequest
@@ -17,7 +17,7 @@ from accounts.models import User
 from audit import actions as audit
 from audit.models import Action
 from common import form_recovery
-from reportserver.auth.credentials import TooManyFailures
+from reportserver.auth.exceptions import TooManyFailures, TooManySignIns
 from reportserver.auth.forms import SignInForm
 
 
@@ -45,9 +45,15 @@ class SignIn(LoginView):
                 "Too many failed sign-ins. Try again in %(seconds)s seconds.",
                 seconds,
             ) % {"seconds": seconds}
-            form = SignInForm(request, initial={"username": request.POST.get("username", "")})
-            context = self.get_context_data(form=form, too_many_failures=message)
-            return self.render_to_response(context, status=429, headers={"Retry-After": str(seconds)})
+            return self._refuse(message, seconds)
+        except TooManySignIns:
+            return self._refuse(gettext("Too many people are signing in at once. Try again in a few seconds."), 2)
+
+    def _refuse(self, message: str, seconds: int) -> HttpResponse:
+        """The form with a message, for a sign-in that wasn't checked and may be tried again after these seconds."""
+        form = SignInForm(self.request, initial={"username": self.request.POST.get("username", "")})
+        context = self.get_context_data(form=form, too_many=message)
+        return self.render_to_response(context, status=429, headers={"Retry-After": str(seconds)})
 
     def form_valid(self, form: Any) -> HttpResponse:
         with transaction.atomic():

@@ -117,6 +117,16 @@ def _secrets() -> Iterator[Finding]:
         yield Finding(Verdict.OK, "The data key can read all stored secrets.")
 
 
+def _proxies() -> Iterator[Finding]:
+    if settings.TRUSTED_PROXIES:
+        yield Finding(Verdict.OK, f"Trusted proxies: {', '.join(map(str, settings.TRUSTED_PROXIES))}.")
+    elif settings.LOCAL and not settings.BEHIND_PROXY:
+        yield Finding(Verdict.OK, "Requests come from this machine.")
+    else:
+        sentence = "No proxy is trusted. If there is one, everybody seems to sign in from its address."
+        yield Finding(Verdict.WARNING, sentence, "Set REPORTSERVER_TRUSTED_PROXIES to the proxy's address.")
+
+
 def _static() -> Iterator[Finding]:
     if (Path(settings.STATIC_ROOT) / "staticfiles.json").exists():
         yield Finding(Verdict.OK, "The pages' styles and scripts are in place.")
@@ -187,6 +197,7 @@ _CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "folders": _folders,
     "keys": _keys,
     "secrets": _secrets,
+    "proxies": _proxies,
     "static files": _static,
     "queue": _queue,
     "workers": _workers,

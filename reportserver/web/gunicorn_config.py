@@ -18,6 +18,8 @@ timeout = 60
 graceful_timeout = 20
 keepalive = 30
 control_socket_disable = True
+# By default gunicorn believes every program of this machine. reportserver.web.client_address decides instead.
+forwarded_allow_ips = ""
 accesslog = None
 # Its own handler writes plain text.
 logconfig_dict = settings.LOGGING | {

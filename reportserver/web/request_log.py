@@ -52,6 +52,7 @@ def _fields(request: HttpRequest, response: HttpResponseBase, seconds: float) ->
         "milliseconds": round(seconds * 1000, 1),
         "user": user.get_username() if user is not None and user.is_authenticated else None,
         "tenant": getattr(user, "tenant_id", None),
+        "address": request.META.get("REMOTE_ADDR"),
     }
     job_id = getattr(request, "job_id", None) or (match.kwargs.get("job_id") if match else None)
     # Parsed, because anything can be typed in place of an id.

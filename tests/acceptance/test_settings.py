@@ -33,6 +33,8 @@ UNUSABLE = {
     "REPORTSERVER_EMAIL_URL": ["smtp://u:hush@h:abc"],
     "REPORTSERVER_DEMO": ["maybe", ""],
     "REPORTSERVER_BEHIND_PROXY": ["xyz"],
+    "REPORTSERVER_TRUSTED_PROXIES": ["*", "localhost", "10.1.0.1/16", "0.0.0.0/0", "::/0", "10.0.0.1:80"],
+    "REPORTSERVER_PASSWORD_HASHES": ["0", "101"],
     "REPORTSERVER_WORKERS": ["100000", "9" * 5000],
     "REPORTSERVER_WEB_THREADS": ["many"],
     "REPORTSERVER_ACCESS_TOKEN_MINUTES": ["999999999999"],

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
@@ -14,6 +16,7 @@ from common import throttling
 from common.models import RateCount
 from common.throttling import count_call
 from tests.acceptance.helpers import wait_for_window
+from tests.clock import DatabaseClock, stopped_clock
 
 LIMIT = 3
 #: The start of a window.
@@ -27,14 +30,12 @@ def limit(settings: Settings) -> None:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The time, which a test can change."""
-    now = [float(NOW)]
-    monkeypatch.setattr("common.throttling.time.time", lambda: now[0])
-    return now
+def clock(db: None) -> Iterator[DatabaseClock]:
+    with stopped_clock(NOW) as clock:
+        yield clock
 
 
-def test_calls_are_counted_by_scope_and_caller(clock: list[float]) -> None:
+def test_calls_are_counted_by_scope_and_caller(clock: DatabaseClock) -> None:
     assert [count_call("api", "a").used for _ in range(LIMIT)] == [1, 2, 3]
     assert not count_call("api", "b").exceeded
     assert not count_call("sign_in", "a").exceeded
@@ -42,43 +43,43 @@ def test_calls_are_counted_by_scope_and_caller(clock: list[float]) -> None:
     assert (usage.used, usage.exceeded) == (4, True)
 
 
-def test_a_new_window_starts_at_zero(clock: list[float]) -> None:
-    clock[0] += 59.9
+def test_a_new_window_starts_at_zero(clock: DatabaseClock) -> None:
+    clock.move(59.9)
     for _ in range(LIMIT + 1):
         last = count_call("api", "a")
     assert (last.exceeded, last.resets_in) == (True, 1)
-    clock[0] += 0.1
+    clock.move(0.1)
     first = count_call("api", "a")
     assert (first.used, first.resets_in) == (1, 60)
 
 
-def test_a_count_can_be_read_without_counting(clock: list[float]) -> None:
+def test_a_count_can_be_read_without_counting(clock: DatabaseClock) -> None:
     assert count_call("api", "a", amount=0).used == 0
     count_call("api", "a")
     assert count_call("api", "a", amount=0).used == count_call("api", "a", amount=0).used == 1
 
 
-def test_counting_can_stop_at_the_limit(clock: list[float]) -> None:
+def test_counting_can_stop_at_the_limit(clock: DatabaseClock) -> None:
     usages = [count_call("sign_in", "a", stop_at_limit=True) for _ in range(LIMIT + 3)]
     assert [usage.exceeded for usage in usages] == [False] * LIMIT + [True] * 3
     assert count_call("sign_in", "a", amount=0).used == LIMIT
-    clock[0] += 60
+    clock.move(60)
     assert not count_call("sign_in", "a", stop_at_limit=True).exceeded
 
 
-def test_a_call_can_be_taken_back_within_its_window(clock: list[float]) -> None:
+def test_a_call_can_be_taken_back_within_its_window(clock: DatabaseClock) -> None:
     usage = count_call("sign_in", "a")
     usage.undo()
     assert count_call("sign_in", "a", amount=0).used == 0
     usage = count_call("sign_in", "a")
-    clock[0] += 60
+    clock.move(60)
     count_call("sign_in", "a")
     usage.undo()
     assert count_call("sign_in", "a", amount=0).used == 1, "the later window didn't count that call"
 
 
-def test_headers_tell_the_limit_and_what_is_left(clock: list[float]) -> None:
-    clock[0] += 15
+def test_headers_tell_the_limit_and_what_is_left(clock: DatabaseClock) -> None:
+    clock.move(15)
     assert count_call("api", "a").headers() == {
         "RateLimit-Policy": '"api";q=3;w=60', "RateLimit": '"api";r=2;t=45',
     }  # fmt: skip
@@ -87,9 +88,35 @@ def test_headers_tell_the_limit_and_what_is_left(clock: list[float]) -> None:
     assert last.headers()["RateLimit"] == '"api";r=0;t=45'
 
 
-def test_old_counts_are_deleted(clock: list[float]) -> None:
+def test_a_host_whose_clock_is_wrong_counts_in_the_same_window(
+    clock: DatabaseClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count_call("api", "a")
+    real = time.time
+    for ahead in (61, -61, 86_400):
+        monkeypatch.setattr(time, "time", lambda ahead=ahead: real() + ahead)
+        throttling.delete_old_counts()
+        usage = count_call("api", "a")
+    assert (usage.used, usage.resets_in) == (4, 60)
+
+
+def test_a_call_that_arrives_late_does_not_start_the_window_again(clock: DatabaseClock) -> None:
+    clock.move(60)
+    count_call("api", "a")
+    clock.move(-1)
+    assert (count_call("api", "a").used, count_call("api", "a").resets_in) == (2, 61)
+
+
+def test_a_clock_that_is_set_back_does_not_keep_a_limit_used_up(clock: DatabaseClock) -> None:
+    for _ in range(LIMIT + 1):
+        count_call("api", "a")
+    clock.move(-3600)
+    assert count_call("api", "a").used == 1
+
+
+def test_old_counts_are_deleted(clock: DatabaseClock) -> None:
     count_call("api", "old")
-    clock[0] += 121
+    clock.move(121)
     count_call("api", "new")
     throttling.delete_old_counts()
     assert RateCount.objects.count() == 1

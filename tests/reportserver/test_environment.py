@@ -113,6 +113,15 @@ def test_networks(set_x: Set) -> None:
         environment.networks("X")
 
 
+def test_trusted_proxies(set_x: Set) -> None:
+    assert environment.trusted_proxies("X") == []
+    set_x("10.1.2.3, fd00::/8")
+    assert environment.trusted_proxies("X") == [ip_network("10.1.2.3/32"), ip_network("fd00::/8")]
+    set_x("10.1.2.3,0.0.0.0/0")
+    with pytest.raises(ImproperlyConfigured, match=r"^X must not contain every address: anybody could pretend to be "):
+        environment.trusted_proxies("X")
+
+
 @pytest.mark.parametrize(
     ("value", "expected"),
     [

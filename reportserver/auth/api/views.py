@@ -15,7 +15,8 @@ from rest_framework.views import APIView
 from common.api.schema import errors
 from reportserver.auth import tokens
 from reportserver.auth.api.serializers import CredentialsSerializer, PairSerializer, RefreshSerializer, TokenSerializer
-from reportserver.auth.credentials import TooManyFailures, check_credentials
+from reportserver.auth.credentials import check_credentials
+from reportserver.auth.exceptions import TooManyFailures
 
 
 class PublicView(APIView):
