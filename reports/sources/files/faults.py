@@ -20,7 +20,11 @@ MISSING = "it does not exist any more"
 FORBIDDEN = "the server has no permission to"
 _NOT_SUPPORTED = "it uses something that this server can't read"
 
-_CSV_ERROR = re.compile(r"(?:Invalid Input Error: )?CSV Error on Line: (\d+)")
+#: How DuckDB's messages about files begin. A message of a query can contain the file's name, too, in a value.
+_ABOUT_A_FILE = re.compile(
+    r"IO Error|Invalid Input Error: (CSV Error|The CSV Parser|Malformed JSON|Failed to read file|No magic|Footer|File )"
+)
+_CSV_ERROR = re.compile(r"Invalid Input Error: CSV Error on Line: (\d+)")
 _CSV_FIELDS = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
 #: What DuckDB's text contains, in small letters, and what it means. Wordings differ between places of the same kind.
 _CSV_REASONS = (
@@ -38,6 +42,7 @@ _REASONS = (
     ("too small to be a parquet", "it is not a Parquet file, is damaged, or its end is missing"),
     ("unsupported", _NOT_SUPPORTED),
     ("not supported", _NOT_SUPPORTED),
+    ("only supported", _NOT_SUPPORTED),
     ("not implemented", _NOT_SUPPORTED),
     ("unrecognized", _NOT_SUPPORTED),
     ("unknown", _NOT_SUPPORTED),
@@ -58,7 +63,7 @@ def os_fault(path: Path, error: OSError) -> RunError:
 def named_fault(text: str, paths: Collection[Path]) -> RunError | None:
     """The error for DuckDB's message about one of these files, which it names; None if it is about something else."""
     path = next((path for path in paths if str(path) in text), None)
-    if path is None:
+    if path is None or not _ABOUT_A_FILE.match(text):
         return None
     line = _CSV_ERROR.match(text)
     if line:

@@ -43,7 +43,7 @@ def check_parquet(path: Path, text: str, deadline: Deadline) -> None:
                 deadline.check()
     except (duckdb.Error, pa.ArrowException, OSError) as error:
         # A message without a kind comes from the reader of Parquet; one with a kind may be the query's.
-        if str(error) in text or not _KIND.match(text):
+        if str(error).splitlines()[0] in text or not _KIND.match(text):
             raise file_fault(path, reason_in(text), text) from error
 
 
