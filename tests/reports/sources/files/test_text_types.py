@@ -106,7 +106,7 @@ def test_no_text_and_an_empty_text_are_null(connection, type):
     assert converted(connection, [None, ""], type) == [None, None]
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(texts=st.lists(TEXTS, min_size=1, max_size=6))
 def test_a_type_that_is_found_holds_all_texts(connection, texts):
     """Whatever the type is, its conversion raises nothing and its values say what the texts say."""
@@ -116,7 +116,7 @@ def test_a_type_that_is_found_holds_all_texts(connection, texts):
             assert says(value, text), (type, text, value)
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(samples=st.lists(TEXTS, min_size=1, max_size=3), text=TEXTS)
 def test_a_text_is_converted_exactly_or_not_at_all(connection, samples, text):
     type = type_of(connection, samples)
