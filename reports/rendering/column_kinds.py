@@ -103,16 +103,22 @@ def validity(array: pa.Array) -> pa.Array:
 
 def union_values(array: pa.UnionArray, convert: Callable[[pa.Array], pa.Array]) -> pa.Array:
     """The value of each row's current member, after all members were converted to one type."""
-    codes, members = array.type_codes, []
+    # Not array.type_codes and array.offsets: in a slice, pyarrow returns those of the first rows.
+    codes, members = _numbers(array, pa.int8(), 1), []
     chosen = pa.nulls(len(array), pa.int64())
     for position, code in enumerate(array.type.type_codes):
         is_current = pc.equal(codes, code)
         chosen = pc.if_else(is_current, position, chosen)
         member = array.field(position)
         if array.type.mode == "dense":
-            member = member.take(pc.if_else(is_current, array.offsets, pa.scalar(None, pa.int32())))
+            member = member.take(pc.if_else(is_current, _numbers(array, pa.int32(), 2), pa.scalar(None, pa.int32())))
         members.append(convert(member))
     return pc.choose(chosen, *members)
+
+
+def _numbers(array: pa.Array, data_type: pa.DataType, buffer: int) -> pa.Array:
+    """The numbers in one of an array's buffers."""
+    return pa.Array.from_buffers(data_type, len(array), [None, array.buffers()[buffer]], offset=array.offset)
 
 
 def _as_large_list(array: pa.Array) -> pa.Array:

@@ -57,6 +57,16 @@ def utc(*parts: int) -> dt.datetime:
     return dt.datetime(*parts)  # type: ignore[arg-type]
 
 
+def union(mode: str) -> pa.Array:
+    """A union of a number and a text, and a NULL: that of the current member, because unions have no other."""
+    codes = pa.array([1, 0], pa.int8())
+    if mode == "dense":
+        return pa.UnionArray.from_dense(
+            codes, pa.array([0, 0], pa.int32()), [pa.array([None], pa.int64()), pa.array(["x"])]
+        )
+    return pa.UnionArray.from_sparse(codes, [pa.array([7, None]), pa.array(["x", "y"])])
+
+
 @dataclass
 class Case:
     """A column of one value and one NULL, and how each format's reader reads the value back."""
@@ -154,6 +164,10 @@ CASES = [
     case("json", '{"a":\n1.10}', pa.json_(pa.string()), '{"a":\n1.10}', {"a": Decimal("1.10")}, '{"a":\n1.10}',
          '{"a":\n1.10}'),
     case("broken json", "{a", pa.json_(pa.string()), "{a", "{a", "{a", "{a"),
+    Case("list of json", pa.array([["[1.10]", None], None]).view(pa.list_(pa.json_(pa.string()))), "[[1.10],null]",
+         [[Decimal("1.10")], None], "[[1.10],null]", "[[1.10], NULL]"),
+    Case("sparse union", union("sparse"), '"x"', "x", '"x"', '"x"'),
+    Case("dense union", union("dense"), '"x"', "x", '"x"', '"x"'),
     Case("null", pa.nulls(2), "", None, None, None),
 ]  # fmt: skip
 

@@ -57,6 +57,8 @@ def test_ndjson_reads_back_with_duckdb(case: Case, tmp_path: Path) -> None:
 def _floats(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _floats(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_floats(item) for item in value]
     return float(value) if isinstance(value, Decimal) else value
 
 

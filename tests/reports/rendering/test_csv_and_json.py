@@ -156,3 +156,9 @@ def test_numeric_text_that_is_not_a_number_is_guarded_like_text() -> None:
 def test_dates_outside_of_arrows_calendar_are_exact(day: int, text: str) -> None:
     rows = pa.record_batch({"d": pa.array([day, None, 0], pa.int32()).cast(pa.date32())})
     assert [row["d"] for row in json.loads(render("json", rows))] == [text, None, "1970-01-01"]
+
+
+def test_json_is_embedded_with_digits_of_any_number() -> None:
+    value = f'{{"a":[{"1" * 5000}, 1.10, 1e400, -0.0],"a":"\\ud800"}}'
+    rows = pa.record_batch({"v": pa.array([value], pa.json_(pa.string()))})
+    assert render("ndjson", rows).decode() == f'{{"v":{value}}}\n'
