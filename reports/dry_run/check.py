@@ -16,7 +16,7 @@ from reports.documents.diagnostics import Diagnostic
 from reports.documents.template_renderer import file_noun, renderer_for
 from reports.dry_run.document_preview import template_errors
 from reports.dry_run.row_preview import RowPreview
-from reports.dry_run.target import Column, DryRunTarget
+from reports.dry_run.target import Column, DryRunTarget, type_name
 from reports.exceptions import DesignMismatch, FormatCannotHold, RunError
 from reports.rendering.base import Document, Renderer
 from reports.rendering.charts.chart import Chart
@@ -90,7 +90,7 @@ def check(target: DryRunTarget, values: Mapping[str, object], *, compile_templat
     return CheckResult(
         errors=_design_errors(target, prepared) + [f"Template: {error}" for error in in_template],
         template_errors=in_template,
-        columns=[Column(column.name, str(column.type)) for column in prepared.schema],
+        columns=[Column(column.name, type_name(column.type)) for column in prepared.schema],
         types_are_certain=prepared.certain,
         estimated_rows=rows,
         formats=[

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from reports.dry_run.target import Column, DryRunTarget
+from reports.dry_run.target import Column, DryRunTarget, type_name
 from reports.exceptions import RunError
 from reports.parameters.values import TypedValue
 from reports.rendering.column_kinds import NUMBERS, kind_of
@@ -55,7 +55,9 @@ def preview_rows(target: DryRunTarget, values: Mapping[str, object]) -> RowPrevi
         table = first_rows(target, target.typed_values(values))
     except RunError as error:
         return RowPreview(error=error.message, driver_message=str(error.details.get("driver", "")))
-    columns = [PreviewColumn(field.name, str(field.type), kind_of(field.type) in NUMBERS) for field in table.schema]
+    columns = [
+        PreviewColumn(field.name, type_name(field.type), kind_of(field.type) in NUMBERS) for field in table.schema
+    ]
     texts = [
         [_shortened(value) for chunk in column.chunks for value in display_text(chunk).to_pylist()]
         for column in table.slice(0, ROWS).combine_chunks().columns

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+
+import pyarrow as pa
 
 from reports.definitions import ReportDefinition
 from reports.models import ReportVersion
@@ -21,6 +24,11 @@ class Column:
 
     name: str
     type: str
+
+
+def type_name(data_type: pa.DataType) -> str:
+    """Arrow's name of a type, but `json` and `numeric` for those that it only stores as text."""
+    return re.sub(r"extension<arrow\.(json|opaque\[.*?type_name=(\w+).*?\])>", lambda m: m[2] or m[1], str(data_type))
 
 
 @dataclass(frozen=True, kw_only=True)

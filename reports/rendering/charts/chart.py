@@ -18,11 +18,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from reports.exceptions import DesignMismatch
 from reports.rendering.charts import specification, svg_sanitizer
 from reports.rendering.charts.theme import themed
 from reports.rendering.column_json import json_keys, json_objects
+from reports.rendering.column_kinds import Kind, kind_of
+from reports.rendering.scalar_text import scalar_text
 from reports.rendering.text_arrays import slices, value_bytes
 
 FONTS = Path(__file__).parents[1] / "fonts"
@@ -91,7 +94,8 @@ class Chart:
         if self._is_full:
             return
         fitting = batch.slice(0, self._limits.max_rows - self._rows)
-        for rows in slices(fitting.select(self._columns)):
+        for part in slices(fitting.select(self._columns)):
+            rows = pa.record_batch(list(map(_for_javascript, part.columns)), part.schema.names)
             lines = bytes(value_bytes(json_objects(json_keys(rows.schema), rows, before="", after="\n")))
             if self._bytes + len(lines) > self._limits.max_row_bytes:
                 self._is_full = True
@@ -169,6 +173,14 @@ class Chart:
             # V8 ends its process when it can't get memory.
             raise _CannotDraw(f"drawing it took more memory or time than a chart can use. {_REMEDY}")
         return process.stdout
+
+
+def _for_javascript(column: pa.Array) -> pa.Array:
+    """Dates that JavaScript draws right: infinite ones, and those outside of the years 0 to 9999, are NULL."""
+    if kind_of(column.type) not in (Kind.DATE, Kind.TIMESTAMP):
+        return column
+    texts = scalar_text(column)
+    return pc.if_else(pc.match_substring_regex(texts, "^[0-9]"), texts, None)
 
 
 def _label(spec: Mapping[str, Any]) -> str:

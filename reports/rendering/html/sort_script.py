@@ -25,7 +25,9 @@ SCRIPT = """"use strict";
     return (sign ? -1 : 1) * (hours * 3600 + minutes * 60 + Number(rest));
   };
   const duration = (a, b) => seconds(a) - seconds(b);
-  const by = { number, duration, moment: plain, text: texts.compare };
+  const year = (text) => /^-?infinity$/.test(text) ? Number(text.replace("i", "I")) : parseInt(text, 10);
+  const moment = (a, b) => (year(a) === year(b) ? plain(a, b) : year(a) - year(b));
+  const by = { number, duration, moment, text: texts.compare };
   const sort = (head) => {
     const at = head.cellIndex, compare = by[head.dataset.sort];
     const down = head.getAttribute("aria-sort") === "ascending";

@@ -154,6 +154,17 @@ def test_days_are_not_shifted_into_the_time_zone_of_the_server(monkeypatch):
     assert {"Jan 01, 1970", "Jan 02, 1970"} <= texts
 
 
+def test_dates_that_javascript_would_change_are_left_out():
+    days = pa.array([0, -735_160, 6_000_000, 2**31 - 1, 1 - 2**31], pa.int32()).cast(pa.date32())
+    rows = pa.record_batch({"day": days, "n": [1, 2, 3, 4, 5]})
+    spec = {"mark": "bar", "transform": [{"filter": "isValid(datum.day)"}],
+            "encoding": {"x": {"field": "day", "timeUnit": "year", "type": "ordinal"},
+                         "y": {"field": "n", "type": "quantitative", "axis": None}}}  # fmt: skip
+    svg, _ = draw(spec, rows)
+    texts = [element.text for element in fromstring(svg).iter("{http://www.w3.org/2000/svg}text")]  # noqa: S314
+    assert texts == ["1970", "day (year)"]
+
+
 @pytest.mark.parametrize("limits", [ChartLimits(max_rows=2), ChartLimits(max_row_bytes=110)])
 def test_a_chart_that_shows_only_the_first_rows_has_a_note(limits):
     rows = pa.Table.from_batches([ROWS.slice(0, 2), ROWS.slice(2)]).to_batches()

@@ -97,6 +97,15 @@ def test_texts_are_in_alphabetical_order_and_dates_in_chronological_order(open_p
     ]  # fmt: skip
 
 
+def test_far_and_infinite_dates_are_in_chronological_order(open_page):
+    days = [6_000_000, 2**31 - 1, -735_190, 0, 1 - 2**31, None, -735_160, 7_000_000]
+    page = open_page(pa.record_batch({"day": pa.array(days, pa.int32()).cast(pa.date32())}))
+    click_heading(page, "day")
+    assert column(page, 1) == [
+        "-infinity", "-0043-02-13", "-0043-03-15", "1970-01-01", "+18397-06-11", "+21135-05-09", "infinity", ""
+    ]  # fmt: skip
+
+
 def test_the_keyboard_sorts_too(open_page):
     page = open_page()
     page.get_by_role("button", name="n", exact=True).focus()
