@@ -56,6 +56,12 @@ class TooManyJobs(DomainError):
     code = "too_many_jobs"
 
 
+class TooManyDownloads(DomainError):
+    """Too many of your downloads are still running. Wait until one of them has ended, then try again."""
+
+    code = "too_many_downloads"
+
+
 class IdempotencyConflict(DomainError):
     """This Idempotency-Key was already used with another request body."""
 

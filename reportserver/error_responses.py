@@ -45,6 +45,7 @@ STATUS: dict[type[DomainError], int] = {
     jobs.JobAlreadyRetried: 409,
     jobs.JobAlreadyEnded: 409,
     jobs.TooManyJobs: 429,
+    jobs.TooManyDownloads: 429,
     jobs.InvalidIdempotencyKey: 400,
     jobs.IdempotencyConflict: 422,
     jobs.ResultNotReady: 409,
@@ -56,7 +57,13 @@ STATUS: dict[type[DomainError], int] = {
     jobs.QueueUnavailable: 503,
     auth.TooManySignIns: 429,
 }
-_WITH_RETRY_AFTER = (jobs.TooManyJobs, jobs.ResultNotReady, jobs.QueueUnavailable, auth.TooManySignIns)
+_WITH_RETRY_AFTER = (
+    jobs.TooManyJobs,
+    jobs.TooManyDownloads,
+    jobs.ResultNotReady,
+    jobs.QueueUnavailable,
+    auth.TooManySignIns,
+)
 
 _DRF_CODES: dict[type[drf.APIException], str] = {
     drf.ParseError: "malformed_json",

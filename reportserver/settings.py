@@ -309,6 +309,10 @@ RATE_LIMITS = {
 #: Processes of the web server, and threads in each.
 WEB_PROCESSES = whole_number("REPORTSERVER_WEB_PROCESSES", 2, maximum=1000)
 WEB_THREADS = whole_number("REPORTSERVER_WEB_THREADS", 16, maximum=1000)
+#: A client that sends or reads nothing for this long, in the middle of a request or an answer, loses its connection.
+SOCKET_SECONDS = whole_number("REPORTSERVER_SOCKET_SECONDS", 30, maximum=3600)
+#: Results that one user may download at once from this host.
+MAX_DOWNLOADS_PER_USER = whole_number("REPORTSERVER_MAX_DOWNLOADS_PER_USER", 16, maximum=1000)
 #: Status calls with `Prefer: wait` that may wait at once in each process. Each of them occupies a thread.
 MAX_WAITERS = 8
 #: Seconds that the preview of a designed document may take, and that it waits for other previews to end.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import os
 from contextlib import ExitStack
 from typing import BinaryIO
 from urllib.parse import quote
@@ -19,7 +20,7 @@ from audit.models import Action
 from common.conditional import is_not_modified
 from jobs.exceptions import JobNotFound, RangeNotSatisfiable, ResultMissing, ResultNotReady, ResultOfFailedJob
 from jobs.models import Artifact, JobExecutionLog
-from jobs.results import http_range, storage
+from jobs.results import download_slots, http_range, storage
 from jobs.status import Status
 from reports.rendering import RENDERERS
 
@@ -31,7 +32,7 @@ _BLOCK_BYTES = 262_144
 def result_response(request: HttpRequest, job: JobExecutionLog, actor: User) -> HttpResponseBase:
     """Return the response to a download by a user with access to the result: the file, a range of it, 304, or headers.
 
-    Raises ResultNotReady, ResultOfFailedJob, JobNotFound, ResultMissing or RangeNotSatisfiable.
+    Raises ResultNotReady, ResultOfFailedJob, JobNotFound, ResultMissing, RangeNotSatisfiable or TooManyDownloads.
     """
     artifact = downloadable_artifact(job)
     etag = f'"{artifact.sha256}"'
@@ -43,10 +44,12 @@ def result_response(request: HttpRequest, job: JobExecutionLog, actor: User) -> 
         if request.method == "HEAD":
             return _with_headers(HttpResponse(), job, artifact, length=artifact.size)
         byte_range = _requested_range(request, artifact, etag)
+        slot = download_slots.acquire(actor.pk)
+        stack.callback(os.close, slot)
         _audit(Action.RESULT_DOWNLOAD, job, actor)
-        stack.pop_all()  # From here on the response closes the file.
+        stack.pop_all()  # From here on the response closes the file and frees the slot.
     sent = byte_range or http_range.ByteRange(0, artifact.size)
-    response = FileResponse(http_range.FileSlice(file, sent), status=206 if byte_range else 200)
+    response = FileResponse(http_range.FileSlice(file, sent, [slot]), status=206 if byte_range else 200)
     response.block_size = _BLOCK_BYTES
     if byte_range:
         response["Content-Range"] = f"bytes {byte_range.start}-{byte_range.stop - 1}/{artifact.size}"

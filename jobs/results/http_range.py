@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -55,10 +56,13 @@ class FileSlice(io.RawIOBase):
     """A range of an open file.
 
     Shares the file's descriptor, positioned at the start of the range, so that a web server can use sendfile(2).
+    `held_descriptors` are closed with it. The web server, which sends after that, keeps duplicates of them open until
+    the last byte was sent.
     """
 
-    def __init__(self, file: BinaryIO, byte_range: ByteRange) -> None:
+    def __init__(self, file: BinaryIO, byte_range: ByteRange, held_descriptors: Sequence[int] = ()) -> None:
         self._file = file
+        self.held_descriptors = held_descriptors
         self._remaining = byte_range.length
         os.lseek(file.fileno(), byte_range.start, os.SEEK_SET)
 
@@ -79,5 +83,8 @@ class FileSlice(io.RawIOBase):
         return len(data)
 
     def close(self) -> None:
+        if not self.closed:
+            for descriptor in self.held_descriptors:
+                os.close(descriptor)
         self._file.close()
         super().close()

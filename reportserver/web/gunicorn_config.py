@@ -10,7 +10,7 @@ from reportserver.web.preload import preload
 
 bind = settings.ADDRESS
 wsgi_app = "reportserver.wsgi"
-worker_class = "reportserver.web.worker.Worker"
+worker_class = "reportserver.web.worker.BufferingWorker"
 workers = settings.WEB_PROCESSES
 threads = settings.WEB_THREADS
 preload_app = True

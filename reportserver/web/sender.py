@@ -1,0 +1,88 @@
+"""Sends what clients don't take at once, in one thread for all of them."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+
+from reportserver.web.client_socket import ClientSocket
+
+_CHECK_SECONDS = 1.0
+
+
+@dataclass
+class _Sending:
+    client: ClientSocket
+    #: Called with False if the client is gone or made no progress.
+    done: Callable[[bool], None]
+    progress_at: float = field(default_factory=time.monotonic)
+
+
+class Sender:
+    """A thread that sends files and other long responses as fast as each client reads.
+
+    A disk that is slow delays other downloads, but no request.
+    """
+
+    def __init__(self, patience: float) -> None:
+        self._patience = patience
+        self._new: SimpleQueue[_Sending] = SimpleQueue()
+        self._selector = selectors.DefaultSelector()
+        self._wake_reader, self._wake_writer = socket.socketpair()
+        self._wake_reader.setblocking(False)
+        self._wake_writer.setblocking(False)
+        self._selector.register(self._wake_reader, selectors.EVENT_READ, None)
+        threading.Thread(target=self._run, name="sender", daemon=True).start()
+
+    def send(self, client: ClientSocket, done: Callable[[bool], None]) -> None:
+        """Send all that waits in `client`, whose socket doesn't block, then call `done` in the sender's thread."""
+        self._new.put(_Sending(client, done))
+        try:
+            self._wake_writer.send(b"\0")
+        except BlockingIOError:
+            pass  # It has been woken already.
+
+    def _run(self) -> None:
+        checked_at = time.monotonic()
+        while True:
+            for key, _ in self._selector.select(_CHECK_SECONDS):
+                if key.data is None:
+                    self._accept_new()
+                else:
+                    self._continue(key.data)
+            if time.monotonic() - checked_at >= _CHECK_SECONDS:
+                checked_at = time.monotonic()
+                self._end_stalled(checked_at)
+
+    def _accept_new(self) -> None:
+        self._wake_reader.recv(4096)
+        while True:
+            try:
+                sending = self._new.get_nowait()
+            except Empty:
+                return
+            self._selector.register(sending.client.fileno(), selectors.EVENT_WRITE, sending)
+
+    def _continue(self, sending: _Sending) -> None:
+        try:
+            if sending.client.send_waiting():
+                sending.progress_at = time.monotonic()
+        except OSError:
+            self._end(sending, False)
+        else:
+            if not sending.client.has_waiting:
+                self._end(sending, True)
+
+    def _end_stalled(self, now: float) -> None:
+        for key in list(self._selector.get_map().values()):
+            if key.data is not None and now - key.data.progress_at > self._patience:
+                self._end(key.data, False)
+
+    def _end(self, sending: _Sending, complete: bool) -> None:
+        self._selector.unregister(sending.client.fileno())
+        sending.done(complete)
