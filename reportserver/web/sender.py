@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import selectors
 import socket
 import threading
@@ -42,10 +43,9 @@ class Sender:
     def send(self, client: ClientSocket, done: Callable[[bool], None]) -> None:
         """Send all that waits in `client`, whose socket doesn't block, then call `done` in the sender's thread."""
         self._new.put(_Sending(client, done))
-        try:
+        # If the socket is full, the thread has been woken already.
+        with contextlib.suppress(BlockingIOError):
             self._wake_writer.send(b"\0")
-        except BlockingIOError:
-            pass  # It has been woken already.
 
     def _run(self) -> None:
         checked_at = time.monotonic()

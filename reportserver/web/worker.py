@@ -1,8 +1,8 @@
 """A gunicorn worker on which slow and stalled clients occupy no thread.
 
-The main loop receives requests and passes only complete ones to a thread. A thread writes what the client takes at once;
-the sender sends the rest. Without this, as many slow clients as there are threads keep everybody else waiting, and a
-proxy that buffers would have to stand in front.
+The main loop receives requests and passes only complete ones to a thread. A thread writes what the client takes at
+once; the sender sends the rest. Without this, as many slow clients as there are threads keep everybody waiting, and
+a proxy that buffers would have to stand in front.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ import resource
 import selectors
 import socket
 import time
-from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
 from django.conf import settings
 from gunicorn.http.errors import LimitRequestHeaders
-from gunicorn.workers.gthread import ThreadWorker, TConn
+from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from reportserver.web.client_socket import ClientSocket
 from reportserver.web.protocol_errors import response_to
@@ -166,9 +165,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         elif keep and complete:
             conn.set_timeout()
             self.keepalived_conns.append(conn)
-            self.poller.register(
-                conn.sock, selectors.EVENT_READ, partial(self.on_client_socket_readable, conn)
-            )
+            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self.on_client_socket_readable, conn))
         elif complete:
             self._linger(conn)
         else:

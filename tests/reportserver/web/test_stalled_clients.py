@@ -141,7 +141,7 @@ def test_requests_in_pieces_pipelined_and_with_expect_are_answered(server: Runni
     time.sleep(0.3)
     connection.sendall(get[20:])
     received = b""
-    while received.count(b"HTTP/1.1 200 OK") < 3:
+    while received.count(b"HTTP/1.1 200 OK") < 3 or not received.endswith(b"ok\n"):
         received += connection.recv(65_536)
 
     body = b'{"username": "bob", "password": "wrong"}'
