@@ -15,7 +15,8 @@ from reports.rendering.column_text import as_text
 from reports.rendering.text_arrays import EMPTY, TEXT, concat, contained_characters, join_rows, slices, write_values
 
 _NUMBER = r"^-?([0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?|Infinity|NaN)$"
-_TEXT_KINDS = frozenset({Kind.TEXT, Kind.JSON, Kind.NESTED})
+#: Empty bytes are "", too.
+_TEXT_KINDS = frozenset({Kind.TEXT, Kind.JSON, Kind.NESTED, Kind.BINARY})
 
 
 class CsvWriter:

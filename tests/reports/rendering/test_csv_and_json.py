@@ -87,6 +87,10 @@ def test_null_is_an_empty_field_and_an_empty_text_is_quoted() -> None:
     assert render("csv", batch(a=[None, "", "x"], b=["x", None, ""])) == b'a,b\r\n,x\r\n"",\r\nx,""\r\n'
 
 
+def test_no_bytes_are_not_null() -> None:
+    assert render("csv", batch(a=[None, b"", b"="], b=["x", "y", "z"])) == b'a,b\r\n,x\r\n"",y\r\n3d,z\r\n'
+
+
 def test_a_null_in_a_single_column_is_not_a_blank_line() -> None:
     assert read(render("csv", batch(a=[1, None]))) == [["a"], ["1"], [""]]
 
