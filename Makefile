@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement
 
-.PHONY: help run test chaos postgresql lint bench lock clean
+.PHONY: help run test chaos fidelity postgresql lint bench lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -29,6 +29,10 @@ endif
 
 chaos: $(VENV)/.dev ## run all fault tests and CHAOS_MINUTES (30) of random faults; prints a report
 	@$(BIN)/python -m pytest tests/faults -s -m "chaos or not chaos" $(ARGS)
+
+fidelity: $(VENV)/.dev ## compare CASES (560) random tables of all sources and formats with two readers each
+	@$(BIN)/python -W ignore -m tests.fidelity $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED)) \
+	  $(if $(ONLY),--only '$(ONLY)') $(if $(REPLAY),--replay $(REPLAY)) $(ARGS)
 
 postgresql: $(VENV)/.dev ## run the tests that use the database over PostgreSQL
 	@$(BIN)/python -m tests.on_postgresql $(ARGS)
