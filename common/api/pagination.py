@@ -48,6 +48,7 @@ class LinkedCursorPagination(CursorPagination):
     max_page_size = 200
     _next: Cursor | None = None
     _previous: Cursor | None = None
+    base_url: str
 
     def paginate_queryset(self, queryset: Any, request: Any, view: Any = None) -> Any:
         ordering = self.get_ordering(request, queryset, view)
@@ -56,7 +57,7 @@ class LinkedCursorPagination(CursorPagination):
         try:
             text = request.query_params.get(self.cursor_query_param)
             cursor = Cursor.decode(text) if text else None
-            return self._page(queryset, ordering, cursor, self.get_page_size(request))
+            return self._page(queryset, ordering, cursor, self.get_page_size(request) or self.max_page_size)
         except (DjangoValidationError, ValueError, OverflowError) as error:
             # A tampered cursor may decode to a position that is neither a time nor a number, or not decode at all.
             raise ValidationError({"cursor": ["This cursor is not valid for this list."]}) from error

@@ -22,8 +22,12 @@ control_socket_disable = True
 forwarded_allow_ips = ""
 accesslog = None
 # Its own handler writes plain text.
-logconfig_dict = settings.LOGGING | {
-    "loggers": settings.LOGGING["loggers"] | {"gunicorn.error": {"handlers": [], "level": "WARNING", "propagate": True}}
+logconfig_dict: dict[str, Any] = {
+    **settings.LOGGING,
+    "loggers": {
+        **settings.LOGGING["loggers"],
+        "gunicorn.error": {"handlers": [], "level": "WARNING", "propagate": True},
+    },
 }
 
 
