@@ -31,6 +31,22 @@ def beginning(path: Path, size: int) -> bytes:
         raise _fault(path, error) from error
 
 
+def ending(path: Path, size: int) -> bytes:
+    """The last bytes of the text in a file. Raises SourceUnusable as well."""
+    last = b""
+    try:
+        if compression_of(path) is None:
+            with path.open("rb") as file:
+                file.seek(max(0, path.stat().st_size - size))
+                return file.read()
+        with pa.input_stream(str(path), compression=compression_of(path), buffer_size=0) as stream:
+            while block := stream.read(_BLOCK):
+                last = (last + bytes(block))[-size:]
+    except OSError as error:
+        raise _fault(path, error) from error
+    return last
+
+
 def check_compressed(path: Path, deadline: Deadline) -> None:
     """Read a compressed file to its end. Raises SourceUnusable if it is damaged or not complete."""
     compression = compression_of(path)

@@ -83,7 +83,7 @@ def csv_view(connection: duckdb.DuckDBPyConnection, path: Path, whole_file: bool
     types = _types(file.columns, of_others if is_header else of_all)
     if whole_file and types:
         types = _types(types, _facts(connection, file.reader(header=is_header), list(types)))
-    return _converted(file.reader(header=is_header, counted=True), dict(zip(file.columns, names, strict=True)), types)
+    return converted(file.reader(header=is_header, counted=True), dict(zip(file.columns, names, strict=True)), types)
 
 
 def _is_header(of_others: Sequence[Facts], of_all: Sequence[Facts]) -> bool:
@@ -141,7 +141,7 @@ def _values(row: Sequence[str | None], names: Sequence[str]) -> str:
     return f"(values ({values})) as r({', '.join(names)})"
 
 
-def _converted(reader: str, names: Mapping[str, str], types: Mapping[str, str]) -> str:
+def converted(reader: str, names: Mapping[str, str], types: Mapping[str, str]) -> str:
     """SQL of all rows under these names, with the columns that have a type converted to it."""
     # DuckDB computes only what the query uses, so a column that it doesn't use is neither converted nor checked.
     candidates = "".join(f", try_cast({column} as {type}) as {column}_value" for column, type in types.items())

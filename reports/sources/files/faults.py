@@ -22,9 +22,15 @@ _NOT_SUPPORTED = "it uses something that this server can't read"
 
 #: How DuckDB's messages about files begin. A message of a query can contain the file's name, too, in a value.
 _ABOUT_A_FILE = re.compile(
-    r"IO Error|Invalid Input Error: (CSV Error|The CSV Parser|Malformed JSON|Failed to read file|No magic|Footer|File )"
+    r"IO Error|Invalid Input Error: (CSV Error|The CSV Parser|Malformed JSON|JSON transform error"
+    r"|.maximum_object_size|Failed to read file|No magic|Footer|File )"
 )
 _CSV_ERROR = re.compile(r"Invalid Input Error: CSV Error on Line: (\d+)")
+_JSON_ERROR = re.compile(r'Malformed JSON in file ".*", at byte (\d+) in (line|record/value) (\d+): ([^.\n]*)')
+_JSON_KEY = re.compile(
+    r'JSON transform error in file ".*"(?:, in (?:line|record/value) (\d+))?: .*(?:duplicate key|keys must be unique)',
+    re.DOTALL,
+)
 _CSV_FIELDS = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
 #: What DuckDB's text contains, in small letters, and what it means. Wordings differ between places of the same kind.
 _CSV_REASONS = (
@@ -34,6 +40,7 @@ _CSV_REASONS = (
 )
 _REASONS = (
     ("state machine reached an invalid state", "its lines end in different ways (LF, CR LF or CR)"),
+    ("maximum_object_size", "an object in it is larger than 16 MB"),
     ("no such file", MISSING),
     ("permission denied", FORBIDDEN),
     ("encrypted", "it is encrypted"),
@@ -68,6 +75,8 @@ def named_fault(text: str, paths: Collection[Path]) -> RunError | None:
     line = _CSV_ERROR.match(text)
     if line:
         return file_fault(path, f"line {int(line[1]):,} {_csv_reason(text)}", text)
+    if reason := _json_reason(text):
+        return file_fault(path, reason, text)
     return file_fault(path, reason_in(text.replace(str(path), "")), text)
 
 
@@ -81,3 +90,15 @@ def _csv_reason(text: str) -> str:
         expected, found = int(fields[1]), int(fields[2])
         return f"has {found:,} field{'' if found == 1 else 's'} instead of {expected:,}"
     return sentence_for(text, _CSV_REASONS) or "is not valid CSV"
+
+
+def _json_reason(text: str) -> str | None:
+    if found := _JSON_ERROR.search(text):
+        byte, unit, number, reason = found.groups()
+        # DuckDB counts the line that it couldn't read twice.
+        place = f"{'line' if unit == 'line' else 'object'} {int(number) - 1:,}"
+        return f"{place} is not valid JSON, at byte {int(byte):,}: {reason}"
+    if found := _JSON_KEY.search(text):
+        place = f"line {int(found[1]):,}" if found[1] else "it"
+        return f"{place} has a key twice in one object"
+    return None

@@ -46,7 +46,7 @@ class OpenFiles(Exposed):
         text = str(error)
         try:
             self._check_unchanged()
-            if DEVIATION in text or "JSON transform error" in text:
+            if DEVIATION in text:
                 # Types that were taken from the whole file fit it, unless it has changed.
                 return SchemaWidened(self._wider) if self._wider else run_error(SourceUnusable, _CHANGED, error)
             if _QUERY_ERRORS.match(text):
