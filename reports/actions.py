@@ -25,10 +25,10 @@ from reports.definitions.accounts_and_sources import (
 from reports.definitions.errors import errors_in, invalid_definition, join_path
 from reports.definitions.from_database import definition_of, fingerprint, prefetch_definitions
 from reports.definitions.to_database import lock_report
-from reports.documents.compiler import CompiledDocument
 from reports.dry_run import template_checks
 from reports.dry_run.check import CheckResult, check
 from reports.dry_run.document_preview import preview_document
+from reports.dry_run.results import DocumentPreview
 from reports.dry_run.row_preview import preview_rows
 from reports.dry_run.run_time_estimate import with_run_times
 from reports.dry_run.target import DryRunTarget
@@ -51,7 +51,7 @@ class _AuditEntry(NamedTuple):
 def create_report(*, definition: ReportDefinition, tenant: Tenant, actor: User | str) -> ReportConfiguration:
     """Create a report and its version 1. Raises InvalidDefinition, also if the slug is taken."""
     # Before the transaction: compiling a template takes seconds, during which nobody else could write.
-    template_checks.check_template(None, definition, tenant)
+    template_checks.check_template(None, definition, tenant, actor=actor)
     with transaction.atomic():
         report = to_database.create_report(definition, tenant, actor)
         _record([_report_entry(Action.REPORT_CREATE, report, version=1)], actor)
@@ -70,7 +70,7 @@ def update_report(
     `expected_fingerprint` is that of the definition on which the change is based. Raises ReportChanged if the report
     has a different one by now.
     """
-    template_checks.check_template(definition_of(report), definition, report.tenant)
+    template_checks.check_template(definition_of(report), definition, report.tenant, actor=actor)
     with transaction.atomic():
         locked = lock_report(report)
         if expected_fingerprint is not None and expected_fingerprint != fingerprint(definition_of(locked)):
@@ -81,7 +81,8 @@ def update_report(
 def patch_report(*, report: ReportConfiguration, patch: Mapping[str, Any], actor: User | str) -> ReportConfiguration:
     """Apply a JSON merge patch to the report's definition. Raises InvalidDefinition."""
     before = definition_of(report)
-    template_checks.check_template(before, parse_report(merge_patch(before.entry(), patch)), report.tenant)
+    after = parse_report(merge_patch(before.entry(), patch))
+    template_checks.check_template(before, after, report.tenant, actor=actor)
     with transaction.atomic():
         # Merged again under the lock: of two patches at the same time, both take effect.
         locked = lock_report(report)
@@ -127,24 +128,24 @@ def dry_run_report(
 
     `actor` must be an Administrator of the report. Reading rows is audited before they are read.
     """
-    result = with_run_times(check(target, parameters), report)
+    result = with_run_times(check(target, parameters, actor=actor), report)
     if result.errors or not with_preview:
         return result
     _record_preview(report, target, actor)
-    return replace(result, preview=preview_rows(target, parameters))
+    return replace(result, preview=preview_rows(target, parameters, actor=actor))
 
 
 def preview_report_document(
     *, report: ReportConfiguration, target: DryRunTarget, parameters: Mapping[str, object], actor: User, ppi: int
-) -> CompiledDocument:
+) -> DocumentPreview:
     """Return the pages of the report's document with the first rows, as pictures.
 
     `actor` must be an Administrator of the report. Reading rows is audited before they are read. Raises
-    InvalidParameters, and what preview_document raises.
+    InvalidParameters and DryRunBusy.
     """
     values = target.typed_values(parameters)
     _record_preview(report, target, actor, document=True)
-    return preview_document(target, values, ppi=ppi)
+    return preview_document(target, values, actor=actor, ppi=ppi)
 
 
 def apply(
@@ -160,7 +161,7 @@ def apply(
     `prune` also deletes what the definitions don't list in the tenants that they list. `dry_run` changes nothing.
     Raises InvalidDefinition with all errors by path, and then changes nothing.
     """
-    sync = Sync(env=env, errors=template_checks.template_errors_in(definitions, env))
+    sync = Sync(env=env, errors=template_checks.template_errors_in(definitions, env, actor=actor))
     with transaction.atomic():
         # All rows are changed before the first audit entry is written. A worker locks its job's row and then waits for
         # the audit log: a transaction that locked the log first and then waited for that row would deadlock with it.

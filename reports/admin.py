@@ -91,7 +91,7 @@ class DataSourceAdmin(TenantScopedAdmin):
         return redirect(request.get_full_path())
 
     def _test(self, request: HttpRequest, source: DataSource) -> None:
-        error = source_error(source.spec())
+        error = source_error(source.spec(), actor=caller(request))
         if error is None:
             text = gettext("Data source %(slug)s is working.") % {"slug": source.slug}
             self.message_user(request, text, messages.SUCCESS)

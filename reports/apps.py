@@ -7,3 +7,12 @@ from django.utils.translation import gettext_lazy
 class ReportsConfig(AppConfig):
     name = "reports"
     verbose_name = gettext_lazy("Reports")
+
+    def ready(self) -> None:
+        from django.conf import settings
+
+        from common.children.client import children
+
+        children.configure(
+            modules=["reports.dry_run.preload"], slots=settings.MAX_DRY_RUNS, calls=max(1, settings.WEB_THREADS // 4)
+        )

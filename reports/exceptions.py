@@ -101,6 +101,19 @@ class QueryTimeout(RunError):
     code = "timeout"
 
 
+class DryRunLost(RunError):
+    """The process that did this ended unexpectedly. The query or the template may need too much memory."""
+
+    code = "dry_run_lost"
+
+
+class DryRunBusy(DomainError):
+    """Too many previews and checks are running. Try again in a few seconds."""
+
+    code = "busy"
+    retryable = True
+
+
 class FormatCannotHold(RunError):
     """The result does not fit in this format."""
 

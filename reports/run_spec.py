@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
 from django.utils import timezone
@@ -13,7 +12,7 @@ from reports import sources
 from reports.engine import RunSpec
 from reports.models import ReportVersion
 from reports.parameters.values import display_by_label, display_by_name, typed_values
-from reports.rendering.base import CsvOptions, Document, Template, TotalsOptions
+from reports.rendering.base import CsvOptions, Document, Template, totals_options
 from reports.sources.base import Limits
 
 #: The share of a job's memory for the data source. The rest is for the renderer.
@@ -64,12 +63,6 @@ def build_run_spec(
         max_bytes=min(max_bytes, options.get("max_bytes", max_bytes)),
         on_limit=options.get("on_limit", "truncate"),
     )
-
-
-def totals_options(options: Mapping[str, Any]) -> TotalsOptions | None:
-    """Return the totals of a version's options, or of a definition; None if it has none."""
-    totals = options.get("totals")
-    return TotalsOptions(**totals | {"group_by": tuple(totals.get("group_by", ()))}) if totals else None
 
 
 def end_orphaned_query(version: ReportVersion | None, spill_folder: Path) -> None:

@@ -9,18 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.safestring import SafeString
 
 from accounts.models import User
+from reports.dry_run.results import Origin
 from reports.models import ReportConfiguration
-
-#: Whose runs a throughput was measured on: the report's own, those of every report that reads the same data source,
-#: or the tenant's.
-Origin = Literal["report", "source", "format"]
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from common.form_recovery import login_keeping_form
 from common.paging import paginate
 from reports.dry_run.check import CheckResult
 from reports.dry_run.run_time_estimate import estimate_run
-from reports.exceptions import InvalidParameters
+from reports.exceptions import DryRunBusy, InvalidParameters
 from reports.forms import RunForm, show_errors
 from reports.models import ReportConfiguration
 from reports.permissions import may_generate
@@ -61,10 +61,12 @@ def report(request: HttpRequest, slug: str) -> HttpResponse:
     if request.POST.get("do") != "estimate":
         return _run(request, report, form)
     try:
-        estimated = estimate_run(report.version, form.raw(), form.format)
+        estimated = estimate_run(report.version, form.raw(), form.format, actor=user)
     except InvalidParameters as error:
         show_errors(form.fields, error)
         estimated = None
+    except DryRunBusy as error:
+        estimated = CheckResult(errors=[error.message])
     return _report_page(request, report, form, may_run, estimated)
 
 

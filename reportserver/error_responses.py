@@ -37,6 +37,7 @@ STATUS: dict[type[DomainError], int] = {
     reports.InvalidParameters: 400,
     reports.InvalidDefinition: 400,
     reports.WrongKey: 409,
+    reports.DryRunBusy: 503,
     jobs.JobNotFound: 404,
     jobs.ReportNotAsynchronous: 409,
     jobs.ReportNotSynchronous: 409,
@@ -62,6 +63,7 @@ _WITH_RETRY_AFTER = (
     jobs.TooManyDownloads,
     jobs.ResultNotReady,
     jobs.QueueUnavailable,
+    reports.DryRunBusy,
     auth.TooManySignIns,
 )
 

@@ -318,7 +318,9 @@ MAX_DOWNLOADS_PER_USER = whole_number("REPORTSERVER_MAX_DOWNLOADS_PER_USER", 16,
 MAX_WAITERS = 8
 #: Seconds that the preview of a designed document may take, and that it waits for other previews to end.
 DOCUMENT_PREVIEW_SECONDS = 15
-DOCUMENT_PREVIEW_WAIT_SECONDS = 10
+DOCUMENT_PREVIEW_WAIT_SECONDS = 5
+#: Checks, previews and estimates that run at once on this host, each in a process of up to 1 GB.
+MAX_DRY_RUNS = whole_number("REPORTSERVER_MAX_DRY_RUNS", 4, maximum=1000)
 #: How long POST run waits for a synchronous report before it answers with the job to poll.
 SYNCHRONOUS_WAIT_SECONDS = whole_number("REPORTSERVER_SYNCHRONOUS_WAIT_SECONDS", 20)
 

@@ -10,8 +10,9 @@ from uuid import UUID
 
 from jobs.models import JobExecutionLog
 from jobs.status import Status
+from reports.dry_run.results import Origin
 from reports.models import ReportConfiguration
-from reports.runner_port import Origin, PastRun, Throughput
+from reports.runner_port import PastRun, Throughput
 
 #: How many of the tenant's newest runs are read, and how many of the report's own, which may be older.
 _TENANT_RUNS, _OWN_RUNS = 500, 50

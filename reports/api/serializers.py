@@ -13,9 +13,8 @@ from common.api.strict import StrictSerializer
 from reports.definitions import ReportDefinition
 from reports.definitions.from_database import definition_of
 from reports.documents.diagnostics import Diagnostic
-from reports.dry_run.check import CheckResult, FormatFit
-from reports.dry_run.row_preview import RowPreview
-from reports.dry_run.target import Column
+from reports.dry_run.check import CheckResult
+from reports.dry_run.results import Column, FormatFit, RowPreview
 from reports.models import DeliveryTarget, ReportConfiguration
 from reports.parameters.json_schema import json_schema
 from reports.permissions import Right

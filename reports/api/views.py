@@ -75,7 +75,7 @@ class ReportList(ReportView, ListAPIView[ReportConfiguration]):
 
     @extend_schema(
         request=ReportDefinition,
-        responses={201: ReportSerializer, **errors(400, 401, 403, 413, 415, 429)},
+        responses={201: ReportSerializer, **errors(400, 401, 403, 413, 415, 429, 503)},
         parameters=[_LOCATION],
     )
     def post(self, request: Request) -> Response:
@@ -96,7 +96,7 @@ class ReportDetail(ReportView):
     @extend_schema(
         parameters=[_KEY],
         request=ReportDefinition,
-        responses={200: ReportSerializer, **errors(400, 401, 403, 404, 409, 413, 415, 429)},
+        responses={200: ReportSerializer, **errors(400, 401, 403, 404, 409, 413, 415, 429, 503)},
     )
     def put(self, request: Request, key: str) -> Response:
         """Replace the definition. Omitted fields are reset to their default. A change creates a new version."""
@@ -107,7 +107,7 @@ class ReportDetail(ReportView):
     @extend_schema(
         parameters=[_KEY],
         request=OpenApiTypes.OBJECT,
-        responses={200: ReportSerializer, **errors(400, 401, 403, 404, 409, 413, 415, 429)},
+        responses={200: ReportSerializer, **errors(400, 401, 403, 404, 409, 413, 415, 429, 503)},
     )
     def patch(self, request: Request, key: str) -> Response:
         """Change some fields of the definition by a JSON merge patch (RFC 7396). null resets one to its default."""
@@ -129,7 +129,7 @@ class ReportCheck(ReportView):
         operation_id="validate",
         parameters=[_KEY],
         request=CheckSerializer,
-        responses={200: CheckResultSerializer, **errors(400, 401, 403, 404, 409, 413, 415, 429)},
+        responses={200: CheckResultSerializer, **errors(400, 401, 403, 404, 409, 413, 415, 429, 503)},
     )
     def post(self, request: Request, key: str) -> Response:
         """Ask the data source whether it accepts the query, for its columns and rows, and which formats can hold them.

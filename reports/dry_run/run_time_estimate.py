@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from reports.dry_run.check import CheckResult, Fits, check
+from accounts.models import User
+from reports.dry_run.check import CheckResult, check
+from reports.dry_run.results import Fits
 from reports.dry_run.target import DryRunTarget
 from reports.exceptions import RunError
 from reports.models import ReportConfiguration, ReportVersion
@@ -43,8 +45,11 @@ def with_run_times(result: CheckResult, report: ReportConfiguration) -> CheckRes
     return replace(result, run_history=runner.run_history(report), formats=formats)
 
 
-def estimate_run(version: ReportVersion, texts: Mapping[str, object], format: str) -> CheckResult:
-    """Estimate a run in this format with the texts of a form, for a user who may run it. Raises InvalidParameters."""
+def estimate_run(version: ReportVersion, texts: Mapping[str, object], format: str, *, actor: User) -> CheckResult:
+    """Estimate a run in this format with the texts of a form, for a user who may run it.
+
+    Raises InvalidParameters and DryRunBusy.
+    """
     values = to_json(typed_values(version.declared_parameters(), texts, from_text=True))
     try:
         target = DryRunTarget.of_version(version)
@@ -52,5 +57,5 @@ def estimate_run(version: ReportVersion, texts: Mapping[str, object], format: st
         return CheckResult(errors=[error.message])
     target = replace(target, formats=[offered for offered in version.formats if offered == format])
     # Only Administrators may see the driver's message, and this user may not be one.
-    result = replace(check(target, values, compile_template=False), driver_message="")
+    result = replace(check(target, values, actor=actor, compile_template=False), driver_message="")
     return with_run_times(result, version.report)

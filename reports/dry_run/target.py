@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
-from reports.definitions import ReportDefinition
-from reports.models import ReportVersion
 from reports.parameters.declarations import Parameter
 from reports.parameters.values import TypedValue, typed_values
-from reports.rendering.base import TotalsOptions
-from reports.run_spec import totals_options
+from reports.rendering.base import TotalsOptions, totals_options
 from reports.sources.base import SourceSpec
 
-
-@dataclass(frozen=True)
-class Column:
-    """A column of the result; `type` is the name of its Arrow type."""
-
-    name: str
-    type: str
-
-
-def type_name(data_type: pa.DataType) -> str:
-    """Arrow's name of a type, but `json` and `numeric` for those that it only stores as text."""
-    return re.sub(r"extension<arrow\.(json|opaque\[.*?type_name=(\w+).*?\])>", lambda m: m[2] or m[1], str(data_type))
+if TYPE_CHECKING:
+    from reports.definitions import ReportDefinition
+    from reports.models import ReportVersion
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from accounts.models import Tenant
+from accounts.models import Tenant, User
 from reports.definitions import Definitions, ReportDefinition
 from reports.definitions.errors import FieldErrors, invalid_definition, join_path
 from reports.definitions.from_database import definition_of, prefetch_definitions
@@ -20,16 +20,18 @@ from reports.sources.base import SourceSpec
 _FIELDS = ("template", "query", "parameters", "data_source", "name", "description")
 
 
-def check_template(before: ReportDefinition | None, after: ReportDefinition, tenant: Tenant) -> None:
+def check_template(
+    before: ReportDefinition | None, after: ReportDefinition, tenant: Tenant, *, actor: User | str
+) -> None:
     """Raise InvalidDefinition if the template fails. `before` is the stored definition: an unchanged one isn't
     compiled again."""
     if _needs_check(before, after):
-        errors = definition_errors(after, _stored_source(tenant.slug, after.data_source))
+        errors = definition_errors(after, _stored_source(tenant.slug, after.data_source), actor=actor)
         if errors:
             raise invalid_definition(errors)
 
 
-def template_errors_in(definitions: Definitions, env: Mapping[str, str]) -> FieldErrors:
+def template_errors_in(definitions: Definitions, env: Mapping[str, str], *, actor: User | str) -> FieldErrors:
     """Return the template errors of a definitions file, by path; a data source may be in the same file."""
     designed = [(at, report) for at, report in enumerate(definitions.reports) if report.template is not None]
     if not designed:
@@ -40,7 +42,7 @@ def template_errors_in(definitions: Definitions, env: Mapping[str, str]) -> Fiel
     errors: FieldErrors = {}
     for at, report in designed:
         if _needs_check(before.get((report.tenant, report.slug)), report):
-            in_report = definition_errors(report, _source(report, definitions, env))
+            in_report = definition_errors(report, _source(report, definitions, env), actor=actor)
             errors |= {join_path(f"reports[{at}]", path): sentences for path, sentences in in_report.items()}
     return errors
 

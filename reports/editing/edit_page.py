@@ -17,7 +17,7 @@ from reports.dry_run.target import DryRunTarget
 from reports.editing.differences import Difference, differences
 from reports.editing.form import EditForm
 from reports.editing.form_controls import FormControls
-from reports.exceptions import InvalidDefinition, InvalidParameters, ReportChanged, RunError
+from reports.exceptions import DryRunBusy, InvalidDefinition, InvalidParameters, ReportChanged, RunError
 from reports.forms import Field, json_values, show_errors
 from reports.models import DataSource, ReportConfiguration
 from reports.querysets import report_key
@@ -96,7 +96,7 @@ class EditPage:
             )
         except InvalidParameters as error:
             show_errors(self.test_values, error)
-        except RunError as error:
+        except (RunError, DryRunBusy) as error:
             self.checked = CheckResult(errors=[error.message])
 
     def context(self, form: EditForm) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,17 +14,16 @@ from reports import actions, documents
 from reports.definitions import parse_report
 from reports.definitions.errors import errors_in
 from reports.definitions.from_database import definition_of, fingerprint, reload_report
-from reports.documents.compiler import CompiledDocument, TemplateInvalid, syntax_errors
 from reports.documents.diagnostics import Diagnostic
-from reports.dry_run.document_preview import template_errors
+from reports.dry_run.document_preview import MAX_PAGES, template_errors
+from reports.dry_run.results import DocumentPreview
 from reports.dry_run.target import DryRunTarget
-from reports.exceptions import InvalidDefinition, InvalidParameters, ReportChanged, RunError, SourceMissing
+from reports.exceptions import DryRunBusy, InvalidDefinition, InvalidParameters, ReportChanged, RunError
 from reports.forms import Field, json_values, show_errors
 from reports.models import ReportConfiguration
 from reports.querysets import report_key
 
 STARTER = (Path(documents.__path__[0]) / "library" / "starter.typ").read_text(encoding="utf-8")
-MAX_PAGES = 10
 #: Dots per inch of a page's picture: about the size of the paper on a screen.
 _PPI = 110
 #: Lines of the template that are shown before and after one with an error.
@@ -54,7 +52,7 @@ class TemplatePage:
     error: str = ""
     #: True if somebody else has changed the report.
     conflict: bool = False
-    document: CompiledDocument | None = None
+    document: DocumentPreview | None = None
 
     @classmethod
     def of(cls, report: ReportConfiguration, actor: User, data: QueryDict, *, submitted: bool = False) -> TemplatePage:
@@ -84,7 +82,7 @@ class TemplatePage:
 
     @property
     def pages(self) -> int:
-        return len(self.document.files) if self.document else 0
+        return self.document.pages if self.document else 0
 
     @property
     def max_pages(self) -> int:
@@ -93,8 +91,8 @@ class TemplatePage:
     @property
     def page_urls(self) -> list[str]:
         """The first pages, as data: URLs of their pictures."""
-        files = self.document.files[:MAX_PAGES] if self.document else []
-        return [f"data:image/png;base64,{base64.b64encode(file).decode()}" for file in files]
+        pictures = self.document.pictures if self.document else []
+        return [f"data:image/png;base64,{picture}" for picture in pictures]
 
     @property
     def excerpts(self) -> Iterator[Excerpt]:
@@ -115,7 +113,7 @@ class TemplatePage:
     def preview(self) -> None:
         """Compile the document with the first rows, or report why that fails."""
         try:
-            self.document = actions.preview_report_document(
+            preview = actions.preview_report_document(
                 report=self.report,
                 target=self._target(),
                 parameters=json_values(self.test_values),
@@ -124,12 +122,11 @@ class TemplatePage:
             )
         except InvalidParameters as error:
             show_errors(self.test_values, error)
-        except TemplateInvalid as error:
-            self.errors = error.diagnostics
-        except RunError as error:
-            # Without rows, the template can still be checked for syntax errors.
+        except (RunError, DryRunBusy) as error:
             self.error = gettext(error.message)
-            self.errors = syntax_errors(self.text)
+        else:
+            self.errors, self.error = preview.errors, gettext(preview.error) if preview.error else ""
+            self.document = None if self.errors or self.error else preview
 
     def save(self) -> str | None:
         """Save the template; an empty one removes it. Returns a sentence about the result; None if it was refused."""
@@ -149,6 +146,9 @@ class TemplatePage:
             self.errors = [Diagnostic.parse(sentence) for sentence in errors.pop("template", [])]
             self.error = " ".join(sentence for sentences in errors.values() for sentence in sentences)
             return None
+        except DryRunBusy as error:
+            self.error = gettext(error.message)
+            return None
         except ReportChanged as error:
             self.error, self.conflict = gettext(error.message), True
             # Saving again after the conflict was shown overwrites the other template.
@@ -162,11 +162,11 @@ class TemplatePage:
         """Compile the template with the test values: without them the query may return no rows, and a template with an
         error in the part for rows would pass."""
         try:
-            self.errors = template_errors(self._target(), json_values(self.test_values))
+            self.errors = template_errors(self._target(), json_values(self.test_values), actor=self.actor)
         except InvalidParameters as error:
             show_errors(self.test_values, error)
             return False
-        except SourceMissing as error:
+        except (RunError, DryRunBusy) as error:
             self.error = gettext(error.message)
         return not (self.errors or self.error)
 

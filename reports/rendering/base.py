@@ -33,6 +33,12 @@ class TotalsOptions:
     decimals: int | None = None
 
 
+def totals_options(options: Mapping[str, Any]) -> TotalsOptions | None:
+    """Return the totals of a version's options, or of a definition; None if it has none."""
+    totals = options.get("totals")
+    return TotalsOptions(**totals | {"group_by": tuple(totals.get("group_by", ()))}) if totals else None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Template:
     """The Typst template of a report's pdf, and what compiling it may use."""

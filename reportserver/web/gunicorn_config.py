@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 
+from common.children.client import children
 from reportserver.web.preload import preload
 
 bind = settings.ADDRESS
@@ -34,3 +35,5 @@ logconfig_dict: dict[str, Any] = {
 def when_ready(server: Any) -> None:
     """Called when the application is loaded and before gunicorn forks its processes."""
     preload()
+    # Before the fork, so that all processes share it.
+    children.start()

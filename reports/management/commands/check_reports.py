@@ -8,7 +8,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from reports.dry_run.check import CheckResult, Fits, check
+from audit.actions import operator_actor
+from reports.dry_run.check import CheckResult, check
+from reports.dry_run.results import Fits
 from reports.dry_run.run_time_estimate import with_run_times
 from reports.dry_run.target import DryRunTarget
 from reports.exceptions import RunError
@@ -35,7 +37,8 @@ class Command(BaseCommand):
         failed = 0
         for report in reports:
             try:
-                result = with_run_times(check(DryRunTarget.of_version(report.version), {}), report)
+                result = check(DryRunTarget.of_version(report.version), {}, actor=operator_actor())
+                result = with_run_times(result, report)
             except RunError as error:
                 result = CheckResult(errors=[error.message])
             failed += bool(result.errors)

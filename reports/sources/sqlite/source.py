@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import islice
 from pathlib import Path
 from typing import ClassVar
 
@@ -32,6 +33,8 @@ from reports.sources.sqlite.column_types import TypesSeen, schema_for, to_array,
 
 #: Virtual machine steps between two checks of the clock.
 _STEPS_PER_CHECK = 20_000
+#: A value may be as long as a quarter of the memory.
+_ROWS_AT_ONCE = 8
 #: Seconds to wait for a program that is writing to the file.
 LOCK_WAIT_SECONDS = 5.0
 _ALLOWED = {sqlite3.SQLITE_SELECT, sqlite3.SQLITE_READ, sqlite3.SQLITE_RECURSIVE}
@@ -60,7 +63,7 @@ class SqliteSource:
                 if cursor.description is None:
                     raise QueryFailed(errors.NOT_READ_ONLY)
                 names = [column[0] for column in cursor.description]
-                chunks = read_chunks(cursor.fetchmany, deadline)
+                chunks = read_chunks(cursor.fetchmany, deadline, rows_at_once=_ROWS_AT_ONCE)
                 first = next(chunks, [])
                 seen = _add_types(self.seen or _nothing_seen(names), first)
                 schema = schema_for(names, seen)
@@ -79,7 +82,10 @@ class SqliteSource:
             seen = _nothing_seen(names)
             expected_rows = None
             with suppress(QueryTimeout), _translated_errors(deadline):
-                seen = _add_types(seen, connection.execute(sql, bound).fetchmany(PROBE_ROWS))
+                # One after the other: a hundred long values at once may not fit in memory.
+                for row in islice(connection.execute(sql, bound), PROBE_ROWS):
+                    deadline.check()
+                    seen = _add_types(seen, [row])
                 # SQLite's planner doesn't estimate rows: count them, as far as the time allows.
                 count = f"select count(*) from ({sql}\n)"  # noqa: S608 -- the author's own
                 expected_rows = int(connection.execute(count, bound).fetchone()[0])
@@ -204,6 +210,9 @@ def _translate(error: Exception, deadline: Deadline) -> RunError:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code == sqlite3.SQLITE_INTERRUPT or (deadline.passed and code == sqlite3.SQLITE_BUSY):
         return run_error(QueryTimeout, None, error)
+    if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_IOERR_WRITE:
+        # The file itself is never written: what the query sorts is larger than the limit of its temporary files.
+        return run_error(QueryFailed, errors.NO_MEMORY, error)
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR):
         return run_error(SourceUnavailable, None, error)
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):

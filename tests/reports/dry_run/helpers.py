@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from io import StringIO
 from typing import Any
 
 from django.core.management import call_command
 
+from reports.dry_run import check as checks
+from reports.dry_run import row_preview
+from reports.dry_run.results import RowPreview
 from reports.dry_run.target import DryRunTarget
 from reports.sources.base import SourceSpec
 from tests.reports.api.clients import client
@@ -41,3 +45,11 @@ def target(kind: str, location: object, query: str, **options: Any) -> DryRunTar
     source = SourceSpec(kind=kind, location=str(location))
     defaults = {"parameters": [], "formats": ["csv"], "max_rows": None}
     return DryRunTarget(source=source, query=query, **(defaults | options))
+
+
+def check(target: DryRunTarget, values: Mapping[str, object]) -> checks.CheckResult:
+    return checks.check(target, values, actor="tester")
+
+
+def preview_rows(target: DryRunTarget, values: Mapping[str, object]) -> RowPreview:
+    return row_preview.preview_rows(target, values, actor="tester")

@@ -8,11 +8,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from reports.dry_run.check import Fits, check
-from reports.dry_run.target import Column
+from reports.dry_run.results import Column, Fits
 from reports.exceptions import InvalidParameters
 from reports.parameters.declarations import Parameter
-from tests.reports.dry_run.helpers import target
+from tests.reports.dry_run.helpers import check, target
 
 
 def test_files_have_exact_types_and_rows_and_formats_may_be_too_small(tmp_path):

@@ -11,11 +11,11 @@ import duckdb
 import pytest
 
 from audit.models import Action, AuditLog
-from reports.dry_run.row_preview import PreviewColumn, preview_rows
+from reports.dry_run.results import PreviewColumn
 from reports.parameters.declarations import Parameter
 from tests.reports.api.clients import client
 from tests.reports.definitions.sample_file import apply_definitions, create_flights
-from tests.reports.dry_run.helpers import URL, definition, target, validate
+from tests.reports.dry_run.helpers import URL, definition, preview_rows, target, validate
 
 with_databases = pytest.mark.django_db(databases="__all__")
 

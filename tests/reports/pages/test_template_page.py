@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from pytest_django import Settings
 
 from accounts.models import User
 from audit.models import Action, AuditLog
+from common.children.client import ChildFailed, children
+from common.children.fair_queue import Caller
 from reports import actions
 from reports.definitions import parse_report
-from reports.dry_run import document_preview
 from reports.editing import template_page
 from reports.models import DataSource, ReportConfiguration
 from tests.pages.html import Page
@@ -155,19 +157,13 @@ def test_without_the_data_source_the_syntax_is_still_checked(browse: Browse, let
     assert "data source" in page.by_id("refused").text
 
 
-def test_the_number_of_simultaneous_previews_is_limited(
-    browse: Browse, letter: ReportConfiguration, settings: Settings
-) -> None:
-    settings.DOCUMENT_PREVIEW_WAIT_SECONDS = 0.1
-    slots = document_preview.SLOTS
-    taken = 0
-    try:
-        while slots.acquire(blocking=False):
-            taken += 1
-        assert taken
+def test_the_number_of_simultaneous_previews_is_limited(browse: Browse, letter: ReportConfiguration) -> None:
+    with ExitStack() as others:
+        with pytest.raises(ChildFailed):
+            # Calls of others occupy all threads that dry runs may have.
+            for number in range(100):
+                others.enter_context(children.admitted(Caller(str(number), "other")))
         page = Page(submit(browse("alice"), "preview", TEMPLATE))
-    finally:
-        slots.release(taken)
     assert "Try again in a few seconds." in page.by_id("refused").text
     assert source_in(page) == TEMPLATE
 

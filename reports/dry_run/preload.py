@@ -1,0 +1,12 @@
+"""Loads once what every child of a dry run would load again."""
+
+from __future__ import annotations
+
+from common.children.messages import result_type
+from reports import rendering, sources
+from reports.dry_run import tasks
+
+rendering.preload()
+sources.preload()
+for _task in (tasks.describe, tasks.check_source, tasks.preview_rows, tasks.preview_document, tasks.check_syntax):
+    result_type(_task)

@@ -1,0 +1,278 @@
+"""The work of dry runs: runs in children only, because authors and users decide what it takes.
+
+Uses neither Django nor the server's database: see common.children.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import tempfile
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+
+from reports import sources
+from reports.documents import context
+from reports.documents.compiler import (
+    CompiledDocument,
+    CompileRequest,
+    TemplateInvalid,
+    compile_document,
+    syntax_errors,
+)
+from reports.documents.diagnostics import Diagnostic
+from reports.documents.template_renderer import MAX_BYTES, file_noun, renderer_for
+from reports.dry_run.results import (
+    Column,
+    Description,
+    DocumentPreview,
+    Fits,
+    FormatFit,
+    PreviewColumn,
+    RowPreview,
+    SourceError,
+)
+from reports.dry_run.target import DryRunTarget
+from reports.exceptions import DesignMismatch, FormatCannotHold, QueryFailed, RunError, TemplateFailed
+from reports.parameters.values import TypedValue, display_by_label, display_by_name
+from reports.rendering.base import Document, Renderer, Template
+from reports.rendering.charts.chart import Chart, ChartLimits
+from reports.rendering.column_kinds import NUMBERS, kind_of
+from reports.rendering.column_text import display_text
+from reports.rendering.totals.group_totals import Totals
+from reports.sources import errors
+from reports.sources.base import Limits, QueryDescription, Rows, SchemaWidened, Source, SourceSpec
+
+ROWS = 50
+DESCRIBE_SECONDS, ROWS_SECONDS, CHART_SECONDS = 3, 5, 10
+_SOURCE_BYTES = 256 << 20
+#: Of a preview. Longer values are cut: fifty texts of megabytes each would not fit a page.
+_MAX_CHARACTERS, _MAX_CHARACTERS_OF_VALUE, _MAX_CELLS, _MAX_COLUMNS = 500_000, 1_000, 20_000, 2_000
+_CHART_LIMITS = ChartLimits(memory_bytes=1 << 30)
+#: Memory of the process that compiles a document, and size of its pages together.
+_DOCUMENT_MEMORY_BYTES, MAX_DOCUMENT_BYTES = 768 << 20, 8 << 20
+NO_MEMORY = "The query needs more memory than a preview can use."
+_TOO_WIDE = f"A preview can have at most {_MAX_COLUMNS:,} columns, and the query returns more."
+
+Values = Mapping[str, TypedValue]
+
+
+def describe(target: DryRunTarget, values: Values, is_complete: bool) -> Description:
+    """Ask the data source for the query's columns and rows, and check the design against them.
+
+    `is_complete`: no required value is missing.
+    """
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            prepared = sources.describe(target.source, target.query, values, _limits(DESCRIBE_SECONDS, folder))
+    except RunError as error:
+        return Description(errors=[_message(error)], driver_message=_driver_message(error))
+    if len(prepared.schema) > _MAX_COLUMNS:
+        return Description(errors=[_TOO_WIDE])
+    rows = prepared.expected_rows
+    # A missing required value is NULL, which matches nothing: an estimate of no rows then means nothing.
+    if rows is not None and rows <= 1 and not is_complete:
+        rows = None
+    if rows is not None and target.max_rows is not None:
+        rows = min(rows, target.max_rows)
+    return Description(
+        errors=_design_errors(target, prepared),
+        columns=[Column(column.name, type_name(column.type)) for column in prepared.schema],
+        types_are_certain=prepared.certain,
+        expected_rows=rows,
+        formats=[
+            _format_fit(renderer_for(format, target.template), prepared, rows, target.max_rows)
+            for format in target.formats
+        ],
+    )
+
+
+def check_source(spec: SourceSpec) -> SourceError | None:
+    """Read one row from the data source; None if that succeeds."""
+    # SQLite opens its file only when a query reads from it.
+    query = "select count(*) from sqlite_master" if spec.kind == "sqlite" else "select 1 as one"
+    try:
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            sources.read(spec, query, {}, _limits(DESCRIBE_SECONDS, folder)) as rows,
+        ):
+            for _ in rows.batches:
+                pass
+    except RunError as error:
+        return SourceError(_message(error), _driver_message(error))
+    return None
+
+
+def preview_rows(target: DryRunTarget, values: Values) -> RowPreview:
+    """Run the query for its first rows."""
+    try:
+        schema, batches = _first_rows(target, values, shorten=True)
+    except RunError as error:
+        return RowPreview(error=_message(error), driver_message=_driver_message(error))
+    columns = [PreviewColumn(field.name, type_name(field.type), kind_of(field.type) in NUMBERS) for field in schema]
+    rows = [list(row) for batch in batches for row in zip(*batch, strict=True)]
+    shown = min(ROWS, _MAX_CELLS // max(1, len(columns)))
+    # Every value of a preview with few or short ones is shown up to the same length.
+    longest = max(20, min(_MAX_CHARACTERS_OF_VALUE, _MAX_CHARACTERS // max(1, shown * len(columns))))
+    texts = [[_shortened(value, longest) for value in row] for row in rows[:shown]]
+    return RowPreview(columns, texts, truncated=len(rows) > shown)
+
+
+def preview_document(
+    target: DryRunTarget, values: Values, seconds: int, ppi: int | None, pages: int
+) -> DocumentPreview:
+    """Compile the document with the first rows: to pictures of its first `pages` with `ppi`, else to check it."""
+    template = target.template or ""
+    try:
+        document = _compile(target, values, seconds, ppi)
+    except TemplateInvalid as error:
+        return DocumentPreview(errors=error.diagnostics)
+    except TemplateFailed as error:
+        return DocumentPreview(error=error.message)
+    except RunError as error:
+        # Without rows, the template can still be checked for syntax errors.
+        return DocumentPreview(error=_message(error), errors=syntax_errors(template), no_rows=True)
+    pictures = document.files[:pages] if ppi else []
+    return DocumentPreview(
+        pictures=[base64.b64encode(picture).decode() for picture in pictures],
+        pages=len(document.files),
+        missing_characters=document.missing_characters,
+        warnings=document.warnings,
+    )
+
+
+def check_syntax(template: str) -> list[Diagnostic]:
+    """Return the errors of the template that can be found without rows."""
+    try:
+        return syntax_errors(template)
+    except TemplateFailed as error:
+        return [Diagnostic(error.message)]
+
+
+def _compile(target: DryRunTarget, values: Values, seconds: int, ppi: int | None) -> CompiledDocument:
+    schema, batches = _first_rows(target, values, shorten=False)
+    rows = [row for batch in batches for row in zip(*batch, strict=True)]
+    truncated = f"This is a preview of the first {ROWS} rows." if len(rows) > ROWS else None
+    columns = list(zip(*rows[:ROWS], strict=True)) or [()] * len(schema)
+    document = Document(
+        title=target.name,
+        description=target.description,
+        version=target.version,
+        generated_at=datetime.now(UTC),
+        parameters=display_by_label(target.parameters, values),
+        template=Template(text=target.template or "", parameters=display_by_name(values)),
+    )
+    return compile_document(
+        CompileRequest(
+            template=target.template or "",
+            data=context.as_json(document, schema, columns, truncated),
+            timestamp=document.generated_at,
+            seconds=seconds,
+            memory_bytes=_DOCUMENT_MEMORY_BYTES,
+            max_bytes=MAX_DOCUMENT_BYTES,
+            ppi=ppi,
+        )
+    )
+
+
+# --- The first rows ---------------------------------------------------------------------------------------------------
+
+Texts = list[list[str | None]]
+
+
+def _first_rows(target: DryRunTarget, values: Values, *, shorten: bool) -> tuple[pa.Schema, list[Texts]]:
+    """Return the schema, and by batch the texts of each column: ROWS + 1 rows at most, so that the caller can tell
+    whether there are more than ROWS. Raises RunErrors.
+
+    `shorten`: only the beginnings of long values are kept. Otherwise their size is limited.
+    """
+    source: Source | None = None
+    with tempfile.TemporaryDirectory() as folder:
+        while True:
+            limits = _limits(ROWS_SECONDS, folder)
+            try:
+                with sources.read(target.source, target.query, values, limits, source=source) as rows:
+                    if len(rows.schema) > _MAX_COLUMNS:
+                        raise QueryFailed(_TOO_WIDE)
+                    return rows.schema, list(_batch_texts(rows, shorten=shorten))
+            except SchemaWidened as widened:
+                source = widened.source
+
+
+def _batch_texts(rows: Rows, *, shorten: bool) -> Iterator[Texts]:
+    missing, size = ROWS + 1, 0
+    for batch in rows.batches:
+        first = batch.slice(0, missing)
+        texts: Texts = [display_text(column).to_pylist() for column in first.columns]
+        if shorten:
+            texts = [[_shortened(value, _MAX_CHARACTERS_OF_VALUE) for value in column] for column in texts]
+        size += sum(len(value or "") for column in texts for value in column)
+        if size > MAX_BYTES:
+            raise QueryFailed(f"The first {ROWS} rows have more than {MAX_BYTES >> 20} MB of values.")
+        yield texts
+        missing -= batch.num_rows
+        if missing <= 0:
+            return
+
+
+def _shortened(value: str | None, longest: int) -> str | None:
+    if value is None or len(value) <= longest:
+        return value
+    return f"{value[:longest].removesuffix(' …')} …"
+
+
+# --- The columns ------------------------------------------------------------------------------------------------------
+
+
+def type_name(data_type: pa.DataType) -> str:
+    """Arrow's name of a type, but `json` and `numeric` for those that it only stores as text."""
+    return re.sub(r"extension<arrow\.(json|opaque\[.*?type_name=(\w+).*?\])>", lambda m: m[2] or m[1], str(data_type))
+
+
+def _design_errors(target: DryRunTarget, prepared: QueryDescription) -> list[str]:
+    errors = []
+    try:
+        if target.totals:
+            Totals(target.totals, prepared.schema)
+    except DesignMismatch as error:
+        errors.append(error.message)
+    try:
+        if target.chart:
+            Chart(target.chart, prepared.schema, _CHART_LIMITS).check(CHART_SECONDS)
+    except DesignMismatch as error:
+        errors.append(error.message)
+    return errors
+
+
+def _format_fit(renderer: Renderer, prepared: QueryDescription, rows: int | None, max_rows: int | None) -> FormatFit:
+    format = renderer.format
+    try:
+        # Opening a writer checks the columns.
+        renderer.open(io.BytesIO(), prepared.schema, Document(title="", generated_at=datetime.now(UTC)))
+    except FormatCannotHold as error:
+        return FormatFit(format, Fits.NO, error.message)
+    limit = renderer.max_rows
+    if limit is None or (max_rows is not None and max_rows <= limit):
+        return FormatFit(format, Fits.YES)
+    capacity = f"A {file_noun(renderer)} can have at most {limit:,} rows"
+    if rows is None:
+        return FormatFit(format, Fits.UNKNOWN, f"{capacity}. How many rows there are isn't known before the run.")
+    if rows > limit:
+        return FormatFit(format, Fits.NO, f"{capacity}, and about {rows:,} are expected.")
+    return FormatFit(format, Fits.YES)
+
+
+def _limits(seconds: int, folder: str) -> Limits:
+    return Limits(timeout_seconds=seconds, memory_bytes=_SOURCE_BYTES, temp_dir=Path(folder))
+
+
+def _message(error: RunError) -> str:
+    return NO_MEMORY if error.message == errors.NO_MEMORY else error.message
+
+
+def _driver_message(error: RunError) -> str:
+    return str(error.details.get("driver", ""))
