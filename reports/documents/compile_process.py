@@ -92,7 +92,7 @@ def _characters_without_glyph(diagnostic: str, data: str) -> str:
 
 
 def _with_codes(data: str, characters: str) -> str:
-    """The data with a code such as [U+1F600] for each of these characters."""
+    """The data with a code such as [U+12000] for each of these characters."""
     codes = {_in_json(character): f"[U+{ord(character):04X}]" for character in characters}
     data = data.translate({ord(form): code for form, code in codes.items() if len(form) == 1})
     return _JSON_ESCAPE.sub(lambda escape: codes.get(escape[0], escape[0]), data)

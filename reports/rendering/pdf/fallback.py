@@ -10,10 +10,11 @@ from pathlib import Path
 import uharfbuzz as hb
 
 FONTS = Path(__file__).parents[1] / "fonts"
-_SHIPPED = (
-    "NotoSansThai-Regular", "NotoSansDevanagari-Regular", "NotoSansBengali-Regular", "NotoSansTamil-Regular",
-    "DroidSansFallback",
+_SCRIPTS = (
+    "Thai", "Devanagari", "Bengali", "Tamil", "Telugu", "Gujarati", "Gurmukhi", "Kannada", "Malayalam", "Oriya",
+    "Sinhala", "Khmer", "Lao", "Myanmar", "Ethiopic",
 )  # fmt: skip
+_SHIPPED = (*(f"NotoSans{script}-Regular" for script in _SCRIPTS), "DroidSansFallback", "NotoEmoji-Regular")
 #: The folders that fontconfig searches.
 _FOLDERS = ("/usr/share/fonts", "/usr/local/share/fonts", "~/.local/share/fonts", "~/.fonts")
 _SUFFIXES = {".ttf", ".otf", ".ttc"}

@@ -91,7 +91,7 @@ class MissingGlyphs:
         self.replaced = 0
 
     def replace_in(self, text: str) -> str:
-        """The text with a code such as [U+1F600] for each character that no font has. Line ends become "\\n"."""
+        """The text with a code such as [U+12000] for each character that no font has. Line ends become "\\n"."""
         if text.isascii() and text.isprintable():
             return text
         text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\t", "    ")
@@ -110,7 +110,7 @@ class MissingGlyphs:
         if not self.replaced:
             return []
         count = f"{self.replaced:,} character{'s are' if self.replaced > 1 else ' is'}"
-        return [f"{count} in no font of this server and shown as a code, such as [U+1F600]. html and xlsx show them."]
+        return [f"{count} in no font of this server and shown as a code, such as [U+12000]. html and xlsx show them."]
 
 
 def _is_invisible(character: str) -> bool:
