@@ -46,6 +46,7 @@ class LinkedCursorPagination(CursorPagination):
 
     page_size_query_param = "pageSize"
     max_page_size = 200
+    _url = ""
     _next: Cursor | None = None
     _previous: Cursor | None = None
     base_url: str
@@ -53,7 +54,7 @@ class LinkedCursorPagination(CursorPagination):
     def paginate_queryset(self, queryset: Any, request: Any, view: Any = None) -> Any:
         ordering = self.get_ordering(request, queryset, view)
         # Built from the public URL, as status URLs are: clients choose the Host header, and a proxy may add a path.
-        self.base_url = f"{settings.PUBLIC_URL}{request.get_full_path_info()}"
+        self._url = f"{settings.PUBLIC_URL}{request.get_full_path_info()}"
         try:
             text = request.query_params.get(self.cursor_query_param)
             cursor = Cursor.decode(text) if text else None
@@ -93,7 +94,7 @@ class LinkedCursorPagination(CursorPagination):
         return self._link(self._previous)
 
     def _link(self, cursor: Cursor | None) -> str | None:
-        return replace_query_param(self.base_url, self.cursor_query_param, cursor.encode()) if cursor else None
+        return replace_query_param(self._url, self.cursor_query_param, cursor.encode()) if cursor else None
 
     def get_paginated_response(self, data: Any) -> Response:
         following, previous = self.get_next_link(), self.get_previous_link()
