@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -14,9 +15,16 @@ from django.utils.translation import gettext, ngettext
 from jobs.delivery.base import OutgoingResult, Undeliverable
 from jobs.results import downloads
 
+#: At the start of a reply (RFC 2034).
+_ENHANCED_STATUS = re.compile(r"\s*(5\.\d{1,3}\.\d{1,3})\b")
+_TOO_LARGE = ("5.2.3", "5.3.4")
+
 
 class Email:
-    """Attaches the file; a file over EMAIL_ATTACHMENT_BYTES is only linked to. The Message-ID is the delivery's id."""
+    """Attaches the file, or links to one that takes more than EMAIL_ATTACHMENT_BYTES of a message.
+
+    The Message-ID is the delivery's id.
+    """
 
     def targets(self, options: Mapping[str, Any]) -> Iterator[str]:
         yield from dict.fromkeys(options["to"])
@@ -25,7 +33,7 @@ class Email:
         if not settings.EMAIL_CONFIGURED:
             raise Undeliverable("No mail server is configured.")
         try:
-            build_message(result).send()
+            _send(result)
         except smtplib.SMTPRecipientsRefused as error:
             codes = [code for code, _ in error.recipients.values()]
             raise Undeliverable("The mail server refused the address.", permanent=min(codes) >= 500) from error
@@ -38,9 +46,42 @@ class Email:
             raise Undeliverable("The mail server is not responding.") from error
 
 
-def build_message(result: OutgoingResult) -> EmailMessage:
+def _send(result: OutgoingResult) -> None:
+    """Send the message; again with a link if it is too large for the mail server with its attachment."""
+    is_attached = encoded_size(result.artifact.size) <= settings.EMAIL_ATTACHMENT_BYTES
+    try:
+        build_message(result, is_attached=is_attached).send()
+    except smtplib.SMTPException as error:
+        if not (is_attached and is_too_large(error)):
+            raise
+        build_message(result, is_attached=False).send()
+
+
+def encoded_size(size: int) -> int:
+    """The bytes that a file of this size takes in a message: lines of 76 characters, which hold 57 bytes (RFC 2045)."""
+    return -(-size // 57) * 78
+
+
+def is_too_large(error: smtplib.SMTPException) -> bool:
+    """True if the mail server refused a message for its size: 552, unless its enhanced status says otherwise.
+
+    RFC 3463: 5.2.3 and 5.3.4 are about the size of the message, 5.2.2 about a mailbox that is full.
+    """
+    replies: list[tuple[int, bytes | str]] = []
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        replies += error.recipients.values()
+    if isinstance(error, smtplib.SMTPResponseException):
+        replies = [(error.smtp_code, error.smtp_error)]
+    for code, text in replies:
+        words = text.decode(errors="replace") if isinstance(text, bytes) else text
+        status = _ENHANCED_STATUS.match(words)
+        if status[1] in _TOO_LARGE if status else code == 552:
+            return True
+    return False
+
+
+def build_message(result: OutgoingResult, *, is_attached: bool) -> EmailMessage:
     job, artifact = result.job, result.artifact
-    is_attached = artifact.size <= settings.EMAIL_ATTACHMENT_BYTES
     name = " ".join(job.report_name.split())  # Line breaks must not get into the subject.
     summary = ngettext(
         "%(name)s is ready: %(rows)s row, %(size)s bytes, %(format)s.",

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from audit.models import AuditLog
-from jobs.delivery import outbox
+from jobs.delivery import OutgoingResult, outbox
 from jobs.delivery.deliverer import deliver
+from jobs.delivery.email import build_message, encoded_size
 from jobs.models import Delivery, JobExecutionLog
 from tests.jobs.delivery.helpers import CONTENT, AddTarget, Succeed, send_next
 from tests.sinks import Mails
@@ -42,12 +43,52 @@ def test_a_mail_has_the_file_and_the_same_id_when_it_is_sent_again(
 
 
 def test_a_large_file_is_linked_to(add_target: AddTarget, succeed: Succeed, mails: Mails, settings: Any) -> None:
-    settings.EMAIL_ATTACHMENT_BYTES = len(CONTENT) - 1
+    settings.EMAIL_ATTACHMENT_BYTES = len(CONTENT)  # In a message, it takes more.
     add_target("email", to=["a@example.com"])
     succeed()
     assert send_next().state == "sent"
     ((_, message),) = mails.received
     assert not [*message.iter_attachments()] and "too large for a message" in str(message.get_body())
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "552 Message size exceeds fixed limit",
+        "552 5.3.4 too big",
+        "554 5.2.3 too big",
+        "550-5.3.4 too\r\n550 5.3.4 big",
+    ],
+)
+def test_a_file_that_is_too_large_for_the_mail_server_is_linked_to(
+    add_target: AddTarget, succeed: Succeed, mails: Mails, reply: str
+) -> None:
+    replies = iter([reply, "250 OK"])
+    mails.before_reply = lambda: setattr(mails, "reply", next(replies))
+    add_target("email", to=["a@example.com"])
+    succeed()
+    assert send_next().state == "sent"
+    (_, attached), (_, linked) = mails.received
+    assert [*attached.iter_attachments()] and not [*linked.iter_attachments()]
+
+
+def test_a_file_fills_as_much_of_a_message_as_computed(add_target: AddTarget, succeed: Succeed) -> None:
+    add_target("email", to=["a@example.com"])
+    succeed()
+    delivery = outbox.claim()
+    assert delivery
+    result = OutgoingResult(delivery.pk, delivery.job, delivery.target)
+    attached, linked = (len(build_message(result, is_attached=attach).message().as_bytes()) for attach in (True, False))
+    # The message has headers for the file, too.
+    assert len(CONTENT) < encoded_size(len(CONTENT)) <= attached - linked <= encoded_size(len(CONTENT)) + 600
+
+
+def test_a_full_mailbox_is_not_a_question_of_size(add_target: AddTarget, succeed: Succeed, mails: Mails) -> None:
+    mails.reply = "552 5.2.2 mailbox full"
+    add_target("email", to=["a@example.com"])
+    succeed()
+    assert send_next().state == "failed"
+    assert len(mails.received) == 1
 
 
 @pytest.mark.parametrize(("reply", "state"), [("451 later", "pending"), ("550 never", "failed")])
