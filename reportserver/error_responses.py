@@ -20,6 +20,7 @@ from common.exceptions import DomainError
 from jobs import exceptions as jobs
 from reports import exceptions as reports
 from reportserver.auth import exceptions as auth
+from reportserver.databases.errors import CommitUnconfirmed
 
 log = logging.getLogger("reportserver.errors")
 PROBLEM = "application/problem+json"
@@ -109,6 +110,13 @@ def _translate(error: Exception) -> tuple[int, dict[str, Any], dict[str, str]]:
         return 400, {"error": "The request body ended too early.", "code": "unreadable_body"}, {}
     if isinstance(error, RecursionError):  # only the JSON parser recurses as deep as its input is nested
         return 400, {"error": "JSON parse error - nested too deeply.", "code": "malformed_json"}, {}
+    if isinstance(error, CommitUnconfirmed):
+        sentence = (
+            "The server's database did not confirm that this was stored, so it may have been accepted. "
+            "Look for it before you repeat the call, for example in GET /jobs; "
+            "or repeat it with the same Idempotency-Key, which doesn't do anything twice."
+        )
+        return 503, {"error": sentence, "code": "unconfirmed"}, {}
     if isinstance(error, DatabaseError):
         sentence = "The server's database is not responding. Nothing was changed. Try again shortly."
         return 503, {"error": sentence, "code": "unavailable"}, {"Retry-After": "5"}

@@ -12,6 +12,9 @@ from typing import Any
 
 import psycopg
 from django.db.backends.postgresql import base
+from django.db.utils import InterfaceError, OperationalError
+
+from reportserver.databases.errors import CommitUnconfirmed
 
 #: Seconds between two checks of the time.
 _INTERVAL = 0.1
@@ -61,3 +64,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
         connection = super().get_new_connection(conn_params)
         connection.response_timeout = self.settings_dict.get("RESPONSE_TIMEOUT_SECONDS")
         return connection
+
+    def _commit(self) -> None:
+        try:
+            super()._commit()  # type: ignore[misc] # not in the stubs
+        except (OperationalError, InterfaceError) as error:
+            # With the connection intact, the server refused the commit.
+            if self.connection is not None and not self.connection.closed:
+                raise
+            raise CommitUnconfirmed(*error.args) from error

@@ -22,6 +22,8 @@ from typing import Any
 from django.db.backends.sqlite3 import base
 from django.db.utils import OperationalError
 
+from reportserver.databases.errors import CommitUnconfirmed
+
 #: Seconds between two attempts to take the lock: the range of a random pause.
 _PAUSE = (0.0005, 0.0015)
 
@@ -72,7 +74,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         except FileNotFoundError:
             pass  # Nothing was ever written.
         except OSError as error:
-            raise OperationalError(f"The log of the database can't be written to the disk: {error}") from error
+            raise CommitUnconfirmed(f"The log of the database can't be written to the disk: {error}") from error
         self._set_synchronous(full=True)
 
     def _rollback(self) -> None:
