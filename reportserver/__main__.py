@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 from django.core.exceptions import ImproperlyConfigured
@@ -11,13 +12,30 @@ from django.db import Error, connection
 
 from common.exceptions import DomainError
 
+#: As of a program that SIGPIPE ended.
+_BROKEN_PIPE_STATUS = 128 + signal.SIGPIPE
+
 
 def main() -> None:
     """Run the command in `sys.argv`.
 
-    Exit with a sentence if a setting is wrong, the database can't be reached, or what was asked for can't be done.
+    Exit with a sentence if a setting is wrong, the database can't be reached, or what was asked for can't be done. Exit
+    quietly if nobody reads the output any more.
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "reportserver.settings")
+    try:
+        try:
+            _run()
+        finally:
+            # Python would do this at its end, where nothing can catch the error.
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Python flushes once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(_BROKEN_PIPE_STATUS)
+
+
+def _run() -> None:
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
