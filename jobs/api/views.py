@@ -33,6 +33,8 @@ from jobs.results import downloads
 from reports.rendering import RENDERERS
 
 _ID = OpenApiParameter("job_id", OpenApiTypes.UUID, OpenApiParameter.PATH)
+#: Generated clients read the result as the first of these says: as bytes, not as text.
+_MEDIA_TYPES = ["application/octet-stream", *(renderer.media_type for renderer in RENDERERS.values())]
 _LINK = header("Link", "The URLs of the next and the previous page (RFC 8288).", 200)
 
 
@@ -108,7 +110,7 @@ class JobResult(JobView):
             RETRY_AFTER,
         ],
         responses={
-            **{(code, kind.media_type): OpenApiTypes.BINARY for code in (200, 206) for kind in RENDERERS.values()},
+            **{(code, media_type): OpenApiTypes.BINARY for code in (200, 206) for media_type in _MEDIA_TYPES},
             304: OpenApiResponse(description="Unchanged."),
             **errors(401, 403, 404, 416, 429, 500),
             409: OpenApiResponse(NoResultSerializer, description="Queued or Running."),

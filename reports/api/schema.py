@@ -22,8 +22,17 @@ class ReportDefinitionExtension(OpenApiSerializerExtension):  # type: ignore[no-
 
     def map_serializer(self, auto_schema: Any, direction: Any) -> dict[str, Any]:
         schema = ReportDefinition.model_json_schema(ref_template="#/components/schemas/{model}")
+        _remove_titles(schema)
         for name, part in schema.pop("$defs", {}).items():
             component = ResolvedComponent(name=name, type=ResolvedComponent.SCHEMA, object=name, schema=part)  # type: ignore[no-untyped-call]
             auto_schema.registry.register_on_missing(component)
         schema["required"] = [name for name in schema["required"] if name != "tenant"]
         return schema
+
+
+def _remove_titles(part: Any) -> None:
+    """Remove the titles that pydantic invents: two components with one title can't both be generated in a client."""
+    for child in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        _remove_titles(child)
+    if isinstance(part, dict) and isinstance(part.get("title"), str):
+        del part["title"]
