@@ -35,15 +35,17 @@ def texts(name: str) -> list[str]:
     return [item for item in text(name).split(",") if item]
 
 
-def whole_number(name: str, default: int, *, maximum: int = _LARGEST, reason: str = "") -> int:
-    """A whole number from 1 to `maximum`. `reason` explains the maximum in the error."""
+def whole_number(name: str, default: int, *, minimum: int = 1, maximum: int = _LARGEST, reason: str = "") -> int:
+    """A whole number from `minimum` to `maximum`. `reason` explains the limit in the error."""
     value = text(name, str(default))
     digits = value.lstrip("0")
     if not (value.isascii() and value.isdigit() and digits):
-        raise ImproperlyConfigured(f"{name} must be a whole number of at least 1, not {value!r}.")
+        raise ImproperlyConfigured(f"{name} must be a whole number of at least {minimum}, not {value!r}.")
     # The length is compared first: Python refuses to parse a number of more than 4,300 digits.
     if len(digits) > len(str(maximum)) or int(digits) > maximum:
         raise ImproperlyConfigured(f"{name} must be at most {maximum}, not {value[:40]!r}{reason and f': {reason}'}.")
+    if int(digits) < minimum:
+        raise ImproperlyConfigured(f"{name} must be at least {minimum}, not {value!r}{reason and f': {reason}'}.")
     return int(digits)
 
 
@@ -104,6 +106,19 @@ def trusted_proxies(name: str) -> list[IPv4Network | IPv6Network]:
     if any(network.prefixlen == 0 for network in proxies):
         raise ImproperlyConfigured(f"{name} must not contain every address: anybody could pretend to be a proxy.")
     return proxies
+
+
+def origins(name: str) -> list[str]:
+    """A comma-separated list of web origins: scheme and host, with a port if it isn't the scheme's own."""
+    values = [item.strip().rstrip("/") for item in texts(name)]
+    for value in values:
+        parts = _split_url(value)
+        is_origin = parts and parts.scheme in ("http", "https") and value == f"{parts.scheme}://{parts.netloc}"
+        if not is_origin or "@" in value:
+            # What comes before an @ may be a password.
+            shown = "this one" if "@" in value else repr(value)
+            raise ImproperlyConfigured(f"{name} must be origins such as https://app.example.com, not {shown}.")
+    return values
 
 
 def public_url(name: str, default: str) -> str:

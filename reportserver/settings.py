@@ -23,6 +23,7 @@ from reportserver.environment import (
     folder,
     host,
     networks,
+    origins,
     public_url,
     redis_url,
     text,
@@ -60,6 +61,18 @@ TRUSTED_PROXIES = trusted_proxies("REPORTSERVER_TRUSTED_PROXIES")
 #: The older setting, which has the proxies of this machine name the scheme alone.
 BEHIND_PROXY = flag("REPORTSERVER_BEHIND_PROXY", False)
 
+# Pages of other origins that may call the API. Without cookies: the API takes tokens only.
+CORS_ALLOWED_ORIGINS = origins("REPORTSERVER_CORS_ORIGINS")
+CORS_URLS_REGEX = r"^/api/v1/"
+CORS_ALLOW_HEADERS = [
+    *("accept", "authorization", "content-type", "idempotency-key", "prefer", "x-request-id"),
+    *("if-none-match", "if-range", "range"),
+]
+CORS_EXPOSE_HEADERS = [
+    *("Content-Disposition", "Content-Range", "ETag", "Idempotency-Replayed", "Link", "Location", "Preference-Applied"),
+    *("RateLimit", "RateLimit-Policy", "Repr-Digest", "Retry-After", "WWW-Authenticate", "X-Request-ID"),
+]
+
 # --- Secrets --------------------------------------------------------------------------------------------------------
 
 _keys = load_keys(DATA_DIR / "keys", local=LOCAL)
@@ -93,6 +106,7 @@ INSTALLED_APPS = [
     "guardian",
     "django_q",
     "csp",
+    "corsheaders",
 ]
 
 MIDDLEWARE = [
@@ -100,6 +114,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -165,7 +180,12 @@ WORKERS = whole_number(
     reason="each takes several processes and a database connection",
 )
 #: A worker that hasn't renewed its lease for this long has lost its job.
-LEASE_SECONDS = whole_number("REPORTSERVER_LEASE_SECONDS", 30)
+LEASE_SECONDS = whole_number(
+    "REPORTSERVER_LEASE_SECONDS",
+    30,
+    minimum=8,
+    reason="a worker renews it every 2 s, and gives up its job 5 s before the lease ends",
+)
 #: Time between two heartbeats of a running job; a cancellation is noticed after this time at the latest.
 HEARTBEAT_SECONDS = 2
 #: Time between two rounds of the reconciler.
@@ -196,7 +216,7 @@ EMAIL_USE_TLS = _email.get("EMAIL_USE_TLS", False)
 EMAIL_USE_SSL = _email.get("EMAIL_USE_SSL", False)
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = text("REPORTSERVER_EMAIL_FROM", f"reportserver@{_public.hostname}")
-#: A larger file is not attached but linked to.
+#: What a file may take of a message, in which it is a third larger. A larger one is not attached but linked to.
 EMAIL_ATTACHMENT_BYTES = whole_number("REPORTSERVER_EMAIL_ATTACHMENT_MB", 10) * 1_048_576
 _file_share = text("REPORTSERVER_FILE_SHARE")
 FILE_SHARE = Path(_file_share).resolve() if _file_share else None

@@ -37,6 +37,8 @@ UNUSABLE = {
     "REPORTSERVER_PASSWORD_HASHES": ["0", "101"],
     "REPORTSERVER_WORKERS": ["100000", "9" * 5000],
     "REPORTSERVER_WEB_THREADS": ["many"],
+    "REPORTSERVER_LEASE_SECONDS": ["1", "2", "7"],
+    "REPORTSERVER_CORS_ORIGINS": ["*", "null", "app.example.com", "https://h/path", "https://u:hush@h", "https://h,"+"ftp://h"],
     "REPORTSERVER_ACCESS_TOKEN_MINUTES": ["999999999999"],
     "REPORTSERVER_LOG_LEVEL": ["loud"],
     "HOST": ["", "a b", "127.0.0.1:80"],
