@@ -19,12 +19,11 @@ from tests.server import RunningServer
         "check_reports sales-by-region",
         "export",
         "export --schema",
-        "run_report sales-by-region -o -",
+        "run_report sales-by-region --tenant acme -o -",
         "doctor",
         "verify_audit",
         "rotate_keys",
         "help",
-        "jobs list --help",
     ],
 )
 def test_a_command_without_a_reader_is_quiet(server: RunningServer, command: str) -> None:
