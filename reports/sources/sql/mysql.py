@@ -28,12 +28,13 @@ _TEXTS = {
     FIELD_TYPE.VARCHAR, FIELD_TYPE.VAR_STRING, FIELD_TYPE.STRING, FIELD_TYPE.TINY_BLOB, FIELD_TYPE.MEDIUM_BLOB,
     FIELD_TYPE.LONG_BLOB, FIELD_TYPE.BLOB,
 }  # fmt: skip
+_JSON = pa.json_(pa.string())
 _OTHERS = {
     FIELD_TYPE.FLOAT: pa.float64(),
     FIELD_TYPE.DOUBLE: pa.float64(),
     FIELD_TYPE.DATE: pa.date32(),
     FIELD_TYPE.NEWDATE: pa.date32(),
-    FIELD_TYPE.JSON: pa.json_(pa.string()),
+    FIELD_TYPE.JSON: _JSON,
     FIELD_TYPE.BIT: pa.binary(),
     FIELD_TYPE.GEOMETRY: pa.binary(),
 }
@@ -103,6 +104,8 @@ def discard_rows(cursor: Any) -> None:
 
 def _arrow_type(field: Any) -> pa.DataType | None:
     code = field.type_code
+    if getattr(field, "format", "") == "json":
+        return _JSON
     if code in _INTEGERS:
         return pa.int64()
     if code == FIELD_TYPE.LONGLONG:

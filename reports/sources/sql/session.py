@@ -17,7 +17,7 @@ from reports.sources import row_estimates
 from reports.sources.deadline import Deadline
 from reports.sources.errors import run_error
 from reports.sources.row_chunks import BATCH_ROWS, Row
-from reports.sources.sql import mysql
+from reports.sources.sql import mariadb, mysql
 from reports.sources.sql.column_types import ColumnProfile
 from reports.sources.sql.errors import connection_error, translated_errors
 
@@ -137,9 +137,12 @@ def end_orphaned_query(location: str, temp_dir: Path) -> None:
 @contextmanager
 def _connection(location: str, deadline: Deadline) -> Iterator[Connection]:
     url = checked_url(location)
-    arguments = mysql.driver_timeouts(deadline) if url.get_backend_name() in mysql.DIALECTS else {}
+    is_mysql = url.get_backend_name() in mysql.DIALECTS
+    arguments = mysql.driver_timeouts(deadline) if is_mysql else {}
     try:
         engine = create_engine(url, poolclass=NullPool, connect_args=arguments, hide_parameters=True)
+        if is_mysql:
+            mariadb.use_extended_connections(engine)
         connection = engine.connect()
     except (ModuleNotFoundError, NoSuchModuleError) as error:
         raise run_error(SourceUnusable, "The driver for this kind of database is not installed.", error) from error

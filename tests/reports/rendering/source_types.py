@@ -299,7 +299,7 @@ MARIADB = [
           "2024-02-29 10:00:00.5"),
     Value("timestamp null", "'2024-02-29 10:00:00'", "timestamp", "2024-02-29T10:00:00"),
     Value("year", "2024", "integer", "2024"),
-    Value("json", f"'{_JSON}'", "text", _JSON),
+    Value("json", f"'{_JSON}'", "nested", _JSON),
     Value("enum('a','b')", "'b'", "text", "b"),
     Value("set('a','b')", "'a,b'", "text", "a,b"),
     Value("uuid", "'00112233-4455-6677-8899-aabbccddeeff'", "text", "00112233-4455-6677-8899-aabbccddeeff"),

@@ -71,7 +71,7 @@ def test_every_type_arrives_exactly_and_null_is_null(spec, server, fetch):
     assert types == {
         "i": pa.int64(), "big": pa.uint64(), "wide": pa.decimal256(65, 30), "money": pa.decimal128(12, 2),
         "d": pa.float64(), "day": pa.date32(), "at": pa.timestamp("us"), "at0": pa.timestamp("s"),
-        "t": pa.time32("s"), "t3": pa.time32("ms"), "y": pa.int64(), "s": pa.string(), "doc": pa.string(),
+        "t": pa.time32("s"), "t3": pa.time32("ms"), "y": pa.int64(), "s": pa.string(), "doc": pa.json_(pa.string()),
         "bin": pa.binary(), "bits": pa.binary(), "e": pa.string(), "yes": pa.int64(), "ts": pa.timestamp("s"),
     }  # fmt: skip
 
@@ -395,3 +395,11 @@ def test_without_a_recorded_connection_nothing_is_ended(spec, tmp_path, note):
     if note is not None:
         (tmp_path / "connection.json").write_text(note)
     end_orphaned_query(spec, tmp_path)
+
+
+def test_mariadb_tells_json_from_text_in_expressions_too(mariadb_url, fetch):
+    spec = SourceSpec(kind="sql", location=mariadb_url)
+    columns = "json_object('x', 1.10) as a, json_extract('[1.10]', '$[0]') as b, '{}' as c"
+    table = fetch(spec, f"select {columns} from (select 1 as one) as q")
+    assert [str(field.type) for field in table.schema] == ["extension<arrow.json>", "extension<arrow.json>", "string"]
+    assert table.to_pylist() == [{"a": '{"x": 1.10}', "b": "1.10", "c": "{}"}]
