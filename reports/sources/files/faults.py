@@ -95,6 +95,7 @@ def _csv_reason(text: str) -> str:
 def _json_reason(text: str) -> str | None:
     if found := _JSON_ERROR.search(text):
         byte, unit, number, reason = found.groups()
+        reason = reason.replace("input length is 0", "nothing where an object should be")
         # DuckDB counts the line that it couldn't read twice.
         place = f"{'line' if unit == 'line' else 'object'} {int(number) - 1:,}"
         return f"{place} is not valid JSON, at byte {int(byte):,}: {reason}"
