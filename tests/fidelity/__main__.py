@@ -88,6 +88,7 @@ def _search_source(shares: dict[Pair, int], places: Places, seed: int, shrink: i
     for (source, format), cases in shares.items():
         started_at = time.monotonic()
         own = replace(places, folder=places.folder / source)
+        own.folder.mkdir(exist_ok=True)
         result = results[source, format] = search(source, format, own, cases, seed, shrink)
         text = f"{source}/{format}: {result.cases:,} cases in {time.monotonic() - started_at:.0f} s, {result.summary}"
         if result.failure:
