@@ -66,8 +66,9 @@ def search(source: str, format: str, places: Places, cases: int, number: int, sh
 
     try:
         run()
-    except Difference as difference:
-        notes = "\n".join(getattr(difference, "__notes__", ()))
+    except Exception as error:  # noqa: BLE001 -- the other pairs of source and format go on
+        result.failure = result.failure or f"The oracle itself failed: {type(error).__name__}: {error}"
+        notes = "\n".join(getattr(error, "__notes__", ()))
         found = re.search(r"reproduce_failure\('[^']*', b'([^']*)'\)", notes)
         result.code = found[1] if found else ""
     return result

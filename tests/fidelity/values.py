@@ -157,7 +157,7 @@ _STRATEGIES = {
     Kind.INTERVAL: _intervals,
     Kind.TEXT: _texts,
     Kind.JSON: _json_texts,
-    Kind.UUID: lambda type: st.uuids() | st.just(uuid.UUID(int=0)),
+    Kind.UUID: lambda type: st.uuids(version=4) | st.just(uuid.UUID(int=0)),
     Kind.BINARY: lambda type: st.binary(max_size=12) | st.sampled_from([b"", b"\x00\xff", b"=1+1"]),
     Kind.FILE_TEXT: _file_texts,
 }
