@@ -24,6 +24,7 @@ from tests.fidelity.matching import (
     JsonText,
     Number,
     SameAsInFile,
+    is_canonical_number,
     parsed,
 )
 from tests.fidelity.tables import Kind, Type
@@ -88,22 +89,53 @@ def _html(type: Type, value: Any) -> Any:
 
 
 def _pdf(type: Type, value: Any) -> Any:
-    """As exact text, because a page has no cells to compare one by one; blanks don't count."""
+    """As a regular expression, because a page has no cells to compare one by one; blanks don't count."""
     shown = text(type, value)
     if isinstance(shown, JsonText):
-        shown = json_text(shown.value)
-    elif type.kind is Kind.INTERVAL:
+        return _json_pattern(shown.value)
+    if isinstance(shown, SameAsInFile):
+        return _file_text_pattern(shown.text)
+    if type.kind is Kind.NUMERIC:
+        return _number_pattern(value)
+    if type.kind is Kind.INTERVAL:
         shown = _interval_for_people(value)
     elif type.kind is Kind.FLOAT:
         shown = float_text(value, single=type.single)
     elif type.kind is Kind.TIMESTAMP:
         shown = re.sub(r"\.0+(Z?)$", r"\1", timestamp_text(value, type.unit, zoned=type.zoned, separator=" "))
-    elif isinstance(shown, Number):
-        shown = format(shown.value, "f")
-    elif isinstance(shown, SameAsInFile):
-        shown = shown.text
+    return _plain_pattern(shown)
+
+
+def _plain_pattern(shown: str) -> str:
     codes = "".join(f"[U+{ord(c):04X}]" if ord(c) < 32 and c not in "\t\n\r" else c for c in shown)
-    return "".join(codes.split())
+    return re.escape("".join(codes.split()))
+
+
+def _file_text_pattern(shown: str) -> str:
+    plain = _plain_pattern(shown)
+    return f"(?:{plain}|{_number_pattern(Decimal(shown))})" if is_canonical_number(shown) else plain
+
+
+def _number_pattern(value: Decimal) -> str:
+    """A number with any zeros at the end of its fraction; or as a float, if that is exact."""
+    if not value.is_finite():
+        return str(value)
+    digits, _, fraction = format(value, "f").partition(".")
+    fraction = fraction.rstrip("0")
+    plain = re.escape(f"{digits}.{fraction}") + "0*" if fraction else re.escape(digits) + r"(?:\.0+)?"
+    is_float = Decimal(repr(float(value))) == value
+    return f"(?:{plain}|{re.escape(float_text(float(value)))})" if is_float else plain
+
+
+def _json_pattern(value: Any) -> str:
+    if isinstance(value, dict):
+        items = ",".join(f"{_json_pattern(key)}:{_json_pattern(item)}" for key, item in value.items())
+        return rf"\{{{items}\}}"
+    if isinstance(value, list):
+        return rf"\[{','.join(map(_json_pattern, value))}\]"
+    if isinstance(value, Decimal) and not isinstance(value, _Float):
+        return _number_pattern(value)
+    return _plain_pattern(json_text(value))
 
 
 def float_text(value: float, *, single: bool = False) -> str:

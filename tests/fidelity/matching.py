@@ -111,8 +111,13 @@ class SameAsInFile:
         return isinstance(other, tuple) and _is_same_moment(other, self.text)
 
 
+def is_canonical_number(text: str) -> bool:
+    """Whether the text is how a number is written, so that nothing is lost when it is read as one."""
+    return _CANONICAL_NUMBER.fullmatch(text) is not None and not (text.startswith("-0") and not Decimal(text))
+
+
 def _is_same_number(read: Any, text: str) -> bool:
-    if not _CANONICAL_NUMBER.fullmatch(text) or (text.startswith("-0") and not Decimal(text)):
+    if not is_canonical_number(text):
         return False
     return bool(read == float(text)) if isinstance(read, float) else Decimal(read) == Decimal(text)
 

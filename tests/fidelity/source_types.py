@@ -161,6 +161,7 @@ MARIADB = (
     timestamp("datetime", 0, _YEAR_1, _YEAR_9999),
     timestamp("datetime(3)", 3, _YEAR_1, _YEAR_9999),
     timestamp("datetime(6)", 6, _YEAR_1, _YEAR_9999),
+    Type(Kind.JSON, "json"),
     Type(Kind.INTEGER, "year", low=1901, high=2155),
     Type(Kind.UUID, "uuid"),
     enumeration("enum('a','=b','Ж')", "a", "=b", "Ж"),
