@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import uuid
 from functools import cached_property
+from typing import Any
 
 from django.contrib.auth.models import AbstractUser
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_lazy as _
 
+from accounts.names import is_reserved
 from accounts.querysets import ADMINISTRATOR, Users
 
 
@@ -43,6 +47,17 @@ class User(AbstractUser):
             )
         ]
 
+    def clean(self) -> None:
+        """Raise ValidationError for a reserved name, unless the user has had it since before it was reserved."""
+        super().clean()
+        if not User.objects.filter(pk=self.pk, username=self.username).exists():
+            _validate_name(self.username)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self._state.adding:
+            _validate_name(self.username)
+        super().save(*args, **kwargs)
+
     def get_session_auth_hash(self) -> str:
         """What every session of this user depends on: the password, and that nobody has deactivated the user since.
 
@@ -70,6 +85,11 @@ class User(AbstractUser):
     def administers(self, tenant_id: int | None) -> bool:
         """True if this user is an Administrator of that tenant."""
         return self.is_administrator and (self.is_superuser or self.tenant_id == tenant_id)
+
+
+def _validate_name(name: str) -> None:
+    if is_reserved(name):
+        raise ValidationError({"username": _("This name isn't available.")})
 
 
 class RefreshSession(models.Model):

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from unicodedata import normalize
 
-from django.core.exceptions import ValidationError
-from django.utils.translation import gettext_lazy as _
-
 #: What the audit log calls the server, its operators and people it doesn't know.
 SYSTEM, OPERATOR, UNKNOWN = "system", "operator", "unknown"
 _RESERVED = frozenset({SYSTEM, OPERATOR, UNKNOWN, "anonymous", "server", "reportserver"})
@@ -20,9 +17,3 @@ def comparable(name: str) -> str:
 def is_reserved(name: str) -> bool:
     """True for a name that the audit log uses for others than users, and for its look-alikes."""
     return comparable(name).partition(":")[0].strip() in _RESERVED
-
-
-def validate_available(name: str) -> None:
-    """Raise ValidationError for a reserved name."""
-    if is_reserved(name):
-        raise ValidationError(_("This name isn't available."), code="unavailable")

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
+from accounts import names
 from accounts.models import User
 from audit import chain
 from audit.models import Action, AuditHead, AuditLog
@@ -17,7 +18,7 @@ from audit.sql import ADVANCE_HEAD, READ_HEAD
 from common.compiled_sql import insert
 
 #: The actor of the server's own actions.
-SYSTEM = "system"
+SYSTEM = names.SYSTEM
 
 
 def record(
@@ -40,6 +41,7 @@ def record(
         tenant_id=tenant_id,
         timestamp=timezone.now(),
         actor=actor_name(actor),
+        actor_id=actor.pk if isinstance(actor, User) else None,
         action=action,
         target_type=target[0],
         target_id=str(target[1]),
@@ -78,9 +80,9 @@ def actor_name(actor: User | str) -> str:
 def operator_actor() -> str:
     """The actor of a command: the user of this machine who runs it."""
     try:
-        return f"operator:{getpass.getuser()}"
+        return f"{names.OPERATOR}:{getpass.getuser()}"
     except (KeyError, OSError):  # in a container, the user may have a number but no name
-        return f"operator:{os.getuid()}"
+        return f"{names.OPERATOR}:{os.getuid()}"
 
 
 def signing_key() -> bytes:

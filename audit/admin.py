@@ -12,7 +12,7 @@ from common.admin import ReadOnlyAdmin, TenantScopedAdmin
 
 @admin.register(AuditLog)
 class AuditLogAdmin(ReadOnlyAdmin, TenantScopedAdmin):
-    list_display = ["sequence", "timestamp", "actor", "action", "target_type", "target_id"]
+    list_display = ["sequence", "timestamp", "actor", "actor_note", "action", "target_type", "target_id"]
     list_filter = ["action"]
     # Makes Django show a search field; get_search_results does the search.
     search_fields = ["actor", "target_id"]

@@ -15,7 +15,9 @@ from audit.querysets import AuditLogQuerySet
 from common.csv_guard import guarded
 
 MEDIA_TYPES = {"csv": "text/csv; charset=utf-8", "ndjson": "application/x-ndjson"}
-_COLUMNS = ("sequence", "timestamp", "actor", "action", "targetType", "targetId", "details", "previousHash", "hash")
+_COLUMNS = (
+    "sequence", "timestamp", "actor", "actorId", "action", "targetType", "targetId", "details", "previousHash", "hash",
+)  # fmt: skip
 
 
 def lines(entries: AuditLogQuerySet, format: str) -> Iterator[str]:
@@ -34,7 +36,7 @@ def lines(entries: AuditLogQuerySet, format: str) -> Iterator[str]:
 def _values(entry: AuditLog) -> dict[str, object]:
     timestamp = entry.timestamp.astimezone(UTC).isoformat().replace("+00:00", "Z")
     target = (entry.target_type, entry.target_id)
-    values = (entry.sequence, timestamp, entry.actor, entry.action, *target, entry.details)
+    values = (entry.sequence, timestamp, entry.actor, entry.actor_id, entry.action, *target, entry.details)
     return dict(zip(_COLUMNS, (*values, entry.previous_hash, entry.hash), strict=True))
 
 

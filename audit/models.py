@@ -9,6 +9,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tenant
+from accounts.names import OPERATOR, SYSTEM, UNKNOWN
 from audit.chain import GENESIS, Link
 from audit.exceptions import AuditLogIsAppendOnly
 from audit.querysets import AuditLogQuerySet
@@ -36,10 +37,17 @@ class Action(models.TextChoices):
     DELIVERY_RETRY = "Delivery Retry", _("Delivery retried")
     SIGN_IN = "Sign In", _("Signed in")
     SIGN_OUT = "Sign Out", _("Signed out")
+    SIGN_IN_FAILED = "Sign In Failed", _("Sign-in failed")
+    SIGN_IN_LOCKED = "Sign In Locked", _("Sign-in locked after too many failures")
+    TOKEN_REUSED = "Token Reused", _("Refresh token used twice, session ended")
     AUDIT_EXPORT = "Audit Export", _("Audit log exported")
     ADMIN_CREATE = "Admin Create", _("Created in the admin")
     ADMIN_UPDATE = "Admin Update", _("Changed in the admin")
     ADMIN_DELETE = "Admin Delete", _("Deleted in the admin")
+
+
+#: Actors that are no users. Nobody can create a user with such a name.
+_NO_USERS = {SYSTEM: _("(the server)"), OPERATOR: _("(a command)"), UNKNOWN: _("(not signed in)")}
 
 
 class AuditLog(models.Model):
@@ -50,6 +58,8 @@ class AuditLog(models.Model):
     tenant = models.ForeignKey(Tenant, on_delete=models.DO_NOTHING, null=True, db_constraint=False, related_name="+")
     timestamp = models.DateTimeField()
     actor = models.CharField(max_length=150)
+    #: The user's id. None for others than users, and in entries of earlier versions.
+    actor_id = models.BigIntegerField(null=True)
     action = models.CharField(max_length=50, choices=Action)
     target_type = models.CharField(max_length=50)
     target_id = models.CharField(max_length=100)
@@ -86,9 +96,18 @@ class AuditLog(models.Model):
     def delete(self, *args: object, **kwargs: object) -> NoReturn:
         raise AuditLogIsAppendOnly
 
+    @property
+    def actor_note(self) -> str:
+        """What tells this actor from another one with the same name: the user's id, or who it is that is no user."""
+        if self.actor_id is not None:
+            return f"#{self.actor_id}"
+        return str(_NO_USERS.get(self.actor.partition(":")[0], ""))
+
     def content(self) -> dict[str, object]:
         """The hashed fields, as JSON values."""
-        return {
+        # Entries of earlier versions were hashed without the actor's id.
+        of_actor = {} if self.actor_id is None else {"actor_id": self.actor_id}
+        return of_actor | {
             "tenant": self.tenant_id,
             "timestamp": self.timestamp.isoformat(),
             "actor": self.actor,
@@ -100,6 +119,24 @@ class AuditLog(models.Model):
 
     def link(self) -> Link:
         return Link(self.sequence, self.content(), self.previous_hash, self.hash)
+
+
+class AuditTally(models.Model):
+    """Events of one kind that were counted and aren't in the log yet (audit.tallies)."""
+
+    key = models.CharField(primary_key=True, max_length=64, help_text="SHA-256 of action, target and details.")
+    action = models.CharField(max_length=50)
+    tenant_id = models.BigIntegerField(null=True)
+    target_type = models.CharField(max_length=50)
+    target_id = models.CharField(max_length=100)
+    details = models.JSONField()
+    count = models.PositiveIntegerField(default=1)
+    recorded = models.PositiveIntegerField(help_text="How many of them are in the log.")
+    first_at = models.DateTimeField()
+    last_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.count} times {self.action}"
 
 
 class AuditHead(models.Model):

@@ -11,10 +11,13 @@ class AuditTargetSerializer(serializers.Serializer[AuditLog]):
 
 
 class AuditEntrySerializer(serializers.ModelSerializer[AuditLog]):
+    actorId = serializers.IntegerField(
+        source="actor_id", allow_null=True, help_text="The user's id; null for the server, operators and strangers."
+    )
     target = AuditTargetSerializer(source="*")
     details = serializers.DictField()
     previousHash = serializers.CharField(source="previous_hash")
 
     class Meta:
         model = AuditLog
-        fields = ["sequence", "timestamp", "actor", "action", "target", "details", "previousHash", "hash"]
+        fields = ["sequence", "timestamp", "actor", "actorId", "action", "target", "details", "previousHash", "hash"]

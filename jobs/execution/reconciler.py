@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Q
 
+from audit import tallies
 from common.processes import is_alive, kill_by_environment
 from jobs import failures
 from jobs.clock import Now, from_now
@@ -36,6 +37,7 @@ def reconcile() -> None:
         next_job.release_unlimited,
         resend_missing_messages,
         broker.delete_unread_messages,
+        tallies.record_due,
         checkpoint,
     ):
         _try(step)

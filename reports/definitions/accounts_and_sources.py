@@ -12,6 +12,7 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import RefreshSession, Tenant, User
+from accounts.names import is_reserved
 from reports import sql
 from reports.definitions import DataSourceDefinition, Definitions, TenantDefinition, UserDefinition
 from reports.definitions.errors import FieldErrors
@@ -105,6 +106,9 @@ def sync_users(sync: Sync, definitions: Iterable[UserDefinition]) -> None:
 
 
 def _create_user(sync: Sync, path: str, definition: UserDefinition, tenant: Tenant) -> None:
+    if is_reserved(definition.username):
+        sync.add_error(f"{path}.username", "This name isn't available.")
+        return
     variable = definition.password_env
     password = sync.secret(variable)
     if variable is None:

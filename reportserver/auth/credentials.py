@@ -14,7 +14,9 @@ from django.http import HttpRequest
 
 from accounts.models import User
 from accounts.names import comparable
+from audit.models import Action
 from common.throttling import Usage, count_call
+from reportserver.auth.audit_entries import Channel, FailedSignIn, origin, record_locked_address
 from reportserver.auth.exceptions import TooManyFailures, TooManySignIns
 from reportserver.web.client_address import counted_network
 
@@ -26,20 +28,20 @@ _POLL_SECONDS = 0.05
 _places = threading.BoundedSemaphore(max(1, settings.WEB_THREADS * 3 // 4))
 
 
-def check_credentials(request: HttpRequest, username: str, password: str) -> User | None:
-    """Return the user if name and password are right, else None.
+def check_credentials(request: HttpRequest, username: str, password: str, *, channel: Channel) -> User | None:
+    """Return the user if name and password are right, else None, which the audit log will contain.
 
     Raises TooManyFailures without checking them, or TooManySignIns if this process or host has too many to check.
     """
     if not _places.acquire(blocking=False):
         raise TooManySignIns
     try:
-        return _check(request, User.normalize_username(username).strip(), password)
+        return _check(request, User.normalize_username(username).strip(), password, channel)
     finally:
         _places.release()
 
 
-def _check(request: HttpRequest, username: str, password: str) -> User | None:
+def _check(request: HttpRequest, username: str, password: str, channel: Channel) -> User | None:
     address = counted_network(request.META.get("REMOTE_ADDR", ""))
     limits = {"sign_in": f"{comparable(username)}@{address}", "sign_in_address": address}
     # Counted before the password check, so concurrent guesses can't exceed the limits. A success is taken back.
@@ -52,8 +54,13 @@ def _check(request: HttpRequest, username: str, password: str) -> User | None:
     if isinstance(user, User):
         _undo(usages)
         return user
-    for scope, caller in limits.items():
-        count_call(scope, _failures_of(caller))
+    failures = {scope: count_call(scope, _failures_of(caller)) for scope, caller in limits.items()}
+    attempt = FailedSignIn(username, origin(request, channel))
+    attempt.record(Action.SIGN_IN_FAILED)
+    if failures["sign_in"].used == failures["sign_in"].limit:
+        attempt.record(Action.SIGN_IN_LOCKED)
+    if failures["sign_in_address"].used == failures["sign_in_address"].limit:
+        record_locked_address(address, request, channel)
     return None
 
 

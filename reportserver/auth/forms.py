@@ -8,6 +8,7 @@ from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from reportserver.auth.audit_entries import page_channel
 from reportserver.auth.credentials import check_credentials
 
 _REFUSED = _("The user name or the password is wrong.")
@@ -33,7 +34,7 @@ class SignInForm(AuthenticationForm):
         # Replaces Django's method, which would check the password without limiting failures.
         username, password = self.cleaned_data.get("username"), self.cleaned_data.get("password")
         if username is not None and password:
-            self.user_cache = check_credentials(self.request, username, password)
+            self.user_cache = check_credentials(self.request, username, password, channel=page_channel(self.request))
             if self.user_cache is None:
                 raise self.get_invalid_login_error()
         return self.cleaned_data

@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 
 from django.db import transaction
+from django.http import HttpRequest
 from django.utils import timezone
 from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
 from accounts.models import RefreshSession, User
-from audit import actions as audit
 from audit.models import Action
+from reportserver.auth.audit_entries import record_session
 from reportserver.auth.authentication import (
     SESSION_CLAIM,
     STATE_CLAIM,
@@ -29,17 +30,17 @@ from reportserver.auth.authentication import (
 _REFUSED = "The token is invalid, expired, revoked or was used already. Sign in again."
 
 
-def sign_in(user: User) -> dict[str, str]:
+def sign_in(user: User, request: HttpRequest) -> dict[str, str]:
     """Start a session and return its first pair of tokens."""
     session = RefreshSession(user=user)
     refresh = _new_refresh_token(session)
     with transaction.atomic():
         session.save(force_insert=True)
-        audit.record(Action.SIGN_IN, actor=user, tenant_id=user.tenant_id, target=("user", user.pk))
+        record_session(Action.SIGN_IN, user, request, "API")
     return _pair(refresh)
 
 
-def rotate(presented: str) -> dict[str, str]:
+def rotate(presented: str, request: HttpRequest) -> dict[str, str]:
     """Exchange a refresh token for a new pair. Raises InvalidToken.
 
     A token that was used before ends its session, since it may have been stolen.
@@ -49,12 +50,14 @@ def rotate(presented: str) -> dict[str, str]:
     new = _new_refresh_token(session)
     current = RefreshSession.objects.filter(pk=session.pk, revoked_at=None, digest=_digest(old, session.user))
     if not current.update(digest=session.digest, expires_at=session.expires_at):
-        RefreshSession.objects.filter(pk=session.pk).update(revoked_at=timezone.now())
+        with transaction.atomic():
+            if RefreshSession.objects.filter(pk=session.pk, revoked_at=None).update(revoked_at=timezone.now()):
+                record_session(Action.TOKEN_REUSED, session.user, request, "API")
         raise InvalidToken(_REFUSED)
     return _pair(new)
 
 
-def revoke(presented: str) -> None:
+def revoke(presented: str, request: HttpRequest) -> None:
     """End the session of a refresh token. Raises InvalidToken."""
     token = _parse(presented)
     session = _get_session(token)
@@ -63,7 +66,7 @@ def revoke(presented: str) -> None:
         current = RefreshSession.objects.filter(pk=session.pk, revoked_at=None, digest=_digest(token, user))
         if not current.update(revoked_at=timezone.now()):
             raise InvalidToken(_REFUSED)
-        audit.record(Action.SIGN_OUT, actor=user, tenant_id=user.tenant_id, target=("user", user.pk))
+        record_session(Action.SIGN_OUT, user, request, "API")
 
 
 def verify(presented: str) -> None:

@@ -14,9 +14,9 @@ from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.caller import HtmxHttpRequest
 from accounts.models import User
-from audit import actions as audit
 from audit.models import Action
 from common import form_recovery
+from reportserver.auth.audit_entries import Channel, page_channel, record_session
 from reportserver.auth.exceptions import TooManyFailures, TooManySignIns
 from reportserver.auth.forms import SignInForm
 
@@ -59,7 +59,7 @@ class SignIn(LoginView):
         with transaction.atomic():
             response = super().form_valid(form)
             form_recovery.discard_others_form(self.request)
-            _record(Action.SIGN_IN, form.get_user())
+            record_session(Action.SIGN_IN, form.get_user(), self.request, page_channel(self.request))
         return response
 
 
@@ -69,7 +69,8 @@ class SignOut(LogoutView):
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         if isinstance(request.user, User):
             with transaction.atomic():
-                _record(Action.SIGN_OUT, request.user)
+                channel: Channel = "admin" if request.path.startswith("/admin/") else "page"
+                record_session(Action.SIGN_OUT, request.user, request, channel)
         return super().post(request, *args, **kwargs)
 
 
@@ -81,7 +82,3 @@ def admin_sign_in(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         raise PermissionDenied
     return redirect_to_login(request.GET.get("next", "/admin/"))
-
-
-def _record(action: Action, user: User) -> None:
-    audit.record(action, actor=user, tenant_id=user.tenant_id, target=("user", user.pk))

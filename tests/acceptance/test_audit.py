@@ -8,7 +8,15 @@ from contextlib import closing
 
 import pytest
 
-from tests.acceptance.helpers import assert_error, cancel, failed_job, parse_time, succeeded_job, temporary_report
+from tests.acceptance.helpers import (
+    assert_error,
+    cancel,
+    failed_job,
+    parse_time,
+    succeeded_job,
+    temporary_report,
+    wait_until,
+)
 from tests.acceptance.test_jobs_list import pages
 from tests.server import RunningServer, environment, free_port
 
@@ -134,3 +142,12 @@ def copy_server(server, folder):
         source.backup(target)
         (last,) = target.execute("select max(sequence) from audit_auditlog").fetchone()
     return copy, last
+
+
+def test_failed_sign_ins_become_one_entry_with_their_count(server, alice):
+    name = next(entry["target"]["id"] for entry in entries(alice, action="Sign In", actor="alice"))
+    for _ in range(3):
+        assert server.client().post("/auth/token", json={"username": "alice", "password": "wrong"}).status_code == 401
+    (entry,) = wait_until(lambda: entries(alice, action="Sign In Failed", target=name), seconds=90)
+    assert (entry["actor"], entry["actorId"], entry["details"]["count"]) == ("unknown", None, 3)
+    assert (entry["details"]["address"], entry["details"]["channel"]) == ("127.0.0.1", "API")

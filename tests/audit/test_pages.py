@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 
 from accounts.models import User
+from audit import actions as audit
 from audit import verification
-from audit.models import Action, AuditCheck
+from audit.models import Action, AuditCheck, AuditLog
 from tests.audit.helpers import record, tamper
 from tests.pages.html import Page
 
@@ -141,3 +143,22 @@ def test_an_entry_has_a_page_with_its_details_and_its_integrity(people: dict[str
     page = visit(browse("alice"), path)
     assert "This entry was changed after it was written." in page.text
     assert page.get("region", "Integrity").text.startswith("Integrity changed")
+
+
+def test_a_user_named_like_the_server_is_told_from_it(people: dict[str, User], browse: Browse) -> None:
+    User.objects.filter(pk=people["bob"].pk).update(username="system")
+    with transaction.atomic():
+        for actor in (User.objects.get(pk=people["bob"].pk), "system", "operator:root", "unknown"):
+            audit.record(Action.SIGN_IN, actor=actor, tenant_id=people["bob"].tenant_id, target=("user", 1))
+    shown = visit(browse("alice"), "/audit").text
+    for actor in (
+        f"system #{people['bob'].pk}",
+        "system (the server)",
+        "operator:root (a command)",
+        "unknown (not signed in)",
+    ):
+        assert actor in shown
+    last = AuditLog.objects.order_by("sequence").first()
+    assert last and f"system #{people['bob'].pk}" in visit(browse("alice"), f"/audit/{last.sequence}").text
+    exported = b"".join(browse("alice").get("/audit/export.ndjson").streaming_content).decode()  # type: ignore[attr-defined]
+    assert [json.loads(line)["actorId"] for line in exported.splitlines()[-4:]] == [None, None, None, people["bob"].pk]

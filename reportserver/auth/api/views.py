@@ -50,13 +50,13 @@ class SignIn(PublicView):
     def post(self, request: Request) -> Response:
         credentials = self.parse_body(CredentialsSerializer)
         try:
-            user = check_credentials(request._request, credentials["username"], credentials["password"])
+            user = check_credentials(request._request, credentials["username"], credentials["password"], channel="API")
         except TooManyFailures as error:
             request._request.rate_usage = error.usage  # type: ignore[attr-defined] # for the RateLimit headers
             raise Throttled(error.usage.resets_in, "Too many failed sign-ins.") from error
         if user is None:
             raise AuthenticationFailed("The user name or the password is wrong.")
-        return Response(tokens.sign_in(user))
+        return Response(tokens.sign_in(user, request._request))
 
 
 class Refresh(PublicView):
@@ -64,7 +64,7 @@ class Refresh(PublicView):
 
     @extend_schema(request=RefreshSerializer, responses={200: PairSerializer, **errors(400, 401, 413, 415)})
     def post(self, request: Request) -> Response:
-        return Response(tokens.rotate(self.parse_body(RefreshSerializer)["refresh"]))
+        return Response(tokens.rotate(self.parse_body(RefreshSerializer)["refresh"], request._request))
 
 
 class Verify(PublicView):
@@ -87,5 +87,5 @@ class Revoke(PublicView):
 
     @extend_schema(request=RefreshSerializer, responses={204: None, **errors(400, 401, 413, 415)})
     def post(self, request: Request) -> Response:
-        tokens.revoke(self.parse_body(RefreshSerializer)["refresh"])
+        tokens.revoke(self.parse_body(RefreshSerializer)["refresh"], request._request)
         return Response(status=status.HTTP_204_NO_CONTENT)

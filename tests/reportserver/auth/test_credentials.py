@@ -28,36 +28,40 @@ def request_(people: dict[str, User]) -> HttpRequest:
     return RequestFactory().post("/login", REMOTE_ADDR=str(uuid4()))
 
 
+def check(request: HttpRequest, username: str, password: str) -> User | None:
+    return check_credentials(request, username, password, channel="page")
+
+
 def fail(request: HttpRequest, times: int, username: str = "bob") -> None:
     for _ in range(times):
-        assert check_credentials(request, username, "wrong") is None
+        assert check(request, username, "wrong") is None
 
 
 def test_the_right_password_finds_the_user(request_: HttpRequest, people: dict[str, User]) -> None:
-    assert check_credentials(request_, "bob", PASSWORD) == people["bob"]
-    assert check_credentials(request_, "bob", "wrong") is None
+    assert check(request_, "bob", PASSWORD) == people["bob"]
+    assert check(request_, "bob", "wrong") is None
     people["bob"].is_active = False
     people["bob"].save()
-    assert check_credentials(request_, "bob", PASSWORD) is None
+    assert check(request_, "bob", PASSWORD) is None
 
 
 def test_after_too_many_failures_even_the_right_password_is_refused(request_: HttpRequest) -> None:
     fail(request_, LIMIT)
     with pytest.raises(TooManyFailures) as error:
-        check_credentials(request_, " BOB ", PASSWORD)
+        check(request_, " BOB ", PASSWORD)
     assert 0 < error.value.usage.resets_in <= 60
 
 
 def test_failures_count_for_one_name_and_one_address(request_: HttpRequest, people: dict[str, User]) -> None:
     fail(request_, LIMIT)
-    assert check_credentials(request_, "carol", PASSWORD) == people["carol"]
+    assert check(request_, "carol", PASSWORD) == people["carol"]
     elsewhere = RequestFactory().post("/login", REMOTE_ADDR=str(uuid4()))
-    assert check_credentials(elsewhere, "bob", PASSWORD) == people["bob"]
+    assert check(elsewhere, "bob", PASSWORD) == people["bob"]
 
 
 def test_successes_do_not_count(request_: HttpRequest) -> None:
     for _ in range(LIMIT + 2):
-        assert check_credentials(request_, "bob", PASSWORD)
+        assert check(request_, "bob", PASSWORD)
 
 
 def test_a_sign_in_waits_for_others_that_may_still_succeed(
@@ -76,5 +80,5 @@ def test_a_sign_in_waits_for_others_that_may_still_succeed(
 
     monkeypatch.setattr(auth, "authenticate", authenticate)
     monkeypatch.setattr("reportserver.auth.credentials.time.sleep", sleep)
-    assert check_credentials(request_, "bob", PASSWORD) == people["bob"]
+    assert check(request_, "bob", PASSWORD) == people["bob"]
     assert time.monotonic() - started > 0.2
