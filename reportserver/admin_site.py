@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Tenant, User
 from audit import actions as audit
 from audit.models import Action
+from reportserver.auth.credentials import check_credentials
 
 
 class AuditedAdmin(ModelAdmin):  # type: ignore[type-arg]
@@ -62,6 +63,10 @@ class Site(AdminSite):
         super().register(model_or_iterable, type(base.__name__, (AuditedAdmin, base), {}), **options)
 
     def password_change(self, request: HttpRequest, extra_context: Any = None) -> Any:
+        if old_password := request.POST.get("old_password"):
+            # Django doesn't limit guesses of it by somebody who found an open session. Before the transaction, so that
+            # a failure is counted whatever becomes of the change.
+            check_credentials(request, request.user.get_username(), old_password, channel="admin")
         with _transaction_if_post(request):
             response = super().password_change(request, extra_context)
             if request.method == "POST" and response.status_code == 302:

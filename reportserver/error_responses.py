@@ -57,6 +57,7 @@ STATUS: dict[type[DomainError], int] = {
     jobs.NoFailedDelivery: 409,
     jobs.ResultPurged: 409,
     jobs.QueueUnavailable: 503,
+    auth.TooManyFailures: 429,
     auth.TooManySignIns: 429,
 }
 _WITH_RETRY_AFTER = (
@@ -147,6 +148,8 @@ def _status(error: DomainError) -> int:
 def _headers(error: DomainError) -> dict[str, str]:
     if isinstance(error, jobs.RangeNotSatisfiable):
         return {"Content-Range": f"bytes */{error.size}", "Accept-Ranges": "bytes"}
+    if isinstance(error, auth.TooManyFailures):
+        return {"Retry-After": str(error.usage.resets_in)}
     return {"Retry-After": "2"} if isinstance(error, _WITH_RETRY_AFTER) else {}
 
 

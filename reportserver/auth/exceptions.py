@@ -13,9 +13,13 @@ class TooManySignIns(DomainError):
     retryable = True
 
 
-class TooManyFailures(Exception):
-    """Too many sign-ins failed in the last minute: of this name from this address, or from this address altogether."""
+class TooManyFailures(DomainError):
+    """Too many failed sign-ins. Try again in a minute."""
+
+    # Of this name from this address, or from this address altogether, in the last minute.
+    code = "throttled"
+    retryable = True
 
     def __init__(self, usage: Usage) -> None:
-        super().__init__(usage)
+        super().__init__()
         self.usage = usage

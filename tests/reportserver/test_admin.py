@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import Group, Permission
 from django.db import connection
 from django.test import Client
@@ -241,6 +242,7 @@ def test_changes_in_the_admin_are_audited_without_secrets(root: Client, acme: Te
     assert {entry.tenant_id for entry in AuditLog.objects.all()} == {acme.pk}
 
 
+@pytest.mark.django_db(databases={"default", settings.COUNTERS_DATABASE})
 def test_changes_of_users_and_their_passwords_are_audited(
     root: Client, people: dict[str, User], browse: Browse, acme: Tenant
 ) -> None:

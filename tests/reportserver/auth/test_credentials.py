@@ -24,7 +24,7 @@ pytestmark = pytest.mark.django_db(databases=["default", configured.COUNTERS_DAT
 @pytest.fixture
 def request_(people: dict[str, User]) -> HttpRequest:
     """From an address of its own, so that no other test counts here."""
-    wait_for_window(20)
+    wait_for_window(15)
     return RequestFactory().post("/login", REMOTE_ADDR=str(uuid4()))
 
 

@@ -54,7 +54,7 @@ def test_all_empty_fields_are_reported_at_once(db: None) -> None:
 
 def test_repeated_failures_lock_the_account_for_pages_and_api(people: dict[str, User]) -> None:
     name, client = f"mallory-{uuid.uuid4()}", Client()
-    wait_for_window(20)
+    wait_for_window(15)
     for _ in range(configured.RATE_LIMITS["sign_in"]):
         assert client.post("/login", {"username": name, "password": "wrong"}).status_code == 200
     answer = client.post("/login", {"username": name.upper(), "password": "wrong"})
@@ -65,7 +65,7 @@ def test_repeated_failures_lock_the_account_for_pages_and_api(people: dict[str, 
 
 
 def test_neither_a_sign_in_nor_an_empty_field_counts_as_a_failure(people: dict[str, User]) -> None:
-    wait_for_window(20)
+    wait_for_window(15)
     right = {"username": "bob", "password": PASSWORD}
     for _ in range(configured.RATE_LIMITS["sign_in"] + 1):
         assert Client().post("/login", right).status_code == 302
