@@ -15,6 +15,8 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 
+from accounts.models import User
+from accounts.names import is_reserved
 from audit.verification import verify_log
 from jobs.clock import from_now
 from jobs.delivery import outbox
@@ -117,6 +119,15 @@ def _secrets() -> Iterator[Finding]:
         yield Finding(Verdict.OK, "The data key can read all stored secrets.")
 
 
+def _users() -> Iterator[Finding]:
+    reserved = [user for user in User.objects.only("username").order_by("pk") if is_reserved(user.username)]
+    for user in reserved:
+        sentence = f"User {user.pk} is named {user.username}, as the audit log names others than users."
+        yield Finding(Verdict.WARNING, sentence, "Rename the user in the admin.")
+    if not reserved:
+        yield Finding(Verdict.OK, "No user is named like the server or its operators.")
+
+
 def _proxies() -> Iterator[Finding]:
     if settings.TRUSTED_PROXIES:
         yield Finding(Verdict.OK, f"Trusted proxies: {', '.join(map(str, settings.TRUSTED_PROXIES))}.")
@@ -197,6 +208,7 @@ _CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "folders": _folders,
     "keys": _keys,
     "secrets": _secrets,
+    "users": _users,
     "proxies": _proxies,
     "static files": _static,
     "queue": _queue,

@@ -6,6 +6,11 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pytest
+from django.conf import settings
+
+from accounts.models import User
+from reportserver.operations import doctor
 from tests.server import RunningServer, environment, free_port, prepare_server
 
 
@@ -65,3 +70,12 @@ def test_prepare_takes_over_the_counters_of_earlier_versions(tmp_path: Path, pre
         assert database.execute("select key, started, used from rate_count").fetchall() == [("k", 1, 2)]
         assert database.execute("select app, name from django_migrations").fetchall() == [("common", "0001_rate_count")]
     assert "its schema is up to date." in server.manage("doctor", check=False).stdout
+
+
+@pytest.mark.django_db(databases={"default", settings.COUNTERS_DATABASE})
+def test_users_named_like_the_server_are_reported() -> None:
+    user = User.objects.create_superuser("root", password="x")
+    assert user.username not in str([finding for finding in doctor.examine() if finding.subject == "users"])
+    User.objects.update(username="System")
+    (finding,) = [finding for finding in doctor.examine() if finding.subject == "users"]
+    assert (finding.verdict, f"User {user.pk} is named System" in finding.sentence) == (doctor.Verdict.WARNING, True)
