@@ -22,6 +22,10 @@ _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000}
 _ROUNDED_UP = 999_500
 #: From this day on (in 2079), a double doesn't distinguish microseconds.
 _MICROSECONDS_END = 65_536
+#: LibreOffice counts the days from 1970, and this near to it cuts a time whose double is a bit too small.
+_NEAR_EPOCH = 1_200.0
+#: The distance of the doubles there: 0.3 microseconds.
+_ONE_BIT = 2.0**-38
 
 
 class SerialNumbers(NamedTuple):
@@ -48,11 +52,13 @@ def serial_numbers(kind: Kind, values: pa.Array) -> SerialNumbers:
     per_second = _PER_SECOND[unit]
     per_day = per_second * _SECONDS_PER_DAY
     if kind is Kind.TIMESTAMP:
-        # Before the division: the days are rounded once, and LibreOffice cuts a second that is too short by two bits.
+        # Before the division, so that the days are rounded only once.
         ticks = pc.add(ticks, _EPOCH * per_day)
     days = pc.divide(ticks.cast(pa.float64(), safe=False), float(per_day))
     fits = _between(days, *_limits(kind))
     fraction = pc.subtract(ticks, pc.multiply(_floor_divide(ticks, per_second), per_second))
+    if kind is Kind.TIMESTAMP:
+        days = pc.if_else(_is_shown_short(days, fraction), pc.add(days, _ONE_BIT), days)
     if unit == "us":
         whole_milliseconds = pc.equal(pc.multiply(pc.divide(fraction, 1_000), 1_000), fraction)
         shown_right = pc.and_(pc.less(fraction, _ROUNDED_UP), pc.less(days, _MICROSECONDS_END))
@@ -65,6 +71,13 @@ def _limits(kind: Kind) -> tuple[int, int]:
         return _FIRST_DAY, _LAST_DAY + 1
     # Excel has no negative durations.
     return 0, 1 if kind is Kind.TIME else _LAST_DAY + 1
+
+
+def _is_shown_short(days: pa.Array, fraction: pa.Array) -> pa.Array:
+    """Whole seconds near 1970, of which LibreOffice would show the second before."""
+    is_near = pc.less(pc.abs(pc.subtract(days, float(_EPOCH))), _NEAR_EPOCH)
+    is_time = pc.not_equal(days, pc.floor(days))
+    return pc.and_(is_near, pc.and_(is_time, pc.equal(fraction, 0)))
 
 
 def _floor_divide(numbers: pa.Array, divisor: int) -> pa.Array:

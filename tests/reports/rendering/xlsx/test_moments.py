@@ -31,6 +31,8 @@ ROWS = pa.record_batch(
         "at": pa.array(TICKS, pa.timestamp("us")),
         "time": pa.array([tick % 86_400_000_000 for tick in TICKS], pa.time64("us")),
         "took": pa.array([91_816_000_000 - microseconds for microseconds in BEFORE_MIDNIGHT], pa.duration("us")),
+        # LibreOffice would show the second before.
+        "old": pa.array([-69_016_583, -27_477_945, 69_221_150, 7_778_143, -40_624_522, 16_148_139], pa.timestamp("s")),
         "day": pa.array([tick // 86_400_000_000 for tick in TICKS], pa.int32()).cast(pa.date32()),
     }
 )
@@ -42,7 +44,7 @@ def read(batch: pa.RecordBatch) -> list[tuple[Any, ...]]:
 
 
 def test_no_time_is_rounded_to_the_next_second() -> None:
-    for (at, time, took, day), tick in zip(read(ROWS), TICKS, strict=True):
+    for (at, time, took, _, day), tick in zip(read(ROWS), TICKS, strict=True):
         moment = dt.datetime(1970, 1, 1) + dt.timedelta(microseconds=tick)
         assert str(at).replace("T", " ")[:19] == str(moment)[:19]
         assert str(time)[:8] == str(moment)[11:19]
@@ -53,10 +55,11 @@ def test_no_time_is_rounded_to_the_next_second() -> None:
 @pytest.mark.skipif(shutil.which("soffice") is None, reason="LibreOffice is not installed")
 def test_libreoffice_shows_fractions_and_no_time_of_the_next_second(tmp_path: Path) -> None:
     shown = open_in_calc(tmp_path, "matrix.xlsx", render("xlsx", ROWS))["Data"][1 : len(TICKS) + 1]
-    for cells, wanted in zip(shown, BEFORE_MIDNIGHT.values(), strict=True):
+    old = ROWS["old"].cast(pa.string()).to_pylist()
+    for cells, wanted, seconds in zip(shown, BEFORE_MIDNIGHT.values(), old, strict=True):
         fraction = wanted[19:].rstrip("0") if "T" in wanted else wanted[19:]
-        times = [wanted, wanted[11:], f"25:30:15{fraction}", "2024-12-31"]
-        assert [text_of(cell) for cell in cells[:4]] == times
+        times = [wanted, wanted[11:], f"25:30:15{fraction}", seconds, "2024-12-31"]
+        assert [text_of(cell) for cell in cells[:5]] == times
 
 
 @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
