@@ -25,7 +25,7 @@ from jobs.models import JobExecutionLog
 from jobs.monitoring.search import Search, SearchError, parse
 from jobs.querysets import JobQuerySet
 from jobs.status import Status
-from reports.models import ReportConfiguration, ReportVersion
+from reports.models import ReportConfiguration
 
 #: Up to this number, the ids that a scan found replace its conditions, so that other queries don't scan again.
 _MAX_IDS = 200
@@ -148,7 +148,8 @@ def _filter_by_index(jobs: JobQuerySet, search: Search) -> JobQuerySet:
 def _of_reports(jobs: JobQuerySet, values: Iterable[str]) -> Q:
     """Return the condition that a job's report has one of these slugs, names or ids.
 
-    Values that no report has are looked up among the jobs of deleted reports.
+    Values that no report has are looked up in the jobs' own copies: those of deleted reports, and those of renamed ones
+    among the newest jobs.
     """
     uuids = {value: uuid for value in values if (uuid := parse_uuid(value))}
     is_named = Q(slug__in=values) | Q(current__name__in=values) | Q(pk__in=uuids.values())
@@ -159,13 +160,15 @@ def _of_reports(jobs: JobQuerySet, values: Iterable[str]) -> Q:
     if not missing:
         return condition
     deleted = Q(report_slug__in=missing) | Q(report_uuid__in=[uuids[value] for value in missing if value in uuids])
-    return condition | (Q(report__isnull=True) & deleted)
+    is_copy = Q(report_slug__in=missing) | Q(report_name__in=missing)
+    return condition | (Q(report__isnull=True) & deleted) | (is_copy & _among_newest(jobs))
 
 
 def _of_users(jobs: JobQuerySet, names: Iterable[str]) -> Q:
     """Return the condition that one of these users requested a job.
 
-    Names that no user has are looked up among the jobs of deleted users and of management commands.
+    Names that no user has are looked up in the jobs' own copies: those of deleted users and of management commands, and
+    those of renamed users among the newest jobs.
     """
     users = dict(User.objects.filter(username__in=names).values_list("username", "pk"))
     user_id: Any = F("requested_by_id")
@@ -175,7 +178,15 @@ def _of_users(jobs: JobQuerySet, names: Iterable[str]) -> Q:
         user_id = ExpressionWrapper(F("requested_by_id") + 0, BigIntegerField())
     condition = Q(In(user_id, list(users.values()))) if users else Q(pk__in=())
     missing = [name for name in names if name not in users]
-    return condition | Q(requested_by__isnull=True, requested_by_name__in=missing) if missing else condition
+    if not missing:
+        return condition
+    is_copy = Q(requested_by_name__in=missing)
+    return condition | (Q(requested_by__isnull=True) & is_copy) | (is_copy & _among_newest(jobs))
+
+
+def _among_newest(jobs: JobQuerySet) -> Q:
+    """Return the condition that a job is one of the newest of these: no index finds the copies of all."""
+    return Q(pk__in=jobs.newest_first().values("pk")[: settings.SEARCH_SCAN_LIMIT])
 
 
 def _scanned_conditions(search: Search) -> Q:
@@ -184,15 +195,12 @@ def _scanned_conditions(search: Search) -> Q:
     # Only failed jobs have an error. With the status in the condition, the long texts of others aren't read.
     is_failed = Q(status=Status.FAILED)
     for word in search.words:
-        # A report's name is the one that the job ran under. Looking only at reports and users that ever had the word
-        # in a name saves comparing the text of every job. Deleted ones are found by the names in their jobs.
-        versions = ReportVersion.objects.filter(Q(name__icontains=word) | Q(report__slug__icontains=word))
-        report = Q(report__in=versions.values("report")) | Q(report__isnull=True)
-        report_name = Q(report_name__icontains=word) | Q(report_slug__icontains=word)
+        # The names that the job shows are copies of those it ran under. A user is found by the present name, too.
+        report = Q(report_name__icontains=word) | Q(report_slug__icontains=word)
         user = Q(requested_by__in=User.objects.filter(username__icontains=word).values("pk"))
-        deleted_user = Q(requested_by__isnull=True) & Q(requested_by_name__icontains=word)
+        copied_user = Q(requested_by_name__icontains=word)
         has_error = is_failed & Q(error_message__icontains=word)
-        conditions &= has_error | (report & report_name) | user | deleted_user
+        conditions &= has_error | report | user | copied_user
     if search.error and not search.has_fingerprints:
         is_code = Q(error_code__in=search.error) | Q(error_fingerprint__in=search.error)
         conditions &= is_failed & reduce(or_, (Q(error_message__icontains=text) for text in search.error), is_code)
