@@ -21,6 +21,8 @@ class Proxy:
         self._selector.register(self._listener, selectors.EVENT_READ, None)
         self._ends: list[socket.socket] = []
         self.forwards = True
+        #: Once clients have sent these texts in this order, the connection of the last is cut: its answer is lost.
+        self.cut_after: list[bytes] = []
         self.stopping = False
         self.url = server.replace(str(self._target[1]), str(self._listener.getsockname()[1]))
 
@@ -50,6 +52,12 @@ class Proxy:
         if data and self.forwards:
             with suppress(OSError):
                 target.sendall(data)
+            if self.cut_after and self.cut_after[0].lower() in data.lower():
+                self.cut_after.pop(0)
+                if not self.cut_after:
+                    # The server's answer comes, and goes no further.
+                    target.recv(65536)
+                    self._unregister(source)
         elif not data:
             self._unregister(source)
             if self.forwards:
