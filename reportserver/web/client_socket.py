@@ -10,8 +10,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-#: Sent by one call, so that one fast client doesn't keep the others waiting.
-_SENDFILE_BYTES = 1 << 20
+#: Sent to one client before the others get their turn.
+_TURN_BYTES = 8 << 20
 #: A response that isn't a file is kept in memory up to this size; then its thread waits for the client.
 _MAX_WAITING_BYTES = 1 << 20
 
@@ -80,20 +80,22 @@ class ClientSocket:
     def send_waiting(self) -> int:
         """Send what the client takes now, and return the number of bytes. Raises OSError if it is gone."""
         total = 0
-        while self._waiting and total < _SENDFILE_BYTES:
+        while self._waiting and total < _TURN_BYTES:
             part = self._waiting[0]
             sent = self._send_file_now(part) if isinstance(part, FilePart) else self._send_now(part)
             total += sent
             if isinstance(part, FilePart):
-                if part.count:
-                    break
-                part.close()
+                is_sent = part.count == 0
+                if is_sent:
+                    part.close()
             else:
+                is_sent = sent == len(part)
                 self._waiting_bytes -= sent
-                if sent < len(part):
-                    self._waiting[0] = part[sent:]
-                    break
-            self._waiting.popleft()
+                self._waiting[0] = part[sent:]
+            if is_sent:
+                self._waiting.popleft()
+            elif sent == 0:
+                break
         return total
 
     def close(self) -> None:
@@ -111,7 +113,7 @@ class ClientSocket:
 
     def _send_file_now(self, part: FilePart) -> int:
         try:
-            sent = os.sendfile(self.fileno(), part.descriptor, part.offset, min(part.count, _SENDFILE_BYTES))
+            sent = os.sendfile(self.fileno(), part.descriptor, part.offset, min(part.count, _TURN_BYTES))
         except BlockingIOError:
             return 0
         if sent == 0 and part.count:
