@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from reports.parameters.patterns import matcher
+from reports.parameters.patterns import TooSlow, matcher
 from reports.parameters.scalars import SCALARS, quoted
 
 if TYPE_CHECKING:
@@ -35,16 +35,25 @@ def limit_errors(parameter: Parameter, value: Any) -> list[str]:
         limit = max_length(parameter)
         if len(value) > limit:
             errors.append(f"Must be at most {limit:,} characters long; this has {len(value):,}.")
-        elif parameter.pattern and not matcher(parameter.pattern)(value):
-            # People understand the author's hint, not the pattern.
-            hint = f"Not in the expected format. {parameter.help}" if parameter.help else ""
-            errors.append(hint or f"Must match the pattern {parameter.pattern}.")
+        elif parameter.pattern:
+            errors += _pattern_errors(parameter, value)
     lowest, highest = bound(parameter, parameter.minimum), bound(parameter, parameter.maximum)
     if lowest is not None and value < lowest:
         errors.append(f"Must be {text_of(lowest)} or {'later' if isinstance(lowest, date) else 'more'}.")
     if highest is not None and value > highest:
         errors.append(f"Must be {text_of(highest)} or {'earlier' if isinstance(highest, date) else 'less'}.")
     return errors
+
+
+def _pattern_errors(parameter: Parameter, value: str) -> list[str]:
+    try:
+        if matcher(parameter.pattern)(value):
+            return []
+    except TooSlow:
+        return ["The report's pattern takes too long to match. Ask its author to write it in the syntax of RE2."]
+    # People understand the author's hint, not the pattern.
+    hint = f"Not in the expected format. {parameter.help}" if parameter.help else ""
+    return [hint or f"Must match the pattern {parameter.pattern}."]
 
 
 def choice_errors(parameter: Parameter, value: object) -> list[str]:

@@ -3,7 +3,8 @@ r"""Patterns of string parameters, matched by RE2 in time linear in the length o
 A pattern means what it means to Python's `re`, which matched all patterns in the past: \w, \d and \s are the letters,
 digits and spaces of every script. To RE2 they are ASCII, so they are spelled out for it. RE2 has no look-around, no
 back-references, no atomic groups and no word boundaries of Unicode. `unsupported` reports them, so that no definition
-is saved with them. Versions that were stored with them are still matched by `re`, which can take exponential time.
+is saved with them. Versions that were stored with them are still matched by `re`, which can take exponential time:
+in a limited child, because a web process or a worker that matches can't be interrupted.
 
 Syntax: https://github.com/google/re2/wiki/Syntax
 """
@@ -12,14 +13,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import re2
+
+from common.children.client import ChildFailed, children
+from common.children.fair_queue import Caller
+from common.children.messages import ChildLimits
 
 _OPTIONS = re2.Options()
 # By default RE2 writes every pattern that it refuses to standard error.
 _OPTIONS.log_errors = False
 
+_RE_LIMITS = ChildLimits(seconds=2, memory_bytes=256 << 20, file_bytes=0)
 #: What the escapes of `re` stand for, as the inside of a bracket expression of RE2.
 _CLASSES = {
     "d": r"\p{Nd}",
@@ -36,6 +42,10 @@ _ESCAPE = r"\\(?:u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)"
 #: The parts of a pattern that `re` and RE2 read differently: escapes, bracket expressions, and {,n} for {0,n}.
 _PART = re.compile(rf"{_ESCAPE}|(?P<open>\[\^?)(?P<inside>\]?(?:\\.|[^\]\\])*)\]|\{{,(?=[0-9]+\}})", re.DOTALL)
 _CLASS_PART = re.compile(rf"{_ESCAPE}|\[", re.DOTALL)
+
+
+class TooSlow(Exception):
+    """A stored pattern that RE2 doesn't support was not matched in time."""
 
 
 class _Unsupported(ValueError):
@@ -57,12 +67,25 @@ def unsupported(pattern: str) -> str | None:
 
 @lru_cache(maxsize=100)
 def matcher(pattern: str) -> Callable[[str], bool]:
-    """Return a function that returns whether a whole text matches the pattern."""
+    """Return a function that returns whether a whole text matches the pattern. It may raise TooSlow."""
     try:
         compiled = re2.compile(_to_re2(pattern), _OPTIONS)
     except (re2.error, _Unsupported):
-        compiled = re.compile(pattern)
+        return partial(_match_in_child, pattern)
     return lambda text: compiled.fullmatch(text) is not None
+
+
+@lru_cache(maxsize=1_000)
+def _match_in_child(pattern: str, text: str) -> bool:
+    try:
+        return children.run(match_by_re, pattern, text, caller=Caller("", "patterns"), limits=_RE_LIMITS)
+    except ChildFailed:
+        raise TooSlow from None
+
+
+def match_by_re(pattern: str, text: str) -> bool:
+    """Return whether the whole text matches the pattern. Runs in children only."""
+    return re.compile(pattern).fullmatch(text) is not None
 
 
 def _to_re2(pattern: str) -> str:

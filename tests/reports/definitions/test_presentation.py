@@ -43,7 +43,9 @@ def test_an_unknown_column_fails_the_run_and_the_check(tmp_path):
     report = define_report(tmp_path, totals={"columns": {"nix": "sum"}})
     sentence = "totals.columns.nix: The query has no column nix. It has n, text."
     assert check(DryRunTarget.of_version(report.version), {}, actor="tester").errors == [sentence]
-    assert check(DryRunTarget.of_definition(definition_of(report), report.version.source()), {}).errors == [sentence]
+    assert check(
+        DryRunTarget.of_definition(definition_of(report), report.version.source()), {}, actor="tester"
+    ).errors == [sentence]
     with pytest.raises(DesignMismatch) as caught:
         run_report(report, "pdf", tmp_path)
     assert caught.value.message == sentence

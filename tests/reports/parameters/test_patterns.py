@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.parameters.declarations import Parameter, contradictions
+from reports.parameters.limits import limit_errors
 from reports.parameters.patterns import matcher, unsupported
 from tests.reports.parameters.declared import accepted, refused
 
@@ -128,3 +129,13 @@ def test_stored_versions_with_such_a_pattern_still_run(pattern, match, other):
 def test_a_mismatch_shows_the_authors_hint():
     sentence = "Not in the expected format. Two capital letters, like UA."
     assert refused("string", "x", pattern="[A-Z]{2}", help="Two capital letters, like UA.") == [sentence]
+
+
+def test_a_stored_pattern_that_needs_re_can_not_occupy_a_process() -> None:
+    """Versions from before the check: they are matched in a child, which is killed."""
+    parameter = Parameter(name="p", type="string", pattern="(?=a)(a+)+b")
+    assert matcher(parameter.pattern)("aab")
+    started = time.monotonic()
+    (sentence,) = limit_errors(parameter, "a" * 60)
+    assert "takes too long" in sentence
+    assert time.monotonic() - started < 10
