@@ -155,3 +155,29 @@ def test_a_web_process_stays_small_and_answers_others(web: RunningServer, attack
     assert others.answers and max(others.slowest.values()) < 1, others.slowest
     assert any(answer.status_code != 503 for answer in answers)
     assert seconds < 60
+
+
+BODIES: dict[str, bytes] = {
+    "deep JSON": b'{"definition": ' + b"[" * 500_000 + b"]" * 500_000 + b"}",
+    "many objects": b'{"definition": {"parameters": [' + b"{}," * 340_000 + b"{}]}}",
+    "many names": b'{"definition": {' + b",".join(b'"%d":1' % n for n in range(95_000)) + b"}}",
+    "a long number": b'{"parameters": {"x": ' + b"9" * 1_000_000 + b"}}",
+    "many faults": b'{"definition": {"slug": "a", "choices": [' + b"[]," * 340_000 + b"[]]}}",
+}
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_a_body_of_any_shape_is_refused_in_little_memory(web: RunningServer, body: str) -> None:
+    author = web.client("alice")
+    warm_up(author)
+    processes = web_processes(web)
+    before = {process: memory(process, "VmRSS") for process in processes}
+    for process in processes:
+        (process / "clear_refs").write_text("5")
+    json = {"Content-Type": "application/json"}
+    with ThreadPoolExecutor(_CALLS) as pool:
+        calls = pool.map(lambda _: author.post(_VALIDATE, content=BODIES[body], headers=json), range(_CALLS))
+        answers = list(calls)
+    growth = {process: memory(process, "VmHWM") - before[process] for process in processes}
+    assert {answer.status_code for answer in answers} == {400}
+    assert max(growth.values()) < _MAX_GROWTH_BYTES
