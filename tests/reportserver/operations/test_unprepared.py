@@ -76,14 +76,13 @@ def test_a_restored_database_gets_no_invented_passwords(tmp_path: Path, prepared
 def serve_and_read(server: RunningServer) -> str:
     """Run the server until it has printed its address. Return what it printed."""
     command = [sys.executable, "manage.py", "serve"]
-    process = subprocess.Popen(command, cwd=ROOT, env=server.env, stdout=subprocess.PIPE, text=True)
-    assert process.stdout
-    try:
-        lines = [process.stdout.readline()]
-        while not lines[-1].strip().endswith(("Ctrl-C", "sets a new one.")):
-            assert lines[-1], "the server ended by itself"
-            lines.append(process.stdout.readline())
-        return "".join(lines)
-    finally:
-        process.terminate()
-        process.wait(60)
+    with subprocess.Popen(command, cwd=ROOT, env=server.env, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        try:
+            lines = [process.stdout.readline()]
+            while not lines[-1].strip().endswith(("Ctrl-C", "sets a new one.")):
+                assert lines[-1], "the server ended by itself"
+                lines.append(process.stdout.readline())
+            return "".join(lines)
+        finally:
+            process.terminate()
