@@ -13,7 +13,7 @@ import duckdb
 from reports.sources.duckdb.engine import string_literal
 from reports.sources.files.compression import beginning, compression_of
 from reports.sources.files.faults import file_fault
-from reports.sources.files.text_types import Facts, conversion, facts
+from reports.sources.files.text_types import NO_FACTS, Facts, conversion, facts
 from reports.sources.placeholders import identifier
 
 #: The rows from which types are taken. Whole files are only looked at if a later value doesn't fit.
@@ -132,8 +132,8 @@ def _inspected(path: Path) -> CsvFile:
 
 
 def _facts(connection: duckdb.DuckDBPyConnection, table: str, columns: list[str]) -> list[Facts]:
-    row = connection.execute(facts(table, columns)).fetchall()[0]
-    return [Facts.from_row(column) for column in row]
+    rows = connection.execute(facts(table, columns)).fetchall()
+    return [Facts.from_row(row) for row in rows] or [NO_FACTS] * len(columns)
 
 
 def _values(row: Sequence[str | None], names: Sequence[str]) -> str:

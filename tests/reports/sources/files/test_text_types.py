@@ -36,7 +36,7 @@ def connection():
 
 
 def type_of(connection, texts: Sequence[str | None]) -> str | None:
-    [[found]] = connection.execute(facts(f"({table(texts)})", ["c"])).fetchall()
+    [found] = connection.execute(facts(f"({table(texts)})", ["c"])).fetchall()
     return Facts.from_row(found).type
 
 
