@@ -6,7 +6,7 @@ import argparse
 import time
 from collections.abc import Iterator
 
-from bench.engine import formats, postgresql
+from bench.engine import csv_files, formats, postgresql
 from bench.harness import machine, markdown
 from bench.monitor import pages
 from bench.queue import throughput
@@ -40,6 +40,7 @@ def _web(quick: bool) -> Iterator[tuple[str, str]]:
 def _engine(quick: bool) -> Iterator[tuple[str, str]]:
     yield "postgresql", postgresql.measure(quick)
     yield "formats", formats.measure(quick)
+    yield "csv-files", csv_files.measure(quick)
 
 
 def _monitor(quick: bool) -> Iterator[tuple[str, str]]:

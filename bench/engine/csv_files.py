@@ -113,21 +113,21 @@ def _run_guessing(case: Case, path: Path) -> None:
 @contextmanager
 def _guessing() -> Iterator[None]:
     """Let the engine read CSV files as DuckDB does by itself."""
-    exact: Callable[[duckdb.DuckDBPyConnection, Path, bool], str] = files._VIEWS[".csv"]  # noqa: SLF001
-    files._VIEWS[".csv"] = lambda connection, path, whole: f"from read_csv({string_literal(str(path))})"  # noqa: SLF001
+    exact: Callable[[duckdb.DuckDBPyConnection, Path, bool], str] = files._VIEWS[".csv"]
+    files._VIEWS[".csv"] = lambda connection, path, whole: f"from read_csv({string_literal(str(path))})"
     try:
         yield
     finally:
-        files._VIEWS[".csv"] = exact  # noqa: SLF001
+        files._VIEWS[".csv"] = exact
 
 
 def _section(size: float, rows: list[list[str]]) -> str:
     head = ["query", "exact, CPU s", "seconds", "guessed, CPU s", "seconds", "CPU, exact / guessed", "goal", ""]
     return f"""
-A CSV file of {number(size)} MB with ten columns, six of which are numbers, dates, times and booleans. This server reads
-fields as text, converts them and checks that no value changes. DuckDB by itself takes types from the first 20,480 rows and
-makes later values fit. Both run in the same engine, in turn, each in a process of its own; the run with the least CPU
-time counts.
+A CSV file of {number(size)} MB with ten columns, six of which are numbers, dates, times and booleans. This server
+reads fields as text, converts them and checks that no value changes. DuckDB by itself takes types from the first 20,480
+rows and makes later values fit. Both run in the same engine, in turn, each in a process of its own; the run with
+the least CPU time counts.
 
 {table(head, rows)}
 

@@ -13,7 +13,7 @@ import duckdb
 from reports.sources.duckdb.engine import string_literal
 from reports.sources.files.compression import beginning, compression_of
 from reports.sources.files.faults import file_fault
-from reports.sources.files.text_types import NO_FACTS, Facts, conversion, facts
+from reports.sources.files.text_types import Facts, conversion, facts
 from reports.sources.placeholders import identifier
 
 #: The rows from which types are taken. Whole files are only looked at if a later value doesn't fit.
@@ -74,15 +74,15 @@ def csv_view(connection: duckdb.DuckDBPyConnection, path: Path, whole_file: bool
     file = _inspected(path)
     [first] = connection.execute(f"from {file.reader(header=False)} limit 1").fetchall()
     sample = f"(from {file.reader(header=True)} limit {_SAMPLE_ROWS})"
-    of_others = _facts(connection, sample, file.columns)
+    of_others = facts(connection, sample, file.columns)
     of_all = [
-        a | b for a, b in zip(of_others, _facts(connection, _values(first, file.columns), file.columns), strict=True)
+        a | b for a, b in zip(of_others, facts(connection, _values(first, file.columns), file.columns), strict=True)
     ]
     is_header = _is_header(of_others, of_all)
     names = column_names(first if is_header else [None] * len(first))
     types = _types(file.columns, of_others if is_header else of_all)
     if whole_file and types:
-        types = _types(types, _facts(connection, file.reader(header=is_header), list(types)))
+        types = _types(types, facts(connection, file.reader(header=is_header), list(types)))
     return converted(file.reader(header=is_header, counted=True), dict(zip(file.columns, names, strict=True)), types)
 
 
@@ -129,11 +129,6 @@ def _inspected(path: Path) -> CsvFile:
     unquoted = _QUOTED.sub("", line[0])
     delimiter = max(_DELIMITERS, key=unquoted.count)
     return CsvFile(path, delimiter, unquoted.count(delimiter) + 1)
-
-
-def _facts(connection: duckdb.DuckDBPyConnection, table: str, columns: list[str]) -> list[Facts]:
-    rows = connection.execute(facts(table, columns)).fetchall()
-    return [Facts.from_row(row) for row in rows] or [NO_FACTS] * len(columns)
 
 
 def _values(row: Sequence[str | None], names: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ from reports.sources.files.csv import column_names, converted
 from reports.sources.files.faults import file_fault
 from reports.sources.files.json_numbers import REAL, Kind
 from reports.sources.files.json_shapes import Shape, are_distinct, parse
-from reports.sources.files.text_types import Facts, facts
+from reports.sources.files.text_types import facts
 from reports.sources.placeholders import identifier
 
 #: The objects from which the first pattern is made.
@@ -267,9 +267,8 @@ def _with_text_types(
     # An empty text is a missing value in CSV. In JSON it is a text, as it is not null.
     strict = {column: f"case when {column} = '' then ' ' else {column} end" for column in texts}
     sample = "" if whole_file else f" limit {_SAMPLE_ROWS}"
-    row = connection.execute(facts(f"({_select(strict, f'({rows})')}{sample})", texts)).fetchall()[0]
-    found = {column: Facts.from_row(value).type for column, value in zip(texts, row, strict=True)}
-    types = {column: type for column, type in found.items() if type in _TEXT_TYPES}
+    found = facts(connection, f"({_select(strict, f'({rows})')}{sample})", texts)
+    types = {column: fact.type for column, fact in zip(texts, found, strict=True) if fact.type in _TEXT_TYPES}
     selected = {column: strict[column] if column in types else column for column in names}
     return converted(f"({_select(selected, f'({rows})')})", names, types)
 

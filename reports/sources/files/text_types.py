@@ -9,9 +9,12 @@ more than 71. A type that is found in some of the texts is checked again wheneve
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntFlag
 from typing import Any
+
+import duckdb
 
 from reports.sources.duckdb.engine import string_literal
 
@@ -80,7 +83,7 @@ class Facts:
 
     @classmethod
     def from_row(cls, row: tuple[Any, ...]) -> Facts:
-        """From a row of `facts`."""
+        """From a row of `_facts_sql`."""
         kinds, whole_digits, fraction_digits, double_is_exact = row
         return cls(Kind(kinds or 0), whole_digits or 0, fraction_digits or 0, double_is_exact is not False)
 
@@ -107,15 +110,14 @@ class Facts:
         return _OTHER_TYPES.get(self.kinds)
 
 
-#: About no texts.
-NO_FACTS = Facts(Kind(0), 0, 0, True)
+def facts(connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[str]) -> list[Facts]:
+    """The facts about each of these text columns of a table expression. The names of columns must be plain."""
+    rows = connection.execute(_facts_sql(table, columns)).fetchall()
+    # A table without rows has no facts.
+    return [Facts.from_row(row) for row in rows] or [Facts(Kind(0), 0, 0, True)] * len(columns)
 
 
-def facts(table: str, columns: list[str]) -> str:
-    """SQL of the facts about each text column of a table expression: a row for each, in their order.
-
-    A table without rows has none.
-    """
+def _facts_sql(table: str, columns: Sequence[str]) -> str:
     # Stacked upon each other, so that DuckDB plans the many conditions once and not for each column.
     numbers, texts = ", ".join(map(str, range(len(columns)))), ", ".join(columns)
     stacked = f"select unnest([{numbers}]) as number, unnest([{texts}]) as text from {table}"  # noqa: S608
@@ -176,12 +178,12 @@ def _conditions(text: str, value: str, type: str) -> list[str]:
     if type == "boolean":
         return [f"{text} in ({', '.join(map(string_literal, _BOOLEANS))})"]
     if type == "date":
-        # DuckDB has other texts of dates, such as 'infinity' and '0044-03-15 (BC)'.
-        return [f"strlen({text}) = 10 and {unchanged}"]
+        # DuckDB writes others in its own way: 'infinity', '0044-03-15 (BC)'.
+        return [f"{value} between date '0001-01-01' and date '9999-12-31' and {unchanged}"]
     if type == "timestamp":
         with_space = f"cast({value} as varchar) = replace({text}, 'T', ' ')"
-        # The fourteenth character is not a colon in 'infinity', '0044-03-15 (BC) 10:00:00' and after the year 9999.
-        return [f"{text}[14] = ':' and {unchanged}", f"{text}[14] = ':' and {with_space}", _matches(text, value, type)]
+        usual = f"{value} between timestamp '0001-01-01' and timestamp '9999-12-31 23:59:59.999999'"
+        return [f"{usual} and {unchanged}", f"{usual} and {with_space}", _matches(text, value, type)]
     if type == "time":
         return [unchanged, _matches(text, value, type)]
     if type == "timestamptz":

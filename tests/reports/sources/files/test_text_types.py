@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reports.sources.duckdb.engine import string_literal
-from reports.sources.files.text_types import DEVIATION, Facts, conversion, facts
+from reports.sources.files.text_types import DEVIATION, conversion, facts
 from tests.reports.sources.files.texts import TEXTS, says
 
 NOT_NUMBERS = [
@@ -36,8 +36,8 @@ def connection():
 
 
 def type_of(connection, texts: Sequence[str | None]) -> str | None:
-    [found] = connection.execute(facts(f"({table(texts)})", ["c"])).fetchall()
-    return Facts.from_row(found).type
+    [found] = facts(connection, f"({table(texts)})", ["c"])
+    return found.type
 
 
 def converted(connection, texts: Sequence[str | None], type: str) -> list[object]:
