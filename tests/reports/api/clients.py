@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.test import RequestFactory
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -10,6 +11,6 @@ from reportserver.auth.tokens import sign_in
 
 def client(username: str) -> APIClient:
     signed_in = APIClient()
-    token = sign_in(User.objects.get(username=username))["access"]
+    token = sign_in(User.objects.get(username=username), RequestFactory().post("/"))["access"]
     signed_in.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
     return signed_in

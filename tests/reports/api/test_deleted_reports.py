@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.http import HttpResponse
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from accounts.models import User
 from reports.models import ReportConfiguration
@@ -60,7 +60,7 @@ def alice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> User:
 
 @pytest.mark.parametrize(("method", "path", "body"), CALLS)
 def test_a_call_answers_404(alice: User, method: str, path: str, body: object) -> None:
-    client = Client(headers={"Authorization": f"Bearer {sign_in(alice)['access']}"})
+    client = Client(headers={"Authorization": f"Bearer {sign_in(alice, RequestFactory().post('/'))['access']}"})
     answer: HttpResponse = client.generic(method, f"/api/v1/reports/{KEY}{path}", *_json(body))
     assert (answer.status_code, answer.json()["code"]) == (404, "report_not_found")
 

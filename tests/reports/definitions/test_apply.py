@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth.models import Group
+from django.test import RequestFactory
 
 from accounts.models import RefreshSession, Tenant, User
 from audit.models import Action, AuditLog
@@ -137,7 +138,7 @@ def test_secrets_whose_variable_is_not_set_stay(tmp_path):
 
 def test_a_new_password_ends_existing_sign_ins(tmp_path):
     apply_definitions(tmp_path)
-    sign_in(User.objects.get(username="bob"))
+    sign_in(User.objects.get(username="bob"), RequestFactory().post("/"))
     apply_definitions(tmp_path, env=ENV | {"BOB_PASSWORD": "another long one"})
     assert RefreshSession.objects.get().revoked_at is not None
 
