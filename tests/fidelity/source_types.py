@@ -115,7 +115,7 @@ _POSTGRESQL_SCALARS = (
     Type(Kind.FLOAT, "double precision", infinite=True),
     Type(Kind.TEXT, "text", forbidden="\x00"),
     Type(Kind.BINARY, "bytea"),
-    date(-210_866_803_200, 185_542_587_100_799, infinite=True),
+    date(-210_866_803_200, 2_145_042_905 * _DAY, infinite=True),
     time("time", 6, ends_at_24=True),
     timestamp("timestamp", 6, -210_866_803_200, 9_224_318_015_999, infinite=True),
     timestamp("timestamptz", 6, -210_866_803_200, 9_224_318_015_999, zoned=True, infinite=True),
