@@ -41,7 +41,7 @@ def test_jobs_of_a_jobserver_are_recovered_once_its_last_process_has_ended(
     assert reconciler.recover_from_dead_hosts() == 0
 
 
-def test_a_job_that_cannot_be_recovered_does_not_stop_the_others(
+def test_files_that_cannot_be_deleted_keep_no_job_from_being_recovered(
     queued: Callable[[], JobExecutionLog], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = queued(), queued()
@@ -56,7 +56,7 @@ def test_a_job_that_cannot_be_recovered_does_not_stop_the_others(
         delete_attempt_files(job_id, fence)
 
     monkeypatch.setattr(storage, "delete_attempt_files", refuse_the_first)
-    assert reconciler.recover_lost_jobs() == 1
+    assert reconciler.recover_lost_jobs() == 2
     assert (reload(first).status, reload(second).status) == ("Queued", "Queued")
 
 
