@@ -6,10 +6,13 @@ import errno
 import os
 import select
 import socket
+import time
 from collections import deque
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+#: A request or an answer as a whole must come through at this rate, on top of the seconds that a pause may take.
+MIN_BYTES_PER_SECOND = 1_024
 #: Sent to one client before the others get their turn.
 _TURN_BYTES = 8 << 20
 #: A response that isn't a file is kept in memory up to this size; then its thread waits for the client.
@@ -42,7 +45,7 @@ class ClientSocket:
         self._patience = patience
         self._waiting: deque[bytes | FilePart] = deque()
         self._waiting_bytes = 0
-        #: Set when the rest of a request isn't waited for: reading ends, as if the client had closed.
+        #: Set while a thread answers: it has the whole request, so reading ends as if the client had closed.
         self.is_at_end = False
 
     @property
@@ -62,9 +65,12 @@ class ClientSocket:
         if rest:
             self._waiting.append(rest)
             self._waiting_bytes += len(rest)
+        started_at, sent = time.monotonic(), 0
         while self._waiting_bytes > _MAX_WAITING_BYTES:
             self._wait_until_writable()
-            self.send_waiting()
+            sent += self.send_waiting()
+            if time.monotonic() - started_at > self._patience + sent / MIN_BYTES_PER_SECOND:
+                raise OSError(errno.EPIPE, "The client reads too slowly.")
 
     def send(self, data: bytes | bytearray | memoryview) -> int:
         self.sendall(data)

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import re
 
-_CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,18})[ \t]*(?=\r\n)", re.IGNORECASE)
+_CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:([^\r\n]*)(?=\r\n)", re.IGNORECASE)
+_MAX_LENGTH_DIGITS = 18
 _CHUNKED = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*chunked[ \t]*(?=\r\n)", re.IGNORECASE)
 _EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*(?=\r\n)", re.IGNORECASE)
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,12}(?=[ \t;]|$)")
@@ -41,6 +42,10 @@ class RequestBuffer:
     def __len__(self) -> int:
         return len(self._data)
 
+    def end(self) -> None:
+        """The client sends nothing more. Without a whole header there is nothing to answer."""
+        self._cut_short(self._end is not None or self._next_chunk > 0)
+
     def feed(self, data: bytes) -> None:
         searched = max(0, len(self._data) - len(_BLANK_LINE))
         self._data += data
@@ -70,11 +75,10 @@ class RequestBuffer:
         lengths = _CONTENT_LENGTH.findall(header)
         if _CHUNKED.search(header) and not lengths:
             self._next_chunk = body
-        elif len(lengths) == 1:
-            self._end = body + int(lengths[0])
-            self._cut_short(int(lengths[0]) > self._max_body_bytes)
         else:
-            self._end = body
+            length = _length(lengths)
+            self._end = body + (length or 0)
+            self._cut_short(length is None or length > self._max_body_bytes)
 
     def _skip_chunks(self) -> None:
         while True:
@@ -105,3 +109,12 @@ class RequestBuffer:
     def _cut_short(self, condition: bool) -> None:
         if condition:
             self.is_complete = self.is_cut_short = True
+
+
+def _length(values: list[bytes]) -> int | None:
+    """The length of the body. None if the header is ambiguous or not a number: the parser decides, and never waits."""
+    if not values:
+        return 0
+    digits = values[0].strip(b" \t").lstrip(b"0") or b"0"
+    is_number = digits.isdigit() and len(digits) <= _MAX_LENGTH_DIGITS
+    return int(digits) if len(values) == 1 and is_number else None

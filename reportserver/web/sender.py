@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 
-from reportserver.web.client_socket import ClientSocket
+from reportserver.web.client_socket import MIN_BYTES_PER_SECOND, ClientSocket
 
 _CHECK_SECONDS = 1.0
 
@@ -21,7 +21,13 @@ class _Sending:
     client: ClientSocket
     #: Called with False if the client is gone or made no progress.
     done: Callable[[bool], None]
+    started_at: float = field(default_factory=time.monotonic)
     progress_at: float = field(default_factory=time.monotonic)
+    sent: int = 0
+
+    def is_stalled(self, now: float, patience: float) -> bool:
+        too_slow = now - self.started_at > patience + self.sent / MIN_BYTES_PER_SECOND
+        return too_slow or now - self.progress_at > patience
 
 
 class Sender:
@@ -70,7 +76,8 @@ class Sender:
 
     def _continue(self, sending: _Sending) -> None:
         try:
-            if sending.client.send_waiting():
+            if sent := sending.client.send_waiting():
+                sending.sent += sent
                 sending.progress_at = time.monotonic()
         except OSError:
             self._end(sending, False)
@@ -80,7 +87,7 @@ class Sender:
 
     def _end_stalled(self, now: float) -> None:
         for key in list(self._selector.get_map().values()):
-            if key.data is not None and now - key.data.progress_at > self._patience:
+            if key.data is not None and key.data.is_stalled(now, self._patience):
                 self._end(key.data, False)
 
     def _end(self, sending: _Sending, complete: bool) -> None:

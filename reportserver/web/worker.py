@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import resource
 import selectors
 import socket
@@ -21,20 +22,18 @@ from django.conf import settings
 from gunicorn.http.errors import LimitRequestHeaders
 from gunicorn.workers.gthread import TConn, ThreadWorker
 
-from reportserver.web.client_socket import ClientSocket
+from reportserver.web.client_socket import MIN_BYTES_PER_SECOND, ClientSocket
 from reportserver.web.protocol_errors import response_to
 from reportserver.web.request_buffer import RequestBuffer
 from reportserver.web.sender import Sender
 
+log = logging.getLogger(__name__)
 _RECEIVE_BYTES = 65_536
 _MAX_HEADER_BYTES = 65_536
-#: A request as a whole must arrive at this rate, on top of the seconds that each pause may take.
-_MIN_BYTES_PER_SECOND = 1_024
 #: All requests that are being received together.
 _MAX_RECEIVED_BYTES = 64 << 20
 #: Time for the client to read the end of an answer before the connection is closed (RFC 9112, section 9.6).
 _LINGER_SECONDS = 2.0
-_STOP_SECONDS = 2.0
 
 
 class Connection(TConn):  # type: ignore[misc]
@@ -56,7 +55,7 @@ class Connection(TConn):  # type: ignore[misc]
         if self.is_lingering:
             return now - self.started_at > _LINGER_SECONDS
         patience = settings.SOCKET_SECONDS
-        too_slow = now - self.started_at > patience + len(self.request) / _MIN_BYTES_PER_SECOND
+        too_slow = now - self.started_at > patience + len(self.request) / MIN_BYTES_PER_SECOND
         return too_slow or now - self.progress_at > patience
 
 
@@ -79,8 +78,11 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         try:
             sock, address = listener.accept()
         except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.ECONNABORTED):
-                raise
+            # An error that leaves this method ends the process, and all requests with it.
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                self._close_slowest()
+            elif error.errno not in (errno.EAGAIN, errno.ECONNABORTED):
+                log.warning("A connection could not be accepted: %s", error)
             return
         self.nr_conns += 1
         client = ClientSocket(sock, settings.SOCKET_SECONDS)
@@ -91,6 +93,8 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
 
     def on_client_socket_readable(self, conn: Connection, client: Any) -> None:
         """A kept-alive connection begins its next request."""
+        if conn not in self.keepalived_conns:
+            return  # Closed by another event of the same round.
         self.poller.unregister(client)
         self.keepalived_conns.remove(conn)
         conn.expect_request()
@@ -99,6 +103,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
 
     def _receive(self, conn: Connection) -> None:
         conn.sock.setblocking(False)
+        conn.sock.is_at_end = False
         self.receiving.add(conn)
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._on_readable, conn))
 
@@ -108,6 +113,8 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         self.received_bytes -= len(conn.request)
 
     def _on_readable(self, conn: Connection, client: Any) -> None:
+        if conn not in self.receiving:
+            return  # Closed by another event of the same round.
         try:
             data = conn.sock.recv(_RECEIVE_BYTES)
         except BlockingIOError:
@@ -115,7 +122,12 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         except OSError:
             data = b""
         if not data:
-            self._drop(conn)
+            conn.request.end()
+            # A client that sends no more may still read why its request is incomplete.
+            if conn.request.is_complete and not conn.is_lingering:
+                self._pass_on(conn)
+            else:
+                self._drop(conn)
         elif not conn.is_lingering:
             self._feed(conn, data)
 
@@ -129,14 +141,18 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         elif conn.request.is_complete:
             self._pass_on(conn)
         elif conn.request.expects_continue and not expected:
-            conn.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+            try:
+                conn.sock.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+            except OSError:
+                self._drop(conn)
         if self.received_bytes > _MAX_RECEIVED_BYTES:
             self._drop(max(self.receiving, key=lambda other: len(other.request)))
 
     def _pass_on(self, conn: Connection) -> None:
         """Let a thread answer the request, which gunicorn's parser finds as if it had read it from the socket."""
         self._stop_receiving(conn)
-        conn.sock.is_at_end = conn.request.is_cut_short
+        # Should gunicorn's parser expect more than the buffer did, its thread must not wait for it.
+        conn.sock.is_at_end = True
         conn.init()
         conn.parser.unreader.unread(conn.request.take())
         self.enqueue_req(conn)

@@ -51,6 +51,14 @@ def test_a_body_that_is_too_long_or_invalid_is_not_waited_for(body_header: bytes
     assert received.is_cut_short
 
 
+def test_leading_zeros_of_a_length_do_not_matter() -> None:
+    received = buffer()
+    received.feed(b"POST / HTTP/1.1\r\nContent-Length: 0000000000000000000005\r\n\r\n")
+    assert not received.is_complete
+    received.feed(b"hello")
+    assert received.is_complete
+
+
 @pytest.mark.parametrize(
     "body_header",
     [

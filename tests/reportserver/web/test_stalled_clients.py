@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import struct
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
 from tests.server import Client, RunningServer, coverage_variables, running_server
@@ -152,6 +154,32 @@ def test_requests_in_pieces_pipelined_and_with_expect_are_answered(server: Runni
     assert connection.recv(65_536) == b"HTTP/1.1 100 Continue\r\n\r\n"
     connection.sendall(body)
     assert connection.recv(65_536).startswith(b"HTTP/1.1 401 ")
+
+
+def test_a_client_that_resets_its_connection_harms_nobody(server: RunningServer, stalled: Connections) -> None:
+    before = web_processes(server)
+    for _ in range(20):
+        stalled.add(1, b"POST / HTTP/1.1\r\nHost: 127.0.0.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n")
+        # Closed with this option, a connection is reset.
+        stalled.open[-1].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        stalled.open[-1].close()
+        stalled.open.pop()
+    time.sleep(0.5)
+    assert web_processes(server) == before
+
+
+def test_a_length_of_many_digits_is_not_waited_for(server: RunningServer, bob: Client, stalled: Connections) -> None:
+    stalled.add(
+        64,
+        b"POST /api/v1/auth/token HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        b"Content-Length: 0000000000000000000005\r\n\r\n",
+    )
+    assert bob.http.get("/livez").status_code == 200
+
+
+def web_processes(server: RunningServer) -> set[int]:
+    processes = psutil.Process(server.process.pid).children(recursive=True)
+    return {process.pid for process in processes if "gunicorn" in " ".join(process.cmdline())}
 
 
 def test_downloads_of_a_user_are_bounded(
