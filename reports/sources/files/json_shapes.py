@@ -16,6 +16,7 @@ from reports.sources.placeholders import identifier
 
 #: More keys than this are data. DuckDB draws the line there as well (`map_inference_threshold`).
 _MAX_FIELDS, _MAX_COLUMNS = 200, 2_000
+_MAX_NESTING = 200
 #: Below this depth, lists and objects stay JSON: structures that contain themselves would have types without end.
 _MAX_DEPTH = 16
 
@@ -74,9 +75,12 @@ class Shape:
     values: Shape | None = None
 
     def add(self, value: object) -> None:
-        """Add a value that `parse` returned."""
+        """Add a value that `parse` returned. Raises RecursionError for one that is nested too deeply."""
         if value is None:
             return
+        if self.depth > _MAX_NESTING:
+            # What walks over shapes later takes more of the stack for each level than this.
+            raise RecursionError
         if isinstance(value, Pairs):
             self.kinds |= Kind.OBJECT
             for key, inner in value:

@@ -147,7 +147,8 @@ def _kind_of(text: str) -> str:
     cases = {
         f"{text} = ''": "null",
         f"not regexp_matches({text}, '{_BEGINNING}')": str(int(Kind.TEXT)),
-        f"{text}[5] = '-'": f"case {with_date} else {int(Kind.TEXT)} end",
+        # 1.2e-05 has a minus there, too.
+        f"{text}[5] = '-' and {text}[4] between '0' and '9'": f"case {with_date} else {int(Kind.TEXT)} end",
         f"{text}[3] = ':'": f"case {_cases(text, Kind.TIME)} else {int(Kind.TEXT)} end",
         _fits(text, "bigint"): str(int(Kind.INTEGER)),
         f"regexp_full_match({text}, '{_NUMBER}')": str(int(Kind.DECIMAL)),

@@ -200,6 +200,7 @@ def _line(number: int, bad: str) -> bytes:
         (b'[{"a": 1},]', "object 2 .* nothing where an object should be"),
         (b'[{"a": 1} {"a": 2}]', "object 2 is not valid JSON"),
         (_line(2, '{"a":' + "[" * 3000 + "]" * 3000 + "}"), "line 2 is nested too deeply"),
+        (_line(2, '{"a":' + "[" * 400 + "]" * 400 + "}"), "line 2 is nested too deeply"),
         ('{"a": 1}\n'.encode("utf-16"), "UTF-16"),
         (_line(2, '{"a": "' + "x" * 40_000_000 + '"}'), "larger than 16 MB"),
     ],
