@@ -127,6 +127,8 @@ def _data(loader: _Loader, node: yaml.Node, path: tuple[str | int, ...], lines: 
 
 def _fields(loader: _Loader, node: yaml.MappingNode) -> dict[str, tuple[yaml.ScalarNode, yaml.Node]]:
     """Return a mapping's keys and values, with those that it merges (`<<: *base`). Its own win, then the first."""
+    # Mappings that merge each other take exponential time, even if they are empty.
+    _count(loader, 1)
     own: dict[str, tuple[yaml.ScalarNode, yaml.Node]] = {}
     merged: dict[str, tuple[yaml.ScalarNode, yaml.Node]] = {}
     for key, value in node.value:

@@ -50,7 +50,7 @@ def _pattern_errors(parameter: Parameter, value: str) -> list[str]:
         if matcher(parameter.pattern)(value):
             return []
     except TooSlow:
-        return ["The report's pattern takes too long to match. Ask its author to write it in the syntax of RE2."]
+        return ["Checking this value took too long. Ask the report's author to simplify the pattern."]
     # People understand the author's hint, not the pattern.
     hint = f"Not in the expected format. {parameter.help}" if parameter.help else ""
     return [hint or f"Must match the pattern {parameter.pattern}."]

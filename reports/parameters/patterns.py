@@ -17,9 +17,10 @@ from functools import lru_cache, partial
 
 import re2
 
-from common.children.client import ChildFailed, children
+from common.children.client import ChildFailed, Reason, TaskError, children
 from common.children.fair_queue import Caller
 from common.children.messages import ChildLimits
+from reports.exceptions import DryRunBusy
 
 _OPTIONS = re2.Options()
 # By default RE2 writes every pattern that it refuses to standard error.
@@ -78,8 +79,13 @@ def matcher(pattern: str) -> Callable[[str], bool]:
 @lru_cache(maxsize=1_000)
 def _match_in_child(pattern: str, text: str) -> bool:
     try:
-        return children.run(match_by_re, pattern, text, caller=Caller("", "patterns"), limits=_RE_LIMITS)
-    except ChildFailed:
+        # A slow pattern takes turns with itself and leaves slots to all others.
+        return children.run(match_by_re, pattern, text, caller=Caller(pattern, pattern), limits=_RE_LIMITS)
+    except ChildFailed as error:
+        if error.reason is Reason.BUSY:
+            raise DryRunBusy from None
+        raise TooSlow from None
+    except TaskError:
         raise TooSlow from None
 
 

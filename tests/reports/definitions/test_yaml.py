@@ -82,3 +82,9 @@ def test_merge_keys_cannot_multiply():
     levels = "\n".join(f"l{n}: &l{n} {{k{n}: 1, <<: [{', '.join([f'*l{n - 1}'] * 50)}]}}" for n in range(1, 12))
     with pytest.raises(definitions_yaml.InvalidYaml, match="parts"):
         definitions_yaml.read(f"l0: &l0 {{k: 1}}\n{levels}")
+
+
+def test_merge_keys_of_empty_mappings_cannot_multiply():
+    levels = "\n".join(f"l{n}: &l{n} {{<<: [{', '.join([f'*l{n - 1}'] * 50)}]}}" for n in range(1, 12))
+    with pytest.raises(definitions_yaml.InvalidYaml, match="parts"):
+        definitions_yaml.read(f"l0: &l0 {{}}\n{levels}")
