@@ -133,6 +133,10 @@ class ChildServer:
             child.pidfd = os.pidfd_open(child.pid)
         except OSError:
             log.exception("A child could not be started.")
+            if child.pid:
+                # It runs already, but without a descriptor nobody would notice its end or its deadline.
+                os.kill(child.pid, signal.SIGKILL)
+                os.waitpid(child.pid, 0)
             self._queue.release(child.order.caller)
             self._close(child)
             return
@@ -170,8 +174,9 @@ class ChildServer:
 
     def _send(self, child: _Child, message: bytes) -> None:
         # A caller that doesn't read what the child has sent doesn't need to know how it ended either.
+        # The child has made its connection blocking, and that applies to this end of it as well.
         with contextlib.suppress(OSError):
-            child.connection.send(message)
+            child.connection.send(message, socket.MSG_DONTWAIT)
 
     def _close(self, child: _Child) -> None:
         with contextlib.suppress(KeyError, ValueError):
