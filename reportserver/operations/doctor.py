@@ -122,10 +122,10 @@ def _secrets() -> Iterator[Finding]:
 def _users() -> Iterator[Finding]:
     reserved = [user for user in User.objects.only("username").order_by("pk") if is_reserved(user.username)]
     for user in reserved:
-        sentence = f"User {user.pk} is named {user.username}, as the audit log names others than users."
+        sentence = f"User {user.pk} has the reserved name “{user.username}”, which the audit log uses for the server."
         yield Finding(Verdict.WARNING, sentence, "Rename the user in the admin.")
     if not reserved:
-        yield Finding(Verdict.OK, "No user is named like the server or its operators.")
+        yield Finding(Verdict.OK, "No user has a reserved name.")
 
 
 def _proxies() -> Iterator[Finding]:
@@ -134,7 +134,7 @@ def _proxies() -> Iterator[Finding]:
     elif settings.LOCAL and not settings.BEHIND_PROXY:
         yield Finding(Verdict.OK, "Requests come from this machine.")
     else:
-        sentence = "No proxy is trusted. If there is one, everybody seems to sign in from its address."
+        sentence = "No proxy is trusted. Behind a proxy, all sign-ins would appear to come from its address."
         yield Finding(Verdict.WARNING, sentence, "Set REPORTSERVER_TRUSTED_PROXIES to the proxy's address.")
 
 

@@ -78,4 +78,5 @@ def test_users_named_like_the_server_are_reported() -> None:
     assert user.username not in str([finding for finding in doctor.examine() if finding.subject == "users"])
     User.objects.update(username="System")
     (finding,) = [finding for finding in doctor.examine() if finding.subject == "users"]
-    assert (finding.verdict, f"User {user.pk} is named System" in finding.sentence) == (doctor.Verdict.WARNING, True)
+    assert finding.verdict == doctor.Verdict.WARNING
+    assert f"User {user.pk} has the reserved name “System”" in finding.sentence
