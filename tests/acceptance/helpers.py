@@ -97,7 +97,7 @@ def wait_until(condition: Callable[[], Any], seconds: float = 30) -> Any:
 
 def wait_for_window(seconds: float) -> None:
     """Wait until at least that many seconds remain of the current minute, in which calls are counted."""
-    wait_until(lambda: 60 - time.time() % 60 >= seconds)
+    wait_until(lambda: 60 - time.time() % 60 >= seconds, seconds=61)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,7 @@ def test_infinities_are_the_extremes_of_totals(format: str) -> None:
     totals = TotalsOptions(columns={"first": "min", "last": "max"})
     document = Document(title="t", generated_at=DOCUMENT.generated_at, totals=totals)
     data = render(format, rows, document=document)
-    text = words(data) if format == "pdf" else data.decode()
+    # The script of html knows the word, too.
+    text = words(data) if format == "pdf" else re.sub("<script.*?</script>", "", data.decode(), flags=re.DOTALL)
     assert text.rindex("-infinity") < text.rindex("infinity", 0, len(text))
     assert text.count("-infinity") == 3 and text.count("infinity") == 6

@@ -282,6 +282,9 @@ def test_the_drawing_process_can_reach_no_file_and_no_network(tmp_path):
 _DRAW = """
 import pyarrow as pa
 from reports.rendering.charts.chart import Chart, ChartStyle
-drawing = Chart({'mark': 'bar'}, pa.schema([('n', pa.int64())])).draw(ChartStyle('svg', font='Arial'), truncated=False)
+rows = pa.record_batch({'n': [1, 2]})
+chart = Chart({'mark': 'bar', 'encoding': {'x': {'field': 'n'}}}, rows.schema)
+chart.add(rows)
+drawing = chart.draw(ChartStyle('svg', font='Arial'), truncated=False)
 print('drawn' if drawing.content else drawing.note)
 """.strip().replace("\n", "; ")
