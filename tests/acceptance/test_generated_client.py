@@ -56,6 +56,7 @@ def call(package: str, server: RunningServer) -> Iterator[Any]:
         return importlib.import_module(f"{package}.api.{operation}").sync(*args, client=client, **options)
 
     yield call
+    client.get_httpx_client().close()
 
 
 def test_every_operation_is_generated(package: str) -> None:
