@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from jobs.models import WorkerHost
 
-pytestmark = pytest.mark.django_db(databases=["default", "counters"])
+pytestmark = pytest.mark.django_db(databases="__all__")
 
 
 @pytest.mark.parametrize(
