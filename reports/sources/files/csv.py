@@ -80,9 +80,14 @@ def csv_view(connection: duckdb.DuckDBPyConnection, path: Path, whole_file: bool
     ]
     is_header = _is_header(of_others, of_all)
     names = column_names(first if is_header else [None] * len(first))
-    types = _types(file.columns, of_others if is_header else of_all)
-    if whole_file and types:
-        types = _types(types, facts(connection, file.reader(header=is_header), list(types)))
+    found = of_others if is_header else of_all
+    types = _types(file.columns, found)
+    # A column that begins empty may have numbers below, and a query that adds them up.
+    uncertain = [column for column, known in zip(file.columns, found, strict=True) if not known.kinds]
+    if whole_file:
+        uncertain, types = uncertain + list(types), {}
+    if uncertain:
+        types |= _types(uncertain, facts(connection, file.reader(header=is_header), uncertain))
     return converted(file.reader(header=is_header, counted=True), dict(zip(file.columns, names, strict=True)), types)
 
 

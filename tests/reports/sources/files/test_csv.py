@@ -122,6 +122,11 @@ def test_a_value_after_the_sample_changes_the_type_and_not_the_value(rows, late,
     assert found[1][1] == -1
 
 
+def test_a_column_that_begins_empty_has_the_type_of_its_values(rows):
+    text = "i,n\n" + "".join(f"{i},\n" for i in range(21_000)) + "21000,-1\n21001,2.50\n"
+    assert rows(text, "select sum(n) as s, count(*) as c from t")[1] == [Decimal("1.50"), 21_002]
+
+
 def test_a_sum_over_late_fractions_is_exact(rows):
     """Values.md, 1: DuckDB reads 99.50 as 100 and 0.49 as 0 once it takes the column for integers."""
     text = "id,amount\n" + "".join(f"{i},100\n" for i in range(21_000)) + "21000,99.50\n21001,0.49\n"
