@@ -14,14 +14,14 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 from django.conf import settings
 
+from common.public_addresses import is_public, reached_address
+
 __all__ = ["AddressNotAllowed", "HTTPException", "post"]
 
 #: Seconds to connect, and for each read or write.
 _STEP_SECONDS = 10
 #: Seconds for a whole request, however slowly the other side sends.
 TOTAL_SECONDS = 25.0
-#: IPv6 addresses that NAT64 translates to IPv4 (RFC 6052).
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
 class AddressNotAllowed(Exception):
@@ -58,16 +58,8 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, timeout: float = 
 
 def is_allowed_address(text: str) -> bool:
     """True for an address of the public internet, and for those in the networks of REPORTSERVER_WEBHOOK_ALLOW."""
-    address = ipaddress.ip_address(text.partition("%")[0])
-    if isinstance(address, ipaddress.IPv6Address):
-        # Check the IPv4 address embedded in an IPv6 address, or 127.0.0.1 could be reached as ::ffff:127.0.0.1.
-        embedded = address.ipv4_mapped or address.sixtofour
-        if embedded is None and address in _NAT64:
-            embedded = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-        address = embedded or address
-    if any(address in network for network in settings.WEBHOOK_ALLOW):
-        return True
-    return address.is_global and not address.is_multicast
+    address = reached_address(ipaddress.ip_address(text.partition("%")[0]))
+    return is_public(address) or any(address in network for network in settings.WEBHOOK_ALLOW)
 
 
 def _resolve(host: str, port: int) -> tuple[str, int]:
