@@ -1,7 +1,7 @@
 """Which IP addresses belong to the public internet.
 
-The networks are those of IANA's special-purpose address registries (RFC 6890) of 2025, and multicast. They are listed here
-because the flags of `ipaddress` change with each version of Python, and take several of them for public.
+The networks are those of IANA's special-purpose address registries (RFC 6890) of 2025, and multicast. They are listed
+here because the flags of `ipaddress` change with each version of Python, and take several of them for public.
 """
 
 from __future__ import annotations

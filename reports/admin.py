@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from django import forms
@@ -22,7 +23,9 @@ from common.admin import TenantScopedAdmin, limit_to_tenant
 from reports.definitions import SERVERS
 from reports.definitions.accounts_and_sources import url_error
 from reports.definitions.field_types import principal_of
-from reports.dry_run.source_check import source_error
+from reports.dry_run.results import SourceCheck
+from reports.dry_run.source_check import check_source
+from reports.exceptions import DryRunBusy, WrongKey
 from reports.models import DataSource, ReportConfiguration, ReportVersion
 from reports.permissions import Right
 
@@ -84,6 +87,14 @@ class DataSourceAdmin(TenantScopedAdmin):
         for source in queryset[:_MAX_TESTED]:
             self._test(request, source)
 
+    def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The page of a source, which says what its account may do beyond reading."""
+        source = self.get_object(request, object_id)
+        if request.method == "GET" and source and source.kind in SERVERS and self.has_view_permission(request, source):
+            with suppress(DryRunBusy, WrongKey):
+                self._warn(request, source, check_source(source.spec(), actor=caller(request)))
+        return super().change_view(request, object_id, *args, **kwargs)
+
     def response_change(self, request: HttpRequest, obj: DataSource) -> HttpResponse:
         if "_test" not in request.POST:
             return super().response_change(request, obj)
@@ -91,16 +102,22 @@ class DataSourceAdmin(TenantScopedAdmin):
         return redirect(request.get_full_path())
 
     def _test(self, request: HttpRequest, source: DataSource) -> None:
-        error = source_error(source.spec(), actor=caller(request))
-        if error is None:
+        check = check_source(source.spec(), actor=caller(request))
+        if not check.error:
             text = gettext("Data source %(slug)s is working.") % {"slug": source.slug}
             self.message_user(request, text, messages.SUCCESS)
+            self._warn(request, source, check)
             return
-        text = gettext("Data source %(slug)s: %(error)s") % {"slug": source.slug, "error": gettext(error.message)}
+        text = gettext("Data source %(slug)s: %(error)s") % {"slug": source.slug, "error": gettext(check.error)}
         # The driver's message may name hosts and paths of the network, which other staff must not see.
-        if error.driver_message and request.user.is_superuser:
-            text += f" ({error.driver_message})"
+        if check.driver_message and request.user.is_superuser:
+            text += f" ({check.driver_message})"
         self.message_user(request, text, messages.ERROR)
+
+    def _warn(self, request: HttpRequest, source: DataSource, check: SourceCheck) -> None:
+        for sentence in check.warnings:
+            text = gettext("Data source %(slug)s: %(warning)s Use an account that may only read.")
+            self.message_user(request, text % {"slug": source.slug, "warning": gettext(sentence)}, messages.WARNING)
 
 
 class VersionInline(admin.StackedInline):  # type: ignore[type-arg]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from reports.documents.diagnostics import Diagnostic
 
@@ -95,8 +95,12 @@ class DocumentPreview:
     no_rows: bool = False
 
 
-class SourceError(NamedTuple):
-    """Why a data source doesn't answer: a sentence, and what its driver said."""
+@dataclass(frozen=True)
+class SourceCheck:
+    """Whether a data source answers: without `error`, it does."""
 
-    message: str
-    driver_message: str
+    error: str = ""
+    #: What the driver said. Only for superusers and commands: it may name hosts and paths.
+    driver_message: str = ""
+    #: What its account may do beyond reading, in sentences.
+    warnings: list[str] = field(default_factory=list)

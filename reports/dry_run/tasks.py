@@ -34,7 +34,7 @@ from reports.dry_run.results import (
     FormatFit,
     PreviewColumn,
     RowPreview,
-    SourceError,
+    SourceCheck,
 )
 from reports.dry_run.target import DryRunTarget
 from reports.exceptions import DesignMismatch, FormatCannotHold, QueryFailed, RunError, TemplateFailed
@@ -91,8 +91,8 @@ def describe(target: DryRunTarget, values: Values, is_complete: bool) -> Descrip
     )
 
 
-def check_source(spec: SourceSpec) -> SourceError | None:
-    """Read one row from the data source; None if that succeeds."""
+def check_source(spec: SourceSpec) -> SourceCheck:
+    """Read one row from the data source, and ask what its account may do beyond reading."""
     # SQLite opens its file only when a query reads from it.
     query = "select count(*) from sqlite_master" if spec.kind == "sqlite" else "select 1 as one"
     try:
@@ -103,8 +103,16 @@ def check_source(spec: SourceSpec) -> SourceError | None:
             for _ in rows.batches:
                 pass
     except RunError as error:
-        return SourceError(_message(error), _driver_message(error))
-    return None
+        return SourceCheck(_message(error), _driver_message(error))
+    return SourceCheck(warnings=_warnings(spec))
+
+
+def _warnings(spec: SourceSpec) -> list[str]:
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            return [excess.sentence for excess in sources.excess_rights(spec, _limits(DESCRIBE_SECONDS, folder))]
+    except RunError:
+        return ["Its server didn't tell what the account in its URL may do beyond reading."]
 
 
 def preview_rows(target: DryRunTarget, values: Values) -> RowPreview:

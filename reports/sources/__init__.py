@@ -10,17 +10,22 @@ from pathlib import Path
 from reports.exceptions import QueryFailed
 from reports.parameters.values import TypedValue
 from reports.sources.base import Limits, QueryDescription, Rows, Source, SourceSpec
+from reports.sources.deadline import Deadline
 from reports.sources.duckdb.database_file import DuckdbSource
 from reports.sources.errors import undeclared_placeholders
 from reports.sources.files.source import FilesSource
 from reports.sources.normalization import normalize, normalized_schema
 from reports.sources.placeholders import Context, pieces, preload, single_statement
+from reports.sources.postgresql import account_rights as postgresql_rights
 from reports.sources.postgresql.source import PostgresqlSource
+from reports.sources.rights import Excess
+from reports.sources.sql import account_rights as sql_rights
 from reports.sources.sql import session
+from reports.sources.sql.errors import translated_errors
 from reports.sources.sql.source import SqlSource
 from reports.sources.sqlite.source import SqliteSource
 
-__all__ = ["SOURCES", "checked_query", "describe", "end_orphaned_query", "preload", "read"]
+__all__ = ["SOURCES", "checked_query", "describe", "end_orphaned_query", "excess_rights", "preload", "read"]
 
 #: A new kind of source is one class and one entry here.
 SOURCES: dict[str, Source] = {
@@ -52,6 +57,19 @@ def read(
     with (source or SOURCES[spec.kind]).read(spec, query, values, limits) as rows:
         schema = normalized_schema(rows.schema)
         yield Rows(schema, (normalize(batch, schema) for batch in rows.batches), rows.expected_rows)
+
+
+def excess_rights(spec: SourceSpec, limits: Limits) -> list[Excess]:
+    """What the account in the source's URL may do beyond reading, as far as its server tells. Raises RunError."""
+    if spec.kind == PostgresqlSource.kind:
+        with read(spec, postgresql_rights.QUERY, {}, limits) as rows:
+            answers = [row for batch in rows.batches for row in batch.to_pylist()]
+        return postgresql_rights.excesses(answers[0])
+    if spec.kind == SqlSource.kind:
+        deadline = Deadline(limits.timeout_seconds)
+        with session.connect(spec.location, deadline, limits.temp_dir) as connected, translated_errors(deadline):
+            return sql_rights.excesses(connected.grants())
+    return []
 
 
 def end_orphaned_query(spec: SourceSpec, temp_dir: Path) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cache
+from itertools import pairwise
 from typing import NamedTuple
 
 from reports.exceptions import QueryFailed
@@ -101,6 +102,20 @@ def names(query: str, dialect: str) -> list[str]:
 def words(query: str, dialect: str) -> list[str]:
     """The bare words of the SQL in lower case, in order; nothing in quotes or comments."""
     return [text.lower() for kind, text in _tokens(query, dialect) if kind == "word"]
+
+
+def called_names(query: str, dialect: str) -> set[str]:
+    """The names before an opening parenthesis, in lower case and without quotes. Functions are among them.
+
+    In MySQL, a function can be called by its name in quotes. With `"…"` that takes another sql_mode than our sessions
+    have, but other databases may take any quotes for those of a name.
+    """
+    code = [token for token in _tokens(query, dialect) if token.kind not in ("space", "comment")]
+    return {
+        before.text.strip("`\"'[]").lower()
+        for before, after in pairwise(code)
+        if after.text == "(" and before.kind in ("word", "quoted")
+    }
 
 
 def comments(query: str, dialect: str) -> list[str]:

@@ -17,6 +17,7 @@ from django.db import connection
 
 from accounts.models import User
 from accounts.names import is_reserved
+from audit.actions import SYSTEM
 from audit.verification import verify_log
 from jobs.clock import from_now
 from jobs.delivery import outbox
@@ -25,6 +26,9 @@ from jobs.models import Delivery, JobExecutionLog
 from jobs.monitoring import workload
 from jobs.queue import broker
 from reports import crypto
+from reports.definitions import SERVERS
+from reports.dry_run.source_check import check_source
+from reports.exceptions import WrongKey
 from reports.models import DataSource, DeliveryTarget
 from reportserver.operations import schema
 from reportserver.operations.stored_secrets import stored_secrets
@@ -174,6 +178,21 @@ def _sources() -> Iterator[Finding]:
         yield Finding(Verdict.ERROR, sentence, "Put them there, or apply definitions with another location.")
     if not missing:
         yield Finding(Verdict.OK, "The files of all data sources are in place.")
+    for source in DataSource.objects.filter(kind__in=SERVERS).select_related("tenant"):
+        yield from _server(source)
+
+
+def _server(source: DataSource) -> Iterator[Finding]:
+    """What a database server says about the account that reads from it."""
+    name = f"Data source {source.slug} of {source.tenant}"
+    try:
+        check = check_source(source.spec(), actor=SYSTEM)
+    except WrongKey:  # a finding about secrets
+        return
+    if check.error:
+        yield Finding(Verdict.WARNING, f"{name}: {check.error}", "Test its connection in the admin.")
+    for sentence in check.warnings:
+        yield Finding(Verdict.WARNING, f"{name}: {sentence}", "Use an account that may only read.")
 
 
 def _deliveries() -> Iterator[Finding]:

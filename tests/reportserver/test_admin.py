@@ -24,6 +24,7 @@ from tests.audit.helpers import record
 from tests.pages.conftest import PASSWORD
 from tests.pages.html import Page
 from tests.plans import only_on_sqlite, plan_of
+from tests.postgres import postgres_server
 
 Browse = Callable[[str], Client]
 URL = "postgresql://reader:s3cret-word@db.example.com/crm"
@@ -277,6 +278,17 @@ def test_a_connection_can_be_tested_in_the_admin(root: Client, browse: Browse, a
     answer = root.post(f"/admin/reports/datasource/{here.pk}/change/", fields, follow=True)
     assert answer.redirect_chain[-1][0] == f"/admin/reports/datasource/{here.pk}/change/"
     assert "Data source here is working." in answer.content.decode()
+
+
+def test_the_page_and_the_test_of_a_source_warn_of_an_account_that_may_write(root: Client, acme: Tenant) -> None:
+    source = DataSource(tenant=acme, slug="crm", kind="postgresql")
+    with postgres_server() as url:
+        source.url = url
+        source.save()
+        address = f"/admin/reports/datasource/{source.pk}/change/"
+        fields = {"tenant": acme.pk, "slug": "crm", "kind": "postgresql", "_test": "1"}
+        for page in (root.get(address), root.post(address, fields, follow=True)):
+            assert "Data source crm: The account in its URL is a superuser" in page.content.decode()
 
 
 def test_the_admin_has_the_menu_and_the_colors_of_the_other_pages(root: Client) -> None:

@@ -74,6 +74,12 @@ class Session:
             return row_estimates.from_mysql([dict(step) for step in plan.mappings()], sql)
         return None
 
+    def grants(self) -> list[str]:
+        """The statements that would give the account its rights; none on servers that have no such list."""
+        if not self.is_mysql:
+            return []
+        return [str(grant) for (grant,) in self._connection.exec_driver_sql("show grants")]
+
     def skip_rows(self) -> None:
         """Let the query return its columns but no rows, where the server can do that."""
         if self.is_mysql:

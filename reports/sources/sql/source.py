@@ -19,7 +19,7 @@ from reports.parameters.values import TypedValue
 from reports.sources import errors
 from reports.sources.base import Limits, QueryDescription, Rows, SchemaWidened, SourceSpec
 from reports.sources.deadline import Deadline
-from reports.sources.placeholders import Context, Piece, comments, pieces, words
+from reports.sources.placeholders import Context, Piece, called_names, comments, pieces, words
 from reports.sources.row_chunks import Row, read_chunks
 from reports.sources.sql.column_types import ColumnProfile, to_array
 from reports.sources.sql.errors import translated_errors
@@ -28,7 +28,11 @@ from reports.sources.sql.session import Session, connect
 _FIRST_WORDS = {"select", "with", "values", "table"}
 _WRITING_WORDS = {
     "into", "insert", "update", "delete", "merge", "create", "drop", "alter", "call", "exec", "execute", "grant",
-    "revoke", "outfile", "dumpfile", "load_file", "openrowset", "opendatasource",
+    "revoke", "outfile", "dumpfile",
+}  # fmt: skip
+#: Functions that read files, or call other servers, which no read-only transaction prevents.
+_FORBIDDEN_FUNCTIONS = {
+    "load_file", "openrowset", "opendatasource", "openquery", "sys_eval", "sys_exec", "httpuritype",
 }  # fmt: skip
 #: A list without values: a subquery without rows, so that neither `in` nor `not in` is NULL.
 _EMPTY_LIST = "select null from (select 1 x) e where 1 = 0"
@@ -79,8 +83,11 @@ class SqlSource:
 def check_select(query: str, dialect: str) -> None:
     """Raises QueryFailed for anything but a query. On databases without a read-only session it is the only guard."""
     found = words(query, dialect)
+    used = set(found)
+    writes = used & _WRITING_WORDS
+    calls = (used | called_names(query, dialect)) & _FORBIDDEN_FUNCTIONS
     runs_comments = dialect == "mysql" and any(text.startswith(("/*!", "/*M!")) for text in comments(query, dialect))
-    if not found or found[0] not in _FIRST_WORDS or _WRITING_WORDS & set(found) or runs_comments:
+    if not found or found[0] not in _FIRST_WORDS or writes or calls or runs_comments:
         raise QueryFailed(errors.NOT_READ_ONLY)
 
 

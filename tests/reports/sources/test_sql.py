@@ -143,7 +143,9 @@ WRITES = [
     "select * from kept for update", "/* select */ delete from kept", "with x as (select 1) delete from kept",
     "select /*!50000 n into outfile '/tmp/never' */ from kept", "call proc()", "set global max_connections = 1",
     "replace into kept values (3)", "load data infile '/etc/passwd' into table kept", "lock tables kept write",
-    "commit", "begin", "select load_file('/etc/passwd')", "kill 1", "grant all on *.* to x",
+    "commit", "begin", "select load_file('/etc/passwd')",
+    "select `load_file`('/etc/passwd')", "select `LOAD_FILE` /* x */ ('/etc/passwd')", "select `load_file`\n('/x')",
+    "kill 1", "grant all on *.* to x",
     "do sleep(0)", "handler kept open",
 ]  # fmt: skip
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from accounts.models import User
+from accounts.models import Tenant, User
+from reports.models import DataSource
 from reportserver.operations import doctor
+from tests.postgres import postgres_server
 from tests.server import RunningServer, environment, free_port, prepare_server
 
 
@@ -80,3 +82,15 @@ def test_users_named_like_the_server_are_reported() -> None:
     (finding,) = [finding for finding in doctor.examine() if finding.subject == "users"]
     assert finding.verdict == doctor.Verdict.WARNING
     assert f"User {user.pk} has the reserved name “System”" in finding.sentence
+
+
+@pytest.mark.django_db(databases={"default", settings.COUNTERS_DATABASE})
+def test_a_data_source_whose_account_may_write_is_reported() -> None:
+    source = DataSource(tenant=Tenant.objects.create(slug="acme", name="Acme"), slug="crm", kind="postgresql")
+    with postgres_server() as url:
+        source.url = url
+        source.save()
+        findings = [finding for finding in doctor.examine() if finding.subject == "data sources"]
+    (finding,) = [finding for finding in findings if finding.verdict == doctor.Verdict.WARNING]
+    assert "Data source crm of Acme: The account in its URL is a superuser" in finding.sentence
+    assert finding.remedy == "Use an account that may only read."
