@@ -79,7 +79,7 @@ def kill_children(*, but: Collection[int] = (), seconds: float = 5) -> None:
     """
     until = time.monotonic() + seconds
     while time.monotonic() < until:
-        children = [pid for pid in _children() if pid not in but]
+        children = [pid for pid in children_of(os.getpid()) if pid not in but]
         if not children:
             return
         for pid in children:
@@ -90,13 +90,14 @@ def kill_children(*, but: Collection[int] = (), seconds: float = 5) -> None:
                     time.sleep(0.01)
 
 
-def _children() -> list[int]:
-    """The ids of this process's children, including zombies."""
+def children_of(pid: int) -> list[int]:
+    """Return the ids of a process's children, including zombies; none if it has ended."""
     children: list[int] = []
-    for thread in Path("/proc/self/task").iterdir():
-        # A thread that ends now passes its children to another one. Those of the others must not be lost with it.
-        with contextlib.suppress(OSError):
-            children += map(int, (thread / "children").read_text().split())
+    with contextlib.suppress(FileNotFoundError):
+        for thread in Path(f"/proc/{pid}/task").iterdir():
+            # A thread that ends now passes its children to another one. Those of the others must not be lost with it.
+            with contextlib.suppress(OSError):
+                children += map(int, (thread / "children").read_text().split())
     return children
 
 

@@ -81,6 +81,7 @@ def submit(
     version = report.version
     if mode is not None or not version.has_outbound_delivery:
         check_mode(report, mode or Mode.ASYNCHRONOUS)
+    broker.ping()
     job = _new_job(version, report, actor)
     job.format, job.parameters = _validate(version, format, parameters, from_text)
     if idempotency:
@@ -142,12 +143,13 @@ def submit_once(
 def retry(*, job: JobExecutionLog, actor: User | str) -> JobExecutionLog:
     """Queue a new job with the failed job's version, parameters and format. The failed job doesn't change.
 
-    Raise JobNotFailed, JobAlreadyRetried or ReportConfigurationMissing.
+    Raise JobNotFailed, JobAlreadyRetried, ReportConfigurationMissing or QueueUnavailable.
     """
     if job.status != Status.FAILED:
         raise exceptions.JobNotFailed
     if job.report is None or job.version is None:
         raise exceptions.ReportConfigurationMissing
+    broker.ping()
     new_job = _new_job(job.version, job.report, actor)
     new_job.format, new_job.parameters, new_job.retry_of = job.format, job.parameters, job
     try:
@@ -171,6 +173,8 @@ def cancel(*, job: JobExecutionLog, actor: User | str) -> None:
     name = actor_name(actor)
     current = JobExecutionLog.objects.filter(pk=job.pk)
     with transaction.atomic():
+        # Locked, because a job that is claimed or released between two of these statements would match neither.
+        current.select_for_update().values_list("pk").first()
         if current.filter(status=Status.QUEUED).update(
             status=Status.FAILED,
             ended_at=Now(),
@@ -258,6 +262,6 @@ def _enqueue(
     job.assign_turn()
     insert(job)
     record_event(job, JobEvent.Kind.QUEUED, {"actor": actor_name(actor)})
-    broker.notify(required=True)
+    broker.notify()
     # Last: from here to the commit, everybody else who writes to the audit log waits.
     audit.record(action, actor=actor, tenant_id=job.tenant_id, target=("job", (target or job).pk), details=details)

@@ -152,6 +152,12 @@ class JobExecutionLog(models.Model):
             ),
             models.Index(fields=["tenant", "requested_by", "turn"], name="job_turns", condition=Q(status="Queued")),
             models.Index(fields=["lease_expires_at"], name="job_leased", condition=Q(status="Running")),
+            # Jobs that wait for their next attempt: looked for every second, among possibly very many that are queued.
+            models.Index(
+                fields=["available_at"],
+                name="job_not_notified",
+                condition=Q(status="Queued", notified_at__isnull=True),
+            ),
             # Includes the columns that rights test: counts the jobs that failed with the same error.
             models.Index(
                 fields=["error_fingerprint", "tenant", "-queued_at", "-id", "report", "requested_by"],

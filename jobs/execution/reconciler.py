@@ -7,8 +7,9 @@ which could get stuck.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
@@ -33,7 +34,6 @@ def reconcile() -> None:
     """Run one round. A step that fails is logged and does not stop the others."""
     for step in (
         recover_lost_jobs,
-        recover_from_dead_hosts,
         next_job.release_unlimited,
         resend_missing_messages,
         broker.delete_unread_messages,
@@ -93,27 +93,40 @@ def _recover_job(job: JobExecutionLog) -> bool:
     return recovered
 
 
-def resend_missing_messages() -> int:
-    """Send messages for claimable jobs that have too few: a message was lost, or the job became due only now.
+def notify_of_due_jobs() -> int:
+    """Notify the workers of jobs that had to wait for their next attempt. Return of how many."""
+    due = JobExecutionLog.objects.due().filter(notified_at=None).order_by("available_at")
+    return _notify_of(list(due.values_list("pk", flat=True)[: _most_messages()]))
 
-    Return how many were sent: at most two for each worker of this host, less those that are already in the queue.
-    """
-    # The workers may not have read the messages of the last round yet.
-    not_notified_lately = Q(notified_at=None) | Q(notified_at__lt=from_now(-2 * settings.RECONCILE_SECONDS))
-    limit = settings.WORKERS * 2
+
+def resend_missing_messages() -> int:
+    """Send messages for claimable jobs that have too few because a message was lost. Return how many were sent."""
+    # The workers may not have read the messages of the last round yet. A time in the future is one of before the
+    # database's clock was set back.
+    lately = Q(notified_at__gte=from_now(-2 * settings.RECONCILE_SECONDS), notified_at__lte=Now())
+    limit = _most_messages()
     waiting = [
         pk
         for jobs in next_job.claimable_jobs()
-        for pk in jobs.filter(not_notified_lately).values_list("pk", flat=True)[:limit]
+        for pk in jobs.filter(Q(notified_at=None) | ~lately).values_list("pk", flat=True)[:limit]
     ]
-    chosen = waiting[: max(0, min(len(waiting), limit) - broker.count_messages())]
-    if not chosen:
+    return _notify_of(waiting[: max(0, min(len(waiting), limit) - broker.count_messages())])
+
+
+def _most_messages() -> int:
+    """The most messages that are of use to this host at a time: two for each worker."""
+    return 2 * settings.WORKERS
+
+
+def _notify_of(jobs: Sequence[UUID]) -> int:
+    """Send a message for each of these jobs. Return how many."""
+    if not jobs:
         return 0
     with transaction.atomic():
-        JobExecutionLog.objects.filter(pk__in=chosen).update(notified_at=Now())
-        for _ in chosen:
+        JobExecutionLog.objects.filter(pk__in=jobs).update(notified_at=Now())
+        for _ in jobs:
             broker.notify()
-    return len(chosen)
+    return len(jobs)
 
 
 def _try(step: Callable[[], int | None]) -> int:

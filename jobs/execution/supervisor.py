@@ -6,6 +6,7 @@ limit, and leaves no process behind.
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import logging
 import os
@@ -13,7 +14,7 @@ import signal
 import socket
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -24,6 +25,7 @@ from audit import verification
 from common.backoff import Backoff, RestartTimer
 from common.processes import (
     become_subreaper,
+    children_of,
     fork_process,
     kill_children,
     reap,
@@ -37,11 +39,13 @@ from jobs.execution import attempt_cleanup, host_lock, reconciler, transitions
 from jobs.failures import Failure
 from jobs.models import JobExecutionLog, WorkerHost
 from jobs.monitoring import bulk_actions
-from jobs.queue import broker, next_job
+from jobs.queue import cluster, next_job
 from jobs.results.retention import purge_expired
 from reports import rendering, sources
 
 log = logging.getLogger(__name__)
+#: Seconds between two looks at the cluster, and at processes and hosts that died with a job.
+_WATCH_SECONDS, _RECOVERY_SECONDS = 0.2, 1.0
 #: Seconds for which jobs must wait, slots be free, and nothing be claimed before the cluster counts as stuck.
 _STUCK_SECONDS = 10
 #: Seconds between two rounds of clean-up.
@@ -71,6 +75,7 @@ class Supervisor:
     stopping: bool = False
     #: Since when every round found jobs waiting although slots were free.
     idle_since: float | None = None
+    recovered_at: float = float("-inf")
     cleaned_up_at: float = float("-inf")
     verified_at: float = float("-inf")
 
@@ -116,11 +121,11 @@ class Supervisor:
         if not self._try(lambda: host.update(seen_at=Now(), restarts=self.restart_timer.restarts)):
             # Nobody can claim a job while the database can't be written.
             self.idle_since = None
-        self._try(lambda: reconciler.recover_from_dead_workers(self.instance))
+        self._recover()
         if self.cluster == 0:
             self._restart_cluster("it ended unexpectedly")
         elif self._is_stuck():
-            self._restart_cluster("it claims no job although jobs are waiting")
+            self._try(self._restart_what_is_stuck)
         self._keep_deliverer_running()
         if time.monotonic() - self.cleaned_up_at > _CLEAN_UP_SECONDS:
             self.cleaned_up_at = time.monotonic()
@@ -151,17 +156,28 @@ class Supervisor:
         """Sleep, but wake up at once if the cluster ends or a stop is requested."""
         until = time.monotonic() + seconds
         while not self.stopping and time.monotonic() < until:
-            if reap(self.cluster, 0.2) is not None:
+            if not self.cluster:
+                time.sleep(_WATCH_SECONDS)
+            elif reap(self.cluster, _WATCH_SECONDS) is not None:
                 self.cluster = 0
                 return
             # Programs that jobs started become this process's children when their worker is killed.
             kill_children(but=[self.cluster, self.deliverer])
+            if time.monotonic() - self.recovered_at > _RECOVERY_SECONDS:
+                self._recover()
+
+    def _recover(self) -> None:
+        """Do what a job that has lost its worker waits for."""
+        self.recovered_at = time.monotonic()
+        self._try(lambda: reconciler.recover_from_dead_workers(self.instance))
+        self._try(reconciler.recover_from_dead_hosts)
+        self._try(reconciler.notify_of_due_jobs)
 
     def _start_cluster(self) -> None:
         # A connection must not be shared with a forked process.
         connections.close_all()
         self.restart_timer.record_start()
-        self.cluster = fork_process("cluster", broker.run_cluster)
+        self.cluster = self._fork("cluster", cluster.run_cluster)
 
     def _restart_cluster(self, reason: str) -> None:
         log.critical("Restarting the cluster: %s.", reason, extra={"restarts": self.restart_timer.restarts})
@@ -173,6 +189,25 @@ class Supervisor:
         self.idle_since = None
         if not self.stopping:
             self._start_cluster()
+
+    def _restart_what_is_stuck(self) -> None:
+        """Kill the processes of the cluster that hold no job: its sentinel starts others, or ends with the last one."""
+        self.idle_since = None
+        busy = self._busy_workers()
+        if not busy:
+            self._restart_cluster("it claims no job although jobs are waiting")
+            return
+        log.critical(
+            "Restarting idle processes: no job is claimed although jobs are waiting.", extra={"busy": len(busy)}
+        )
+        parts = {part for sentinel in children_of(self.cluster) for part in children_of(sentinel)} - busy
+        for pid in parts:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._try(partial(self._release_jobs, parts))
+
+    def _busy_workers(self) -> set[int]:
+        return {job.pid for job in JobExecutionLog.objects.owned_by(self.instance).only("pid") if job.pid}
 
     def _kill_cluster(self) -> None:
         if self.cluster:
@@ -186,7 +221,15 @@ class Supervisor:
             return
         # As for the cluster: a connection must not be shared.
         connections.close_all()
-        self.deliverer = fork_process("deliverer", run_deliverer)
+        self.deliverer = self._fork("deliverer", run_deliverer)
+
+    def _fork(self, name: str, run: Callable[[], None]) -> int:
+        """Fork a process. Return its id; 0 if the system refuses another process, which the next round asks for."""
+        try:
+            return fork_process(name, run)
+        except OSError:
+            log.critical("The %s can't be started.", name, exc_info=True)
+            return 0
 
     def _is_stuck(self) -> bool:
         """True if jobs could be claimed, slots are free, and yet nothing has been claimed for a while."""
@@ -226,9 +269,11 @@ class Supervisor:
         # Jobs that took too long were released without counting the attempt: that is a clean stop, too.
         return 0 if status in (0, None) else 1
 
-    def _release_jobs(self) -> None:
+    def _release_jobs(self, workers: Collection[int] | None = None) -> None:
+        """Release the jobs of these workers, which were killed; None: of all workers."""
+        jobs = JobExecutionLog.objects.owned_by(self.instance)
         # Fetched first, because an error closes the connection: one job must not keep the others from being released.
-        for job in list(JobExecutionLog.objects.owned_by(self.instance)):
+        for job in list(jobs if workers is None else jobs.filter(pid__in=workers)):
             self._try(partial(_release_job, job))
 
 

@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from django.conf import settings
 from django.db import Error, InterfaceError, OperationalError, connections
@@ -56,12 +57,15 @@ def run_next_job() -> None:
 
 def _claim() -> JobExecutionLog | None:
     owner = os.environ.get(host_lock.INSTANCE_VARIABLE, "by-hand")
+    claim = partial(transitions.claim, owner=owner, host=socket.gethostname(), pid=os.getpid())
     try:
-        return transitions.claim(owner=owner, host=socket.gethostname(), pid=os.getpid())
+        return claim()
     except Error:
+        log.warning("The claim failed, or its answer was lost.", exc_info=True)
         # The claim may be committed although the answer was lost. Nobody would run the job before its lease ends.
         _write_persistently(lambda: transitions.release_unconfirmed_claims(owner=owner, pid=os.getpid()))
-        raise
+        # The message is gone, so nobody would look for the job soon.
+        return claim()
 
 
 def run_job(job: JobExecutionLog) -> None:

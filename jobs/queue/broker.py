@@ -1,66 +1,60 @@
-"""Sends and receives the messages that wake workers. The only module that uses django-q2.
+"""Sends and receives the messages that wake workers, through django-q2.
 
 A message only says that there may be a job to claim; the job's row decides. Messages are rows of the database or, if
 BROKER_URL is set, entries of a list in Redis. Redis doesn't take part in transactions: a message is sent to it after
-the caller's transaction was committed, and `notify(required=True)` checks before that Redis responds. Messages are
-deleted when they are read. If one is lost with a worker, the reconciler sends another.
-
-Two bugs of django-q2 1.11 are worked around where its cluster starts: a worker killed while it waits for a message
-keeps the lock of the shared queue forever, and processes whose parent was killed keep running without supervision.
+the caller's transaction was committed. Messages are deleted when they are read. If one is lost with a worker or with
+Redis, the reconciler sends another.
 """
 
 from __future__ import annotations
 
-import fcntl
 import logging
-import signal
-import tempfile
 import time
 import uuid
 from datetime import timedelta
 from functools import cache
 from typing import Any
 
-import django_q.cluster
 import redis
 from django.conf import settings
-from django.db import close_old_connections, transaction
+from django.db import close_old_connections, connections, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django_q.brokers import Broker, get_broker
 from django_q.conf import Conf
 from django_q.models import OrmQ, Task
-from django_q.queues import Queue
 from django_q.signing import SignedPackage
 from django_q.tasks import async_task
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from common.compiled_sql import Statement, insert
-from common.processes import kill_children_with_parent
 from jobs.clock import Now, from_now
 from jobs.exceptions import QueueUnavailable
 
 log = logging.getLogger(__name__)
 WAKE_WORKER = "jobs.tasks.wake_worker"
+#: Seconds until a database or Redis that did not respond is asked again.
+_OUTAGE_POLL_SECONDS = 0.5
 _NEXT_MESSAGE = Statement(lambda: _due_messages()[:1].query)
 
 
-def notify(*, required: bool = False) -> None:
+def notify() -> None:
     """Notify the workers of a job that becomes claimable in the caller's transaction. A rollback takes it back.
 
-    `required`: raise QueueUnavailable if the queue does not respond. Otherwise the reconciler notifies them later.
+    If Redis does not respond, the reconciler notifies them later.
     """
-    if not settings.BROKER_URL:
+    if settings.BROKER_URL:
+        transaction.on_commit(_try_to_send)
+    else:
         _send()
-        return
-    if required:
-        ping()
-    transaction.on_commit(_try_to_send)
 
 
 def ping() -> None:
-    """Raise QueueUnavailable if the queue does not respond."""
+    """Raise QueueUnavailable if the queue does not respond within seconds.
+
+    Call it outside of transactions: on SQLite, a transaction that waits for Redis keeps workers from renewing leases.
+    """
     try:
         _broker().ping()
     except Exception as error:  # Each broker raises its own library's errors.
@@ -91,22 +85,6 @@ def delete_unread_messages() -> int:
 def delete_task_results(days: int) -> int:
     """Delete django-q2's records of failed calls. Our calls never fail, so they are of other functions."""
     return int(Task.objects.filter(stopped__lt=timezone.now() - timedelta(days=days)).delete()[0])
-
-
-def run_cluster() -> None:
-    """Run django-q2's processes below this one. Return once SIGTERM or SIGINT was received and they have ended.
-
-    The signals are blocked in all of these processes and polled here. A service manager sends SIGTERM to every process
-    at once, which would end workers in the middle of their jobs, and django-q2's own handler can deadlock.
-    """
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
-    kill_children_with_parent()
-    django_q.cluster.Queue = QueueWithRecordLocks
-    cluster = django_q.cluster.Cluster()
-    cluster.start()
-    while cluster.sentinel.is_alive():
-        if signal.sigtimedwait({signal.SIGTERM, signal.SIGINT}, 0.5):
-            cluster.stop()
 
 
 @cache
@@ -142,6 +120,15 @@ class DatabaseBroker(Broker):  # type: ignore[misc]
         insert(OrmQ(key=self.list_key, payload=task, lock=Now()))
 
     def dequeue(self) -> list[tuple[None, Any]] | None:
+        try:
+            return self._read_message()
+        except Exception as error:  # noqa: BLE001 - if django-q2 saw it, its process would sleep ten seconds and end
+            log.warning("The database does not respond to the process that reads messages: %s", type(error).__name__)
+            connections.close_all()
+            time.sleep(_OUTAGE_POLL_SECONDS)
+            return None
+
+    def _read_message(self) -> list[tuple[None, Any]] | None:
         # Django does this around web requests only. Without it, a connection that was lost would stay in use.
         close_old_connections()
         messages = _NEXT_MESSAGE.fetch()
@@ -177,7 +164,7 @@ class RedisBroker(Broker):  # type: ignore[misc]
         except redis.RedisError as error:
             # If django-q2 saw the error, its process that reads messages would sleep for ten seconds and end.
             log.warning("Redis does not respond, so the database is checked: %s", type(error).__name__)
-            time.sleep(1)
+            time.sleep(2 * _OUTAGE_POLL_SECONDS)
             # The message that `notify` would send, so that a worker looks for a job.
             call = {"func": WAKE_WORKER, "args": (), "kwargs": {}, "started": timezone.now(), "save": False}
             return [(None, str(SignedPackage.dumps({"id": uuid.uuid4().hex, "name": "wake_worker", **call})))]
@@ -197,38 +184,7 @@ class RedisBroker(Broker):  # type: ignore[misc]
 
     @staticmethod
     def get_connection(list_key: str | None = None) -> Any:
-        # No retries by the client: a caller waits for the answer, and retries itself if it wants to.
-        options = {"socket_connect_timeout": 2, "socket_timeout": 3, "retry": Retry(NoBackoff(), 0)}
+        # No retries by the client: a caller waits for the answer, and retries itself if it wants to. `dequeue` waits
+        # for a second on purpose.
+        options = {"socket_connect_timeout": 1, "socket_timeout": 2, "retry": Retry(NoBackoff(), 0)}
         return redis.Redis.from_url(settings.BROKER_URL, **options)
-
-
-class RecordLock:
-    """A lock between processes. The kernel frees it when its holder dies, unlike a semaphore."""
-
-    def __init__(self) -> None:
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - open for as long as the queue exists
-
-    def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
-        # lockf(3) has no timeout, and django-q2's processes don't ask for one.
-        fcntl.lockf(self._file, fcntl.LOCK_EX)
-        return True
-
-    def release(self) -> None:
-        fcntl.lockf(self._file, fcntl.LOCK_UN)
-
-    def __enter__(self) -> RecordLock:
-        self.acquire()
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.release()
-
-
-class QueueWithRecordLocks(Queue):  # type: ignore[misc]
-    """The queue between django-q2's processes. A reader that is killed doesn't block the others."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._rlock = RecordLock()
-        self._wlock = RecordLock()
-        self._reset()

@@ -9,7 +9,7 @@ import sys
 import time
 
 from common.processes import fork_process, is_alive, reap
-from jobs.queue.broker import RecordLock
+from jobs.queue.cluster import RecordLock
 from tests.server import ROOT
 
 

@@ -34,11 +34,11 @@ class HarmConfig(AppConfig):
     name = "tests.faults"
 
     def ready(self) -> None:
-        from jobs.queue import broker
+        from jobs.queue import cluster
 
         gates.install()
         if os.environ.get("FAULTS_WITHOUT_REPAIR"):
-            broker.QueueWithRecordLocks = Queue
+            cluster.QueueWithRecordLocks = Queue
         if skew := int(os.environ.get("FAULTS_CLOCK_SKEW", "0")):
             _set_clock(skew)
         SOURCES["sqlite"] = HarmfulSource()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
+import psycopg
 import pytest
 
 from tests.faults.cluster import Cluster, all_end, job_files, wait_for
@@ -80,3 +82,28 @@ def test_a_cancelled_query_ends_on_the_database_server(postgresql_hosts: Cluster
     (row,) = postgresql_hosts.wait_ended(job)
     assert row["error_code"] == "cancelled"
     wait_for(lambda: not postgresql_hosts.database(queries))
+
+
+def test_a_job_that_is_released_while_it_is_cancelled_is_cancelled(postgresql_hosts: Cluster) -> None:
+    """The release is committed after the cancellation has found the job Running."""
+    cluster = postgresql_hosts
+    job = cluster.submit("sleep:60")
+    cluster.wait_running(job)
+    release = (
+        "update jobs_jobexecutionlog set status = 'Queued', fence = fence + 1, owner = '', pid = null, "
+        "lease_expires_at = null, deadline_at = null where id = %s"
+    )
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(str(cluster.database.location)) as connection:
+        connection.execute(release, [job])
+        answer = pool.submit(cluster.cancel, job)
+        # The other one that waits is the worker, with its heartbeat.
+        wait_for(lambda: len(cluster.database("select 1 from pg_locks where not granted")) >= 2)
+        connection.execute(
+            "insert into jobs_jobevent (job_id, at, kind, attempt, fence, details) "
+            "values (%s, now(), 'requeued', 1, 1, '{}')",
+            [job],
+        )
+        connection.commit()
+        assert answer.result() == 202
+    (row,) = cluster.wait_ended(job)
+    assert (row["status"], row["error_code"]) == ("Failed", "cancelled")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
@@ -17,14 +18,16 @@ import pytest
 
 from tests.conftest import make_definitions, passwords
 from tests.faults import faults
-from tests.faults.cluster import QUICK, Cluster, make_harmful_source, running_cluster, wait_for
+from tests.faults.cluster import QUICK, Cluster, kill, make_harmful_source, running_cluster, wait_for
 from tests.faults.conftest import durable_postgres
 from tests.faults.database import Database
 from tests.faults.memory import memory_folder
-from tests.faults.summary import Hit, Summary
+from tests.faults.summary import Hit, Summary, p95
 from tests.server import prepare_server
 
 ROUNDS = int(os.environ.get("RECOVERY_ROUNDS", "10"))
+#: Seconds after which 95 of 100 jobs have been claimed again.
+PROMISED = 5
 _DEFAULTS = {"REPORTSERVER_LEASE_SECONDS": "30", "REPORTSERVER_RECONCILE_SECONDS": "5"}
 _FAULTS = (
     faults.kill_child,
@@ -50,11 +53,11 @@ def default_cluster(tmp_path: Path) -> Iterator[Cluster]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.mark.chaos
-def test_a_job_is_recovered_soon_after_its_part_of_the_server_was_killed(default_cluster: Cluster) -> None:
+@pytest.mark.parametrize("rounds", [1, pytest.param(ROUNDS, marks=pytest.mark.chaos)], ids=["once", "often"])
+def test_a_job_is_recovered_soon_after_its_part_of_the_server_was_killed(default_cluster: Cluster, rounds: int) -> None:
     cluster, summary = default_cluster, Summary()
     go = cluster.server.folder / "go"
-    for fault in _FAULTS * ROUNDS:
+    for fault in _FAULTS * rounds:
         cluster.ensure_two_hosts()
         go.unlink(missing_ok=True)
         job = cluster.submit(f"waits-for-file:{go}")
@@ -71,6 +74,29 @@ def test_a_job_is_recovered_soon_after_its_part_of_the_server_was_killed(default
         go.touch()
         cluster.wait_ended(job)
     print(f"\n{summary.text(cluster)}")  # noqa: T201
+    cluster.check_history()
+    assert p95(summary.recoveries(cluster)) <= PROMISED
+
+
+@pytest.mark.chaos
+def test_a_cluster_that_is_stuck_loses_no_worker_with_a_job(default_cluster: Cluster) -> None:
+    """Everything else of the host is paused: the process that reads messages, the monitor and the idle worker."""
+    cluster = default_cluster
+    cluster.start_host()
+    (host,) = cluster.hosts
+    wait_for(lambda: cluster.is_complete(host))
+    go = cluster.server.folder / "go"
+    long = cluster.submit(f"waits-for-file:{go}")
+    child = cluster.child(long)
+    for process in cluster.idle(host):
+        kill(process, signal.SIGSTOP)
+    waiting = cluster.submit()
+    (row,) = cluster.wait_ended(waiting)
+    assert (row["status"], row["attempt"]) == ("Succeeded", 1)
+    assert child.is_running() and cluster.database.job(long)["attempt"] == 1
+    go.touch()
+    (row,) = cluster.wait_ended(long)
+    assert (row["status"], row["attempt"]) == ("Succeeded", 1)
     cluster.check_history()
 
 

@@ -60,7 +60,7 @@ def test_a_message_is_sent_when_the_job_is_committed(
 @pytest.mark.django_db(transaction=True)
 def test_a_rollback_sends_no_message(redis: RedisServer) -> None:
     with transaction.atomic():
-        broker.notify(required=True)
+        broker.notify()
         transaction.set_rollback(True)
     assert broker.count_messages() == 0
 
