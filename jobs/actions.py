@@ -67,17 +67,21 @@ def submit(
     parameters: Mapping[str, object],
     format: str | None = None,
     from_text: bool = False,
-    idempotency: Idempotency | None = None,
     mode: Mode | None = Mode.ASYNCHRONOUS,
-) -> JobExecutionLog:
+    idempotency: Idempotency | None = None,
+) -> Submission:
     """Queue a run of the report's current version. Job, event, audit entry and queue message are one transaction.
 
     `from_text`: the parameters are texts from a form. `mode` is how the caller gets the result; None if the caller
     doesn't wait for it, so a report without an API target can be run too, as long as it is delivered somewhere.
+    `idempotency`: if the user has already submitted the same request under this key, return the earlier job.
 
-    Raise ReportNotAsynchronous, ReportNotSynchronous, InvalidParameters, TooManyJobs, QueueUnavailable, or
-    ReportNotFound if the report was deleted in the meantime.
+    Raise ReportNotAsynchronous, ReportNotSynchronous, InvalidParameters, TooManyJobs, QueueUnavailable,
+    IdempotencyConflict if the key was used for another request, or ReportNotFound if the report was deleted in the
+    meantime.
     """
+    if idempotency and (earlier := _earlier_job(report, actor, idempotency)):
+        return Submission(earlier, is_replay=True)
     version = report.version
     if mode is not None or not version.has_outbound_delivery:
         check_mode(report, mode or Mode.ASYNCHRONOUS)
@@ -93,51 +97,19 @@ def submit(
             job.turn = admission.turn
             _enqueue(job, actor, Action.JOB_GENERATE, {"report": report.slug, "version": version.number})
     except IntegrityError:
-        # The report was deleted since it was read, or the Idempotency-Key is taken, which submit_once handles.
+        # Either the report was deleted since it was read, or a concurrent request with the same key was faster.
         if _is_deleted(report):
             raise ReportNotFound from None
+        if idempotency and (earlier := _earlier_job(report, actor, idempotency)):
+            return Submission(earlier, is_replay=True)
         raise
-    return job
+    return Submission(job, is_replay=False)
 
 
 def check_mode(report: ReportConfiguration, mode: Mode) -> None:
     """Raise ReportNotAsynchronous or ReportNotSynchronous if the report has no API target in this mode."""
     if mode not in report.version.modes:
         raise exceptions.ReportNotSynchronous if mode == Mode.SYNCHRONOUS else exceptions.ReportNotAsynchronous
-
-
-def submit_once(
-    *,
-    report: ReportConfiguration,
-    actor: User,
-    parameters: Mapping[str, object],
-    format: str | None,
-    idempotency: Idempotency,
-    from_text: bool = False,
-    mode: Mode | None = Mode.ASYNCHRONOUS,
-) -> Submission:
-    """Submit, unless the user has already submitted the same request under this key.
-
-    Raise what `submit` raises, or IdempotencyConflict if the key was used for another request.
-    """
-    if earlier := _earlier_job(report, actor, idempotency):
-        return Submission(earlier, is_replay=True)
-    try:
-        job = submit(
-            report=report,
-            actor=actor,
-            parameters=parameters,
-            format=format,
-            from_text=from_text,
-            idempotency=idempotency,
-            mode=mode,
-        )
-    except IntegrityError:
-        # A concurrent request with the same key was faster.
-        if earlier := _earlier_job(report, actor, idempotency):
-            return Submission(earlier, is_replay=True)
-        raise
-    return Submission(job, is_replay=False)
 
 
 def retry(*, job: JobExecutionLog, actor: User | str) -> JobExecutionLog:

@@ -25,20 +25,15 @@ class JobRunner:
     def submit(
         self, report: ReportConfiguration, user: User, *, parameters: Mapping[str, object], format: str, form_key: str
     ) -> Submission:
-        if not form_key:
-            job = actions.submit(
-                report=report, actor=user, parameters=parameters, format=format, from_text=True, mode=None
-            )
-            return Submission(job.pk, is_replay=False)
         body = {"parameters": parameters, "format": format, "from_text": True, "mode": None}
-        job, is_replay = actions.submit_once(
+        job, is_replay = actions.submit(
             report=report,
             actor=user,
             parameters=parameters,
             format=format,
             from_text=True,
             mode=None,
-            idempotency=actions.Idempotency.of(form_key, body),
+            idempotency=actions.Idempotency.of(form_key, body) if form_key else None,
         )
         return Submission(job.pk, is_replay)
 

@@ -47,13 +47,14 @@ class RunReportView(APIView):
             raise ValidationError({"body": ["The body must be a JSON object."]})
         body = GenerateSerializer(data=data)
         body.is_valid(raise_exception=True)
-        arguments = {"report": report, "actor": user, "mode": self.mode, **body.validated_data}
         key_header = self.request.headers.get("Idempotency-Key")
-        if key_header is None:
-            job, is_replay = actions.submit(**arguments), False
-        else:
-            idempotency = actions.Idempotency.of(key_header, body.validated_data)
-            job, is_replay = actions.submit_once(**arguments, idempotency=idempotency)
+        job, is_replay = actions.submit(
+            report=report,
+            actor=user,
+            mode=self.mode,
+            idempotency=None if key_header is None else actions.Idempotency.of(key_header, body.validated_data),
+            **body.validated_data,
+        )
         self.request._request.job_id = job.pk  # type: ignore[attr-defined] # for the request log
         return job, {"Idempotency-Replayed": "true"} if is_replay else {}
 

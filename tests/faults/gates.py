@@ -46,7 +46,7 @@ def install() -> None:
     from jobs.queue import broker
     from jobs.results import publishing
 
-    _add_gates(actions, "submit_once", before="before-submit", after="after-submit")
+    _add_gates(actions, "submit", before="before-submit", after="after-submit")
     _add_gates(actions, "_enqueue", after="after-enqueue")
     _add_gates(broker, "notify", before="before-notify")
     _add_gates(transitions, "claim", before="before-claim")

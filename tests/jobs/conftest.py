@@ -37,7 +37,7 @@ def report(user: User) -> ReportConfiguration:
 @pytest.fixture
 def queued(report: ReportConfiguration, user: User) -> Callable[[], JobExecutionLog]:
     """Queue a job."""
-    return lambda: actions.submit(report=report, actor=user, parameters={})
+    return lambda: actions.submit(report=report, actor=user, parameters={}).job
 
 
 @pytest.fixture

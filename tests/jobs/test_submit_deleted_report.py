@@ -48,7 +48,7 @@ def test_so_does_a_request_with_an_idempotency_key(
     delete_during_request()
     key = Idempotency.of("k", {})
     with pytest.raises(ReportNotFound):
-        actions.submit_once(report=report, actor=user, parameters={}, format=None, idempotency=key)
+        actions.submit(report=report, actor=user, parameters={}, idempotency=key)
     assert not JobExecutionLog.objects.exists()
 
 

@@ -19,7 +19,7 @@ Submit = Callable[[ReportConfiguration], JobExecutionLog]
 
 @pytest.fixture
 def submit(user: User) -> Submit:
-    return lambda report: actions.submit(report=report, actor=user, parameters={})
+    return lambda report: actions.submit(report=report, actor=user, parameters={}).job
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_users_take_turns_within_a_concurrency_key(report: ReportConfiguration, 
         job = claim()
         assert job and transitions.fail(job, failures.CANCELLED)
     bob = User.objects.create_user("bob", tenant=user.tenant)
-    jobs_of_bob = [actions.submit(report=report, actor=bob, parameters={}) for _ in range(10)]
+    jobs_of_bob = [actions.submit(report=report, actor=bob, parameters={}).job for _ in range(10)]
     requesters = []
     for _ in range(10):
         job = claim()

@@ -46,7 +46,7 @@ def add_run(slug: str, seconds: float, rows: int, format: str = "csv") -> None:
     """Add a successful run of the report."""
     parameters = {"start": "2013-01-01", "end": "2013-12-31"}
     report, actor = ReportConfiguration.objects.get(slug=slug), User.objects.get(username="alice")
-    job = submit(report=report, actor=actor, parameters=parameters, format=format)
+    job = submit(report=report, actor=actor, parameters=parameters, format=format).job
     now = timezone.now()
     ended = {"status": Status.SUCCEEDED, "started_at": now, "ended_at": now + timedelta(seconds=seconds)}
     JobExecutionLog.objects.filter(pk=job.pk).update(rows=rows, attempt=1, fence=1, **ended)

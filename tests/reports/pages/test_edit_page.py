@@ -295,7 +295,7 @@ def test_a_query_that_does_not_match_its_parameters_is_reported_with_other_error
 def test_a_check_shows_columns_formats_and_rows_for_the_test_values(browse: Browse, small: ReportConfiguration) -> None:
     client = browse("alice")
     now = timezone.now()
-    job = submit_job(report=small, actor=User.objects.get(username="alice"), parameters={})
+    job = submit_job(report=small, actor=User.objects.get(username="alice"), parameters={}).job
     ended = {"status": "Succeeded", "started_at": now, "ended_at": now + timedelta(seconds=4)}
     JobExecutionLog.objects.filter(pk=job.pk).update(rows=7, attempt=1, fence=1, **ended)
     data = edit_form(client, "small")
