@@ -7,7 +7,6 @@ from django.http import Http404, HttpRequest
 from django.test import RequestFactory
 
 from accounts.models import Tenant
-from common import paging
 from common.paging import PAGE_SIZE, Page, paginate
 
 
@@ -51,14 +50,12 @@ def test_an_invalid_cursor_is_not_found(cursor: str) -> None:
 @pytest.mark.django_db
 @pytest.mark.parametrize("ordering", [("-name", "-id"), ("name", "id"), ("-name", "id")], ids=" ".join)
 def test_rows_that_are_added_between_two_pages_move_no_other(
-    ordering: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+    ordering: tuple[str, ...],
 ) -> None:
     """All have the same name, and the added ones come first or last."""
-    monkeypatch.setattr(paging, "PAGE_SIZE", 2)
-    first_ids = list(range(1_000_010, 1_000_017))
-    for number in first_ids:
-        Tenant.objects.create(pk=number, slug=f"t{number}", name="One name")
-    added = iter([1_000_005, 1_000_025, 1_000_004, 1_000_026])
+    first_ids = list(range(1_000_010, 1_000_010 + 3 * PAGE_SIZE + 1))
+    Tenant.objects.bulk_create(Tenant(pk=number, slug=f"t{number}", name="One name") for number in first_ids)
+    added = iter([1_000_005, 1_000_900, 1_000_004, 1_000_901])
     pages, query = [], ""
     while query or not pages:
         pages.append(paginate(get(query), Tenant.objects.all(), *ordering))

@@ -393,7 +393,15 @@ def test_another_connection_with_that_number_is_left_alone(spec, server, tmp_pat
 
 
 @pytest.mark.parametrize("note", [None, "", "null", "[]", '["x", 1, 2]'])
-def test_without_a_recorded_connection_nothing_is_ended(spec, tmp_path, note):
+def test_without_a_recorded_connection_nothing_is_ended(spec, server, tmp_path, note):
+    child = read_in_a_process(spec, tmp_path)
+    until(lambda: computing(server) == 1)
+    other = tmp_path / "other"
+    other.mkdir()
     if note is not None:
-        (tmp_path / "connection.json").write_text(note)
+        (other / "connection.json").write_text(note)
+    end_orphaned_query(spec, other)
+    time.sleep(0.5)
+    assert computing(server) == 1
     end_orphaned_query(spec, tmp_path)
+    os.waitpid(child, 0)
