@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from datetime import time as clock
 from decimal import Decimal
 from pathlib import Path
@@ -26,7 +26,6 @@ from reports.exceptions import QueryFailed, QueryTimeout, SourceUnavailable, Sou
 from reports.parameters.values import TypedValue
 from reports.sources import describe, end_orphaned_query, errors, read
 from reports.sources.base import Limits, SourceSpec
-from reports.sources.sql.column_types import ColumnProfile, to_array
 from reports.sources.sql.source import bind
 
 
@@ -304,34 +303,6 @@ def test_memory_stays_flat_with_any_number_of_rows(spec):
 def test_every_placeholder_style_of_drivers_is_supported(style, sql, bound):
     values = {"a": TypedValue("integer", 1), "many": TypedValue("integer", (2, 3))}
     assert bind("select :a, :a in :many, '%'", values, "standard", style) == (sql, bound)
-
-
-@pytest.mark.parametrize(
-    ("values", "type", "expected"),
-    [
-        ([1, None], pa.int64(), [1, None]),
-        ([2**63, 0], pa.uint64(), [2**63, 0]),
-        ([2**64, -1], pa.decimal128(38, 0), [Decimal(2**64), Decimal(-1)]),
-        ([10**40], pa.decimal256(76, 0), [Decimal(10**40)]),
-        ([10**80], pa.string(), [str(10**80)]),
-        ([Decimal("1.5"), 2], pa.decimal128(38, 1), [Decimal("1.5"), Decimal("2.0")]),
-        ([Decimal("NaN"), Decimal("1.50")], pa.string(), ["NaN", "1.50"]),
-        ([1, 0.5], pa.float64(), [1.0, 0.5]),
-        ([2**60, 0.5], pa.string(), [str(2**60), "0.5"]),
-        ([True, None], pa.bool_(), [True, None]),
-        ([datetime(2024, 1, 1, tzinfo=UTC)], pa.timestamp("us", "UTC"), [datetime(2024, 1, 1, tzinfo=UTC)]),
-        ([date(2024, 1, 1), datetime(2024, 1, 1)], pa.string(), ["2024-01-01", "2024-01-01T00:00:00"]),
-        ([timedelta(days=-1)], pa.duration("us"), [timedelta(days=-1)]),
-        ([clock(1, 2, 3, 4)], pa.time64("us"), [clock(1, 2, 3, 4)]),
-        ([b"\x00", "x"], pa.string(), ["X'00'", "x"]),
-        ([memoryview(b"ab"), bytearray(b"c")], pa.binary(), [b"ab", b"c"]),
-        ([{"a": [1]}, [2]], pa.string(), ['{"a": [1]}', "[2]"]),
-        ([], pa.string(), []),
-    ],
-)
-def test_driver_values_get_a_type_that_holds_them_exactly(values, type, expected):
-    assert ColumnProfile().with_values(values).type == type
-    assert to_array(values, type).to_pylist() == expected
 
 
 # ---- orphaned queries
