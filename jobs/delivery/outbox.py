@@ -7,12 +7,10 @@ delivery never changes its job's status.
 from __future__ import annotations
 
 import hashlib
-from datetime import timedelta
 
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
-from django.utils import timezone
 
 from accounts.models import User
 from audit import actions as audit
@@ -30,7 +28,7 @@ State = Delivery.State
 #: Attempts, over about three hours, after which a delivery has failed.
 MAX_ATTEMPTS = 12
 RETRY_WAITS = Backoff(first=5, longest=3600)
-_OVERDUE = timedelta(minutes=10)
+_OVERDUE_SECONDS = 600
 
 
 def add_deliveries(job: JobExecutionLog) -> None:
@@ -123,7 +121,7 @@ def resend(*, job: JobExecutionLog, actor: User | str) -> int:
 
 def count_overdue() -> int:
     """Count the deliveries that have waited for more than ten minutes; after a resend, only once they failed again."""
-    limit = timezone.now() - _OVERDUE
+    limit = from_now(-_OVERDUE_SECONDS)
     overdue = Q(attempt__gt=0) | Q(available_at__lt=limit)
     return Delivery.objects.filter(overdue, state=State.PENDING, created_at__lt=limit).count()
 

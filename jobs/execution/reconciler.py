@@ -23,7 +23,6 @@ from jobs.execution import attempt_cleanup, host_lock, transitions
 from jobs.execution.sqlite_checkpoint import checkpoint
 from jobs.models import JobExecutionLog, WorkerHost
 from jobs.queue import broker, next_job
-from jobs.results import stray_files
 
 log = logging.getLogger(__name__)
 #: Jobs that one step recovers in one round. The next round takes the next ones.
@@ -41,12 +40,6 @@ def reconcile() -> None:
         checkpoint,
     ):
         _try(step)
-
-
-def clean_up() -> None:
-    """Run the slower round: delete files that no job needs, and django-q2's own records."""
-    _try(stray_files.delete_stray_files)
-    _try(partial(broker.delete_task_results, days=1))
 
 
 def recover_lost_jobs() -> int:

@@ -32,15 +32,14 @@ from common.processes import (
     signal_group,
     use_huge_pages,
 )
-from common.throttling import delete_old_counts
 from jobs.clock import Now, from_now
 from jobs.delivery.deliverer import run_deliverer
 from jobs.execution import attempt_cleanup, host_lock, reconciler, transitions
+from jobs.execution.tidying import Tidying
 from jobs.failures import Failure
 from jobs.models import JobExecutionLog, WorkerHost
 from jobs.monitoring import bulk_actions
 from jobs.queue import cluster, next_job
-from jobs.results.retention import purge_expired
 from reports import rendering, sources
 
 log = logging.getLogger(__name__)
@@ -48,8 +47,8 @@ log = logging.getLogger(__name__)
 _WATCH_SECONDS, _RECOVERY_SECONDS = 0.2, 1.0
 #: Seconds for which jobs must wait, slots be free, and nothing be claimed before the cluster counts as stuck.
 _STUCK_SECONDS = 10
-#: Seconds between two rounds of clean-up.
-_CLEAN_UP_SECONDS = 3600
+#: Seconds that one round may spend on deleting what nobody needs any more.
+_TIDYING_SECONDS_PER_ROUND = 0.5
 #: Seconds between two verifications of the audit log, and seconds that one round may spend on it.
 _AUDIT_SECONDS, _AUDIT_SECONDS_PER_ROUND = 60, 0.5
 #: Seconds that one round may spend on bulk actions whose page was closed.
@@ -76,7 +75,7 @@ class Supervisor:
     #: Since when every round found jobs waiting although slots were free.
     idle_since: float | None = None
     recovered_at: float = float("-inf")
-    cleaned_up_at: float = float("-inf")
+    tidying: Tidying = field(default_factory=Tidying)
     verified_at: float = float("-inf")
 
     def run(self) -> int:
@@ -127,11 +126,7 @@ class Supervisor:
         elif self._is_stuck():
             self._try(self._restart_what_is_stuck)
         self._keep_deliverer_running()
-        if time.monotonic() - self.cleaned_up_at > _CLEAN_UP_SECONDS:
-            self.cleaned_up_at = time.monotonic()
-            reconciler.clean_up()
-            self._try(purge_expired)
-            self._try(delete_old_counts)
+        self._try(lambda: self.tidying.work_for(seconds=_TIDYING_SECONDS_PER_ROUND))
         self._try(self._verify_audit_log)
         self._try(lambda: bulk_actions.work_on_all(seconds=_BULK_SECONDS_PER_ROUND))
 

@@ -15,7 +15,6 @@ from typing import Any
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import DurationField, F, SmallIntegerField
-from django.utils import timezone
 
 from audit import actions as audit
 from audit.models import Action
@@ -163,14 +162,18 @@ def succeed(job: JobExecutionLog, result: ResultFile) -> bool:
 
 def _succeed(job: JobExecutionLog, result: ResultFile) -> bool:
     with transaction.atomic():
-        if not _SUCCEED.apply(job, rows=result.rows, bytes=result.size):
+        succeeded = _SUCCEED.apply_returning(job, rows=result.rows, bytes=result.size)
+        if succeeded is None:
             return False
+        job.ended_at = succeeded.ended_at
         for write in WRITES_OF_SUCCESS:
             write(job, result)
     return True
 
 
 def _add_artifact(job: JobExecutionLog, result: ResultFile) -> None:
+    if job.ended_at is None:
+        raise ValueError("The job has not ended.")
     retention_days = job.version.retention_days if job.version else _DEFAULT_RETENTION_DAYS
     artifact = Artifact(
         job=job,
@@ -180,7 +183,8 @@ def _add_artifact(job: JobExecutionLog, result: ResultFile) -> None:
         rows=result.rows,
         truncated=result.truncated or "",
         stamp=result.stamp,
-        expires_at=timezone.now() + timedelta(days=retention_days),
+        # By the database's clock: a host's may be so wrong that the result would be born expired.
+        expires_at=job.ended_at + timedelta(days=retention_days),
     )
     insert(artifact)
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -82,9 +81,9 @@ def delete_unread_messages() -> int:
     return int(unread.delete()[0])
 
 
-def delete_task_results(days: int) -> int:
-    """Delete django-q2's records of failed calls. Our calls never fail, so they are of other functions."""
-    return int(Task.objects.filter(stopped__lt=timezone.now() - timedelta(days=days)).delete()[0])
+def delete_task_results() -> int:
+    """Delete django-q2's records of failed calls after a day. Our calls never fail, so they are of other functions."""
+    return int(Task.objects.filter(stopped__lt=from_now(-86_400)).delete()[0])
 
 
 @cache

@@ -2,31 +2,49 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import logging
+from collections.abc import Iterator
 
-from django.db import transaction
+from django.db import Error, transaction
 from django.db.models import QuerySet
-from django.utils import timezone
 
 from audit import actions as audit
 from audit.models import Action
 from jobs.actions import record_event
-from jobs.clock import Now
+from jobs.clock import Now, from_now
 from jobs.models import Artifact, JobEvent
 from jobs.results import storage
+
+log = logging.getLogger(__name__)
+#: Results that are read at once. No cursor may be open while results are purged: on SQLite it would keep a snapshot,
+#: from which nothing can be written once another process has committed.
+_BATCH = 200
 
 
 def expired(older_than_days: int | None = None) -> QuerySet[Artifact]:
     """Results whose retention has ended; with `older_than_days`, results of jobs that ended longer ago than that."""
     artifacts = Artifact.objects.filter(purged_at=None).select_related("job")
     if older_than_days is None:
-        return artifacts.filter(expires_at__lte=timezone.now())
-    return artifacts.filter(job__ended_at__lte=timezone.now() - timedelta(days=older_than_days))
+        return artifacts.filter(expires_at__lte=Now())
+    return artifacts.filter(job__ended_at__lte=from_now(-86_400 * older_than_days))
 
 
-def purge_expired(older_than_days: int | None = None, *, actor: str = audit.SYSTEM) -> int:
-    """Purge the results that `expired` returns. Return how many."""
-    return sum(1 for artifact in expired(older_than_days).iterator() if purge(artifact, actor=actor))
+def purge_expired(older_than_days: int | None = None, *, actor: str = audit.SYSTEM) -> Iterator[int]:
+    """Purge the results that `expired` returns. Yields 1 for each, 0 if another process purged it or it can't be."""
+    last = 0
+    while batch := list(expired(older_than_days).filter(pk__gt=last).order_by("pk")[:_BATCH]):
+        for artifact in batch:
+            yield _try_to_purge(artifact, actor)
+        last = batch[-1].pk
+
+
+def _try_to_purge(artifact: Artifact, actor: str) -> int:
+    try:
+        return int(purge(artifact, actor=actor))
+    except Error:
+        # One result that can't be purged must not keep the others, or the disk fills up.
+        log.exception("A result could not be purged.", extra={"job_id": str(artifact.job_id)})
+        return 0
 
 
 def purge(artifact: Artifact, *, actor: str) -> bool:

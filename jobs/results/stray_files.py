@@ -1,30 +1,74 @@
-"""Removes result files that belong to no job: those of attempts that were lost."""
+"""Removes result files that belong to no job: those of attempts that were lost. Empty folders go, too."""
 
 from __future__ import annotations
 
-import time
+import contextlib
+import os
+import tempfile
+from collections.abc import Collection, Iterator
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+from uuid import UUID
 
-from django.db.models import Q
+from django.conf import settings
+from django.db.models import BooleanField, ExpressionWrapper, Q
 
+from jobs.clock import Now
 from jobs.models import JobExecutionLog
 from jobs.results import storage
-from jobs.status import Status
 
-#: Seconds that a file may exist that belongs to no running attempt and no result: a worker that lost its job may still
-#: be writing.
-_STRAY_SECONDS = 3600
+#: How long a job's files are left alone after its end: a worker that lost the job may still be writing.
+_STRAY_AFTER = timedelta(hours=1)
+#: Folders that are compared with the database at once.
+_BATCH = 200
 
 
-def delete_stray_files() -> int:
-    """Delete old files of attempts that are neither running nor committed. Return the number of those attempts."""
+def delete_stray_files() -> Iterator[int]:
+    """Delete what ended jobs, and jobs that the database doesn't know, left besides their results.
+
+    Yields for each batch of folders the number of attempts whose files were deleted. The files of a job that may still
+    run are left alone: its own process deletes those of earlier attempts.
+    """
+    folders = storage.job_folders()
+    while batch := list(islice(folders, _BATCH)):
+        yield _delete_in(batch)
+
+
+def _delete_in(batch: Collection[tuple[UUID, Path]]) -> int:
+    results = _results_of_ended_jobs([job_id for job_id, _ in batch])
+    known = set(JobExecutionLog.objects.filter(pk__in=[job_id for job_id, _ in batch]).values_list("pk", flat=True))
     deleted = 0
-    before = time.time() - _STRAY_SECONDS
-    for job_id, folder in storage.job_folders():
-        names = [path.name.partition(".")[0] for path in folder.iterdir() if path.lstat().st_mtime < before]
-        # Files that are not named after a fence are not the server's, and stay.
-        for fence in {int(name) for name in names if name.isdecimal()}:
-            needed = Q(status=Status.RUNNING, fence=fence) | Q(artifact__fence=fence, artifact__purged_at=None)
-            if not JobExecutionLog.objects.filter(needed, pk=job_id).exists():
-                storage.delete_attempt_files(job_id, fence)
-                deleted += 1
+    for job_id, folder in batch:
+        # Another host may be deleting the folder, too.
+        with contextlib.suppress(OSError):
+            if job_id in results or (job_id not in known and _is_old(folder)):
+                deleted += _delete_but(results.get(job_id), job_id, folder)
     return deleted
+
+
+def _results_of_ended_jobs(job_ids: Collection[UUID]) -> dict[UUID, int | None]:
+    """The fence of the result, or None without one, of those of the jobs that ended long enough ago."""
+    has_result = ExpressionWrapper(Q(artifact__purged_at=None), BooleanField())
+    ended = JobExecutionLog.objects.filter(pk__in=job_ids, ended_at__lt=Now() - _STRAY_AFTER).annotate(has=has_result)
+    rows = ended.values_list("pk", "has", "artifact__fence")
+    return {pk: fence if has else None for pk, has, fence in rows}
+
+
+def _delete_but(result: int | None, job_id: UUID, folder: Path) -> int:
+    """Delete the files of all attempts but this one. Files that are not named after a fence are not the server's."""
+    names = {path.name.partition(".")[0] for path in folder.iterdir()}
+    stray = {int(name) for name in names if name.isdecimal()} - {result}
+    for fence in stray:
+        storage.delete_attempt_files(job_id, fence)
+    if not any(folder.iterdir()):
+        folder.rmdir()
+    return len(stray)
+
+
+def _is_old(folder: Path) -> bool:
+    """True if nothing in the folder has changed for a while, by the clock of its file system."""
+    with tempfile.TemporaryFile(dir=settings.ARTIFACTS_DIR) as probe:
+        now = os.fstat(probe.fileno()).st_mtime
+    newest = max(path.lstat().st_mtime for path in (folder, *folder.iterdir()))
+    return newest < now - _STRAY_AFTER.total_seconds()

@@ -10,13 +10,13 @@ import hashlib
 
 from django.db import transaction
 from django.http import HttpRequest
-from django.utils import timezone
 from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
 from rest_framework_simplejwt.settings import api_settings
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 
 from accounts.models import RefreshSession, User
 from audit.models import Action
+from jobs.clock import Now, from_now
 from reportserver.auth.audit_entries import record_session
 from reportserver.auth.authentication import (
     SESSION_CLAIM,
@@ -51,7 +51,7 @@ def rotate(presented: str, request: HttpRequest) -> dict[str, str]:
     current = RefreshSession.objects.filter(pk=session.pk, revoked_at=None, digest=_digest(old, session.user))
     if not current.update(digest=session.digest, expires_at=session.expires_at):
         with transaction.atomic():
-            if RefreshSession.objects.filter(pk=session.pk, revoked_at=None).update(revoked_at=timezone.now()):
+            if RefreshSession.objects.filter(pk=session.pk, revoked_at=None).update(revoked_at=Now()):
                 record_session(Action.TOKEN_REUSED, session.user, request, "API")
         raise InvalidToken(_REFUSED)
     return _pair(new)
@@ -64,7 +64,7 @@ def revoke(presented: str, request: HttpRequest) -> None:
     user = session.user
     with transaction.atomic():
         current = RefreshSession.objects.filter(pk=session.pk, revoked_at=None, digest=_digest(token, user))
-        if not current.update(revoked_at=timezone.now()):
+        if not current.update(revoked_at=Now()):
             raise InvalidToken(_REFUSED)
         record_session(Action.SIGN_OUT, user, request, "API")
 
@@ -86,7 +86,7 @@ def _new_refresh_token(session: RefreshSession) -> RefreshToken:
     # The access tokens that are made of it have the same claims.
     token[SESSION_CLAIM], token[STATE_CLAIM] = str(session.pk), account_state(session.user)
     session.digest = _digest(token, session.user)
-    session.expires_at = timezone.now() + api_settings.REFRESH_TOKEN_LIFETIME
+    session.expires_at = from_now(api_settings.REFRESH_TOKEN_LIFETIME.total_seconds())
     return token
 
 

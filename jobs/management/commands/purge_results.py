@@ -32,4 +32,5 @@ class Command(BaseCommand):
                 self.stdout.write(f"{artifact.job_id}  {artifact.size:,} bytes")
             self.stdout.write(f"{len(artifacts)} result(s) would be deleted.")
         else:
-            self.stdout.write(f"{retention.purge_expired(days, actor=operator_actor())} result(s) deleted.")
+            deleted = sum(retention.purge_expired(days, actor=operator_actor()))
+            self.stdout.write(f"{deleted} result(s) deleted.")

@@ -5,11 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pytest_django import Settings
 
 from jobs.models import JobExecutionLog
 from tests.jobs.helpers import succeed_with
 
 DATA = b"region,total\r\nnorth,1\r\n"
+
+
+@pytest.fixture(autouse=True)
+def store(settings: Settings, tmp_path: Path) -> Path:
+    """The folder of results, empty."""
+    settings.ARTIFACTS_DIR = tmp_path / "artifacts"
+    settings.ARTIFACTS_DIR.mkdir()
+    return settings.ARTIFACTS_DIR
 
 
 @pytest.fixture

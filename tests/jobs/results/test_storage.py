@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from django.utils import timezone
 
+from jobs import failures
+from jobs.clock import from_now
 from jobs.exceptions import ResultMissing
 from jobs.execution import transitions
 from jobs.models import Artifact, JobExecutionLog
@@ -93,24 +95,67 @@ def test_an_opened_result_is_an_ordinary_file_and_leaks_no_descriptor(result_fil
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-def test_stray_files_are_deleted_and_results_are_kept(result_file: Path, claimed: JobExecutionLog) -> None:
+def test_stray_files_of_ended_jobs_are_deleted_and_results_are_kept(
+    result_file: Path, claimed: JobExecutionLog
+) -> None:
     stray = write_draft(claimed, b"half", fence=99)
     spill = stray.with_suffix(".spill")
     spill.mkdir()
-    two_hours_ago = (timezone.now() - timedelta(hours=2)).timestamp()
-    for path in (stray, spill, result_file):
-        os.utime(path, (two_hours_ago, two_hours_ago))
-    assert stray_files.delete_stray_files() == 1
+    assert delete_stray_files() == 0, "a worker that lost the job may still be writing"
+    end_long_ago(claimed)
+    assert delete_stray_files() == 1
     assert not stray.exists() and not spill.exists()
     assert read_verified(result_file) == DATA
 
 
-def test_the_file_of_a_running_attempt_is_not_stray(queued: Callable[[], JobExecutionLog]) -> None:
-    queued()
-    job = transitions.claim(owner="w", host="h", pid=1)
-    assert job is not None
-    draft = write_draft(job, b"half")
-    two_hours_ago = (timezone.now() - timedelta(hours=2)).timestamp()
-    os.utime(draft, (two_hours_ago, two_hours_ago))
-    stray_files.delete_stray_files()
+def test_the_empty_folder_of_a_failed_job_is_deleted(claimed: JobExecutionLog) -> None:
+    write_draft(claimed, b"half").unlink()
+    folder = storage.job_folder(claimed.pk)
+    delete_stray_files()
+    assert folder.exists(), "the job runs, and its process may be about to write"
+    assert transitions.fail(claimed, failures.CANCELLED)
+    end_long_ago(claimed)
+    delete_stray_files()
+    assert not folder.exists()
+
+
+def test_the_file_of_a_running_attempt_is_not_stray(claimed: JobExecutionLog) -> None:
+    draft = write_draft(claimed, b"half")
+    age(draft, draft.parent)
+    assert delete_stray_files() == 0
     assert draft.exists()
+
+
+def test_files_of_an_unknown_job_are_deleted_once_they_are_old(db: None) -> None:
+    draft = storage.draft_path(uuid4(), 1)
+    draft.parent.mkdir(parents=True)
+    draft.write_bytes(b"half")
+    assert delete_stray_files() == 0
+    age(draft, draft.parent)
+    assert delete_stray_files() == 1
+    assert not draft.parent.exists()
+
+
+def test_what_is_not_a_job_s_folder_stops_nothing(result_file: Path, claimed: JobExecutionLog) -> None:
+    stray = write_draft(claimed, b"half", fence=99)
+    end_long_ago(claimed)
+    file_named_like_a_job = storage.job_folder(UUID(int=0))
+    file_named_like_a_job.parent.mkdir(exist_ok=True)
+    file_named_like_a_job.touch()
+    assert delete_stray_files() == 1
+    assert not stray.exists() and file_named_like_a_job.exists()
+    file_named_like_a_job.unlink()
+
+
+def delete_stray_files() -> int:
+    return sum(stray_files.delete_stray_files())
+
+
+def end_long_ago(job: JobExecutionLog) -> None:
+    JobExecutionLog.objects.filter(pk=job.pk).update(ended_at=from_now(-7200))
+
+
+def age(*paths: Path) -> None:
+    two_hours_ago = (timezone.now() - timedelta(hours=2)).timestamp()
+    for path in paths:
+        os.utime(path, (two_hours_ago, two_hours_ago))
