@@ -1,4 +1,4 @@
-"""Numbers of JSON and YAML, with the digits that a float can't hold."""
+"""How many digits numbers keep, and numbers of JSON and YAML with the digits that a float can't hold."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from decimal import Decimal, InvalidOperation
 from math import inf
 
 #: Any number with as many significant digits survives the way to a float and back (DBL_DIG of C).
-_SAFE_DIGITS = 15
+FLOAT_DIGITS = 15
+#: The most digits of the decimals that all programs read, those of 128 bits, and of Arrow's longest, of 256 bits.
+DECIMAL_DIGITS, LONG_DECIMAL_DIGITS = 38, 76
 
 
 class RoundedFloat(float):
@@ -18,7 +20,7 @@ class RoundedFloat(float):
 def read_float(literal: str) -> float:
     """Return the float that prints as this number, or else a RoundedFloat: 9007199254740993.0 isn't …992."""
     value = float(literal)
-    if len(literal) <= _SAFE_DIGITS and 0 < abs(value) < inf:
+    if len(literal) <= FLOAT_DIGITS and 0 < abs(value) < inf:
         return value
     try:
         exact = Decimal(literal)

@@ -7,6 +7,7 @@ from typing import BinaryIO, ClassVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from common.api.numbers import DECIMAL_DIGITS
 from reports.exceptions import FormatCannotHold
 from reports.rendering.base import Document, Renderer, Writer
 from reports.rendering.column_kinds import Kind, kind_of, unwrapped
@@ -16,9 +17,6 @@ from reports.rendering.infinity import infinite_value
 #: A row group stays in memory until it has this many rows or bytes.
 GROUP_ROWS = 131_072
 GROUP_BYTES = 32 << 20
-
-#: DuckDB, Spark and most other programs read longer decimals as floats, or not at all.
-_MAX_DECIMAL_DIGITS = 38
 
 
 class ParquetWriter:
@@ -79,7 +77,8 @@ def _portable(array: pa.Array) -> pa.Array:
         # Parquet has no negative scale.
         if scale < 0:
             digits, scale = digits - scale, 0
-        if digits > _MAX_DECIMAL_DIGITS:
+        # DuckDB, Spark and most other programs read longer decimals as floats, or not at all.
+        if digits > DECIMAL_DIGITS:
             return as_text(array)
         return array if scale == array.type.scale else array.cast(pa.decimal128(digits, 0))
     if kind is Kind.NESTED and not _is_storable(array.type):

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
+from common.api.numbers import DECIMAL_DIGITS, FLOAT_DIGITS, LONG_DECIMAL_DIGITS
 from reports.rendering.column_kinds import NUMBERS, TEMPORAL, Kind, kind_of, unwrapped, validity
 from reports.rendering.scalar_text import scalar_text
 
@@ -20,11 +21,10 @@ _INTEGER_BACKED = TEMPORAL | {Kind.DURATION}
 _ORDERED = NUMBERS | _INTEGER_BACKED | {Kind.TEXT, Kind.JSON}
 #: Decimals with more digits are added in Python: their sum over a batch may not fit into Arrow's longest decimal.
 _MAX_KERNEL_DIGITS = 60
-_MAX_ARROW_DIGITS = 76
+#: The sum over a batch of decimals of up to so many digits has no more than 38.
+_MAX_SHORT_DIGITS = 28
 #: Adds without rounding: PostgreSQL's numeric has at most 147,456 digits. NaN and infinities are values, not errors.
 _EXACT = Context(prec=200_000, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
-#: The decimal digits that a double always preserves. With all 17, 0.1 + 0.2 would show as 0.30000000000000004.
-_FLOAT_DIGITS = 15
 #: An average has this many fraction digits more than its column.
 _EXTRA_AVERAGE_DIGITS = 2
 _NUMERIC_TEXT_TYPE = pa.opaque(pa.string(), "numeric", "total")
@@ -114,7 +114,8 @@ class Aggregate:
             rounded = float(value)
         except OverflowError:
             return inf if value > 0 else -inf
-        short = float(format(rounded, f".{_FLOAT_DIGITS}g"))
+        # With all 17 digits, 0.1 + 0.2 would show as 0.30000000000000004.
+        short = float(format(rounded, f".{FLOAT_DIGITS}g"))
         # Rounding to fewer digits can lead beyond the largest double.
         return short if isfinite(short) else rounded
 
@@ -153,11 +154,12 @@ def _aggregate_runs(values: pa.Array, starts: Sequence[int], function: str) -> P
 def _widened(values: pa.Array) -> pa.Array | None:
     """The numbers as decimals long enough for the sum of a batch. None: Arrow has none that long."""
     if pt.is_integer(values.type):
-        return values.cast(pa.decimal128(38, 0))
+        return values.cast(pa.decimal128(DECIMAL_DIGITS, 0))
     digits, scale = values.type.precision, values.type.scale
     if scale < 0 or digits > _MAX_KERNEL_DIGITS:
         return None
-    return values.cast(pa.decimal128(38, scale) if digits <= 28 else pa.decimal256(_MAX_ARROW_DIGITS, scale))
+    is_short = digits <= _MAX_SHORT_DIGITS
+    return values.cast(pa.decimal128(DECIMAL_DIGITS, scale) if is_short else pa.decimal256(LONG_DECIMAL_DIGITS, scale))
 
 
 def _python_runs(kind: Kind, values: pa.Array, starts: Sequence[int]) -> list[list[Any]]:
@@ -216,7 +218,7 @@ def _number_column(values: Sequence[Any]) -> pa.Array:
         return pa.array(numbers, pa.float64()) if floats == len(present) else _numeric_text(numbers)
     scale = max((-int(value.as_tuple().exponent) for value in present), default=0)
     try:
-        return pa.array(numbers, pa.decimal256(_MAX_ARROW_DIGITS, max(0, scale)))
+        return pa.array(numbers, pa.decimal256(LONG_DECIMAL_DIGITS, max(0, scale)))
     except (pa.ArrowInvalid, ValueError):
         return _numeric_text(numbers)
 

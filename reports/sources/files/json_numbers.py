@@ -7,8 +7,8 @@ from decimal import Decimal, InvalidOperation
 from enum import IntFlag
 from math import isfinite
 
-#: A double holds every decimal number of 15 digits; DuckDB's decimals hold 38.
-_DOUBLE_DIGITS, _DECIMAL_DIGITS = 15, 38
+from common.api.numbers import DECIMAL_DIGITS, FLOAT_DIGITS
+
 _INT64 = r"-?(?:[0-9]{1,18}|[1-8][0-9]{18})"
 #: A number with a point or an exponent, without its sign.
 REAL = r"[0-9]+(?:\.[0-9]+(?:[eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)"
@@ -65,7 +65,7 @@ class Numbers:
     def add_integer(self, token: str) -> None:
         digits = len(token.lstrip("-"))
         self.whole_digits = max(self.whole_digits, digits)
-        if digits > _DOUBLE_DIGITS:
+        if digits > FLOAT_DIGITS:
             self.is_wide |= not -(2**63) <= Decimal(token) < 2**63
             self.has_long_integers |= not _is_double(token)
 
@@ -77,7 +77,7 @@ class Numbers:
         else:
             self.whole_digits = max(self.whole_digits, len(whole))
             self.fraction_digits = max(self.fraction_digits, len(fraction))
-        if has_exponent or len(whole) + len(fraction) > _DOUBLE_DIGITS:
+        if has_exponent or len(whole) + len(fraction) > FLOAT_DIGITS:
             self.has_long_reals |= not _is_double(token)
 
     def merge(self, other: Numbers) -> None:
@@ -87,21 +87,21 @@ class Numbers:
     def type(self, kinds: Kind) -> str:
         """The narrowest of DuckDB's types that keeps all digits of numbers of these kinds; varchar if there is none."""
         digits = self.whole_digits + self.fraction_digits
-        long_decimal = f"decimal({_DECIMAL_DIGITS},{self.fraction_digits})"
+        long_decimal = f"decimal({DECIMAL_DIGITS},{self.fraction_digits})"
         if kinds == Kind.INTEGER:
             if not self.is_wide:
                 return "bigint"
-            return long_decimal if digits <= _DECIMAL_DIGITS else "varchar"
+            return long_decimal if digits <= DECIMAL_DIGITS else "varchar"
         has_scale = not self.has_exponents and not kinds & Kind.SPECIAL
-        if has_scale and digits <= _DOUBLE_DIGITS:
-            return f"decimal({_DOUBLE_DIGITS},{self.fraction_digits})"
+        if has_scale and digits <= FLOAT_DIGITS:
+            return f"decimal({FLOAT_DIGITS},{self.fraction_digits})"
         if not self.has_long_integers and not self.has_long_reals:
             return "double"
-        return long_decimal if has_scale and digits <= _DECIMAL_DIGITS else "varchar"
+        return long_decimal if has_scale and digits <= DECIMAL_DIGITS else "varchar"
 
     def fit_doubles(self, kinds: Kind) -> bool:
         """Whether DuckDB's parser, which reads reals as doubles, loses no digit."""
-        return not kinds & Kind.REAL or not self.type(kinds).startswith((f"decimal({_DECIMAL_DIGITS}", "varchar"))
+        return not kinds & Kind.REAL or not self.type(kinds).startswith((f"decimal({DECIMAL_DIGITS}", "varchar"))
 
     def pattern(self, kinds: Kind) -> str:
         """A regular expression for numbers that have the type. It doesn't know whether a double holds all digits."""
@@ -110,10 +110,10 @@ class Numbers:
         if type == "bigint":
             return _INT64
         if type == "double":
-            return f"-?(?:[0-9]{{1,{_DOUBLE_DIGITS}}}|{REAL}){special}"
+            return f"-?(?:[0-9]{{1,{FLOAT_DIGITS}}}|{REAL}){special}"
         if type == "varchar":
             return f"-?(?:[0-9]+|{REAL}){special}"
-        width = _DOUBLE_DIGITS if type.startswith(f"decimal({_DOUBLE_DIGITS}") else _DECIMAL_DIGITS
+        width = FLOAT_DIGITS if type.startswith(f"decimal({FLOAT_DIGITS}") else DECIMAL_DIGITS
         fraction = rf"(?:\.[0-9]{{1,{self.fraction_digits}}})?" if self.fraction_digits else ""
         return f"-?[0-9]{{1,{width - self.fraction_digits}}}{fraction}"
 

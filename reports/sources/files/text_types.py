@@ -16,14 +16,13 @@ from typing import Any
 
 import duckdb
 
+from common.api.numbers import DECIMAL_DIGITS, FLOAT_DIGITS
 from reports.sources.duckdb.engine import string_literal
 
 #: Message of the error that a conversion raises for a text that is not of its type.
 DEVIATION = "A text of the file is not of the type of the texts before it."
-#: The most digits of DuckDB's decimal that is stored as a 64-bit integer, and of its longest.
-_SHORT_DECIMAL, _LONG_DECIMAL = 18, 38
-#: A double holds every number of so many significant digits.
-_DOUBLE_DIGITS = 15
+#: The most digits of DuckDB's decimal that is stored as a 64-bit integer.
+_SHORT_DECIMAL = 18
 #: `-0` says more than a number does.
 _INTEGER = "0|-?[1-9][0-9]*"
 _NUMBER = rf"({_INTEGER}|-?(0|[1-9][0-9]*)?\.[0-9]+)"
@@ -103,7 +102,7 @@ class Facts:
             return "bigint"
         if self.kinds and not self.kinds & ~_EXACT_NUMBERS:
             digits = self.whole_digits + self.fraction_digits
-            width = _SHORT_DECIMAL if digits <= _SHORT_DECIMAL else _LONG_DECIMAL
+            width = _SHORT_DECIMAL if digits <= _SHORT_DECIMAL else DECIMAL_DIGITS
             return f"decimal({width},{self.fraction_digits})" if digits <= width else None
         if not self.kinds & ~_ALL_NUMBERS and self.kinds & ~Kind.SPECIAL and self.double_is_exact:
             return "double"
@@ -210,7 +209,7 @@ def _is_short_double(text: str, value: str) -> str:
     """SQL of whether a text is a number of few enough digits, and not so small or large that a double loses some."""
     digits = f"regexp_replace({text}, '[eE].*|[-.]', '', 'g')"
     return (
-        f"regexp_full_match({text}, '{_NUMBER}({_EXPONENT})?') and strlen({digits}) <= {_DOUBLE_DIGITS} "
+        f"regexp_full_match({text}, '{_NUMBER}({_EXPONENT})?') and strlen({digits}) <= {FLOAT_DIGITS} "
         f"and (abs({value}) between 1e-290 and 1e290 or trim({digits}, '0') = '')"
     )
 
@@ -219,6 +218,6 @@ def _is_short_double(text: str, value: str) -> str:
 _AGGREGATES = (
     f"bit_or(kind), max(strlen(split_part(ltrim(text, '-'), '.', 1))) filter (kind <= {int(_EXACT_NUMBERS)}), "
     f"max(strlen(split_part(text, '.', 2))) filter (kind <= {int(_EXACT_NUMBERS)}), "
-    f"bool_and(case when kind <= {int(_EXACT_NUMBERS)} and strlen(text) <= {_DOUBLE_DIGITS} then true "
+    f"bool_and(case when kind <= {int(_EXACT_NUMBERS)} and strlen(text) <= {FLOAT_DIGITS} then true "
     f"when kind <= {int(_ALL_NUMBERS)} then {_fits('text', 'double')} end)"
 )

@@ -7,11 +7,13 @@ from contextlib import suppress
 
 import pyarrow as pa
 
-#: By column number: a decimal type, or NUMERIC_TEXT if 38 digits are not enough or a value is NaN or infinite.
+from common.api.numbers import DECIMAL_DIGITS
+from reports.sources.decimal_types import decimal_type
+
+#: By column number: a decimal type, or NUMERIC_TEXT if that can't hold the digits or a value is NaN or infinite.
 NumericTypes = Mapping[int, pa.DataType]
 
 NUMERIC_TEXT = pa.opaque(pa.string(), "numeric", "PostgreSQL")
-_MAX_DIGITS = 38
 _NUMERIC_NAMES = ("numeric", "money")
 
 
@@ -64,11 +66,11 @@ def _type_holding(type: pa.DataType | None, values: pa.Array) -> pa.DataType:
     whole_digits = max((len(text.lstrip("-").partition(".")[0]) for text in texts), default=1)
     if type is not None:
         scale = max(scale, type.scale)
-    return pa.decimal128(_MAX_DIGITS, scale) if whole_digits + scale <= _MAX_DIGITS else NUMERIC_TEXT
+    return pa.decimal128(DECIMAL_DIGITS, scale) if whole_digits + scale <= DECIMAL_DIGITS else NUMERIC_TEXT
 
 
 def _declared_type(field: pa.Field) -> pa.DataType | None:
-    """The type of a numeric(p,s). None for a numeric without a scale, such as every sum and average.
+    """The type of a numeric(p,s), whatever its values. None for one without a scale, such as every sum and average.
 
     The modifier holds the precision in its upper 16 bits and the scale, a signed number of 11 bits, in its lower ones;
     4 is added to both (PostgreSQL source, numeric.c: make_numeric_typmod).
@@ -79,7 +81,7 @@ def _declared_type(field: pa.Field) -> pa.DataType | None:
     precision, scale = (modifier - 4) >> 16 & 0xFFFF, ((modifier - 4 & 0x7FF) ^ 1024) - 1024
     if scale < 0:
         precision, scale = precision - scale, 0
-    return pa.decimal128(max(precision, scale), scale) if max(precision, scale) <= _MAX_DIGITS else None
+    return decimal_type(max(precision, scale), scale) or NUMERIC_TEXT
 
 
 def _is_numeric(field: pa.Field) -> bool:

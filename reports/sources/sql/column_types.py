@@ -17,7 +17,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.types as pt
 
-_MAX_DIGITS_128, _MAX_DIGITS_256 = 38, 76
+from common.api.numbers import DECIMAL_DIGITS, LONG_DECIMAL_DIGITS
+
 _MAX_EXACT_IN_DOUBLE = 2**53
 _DAY = timedelta(days=1)
 _MICROSECOND = timedelta(microseconds=1)
@@ -123,10 +124,10 @@ class ColumnProfile:
             if self.lowest >= 0 and self.highest < 2**64:
                 return pa.uint64()
         whole_digits = max(self.whole_digits, len(str(max(abs(self.lowest), self.highest))))
-        if whole_digits + self.scale <= _MAX_DIGITS_128:
-            return pa.decimal128(_MAX_DIGITS_128, self.scale)
-        if whole_digits + self.scale <= _MAX_DIGITS_256:
-            return pa.decimal256(_MAX_DIGITS_256, self.scale)
+        if whole_digits + self.scale <= DECIMAL_DIGITS:
+            return pa.decimal128(DECIMAL_DIGITS, self.scale)
+        if whole_digits + self.scale <= LONG_DECIMAL_DIGITS:
+            return pa.decimal256(LONG_DECIMAL_DIGITS, self.scale)
         return pa.string()
 
 

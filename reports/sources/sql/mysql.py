@@ -9,8 +9,10 @@ import pyarrow as pa
 from pymysql.constants import FIELD_TYPE, FLAG
 from sqlalchemy import URL
 
+from common.api.numbers import LONG_DECIMAL_DIGITS
 from reports.exceptions import SourceUnusable
 from reports.sources.deadline import Deadline
+from reports.sources.decimal_types import decimal_type
 
 DIALECTS = ("mysql", "mariadb")
 #: Parameters that a URL can set. Others, such as `local_infile`, `init_command` or `read_default_file`, read files or
@@ -113,8 +115,7 @@ def _arrow_type(field: Any) -> pa.DataType | None:
     if code in (FIELD_TYPE.DECIMAL, FIELD_TYPE.NEWDECIMAL):
         # The length that MySQL reports includes the point and the sign.
         digits = field.length - (1 if field.scale else 0) - (0 if field.flags & FLAG.UNSIGNED else 1)
-        digits = max(1, digits, field.scale)
-        return pa.decimal128(digits, field.scale) if digits <= 38 else pa.decimal256(min(digits, 76), field.scale)
+        return decimal_type(min(max(1, digits, field.scale), LONG_DECIMAL_DIGITS), field.scale)
     unit = "s" if field.scale == 0 else "ms" if field.scale <= 3 else "us"
     if code in (FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP):
         return pa.timestamp(unit)

@@ -71,7 +71,11 @@ def test_types_that_arrow_lacks_arrive_as_text(spec, fetch, sql, text):
         ("null::numeric", "decimal128(38, 0)", None),
         ("1e50::numeric", "numeric", "1" + "0" * 50),
         ("'NaN'::numeric(4,1)", "numeric", "NaN"),
-        ("1.5::numeric(60,30)", "decimal128(38, 30)", Decimal("1.5")),
+        ("1.5::numeric(60,30)", "decimal256(60, 30)", Decimal("1.5")),
+        ("'-1.5'::numeric(76,1)", "decimal256(76, 1)", Decimal("-1.5")),
+        ("'NaN'::numeric(60,30)", "numeric", "NaN"),
+        ("1.5::numeric(77,30)", "numeric", "1.5" + "0" * 29),
+        ("null::numeric(77,30)", "numeric", None),
     ],
 )
 def test_numeric_is_exact_as_decimal_or_text(spec, fetch, sql, type, value):
