@@ -12,6 +12,10 @@ from typing import Any
 #: Excel's serial numbers are doubles, and openpyxl and calamine round them to milliseconds.
 _EXCEL_PRECISION = timedelta(milliseconds=1)
 _CANONICAL_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+#: How a workbook says that a text was too long for a cell.
+_CUT = re.compile(r"(.*)… \[cut: ([0-9,]+) characters\]", re.DOTALL)
+#: A string, possibly without its end, or a number.
+_JSON_TOKEN = re.compile(r'("(?:[^"\\]|\\.)*(?:"|\\?$))|(-?[0-9.]+)', re.DOTALL)
 _ISO_MOMENT = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d(:?\d\d)?)?)?")
 
 
@@ -57,6 +61,43 @@ class JsonText:
         except ValueError:
             return False
         return same_json(read, self.value)
+
+
+@dataclass(frozen=True)
+class CellJson:
+    """JSON in a cell of a workbook, which is cut if it has more UTF-16 units than a cell holds.
+
+    `text` is one way to write the value. A cell may write numbers with other zeros at their ends, which count.
+    """
+
+    value: Any
+    text: str
+    cell_units: int
+    kept_units: int
+
+    def __eq__(self, other: object) -> bool:
+        cut = _CUT.fullmatch(other) if isinstance(other, str) else None
+        if cut is None:
+            return JsonText(self.value) == other and _units(str(other)) <= self.cell_units
+        # Half of a surrogate pair isn't kept.
+        has_right_length = self.kept_units - _units(cut[1]) in (0, 1) and int(cut[2].replace(",", "")) > len(cut[1])
+        return has_right_length and _with_short_numbers(self.text).startswith(_with_short_numbers(cut[1]))
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
+
+
+def _with_short_numbers(json_text: str) -> str:
+    """JSON whose end may be missing, without zeros at the ends of fractions and without a number at its end."""
+    return _JSON_TOKEN.sub(_short_number, json_text)
+
+
+def _short_number(match: re.Match[str]) -> str:
+    number = match[2]
+    if number is None or match.end() == len(match.string):
+        return match[1] or ""
+    return number.rstrip("0").rstrip(".") if "." in number else number
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from tests.fidelity.matching import JsonText
 from tests.fidelity.oracle import FORMATS, SOURCES, Difference, check
 from tests.fidelity.promises import PAGE, PROMISES, Promise, page_with_tables
 from tests.fidelity.search import search
+from tests.fidelity.source_types import decimal, struct_of
 from tests.fidelity.stores import Places
 from tests.fidelity.tables import Kind, Table, Type
 
@@ -85,6 +86,23 @@ def test_each_kind_of_value_has_a_promise(heading: str) -> None:
     shown = {type.kind for promise in PROMISES[heading] for type, _ in promise.examples}
     # The others are kinds of other sources than DuckDB, whose values arrive as one of these.
     assert set(Kind) - shown == {Kind.NUMERIC, Kind.SERVER_TEXT, Kind.FILE_TEXT}
+
+
+def test_json_in_a_cell_may_have_other_zeros_and_is_cut_where_it_has_to_be() -> None:
+    struct = struct_of(("t", "n"), (Type(Kind.TEXT, "varchar"), decimal(18, 4)))
+    wanted = expected("xlsx", struct, ("x" * 40_000, Decimal("0.1000")))
+    start = '{"t":"' + "x" * (32_700 - 6)
+    assert wanted == f"{start}… [cut: 40,017 characters]"
+    for wrong in (start, f"{start[:-9]}… [cut: 40,017 characters]", f"{start}… [cut: 9 characters]", f"{start[:-1]}y…"):
+        assert wanted != wrong
+    assert expected("xlsx", struct, ("x" * 32_750, Decimal("0.1000"))) == '{"t":"' + "x" * 32_750 + '","n":0.1}'
+
+
+def test_json_in_a_page_may_be_as_the_source_writes_it() -> None:
+    pattern = expected("pdf", Type(Kind.JSON, "json"), '{"é": "\\u00e9"}')
+    for shown in ('{"é":"\\u00e9"}', '{"é":"é"}'):
+        assert re.fullmatch(pattern, shown)
+    assert not re.fullmatch(pattern, '{"é":"e"}')
 
 
 @pytest.mark.parametrize("format", FORMATS)

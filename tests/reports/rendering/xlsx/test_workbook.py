@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 import io
 import zipfile
+from decimal import Decimal
 from typing import Any
 from xml.etree import ElementTree
 
@@ -111,6 +112,17 @@ def test_a_text_longer_than_a_cell_is_cut_with_a_note(character: str) -> None:
     assert first == fits
     assert second.endswith(f"{character}… [cut: 40,000 characters]")
     assert len(second.encode("utf-16-le")) <= 2 * 32_767
+    assert any(
+        row[0] == "Cut texts" and row[1].startswith("1 text is longer than")
+        for row in values(book["About this report"])
+    )
+
+
+def test_nested_json_longer_than_a_cell_is_cut_with_a_note() -> None:
+    nested = [{"a": "x" * 32_750, "b": Decimal("0.10")}, {"a": "x" * 40_000, "b": None}]
+    book = workbook(pa.record_batch({"n": [1, 2], "v": nested}))
+    assert book["Data"]["B2"].value == f'{{"a":"{"x" * 32_750}","b":0.10}}'
+    assert book["Data"]["B3"].value == f'{{"a":"{"x" * (32_700 - 6)}… [cut: 40,017 characters]'
     assert any(
         row[0] == "Cut texts" and row[1].startswith("1 text is longer than")
         for row in values(book["About this report"])
