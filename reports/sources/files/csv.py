@@ -13,7 +13,7 @@ import duckdb
 from reports.sources.duckdb.engine import string_literal
 from reports.sources.files.compression import beginning, compression_of
 from reports.sources.files.faults import file_fault
-from reports.sources.files.text_types import Facts, conversion, facts
+from reports.sources.files.text_types import Facts, candidate_for, conversion, facts
 from reports.sources.placeholders import identifier
 
 #: The rows from which types are taken. Whole files are only looked at if a later value doesn't fit.
@@ -144,7 +144,7 @@ def _values(row: Sequence[str | None], names: Sequence[str]) -> str:
 def converted(reader: str, names: Mapping[str, str], types: Mapping[str, str]) -> str:
     """SQL of all rows under these names, with the columns that have a type converted to it."""
     # DuckDB computes only what the query uses, so a column that it doesn't use is neither converted nor checked.
-    candidates = "".join(f", try_cast({column} as {type}) as {column}_value" for column, type in types.items())
+    candidates = "".join(f", {candidate_for(column, type)} as {column}_value" for column, type in types.items())
     selected = ", ".join(
         f"{conversion(column, f'{column}_value', types[column]) if column in types else column} as {identifier(name)}"
         for column, name in names.items()

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa
 import pytest
 
 from reports.sources import read
 from reports.sources.base import SourceSpec
+from reports.sources.files.csv import csv_view
 
 
 @pytest.fixture
@@ -150,6 +153,17 @@ def test_columns_that_the_query_does_not_use_are_not_checked(tmp_path, limits):
     spec = SourceSpec(kind="files", location=str(tmp_path))
     with read(spec, "select sum(a) as s from t", {}, limits) as rows:
         assert pa.Table.from_batches(rows.batches).to_pylist() == [{"s": 21_001}]
+
+
+@pytest.mark.parametrize("used", ["i", "f"])
+def test_a_query_reads_only_the_columns_that_it_uses(tmp_path, used):
+    """DuckDB would join a table of constants for a condition with IN, and read the column for it."""
+    (tmp_path / "t.csv").write_text("i,b,f,d,t\n1,true,1e5,2024-02-29,10:00:00\n2,False,nan,2024-03-01,11:00:00\n")
+    with duckdb.connect() as connection:
+        connection.execute(f"create view t as {csv_view(connection, tmp_path / 't.csv', False)}")
+        [[_, plan]] = connection.execute(f"explain select count({used}) from t").fetchall()
+    assert "Join" not in plan
+    assert not re.search(r"Projections: .*c[134]", plan)
 
 
 def test_a_wide_decimal_keeps_its_type(tmp_path, fetch):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reports.sources.duckdb.engine import string_literal
-from reports.sources.files.text_types import DEVIATION, conversion, facts
+from reports.sources.files.text_types import DEVIATION, candidate_for, conversion, facts
 from tests.reports.sources.files.texts import TEXTS, says
 
 NOT_NUMBERS = [
@@ -41,7 +41,8 @@ def type_of(connection, texts: Sequence[str | None]) -> str | None:
 
 
 def converted(connection, texts: Sequence[str | None], type: str) -> list[object]:
-    query = f"select {conversion('c', 'v', type)} from (select c, try_cast(c as {type}) as v from ({table(texts)}))"
+    candidate = candidate_for("c", type)
+    query = f"select {conversion('c', 'v', type)} from (select c, {candidate} as v from ({table(texts)}))"
     return connection.sql(query).to_arrow_table().column(0).to_pylist()
 
 
