@@ -6,13 +6,14 @@ import getpass
 import os
 from collections.abc import Mapping
 
-from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts import names
 from accounts.models import User
 from audit import chain
+from audit.heads.keeping import keep_after_commit
+from audit.key import empty_log_seal, signing_key
 from audit.models import Action, AuditHead, AuditLog
 from audit.sql import ADVANCE_HEAD, READ_HEAD
 from common.compiled_sql import insert
@@ -53,6 +54,7 @@ def record(
     with connection.cursor() as cursor:
         seal = chain.head_seal(signing_key(), entry.sequence, entry.hash)
         cursor.execute(ADVANCE_HEAD, [entry.sequence, entry.hash, seal])
+    keep_after_commit(entry.sequence, entry.hash)
     return entry
 
 
@@ -83,12 +85,3 @@ def operator_actor() -> str:
         return f"{names.OPERATOR}:{getpass.getuser()}"
     except (KeyError, OSError):  # in a container, the user may have a number but no name
         return f"{names.OPERATOR}:{os.getuid()}"
-
-
-def signing_key() -> bytes:
-    """The key of hashes and seals. It is never stored in the database."""
-    return str(settings.AUDIT_KEY).encode()
-
-
-def empty_log_seal() -> str:
-    return chain.head_seal(signing_key(), 0, chain.GENESIS)

@@ -2,7 +2,8 @@
 
 Each entry's hash is an HMAC-SHA-256 (RFC 2104) over the previous hash and the canonical JSON of the entry. Its key is
 not in the database, so somebody who can write to the table but doesn't have the key can't recompute the chain. The head
-(sequence and hash of the last entry, with its own HMAC) shows if entries were removed from the end.
+(sequence and hash of the last entry, with its own HMAC) shows if entries were removed from the end. It is also kept
+outside the database (audit.heads), which shows if an older log was put back as a whole.
 """
 
 from __future__ import annotations
@@ -49,6 +50,8 @@ class VerificationFailure:
 
     sequence: int
     reason: str
+    #: The host whose files show it. Empty if the database alone does.
+    host: str = ""
 
 
 START = Checkpoint(0, GENESIS)
@@ -67,6 +70,13 @@ def entry_hash(key: bytes, sequence: int, previous_hash: str, content: Mapping[s
 def head_seal(key: bytes, sequence: int, last_hash: str) -> str:
     """The seal of a chain that ends with this entry, in hexadecimal."""
     return _mac(key, b"head", str(sequence).encode(), last_hash.encode())
+
+
+def outside_seal(key: bytes, previous_seal: str, sequence: int, last_hash: str, written_at: str) -> str:
+    """The seal of a head that is kept outside the database, after one with `previous_seal`, in hexadecimal."""
+    return _mac(
+        key, b"outside", previous_seal.encode(), str(sequence).encode(), last_hash.encode(), written_at.encode()
+    )
 
 
 def check_seal(key: bytes, result: Mapping[str, object]) -> str:

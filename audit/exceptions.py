@@ -9,3 +9,15 @@ class AuditLogIsAppendOnly(DomainError):
     """Entries of the audit log can't be changed or deleted."""
 
     code = "audit_append_only"
+
+
+class HeadsMissing(DomainError):
+    """The file that keeps the end of the audit log outside the database is missing."""
+
+    code = "audit_heads_missing"
+
+
+class HeadsDamaged(DomainError):
+    """The file that keeps the end of the audit log outside the database was changed."""
+
+    code = "audit_heads_damaged"

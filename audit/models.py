@@ -41,6 +41,7 @@ class Action(models.TextChoices):
     SIGN_IN_LOCKED = "Sign In Locked", _("Sign-in locked after too many failures")
     TOKEN_REUSED = "Token Reused", _("Refresh token used twice, session ended")
     AUDIT_EXPORT = "Audit Export", _("Audit log exported")
+    AUDIT_ANCHOR = "Audit Anchor", _("Audit log accepted as it is")
     ADMIN_CREATE = "Admin Create", _("Created in the admin")
     ADMIN_UPDATE = "Admin Update", _("Changed in the admin")
     ADMIN_DELETE = "Admin Delete", _("Deleted in the admin")
@@ -166,6 +167,7 @@ class AuditCheck(models.Model):
     broken_sequence = models.BigIntegerField(null=True, help_text="The first entry that failed verification.")
     reason = models.CharField(max_length=200, blank=True)
     broken_at = models.DateTimeField(null=True)
+    broken_on = models.CharField(max_length=200, blank=True, default="", help_text="The host whose files show it.")
     seal = models.CharField(max_length=64)
 
     class Meta:
@@ -181,7 +183,8 @@ class AuditCheck(models.Model):
 
     def sealed_content(self) -> dict[str, object]:
         """The sealed fields, as JSON values. Other keys would invalidate the seals of earlier versions."""
-        return {
+        of_host = {"broken_on": self.broken_on} if self.broken_on else {}
+        return of_host | {
             "begun_at": _isoformat(self.started_at),
             "sequence": self.sequence,
             "hash": self.hash,

@@ -3,7 +3,8 @@
 Every jobserver takes a step each minute, and so does “Verify now” on the audit page. A step continues where the last
 one stopped; once a day, verification starts again at the first entry. Its result is sealed: whoever can write to the
 database but doesn't have the key can neither make it skip an entry nor record that the log is intact. It also remembers
-how long the log was, which shows if an older head was put back together with its seal.
+how long the log was, which shows if an older head was put back together with its seal; files outside the database
+(audit.heads) show it if the result was put back as well.
 """
 
 from __future__ import annotations
@@ -20,8 +21,10 @@ from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from audit import chain
-from audit.actions import empty_log_seal, signing_key
 from audit.chain import Checkpoint, VerificationFailure
+from audit.heads.comparison import compare
+from audit.heads.keeping import begin, host_name, read_all
+from audit.key import empty_log_seal, signing_key
 from audit.models import AuditCheck, AuditHead, AuditLog
 
 log = logging.getLogger(__name__)
@@ -30,10 +33,12 @@ _RESTART_AFTER = timedelta(days=1)
 
 
 def verify_log() -> VerificationFailure | None:
-    """Verify the whole log. None if it is intact."""
+    """Verify the whole log, and its end against what is kept outside the database. None if it is intact."""
+    outside = read_all()
     head = read_head()
     entries = AuditLog.objects.filter(sequence__lte=head.sequence).order_by("sequence").iterator(chunk_size=5000)
-    return chain.verify_chain(signing_key(), (entry.link() for entry in entries), head) or _find_unsealed()
+    failure = chain.verify_chain(signing_key(), (entry.link() for entry in entries), head) or _find_unsealed()
+    return failure or compare(outside, head)
 
 
 def is_intact(entry: AuditLog) -> bool:
@@ -44,6 +49,12 @@ def is_intact(entry: AuditLog) -> bool:
 def read_head() -> chain.Head:
     head = AuditHead.objects.filter(pk=1).first() or AuditHead(seal=empty_log_seal())
     return chain.Head(head.sequence, head.hash, head.seal)
+
+
+def begin_heads() -> None:
+    """Keep the end of the log outside the database from now on, if this host never did before."""
+    head = read_head()
+    begin(head.sequence, head.hash)
 
 
 def last_check() -> AuditCheck | None:
@@ -62,13 +73,18 @@ def verify_for(*, seconds: float, restart: bool = False) -> bool:
     check = copy.copy(previous) if previous else AuditCheck(started_at=now)
     if now - check.started_at > _RESTART_AFTER or (restart and not check.in_progress):
         check.started_at, check.sequence, check.hash = now, 0, chain.GENESIS
-    failure, finished = _continue(check, read_head(), time.monotonic() + seconds)
-    if failure:
+    outside, head = read_all(), read_head()
+    failure, finished = _continue(check, head, time.monotonic() + seconds)
+    # At each step: it takes one query, and a shortened log may be long.
+    if failure := failure or compare(outside, head):
+        finished = True
         if (check.broken_sequence, check.reason) != (failure.sequence, failure.reason):
             check.broken_sequence, check.reason, check.broken_at = failure.sequence, failure.reason, timezone.now()
+            check.broken_on = failure.host
             log.critical("The audit log is broken at entry #%s: %s.", failure.sequence, failure.reason)
-    elif finished:
-        check.broken_sequence, check.reason, check.broken_at = None, "", None
+    # What the files of another host show, this one can't refute.
+    elif finished and check.broken_on in ("", host_name()):
+        check.broken_sequence, check.reason, check.broken_at, check.broken_on = None, "", None, ""
         check.verified_sequence, check.verified_at = check.sequence, timezone.now()
     _save(check, previous)
     return finished

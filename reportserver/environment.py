@@ -92,6 +92,11 @@ def folder(name: str, default: Path) -> Path:
     return path
 
 
+def optional_folder(name: str) -> Path | None:
+    """As `folder`; None if the variable isn't set."""
+    return folder(name, Path()) if text(name) else None
+
+
 def networks(name: str) -> list[IPv4Network | IPv6Network]:
     """A comma-separated list of networks in CIDR notation."""
     try:

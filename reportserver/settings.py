@@ -23,6 +23,7 @@ from reportserver.environment import (
     folder,
     host,
     networks,
+    optional_folder,
     origins,
     public_url,
     redis_url,
@@ -227,6 +228,12 @@ DELIVERY_LEASE_SECONDS = whole_number("REPORTSERVER_DELIVERY_LEASE_SECONDS", 90)
 
 # --- Audit log ------------------------------------------------------------------------------------------------------
 
+#: The folder of the file that keeps the end of the log outside the database.
+AUDIT_HEADS_DIR = DATA_DIR / "keys"
+#: A folder that all hosts share, in which each of them keeps a second copy.
+AUDIT_HEADS_FOLDER = optional_folder("REPORTSERVER_AUDIT_HEADS_FOLDER")
+#: Whether the end of the log is also written to the server's own log at each change.
+AUDIT_HEADS_LOG = flag("REPORTSERVER_AUDIT_HEADS_LOG", False)
 #: Entries that verification and export read at once.
 AUDIT_BATCH_ENTRIES = 1000
 

@@ -264,7 +264,8 @@ def _create_audit_entries() -> None:
     """Create an entry for each job. Their hashes are made up, which doesn't affect the speed of the pages."""
     from django.db import connection
 
-    from audit import actions, chain
+    from audit import chain
+    from audit.key import signing_key
     from audit.models import AuditHead, AuditLog
 
     with connection.cursor() as cursor:
@@ -275,7 +276,7 @@ def _create_audit_entries() -> None:
             f"cast(id as text), '{{}}', '', cast(id as text) from {_JOBS}"
         )
     last = AuditLog.objects.order_by("-sequence")[0]
-    seal = chain.head_seal(actions.signing_key(), last.sequence, last.hash)
+    seal = chain.head_seal(signing_key(), last.sequence, last.hash)
     AuditHead.objects.update_or_create(pk=1, defaults={"sequence": last.sequence, "hash": last.hash, "seal": seal})
 
 

@@ -10,6 +10,8 @@ from django.db import connections
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
+from audit.verification import begin_heads
+
 REMEDY = "Run manage.py prepare."
 
 
@@ -24,9 +26,13 @@ def not_prepared() -> str:
 
 
 def require_prepared() -> None:
-    """Raise CommandError unless the databases are up to date: every part of the server would fail again and again."""
+    """Raise CommandError unless the databases are up to date: every part of the server would fail again and again.
+
+    On a host's first start, begin to keep the end of the audit log outside the database.
+    """
     if sentence := not_prepared():
         raise CommandError(f"The database is not prepared. {sentence} {REMEDY}")
+    begin_heads()
     connections.close_all()
 
 

@@ -10,6 +10,7 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
+from audit.verification import begin_heads
 from reportserver import demo
 
 
@@ -20,6 +21,7 @@ class Command(BaseCommand):
         call_command("migrate", interactive=False, verbosity=0)
         if settings.COUNTERS_DATABASE != "default":
             call_command("migrate", "common", database=settings.COUNTERS_DATABASE, interactive=False, verbosity=0)
+        begin_heads()
         collect_static()
         if settings.DEMO and demo.install():
             self.stdout.write("Loaded the demo.")
