@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote, urlsplit
 
 from reportserver.databases.config import databases, is_sqlite
@@ -33,6 +32,7 @@ from reportserver.environment import (
     whole_number,
 )
 from reportserver.keys import load_keys
+from reportserver.log_format import LEVELS, logging_config
 
 # --- Addresses and folders ------------------------------------------------------------------------------------------
 
@@ -382,26 +382,4 @@ SPECTACULAR_SETTINGS = {
 
 # --- Logging --------------------------------------------------------------------------------------------------------
 
-_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
-
-LOGGING: dict[str, Any] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "json": {
-            "()": "pythonjsonlogger.json.JsonFormatter",
-            "format": "{asctime} {levelname} {name} {message}",
-            "style": "{",
-            "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
-        }
-    },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
-    "root": {"handlers": ["stderr"], "level": choice("REPORTSERVER_LOG_LEVEL", _LEVELS, "INFO")},
-    "loggers": {
-        # These repeat the lines of reportserver.web.request_log, and add paths, which may contain what users typed.
-        "django.request": {"level": "CRITICAL"},
-        "django.security": {"level": "CRITICAL"},
-        # One line per message, each of which only says "look for a job". jobs.execution.worker logs the jobs.
-        "django-q": {"level": "WARNING"},
-    },
-}
+LOGGING = logging_config(choice("REPORTSERVER_LOG_LEVEL", LEVELS, "INFO"))
