@@ -15,6 +15,13 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.names import is_reserved
 from accounts.querysets import ADMINISTRATOR, Users
+from common.time_zones import NO_SUCH_ZONE, is_time_zone
+
+
+def validate_time_zone(name: str) -> None:
+    """Raise ValidationError unless there is such a time zone."""
+    if not is_time_zone(name):
+        raise ValidationError(_(NO_SUCH_ZONE))
 
 
 class Tenant(models.Model):
@@ -22,6 +29,14 @@ class Tenant(models.Model):
 
     slug = models.SlugField(unique=True)
     name = models.CharField(max_length=200)
+    time_zone = models.CharField(
+        max_length=64,
+        blank=True,
+        db_default="",
+        default="",
+        validators=[validate_time_zone],
+        help_text=_("For relative dates such as today, unless a report has its own, for example Europe/Berlin."),
+    )
 
     def __str__(self) -> str:
         return self.name

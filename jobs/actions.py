@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from accounts.models import User
 from audit import actions as audit
@@ -25,6 +26,7 @@ from jobs.queue.admission import Admission
 from jobs.status import Status
 from reports.exceptions import InvalidParameters, ReportNotFound
 from reports.models import DeliveryTarget, ReportConfiguration, ReportVersion
+from reports.parameters.date_math import Moment
 from reports.parameters.values import to_json, typed_values
 
 Mode = DeliveryTarget.Mode
@@ -67,14 +69,17 @@ def submit(
     parameters: Mapping[str, object],
     format: str | None = None,
     from_text: bool = False,
+    moment: Moment | None = None,
     mode: Mode | None = Mode.ASYNCHRONOUS,
     idempotency: Idempotency | None = None,
 ) -> Submission:
     """Queue a run of the report's current version. Job, event, audit entry and queue message are one transaction.
 
-    `from_text`: the parameters are texts from a form. `mode` is how the caller gets the result; None if the caller
-    doesn't wait for it, so a report without an API target can be run too, as long as it is delivered somewhere.
-    `idempotency`: if the user has already submitted the same request under this key, return the earlier job.
+    `from_text`: the parameters are texts from a form. Relative dates are resolved against `moment`, by default now in
+    the report's time zone; the job stores both what was sent and what it means. `mode` is how the caller gets the
+    result; None if the caller doesn't wait for it, so a report without an API target can be run too, as long as it is
+    delivered somewhere. `idempotency`: if the user has already submitted the same request under this key, return the
+    earlier job.
 
     Raise ReportNotAsynchronous, ReportNotSynchronous, InvalidParameters, TooManyJobs, QueueUnavailable,
     IdempotencyConflict if the key was used for another request, or ReportNotFound if the report was deleted in the
@@ -87,7 +92,9 @@ def submit(
         check_mode(report, mode or Mode.ASYNCHRONOUS)
     broker.ping()
     job = _new_job(version, report, actor)
-    job.format, job.parameters = _validate(version, format, parameters, from_text)
+    moment = moment or report.moment(timezone.now())
+    job.format, job.parameters = _validate(version, format, parameters, moment, from_text)
+    job.requested_parameters = _given(parameters) if from_text else dict(parameters)
     if idempotency:
         job.idempotency_key, job.request_fingerprint = idempotency.key, idempotency.fingerprint
     try:
@@ -124,6 +131,7 @@ def retry(*, job: JobExecutionLog, actor: User | str) -> JobExecutionLog:
     broker.ping()
     new_job = _new_job(job.version, job.report, actor)
     new_job.format, new_job.parameters, new_job.retry_of = job.format, job.parameters, job
+    new_job.requested_parameters = job.requested_parameters
     try:
         with transaction.atomic():
             record_event(job, JobEvent.Kind.RETRIED, {"newJobId": str(new_job.pk), "actor": actor_name(actor)})
@@ -201,15 +209,21 @@ def _new_job(version: ReportVersion, report: ReportConfiguration, actor: User | 
     )
 
 
+def _given(texts: Mapping[str, object]) -> dict[str, object]:
+    """Return the fields of a form that aren't empty."""
+    return {name: text for name, text in texts.items() if text not in ("", None, [])}
+
+
 def _validate(
-    version: ReportVersion, format: str | None, parameters: Mapping[str, object], from_text: bool
+    version: ReportVersion, format: str | None, parameters: Mapping[str, object], moment: Moment, from_text: bool
 ) -> tuple[str, dict[str, object]]:
     """Return the format and the parameters to store. Raise InvalidParameters with all errors of both."""
     chosen: str = format or version.formats[0]
     errors: dict[str, list[str]] = {}
     values: dict[str, object] = {}
     try:
-        values = to_json(typed_values(version.declared_parameters(), parameters, from_text=from_text))
+        declared = version.declared_parameters()
+        values = to_json(typed_values(declared, parameters, moment, rules=version.rules, from_text=from_text))
     except InvalidParameters as error:
         errors = error.fields
     if chosen not in version.formats:

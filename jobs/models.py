@@ -64,6 +64,9 @@ class JobExecutionLog(models.Model):
     )
     requested_by_name = models.CharField(max_length=150)
     parameters = models.JSONField(default=dict)
+    requested_parameters = models.JSONField(
+        null=True, help_text=_("As they were sent, with relative dates; null for jobs of earlier versions.")
+    )
     format = models.CharField(max_length=20)
     retry_of = models.OneToOneField("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="retried_as")
     idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - unique unless null
@@ -203,6 +206,12 @@ class JobExecutionLog(models.Model):
         """Set the job's turn in the queue unless it has one."""
         if not self.turn:
             self.turn = Admission.of(self).turn
+
+    @property
+    def sent_parameters(self) -> dict[str, object]:
+        """The parameters as they were sent; jobs of earlier versions have no relative dates and kept no copy."""
+        sent: dict[str, object] | None = self.requested_parameters
+        return self.parameters if sent is None else sent
 
     @property
     def is_ended(self) -> bool:

@@ -14,6 +14,7 @@ from jobs import actions
 from jobs.models import JobExecutionLog
 from jobs.monitoring import past_runs, report_stats
 from reports.models import ReportConfiguration
+from reports.parameters.date_math import Moment
 from reports.runner_port import ReportStats, RunHistory, Submission, Throughput
 
 _RECENT_JOBS = 5
@@ -23,7 +24,14 @@ class JobRunner:
     """Runs reports as jobs."""
 
     def submit(
-        self, report: ReportConfiguration, user: User, *, parameters: Mapping[str, object], format: str, form_key: str
+        self,
+        report: ReportConfiguration,
+        user: User,
+        *,
+        parameters: Mapping[str, object],
+        moment: Moment,
+        format: str,
+        form_key: str,
     ) -> Submission:
         body = {"parameters": parameters, "format": format, "from_text": True, "mode": None}
         job, is_replay = actions.submit(
@@ -32,6 +40,7 @@ class JobRunner:
             parameters=parameters,
             format=format,
             from_text=True,
+            moment=moment,
             mode=None,
             idempotency=actions.Idempotency.of(form_key, body) if form_key else None,
         )

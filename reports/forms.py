@@ -9,14 +9,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from dataclasses import field as dataclass_field
 from datetime import datetime
-from typing import Any
+from itertools import combinations
+from typing import Any, NamedTuple
 
 from django.http import QueryDict
+from django.utils import dateformat
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from reports.exceptions import InvalidParameters
 from reports.models import ReportConfiguration
+from reports.parameters import date_math
+from reports.parameters.date_math import Moment, is_relative
 from reports.parameters.declarations import Parameter
+from reports.parameters.presets import DAYS, PERIODS
+from reports.parameters.rules import Rule, ordered_pairs
 from reports.parameters.scalars import SCALARS, InvalidValue
 from reports.parameters.values import to_json, typed_values
 
@@ -24,8 +31,26 @@ from reports.parameters.values import to_json, typed_values
 PREFIX = "param."
 #: More choices than these go into a list box instead of checkboxes.
 _MAX_CHECKBOXES = 12
-_INPUT_TYPES = {"integer": "number", "number": "number", "date": "date", "datetime": "datetime-local", "string": "text"}
-_STEPS = {"integer": "1", "number": "any", "datetime": "1"}
+_INPUT_TYPES = {"integer": "number", "number": "number"}
+_STEPS = {"integer": "1", "number": "any"}
+_PICKERS = {"date": "date", "datetime": "datetime-local"}
+_PRESET_LABELS = {
+    "today": _("Today"),
+    "yesterday": _("Yesterday"),
+    "last_7_days": _("Last 7 days"),
+    "last_week": _("Last week"),
+    "this_month": _("This month"),
+    "last_month": _("Last month"),
+    "this_quarter": _("This quarter"),
+    "last_quarter": _("Last quarter"),
+    "this_year": _("This year"),
+    "last_year": _("Last year"),
+    "7_days_ago": _("7 days ago"),
+    "start_of_month": _("Start of this month"),
+    "start_of_last_month": _("Start of last month"),
+    "end_of_last_month": _("End of last month"),
+    "start_of_year": _("Start of this year"),
+}
 
 
 @dataclass
@@ -35,6 +60,8 @@ class Field:
     parameter: Parameter
     values: list[str]
     errors: list[str] = dataclass_field(default_factory=list)
+    #: What a relative date in it means.
+    meaning: str = ""
 
     @classmethod
     def of(cls, parameter: Parameter, data: QueryDict, *, submitted: bool) -> Field:
@@ -100,12 +127,28 @@ class Field:
 
     @property
     def input_type(self) -> str:
-        return _INPUT_TYPES[self.parameter.type]
+        return _INPUT_TYPES.get(self.parameter.type, "text")
+
+    @property
+    def picker(self) -> str:
+        """The type of the <input> that helps to enter a date; "" for other fields."""
+        return _PICKERS.get(self.parameter.type, "") if self.control == "input" else ""
+
+    def show_meaning(self, moment: Moment) -> None:
+        """Set `meaning`, or add an error, if there is a relative date in the field."""
+        if self.picker and is_relative(self.value):
+            try:
+                self.meaning = date_meaning(self.parameter.type, self.value, moment)
+            except InvalidValue as error:
+                self.errors = self.errors or error.messages
 
     @property
     def attributes(self) -> dict[str, object]:
         """Attributes of the <input> with which the browser can help."""
         parameter = self.parameter
+        if self.picker:
+            # The browser can't compare relative dates.
+            return {"autocomplete": "off", "spellcheck": "false"}
         attributes = {
             "step": _STEPS.get(parameter.type),
             "maxlength": parameter.max_length,
@@ -113,6 +156,13 @@ class Field:
             "max": None if parameter.maximum is None else _text(parameter, parameter.maximum),
         }
         return {name: value for name, value in attributes.items() if value is not None}
+
+
+class Presets(NamedTuple):
+    """Buttons that fill in a date or a period: commands for `RunForm.apply_preset`, with their labels."""
+
+    title: str
+    buttons: list[tuple[str, str]]
 
 
 @dataclass
@@ -125,6 +175,7 @@ class RunForm:
     #: Created with the page, so that submitting the same form twice runs the report once. Programs may leave it out.
     token: str = ""
     error: str = ""
+    rules: list[Rule] = dataclass_field(default_factory=list)
 
     @classmethod
     def of(cls, report: ReportConfiguration, data: QueryDict, *, submitted: bool = False) -> RunForm:
@@ -134,7 +185,8 @@ class RunForm:
         version = report.version
         fields = [Field.of(parameter, data, submitted=submitted) for parameter in version.declared_parameters()]
         token = data.get("token", "") if submitted else uuid.uuid4().hex
-        return cls(fields, version.formats, data.get("format") or version.formats[0], token)
+        format = data.get("format") or version.formats[0]
+        return cls(fields, version.formats, format, token, rules=version.rules)
 
     def raw(self) -> dict[str, object]:
         """Return the texts by parameter, for typed_values(from_text=True)."""
@@ -149,6 +201,43 @@ class RunForm:
         return hashlib.sha256(body.encode()).hexdigest()
 
     @property
+    def presets(self) -> list[Presets]:
+        """Presets for each period (a pair of dates), and for each other date."""
+        periods = self._periods()
+        shown = [
+            _presets("period", PERIODS, f"{first.parameter.title} \u2013 {last.parameter.title}", first, last)
+            for first, last in periods
+        ]
+        paired = [field.name for pair in periods for field in pair]
+        days = [field for field in self.fields if field.picker and field.name not in paired]
+        return shown + [_presets("day", DAYS, day.parameter.title, day) for day in days]
+
+    def apply_preset(self, command: str) -> None:
+        """Fill in what a button of `presets` stands for. Other commands do nothing."""
+        kind, preset, *names = [*command.split(" "), "", ""]
+        fields = {field.parameter.name: field for field in self.fields if field.picker}
+        chosen = [fields[name] for name in names if name in fields]
+        if kind == "period" and preset in PERIODS and len(chosen) == 2:
+            for field, text in zip(chosen, PERIODS[preset].bounds(chosen[0].parameter.type), strict=True):
+                field.values = [text]
+        elif kind == "day" and preset in DAYS and len(chosen) == 1:
+            chosen[0].values = [DAYS[preset]]
+
+    def show_meanings(self, moment: Moment) -> None:
+        """Show in each field with a relative date which date it means."""
+        for field in self.fields:
+            field.show_meaning(moment)
+
+    def _periods(self) -> list[tuple[Field, Field]]:
+        """Return pairs of dates that a rule orders; without one, the only two dates of the report."""
+        dates = {field.parameter.name: field for field in self.fields if field.picker}
+        pairs = ordered_pairs(self.rules, [field.parameter for field in self.fields])
+        found = [(dates[first], dates[last]) for first, last in pairs if first in dates and last in dates]
+        if not found and len(dates) == 2:
+            found = list(combinations(dates.values(), 2))
+        return [pair for pair in found if pair[0].parameter.type == pair[1].parameter.type]
+
+    @property
     def invalid_fields(self) -> list[Field]:
         return [field for field in self.fields if field.errors]
 
@@ -158,15 +247,28 @@ def raw_values(fields: Iterable[Field]) -> dict[str, object]:
     return {field.parameter.name: field.raw for field in fields}
 
 
-def json_values(fields: Sequence[Field]) -> dict[str, object]:
+def json_values(fields: Sequence[Field], moment: Moment) -> dict[str, object]:
     """Return the values in the fields in their JSON form. Raises InvalidParameters."""
-    return to_json(typed_values([field.parameter for field in fields], raw_values(fields), from_text=True))
+    return to_json(typed_values([field.parameter for field in fields], raw_values(fields), moment, from_text=True))
 
 
 def show_errors(fields: Iterable[Field], error: InvalidParameters) -> None:
     """Put the sentences of the error into the fields they are about."""
     for field in fields:
         field.errors = error.fields.get(field.parameter.name, [])
+
+
+def date_meaning(type: str, text: str, moment: Moment) -> str:
+    """Return what a relative date means for a parameter of this type, for people. Raises InvalidValue."""
+    value = date_math.resolve(type, text, moment)
+    if not isinstance(value, datetime):
+        return dateformat.format(value, "l, Y-m-d")
+    return f"{dateformat.format(value.astimezone(moment.zone), 'l, Y-m-d H:i:s')} {moment.zone.key}"
+
+
+def _presets(kind: str, presets: Iterable[str], title: str, *fields: Field) -> Presets:
+    names = " ".join(field.parameter.name for field in fields)
+    return Presets(title, [(f"{kind} {preset} {names}", str(_PRESET_LABELS[preset])) for preset in presets])
 
 
 def _text(parameter: Parameter, declared: object) -> str:

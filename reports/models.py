@@ -6,6 +6,7 @@ import base64
 import hashlib
 import secrets
 import uuid
+from datetime import datetime
 from functools import cached_property, lru_cache
 
 from django.db import models
@@ -17,7 +18,9 @@ from accounts.models import Tenant
 from common.compiled_sql import Statement, params
 from reports import crypto
 from reports.exceptions import ReportIncomplete, ReportNotFound, SourceMissing
+from reports.parameters.date_math import DATE_TYPES, Moment
 from reports.parameters.declarations import Parameter
+from reports.parameters.rules import Rule
 from reports.permissions import Right
 from reports.querysets import ReportQuerySet
 from reports.sources.base import SourceSpec
@@ -111,6 +114,14 @@ class ReportConfiguration(models.Model):
             raise ReportIncomplete
         return current
 
+    def moment(self, instant: datetime) -> Moment:
+        """Return what relative dates of a run at this instant are resolved against: the report's time zone, else the
+        tenant's, else UTC."""
+        version = self.version
+        # The tenant is only read where it can matter: this is called for every new job.
+        of_tenant = self.tenant.time_zone if version.takes_dates and not version.time_zone else ""
+        return Moment.of(instant, version.time_zone, of_tenant)
+
     def use_cached_version(self) -> None:
         """Set `current` from memory, without a query. Raises ReportNotFound if the report was deleted since."""
         try:
@@ -160,6 +171,20 @@ class ReportVersion(models.Model):
 
     def declared_parameters(self) -> list[Parameter]:
         return [Parameter.from_dict(parameter) for parameter in self.parameters]
+
+    @property
+    def takes_dates(self) -> bool:
+        """Whether a parameter can have a relative date as its value."""
+        return any(parameter.get("type") in DATE_TYPES for parameter in self.parameters)
+
+    @property
+    def time_zone(self) -> str:
+        """The name of the zone for relative dates; "" for the tenant's."""
+        return str(self.options.get("time_zone", ""))
+
+    @property
+    def rules(self) -> list[Rule]:
+        return [Rule(**rule) for rule in self.options.get("rules", [])]
 
     def source(self) -> SourceSpec:
         """Return the data source to open. Raises SourceMissing if it was deleted."""

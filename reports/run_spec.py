@@ -11,7 +11,7 @@ from django.utils import timezone
 from reports import sources
 from reports.engine import RunSpec
 from reports.models import ReportVersion
-from reports.parameters.values import display_by_label, display_by_name, typed_values
+from reports.parameters.values import display_by_label, display_by_name, stored_values
 from reports.rendering.base import CsvOptions, Document, Template, totals_options
 from reports.sources.base import Limits
 
@@ -27,7 +27,7 @@ def build_run_spec(
 ) -> RunSpec:
     """Return the run of a version with stored parameters, which were checked when the job was created."""
     declared, options = version.declared_parameters(), version.options
-    values = typed_values(declared, parameters)
+    values = stored_values(declared, parameters)
     template = None
     if "template" in options:
         template = Template(

@@ -18,6 +18,7 @@ from django.utils.safestring import SafeString
 from accounts.models import User
 from reports.dry_run.results import Origin
 from reports.models import ReportConfiguration
+from reports.parameters.date_math import Moment
 
 
 @dataclass(frozen=True)
@@ -77,9 +78,18 @@ class ReportRunner(Protocol):
     """The interface of the app that runs reports: statistics of runs, and submission of new ones."""
 
     def submit(
-        self, report: ReportConfiguration, user: User, *, parameters: Mapping[str, object], format: str, form_key: str
+        self,
+        report: ReportConfiguration,
+        user: User,
+        *,
+        parameters: Mapping[str, object],
+        moment: Moment,
+        format: str,
+        form_key: str,
     ) -> Submission:
         """Queue a run with values as a form sends them, once per `form_key`; an empty key doesn't identify a form.
+
+        Relative dates are resolved against `moment`.
 
         Raises InvalidParameters, and other DomainErrors with a message for the user.
         """

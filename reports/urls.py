@@ -8,6 +8,7 @@ from reports import views
 from reports.editing import views as editing
 
 urlpatterns = [
+    path("relative-date", views.relative_date, name="relative-date"),
     path("reports", views.report_list, name="reports"),
     # Before the page of a report: no report can have the slug "new".
     path("reports/new", editing.new, name="report-new"),

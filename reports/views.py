@@ -6,8 +6,9 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -16,11 +17,14 @@ from common import form_recovery
 from common.exceptions import DomainError
 from common.form_recovery import login_keeping_form
 from common.paging import paginate
+from common.time_zones import is_time_zone
 from reports.dry_run.check import CheckResult
 from reports.dry_run.run_time_estimate import estimate_run
 from reports.exceptions import DryRunBusy, InvalidParameters
-from reports.forms import RunForm, show_errors
+from reports.forms import PREFIX, RunForm, date_meaning, show_errors
 from reports.models import ReportConfiguration
+from reports.parameters.date_math import DATE_TYPES, Moment, is_relative
+from reports.parameters.scalars import InvalidValue
 from reports.permissions import may_generate
 from reports.runner_port import report_runner
 
@@ -48,32 +52,54 @@ def report(request: HttpRequest, slug: str) -> HttpResponse:
     user = caller(request)
     report = ReportConfiguration.objects.find_visible(user, slug)
     may_run = may_generate(user, report)
+    moment = report.moment(timezone.now()) if report.current_id else Moment.of(timezone.now())
     if request.method != "POST":
         # A form kept from an ended session keeps its key: if its job was submitted before the session ended,
         # submitting the form again runs the report only once.
         notice = gettext("You were signed out, so the report didn't run. Your input is restored.")
         kept = form_recovery.restore_form(request, notice)
         form = RunForm.of(report, kept or request.GET, submitted=bool(kept))
-        return _report_page(request, report, form, may_run)
+        return _report_page(request, report, form, moment, may_run)
     if not may_run:
         raise PermissionDenied
     form = RunForm.of(report, request.POST, submitted=True)
-    if request.POST.get("do") != "estimate":
-        return _run(request, report, form)
+    command = request.POST.get("do", "")
+    if command and command != "estimate":
+        form.apply_preset(command)
+        return _report_page(request, report, form, moment, may_run)
+    if not command:
+        return _run(request, report, form, moment)
     try:
-        estimated = estimate_run(report.version, form.raw(), form.format, actor=user)
+        estimated = estimate_run(report.version, form.raw(), form.format, moment, actor=user)
     except InvalidParameters as error:
         show_errors(form.fields, error)
         estimated = None
     except DryRunBusy as error:
         estimated = CheckResult(errors=[error.message])
-    return _report_page(request, report, form, may_run, estimated)
+    return _report_page(request, report, form, moment, may_run, estimated)
 
 
-def _run(request: HttpRequest, report: ReportConfiguration, form: RunForm) -> HttpResponse:
+@login_required
+@require_safe
+def relative_date(request: HttpRequest) -> HttpResponse:
+    """Return what the text of a field for dates means, as a part of a page: `type` and `zone` are the field's."""
+    text = next((str(value) for name, value in request.GET.items() if name.startswith(PREFIX)), "").strip()
+    zone, type = request.GET.get("zone", ""), request.GET.get("type", "")
+    if not is_time_zone(zone) or type not in DATE_TYPES:
+        return HttpResponseBadRequest()
+    shown: dict[str, str] = {}
+    if is_relative(text):
+        try:
+            shown["meaning"] = date_meaning(type, text, Moment.of(timezone.now(), zone))
+        except InvalidValue as error:
+            shown["error"] = " ".join(error.messages)
+    return render(request, "reports/_date_meaning.html", shown)
+
+
+def _run(request: HttpRequest, report: ReportConfiguration, form: RunForm, moment: Moment) -> HttpResponse:
     try:
         submission = report_runner().submit(
-            report, caller(request), parameters=form.raw(), format=form.format, form_key=form.key
+            report, caller(request), parameters=form.raw(), moment=moment, format=form.format, form_key=form.key
         )
     except InvalidParameters as error:
         show_errors(form.fields, error)
@@ -83,21 +109,24 @@ def _run(request: HttpRequest, report: ReportConfiguration, form: RunForm) -> Ht
         if submission.is_replay:
             messages.success(request, gettext("This form was already submitted. This is its job."))
         return redirect("job", submission.job_id)
-    return _report_page(request, report, form, may_run=True)
+    return _report_page(request, report, form, moment, may_run=True)
 
 
 def _report_page(
     request: HttpRequest,
     report: ReportConfiguration,
     form: RunForm,
+    moment: Moment,
     may_run: bool,
     estimated: CheckResult | None = None,
 ) -> HttpResponse:
     user, runner = caller(request), report_runner()
+    form.show_meanings(moment)
     context = {
         "report": report,
         "version": report.current,
         "form": form,
+        "zone": moment.zone.key,
         "may_run": may_run,
         "administers": user.administers(report.tenant_id),
         "recent_jobs": runner.recent_jobs(user, report),

@@ -85,7 +85,8 @@ class JobSerializer(serializers.Serializer[JobExecutionLog]):
     createdBy = serializers.CharField(source="requested_by_name")
     report = JobReportSerializer(source="*")
     format = serializers.CharField()
-    parameters = serializers.DictField()
+    parameters = serializers.DictField(help_text="The values that the job runs with. Relative dates are resolved.")
+    requestedParameters = serializers.DictField(source="sent_parameters", help_text="The parameters as they were sent.")
     progress = JobProgressSerializer(source="*")
     queue = QueuePositionSerializer(
         source="queue_position", allow_null=True, help_text="The position in the queue; null unless Queued."

@@ -16,6 +16,7 @@ from reports.definitions.from_database import version_entry
 from reports.editing.differences import Difference, changed_fields, differences
 from reports.forms import PREFIX
 from reports.models import ReportVersion
+from reports.parameters.date_math import is_relative
 
 #: Similar failures are counted up to this number.
 MAX_SIMILAR = 1000
@@ -105,14 +106,29 @@ def similar_failures(user: User, job: JobExecutionLog) -> int:
     return similar.order_by()[: MAX_SIMILAR + 1].count()
 
 
-def titled_parameters(job: JobExecutionLog) -> list[tuple[str, object]]:
-    """Return titles and values of the parameters that the version declares, None for those without a value.
+class JobParameter(NamedTuple):
+    """A parameter of a job, with None for NULL. `requested`: the relative date that was sent; "" if none was."""
 
-    Parameters that no version declares any more go by their names.
-    """
+    title: str
+    value: object
+    requested: str
+
+
+def titled_parameters(job: JobExecutionLog) -> list[JobParameter]:
+    """Return the parameters that the version declares. Those that it doesn't declare go by their names."""
     titles = {parameter.name: parameter.title for parameter in job.version.declared_parameters()} if job.version else {}
     undeclared = [name for name in job.parameters if name not in titles]
-    return [(titles.get(name, name), job.parameters.get(name)) for name in [*titles, *undeclared]]
+    return [
+        JobParameter(titles.get(name, name), job.parameters.get(name), _relative_dates(job, name))
+        for name in [*titles, *undeclared]
+    ]
+
+
+def _relative_dates(job: JobExecutionLog, name: str) -> str:
+    sent, value = job.sent_parameters.get(name), job.parameters.get(name)
+    # The text "now" is a relative date only if a date came of it.
+    differs = sent != value and is_relative(sent[0] if sent and isinstance(sent, list) else sent)
+    return (", ".join(map(str, sent)) if isinstance(sent, list) else str(sent)) if differs else ""
 
 
 def rerun_query(job: JobExecutionLog) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils import timezone
+
 from accounts.models import Tenant, User
 from reports.definitions import ReportDefinition, parse_report
 from reports.definitions.errors import invalid_definition
 from reports.definitions.to_database import check_definition
 from reports.dry_run.target import DryRunTarget
 from reports.models import ReportConfiguration
+from reports.parameters.date_math import Moment
 
 
 def json_object(body: Any) -> dict[str, Any]:
@@ -42,7 +45,8 @@ def changed_report(body: Any, report: ReportConfiguration) -> ReportDefinition:
 def dry_run_target(body: Mapping[str, Any], report: ReportConfiguration) -> DryRunTarget:
     """Return the definition in the body, or the stored report without one. Raises InvalidDefinition, SourceMissing."""
     if body["definition"] is None:
-        return DryRunTarget.of_version(report.version)
+        return DryRunTarget.of_version(report.version, report.moment(timezone.now()))
     definition = changed_report(body["definition"], report)
     source = check_definition(definition, report.tenant)
-    return DryRunTarget.of_definition(definition, source.spec())
+    moment = Moment.of(timezone.now(), definition.time_zone, report.tenant.time_zone)
+    return DryRunTarget.of_definition(definition, source.spec(), moment)

@@ -17,6 +17,7 @@ from reports.dry_run.check import CheckResult
 from reports.dry_run.results import Column, FormatFit, RowPreview
 from reports.models import DeliveryTarget, ReportConfiguration
 from reports.parameters.json_schema import json_schema
+from reports.parameters.rules import Rule
 from reports.permissions import Right
 from reports.runner_port import RunHistory
 
@@ -36,6 +37,13 @@ class DeliverySerializer(serializers.Serializer[DeliveryTarget]):
 
     def get_mode(self, target: DeliveryTarget) -> str | None:
         return target.mode or None
+
+
+class RuleSerializer(serializers.Serializer[Rule]):
+    """A condition between parameters, and what the caller is told if it isn't met."""
+
+    check = serializers.CharField()
+    message = serializers.CharField()
 
 
 @extend_schema_field(ReportDefinition)  # type: ignore[arg-type] # reports.api.schema describes it
@@ -60,6 +68,7 @@ class ReportSerializer(serializers.Serializer[ReportConfiguration]):
     description = serializers.CharField(source="version.description")
     version = serializers.IntegerField(source="version.number", help_text="Increases with every change.")
     parameters = serializers.SerializerMethodField(help_text="JSON Schema (2020-12) of the `parameters` to send.")
+    rules = RuleSerializer(many=True, source="version.rules", help_text="Conditions between parameters.")
     formats = serializers.ListField(
         child=serializers.CharField(), source="version.formats", help_text="The first is the default."
     )

@@ -72,17 +72,19 @@ def wait_for_other_runs() -> None:
 
 
 def sync_tenants(sync: Sync, definitions: Iterable[TenantDefinition]) -> None:
-    """Create and rename tenants."""
+    """Create tenants, and update what differs."""
     sync.tenants |= {tenant.slug: tenant for tenant in Tenant.objects.all()}
     for definition in definitions:
         tenant = sync.tenants.get(definition.slug)
+        new = {"name": definition.name, "time_zone": definition.time_zone or ""}
         if tenant is None:
-            sync.tenants[definition.slug] = Tenant.objects.create(slug=definition.slug, name=definition.name)
+            sync.tenants[definition.slug] = Tenant.objects.create(slug=definition.slug, **new)
             sync.differences.append(f"create tenant {definition.slug}")
-        elif tenant.name != definition.name:
-            tenant.name = definition.name
-            tenant.save(update_fields=["name"])
-            sync.differences.append(f"update tenant {definition.slug}: name")
+        elif changed := [attribute for attribute in new if getattr(tenant, attribute) != new[attribute]]:
+            for attribute in changed:
+                setattr(tenant, attribute, new[attribute])
+            tenant.save(update_fields=changed)
+            sync.differences.append(f"update tenant {definition.slug}: {', '.join(changed)}")
 
 
 # --- Users ------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,16 @@ from pydantic import Field, ValidationError, model_validator
 
 from reports.definitions.base import Definition
 from reports.definitions.errors import FieldErrors, InvalidFields, duplicates, from_pydantic
-from reports.definitions.field_types import EnvName, Name, PlainPath, Role, TenantSlug, ThingSlug, Username
+from reports.definitions.field_types import (
+    EnvName,
+    Name,
+    PlainPath,
+    Role,
+    TenantSlug,
+    ThingSlug,
+    TimeZone,
+    Username,
+)  # fmt: skip
 from reports.definitions.report import ReportDefinition
 
 #: Kinds of data source with a URL. The others have a path.
@@ -20,6 +29,10 @@ class TenantDefinition(Definition):
 
     slug: TenantSlug = Field(description="The name that other entries refer to: letters, digits, - and _.")
     name: Name = Field(description="The name that people see.")
+    time_zone: TimeZone | None = Field(
+        default=None,
+        description="In which relative dates such as today are resolved, unless a report has its own. By default, UTC.",
+    )
 
 
 class UserDefinition(Definition):

@@ -20,6 +20,7 @@ from reports.definitions import (
     GrantsDefinition,
     ParameterDefinition,
     ReportDefinition,
+    RuleDefinition,
     TenantDefinition,
     UserDefinition,
     WebhookDelivery,
@@ -77,7 +78,7 @@ def fingerprint(definition: ReportDefinition) -> str:
 
 
 def tenant_definition(tenant: Tenant) -> TenantDefinition:
-    return TenantDefinition.model_construct(slug=tenant.slug, name=tenant.name)
+    return TenantDefinition.model_construct(slug=tenant.slug, name=tenant.name, time_zone=tenant.time_zone or None)
 
 
 def user_definition(user: User, password_env: str) -> UserDefinition:
@@ -116,6 +117,8 @@ def _definition(version: ReportVersion, **unversioned: Any) -> ReportDefinition:
         options["csv"] = CsvDefinition.model_construct(**options["csv"])
     if "totals" in options:
         options["totals"] = TotalsDefinition.model_construct(**options["totals"])
+    if "rules" in options:
+        options["rules"] = [RuleDefinition.model_construct(**rule) for rule in options["rules"]]
     return ReportDefinition.model_construct(
         **unversioned,
         name=version.name,

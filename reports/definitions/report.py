@@ -25,11 +25,13 @@ from reports.definitions.field_types import (
     TenantSlug,
     Text,
     ThingSlug,
+    TimeZone,
     WebAddress,
 )  # fmt: skip
 from reports.definitions.presentation import ChartSpec, TotalsDefinition
 from reports.exceptions import InvalidDefinition, QueryFailed
 from reports.parameters.declarations import Parameter, contradictions
+from reports.parameters.rules import rule_error
 from reports.parameters.scalars import stable_number
 from reports.sources import placeholders
 
@@ -42,15 +44,22 @@ class ParameterDefinition(Definition):
         description="The type of the value."
     )
     required: bool = Field(default=False, description="Whether a value is required if there is no default.")
-    default: FlatValue = Field(default=None, description="The value if none is given. Without a default, that is NULL.")
+    default: FlatValue = Field(
+        default=None,
+        description="The value if none is given. Without a default, that is NULL. A date can be relative: now-1M/M.",
+    )
     label: Text = Field(max_length=200, default="", description="The name that people see.")
     help: Text = Field(max_length=1000, default="", description="A hint for people.")
     choices: list[FlatValue] = Field(
         default_factory=list, min_length=1, max_length=1000, description="The only values allowed."
     )
     multiple: bool = Field(default=False, description="Whether it takes a list of values, for `in :name`.")
-    minimum: FlatValue = Field(default=None, description="The smallest number, or the earliest date or time.")
-    maximum: FlatValue = Field(default=None, description="The largest number, or the latest date or time.")
+    minimum: FlatValue = Field(
+        default=None, description="The smallest number, or the earliest date or time, which can be relative: today-30d."
+    )
+    maximum: FlatValue = Field(
+        default=None, description="The largest number, or the latest date or time, which can be relative: today."
+    )
     pattern: Text = Field(
         max_length=1000,
         default="",
@@ -71,6 +80,17 @@ class ParameterDefinition(Definition):
     def declaration(self) -> Parameter:
         """Return it as reports.parameters has it. Raises InvalidDefinition."""
         return Parameter.from_dict(self.model_dump(exclude_unset=True, exclude_none=True))
+
+
+class RuleDefinition(Definition):
+    """A condition on the values of two parameters, or of one. It is skipped where a value is missing."""
+
+    check: Text = Field(
+        min_length=1,
+        max_length=300,
+        description="Two parameters, or a parameter and a value, with <, <=, =, !=, >= or > between: start <= end.",
+    )
+    message: Text = Field(min_length=1, max_length=500, description="What users are told if it isn't met.")
 
 
 class ApiResponseDelivery(Definition):
@@ -143,6 +163,13 @@ class ReportDefinition(Definition):
         description="One SQL statement. `:name` is the value of a parameter: always bound, never text in the SQL.",
     )
     parameters: list[ParameterDefinition] = Field(default=[], max_length=100)
+    rules: list[RuleDefinition] = Field(
+        default=[], max_length=50, description="Conditions between parameters, checked when the report is run."
+    )
+    time_zone: TimeZone | None = Field(
+        default=None,
+        description="In which relative dates such as today are resolved. By default, the tenant's, or else UTC.",
+    )
     formats: list[Format] = Field(min_length=1, description="The formats of results. The first is the default.")
     delivery: list[DeliveryDefinition] = Field(
         default_factory=_asynchronous,
@@ -185,7 +212,9 @@ class ReportDefinition(Definition):
     retention_days: int = Field(default=30, ge=1, le=3650, description="How many days results are kept.")
 
     #: Stored together in the column `options` of a version, where they differ from their default.
-    OPTIONS: ClassVar[frozenset[str]] = frozenset({"csv", "max_bytes", "on_limit", "template", "totals", "chart"})
+    OPTIONS: ClassVar[frozenset[str]] = frozenset(
+        {"csv", "max_bytes", "on_limit", "template", "totals", "chart", "rules", "time_zone"}
+    )
     #: Stored with the report, not with its versions.
     UNVERSIONED: ClassVar[frozenset[str]] = frozenset({"slug", "tenant", "grants"})
 
@@ -196,6 +225,10 @@ class ReportDefinition(Definition):
         errors |= duplicates("delivery", [target.model_dump_json() for target in self.delivery])
         if self.template is not None and "pdf" not in self.formats:
             errors["template"] = ["A template designs the pdf. Add pdf to the formats."]
+        declared = [parameter.declaration() for parameter in self.parameters]
+        for at, rule in enumerate(self.rules):
+            if sentence := rule_error(rule.check, declared):
+                errors[f"rules[{at}].check"] = [sentence]
         if errors:
             raise InvalidFields(errors)
         return self

@@ -16,6 +16,7 @@ from reports.dry_run.limited import run_in_child
 from reports.dry_run.results import DocumentPreview
 from reports.dry_run.target import DryRunTarget
 from reports.exceptions import RunError
+from reports.parameters.date_math import Moment
 from reports.parameters.values import TypedValue
 from reports.sources.base import SourceSpec
 
@@ -61,12 +62,14 @@ def template_errors(target: DryRunTarget, values: Mapping[str, object], *, actor
     return preview.errors if preview.no_rows or not preview.error else [Diagnostic(preview.error)]
 
 
-def definition_errors(definition: ReportDefinition, source: SourceSpec | None, *, actor: User | str) -> FieldErrors:
+def definition_errors(
+    definition: ReportDefinition, source: SourceSpec | None, moment: Moment, *, actor: User | str
+) -> FieldErrors:
     """Return the template errors of a definition by path; without a source, only the syntax is checked."""
     if definition.template is None:
         return {}
     if source is None:
         errors = syntax_errors(definition.template, actor=actor)
     else:
-        errors = template_errors(DryRunTarget.of_definition(definition, source), {}, actor=actor)
+        errors = template_errors(DryRunTarget.of_definition(definition, source, moment), {}, actor=actor)
     return {"template": [str(error) for error in errors]} if errors else {}

@@ -11,6 +11,7 @@ from reports.dry_run.results import Fits
 from reports.dry_run.target import DryRunTarget
 from reports.exceptions import RunError
 from reports.models import ReportConfiguration, ReportVersion
+from reports.parameters.date_math import Moment
 from reports.parameters.values import to_json, typed_values
 from reports.runner_port import Throughput, report_runner
 
@@ -45,14 +46,17 @@ def with_run_times(result: CheckResult, report: ReportConfiguration) -> CheckRes
     return replace(result, run_history=runner.run_history(report), formats=formats)
 
 
-def estimate_run(version: ReportVersion, texts: Mapping[str, object], format: str, *, actor: User) -> CheckResult:
+def estimate_run(
+    version: ReportVersion, texts: Mapping[str, object], format: str, moment: Moment, *, actor: User
+) -> CheckResult:
     """Estimate a run in this format with the texts of a form, for a user who may run it.
 
     Raises InvalidParameters and DryRunBusy.
     """
-    values = to_json(typed_values(version.declared_parameters(), texts, from_text=True))
+    declared = version.declared_parameters()
+    values = to_json(typed_values(declared, texts, moment, rules=version.rules, from_text=True))
     try:
-        target = DryRunTarget.of_version(version)
+        target = DryRunTarget.of_version(version, moment)
     except RunError as error:
         return CheckResult(errors=[error.message])
     target = replace(target, formats=[offered for offered in version.formats if offered == format])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from reports.parameters.date_math import Moment
 from reports.parameters.declarations import Parameter
+from reports.parameters.rules import Rule
 from reports.parameters.values import TypedValue, typed_values
 from reports.rendering.base import TotalsOptions, totals_options
 from reports.sources.base import SourceSpec
@@ -23,6 +25,9 @@ class DryRunTarget:
     source: SourceSpec
     query: str
     parameters: list[Parameter]
+    #: What relative dates in its values are resolved against.
+    moment: Moment
+    rules: Sequence[Rule] = ()
     formats: list[str]
     max_rows: int | None
     totals: TotalsOptions | None = None
@@ -34,12 +39,14 @@ class DryRunTarget:
     version: int = 1
 
     @classmethod
-    def of_version(cls, version: ReportVersion) -> DryRunTarget:
+    def of_version(cls, version: ReportVersion, moment: Moment) -> DryRunTarget:
         """Raises SourceMissing."""
         return cls(
             source=version.source(),
             query=version.query,
             parameters=version.declared_parameters(),
+            moment=moment,
+            rules=version.rules,
             formats=version.formats,
             max_rows=version.max_rows,
             totals=totals_options(version.options),
@@ -51,11 +58,13 @@ class DryRunTarget:
         )
 
     @classmethod
-    def of_definition(cls, definition: ReportDefinition, source: SourceSpec) -> DryRunTarget:
+    def of_definition(cls, definition: ReportDefinition, source: SourceSpec, moment: Moment) -> DryRunTarget:
         return cls(
             source=source,
             query=definition.query,
             parameters=[parameter.declaration() for parameter in definition.parameters],
+            moment=moment,
+            rules=[Rule(rule.check, rule.message) for rule in definition.rules],
             formats=list(definition.formats),
             max_rows=definition.max_rows,
             totals=totals_options(definition.options()),
@@ -67,4 +76,5 @@ class DryRunTarget:
 
     def typed_values(self, values: Mapping[str, object]) -> dict[str, TypedValue]:
         """Return the JSON values with their types; a missing required one is NULL. Raises InvalidParameters."""
-        return typed_values([replace(parameter, required=False) for parameter in self.parameters], values)
+        optional = [replace(parameter, required=False) for parameter in self.parameters]
+        return typed_values(optional, values, self.moment, rules=self.rules)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from django.utils import timezone
+
 from accounts.models import Tenant, User
 from reports.definitions import Definitions, ReportDefinition
 from reports.definitions.errors import FieldErrors, invalid_definition, join_path
@@ -14,10 +16,11 @@ from reports.definitions.from_database import definition_of, prefetch_definition
 from reports.dry_run.document_preview import definition_errors
 from reports.exceptions import WrongKey
 from reports.models import DataSource, ReportConfiguration
+from reports.parameters.date_math import Moment
 from reports.sources.base import SourceSpec
 
 #: A change of any other field can't make a template fail.
-_FIELDS = ("template", "query", "parameters", "data_source", "name", "description")
+_FIELDS = ("template", "query", "parameters", "data_source", "name", "description", "time_zone")
 
 
 def check_template(
@@ -26,7 +29,8 @@ def check_template(
     """Raise InvalidDefinition if the template fails. `before` is the stored definition: an unchanged one isn't
     compiled again."""
     if _needs_check(before, after):
-        errors = definition_errors(after, _stored_source(tenant.slug, after.data_source), actor=actor)
+        moment = Moment.of(timezone.now(), after.time_zone, tenant.time_zone)
+        errors = definition_errors(after, _stored_source(tenant.slug, after.data_source), moment, actor=actor)
         if errors:
             raise invalid_definition(errors)
 
@@ -39,10 +43,14 @@ def template_errors_in(definitions: Definitions, env: Mapping[str, str], *, acto
     slugs = {report.slug for _, report in designed}
     stored = prefetch_definitions(ReportConfiguration.objects.filter(slug__in=slugs, current__isnull=False))
     before = {(report.tenant.slug, report.slug): definition_of(report) for report in stored}
+    zones = dict(Tenant.objects.values_list("slug", "time_zone"))
+    zones |= {tenant.slug: tenant.time_zone or "" for tenant in definitions.tenants}
+    now = timezone.now()
     errors: FieldErrors = {}
     for at, report in designed:
         if _needs_check(before.get((report.tenant, report.slug)), report):
-            in_report = definition_errors(report, _source(report, definitions, env), actor=actor)
+            moment = Moment.of(now, report.time_zone, zones.get(report.tenant))
+            in_report = definition_errors(report, _source(report, definitions, env), moment, actor=actor)
             errors |= {join_path(f"reports[{at}]", path): sentences for path, sentences in in_report.items()}
     return errors
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils import timezone
 from django.utils.translation import gettext
 
 from accounts.models import User
@@ -20,6 +21,7 @@ from reports.editing.form_controls import FormControls
 from reports.exceptions import DryRunBusy, InvalidDefinition, InvalidParameters, ReportChanged, RunError
 from reports.forms import Field, json_values, show_errors
 from reports.models import DataSource, ReportConfiguration
+from reports.parameters.date_math import Moment
 from reports.querysets import report_key
 
 #: User names that are offered for the access table.
@@ -86,11 +88,12 @@ class EditPage:
         if self.is_new:
             # For the audit entry.
             self.report.slug = definition.slug
+        moment = Moment.of(timezone.now(), definition.time_zone, self.report.tenant.time_zone)
         try:
             self.checked = actions.dry_run_report(
                 report=self.report,
-                target=DryRunTarget.of_definition(definition, source.spec()),
-                parameters=json_values(self.test_values),
+                target=DryRunTarget.of_definition(definition, source.spec(), moment),
+                parameters=json_values(self.test_values, moment),
                 actor=self.actor,
                 with_preview=True,
             )

@@ -41,10 +41,20 @@ _FIELDS = {
     "parameters.help": FieldText(_("Help text"), _("Shown below the field.")),
     "parameters.choices": FieldText(_("Choices"), _("The only values allowed, one per line.")),
     "parameters.multiple": FieldText(_("Allow multiple values"), _("Use it with `in :name`.")),
-    "parameters.minimum": FieldText(_("Minimum"), _("For numbers, dates and date-times.")),
-    "parameters.maximum": FieldText(_("Maximum"), _("For numbers, dates and date-times.")),
+    "parameters.minimum": FieldText(
+        _("Minimum"), _("For numbers, dates and date-times. A date can be relative: `today-30d`.")
+    ),
+    "parameters.maximum": FieldText(
+        _("Maximum"), _("For numbers, dates and date-times. A date can be relative: `today`.")
+    ),
     "parameters.pattern": FieldText(_("Pattern"), _("A regular expression that the whole text must match.")),
     "parameters.max_length": FieldText(_("Maximum length"), _("Characters in a text.")),
+    "rules": FieldText(
+        _("Rules"), _("Conditions between parameters, such as `start <= end`, checked when the report is run.")
+    ),
+    "time_zone": FieldText(
+        _("Time zone"), _("For relative dates such as `today`, for example Europe/Berlin. Leave empty for the default.")
+    ),
     "formats": FieldText(_("Formats")),
     "csv": FieldText(_("CSV files")),
     "csv.delimiter": FieldText(_("Delimiter")),

@@ -20,6 +20,7 @@ _SECTIONS = {
     "about": ("name", "slug", "description"),
     "query": ("data_source", "query"),
     "parameters": ("parameters",),
+    "rules": ("rules", "time_zone"),
     "files": ("formats", "csv"),
     "delivery": ("delivery",),
 }

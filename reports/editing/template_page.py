@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from django.http import QueryDict
+from django.utils import timezone
 from django.utils.translation import gettext
 
 from accounts.models import User
@@ -113,10 +114,11 @@ class TemplatePage:
     def preview(self) -> None:
         """Compile the document with the first rows, or report why that fails."""
         try:
+            target = self._target()
             preview = actions.preview_report_document(
                 report=self.report,
-                target=self._target(),
-                parameters=json_values(self.test_values),
+                target=target,
+                parameters=json_values(self.test_values, target.moment),
                 actor=self.actor,
                 ppi=_PPI,
             )
@@ -162,7 +164,9 @@ class TemplatePage:
         """Compile the template with the test values: without them the query may return no rows, and a template with an
         error in the part for rows would pass."""
         try:
-            self.errors = template_errors(self._target(), json_values(self.test_values), actor=self.actor)
+            target = self._target()
+            values = json_values(self.test_values, target.moment)
+            self.errors = template_errors(target, values, actor=self.actor)
         except InvalidParameters as error:
             show_errors(self.test_values, error)
             return False
@@ -171,4 +175,5 @@ class TemplatePage:
         return not (self.errors or self.error)
 
     def _target(self) -> DryRunTarget:
-        return replace(DryRunTarget.of_version(self.report.version), template=self.text)
+        moment = self.report.moment(timezone.now())
+        return replace(DryRunTarget.of_version(self.report.version, moment), template=self.text)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from datetime import date
 
 from reports.exceptions import InvalidDefinition
-from reports.parameters.limits import bound, limit_errors, text_of
+from reports.parameters.limits import bound, limit_errors, read, text_of
 from reports.parameters.patterns import unsupported
 from reports.parameters.scalars import SCALARS, InvalidValue, quoted, stable_number
 from reports.parameters.values import MAX_NAME_LENGTH, first_errors, typed_value
@@ -81,7 +81,7 @@ def contradictions(parameter: Parameter) -> dict[str, list[str]]:
     errors = [
         f"{quoted(choice)}: {sentence}"
         for choice in parameter.choices
-        for sentence in limit_errors(parameter, bound(parameter, choice))
+        for sentence in limit_errors(parameter, SCALARS[parameter.type].from_json(choice))
     ]
     return {"choices": first_errors(errors)} if errors else {}
 
@@ -133,14 +133,14 @@ def _value_errors(parameter: Parameter) -> dict[str, list[str]]:
             continue
         if parameter.type in ("string", "boolean"):
             errors[field] = [f"A {parameter.type} parameter can't have a minimum or maximum."]
-        elif messages := _refusal(from_json, declared):
+        elif messages := _refusal(read, parameter.type, declared, None):
             errors[field] = messages
     for choice in parameter.choices:
         if messages := _refusal(from_json, choice):
             errors["choices"] = messages
             break
     # A default is checked against bounds, choices and pattern, so these have to be right first.
-    if not errors and parameter.default is not None and (messages := _refusal(typed_value, parameter, None)):
+    if not errors and parameter.default is not None and (messages := _refusal(typed_value, parameter, None, None)):
         errors["default"] = messages
     return errors
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from reports.parameters.date_math import DATE_TYPES, PATTERN
 from reports.parameters.declarations import Parameter
 from reports.parameters.limits import max_length
 from reports.parameters.scalars import SCALARS
@@ -37,6 +38,8 @@ def _property_schema(parameter: Parameter) -> dict[str, Any]:
     if parameter.type in ("integer", "number"):
         bounds = {"minimum": parameter.minimum, "maximum": parameter.maximum}
         item |= {keyword: bound for keyword, bound in bounds.items() if bound is not None}
+    if parameter.type in DATE_TYPES and not parameter.choices:
+        item = {"type": "string", "anyOf": [{"format": item["format"]}, {"pattern": PATTERN}]}
     schema = item
     if parameter.multiple:
         schema = {"type": "array", "items": item, "maxItems": MAX_VALUES}

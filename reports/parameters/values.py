@@ -2,17 +2,19 @@
 
 A raw value comes from JSON, where it must have the declared type, or as text from a command line or an HTML form.
 `null`, and in text an empty field, means not given: the default applies, or NULL if there is none. Numbers are
-Decimals, so that 0.1 stays 0.1 up to the database that compares it.
+Decimals, so that 0.1 stays 0.1 up to the database that compares it. Relative dates become dates as of one moment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from reports.exceptions import InvalidParameters
-from reports.parameters.limits import choice_errors, limit_errors, text_of
+from reports.parameters.date_math import Moment
+from reports.parameters.limits import choice_errors, limit_errors, read, text_of
+from reports.parameters.rules import Rule, violations
 from reports.parameters.scalars import SCALARS, InvalidValue
 
 if TYPE_CHECKING:
@@ -32,9 +34,14 @@ class TypedValue:
 
 
 def typed_values(
-    parameters: Iterable[Parameter], raw: Mapping[str, object], *, from_text: bool = False
+    parameters: Iterable[Parameter],
+    raw: Mapping[str, object],
+    moment: Moment,
+    *,
+    rules: Sequence[Rule] = (),
+    from_text: bool = False,
 ) -> dict[str, TypedValue]:
-    """Check raw values, by name, against their declarations.
+    """Check raw values, by name, against their declarations and the rules between them.
 
     Raises InvalidParameters with all errors of all parameters, unknown names included.
     """
@@ -48,16 +55,36 @@ def typed_values(
     values: dict[str, TypedValue] = {}
     for name, parameter in declared.items():
         try:
-            values[name] = TypedValue(parameter.type, typed_value(parameter, raw.get(name), from_text=from_text))
+            value = typed_value(parameter, raw.get(name), moment, from_text=from_text)
+            values[name] = TypedValue(parameter.type, value)
         except InvalidValue as error:
             errors[name] = error.messages
+    errors |= violations(rules, declared.values(), values, moment)
     if errors:
         raise InvalidParameters(errors)
     return values
 
 
-def typed_value(parameter: Parameter, raw: object, *, from_text: bool = False) -> object:
-    """Return the typed value of one parameter, the default's if none is given. Raises InvalidValue."""
+def stored_values(parameters: Iterable[Parameter], stored: Mapping[str, object]) -> dict[str, TypedValue]:
+    """Return the typed values that `to_json` has stored.
+
+    They were checked when the job was created, and aren't checked again: a bound such as "today" has moved since.
+    """
+    return {parameter.name: TypedValue(parameter.type, _stored(parameter, stored)) for parameter in parameters}
+
+
+def _stored(parameter: Parameter, stored: Mapping[str, object]) -> object:
+    raw, from_json = stored.get(parameter.name), SCALARS[parameter.type].from_json
+    if raw is None:
+        return None
+    return tuple(from_json(item) for item in raw) if isinstance(raw, (list, tuple)) else from_json(raw)
+
+
+def typed_value(parameter: Parameter, raw: object, moment: Moment | None, *, from_text: bool = False) -> object:
+    """Return the typed value of one parameter, the default's if none is given. Raises InvalidValue.
+
+    Without a moment, as in a declaration, relative dates are only checked, and not compared with anything.
+    """
     if from_text:
         # An empty field of a form counts as not given; a field of a single value comes as a list of one.
         items = [item for item in (raw if isinstance(raw, (list, tuple)) else [raw]) if item not in ("", None)]
@@ -70,7 +97,7 @@ def typed_value(parameter: Parameter, raw: object, *, from_text: bool = False) -
         if parameter.required:
             raise InvalidValue("This parameter is required.")
         return None
-    return _list(parameter, raw, from_text) if parameter.multiple else _single(parameter, raw, from_text)
+    return (_list if parameter.multiple else _single)(parameter, raw, moment, from_text)
 
 
 def first_errors(errors: list[str]) -> list[str]:
@@ -108,7 +135,7 @@ def display_by_name(values: Mapping[str, TypedValue]) -> dict[str, str | None]:
     return {name: None if value.value is None else _display_text(value) for name, value in values.items()}
 
 
-def _list(parameter: Parameter, raw: object, from_text: bool) -> tuple[object, ...]:
+def _list(parameter: Parameter, raw: object, moment: Moment | None, from_text: bool) -> tuple[object, ...]:
     if not isinstance(raw, (list, tuple)):
         raise InvalidValue(f"Must be a list of values, each {SCALARS[parameter.type].expected}.")
     if len(raw) > MAX_VALUES:
@@ -118,7 +145,7 @@ def _list(parameter: Parameter, raw: object, from_text: bool) -> tuple[object, .
     values, errors = [], []
     for position, item in enumerate(raw, start=1):
         try:
-            values.append(_single(parameter, item, from_text))
+            values.append(_single(parameter, item, moment, from_text))
         except InvalidValue as error:
             errors += [f"Value {position}: {message}" for message in error.messages]
     if errors:
@@ -126,10 +153,9 @@ def _list(parameter: Parameter, raw: object, from_text: bool) -> tuple[object, .
     return tuple(values)
 
 
-def _single(parameter: Parameter, raw: object, from_text: bool) -> object:
-    scalar = SCALARS[parameter.type]
-    value = scalar.from_text(raw) if from_text and isinstance(raw, str) else scalar.from_json(raw)
-    if errors := limit_errors(parameter, value) + choice_errors(parameter, value):
+def _single(parameter: Parameter, raw: object, moment: Moment | None, from_text: bool) -> object:
+    value = read(parameter.type, raw, moment, from_text=from_text)
+    if errors := limit_errors(parameter, value, moment) + choice_errors(parameter, value):
         raise InvalidValue(*errors)
     return value
 

@@ -11,3 +11,18 @@ document.querySelectorAll("form[data-checked-by-server]").forEach((form) => {
     unreadable.reportValidity();
   });
 });
+
+// A field for dates also takes relative dates such as now-1M/M, so it is a text field. Its button opens the browser's calendar.
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-picker]");
+  if (!button) return;
+  const [text, picker] = button.parentElement.querySelectorAll("input");
+  picker.value = text.value.replace(/Z$/, "");
+  picker.onchange = () => {
+    text.value = picker.value;
+    text.dispatchEvent(new Event("input", { bubbles: true }));
+    text.focus();
+  };
+  picker.showPicker();
+});

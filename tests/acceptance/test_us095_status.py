@@ -32,6 +32,7 @@ KEYS = {
     "report": dict,
     "format": str,
     "parameters": dict,
+    "requestedParameters": dict,
     "progress": dict,
     "queue": (dict, type(None)),
     "attempt": int,

@@ -123,6 +123,22 @@ def test_a_retry_still_names_the_job_it_repeats(upgraded: Upgraded) -> None:
     assert retry["retryOf"] == upgraded.job("broken")
 
 
+def test_jobs_of_earlier_versions_were_sent_what_they_ran_with(upgraded: Upgraded) -> None:
+    job = upgraded.bob.get(f"/jobs/{upgraded.job('succeeded')}").json()
+    assert job["parameters"] == job["requestedParameters"] == {"minimum": 0}
+
+
+def test_relative_dates_and_time_zones_can_be_used(upgraded: Upgraded) -> None:
+    change = {
+        "query": "select :day as day", "totals": None, "chart": None, "time_zone": "Asia/Kathmandu",
+        "parameters": [{"name": "day", "type": "date", "default": "now-1M/M"}],
+        "rules": [{"check": "day <= today", "message": "Not yet."}],
+    }  # fmt: skip
+    assert upgraded.server.client("alice").request("PATCH", "/reports/one-at-a-time", json=change).status_code == 200
+    job = upgraded.bob.wait(upgraded.bob.generate("one-at-a-time", {"day": "today"}))
+    assert job["status"] == "Succeeded" and job["requestedParameters"] == {"day": "today"}
+
+
 def test_results_are_downloaded_as_they_were(upgraded: Upgraded) -> None:
     result = upgraded.bob.get(f"/jobs/{upgraded.job('succeeded')}/result")
     assert result.text.split() == ["region,total", "north,5", "south,220"]

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
+from django.utils import timezone
 from django.utils.text import slugify
 from tqdm import tqdm
 
@@ -57,7 +58,9 @@ class Command(BaseCommand):
             check_writable(Path(output))
         texts = _parse_parameters(options["param"])
         try:
-            values = typed_values(report.version.declared_parameters(), texts, from_text=True)
+            version, moment = report.version, report.moment(timezone.now())
+            declared = version.declared_parameters()
+            values = typed_values(declared, texts, moment, rules=version.rules, from_text=True)
             self._run(report, to_json(values), format, output)
         except InvalidParameters as error:
             messages = [f"{name}: {message}" for name, errors in error.fields.items() for message in errors]

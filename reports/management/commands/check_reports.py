@@ -7,6 +7,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.utils import timezone
 
 from audit.actions import operator_actor
 from reports.dry_run.check import CheckResult, check
@@ -34,10 +35,11 @@ class Command(BaseCommand):
         if options["tenant"]:
             complete = complete.filter(tenant__slug=options["tenant"])
         reports = list(complete.select_related("tenant", "current__data_source").order_by("tenant__slug", "slug"))
-        failed = 0
+        failed, now = 0, timezone.now()
         for report in reports:
             try:
-                result = check(DryRunTarget.of_version(report.version), {}, actor=operator_actor())
+                target = DryRunTarget.of_version(report.version, report.moment(now))
+                result = check(target, {}, actor=operator_actor())
                 result = with_run_times(result, report)
             except RunError as error:
                 result = CheckResult(errors=[error.message])

@@ -21,8 +21,10 @@ from reports.definitions.errors import errors_in
 from reports.definitions.from_database import definition_of
 from reports.exceptions import InvalidDefinition, ResultTooLarge
 from reports.models import ReportConfiguration
+from reports.parameters.values import to_json, typed_values
 from reports.run_spec import build_run_spec
 from tests.reports.definitions.sample_file import apply_definitions, sample
+from tests.reports.parameters.declared import NOON
 
 pytestmark = pytest.mark.django_db
 
@@ -50,9 +52,8 @@ def run_report(
     report: ReportConfiguration, format: str, folder: Path, **parameters: object
 ) -> tuple[engine.RunResult, bytes]:
     path = folder / f"result.{format}"
-    result = engine.run(
-        build_run_spec(report.version, parameters, format, folder), path, lambda rows, size, total: None
-    )
+    values = to_json(typed_values(report.version.declared_parameters(), parameters, NOON))
+    result = engine.run(build_run_spec(report.version, values, format, folder), path, lambda rows, size, total: None)
     return result, path.read_bytes()
 
 

@@ -15,6 +15,7 @@ from reports.dry_run.target import DryRunTarget
 from reports.sources.base import SourceSpec
 from tests.reports.api.clients import client
 from tests.reports.definitions.sample_file import sample
+from tests.reports.parameters.declared import NOON
 
 URL = "/api/v1/reports/carrier-delays/validate"
 
@@ -43,7 +44,7 @@ def check_reports(*arguments: str) -> tuple[int, str]:
 
 def target(kind: str, location: object, query: str, **options: Any) -> DryRunTarget:
     source = SourceSpec(kind=kind, location=str(location))
-    defaults = {"parameters": [], "formats": ["csv"], "max_rows": None}
+    defaults = {"parameters": [], "moment": NOON, "formats": ["csv"], "max_rows": None}
     return DryRunTarget(source=source, query=query, **(defaults | options))
 
 

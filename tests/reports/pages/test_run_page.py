@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from accounts.models import Tenant
 from jobs.models import JobExecutionLog
 from reports import actions
 from reports.definitions import parse_report
@@ -44,13 +47,13 @@ def test_a_report_is_shown_by_the_current_rights(
 def test_inputs_match_the_types_of_their_parameters(browse: Browse, report: ReportConfiguration) -> None:
     page = run_page(browse)
     start = page.field("From")
-    assert start["type"] == "date" and "required" in start
+    assert start["type"] == "text" and "required" in start
     least = page.field("least")
     assert [least[name] for name in ("type", "min", "max", "value")] == ["number", "0", "10", "5"]
     assert least.description == "How many at least."
     assert page.field("share optional")["step"] == "any"
     since = page.field("since UTC")
-    assert (since["type"], since["value"]) == ("datetime-local", "2024-02-03T04:05:06")
+    assert (since["type"], since["value"]) == ("text", "2024-02-03T04:05:06")
     weekend = page.field("weekend optional")
     assert weekend.role == "combobox"
     assert weekend.options == {"": "Not set", "true": "Yes", "false": "No"}
@@ -66,7 +69,7 @@ def test_the_page_takes_few_queries(
     client = browse("bob")
     for _ in range(2):
         make_job("Succeeded")
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(15):
         assert client.get("/reports/sales").status_code == 200
 
 
@@ -196,6 +199,56 @@ def test_a_refused_form_keeps_its_token_and_can_be_submitted_again(browse: Brows
     refused = client.post("/reports/sales", {**data, "param.least": "11"})
     assert form_data(refused, "run")["token"] == ["ab" * 16]
     assert client.post("/reports/sales", data).status_code == 302
+
+
+# --- Relative dates -------------------------------------------------------------------------------------------------
+
+
+def test_a_preset_fills_in_the_form_and_shows_the_dates_before_anything_runs(
+    browse: Browse, report: ReportConfiguration
+) -> None:
+    client = browse("bob")
+    button = run_page(browse).get("group", "Presets for From").get("button", "Yesterday")
+    response = client.post("/reports/sales", {**VALID, button["name"]: button["value"]})
+    page = Page(response)
+    assert page.field("From").value == "now-1d/d"
+    yesterday = datetime.now(UTC).date() - timedelta(days=1)
+    assert f"= {yesterday:%A}, {yesterday}" in page.by_id("field-start-meaning").text
+    assert page.field("least").value == "7", "the input is kept"
+    assert not JobExecutionLog.objects.exists()
+
+
+def test_a_relative_date_runs_with_the_dates_it_means(browse: Browse, report: ReportConfiguration) -> None:
+    client = browse("bob")
+    client.post("/reports/sales", {**VALID, "param.start": "today", "param.since": "now-1d/d"})
+    job = JobExecutionLog.objects.get()
+    assert job.parameters["start"] == str(datetime.now(UTC).date())
+    assert job.sent_parameters["start"] == "today" and "weekend" not in job.sent_parameters
+    facts = get_page(client, f"/jobs/{job.pk}").get("region", "Parameters").text
+    assert f"{job.parameters['start']} from today" in facts and "from now-1d/d" in facts
+    assert "from 7" not in facts, "only relative dates differ from what was sent"
+
+
+def test_what_a_relative_date_means_is_shown_while_it_is_typed(browse: Browse, report: ReportConfiguration) -> None:
+    client = browse("bob")
+    typed = {"type": "date", "zone": "Europe/Berlin", "param.start": "now-1M/M"}
+    assert f"= {last_month():%A}, {last_month()}" in client.get("/relative-date", typed).content.decode()
+    wrong = client.get("/relative-date", typed | {"param.start": "now-1x"}).content.decode()
+    assert "can&#x27;t be read from" in wrong
+    assert client.get("/relative-date", typed | {"param.start": "2024-01-01"}).content.decode().strip() == ""
+    for bad in ({"zone": "../etc/passwd"}, {"type": "string"}):
+        assert client.get("/relative-date", typed | bad).status_code == 400
+
+
+def test_the_tenants_time_zone_applies_unless_the_report_has_one(browse: Browse, report: ReportConfiguration) -> None:
+    Tenant.objects.filter(pk=report.tenant_id).update(time_zone="Pacific/Kiritimati")
+    browse("bob").post("/reports/sales", {**VALID, "param.start": "today"})
+    assert JobExecutionLog.objects.get().parameters["start"] == str(datetime.now(ZoneInfo("Pacific/Kiritimati")).date())
+
+
+def last_month() -> date:
+    today = datetime.now(ZoneInfo("Europe/Berlin")).date()
+    return (today.replace(day=1) - timedelta(days=1)).replace(day=1)
 
 
 # --- Estimating -----------------------------------------------------------------------------------------------------

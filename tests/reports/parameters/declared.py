@@ -8,9 +8,11 @@ import pytest
 from hypothesis import strategies as st
 
 from reports.exceptions import InvalidParameters
+from reports.parameters.date_math import Moment
 from reports.parameters.declarations import Parameter
 from reports.parameters.values import typed_values
 
+NOON = Moment.of(datetime(2026, 11, 29, 12, tzinfo=UTC))
 PARAMETERS = [
     Parameter.from_dict({"name": "s", "type": "string", "label": "Carrier", "help": "Two letters", "max_length": 50}),
     Parameter.from_dict({"name": "i", "type": "integer", "minimum": -5, "default": 3}),
@@ -32,9 +34,9 @@ RAW_VALUES = st.fixed_dictionaries(
 
 
 def accepted(type: str, raw: object, *, from_text: bool = False, **declared: object) -> object:
-    """Return the typed value."""
+    """Return the typed value; of relative dates, at NOON."""
     parameter = Parameter.from_dict({"name": "p", "type": type, **declared})
-    return typed_values([parameter], {"p": raw}, from_text=from_text)["p"].value
+    return typed_values([parameter], {"p": raw}, NOON, from_text=from_text)["p"].value
 
 
 def refused(type: str, raw: object, *, from_text: bool = False, **declared: object) -> list[str]:

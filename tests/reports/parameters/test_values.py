@@ -10,8 +10,8 @@ from hypothesis import given
 
 from reports.exceptions import InvalidParameters
 from reports.parameters.declarations import Parameter
-from reports.parameters.values import TypedValue, display_by_label, to_json, typed_values
-from tests.reports.parameters.declared import PARAMETERS, RAW_VALUES, accepted, refused
+from reports.parameters.values import TypedValue, display_by_label, stored_values, to_json, typed_values
+from tests.reports.parameters.declared import NOON, PARAMETERS, RAW_VALUES, accepted, refused
 
 
 def test_all_errors_are_reported_at_once_with_unknown_names():
@@ -21,7 +21,7 @@ def test_all_errors_are_reported_at_once_with_unknown_names():
         Parameter(name="c", type="string"),
     ]
     with pytest.raises(InvalidParameters) as caught:
-        typed_values(parameters, {"b": "soon", "c": "fine", "d": 1, "x" * 500: 1})
+        typed_values(parameters, {"b": "soon", "c": "fine", "d": 1, "x" * 500: 1}, NOON)
     assert set(caught.value.fields) == {"a", "b", "d", "x" * 63 + "…"}
     assert caught.value.fields["a"] == ["This parameter is required."]
 
@@ -34,7 +34,7 @@ def test_null_means_not_given():
 
 def test_the_default_is_used_even_for_a_required_parameter():
     parameter = Parameter(name="p", type="date", required=True, default="2013-12-31")
-    assert typed_values([parameter], {})["p"] == TypedValue("date", date(2013, 12, 31))
+    assert typed_values([parameter], {}, NOON)["p"] == TypedValue("date", date(2013, 12, 31))
 
 
 def test_a_list_of_values_is_checked_value_by_value():
@@ -53,16 +53,16 @@ def test_a_list_of_values_is_checked_value_by_value():
 @given(RAW_VALUES)
 def test_stored_values_are_read_back_equal(raw):
     try:
-        values = typed_values(PARAMETERS, raw)
+        values = typed_values(PARAMETERS, raw, NOON)
     except InvalidParameters:
         assert "\0" in raw.get("s", "") or 0 < abs(raw.get("n", 0)) < 1e-300
         return
     stored = json.loads(json.dumps(to_json(values)))
-    assert typed_values(PARAMETERS, stored) == values
+    assert stored_values(PARAMETERS, stored) == typed_values(PARAMETERS, stored, NOON) == values
 
 
 def test_display_texts_have_labels_and_plain_words():
-    values = typed_values(PARAMETERS, {"d": "2013-01-01", "b": True, "n": 1e20, "t": ["2013-01-01T10:00Z"]})
+    values = typed_values(PARAMETERS, {"d": "2013-01-01", "b": True, "n": 1e20, "t": ["2013-01-01T10:00Z"]}, NOON)
     assert display_by_label(PARAMETERS, values) == {
         "Carrier": "(not given)",
         "i": "3",
@@ -75,4 +75,4 @@ def test_display_texts_have_labels_and_plain_words():
 
 def test_two_parameters_with_the_same_label_are_both_shown():
     two = [Parameter(name=n, type="integer", label="Day", default=1) for n in ("a", "b")]
-    assert list(display_by_label(two, typed_values(two, {}))) == ["Day", "Day (b)"]
+    assert list(display_by_label(two, typed_values(two, {}, NOON))) == ["Day", "Day (b)"]
