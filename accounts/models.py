@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.names import is_reserved
 from accounts.querysets import ADMINISTRATOR, Users
-from common.time_zones import NO_SUCH_ZONE, is_time_zone
+from accounts.time_zones import NO_SUCH_ZONE, is_time_zone
 
 
 def validate_time_zone(name: str) -> None:

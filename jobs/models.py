@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -15,30 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Tenant
 from jobs.querysets import JobQuerySet, WorkerHostQuerySet
 from jobs.queue.admission import Admission
-from jobs.status import ENDED, UNFINISHED, Status
+from jobs.status import ENDED, UNFINISHED, JobError, QueuePosition, Status
 from reports.models import DeliveryTarget, ReportConfiguration, ReportVersion
-
-
-@dataclass(frozen=True)
-class QueuePosition:
-    """A queued job's position: 1 is claimed next. With `is_more`, the position is a lower bound.
-
-    `start` is the estimated time at which the job starts; None while no worker is alive.
-    """
-
-    position: int
-    is_more: bool
-    start: datetime | None
-
-
-@dataclass(frozen=True)
-class JobError:
-    """Why a job failed, in terms its requester may see. `retryable`: the same request may succeed later."""
-
-    code: str
-    message: str
-    retryable: bool
-    attempts: int
 
 
 class JobExecutionLog(models.Model):

@@ -1,6 +1,12 @@
-"""The statuses of a job, and which may follow which. jobs.execution.transitions makes the changes."""
+"""The statuses of a job, which may follow which, and what is told beside a status: position and error.
+
+jobs.execution.transitions makes the changes.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
 
 from django.db import models
 
@@ -23,3 +29,25 @@ SUCCESSORS = {
 }
 UNFINISHED = (Status.QUEUED, Status.RUNNING)
 ENDED = (Status.SUCCEEDED, Status.FAILED)
+
+
+@dataclass(frozen=True)
+class QueuePosition:
+    """A queued job's position: 1 is claimed next. With `is_more`, the position is a lower bound.
+
+    `start` is the estimated time at which the job starts; None while no worker is alive.
+    """
+
+    position: int
+    is_more: bool
+    start: datetime | None
+
+
+@dataclass(frozen=True)
+class JobError:
+    """Why a job failed, in terms its requester may see. `retryable`: the same request may succeed later."""
+
+    code: str
+    message: str
+    retryable: bool
+    attempts: int

@@ -13,11 +13,11 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.caller import caller
+from accounts.time_zones import is_time_zone
 from common import form_recovery
 from common.exceptions import DomainError
 from common.form_recovery import login_keeping_form
 from common.paging import paginate
-from common.time_zones import is_time_zone
 from reports.dry_run.check import CheckResult
 from reports.dry_run.run_time_estimate import estimate_run
 from reports.exceptions import DryRunBusy, InvalidParameters

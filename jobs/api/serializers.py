@@ -11,9 +11,9 @@ from rest_framework import serializers
 
 from common.api.schema import ErrorSerializer
 from common.api.strict import StrictSerializer
-from jobs.models import Artifact, JobError, JobEvent, JobExecutionLog, QueuePosition
+from jobs.models import Artifact, JobEvent, JobExecutionLog
 from jobs.results import downloads
-from jobs.status import Status
+from jobs.status import JobError, QueuePosition, Status
 
 
 def status_url(job: JobExecutionLog) -> str:

@@ -14,9 +14,9 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from jobs import sql
-from jobs.models import JobEvent, JobExecutionLog, QueuePosition, WorkerHost
+from jobs.models import JobEvent, JobExecutionLog, WorkerHost
 from jobs.queue import next_job
-from jobs.status import Status
+from jobs.status import QueuePosition, Status
 
 #: The most jobs ahead that are counted: nobody needs the exact number, and every waiting client polls again and again.
 MAX_AHEAD = 1000

@@ -12,7 +12,7 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.validators import validate_email
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from common.time_zones import NO_SUCH_ZONE, is_time_zone
+from accounts.time_zones import NO_SUCH_ZONE, is_time_zone
 
 _SLUG = r"^[-a-zA-Z0-9_]+$"
 _USERNAME = r"^[\w.@+-]+$"

@@ -18,7 +18,6 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from common.time_zones import UTC_NAME
 from reports.parameters.scalars import InvalidValue, quoted
 
 MAX_STEPS = 10
@@ -44,7 +43,7 @@ class Moment:
     @classmethod
     def of(cls, instant: datetime, *zones: str | None) -> Moment:
         """Return the moment in the first zone that is named; in UTC if none is."""
-        return cls(instant, ZoneInfo(next(filter(None, zones), None) or UTC_NAME))
+        return cls(instant, ZoneInfo(next(filter(None, zones), None) or "UTC"))
 
 
 @dataclass(frozen=True)

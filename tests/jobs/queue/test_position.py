@@ -12,8 +12,9 @@ from django.utils import timezone
 
 from jobs.execution import transitions
 from jobs.execution.protocol import ResultFile
-from jobs.models import JobExecutionLog, QueuePosition, WorkerHost
+from jobs.models import JobExecutionLog, WorkerHost
 from jobs.queue.position import MAX_AHEAD, QueueSnapshot, annotate_positions
+from jobs.status import QueuePosition
 from reports.models import ReportConfiguration
 from tests.plans import only_on_sqlite, plan_of
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 from zoneinfo import available_timezones
 
-UTC_NAME = "UTC"
 NO_SUCH_ZONE = "There is no such time zone. Use a name like Europe/Berlin, America/New_York or UTC."
 
 
