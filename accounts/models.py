@@ -6,14 +6,15 @@ import uuid
 from functools import cached_property
 from typing import Any
 
-from django.contrib.auth.models import AbstractUser
+from django.contrib.auth.models import AbstractUser, Group
+from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
-from accounts.names import is_reserved
+from accounts.names import NOT_AVAILABLE, is_reserved
 from accounts.querysets import ADMINISTRATOR, Users
 from accounts.time_zones import NO_SUCH_ZONE, is_time_zone
 
@@ -45,6 +46,14 @@ class Tenant(models.Model):
 class User(AbstractUser):
     """A person or a program that signs in. Roles are Django groups."""
 
+    username = models.CharField(
+        _("username"),
+        max_length=150,
+        unique=True,
+        help_text=_("Required. 150 characters or fewer. Letters, digits and @/./+/-/_ only."),
+        validators=[UnicodeUsernameValidator()],
+        error_messages={"unique": _(NOT_AVAILABLE)},
+    )
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, null=True, blank=True, related_name="users")
     session_generation = models.PositiveIntegerField(
         default=0,
@@ -64,6 +73,9 @@ class User(AbstractUser):
 
     def clean(self) -> None:
         """Raise ValidationError for a reserved name, unless the user has had it since before it was reserved."""
+        # Django's form leaves out a name that another user has in another case.
+        if not self.username:
+            return
         super().clean()
         if not User.objects.filter(pk=self.pk, username=self.username).exists():
             _validate_name(self.username)
@@ -104,7 +116,24 @@ class User(AbstractUser):
 
 def _validate_name(name: str) -> None:
     if is_reserved(name):
-        raise ValidationError({"username": _("This name isn't available.")})
+        raise ValidationError({"username": _(NOT_AVAILABLE)})
+
+
+class Role(models.Model):
+    """What belongs to a tenant of a Django group: see accounts.roles."""
+
+    group = models.OneToOneField(Group, on_delete=models.CASCADE, primary_key=True, related_name="role")
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="roles")
+    name = models.CharField(max_length=150)
+
+    class Meta:
+        ordering = ["tenant", "name"]
+        verbose_name = _("role of an organization")
+        verbose_name_plural = _("roles of organizations")
+        constraints = [models.UniqueConstraint(fields=["tenant", "name"], name="role_name_in_tenant")]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class RefreshSession(models.Model):

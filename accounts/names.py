@@ -6,6 +6,8 @@ from unicodedata import normalize
 
 #: What the audit log calls the server, its operators and people it doesn't know.
 SYSTEM, OPERATOR, UNKNOWN = "system", "operator", "unknown"
+#: The answer to a name that is reserved, or that anybody has: also a user of another tenant.
+NOT_AVAILABLE = "This name isn't available."
 _RESERVED = frozenset({SYSTEM, OPERATOR, UNKNOWN, "anonymous", "server", "reportserver"})
 
 

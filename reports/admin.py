@@ -17,6 +17,7 @@ from guardian.admin import AdminGroupObjectPermissionsForm, AdminUserObjectPermi
 
 from accounts.caller import caller
 from accounts.models import User
+from accounts.roles import role_name, roles_visible_to
 from audit import actions as audit
 from audit.models import Action
 from common.admin import TenantScopedAdmin, limit_to_tenant
@@ -158,6 +159,41 @@ class RoleRightsForm(RightsForm, AdminGroupObjectPermissionsForm):
     """A role's rights on a report."""
 
 
+class UserSelectForm(forms.Form):
+    """Finds a user by name. One of another tenant is not found, like one that doesn't exist."""
+
+    viewer: User
+    user = forms.CharField(label=gettext_lazy("User name"), max_length=150)
+
+    def clean_user(self) -> User:
+        users = User.objects.filter(username=self.cleaned_data["user"])
+        if not self.viewer.is_superuser:
+            users = users.filter(tenant=self.viewer.tenant_id)
+        user = users.first()
+        if user is None:
+            raise forms.ValidationError(gettext("There is no such user."))
+        return user
+
+
+class RoleSelectForm(forms.Form):
+    """Finds a role of the viewer's tenant by name; for superusers, any group by its own name."""
+
+    viewer: User
+    group = forms.CharField(label=gettext_lazy("Role"), max_length=150)
+
+    def clean_group(self) -> Group:
+        name = self.cleaned_data["group"]
+        for group in roles_visible_to(self.viewer):
+            if name == (group.name if self.viewer.is_superuser else role_name(group)):
+                return group
+        raise forms.ValidationError(gettext("There is no such role."))
+
+
+def bound_to(viewer: User, form: type[forms.Form]) -> type[forms.Form]:
+    """The form for one viewer. guardian creates forms without saying for whom."""
+    return type(form.__name__, (form,), {"viewer": viewer})
+
+
 @admin.register(ReportConfiguration)
 class ReportAdmin(TenantScopedAdmin, GuardedModelAdmin):  # type: ignore[misc]
     """Reports, read-only, and the rights on them. Only audited actions change definitions."""
@@ -176,6 +212,12 @@ class ReportAdmin(TenantScopedAdmin, GuardedModelAdmin):  # type: ignore[misc]
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def get_obj_perms_user_select_form(self, request: HttpRequest) -> type[forms.Form]:
+        return bound_to(caller(request), UserSelectForm)
+
+    def get_obj_perms_group_select_form(self, request: HttpRequest) -> type[forms.Form]:
+        return bound_to(caller(request), RoleSelectForm)
+
     def get_obj_perms_manage_user_form(self, request: HttpRequest) -> type[forms.Form]:
         return UserRightsForm
 
@@ -190,10 +232,10 @@ class ReportAdmin(TenantScopedAdmin, GuardedModelAdmin):  # type: ignore[misc]
         return response  # type: ignore[no-any-return]
 
     def obj_perms_manage_group_view(self, request: HttpRequest, object_pk: str, group_id: int) -> HttpResponse:
-        role = get_object_or_404(Group, pk=group_id)
+        role = get_object_or_404(roles_visible_to(caller(request)), pk=group_id)
         with transaction.atomic():
             response = super().obj_perms_manage_group_view(request, object_pk, group_id)  # type: ignore[no-untyped-call]
-            self._record(request, object_pk, role.name, response)
+            self._record(request, object_pk, role_name(role), response)
         return response  # type: ignore[no-any-return]
 
     def _record(self, request: HttpRequest, report_id: str, principal: str, response: HttpResponse) -> None:

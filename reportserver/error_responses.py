@@ -14,6 +14,7 @@ from django.utils.translation import gettext, gettext_noop
 from django_htmx.http import HttpResponseClientRedirect
 from rest_framework import exceptions as drf
 
+from accounts import exceptions as accounts
 from common import form_recovery
 from common.api.negotiation import parse_accept
 from common.exceptions import DomainError
@@ -58,6 +59,7 @@ STATUS: dict[type[DomainError], int] = {
     jobs.ResultPurged: 409,
     jobs.QueueUnavailable: 503,
     auth.TooManyFailures: 429,
+    accounts.TooManyNames: 429,
     auth.TooManySignIns: 429,
 }
 _WITH_RETRY_AFTER = (

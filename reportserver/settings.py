@@ -327,12 +327,13 @@ BULK_ACTION_FIRST_SECONDS, BULK_ACTION_STEP_SECONDS = 0.3, 1.0
 # --- API ------------------------------------------------------------------------------------------------------------
 
 #: Per minute: calls of one user; of these, calls that create a job; failed sign-ins of one name from one address;
-#: failed sign-ins from one address.
+#: failed sign-ins from one address; names for users that weren't available.
 RATE_LIMITS = {
     "api": whole_number("REPORTSERVER_RATE_API", 3000),
     "generate": whole_number("REPORTSERVER_RATE_GENERATE", 600),
     "sign_in": whole_number("REPORTSERVER_RATE_SIGN_IN", 10),
     "sign_in_address": whole_number("REPORTSERVER_RATE_SIGN_IN_ADDRESS", 100),
+    "names": 20,
 }
 #: Processes of the web server, and threads in each.
 WEB_PROCESSES = whole_number("REPORTSERVER_WEB_PROCESSES", 2, maximum=1000)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from pytest_django import DjangoDbBlocker
 
@@ -39,6 +40,17 @@ def passwords() -> dict[str, str]:
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings_xdist_suffix() -> None:
     """Keep pytest-django from naming a file: each test process has its database in memory."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let every test that uses the database use the one of rate limits as well, which each page and call counts in."""
+    databases = {"default", settings.COUNTERS_DATABASE}
+    for item in items:
+        marker = item.get_closest_marker("django_db")
+        uses_database = marker or {"db", "transactional_db"} & set(getattr(item, "fixturenames", []))
+        if uses_database and "databases" not in (marker.kwargs if marker else {}):
+            options = marker.kwargs if marker else {}
+            item.add_marker(pytest.mark.django_db(**options, databases=databases), append=False)
 
 
 @pytest.fixture(scope="session", autouse=True)

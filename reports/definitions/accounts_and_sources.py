@@ -12,7 +12,8 @@ from django.db import connection
 from django.db.models.functions import Now  # noqa: TID251 - milliseconds don't matter here
 
 from accounts.models import RefreshSession, Tenant, User
-from accounts.names import is_reserved
+from accounts.names import NOT_AVAILABLE, is_reserved
+from accounts.roles import role_group, role_name
 from reports import sql
 from reports.definitions import DataSourceDefinition, Definitions, TenantDefinition, UserDefinition
 from reports.definitions.errors import FieldErrors
@@ -93,7 +94,7 @@ def sync_tenants(sync: Sync, definitions: Iterable[TenantDefinition]) -> None:
 def sync_users(sync: Sync, definitions: Iterable[UserDefinition]) -> None:
     """Create users, and update the roles and passwords that differ."""
     defined = list(definitions)
-    stored = User.objects.filter(username__in=[user.username for user in defined]).prefetch_related("groups")
+    stored = User.objects.filter(username__in=[user.username for user in defined]).prefetch_related("groups__role")
     users = {user.username: user for user in stored}
     for at, definition in enumerate(defined):
         path = f"users[{at}]"
@@ -109,7 +110,7 @@ def sync_users(sync: Sync, definitions: Iterable[UserDefinition]) -> None:
 
 def _create_user(sync: Sync, path: str, definition: UserDefinition, tenant: Tenant) -> None:
     if is_reserved(definition.username):
-        sync.add_error(f"{path}.username", "This name isn't available.")
+        sync.add_error(f"{path}.username", NOT_AVAILABLE)
         return
     variable = definition.password_env
     password = sync.secret(variable)
@@ -120,7 +121,7 @@ def _create_user(sync: Sync, path: str, definition: UserDefinition, tenant: Tena
         sync.add_error(f"{path}.password_env", sentence)
     # Also created without a password, although that is rolled back: grants to a missing user would be a second error.
     user = User.objects.create_user(definition.username, password=password or None, tenant=tenant)
-    user.groups.set(_roles(definition))
+    user.groups.set(_roles(definition, tenant))
     sync.differences.append(f"create user {definition.username}")
 
 
@@ -130,10 +131,10 @@ def _update_user(sync: Sync, path: str, user: User, definition: UserDefinition, 
         return
     if user.tenant_id != tenant.pk:
         # The user would keep grants and jobs of the old tenant.
-        sync.add_error(f"{path}.tenant", "This user name is taken in another tenant.")
+        sync.add_error(f"{path}.username", NOT_AVAILABLE)
         return
-    if {group.name for group in user.groups.all()} != set(definition.roles):
-        user.groups.set(_roles(definition))
+    if {role_name(group) for group in user.groups.all()} != set(definition.roles):
+        user.groups.set(_roles(definition, tenant))
         sync.differences.append(f"change roles of user {user.username}")
     password = sync.secret(definition.password_env)
     if password and not user.check_password(password):
@@ -144,8 +145,8 @@ def _update_user(sync: Sync, path: str, user: User, definition: UserDefinition, 
         sync.differences.append(f"set password of user {user.username}")
 
 
-def _roles(definition: UserDefinition) -> list[Group]:
-    return [Group.objects.get_or_create(name=name)[0] for name in dict.fromkeys(definition.roles)]
+def _roles(definition: UserDefinition, tenant: Tenant) -> list[Group]:
+    return [role_group(tenant, name) for name in dict.fromkeys(definition.roles)]
 
 
 def prune_users(sync: Sync, definitions: Definitions) -> None:

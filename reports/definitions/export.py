@@ -33,7 +33,7 @@ def export_definitions(tenants: Iterable[Tenant]) -> tuple[str, list[str]]:
         "tenants": [_entry(tenant_definition(tenant)) for tenant in exported],
         "users": [
             _entry(user_definition(user, variables.name(user.username, "PASSWORD")))
-            for user in users.select_related("tenant").prefetch_related("groups")
+            for user in users.select_related("tenant").prefetch_related("groups__role")
         ],
         "data_sources": [
             _entry(source_definition(source, variables.name(source.slug, "URL")))

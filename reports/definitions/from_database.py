@@ -10,6 +10,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from accounts.models import Tenant, User
+from accounts.roles import role_name
 from reports.definitions import (
     ApiResponseDelivery,
     CsvDefinition,
@@ -43,7 +44,7 @@ def prefetch_definitions(reports: QuerySet[ReportConfiguration]) -> QuerySet[Rep
     """Load what `definition_of` reads, in the same number of queries for any number of reports."""
     return reports.select_related("tenant", "current__data_source").prefetch_related(
         "current__delivery_targets", "usergrant_set__user", "usergrant_set__permission",
-        "rolegrant_set__group", "rolegrant_set__permission",
+        "rolegrant_set__group__role", "rolegrant_set__permission",
     )  # fmt: skip
 
 
@@ -86,7 +87,7 @@ def user_definition(user: User, password_env: str) -> UserDefinition:
     return UserDefinition.model_construct(
         username=user.username,
         tenant=user.tenant.slug if user.tenant else "",
-        roles=sorted(group.name for group in user.groups.all()),
+        roles=sorted(role_name(group) for group in user.groups.all()),
         password_env=password_env,
     )
 
@@ -106,7 +107,7 @@ def source_definition(source: DataSource, url_env: str) -> DataSourceDefinition:
 def stored_grants(report: ReportConfiguration) -> GrantsDefinition:
     """Return the report's grants, read now."""
     return _grants(
-        report.rolegrant_set.select_related("group", "permission"),
+        report.rolegrant_set.select_related("group__role", "permission"),
         report.usergrant_set.select_related("user", "permission"),
     )
 
@@ -144,7 +145,7 @@ def _delivery(target: DeliveryTarget) -> DeliveryDefinition:
 
 def _grants(role_grants: Iterable[RoleGrant], user_grants: Iterable[UserGrant]) -> GrantsDefinition:
     """Roles come first, each in the order of names. Permissions other than our rights, given by hand, are left out."""
-    grants = sorted((grant.permission.codename, grant.group.name) for grant in role_grants)
+    grants = sorted((grant.permission.codename, role_name(grant.group)) for grant in role_grants)
     grants += sorted((grant.permission.codename, principal_of(grant.user.username)) for grant in user_grants)
     principals = {right: [name for codename, name in grants if codename == right.codename] for right in Right}
     return GrantsDefinition.model_construct(generate=principals[Right.GENERATE], view=principals[Right.VIEW])

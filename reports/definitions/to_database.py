@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from guardian.shortcuts import assign_perm, remove_perm
 
 from accounts.models import Tenant, User
+from accounts.roles import role_group
 from audit.actions import actor_name
 from reports.definitions import GrantsDefinition, ReportDefinition, query_errors
 from reports.definitions.errors import FieldErrors, invalid_definition, join_path
@@ -148,13 +149,13 @@ def _set_grants(report: ReportConfiguration, grants: GrantsDefinition) -> None:
     for right in Right:
         before, after = set(getattr(stored, right)), set(getattr(grants, right))
         for principal in sorted(before - after):
-            remove_perm(right.codename, _holder(principal), report)
+            remove_perm(right.codename, _holder(principal, report.tenant), report)
         for principal in sorted(after - before):
-            assign_perm(right.codename, _holder(principal), report)
+            assign_perm(right.codename, _holder(principal, report.tenant), report)
 
 
-def _holder(principal: str) -> User | Group:
+def _holder(principal: str, tenant: Tenant) -> User | Group:
     username = user_of(principal)
     if username is None:
-        return Group.objects.get_or_create(name=principal)[0]
+        return role_group(tenant, principal)
     return User.objects.get(username=username)

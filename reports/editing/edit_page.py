@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 
 from accounts.models import User
 from accounts.querysets import ADMINISTRATOR
+from accounts.roles import role_name, roles_of
 from reports import actions
 from reports.definitions.from_database import definition_of, fingerprint
 from reports.dry_run.check import CheckResult
@@ -110,7 +111,7 @@ class EditPage:
         # Suggestions for the access table: the roles that users of the tenant have, and the users.
         users = User.objects.filter(tenant=self.report.tenant, is_active=True).order_by("username")
         names = users.values_list("username", flat=True)[:_MAX_SUGGESTED_USERS]
-        roles = users.exclude(groups=None).values_list("groups__name", flat=True).order_by("groups__name").distinct()
+        roles = sorted(map(role_name, roles_of(self.report.tenant_id).filter(user__in=users).distinct()))
         return {
             "page": self,
             "report": self.report,

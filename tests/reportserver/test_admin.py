@@ -257,7 +257,7 @@ def test_changes_of_users_and_their_passwords_are_audited(
     own = {"old_password": PASSWORD, "new_password1": "my very own 8", "new_password2": "my very own 8"}
     assert alice.post("/admin/password_change/", own).status_code == 302
     assert [(actor, details) for actor, _, details in entries("Admin Update")] == [
-        ("root", {"name": "carol", "fields": ["Groups"]}),
+        ("root", {"name": "carol", "fields": ["Roles"]}),
         ("root", {"name": "carol", "fields": ["password"]}),
         ("alice", {"name": "alice", "fields": ["Password"]}),
     ]

@@ -56,12 +56,28 @@ def test_apply_creates_everything_in_an_empty_database(tmp_path):
     assert [target.options for target in report().version.delivery_targets.all()] == [{}, {"to": ["ops@example.com"]}]
 
 
+def test_a_role_has_rights_in_its_own_tenant_only(tmp_path):
+    data = sample()
+    apply_definitions(tmp_path, data)
+    data["tenants"].append({"slug": "globex", "name": "Globex"})
+    data["users"].append(
+        {"username": "gina", "tenant": "globex", "roles": ["analysts"], "password_env": "BOB_PASSWORD"}
+    )
+    apply_definitions(tmp_path, data)
+    assert apply_definitions(tmp_path, data) == []
+    bob, gina = User.objects.get(username="bob"), User.objects.get(username="gina")
+    assert not set(bob.groups.all()) & set(gina.groups.all())
+    granted = report().rolegrant_set.filter(permission__codename=Right.GENERATE.codename)
+    assert [grant.group for grant in granted] == list(bob.groups.all())
+    assert definition_of(report()).grants.generate == ["analysts", "user:bob"]
+
+
 def test_apply_sets_grants(tmp_path):
     apply_definitions(tmp_path)
     bob, reports = User.objects.get(username="bob"), ReportConfiguration.objects.all()
     assert reports.granted(bob, Right.GENERATE).get().slug == "carrier-delays"
     assert not reports.granted(bob, Right.VIEW).exists()
-    bob.groups.add(Group.objects.get(name="readers"))
+    bob.groups.add(Group.objects.get(name="acme/readers"))
     assert reports.granted(bob, Right.VIEW).get().slug == "carrier-delays"
 
 
@@ -193,7 +209,7 @@ def test_a_file_cannot_change_a_superuser(tmp_path):
 def test_a_user_name_of_another_tenant_is_refused(tmp_path):
     apply_definitions(tmp_path)
     other = {"tenants": [{"slug": "other", "name": "Other"}], "users": [SAMPLE["users"][1] | {"tenant": "other"}]}
-    assert apply_errors(tmp_path, other) == {"users[0].tenant": ["This user name is taken in another tenant."]}
+    assert apply_errors(tmp_path, other) == {"users[0].username": ["This name isn't available."]}
 
 
 def test_a_report_cannot_use_the_data_source_or_users_of_another_tenant(tmp_path):

@@ -68,6 +68,7 @@ def test_concurrent_changes_each_get_a_version_and_runs_do_not_overlap(database_
     env = os.environ | ENV | {
         "REPORTSERVER_DATA_DIR": str(tmp_path),
         "REPORTSERVER_DATABASE_URL": database_url,
+        "REPORTSERVER_DEMO": "0",
         "DJANGO_SETTINGS_MODULE": "reportserver.settings",
         "FILES": json.dumps(files),
     }  # fmt: skip
@@ -76,7 +77,7 @@ def test_concurrent_changes_each_get_a_version_and_runs_do_not_overlap(database_
         command = [sys.executable, str(ROOT / "manage.py"), *arguments]
         return subprocess.run(command, env=env, check=True, stdout=subprocess.PIPE, text=True, timeout=120).stdout
 
-    manage("migrate", "-v0")
+    manage("prepare")
     manage("apply", files[0])
     outcome = json.loads(manage("shell", "-v0", "-c", SCRIPT).splitlines()[-1])
     assert outcome["errors"] == []

@@ -1,0 +1,83 @@
+"""Roles of a tenant, and who may hand them out.
+
+A role is a Django group. All but `Administrator`, which every tenant has, belong to one tenant: two tenants can each
+have their own `analysts`. The group's own name is internal, since Django's groups have unique names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from django.contrib.auth.models import Group, Permission
+from django.db.models import Q, QuerySet
+
+from accounts.models import Role, Tenant, User
+from accounts.querysets import ADMINISTRATOR
+
+_MAX_GROUP_NAME = 150
+
+
+def role_group(tenant: Tenant, name: str) -> Group:
+    """The group of the tenant's role with this name, which is created if it doesn't exist."""
+    if name == ADMINISTRATOR:
+        return Group.objects.get_or_create(name=name)[0]
+    role = Role.objects.select_related("group").filter(tenant=tenant, name=name).first()
+    if role is None:
+        group, _ = Group.objects.get_or_create(name=group_name(tenant.slug, name))
+        role, _ = Role.objects.get_or_create(group=group, defaults={"tenant": tenant, "name": name})
+    return role.group
+
+
+def role_name(group: Group) -> str:
+    """The name that people see."""
+    role = getattr(group, "role", None)
+    return role.name if role else group.name
+
+
+def group_name(tenant_slug: str, name: str) -> str:
+    """The internal name of the group of a tenant's role. A long one ends with a digest."""
+    full = f"{tenant_slug}/{name}"
+    if len(full) <= _MAX_GROUP_NAME:
+        return full
+    return f"{full[: _MAX_GROUP_NAME - 17]}~{hashlib.sha256(full.encode()).hexdigest()[:16]}"
+
+
+def roles_of(tenant_id: int | None) -> QuerySet[Group]:
+    """The tenant's roles and `Administrator`."""
+    return Group.objects.select_related("role").filter(Q(role__tenant=tenant_id) | Q(name=ADMINISTRATOR))
+
+
+def roles_visible_to(user: User) -> QuerySet[Group]:
+    """All groups for a superuser, the roles of their tenant for others."""
+    return Group.objects.select_related("role__tenant") if user.is_superuser else roles_of(user.tenant_id)
+
+
+def roles_to_hand_out(user: User) -> QuerySet[Group]:
+    """The roles that this user may give to users of the own tenant: none that gives more than the user has."""
+    if user.is_superuser:
+        return roles_visible_to(user)
+    roles = roles_of(user.tenant_id)
+    if not user.is_administrator:
+        # A role may have rights on reports, which an Administrator has anyway.
+        roles = roles.filter(user=user)
+    held = user.get_all_permissions()
+    too_much = [
+        role.pk
+        for role in roles.prefetch_related("permissions__content_type")
+        if not names_of(role.permissions.all()) <= held
+    ]
+    return roles.exclude(pk__in=too_much)
+
+
+def may_manage(user: User, other: User) -> bool:
+    """True if the other user has no rights that this user lacks: whoever sets a password can sign in with it."""
+    if user.is_superuser:
+        return True
+    has_more = other.is_superuser or (other.is_administrator and not user.is_administrator)
+    return not has_more and other.get_all_permissions() <= user.get_all_permissions()
+
+
+def names_of(permissions: Iterable[Permission]) -> set[str]:
+    """The permissions as `has_perm` takes them."""
+    return {f"{permission.content_type.app_label}.{permission.codename}" for permission in permissions}
