@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 
 from accounts.models import Tenant, User
 from accounts.roles import role_name
@@ -43,9 +43,11 @@ DELIVERY_DEFINITIONS: dict[str, type[DeliveryDefinition]] = {
 def prefetch_definitions(reports: QuerySet[ReportConfiguration]) -> QuerySet[ReportConfiguration]:
     """Load what `definition_of` reads, in the same number of queries for any number of reports."""
     return reports.select_related("tenant", "current__data_source").prefetch_related(
-        "current__delivery_targets", "usergrant_set__user", "usergrant_set__permission",
-        "rolegrant_set__group__role", "rolegrant_set__permission",
-    )  # fmt: skip
+        "current__delivery_targets",
+        "usergrant_set__user",
+        "usergrant_set__permission",
+        Prefetch("rolegrant_set", RoleGrant.objects.select_related("group__role", "permission")),
+    )
 
 
 def reload_report(report: ReportConfiguration) -> ReportConfiguration:
