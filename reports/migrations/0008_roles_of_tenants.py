@@ -45,5 +45,5 @@ def _give(apps, group, tenant, *, keep):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("reports", "0007_wording"), ("accounts", "0003_roles")]
+    dependencies = [("reports", "0007_wording"), ("accounts", "0004_roles")]
     operations = [migrations.RunPython(split, migrations.RunPython.noop)]

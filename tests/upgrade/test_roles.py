@@ -59,7 +59,7 @@ def test_a_group_becomes_a_role_of_each_tenant_that_uses_it(tmp_path: Path, kind
     with postgres_server() if kind == "postgresql" else nullcontext() as url:
         settings = SECRETS | ({"REPORTSERVER_DATABASE_URL": url} if url else {})
         server = RunningServer("", tmp_path, environment(tmp_path, 1, **settings), process=None)
-        server.manage("migrate", "accounts", "0002_session_generation")
+        server.manage("migrate", "accounts", "0003_tenant_time_zone")
         server.manage("migrate", "reports", "0007_wording")
         server.manage("shell", "-v0", "-c", _STORE)
         server.manage("prepare")

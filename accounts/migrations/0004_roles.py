@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0002_session_generation'),
+        ('accounts', '0003_tenant_time_zone'),
         ('auth', '0012_alter_user_first_name_max_length'),
     ]
 
