@@ -147,7 +147,7 @@ MARIADB = (
     integer("int unsigned", 32, unsigned=True),
     integer("bigint", 64),
     integer("bigint unsigned", 64, unsigned=True),
-    Type(Kind.FLOAT, "double"),
+    Type(Kind.FLOAT, "double", signed_zero=False),
     decimal(4, 1),
     decimal(38, 10),
     decimal(65, 30),

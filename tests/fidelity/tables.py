@@ -57,6 +57,8 @@ class Type:
     zoned: bool = False
     #: Whether the source has infinite dates or floats.
     infinite: bool = False
+    #: Whether the source stores -0.0 and not 0.
+    signed_zero: bool = True
     #: Whether a float has 32 bits.
     single: bool = False
     #: Characters that the source can't store.

@@ -88,7 +88,9 @@ def _floats(type: Type) -> st.SearchStrategy[float]:
     else:
         extremes = st.sampled_from(_FLOATS)
         numbers = st.floats(allow_nan=type.infinite, allow_infinity=type.infinite)
-    return st.one_of(extremes, numbers)
+    found = st.one_of(extremes, numbers)
+    # -0.0 + 0.0 is 0.0.
+    return found if type.signed_zero else found.map(lambda number: number + 0.0)
 
 
 def _single(value: float) -> float:

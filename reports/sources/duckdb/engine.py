@@ -102,7 +102,7 @@ class DuckdbEngine:
     ) -> tuple[duckdb.DuckDBPyConnection, Exposed]:
         """A connection that can read what it exposes and nothing else, and is interrupted at the deadline."""
         connection = stack.enter_context(closing(self.open(spec, limits)))
-        stack.enter_context(_interrupting(connection, deadline))
+        stack.enter_context(interrupting(connection, deadline))
         connection.execute("set TimeZone = 'UTC'")
         # After two seconds DuckDB would print a progress bar to standard output.
         connection.execute("set enable_progress_bar = false")
@@ -187,7 +187,7 @@ def _expected_rows(connection: duckdb.DuckDBPyConnection, sql: str, bound: Mappi
 
 
 @contextmanager
-def _interrupting(connection: duckdb.DuckDBPyConnection, deadline: Deadline) -> Iterator[None]:
+def interrupting(connection: duckdb.DuckDBPyConnection, deadline: Deadline) -> Iterator[None]:
     """Interrupt the query at the deadline, repeatedly: an interrupt between two steps of a query has no effect."""
     done = threading.Event()
 

@@ -27,10 +27,7 @@ _ABOUT_A_FILE = re.compile(
 )
 _CSV_ERROR = re.compile(r"Invalid Input Error: CSV Error on Line: (\d+)")
 _JSON_ERROR = re.compile(r'Malformed JSON in file ".*", at byte (\d+) in (line|record/value) (\d+): ([^.\n]*)')
-_JSON_KEY = re.compile(
-    r'JSON transform error in file ".*"(?:, in (?:line|record/value) (\d+))?: .*(?:duplicate key|keys must be unique)',
-    re.DOTALL,
-)
+_JSON_KEY = re.compile(r'JSON transform error in file ".*(?:duplicate key|keys must be unique)', re.DOTALL)
 _CSV_FIELDS = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
 #: What DuckDB's text contains, in small letters, and what it means. Wordings differ between places of the same kind.
 _CSV_REASONS = (
@@ -99,7 +96,9 @@ def _json_reason(text: str) -> str | None:
         # DuckDB counts the line that it couldn't read twice.
         place = f"{'line' if unit == 'line' else 'object'} {int(number) - 1:,}"
         return f"{place} is not valid JSON, at byte {int(byte):,}: {reason}"
-    if found := _JSON_KEY.search(text):
-        place = f"line {int(found[1]):,}" if found[1] else "it"
-        return f"{place} has a key twice in one object"
-    return None
+    return "an object in it has a key twice" if has_duplicate_key(text) else None
+
+
+def has_duplicate_key(text: str) -> bool:
+    """Whether DuckDB's message is about a key that an object of a JSON file has twice. Its line may be wrong."""
+    return _JSON_KEY.search(text) is not None

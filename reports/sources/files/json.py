@@ -11,17 +11,19 @@ import codecs
 import json
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
-from reports.sources.duckdb.engine import string_literal
+from reports.sources.deadline import Deadline
+from reports.sources.duckdb.engine import interrupting, string_literal
 from reports.sources.files.compression import beginning, compression_of, ending
 from reports.sources.files.csv import column_names, converted
-from reports.sources.files.faults import file_fault
+from reports.sources.files.faults import file_fault, has_duplicate_key
 from reports.sources.files.json_numbers import REAL, Kind
-from reports.sources.files.json_shapes import Shape, are_distinct, parse
+from reports.sources.files.json_shapes import STRING, Shape, are_distinct, parse
 from reports.sources.files.text_types import facts
 from reports.sources.placeholders import identifier
 
@@ -72,6 +74,8 @@ def json_view(connection: duckdb.DuckDBPyConnection, path: Path, whole_file: boo
     file = _inspected(path)
     shape = _shape(connection, file)
     if not shape.is_objects:
+        if shape.has_objects:
+            _refuse_duplicates(connection, file)
         return _other_values(file, shape)
     keys = list(shape.fields)
     columns = {key: f"c{number}" for number, key in enumerate(keys)}
@@ -80,9 +84,22 @@ def json_view(connection: duckdb.DuckDBPyConnection, path: Path, whole_file: boo
         types = {key: inner.type for key, inner in shape.fields.items()}
         rows = _select({column: identifier(key) for key, column in columns.items()}, file.columns(types))
     else:
+        _refuse_duplicates(connection, file)
         rows = _digits_kept(file, shape, columns)
     dates = [columns[key] for key, inner in shape.fields.items() if inner.kinds == Kind.TEXT and not inner.has_words]
     return _with_text_types(connection, rows, names, dates, whole_file)
+
+
+def check_json(path: Path, text: str, deadline: Deadline) -> None:
+    """Raise SourceUnusable with the place if this message of DuckDB is about a key that comes twice in an object."""
+    if not has_duplicate_key(text) or str(path) not in text:
+        return
+    with (
+        suppress(duckdb.Error),
+        duckdb.connect(config={"threads": 1}) as connection,
+        interrupting(connection, deadline),
+    ):
+        _refuse_duplicates(connection, _inspected(path))
 
 
 # ---- how the file is written
@@ -133,7 +150,10 @@ def _shape(connection: duckdb.DuckDBPyConnection, file: JsonFile) -> Shape:
 
 
 def _is_whole_shape(connection: duckdb.DuckDBPyConnection, file: JsonFile, shape: Shape) -> bool:
-    """Add what isn't of this shape. False if that changed the shape, so that the others have to be compared again."""
+    """Add what isn't of this shape. False if that changed the shape, so that the others have to be compared again.
+
+    Without a condition, each value is added, so once is enough.
+    """
     pattern = shape.pattern
     others = _others(connection, pattern, shape.has_doubles)
     sql = f"select json::varchar from (select json::varchar as json from {file.texts}){others}"  # noqa: S608
@@ -142,11 +162,11 @@ def _is_whole_shape(connection: duckdb.DuckDBPyConnection, file: JsonFile, shape
         _add(connection, file, shape, text)
         size += len(text)
         # A new pattern may know the rest. Looking at each object costs ten times as much.
-        if size > _FIRST_SIZE:
+        if others and size > _FIRST_SIZE:
             if shape.pattern != pattern:
                 return False
             size = 0
-    return shape.pattern == pattern
+    return not others or shape.pattern == pattern
 
 
 def _others(connection: duckdb.DuckDBPyConnection, pattern: str, has_doubles: bool) -> str:
@@ -174,7 +194,14 @@ _LOSES_DIGITS = (
 
 def _add(connection: duckdb.DuckDBPyConnection, file: JsonFile, shape: Shape, text: str) -> None:
     try:
-        shape.add(parse(text))
+        shape.add(_parsed(connection, file, text))
+    except RecursionError as error:
+        raise file_fault(file.path, f"{_place(connection, file, text)} is nested too deeply") from error
+
+
+def _parsed(connection: duckdb.DuckDBPyConnection, file: JsonFile, text: str) -> object:
+    try:
+        return parse(text)
     except ValueError as error:
         raise file_fault(file.path, f"{_place(connection, file, text)} {error}") from error
     except RecursionError as error:
@@ -188,6 +215,19 @@ def _place(connection: duckdb.DuckDBPyConnection, file: JsonFile, text: str) -> 
     with connection.cursor() as other:
         [number] = other.execute(sql, {"text": text}).fetchall()[0]
     return f"{'line' if file.format == 'newline_delimited' else 'object'} {number:,}"
+
+
+def _refuse_duplicates(connection: duckdb.DuckDBPyConnection, file: JsonFile) -> None:
+    """Raise SourceUnusable if an object has a key twice, which `read_json` notices and functions of JSON don't.
+
+    Objects in which a key could come twice are parsed: one that different objects in it have, or that has an escape.
+    """
+    keys = rf"""list_filter(regexp_extract_all(json, '{STRING}(?:\s*:)?'), lambda text: ends_with(text, ':'))"""
+    has_escapes = r"len(list_filter(keys, lambda key: contains(key, '\'))) > 0"
+    sql = f"select json from (select json::varchar as json from {file.texts})"  # noqa: S608
+    sql = f"select json from (select json, {keys} as keys from ({sql}))"  # noqa: S608
+    for text in _texts(connection, f"{sql} where len(keys) > len(list_distinct(keys)) or {has_escapes}"):
+        _parsed(connection, file, text)
 
 
 def _texts(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterator[str]:
@@ -209,11 +249,7 @@ def _digits_kept(file: JsonFile, shape: Shape, columns: dict[str, str]) -> str:
     """SQL of the rows, for files that `read_json` can't read exactly."""
     marked, mark = _marked(shape)
     pointers = ", ".join(string_literal(_pointer(key)) for key in columns)
-    # The function that takes values by key takes the first of two.
-    keys = "json_keys(json)"
-    error = string_literal(f'JSON transform error in file "{file.path}": an object has duplicate key')
-    unique = f"case when len({keys}) > len(list_distinct({keys})) then error({error}) else true end"
-    values = f"({_select({'v': f'json_extract({marked}, [{pointers}])'}, file.texts)} where {unique})"
+    values = f"({_select({'v': f'json_extract({marked}, [{pointers}])'}, file.texts)})"
     selected = {
         column: _converted_json(f"v[{number}]", shape.fields[key], mark)
         for number, (key, column) in enumerate(columns.items(), start=1)

@@ -21,9 +21,10 @@ _MAX_NESTING = 200
 _MAX_DEPTH = 16
 
 _DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_STRING = r'"(?:[^"\\]|\\.)*"'
+#: A regular expression for a text in JSON.
+STRING = r'"(?:[^"\\]|\\.)*"'
 #: What DuckDB's parser accepts beyond JSON, outside of strings: commas before an end, and other spellings of NaN.
-_LENIENT = re.compile(rf"({_STRING})|,(?=\s*[\]}}])|-?\b(?:nan|inf(?:inity)?)\b", re.IGNORECASE)
+_LENIENT = re.compile(rf"({STRING})|,(?=\s*[\]}}])|-?\b(?:nan|inf(?:inity)?)\b", re.IGNORECASE)
 
 
 class Pairs(list[tuple[str, object]]):
@@ -167,6 +168,11 @@ class Shape:
         return "json"
 
     @property
+    def has_objects(self) -> bool:
+        """Whether some values are objects, or contain some."""
+        return bool(self.kinds & Kind.OBJECT) or any(part.has_objects for part in self._parts())
+
+    @property
     def has_json(self) -> bool:
         """Whether the type is JSON, or that of a part is."""
         return self.type == "json" or any(part.has_json for part in self._parts())
@@ -196,13 +202,13 @@ class Shape:
         if numbers := self.kinds & ALL_NUMBERS:
             patterns.append(self.numbers.pattern(numbers))
         if self.kinds & Kind.TEXT:
-            patterns.append(_STRING)
+            patterns.append(STRING)
         if self.items:
             patterns.append(_repeated(r"\[", [self.items.pattern], r"\]"))
         if self.kinds & Kind.OBJECT:
             members = [rf"{_key_pattern(key)}\s*:\s*{shape.pattern}" for key, shape in self.fields.items()]
             if self.values:
-                members = [rf"{_STRING}\s*:\s*{self.values.pattern}"]
+                members = [rf"{STRING}\s*:\s*{self.values.pattern}"]
             patterns.append(_repeated(r"\{", members, r"\}"))
         return f"(?:{'|'.join(patterns)})"
 

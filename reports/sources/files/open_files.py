@@ -17,6 +17,7 @@ from reports.sources.duckdb.engine import Exposed
 from reports.sources.errors import run_error
 from reports.sources.files.compression import check_compressed
 from reports.sources.files.faults import CHANGED, MISSING, file_fault, named_fault
+from reports.sources.files.json import check_json
 from reports.sources.files.parquet import check_parquet
 from reports.sources.files.text_types import DEVIATION
 
@@ -54,6 +55,8 @@ class OpenFiles(Exposed):
             deadline = Deadline(_CHECK_SECONDS)
             for path in self._states:
                 check_compressed(path, deadline)
+            for path in self._states:
+                check_json(path, text, deadline)
             if fault := named_fault(text, self._states):
                 return fault
             for path in self._states:

@@ -11,10 +11,13 @@ from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from reports.exceptions import SourceUnusable
 from reports.sources.base import SourceSpec
+from reports.sources.files import json as json_files
+from reports.sources.files.json_shapes import parse
 from tests.reports.sources.files.compressed import zstd
 
 #: More rows than the first ones that DuckDB looks at.
@@ -183,8 +186,8 @@ def _line(number: int, bad: str) -> bytes:
         (b"", "it is empty"),
         (b" \n", "it is empty"),
         (_line(2, '{"a": 1, "a": 2}'), "line 2.*“a”"),
-        (_line(MANY, '{"a": 1, "a": 2}'), "line 21,000 has a key twice"),
-        (b'{"a": 1, "A": 1}\n' + _line(MANY, '{"a": 1, "a": 2}'), "it has a key twice"),
+        (_line(MANY, '{"a": 1, "a": 2}'), "line 21,000 has the key “a” twice"),
+        (b'{"a": 1, "A": 1}\n' + _line(MANY, '{"a": 1, "a": 2}'), "line 21,001 has the key “a” twice"),
         (_line(2, '{"a": {"b": 1, "b": 2}}'), "line 2.*“b”"),
         (_line(3, '{"a": 1'), "line 3 is not valid JSON, at byte 8"),
         (_line(MANY, '{"a": 1'), "line 21,000 is not valid JSON, at byte 8"),
@@ -209,6 +212,51 @@ def test_a_fault_names_the_file_the_place_and_the_reason(rows, text, words):
     with pytest.raises(SourceUnusable, match=f"(?s)“t.ndjson” can't be read: .*{words}") as caught:
         rows(text)
     assert not caught.value.retryable
+
+
+#: Ordinary values, and the same with a key twice, that comes after the values that are looked at one by one.
+TWICE = [
+    ('{"x": 1}', '{"x": 1, "x": 2}', "x"),
+    ('[{"x": 1}, {"x": 2}]', '[{"x": 1}, {"x": 1, "x": 2}]', "x"),
+    ('{"x": "\\":"}', '{"x": "", "\\u0078": ","}', "x"),
+    ('{"y": ":", ":x": 1}', '{"y": "b", ":x": 1, ":x": 2}', ":x"),
+    ("{" + ", ".join(f'"k{i}": 1' for i in range(300)) + "}", '{"k1": 1, "k1": 2}', "k1"),
+]
+
+
+@pytest.mark.parametrize("others", ["", '"d": 0.1234567890123456789, ', '"a": 1, "A": 1, '])
+@pytest.mark.parametrize(("good", "bad", "key"), TWICE)
+def test_a_late_key_that_is_nested_and_comes_twice(rows, good, bad, key, others):
+    """Whether `read_json` reads the objects, or JSON functions do, which silently take one of the values."""
+    lines = [f'{{{others}"v": {value}}}' for value in [good] * 1_500 + [bad] + [good] * 5]
+    for text, place in (("\n".join(lines), "line"), ("[" + ",\n".join(lines) + "]", "object")):
+        with pytest.raises(SourceUnusable, match=f"“t.ndjson” can't be read: {place} 1,501 has the key “{key}” twice"):
+            rows(text)
+
+
+def test_a_late_key_that_comes_twice_in_a_list_of_lists(rows):
+    with pytest.raises(SourceUnusable, match="line 1,501 has the key “x” twice"):
+        rows('[{"x": 1}]\n' * 1_500 + '[{"x": 1, "x": 2}]\n')
+
+
+def test_a_wide_file_is_looked_at_once(tmp_path, monkeypatch):
+    """100,000 keys: their pattern is too long, so each object is looked at, but not again for each new key."""
+    seen = 0
+
+    def counted(text: str) -> object:
+        nonlocal seen
+        seen += 1
+        return parse(text)
+
+    monkeypatch.setattr(json_files, "parse", counted)
+    lines = [
+        json.dumps({f"c{column}": {f"key {row} {column}": 1} for column in range(row % 20, 1_000, 20)}) + "\n"
+        for row in range(2_000)
+    ]
+    (tmp_path / "t.ndjson").write_text("".join(lines))
+    with duckdb.connect() as connection:
+        json_files.json_view(connection, tmp_path / "t.ndjson", False)
+    assert seen <= 2 * len(lines)
 
 
 @pytest.mark.parametrize("name", ["t.ndjson.gz", "t.json.gz", "t.ndjson.zst", "t.json.zst"])
