@@ -12,7 +12,7 @@ from reports.documents.diagnostics import Diagnostic
 from reports.dry_run import tasks
 from reports.dry_run.document_preview import template_errors
 from reports.dry_run.limited import run_in_child
-from reports.dry_run.results import Column, Fits, FormatFit, RowPreview
+from reports.dry_run.results import Description, Fits, RowPreview
 from reports.dry_run.target import DryRunTarget
 from reports.exceptions import RunError
 from reports.runner_port import RunHistory
@@ -22,16 +22,9 @@ _SPARE_SECONDS = 2
 
 
 @dataclass(frozen=True)
-class CheckResult:
+class CheckResult(Description):
     """The outcome of a check. Without errors, the data source accepts the query and the design fits it."""
 
-    errors: list[str] = field(default_factory=list)
-    #: The message of the data source's driver. Only for Administrators: it may name tables and hosts.
-    driver_message: str = ""
-    columns: list[Column] = field(default_factory=list)
-    types_are_certain: bool = True
-    estimated_rows: int | None = None
-    formats: list[FormatFit] = field(default_factory=list)
     #: With their lines; `errors` has them as sentences, too.
     template_errors: list[Diagnostic] = field(default_factory=list)
     #: None unless it was requested.
@@ -61,11 +54,5 @@ def check(
     if not prepared.columns:
         return CheckResult(errors=prepared.errors, driver_message=prepared.driver_message)
     in_template = template_errors(target, values, actor=actor) if compile_template else []
-    return CheckResult(
-        errors=prepared.errors + [f"Template: {error}" for error in in_template],
-        template_errors=in_template,
-        columns=prepared.columns,
-        types_are_certain=prepared.types_are_certain,
-        estimated_rows=prepared.expected_rows,
-        formats=prepared.formats,
-    )
+    errors = prepared.errors + [f"Template: {error}" for error in in_template]
+    return CheckResult(**{**vars(prepared), "errors": errors}, template_errors=in_template)

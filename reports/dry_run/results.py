@@ -57,7 +57,7 @@ class Description:
     driver_message: str = ""
     columns: list[Column] = field(default_factory=list)
     types_are_certain: bool = True
-    expected_rows: int | None = None
+    estimated_rows: int | None = None
     formats: list[FormatFit] = field(default_factory=list)
 
 

@@ -83,7 +83,7 @@ def describe(target: DryRunTarget, values: Values, is_complete: bool) -> Descrip
         errors=_design_errors(target, prepared),
         columns=[Column(column.name, type_name(column.type)) for column in prepared.schema],
         types_are_certain=prepared.certain,
-        expected_rows=rows,
+        estimated_rows=rows,
         formats=[
             _format_fit(renderer_for(format, target.template), prepared, rows, target.max_rows)
             for format in target.formats

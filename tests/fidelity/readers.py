@@ -154,7 +154,8 @@ class _Cells(HTMLParser):
             self.rows[-1][-1] = (self.rows[-1][-1] or "") + data
 
 
-def _python_html(path: Path) -> Rows:
+def html_rows(path: Path) -> Rows:
+    """The rows of the last table, as Python's parser reads them."""
     parser = _Cells()
     # Reading text makes line feeds of all line ends, as a browser does.
     parser.feed(path.read_text())
@@ -203,6 +204,6 @@ READERS: dict[str, tuple[Reader, Reader]] = {
         Reader("calamine", _calamine, tells_null=False),
     ),
     "parquet": (Reader("Arrow", _arrow_parquet), Reader("DuckDB", _duckdb_parquet)),
-    "html": (Reader("html.parser", _python_html), Reader("html5lib", _html5lib)),
+    "html": (Reader("html.parser", html_rows), Reader("html5lib", _html5lib)),
     "pdf": (Reader("poppler", _poppler), Reader("pypdf", _pypdf)),
 }

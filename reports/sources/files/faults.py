@@ -18,6 +18,8 @@ DAMAGED = "it is damaged or not complete"
 CHANGED = "it changed while it was read. Run the report again"
 MISSING = "it does not exist any more"
 FORBIDDEN = "the server has no permission to"
+#: Of a Parquet file, with the name of the column.
+LONG_DECIMALS = "its column “{}” has decimals of more than 38 digits, which can't be read exactly"
 _NOT_SUPPORTED = "it uses something that this server can't read"
 
 #: How DuckDB's messages about files begin. A message of a query can contain the file's name, too, in a value.
@@ -28,6 +30,7 @@ _ABOUT_A_FILE = re.compile(
 _CSV_ERROR = re.compile(r"Invalid Input Error: CSV Error on Line: (\d+)")
 _JSON_ERROR = re.compile(r'Malformed JSON in file ".*", at byte (\d+) in (line|record/value) (\d+): ([^.\n]*)')
 _JSON_KEY = re.compile(r'JSON transform error in file ".*(?:duplicate key|keys must be unique)', re.DOTALL)
+_LONG_DECIMALS = re.compile(LONG_DECIMALS.format(".*"))
 _CSV_FIELDS = re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
 #: What DuckDB's text contains, in small letters, and what it means. Wordings differ between places of the same kind.
 _CSV_REASONS = (
@@ -72,6 +75,8 @@ def named_fault(text: str, paths: Collection[Path]) -> RunError | None:
     line = _CSV_ERROR.match(text)
     if line:
         return file_fault(path, f"line {int(line[1]):,} {_csv_reason(text)}", text)
+    if found := _LONG_DECIMALS.search(text):
+        return file_fault(path, found[0], text)
     if reason := _json_reason(text):
         return file_fault(path, reason, text)
     return file_fault(path, reason_in(text.replace(str(path), "")), text)

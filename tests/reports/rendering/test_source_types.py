@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 from contextlib import closing
 from decimal import Decimal
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -22,6 +21,7 @@ import pytest
 from reports.engine import RunSpec, run
 from reports.rendering import Document
 from reports.sources.base import Limits, SourceSpec
+from tests.fidelity.readers import html_rows
 from tests.reports.rendering.pdf_reader import needs_poppler
 from tests.reports.rendering.source_types import TYPES, Value, statements
 
@@ -155,36 +155,9 @@ def test_xlsx(kind: str, spec: SourceSpec, limits: Limits, document: Document) -
     assert second == (2, *(None for _ in TYPES[kind]))
 
 
-class _Cells(HTMLParser):
-    """The rows of the tables. None: the cell has the element that stands for NULL."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.rows: list[list[str | None]] = []
-        self._is_cell = False
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "tr":
-            self.rows.append([])
-        elif tag in ("td", "th"):
-            self._is_cell = True
-            self.rows[-1].append("")
-        elif tag == "i" and self._is_cell:
-            self.rows[-1][-1] = None
-
-    def handle_endtag(self, tag: str) -> None:
-        self._is_cell = self._is_cell and tag not in ("td", "th")
-
-    def handle_data(self, data: str) -> None:
-        if self._is_cell:
-            self.rows[-1][-1] = (self.rows[-1][-1] or "") + data
-
-
 @every_source
 def test_html(kind: str, spec: SourceSpec, limits: Limits, document: Document) -> None:
-    parser = _Cells()
-    parser.feed(rendered(spec, "html", limits, document).read_text())
-    header, first, second = parser.rows[-3:]
+    header, first, second = html_rows(rendered(spec, "html", limits, document))
     assert header == names(kind)
     assert differences(kind, first[1:], [column.html for column in TYPES[kind]]) == {}
     assert second == ["2", *(None for _ in TYPES[kind])]
