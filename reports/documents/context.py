@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from reports.rendering.base import Document
-from reports.rendering.column_kinds import NUMBERS, Kind, kind_of
+from reports.rendering.column_kinds import NUMBERS, ColumnKind, kind_of
 from reports.rendering.column_text import display_text
 
 #: Typst's decimals always hold 28 digits, its integers 64 bits.
@@ -20,13 +20,13 @@ _DECIMAL_DIGITS = 28
 _INTEGER_LIMIT = 2**63
 #: How report.typ reads the texts of a column.
 _KIND_NAMES = {
-    Kind.INTEGER: "integer",
-    Kind.FLOAT: "float",
-    Kind.NUMERIC_TEXT: "numeric",
-    Kind.BOOLEAN: "boolean",
-    Kind.DATE: "date",
-    Kind.TIME: "time",
-    Kind.TIMESTAMP: "timestamp",
+    ColumnKind.INTEGER: "integer",
+    ColumnKind.FLOAT: "float",
+    ColumnKind.NUMERIC_TEXT: "numeric",
+    ColumnKind.BOOLEAN: "boolean",
+    ColumnKind.DATE: "date",
+    ColumnKind.TIME: "time",
+    ColumnKind.TIMESTAMP: "timestamp",
 }
 _SUMMED_KINDS = {"integer", "decimal", "float", "numeric"}
 #: Adds without rounding: no sum of the rows that a document can hold has more digits.
@@ -75,7 +75,7 @@ def _kind_name(data_type: pa.DataType) -> str:
     kind = kind_of(data_type)
     if pt.is_uint64(data_type):
         return "decimal"
-    if kind is Kind.DECIMAL and pt.is_decimal(data_type):
+    if kind is ColumnKind.DECIMAL and pt.is_decimal(data_type):
         fits = data_type.precision <= _DECIMAL_DIGITS and 0 <= data_type.scale <= data_type.precision
         return "decimal" if fits else "text"
     return _KIND_NAMES.get(kind, "text")

@@ -16,7 +16,7 @@ from pydantic_core import PydanticUndefined
 
 from reports.definitions import yaml
 from reports.definitions.errors import join_path
-from reports.editing.field_kinds import Kind, choices_of, is_model, item_type_of, kind_of, without_none
+from reports.editing.field_kinds import FieldKind, choices_of, is_model, item_type_of, kind_of, without_none
 from reports.editing.field_texts import help_of, label_of, option_text
 from reports.editing.parameter_values import EMPTY_LIST, value_text
 
@@ -30,7 +30,8 @@ _ADVANCED = frozenset({"help", "choices", "minimum", "maximum", "pattern", "max_
 class Control:
     """One field of the form: its value as text, valid or not, and its errors.
 
-    `kind` chooses the part of the template: a Kind, or one that only the form gives (area, code, hidden, row, rows).
+    `kind` chooses the part of the template: a FieldKind, or one that only the form gives (area, code, hidden, row,
+    rows).
     """
 
     path: str
@@ -93,37 +94,39 @@ def field_control(info: FieldInfo, path: str, value: Any, yaml_texts: Mapping[st
     kind = kind_of(info.annotation)
     control = Control(path, kind, label_of(path), help_of(path, info.description))
     match kind:
-        case Kind.GROUP:
+        case FieldKind.GROUP:
             entry = value.model_dump(mode="json") if isinstance(value, BaseModel) else value
             entry = entry if isinstance(entry, Mapping) else {}
             control.parts = model_controls(without_none(info.annotation), entry, path, yaml_texts)
-        case Kind.SELECT | Kind.CHECKS:
+        case FieldKind.SELECT | FieldKind.CHECKS:
             choices = choices_of(info.annotation)
             control.options = [(choice, option_text(path, choice)) for choice in choices]
             control.chosen = [str(item) for item in (value if isinstance(value, list) else [value]) if item is not None]
             control.value = control.chosen[0] if control.chosen else ""
-            if kind is Kind.SELECT and len(choices) == 1:
+            if kind is FieldKind.SELECT and len(choices) == 1:
                 control.kind = "hidden"
-        case Kind.CHECK:
+        case FieldKind.CHECK:
             control.chosen = ["on"] if value is True else []
-        case Kind.YAML:
+        case FieldKind.YAML:
             control.value = yaml_texts[path] if path in yaml_texts else _yaml_text(value)
             control.keys = _keys(info.annotation)
         case _:
             control.value = _text(kind, value)
             limits = [limit for part in info.metadata if (limit := getattr(part, "max_length", None)) is not None]
-            if kind is Kind.TEXT and (min(limits, default=0) > _LONG_TEXT or "\n" in control.value):
+            if kind is FieldKind.TEXT and (min(limits, default=0) > _LONG_TEXT or "\n" in control.value):
                 control.kind = "area"
     return control
 
 
-def _text(kind: Kind, value: Any) -> str:
+def _text(kind: FieldKind, value: Any) -> str:
     if value == []:
         # An empty list is a valid default; no text means no default.
-        return EMPTY_LIST if kind is Kind.VALUE else ""
+        return EMPTY_LIST if kind is FieldKind.VALUE else ""
     if isinstance(value, list):
-        return "\n".join(value_text(item) if kind in (Kind.VALUE, Kind.VALUES) else str(item) for item in value)
-    if kind is Kind.VALUE:
+        return "\n".join(
+            value_text(item) if kind in (FieldKind.VALUE, FieldKind.VALUES) else str(item) for item in value
+        )
+    if kind is FieldKind.VALUE:
         return value_text(value)
     return "" if value is None else str(value)
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 
 
-class Kind(StrEnum):
+class FieldKind(StrEnum):
     """The kinds of control that a field's type implies."""
 
     CHECK = "check"
@@ -29,22 +29,22 @@ class Kind(StrEnum):
     YAML = "yaml"
 
 
-def kind_of(annotation: Any) -> Kind:
+def kind_of(annotation: Any) -> FieldKind:
     """Return the kind of control for a field of this type."""
     field_type = without_none(annotation)
     if field_type is Any:
-        return Kind.VALUE
+        return FieldKind.VALUE
     if get_origin(field_type) is Literal:
-        return Kind.SELECT
+        return FieldKind.SELECT
     if get_origin(field_type) is list:
         item_type = item_type_of(field_type)
         if get_origin(item_type) is Literal:
-            return Kind.CHECKS
-        return {str: Kind.LINES, Any: Kind.VALUES}.get(item_type, Kind.YAML)
+            return FieldKind.CHECKS
+        return {str: FieldKind.LINES, Any: FieldKind.VALUES}.get(item_type, FieldKind.YAML)
     if is_model(field_type):
         # A group of controls can't express that an optional mapping is absent; YAML can.
-        return Kind.GROUP if field_type is _without_metadata(annotation) else Kind.YAML
-    return {bool: Kind.CHECK, int: Kind.NUMBER, str: Kind.TEXT}.get(field_type, Kind.YAML)
+        return FieldKind.GROUP if field_type is _without_metadata(annotation) else FieldKind.YAML
+    return {bool: FieldKind.CHECK, int: FieldKind.NUMBER, str: FieldKind.TEXT}.get(field_type, FieldKind.YAML)
 
 
 def choices_of(annotation: Any) -> list[str]:

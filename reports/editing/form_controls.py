@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 from reports.definitions import ParameterDefinition, ReportDefinition
 from reports.definitions.from_database import DELIVERY_DEFINITIONS
 from reports.editing.controls import Control, control_id, default_of, field_control, flatten, model_controls
-from reports.editing.field_kinds import Kind
+from reports.editing.field_kinds import FieldKind
 from reports.editing.field_texts import label_of
 from reports.editing.form import EDITED_ELSEWHERE, EditForm, top_field
 from reports.editing.grants import RIGHTS, Grant, row_of
@@ -52,8 +52,8 @@ class FormControls:
     def sections(self) -> dict[str, list[Control]]:
         sections = {section: [self._fields[name] for name in names] for section, names in _SECTIONS.items()}
         others = [control for name, control in self._fields.items() if name not in _ORDER]
-        sections["design"] = [control for control in others if control.kind == Kind.YAML]
-        sections["limits"] = [control for control in others if control.kind != Kind.YAML]
+        sections["design"] = [control for control in others if control.kind == FieldKind.YAML]
+        sections["limits"] = [control for control in others if control.kind != FieldKind.YAML]
         return sections
 
     @property
@@ -102,7 +102,7 @@ class FormControls:
             options = [(source, source) for source in self._sources]
             if control.value not in self._sources:
                 options.insert(0, ("", gettext("Choose…")))
-            control.kind, control.options, control.chosen = Kind.SELECT, options, [control.value]
+            control.kind, control.options, control.chosen = FieldKind.SELECT, options, [control.value]
         elif name == "csv":
             _offer_delimiters(control.parts[0])
         elif name == "formats":
@@ -179,4 +179,4 @@ def _offer_delimiters(control: Control) -> None:
     ]
     if control.value not in dict(options):
         options.append((control.value, control.value))
-    control.kind, control.options, control.chosen = Kind.SELECT, options, [control.value]
+    control.kind, control.options, control.chosen = FieldKind.SELECT, options, [control.value]

@@ -11,7 +11,7 @@ from pydantic.fields import FieldInfo
 
 from reports.definitions import yaml
 from reports.definitions.errors import FieldErrors, join_path
-from reports.editing.field_kinds import Kind, kind_of, without_none
+from reports.editing.field_kinds import FieldKind, kind_of, without_none
 from reports.editing.parameter_values import parse_values
 
 
@@ -46,18 +46,18 @@ class Submission:
 
     def _value(self, path: str, info: FieldInfo) -> Any:
         match kind_of(info.annotation):
-            case Kind.GROUP:
+            case FieldKind.GROUP:
                 return self.entry(without_none(info.annotation), path)
-            case Kind.CHECK:
+            case FieldKind.CHECK:
                 return path in self.data
-            case Kind.CHECKS:
+            case FieldKind.CHECKS:
                 return self.data.getlist(path)
-            case Kind.LINES | Kind.VALUES:
+            case FieldKind.LINES | FieldKind.VALUES:
                 lines = [line.strip() for line in self.text(path).splitlines()]
                 return [line for line in lines if line]
-            case Kind.YAML:
+            case FieldKind.YAML:
                 return self._yaml(path)
-            case Kind.NUMBER:
+            case FieldKind.NUMBER:
                 return _number(self.text(path))
         text = self.text(path)
         return None if text == "" and not info.is_required() else text

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.types as pt
 
-from reports.rendering.column_kinds import Kind, kind_of, union_values, unwrapped
+from reports.rendering.column_kinds import ColumnKind, kind_of, union_values, unwrapped
 from reports.rendering.scalar_text import scalar_text
 from reports.rendering.text_arrays import TEXT, concat, replace_characters
 
@@ -57,11 +57,11 @@ def json_objects(keys: Sequence[str], batch: pa.RecordBatch, before: str, after:
     return concat(*parts, quote + "}" + after)
 
 
-def _string_content(array: pa.Array, kind: Kind) -> pa.Array:
+def _string_content(array: pa.Array, kind: ColumnKind) -> pa.Array:
     """The values of a kind that JSON has as strings, escaped and without quotes."""
-    if kind is Kind.TEXT:
+    if kind is ColumnKind.TEXT:
         return replace_characters(unwrapped(array), _ESCAPES)
-    if kind is Kind.BINARY:
+    if kind is ColumnKind.BINARY:
         values = unwrapped(array).to_pylist()
         return pa.array([None if value is None else b64encode(value).decode() for value in values], TEXT)
     return scalar_text(array)
@@ -123,7 +123,7 @@ def _map(array: pa.MapArray) -> pa.Array:
     """An object if the keys are text, else a list of [key, value] pairs."""
     start, length, offsets = _used_values(array)
     keys, items = to_json(array.keys.slice(start, length)), to_json(array.items.slice(start, length))
-    if kind_of(array.type.key_type) is Kind.TEXT:
+    if kind_of(array.type.key_type) is ColumnKind.TEXT:
         return _joined_lists(array, offsets, concat(keys, ":", items), "{", "}")
     return _joined_lists(array, offsets, concat("[", keys, ",", items, "]"))
 
@@ -148,13 +148,13 @@ def _joined_lists(
 
 
 #: The kinds whose values have no quotes in JSON.
-_UNQUOTED: Mapping[Kind, Callable[[pa.Array], pa.Array]] = {
-    Kind.INTEGER: scalar_text,
-    Kind.FLOAT: _float,
-    Kind.DECIMAL: scalar_text,
-    Kind.NUMERIC_TEXT: _numeric_text,
-    Kind.BOOLEAN: scalar_text,
-    Kind.JSON: _json_column,
-    Kind.NESTED: _nested,
-    Kind.NULL: scalar_text,
+_UNQUOTED: Mapping[ColumnKind, Callable[[pa.Array], pa.Array]] = {
+    ColumnKind.INTEGER: scalar_text,
+    ColumnKind.FLOAT: _float,
+    ColumnKind.DECIMAL: scalar_text,
+    ColumnKind.NUMERIC_TEXT: _numeric_text,
+    ColumnKind.BOOLEAN: scalar_text,
+    ColumnKind.JSON: _json_column,
+    ColumnKind.NESTED: _nested,
+    ColumnKind.NULL: scalar_text,
 }

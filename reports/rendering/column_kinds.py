@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 
-class Kind(StrEnum):
+class ColumnKind(StrEnum):
     INTEGER = "integer"
     FLOAT = "float"
     DECIMAL = "decimal"
@@ -30,47 +30,47 @@ class Kind(StrEnum):
     NULL = "null"
 
 
-NUMBERS = frozenset({Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL, Kind.NUMERIC_TEXT})
-TEMPORAL = frozenset({Kind.DATE, Kind.TIME, Kind.TIMESTAMP})
-SPANS = frozenset({Kind.DURATION, Kind.INTERVAL})
+NUMBERS = frozenset({ColumnKind.INTEGER, ColumnKind.FLOAT, ColumnKind.DECIMAL, ColumnKind.NUMERIC_TEXT})
+TEMPORAL = frozenset({ColumnKind.DATE, ColumnKind.TIME, ColumnKind.TIMESTAMP})
+SPANS = frozenset({ColumnKind.DURATION, ColumnKind.INTERVAL})
 
 _TEXT_TYPES = (pt.is_string, pt.is_large_string, pt.is_string_view)
 _BINARY_TYPES = (pt.is_binary, pt.is_large_binary, pt.is_binary_view, pt.is_fixed_size_binary)
 #: Lists other than list and large_list, which the formats handle themselves.
 _OTHER_LIST_TYPES = (pt.is_fixed_size_list, pt.is_list_view, pt.is_large_list_view)
 _KINDS = (
-    (pt.is_integer, Kind.INTEGER),
-    (pt.is_floating, Kind.FLOAT),
-    (pt.is_decimal, Kind.DECIMAL),
-    (pt.is_boolean, Kind.BOOLEAN),
-    (pt.is_date, Kind.DATE),
-    (pt.is_time, Kind.TIME),
-    (pt.is_timestamp, Kind.TIMESTAMP),
-    (pt.is_duration, Kind.DURATION),
-    (pt.is_interval, Kind.INTERVAL),
-    (pt.is_null, Kind.NULL),
-    *((matches, Kind.TEXT) for matches in _TEXT_TYPES),
-    *((matches, Kind.BINARY) for matches in _BINARY_TYPES),
+    (pt.is_integer, ColumnKind.INTEGER),
+    (pt.is_floating, ColumnKind.FLOAT),
+    (pt.is_decimal, ColumnKind.DECIMAL),
+    (pt.is_boolean, ColumnKind.BOOLEAN),
+    (pt.is_date, ColumnKind.DATE),
+    (pt.is_time, ColumnKind.TIME),
+    (pt.is_timestamp, ColumnKind.TIMESTAMP),
+    (pt.is_duration, ColumnKind.DURATION),
+    (pt.is_interval, ColumnKind.INTERVAL),
+    (pt.is_null, ColumnKind.NULL),
+    *((matches, ColumnKind.TEXT) for matches in _TEXT_TYPES),
+    *((matches, ColumnKind.BINARY) for matches in _BINARY_TYPES),
 )
-_EXTENSIONS = {"arrow.uuid": Kind.UUID, "arrow.json": Kind.JSON}
+_EXTENSIONS = {"arrow.uuid": ColumnKind.UUID, "arrow.json": ColumnKind.JSON}
 #: How drivers name a numeric type that Arrow doesn't have.
 _NUMERIC_NAMES = frozenset({"numeric", "decimal", "number"})
 
 
-def kind_of(data_type: pa.DataType) -> Kind:
+def kind_of(data_type: pa.DataType) -> ColumnKind:
     """The kind of a column. Types without a rule (unions, future types) count as nested."""
     if isinstance(data_type, pa.BaseExtensionType):
         if known := _EXTENSIONS.get(data_type.extension_name):
             return known
         if isinstance(data_type, pa.OpaqueType) and data_type.type_name.lower() in _NUMERIC_NAMES:
-            return Kind.NUMERIC_TEXT
+            return ColumnKind.NUMERIC_TEXT
         return kind_of(data_type.storage_type)
     if pt.is_dictionary(data_type) or pt.is_run_end_encoded(data_type):
         return kind_of(data_type.value_type)
     for matches, kind in _KINDS:
         if matches(data_type):
             return kind
-    return Kind.NESTED
+    return ColumnKind.NESTED
 
 
 def unwrapped(array: pa.Array) -> pa.Array:

@@ -10,13 +10,13 @@ import pyarrow.compute as pc
 
 from common.csv_guard import FORMULA_BYTES, FORMULA_PATTERN, HARMLESS_PATTERN, PREFIX
 from reports.rendering.base import CsvOptions, Document, Renderer, Writer
-from reports.rendering.column_kinds import Kind, kind_of
+from reports.rendering.column_kinds import ColumnKind, kind_of
 from reports.rendering.column_text import as_text
 from reports.rendering.text_arrays import EMPTY, TEXT, concat, contained_characters, join_rows, slices, write_values
 
 _NUMBER = r"^-?([0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?|Infinity|NaN)$"
 #: Empty bytes are "", too.
-_TEXT_KINDS = frozenset({Kind.TEXT, Kind.JSON, Kind.NESTED, Kind.BINARY})
+_TEXT_KINDS = frozenset({ColumnKind.TEXT, ColumnKind.JSON, ColumnKind.NESTED, ColumnKind.BINARY})
 
 
 class CsvWriter:
@@ -47,7 +47,7 @@ class CsvWriter:
         kind = kind_of(column.type)
         # The other kinds never contain a quote, a line end or a character that definitions allow as the delimiter.
         is_text = kind in _TEXT_KINDS
-        if kind is Kind.NUMERIC_TEXT:
+        if kind is ColumnKind.NUMERIC_TEXT:
             # Only if all of them are what their driver calls them, they are safe without guard and quotes.
             is_text = not pc.all(pc.match_substring_regex(texts, _NUMBER), min_count=0).as_py()
         if is_text:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from reports.rendering.column_kinds import Kind, kind_of
+from reports.rendering.column_kinds import ColumnKind, kind_of
 from reports.rendering.text_arrays import TEXT
 
 _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
@@ -14,7 +14,7 @@ _PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 def duration_display(array: pa.Array) -> pa.Array:
     """A column of durations or intervals as large_string. NULL stays NULL."""
-    if kind_of(array.type) is Kind.INTERVAL:
+    if kind_of(array.type) is ColumnKind.INTERVAL:
         return pa.array([None if value is None else _interval(value) for value in array.to_pylist()], TEXT)
     per_second = _PER_SECOND[array.type.unit]
     ticks = array.cast(pa.int64()).to_pylist()

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from common.api.numbers import DECIMAL_DIGITS
 from reports.exceptions import FormatCannotHold
 from reports.rendering.base import Document, Renderer, Writer
-from reports.rendering.column_kinds import Kind, kind_of, unwrapped
+from reports.rendering.column_kinds import ColumnKind, kind_of, unwrapped
 from reports.rendering.column_text import as_text
 from reports.rendering.infinity import infinite_value
 
@@ -67,12 +67,12 @@ class ParquetWriter:
 def _portable(array: pa.Array) -> pa.Array:
     """The column in a type that Parquet has and that other programs read."""
     kind = kind_of(array.type)
-    if kind in (Kind.INTERVAL, Kind.NULL):
+    if kind in (ColumnKind.INTERVAL, ColumnKind.NULL):
         return as_text(array).cast(pa.string())
-    if kind is Kind.UUID:
+    if kind is ColumnKind.UUID:
         return array
     array = unwrapped(array)
-    if kind is Kind.DECIMAL:
+    if kind is ColumnKind.DECIMAL:
         digits, scale = array.type.precision, array.type.scale
         # Parquet has no negative scale.
         if scale < 0:
@@ -81,7 +81,7 @@ def _portable(array: pa.Array) -> pa.Array:
         if digits > DECIMAL_DIGITS:
             return as_text(array)
         return array if scale == array.type.scale else array.cast(pa.decimal128(digits, 0))
-    if kind is Kind.NESTED and not _is_storable(array.type):
+    if kind is ColumnKind.NESTED and not _is_storable(array.type):
         return as_text(array)
     return array
 

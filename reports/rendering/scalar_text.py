@@ -8,7 +8,7 @@ from decimal import Decimal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reports.rendering.column_kinds import Kind, kind_of, unwrapped
+from reports.rendering.column_kinds import ColumnKind, kind_of, unwrapped
 from reports.rendering.temporal_text import date_text, duration_text, interval_text, time_text, timestamp_text
 from reports.rendering.text_arrays import TEXT
 
@@ -44,13 +44,13 @@ def _uuid_text(array: pa.Array) -> pa.Array:
 
 
 #: The kinds that Arrow's own cast to text doesn't write the way it should.
-_CONVERSIONS: Mapping[Kind, Callable[[pa.Array], pa.Array]] = {
-    Kind.DECIMAL: _decimal_text,
-    Kind.DATE: date_text,
-    Kind.TIME: time_text,
-    Kind.TIMESTAMP: timestamp_text,
-    Kind.DURATION: duration_text,
-    Kind.INTERVAL: interval_text,
-    Kind.UUID: _uuid_text,
-    Kind.BINARY: _hexadecimal,
+_CONVERSIONS: Mapping[ColumnKind, Callable[[pa.Array], pa.Array]] = {
+    ColumnKind.DECIMAL: _decimal_text,
+    ColumnKind.DATE: date_text,
+    ColumnKind.TIME: time_text,
+    ColumnKind.TIMESTAMP: timestamp_text,
+    ColumnKind.DURATION: duration_text,
+    ColumnKind.INTERVAL: interval_text,
+    ColumnKind.UUID: _uuid_text,
+    ColumnKind.BINARY: _hexadecimal,
 }

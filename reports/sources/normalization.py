@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-from reports.rendering.column_kinds import Kind, kind_of
+from reports.rendering.column_kinds import ColumnKind, kind_of
 
 #: Kinds that a format tells from their storage, which is text.
-_MARKED_KINDS = (Kind.JSON, Kind.NUMERIC_TEXT)
+_MARKED_KINDS = (ColumnKind.JSON, ColumnKind.NUMERIC_TEXT)
 
 
 def normalized_schema(schema: pa.Schema) -> pa.Schema:

@@ -24,7 +24,7 @@ from reports.exceptions import DesignMismatch
 from reports.rendering.charts import specification, svg_sanitizer
 from reports.rendering.charts.theme import themed
 from reports.rendering.column_json import json_keys, json_objects
-from reports.rendering.column_kinds import Kind, kind_of
+from reports.rendering.column_kinds import ColumnKind, kind_of
 from reports.rendering.scalar_text import scalar_text
 from reports.rendering.text_arrays import slices, value_bytes
 
@@ -177,7 +177,7 @@ class Chart:
 
 def _for_javascript(column: pa.Array) -> pa.Array:
     """Dates that JavaScript draws right: infinite ones, and those outside of the years 0 to 9999, are NULL."""
-    if kind_of(column.type) not in (Kind.DATE, Kind.TIMESTAMP):
+    if kind_of(column.type) not in (ColumnKind.DATE, ColumnKind.TIMESTAMP):
         return column
     texts = scalar_text(column)
     return pc.if_else(pc.match_substring_regex(texts, "^[0-9]"), texts, None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reports.rendering.column_kinds import Kind, kind_of
+from reports.rendering.column_kinds import ColumnKind, kind_of
 from reports.rendering.column_text import display_text
 from reports.rendering.text_arrays import replace_characters
 
@@ -13,7 +13,7 @@ from reports.rendering.text_arrays import replace_characters
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"} | {
     chr(code): chr(0x2400 + code) for code in range(32) if code not in (9, 10, 13)
 }
-_FREE_TEXT = frozenset({Kind.TEXT, Kind.JSON, Kind.NESTED, Kind.NUMERIC_TEXT})
+_FREE_TEXT = frozenset({ColumnKind.TEXT, ColumnKind.JSON, ColumnKind.NESTED, ColumnKind.NUMERIC_TEXT})
 #: The style sheet draws a dash in this element. So NULL is visible, but the cell is empty in a copy of the table.
 _NULL = "<i></i>"
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from reports.rendering.base import Document, Renderer, Writer
 from reports.rendering.charts.chart import Chart
-from reports.rendering.column_kinds import NUMBERS, SPANS, TEMPORAL, Kind, kind_of
+from reports.rendering.column_kinds import NUMBERS, SPANS, TEMPORAL, ColumnKind, kind_of
 from reports.rendering.html import figure
 from reports.rendering.html.cells import cell_contents
 from reports.rendering.html.page import HEAD, STYLE
@@ -78,11 +78,11 @@ def _opening(schema: pa.Schema, document: Document, totals: Totals | None) -> st
     )
 
 
-def _sort_order(kind: Kind) -> str:
+def _sort_order(kind: ColumnKind) -> str:
     """How the script sorts the column. Intervals are sorted as texts, whose digits it compares as numbers."""
     if kind in NUMBERS:
         return "number"
-    if kind is Kind.DURATION:
+    if kind is ColumnKind.DURATION:
         return "duration"
     return "moment" if kind in TEMPORAL else "text"
 

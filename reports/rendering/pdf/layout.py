@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from reports.rendering.column_kinds import NUMBERS, SPANS, Kind
+from reports.rendering.column_kinds import NUMBERS, SPANS, ColumnKind
 from reports.rendering.pdf.fonts import Face, bold, regular
 from reports.rendering.pdf.headings import pieces
 
@@ -15,9 +15,9 @@ MARGIN = 34.0
 PADDING = 4.0
 SAMPLE_ROWS = 300
 #: Kinds whose values may wrap. Numbers and dates wrap only if there is no other way.
-_WRAPPING = frozenset({Kind.TEXT, Kind.JSON, Kind.NESTED, Kind.BINARY, Kind.UUID})
+_WRAPPING = frozenset({ColumnKind.TEXT, ColumnKind.JSON, ColumnKind.NESTED, ColumnKind.BINARY, ColumnKind.UUID})
 #: Kinds whose values may have fractions of different lengths.
-_ALIGNED_AT_POINT = SPANS | {Kind.FLOAT, Kind.NUMERIC_TEXT}
+_ALIGNED_AT_POINT = SPANS | {ColumnKind.FLOAT, ColumnKind.NUMERIC_TEXT}
 _MAX_NATURAL_WIDTH = 260.0
 _MIN_WRAPPING_WIDTH = 42.0
 #: Words are broken only if they are longer than this, in ems.
@@ -107,7 +107,7 @@ class _Measures:
     """Widths of a column's texts in ems."""
 
     name: str
-    kind: Kind
+    kind: ColumnKind
     #: The longest line of the sample, and its longest word.
     line: float
     word: float
@@ -136,7 +136,7 @@ class _Measures:
         return max(values, heading * style.size, 1.75 * style.size) + 2 * style.gap + 0.5
 
 
-def lay_out(names: Sequence[str], kinds: Sequence[Kind], sample: Sequence[Sequence[str | None]]) -> Layout:
+def lay_out(names: Sequence[str], kinds: Sequence[ColumnKind], sample: Sequence[Sequence[str | None]]) -> Layout:
     """Choose the first style that fits. `sample`: texts by column."""
     measures = [_measured(*column) for column in zip(names, kinds, sample, strict=True)]
     for style in _STYLES:
@@ -157,7 +157,7 @@ def lay_out(names: Sequence[str], kinds: Sequence[Kind], sample: Sequence[Sequen
     return Layout(style.page, style.size, style.gap, tuple(columns), style.upright)
 
 
-def _measured(name: str, kind: Kind, texts: Sequence[str | None]) -> _Measures:
+def _measured(name: str, kind: ColumnKind, texts: Sequence[str | None]) -> _Measures:
     lines = {line for text in texts if text for line in text.split("\n")}
     longest = max((regular().width(line, 1.0) for line in lines), default=0.0)
     fraction = 0.0

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from reports.exceptions import FormatCannotHold
 from reports.rendering.base import Document, Renderer, Writer
 from reports.rendering.charts.chart import Chart
-from reports.rendering.column_kinds import Kind, kind_of
+from reports.rendering.column_kinds import ColumnKind, kind_of
 from reports.rendering.column_text import display_text
 from reports.rendering.pdf.fonts import MissingGlyphs, regular
 from reports.rendering.pdf.layout import SAMPLE_ROWS, lay_out
@@ -86,7 +86,7 @@ class PdfWriter:
 
     def _texts(self, column: pa.Array) -> list[str | None]:
         texts = display_text(column)
-        if kind_of(column.type) is Kind.TIMESTAMP:
+        if kind_of(column.type) is ColumnKind.TIMESTAMP:
             texts = pc.replace_substring_regex(texts, r"\.0+(Z?)$", r"\1")
         replace_in = self._glyphs.replace_in
         return [None if text is None else replace_in(text) for text in texts.to_pylist()]

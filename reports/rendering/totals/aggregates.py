@@ -14,11 +14,11 @@ import pyarrow.compute as pc
 import pyarrow.types as pt
 
 from common.api.numbers import DECIMAL_DIGITS, FLOAT_DIGITS, LONG_DECIMAL_DIGITS
-from reports.rendering.column_kinds import NUMBERS, TEMPORAL, Kind, kind_of, unwrapped, validity
+from reports.rendering.column_kinds import NUMBERS, TEMPORAL, ColumnKind, kind_of, unwrapped, validity
 from reports.rendering.scalar_text import scalar_text
 
-_INTEGER_BACKED = TEMPORAL | {Kind.DURATION}
-_ORDERED = NUMBERS | _INTEGER_BACKED | {Kind.TEXT, Kind.JSON}
+_INTEGER_BACKED = TEMPORAL | {ColumnKind.DURATION}
+_ORDERED = NUMBERS | _INTEGER_BACKED | {ColumnKind.TEXT, ColumnKind.JSON}
 #: Decimals with more digits are added in Python: their sum over a batch may not fit into Arrow's longest decimal.
 _MAX_KERNEL_DIGITS = 60
 #: The sum over a batch of decimals of up to so many digits has no more than 38.
@@ -45,13 +45,13 @@ class Aggregate:
         self._type = data_type
         self._kind = kind_of(data_type)
         self._decimals = decimals
-        if decimals is None and self._kind in (Kind.INTEGER, Kind.DECIMAL):
-            scale = unwrapped(pa.array([], data_type)).type.scale if self._kind is Kind.DECIMAL else 0
+        if decimals is None and self._kind in (ColumnKind.INTEGER, ColumnKind.DECIMAL):
+            scale = unwrapped(pa.array([], data_type)).type.scale if self._kind is ColumnKind.DECIMAL else 0
             self._decimals = max(0, scale) + _EXTRA_AVERAGE_DIGITS
 
     def error(self) -> str | None:
         """Why the function can't be applied to the column, as the end of a sentence. None: it can."""
-        if self.function == "count" or self._kind is Kind.NULL:
+        if self.function == "count" or self._kind is ColumnKind.NULL:
             return None
         if self.function in ("sum", "average"):
             return None if self._kind in NUMBERS else f"has no {self.function}: it is not a column of numbers"
@@ -61,7 +61,7 @@ class Aggregate:
         """The partial result of each run of rows. `starts` are the runs' first rows, beginning with 0."""
         if self.function == "count":
             return _counts(column, starts)
-        if self._kind is Kind.NULL:
+        if self._kind is ColumnKind.NULL:
             return [None] * len(starts)
         return self._extremes(column, starts) if self.function in ("min", "max") else self._sums(column, starts)
 
@@ -81,7 +81,7 @@ class Aggregate:
             return pa.array([partial or 0 for partial in partials], pa.int64())
         if self.function in ("sum", "average"):
             return _number_column([None if partial is None else self._finished(*partial) for partial in partials])
-        if self._kind is Kind.NUMERIC_TEXT:
+        if self._kind is ColumnKind.NUMERIC_TEXT:
             return _number_column(partials)
         data_type = unwrapped(pa.array([], self._type)).type
         if self._kind in _INTEGER_BACKED:
@@ -90,10 +90,10 @@ class Aggregate:
 
     def _sums(self, column: pa.Array, starts: Sequence[int]) -> Partials:
         counts, values = _counts(column, starts), unwrapped(column)
-        widened = _widened(values) if self._kind in (Kind.INTEGER, Kind.DECIMAL) else None
+        widened = _widened(values) if self._kind in (ColumnKind.INTEGER, ColumnKind.DECIMAL) else None
         if widened is not None:
             sums = _aggregate_runs(widened, starts, "sum")
-        elif self._kind is Kind.FLOAT:
+        elif self._kind is ColumnKind.FLOAT:
             sums = [_sum_of_floats(run) for run in _python_runs(self._kind, values, starts)]
         else:
             sums = [reduce(_EXACT.add, run, Decimal(0)) for run in _python_runs(self._kind, values, starts)]
@@ -108,7 +108,7 @@ class Aggregate:
         value = Fraction(total) / count if self.function == "average" else Fraction(total)
         if self._decimals is not None:
             return _rounded(value, self._decimals)
-        if self._kind is Kind.NUMERIC_TEXT:
+        if self._kind is ColumnKind.NUMERIC_TEXT:
             return _rounded(value, _EXTRA_AVERAGE_DIGITS - min(0, int(total.as_tuple().exponent)))
         try:
             rounded = float(value)
@@ -121,7 +121,7 @@ class Aggregate:
 
     def _extremes(self, column: pa.Array, starts: Sequence[int]) -> Partials:
         values = unwrapped(column)
-        if self._kind in (Kind.FLOAT, Kind.NUMERIC_TEXT):
+        if self._kind in (ColumnKind.FLOAT, ColumnKind.NUMERIC_TEXT):
             return [self._extreme(run) if run else None for run in _python_runs(self._kind, values, starts)]
         if self._kind in _INTEGER_BACKED:
             # Python's dates end in 9999 and have no nanoseconds, so these values are compared as integers.
@@ -130,7 +130,7 @@ class Aggregate:
 
     def _extreme(self, values: Iterable[Any]) -> Any:
         choose: Callable[..., Any] = max if self.function == "max" else min
-        if self._kind in (Kind.FLOAT, Kind.NUMERIC_TEXT):
+        if self._kind in (ColumnKind.FLOAT, ColumnKind.NUMERIC_TEXT):
             # NaN, the only value not equal to itself, is the largest number, as in PostgreSQL and DuckDB.
             return choose(values, key=lambda value: (True, 0) if value != value else (False, value))
         return choose(values)
@@ -162,10 +162,10 @@ def _widened(values: pa.Array) -> pa.Array | None:
     return values.cast(pa.decimal128(DECIMAL_DIGITS, scale) if is_short else pa.decimal256(LONG_DECIMAL_DIGITS, scale))
 
 
-def _python_runs(kind: Kind, values: pa.Array, starts: Sequence[int]) -> list[list[Any]]:
+def _python_runs(kind: ColumnKind, values: pa.Array, starts: Sequence[int]) -> list[list[Any]]:
     """The values of each run as Python numbers, without NULLs, for what Arrow doesn't compute exactly."""
-    numbers = (values.cast(pa.float64()) if kind is Kind.FLOAT else values).to_pylist()
-    if kind is Kind.NUMERIC_TEXT:
+    numbers = (values.cast(pa.float64()) if kind is ColumnKind.FLOAT else values).to_pylist()
+    if kind is ColumnKind.NUMERIC_TEXT:
         numbers = [None if value is None else Decimal(value) for value in numbers]
     runs = zip(starts, [*starts[1:], len(numbers)], strict=True)
     return [[value for value in numbers[start:end] if value is not None] for start, end in runs]

@@ -8,7 +8,7 @@ from math import inf
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reports.rendering.column_kinds import NUMBERS, TEMPORAL, Kind, kind_of, unwrapped
+from reports.rendering.column_kinds import NUMBERS, TEMPORAL, ColumnKind, kind_of, unwrapped
 from reports.rendering.column_text import as_text, display_text
 from reports.rendering.duration_display import duration_display, plain_durations
 from reports.rendering.scalar_text import scalar_text
@@ -29,10 +29,10 @@ _ALWAYS_FITTING_CHARACTERS = _CELL_UNITS // 2
 
 #: Those with a fraction of a second have the style after it.
 _MOMENT_STYLES = {
-    Kind.DATE: Style.DATE,
-    Kind.TIMESTAMP: Style.TIMESTAMP,
-    Kind.TIME: Style.TIME,
-    Kind.DURATION: Style.DURATION,
+    ColumnKind.DATE: Style.DATE,
+    ColumnKind.TIMESTAMP: Style.TIMESTAMP,
+    ColumnKind.TIME: Style.TIME,
+    ColumnKind.DURATION: Style.DURATION,
 }
 
 _XML_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -49,7 +49,7 @@ _MAX_WIDTH = 60.0
 _MOST_LINES = 12
 _LINE_POINTS = 15
 _SAMPLE_ROWS = 1_000
-_FIXED_WIDTHS = {Kind.DATE: 12.0, Kind.TIMESTAMP: 20.0, Kind.TIME: 10.0, Kind.BOOLEAN: 8.0}
+_FIXED_WIDTHS = {ColumnKind.DATE: 12.0, ColumnKind.TIMESTAMP: 20.0, ColumnKind.TIME: 10.0, ColumnKind.BOOLEAN: 8.0}
 #: For a fraction of a second. Without that room, viewers show ### instead of the value.
 _FRACTION_WIDTH = 5.0
 
@@ -102,19 +102,19 @@ class CellBuilder:
             exact = _exact_in_double(kind, values, numbers)
             style = number_style(kind, values.type)
             return self._typed_or_text(exact, self._typed(numbers, style), lambda: numbers)
-        if kind is Kind.BOOLEAN:
+        if kind is ColumnKind.BOOLEAN:
             # With a style, because programs differ in how they align booleans.
             style = Style.BOOLEAN + self._first_style
             return concat(f' s="{style}" t="b"><v>', pc.if_else(values, "1", "0").cast(TEXT), "</v>")
-        if kind in TEMPORAL | {Kind.DURATION}:
+        if kind in TEMPORAL | {ColumnKind.DURATION}:
             return self._moments(kind, values, lambda: (as_text if kind in TEMPORAL else display_text)(values))
-        if kind is Kind.INTERVAL:
+        if kind is ColumnKind.INTERVAL:
             durations = plain_durations(values)
-            clocks = self._moments(Kind.DURATION, durations, lambda: duration_display(durations))
+            clocks = self._moments(ColumnKind.DURATION, durations, lambda: duration_display(durations))
             return pc.coalesce(clocks, self._texts(display_text(values), Style.TEXT_RIGHT))
         return self._texts(as_text(column))
 
-    def _moments(self, kind: Kind, values: pa.Array, as_texts: Callable[[], pa.Array]) -> pa.Array:
+    def _moments(self, kind: ColumnKind, values: pa.Array, as_texts: Callable[[], pa.Array]) -> pa.Array:
         """Dates, times and durations: numbers with a format that shows them, and text where Excel couldn't."""
         days, fits, has_fraction = serial_numbers(kind, values)
         style: int | pa.Array = _MOMENT_STYLES[kind]
@@ -184,23 +184,23 @@ def column_width(name: str, column: pa.Array, *, extra: float = 0.0) -> float:
     if width is None:
         lengths = pc.utf8_length(display_text(column.slice(0, _SAMPLE_ROWS)))
         width = float(pc.max(lengths).as_py() or 0) + 2 + extra
-    elif kind in (Kind.TIME, Kind.TIMESTAMP) and unwrapped(column.slice(0, 0)).type.unit != "s":
+    elif kind in (ColumnKind.TIME, ColumnKind.TIMESTAMP) and unwrapped(column.slice(0, 0)).type.unit != "s":
         width += _FRACTION_WIDTH
     return min(_MAX_WIDTH, max(8.0, len(name) + 4.0, width))
 
 
-def _exact_in_double(kind: Kind, values: pa.Array, texts: pa.Array) -> pa.Array | None:
+def _exact_in_double(kind: ColumnKind, values: pa.Array, texts: pa.Array) -> pa.Array | None:
     """Which numbers a double holds to the last digit. None: all of them."""
-    if kind is Kind.FLOAT:
+    if kind is ColumnKind.FLOAT:
         return pc.is_finite(values)
-    if kind is Kind.INTEGER:
+    if kind is ColumnKind.INTEGER:
         if values.type.bit_width < 64:
             return None
         short = pc.less_equal(values, pa.scalar(_MAX_INTEGER, values.type))
         if pa.types.is_unsigned_integer(values.type):
             return short
         return pc.and_(short, pc.greater_equal(values, -_MAX_INTEGER))
-    if kind is Kind.DECIMAL and values.type.precision <= _MAX_DIGITS:
+    if kind is ColumnKind.DECIMAL and values.type.precision <= _MAX_DIGITS:
         return None
     # Leading zeros, and zeros at the end of a fraction, don't count: a double doesn't lose them.
     digits = texts
@@ -208,7 +208,7 @@ def _exact_in_double(kind: Kind, values: pa.Array, texts: pa.Array) -> pa.Array 
         digits = pc.if_else(pc.match_substring(texts, "."), pc.utf8_rtrim(texts, "0"), texts)
     digits = pc.utf8_ltrim(pc.replace_substring(digits, ".", ""), "-0")
     short = pc.less_equal(pc.utf8_length(digits), _MAX_DIGITS)
-    return pc.and_(short, pc.match_substring_regex(texts, _PLAIN_NUMBER)) if kind is Kind.NUMERIC_TEXT else short
+    return pc.and_(short, pc.match_substring_regex(texts, _PLAIN_NUMBER)) if kind is ColumnKind.NUMERIC_TEXT else short
 
 
 def _escaped(texts: pa.Array) -> pa.Array:

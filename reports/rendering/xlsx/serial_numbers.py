@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reports.rendering.column_kinds import Kind
+from reports.rendering.column_kinds import ColumnKind
 
 #: Excel's serial number of 1970-01-01. Excel counts a 29 February 1900, so its days before 1900-03-01 are wrong by one.
 _EPOCH = 25_569
@@ -37,9 +37,9 @@ class SerialNumbers(NamedTuple):
     has_fraction: pa.Array
 
 
-def serial_numbers(kind: Kind, values: pa.Array) -> SerialNumbers:
+def serial_numbers(kind: ColumnKind, values: pa.Array) -> SerialNumbers:
     """The values of a column of dates, timestamps, times or durations. NULL stays NULL."""
-    if kind is Kind.DATE:
+    if kind is ColumnKind.DATE:
         days = pc.add(values.cast(pa.int32()).cast(pa.int64()), _EPOCH)
         return SerialNumbers(days, _between(days, _FIRST_DAY, _LAST_DAY + 1), pa.repeat(False, len(days)))
     unit = values.type.unit
@@ -51,13 +51,13 @@ def serial_numbers(kind: Kind, values: pa.Array) -> SerialNumbers:
         ticks, unit = microseconds, "us"
     per_second = _PER_SECOND[unit]
     per_day = per_second * _SECONDS_PER_DAY
-    if kind is Kind.TIMESTAMP:
+    if kind is ColumnKind.TIMESTAMP:
         # Before the division, so that the days are rounded only once.
         ticks = pc.add(ticks, _EPOCH * per_day)
     days = pc.divide(ticks.cast(pa.float64(), safe=False), float(per_day))
     fits = _between(days, *_limits(kind))
     fraction = pc.subtract(ticks, pc.multiply(_floor_divide(ticks, per_second), per_second))
-    if kind is Kind.TIMESTAMP:
+    if kind is ColumnKind.TIMESTAMP:
         days = pc.if_else(_is_shown_short(days, fraction), pc.add(days, _ONE_BIT), days)
     if unit == "us":
         whole_milliseconds = pc.equal(pc.multiply(pc.divide(fraction, 1_000), 1_000), fraction)
@@ -66,11 +66,11 @@ def serial_numbers(kind: Kind, values: pa.Array) -> SerialNumbers:
     return SerialNumbers(days, fits if is_exact is None else pc.and_(fits, is_exact), pc.not_equal(fraction, 0))
 
 
-def _limits(kind: Kind) -> tuple[int, int]:
-    if kind is Kind.TIMESTAMP:
+def _limits(kind: ColumnKind) -> tuple[int, int]:
+    if kind is ColumnKind.TIMESTAMP:
         return _FIRST_DAY, _LAST_DAY + 1
     # Excel has no negative durations.
-    return 0, 1 if kind is Kind.TIME else _LAST_DAY + 1
+    return 0, 1 if kind is ColumnKind.TIME else _LAST_DAY + 1
 
 
 def _is_shown_short(days: pa.Array, fraction: pa.Array) -> pa.Array:

@@ -8,7 +8,7 @@ from html import escape
 
 import pyarrow as pa
 
-from reports.rendering.column_kinds import NUMBERS, SPANS, TEMPORAL, Kind
+from reports.rendering.column_kinds import NUMBERS, SPANS, TEMPORAL, ColumnKind
 from reports.rendering.xlsx.namespaces import DECLARATION, MAIN
 
 _MAX_SCALE = 15
@@ -43,20 +43,20 @@ class Style(IntEnum):
 TOTAL = Style.NUMBER + _MAX_SCALE + 1
 
 
-def number_style(kind: Kind, data_type: pa.DataType) -> int:
+def number_style(kind: ColumnKind, data_type: pa.DataType) -> int:
     """Integers and decimals show all their digits, and other numbers as many as Excel chooses."""
-    if kind is Kind.INTEGER:
+    if kind is ColumnKind.INTEGER:
         return Style.NUMBER
-    if kind is Kind.DECIMAL and 0 <= data_type.scale <= _MAX_SCALE:
+    if kind is ColumnKind.DECIMAL and 0 <= data_type.scale <= _MAX_SCALE:
         return Style.NUMBER + int(data_type.scale)
     return Style.GENERAL
 
 
-def heading_style(kind: Kind) -> Style:
+def heading_style(kind: ColumnKind) -> Style:
     """A heading is aligned like the values of its column."""
     if kind in NUMBERS | TEMPORAL | SPANS:
         return Style.HEADING_RIGHT
-    return Style.HEADING_CENTER if kind is Kind.BOOLEAN else Style.HEADING
+    return Style.HEADING_CENTER if kind is ColumnKind.BOOLEAN else Style.HEADING
 
 
 #: Rows with wrapped texts are several lines high.

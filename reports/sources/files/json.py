@@ -22,7 +22,7 @@ from reports.sources.duckdb.engine import interrupting, string_literal
 from reports.sources.files.compression import beginning, compression_of, ending
 from reports.sources.files.csv import column_names, converted
 from reports.sources.files.faults import file_fault, has_duplicate_key
-from reports.sources.files.json_numbers import REAL, Kind
+from reports.sources.files.json_numbers import REAL, JsonKind
 from reports.sources.files.json_shapes import STRING, Shape, are_distinct, parse
 from reports.sources.files.text_types import facts
 from reports.sources.placeholders import identifier
@@ -81,12 +81,16 @@ def json_view(connection: duckdb.DuckDBPyConnection, path: Path, whole_file: boo
     columns = {key: f"c{number}" for number, key in enumerate(keys)}
     names = dict(zip(columns.values(), keys if are_distinct(keys) else column_names(keys), strict=True))
     if are_distinct(keys) and shape.fits_doubles:
+        if shape.has_json:
+            _refuse_duplicates(connection, file)
         types = {key: inner.type for key, inner in shape.fields.items()}
         rows = _select({column: identifier(key) for key, column in columns.items()}, file.columns(types))
     else:
         _refuse_duplicates(connection, file)
         rows = _digits_kept(file, shape, columns)
-    dates = [columns[key] for key, inner in shape.fields.items() if inner.kinds == Kind.TEXT and not inner.has_words]
+    dates = [
+        columns[key] for key, inner in shape.fields.items() if inner.kinds == JsonKind.TEXT and not inner.has_words
+    ]
     return _with_text_types(connection, rows, names, dates, whole_file)
 
 
@@ -218,9 +222,10 @@ def _place(connection: duckdb.DuckDBPyConnection, file: JsonFile, text: str) -> 
 
 
 def _refuse_duplicates(connection: duckdb.DuckDBPyConnection, file: JsonFile) -> None:
-    """Raise SourceUnusable if an object has a key twice, which `read_json` notices and functions of JSON don't.
+    """Raise SourceUnusable if an object has a key twice.
 
-    Objects in which a key could come twice are parsed: one that different objects in it have, or that has an escape.
+    Only `read_json` notices that by itself, and not in values that stay JSON. Objects in which a key could come twice
+    are parsed: a key that several objects in it have, or one with an escape.
     """
     keys = rf"""list_filter(regexp_extract_all(json, '{STRING}(?:\s*:)?'), lambda text: ends_with(text, ':'))"""
     has_escapes = r"len(list_filter(keys, lambda key: contains(key, '\'))) > 0"

@@ -15,7 +15,7 @@ REAL = r"[0-9]+(?:\.[0-9]+(?:[eE][-+]?[0-9]+)?|[eE][-+]?[0-9]+)"
 _SPECIAL = r"-?(?i:nan|inf(?:inity)?)"
 
 
-class Kind(IntFlag):
+class JsonKind(IntFlag):
     """What a value is. NULL is of any kind."""
 
     BOOLEAN = 1
@@ -28,7 +28,7 @@ class Kind(IntFlag):
     OBJECT = 64
 
 
-ALL_NUMBERS = Kind.INTEGER | Kind.REAL | Kind.SPECIAL
+ALL_NUMBERS = JsonKind.INTEGER | JsonKind.REAL | JsonKind.SPECIAL
 
 
 class Integer(str):
@@ -84,29 +84,29 @@ class Numbers:
         for name, value in vars(other).items():
             setattr(self, name, max(getattr(self, name), value))
 
-    def type(self, kinds: Kind) -> str:
+    def type(self, kinds: JsonKind) -> str:
         """The narrowest of DuckDB's types that keeps all digits of numbers of these kinds; varchar if there is none."""
         digits = self.whole_digits + self.fraction_digits
         long_decimal = f"decimal({DECIMAL_DIGITS},{self.fraction_digits})"
-        if kinds == Kind.INTEGER:
+        if kinds == JsonKind.INTEGER:
             if not self.is_wide:
                 return "bigint"
             return long_decimal if digits <= DECIMAL_DIGITS else "varchar"
-        has_scale = not self.has_exponents and not kinds & Kind.SPECIAL
+        has_scale = not self.has_exponents and not kinds & JsonKind.SPECIAL
         if has_scale and digits <= FLOAT_DIGITS:
             return f"decimal({FLOAT_DIGITS},{self.fraction_digits})"
         if not self.has_long_integers and not self.has_long_reals:
             return "double"
         return long_decimal if has_scale and digits <= DECIMAL_DIGITS else "varchar"
 
-    def fit_doubles(self, kinds: Kind) -> bool:
+    def fit_doubles(self, kinds: JsonKind) -> bool:
         """Whether DuckDB's parser, which reads reals as doubles, loses no digit."""
-        return not kinds & Kind.REAL or not self.type(kinds).startswith((f"decimal({DECIMAL_DIGITS}", "varchar"))
+        return not kinds & JsonKind.REAL or not self.type(kinds).startswith((f"decimal({DECIMAL_DIGITS}", "varchar"))
 
-    def pattern(self, kinds: Kind) -> str:
+    def pattern(self, kinds: JsonKind) -> str:
         """A regular expression for numbers that have the type. It doesn't know whether a double holds all digits."""
         type = self.type(kinds)
-        special = f"|{_SPECIAL}" if kinds & Kind.SPECIAL else ""
+        special = f"|{_SPECIAL}" if kinds & JsonKind.SPECIAL else ""
         if type == "bigint":
             return _INT64
         if type == "double":

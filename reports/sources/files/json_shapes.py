@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from reports.sources.files.json_numbers import ALL_NUMBERS, Integer, Kind, Numbers, Real, Special
+from reports.sources.files.json_numbers import ALL_NUMBERS, Integer, JsonKind, Numbers, Real, Special
 from reports.sources.placeholders import identifier
 
 #: More keys than this are data. DuckDB draws the line there as well (`map_inference_threshold`).
@@ -65,7 +65,7 @@ class Shape:
     """The kinds of all values at one place of a file's objects, and the shapes of the values inside of them."""
 
     depth: int = 0
-    kinds: Kind = field(default=Kind(0))
+    kinds: JsonKind = field(default=JsonKind(0))
     #: Whether there are texts that don't begin like a date.
     has_words: bool = False
     numbers: Numbers = field(default_factory=Numbers)
@@ -83,27 +83,27 @@ class Shape:
             # What walks over shapes later takes more of the stack for each level than this.
             raise RecursionError
         if isinstance(value, Pairs):
-            self.kinds |= Kind.OBJECT
+            self.kinds |= JsonKind.OBJECT
             for key, inner in value:
                 self._field(key).add(inner)
             self._limit_fields()
         elif isinstance(value, list):
-            self.kinds |= Kind.LIST
+            self.kinds |= JsonKind.LIST
             self.items = self.items or self._inner()
             for item in value:
                 self.items.add(item)
         elif isinstance(value, bool):
-            self.kinds |= Kind.BOOLEAN
+            self.kinds |= JsonKind.BOOLEAN
         elif isinstance(value, Integer):
-            self.kinds |= Kind.INTEGER
+            self.kinds |= JsonKind.INTEGER
             self.numbers.add_integer(value)
         elif isinstance(value, Real):
-            self.kinds |= Kind.REAL
+            self.kinds |= JsonKind.REAL
             self.numbers.add_real(value)
         elif isinstance(value, Special):
-            self.kinds |= Kind.SPECIAL
+            self.kinds |= JsonKind.SPECIAL
         else:
-            self.kinds |= Kind.TEXT
+            self.kinds |= JsonKind.TEXT
             self.has_words = self.has_words or not _DATE.match(str(value))
 
     def _merge(self, other: Shape) -> None:
@@ -146,31 +146,31 @@ class Shape:
     @property
     def is_objects(self) -> bool:
         """Whether all values are objects with keys that can be columns."""
-        return self.kinds == Kind.OBJECT and bool(self.fields)
+        return self.kinds == JsonKind.OBJECT and bool(self.fields)
 
     @property
     def type(self) -> str:
         """DuckDB's type for all values, which loses nothing."""
-        if not self.kinds or self.kinds == Kind.TEXT:
+        if not self.kinds or self.kinds == JsonKind.TEXT:
             return "varchar"
-        if self.kinds == Kind.BOOLEAN:
+        if self.kinds == JsonKind.BOOLEAN:
             return "boolean"
         if not self.kinds & ~ALL_NUMBERS:
             return self.numbers.type(self.kinds)
         if self.depth > _MAX_DEPTH:
             return "json"
-        if self.kinds == Kind.LIST and self.items:
+        if self.kinds == JsonKind.LIST and self.items:
             return f"{self.items.type}[]"
-        if self.kinds == Kind.OBJECT and self.values:
+        if self.kinds == JsonKind.OBJECT and self.values:
             return f"map(varchar, {self.values.type})"
-        if self.kinds == Kind.OBJECT and self.fields and are_distinct(self.fields):
+        if self.kinds == JsonKind.OBJECT and self.fields and are_distinct(self.fields):
             return f"struct({', '.join(f'{identifier(key)} {shape.type}' for key, shape in self.fields.items())})"
         return "json"
 
     @property
     def has_objects(self) -> bool:
         """Whether some values are objects, or contain some."""
-        return bool(self.kinds & Kind.OBJECT) or any(part.has_objects for part in self._parts())
+        return bool(self.kinds & JsonKind.OBJECT) or any(part.has_objects for part in self._parts())
 
     @property
     def has_json(self) -> bool:
@@ -197,15 +197,15 @@ class Shape:
     def pattern(self) -> str:
         """A regular expression (RE2) for the JSON of NULL and of values that don't change the type."""
         patterns = ["null"]
-        if self.kinds & Kind.BOOLEAN:
+        if self.kinds & JsonKind.BOOLEAN:
             patterns.append("true|false")
         if numbers := self.kinds & ALL_NUMBERS:
             patterns.append(self.numbers.pattern(numbers))
-        if self.kinds & Kind.TEXT:
+        if self.kinds & JsonKind.TEXT:
             patterns.append(STRING)
         if self.items:
             patterns.append(_repeated(r"\[", [self.items.pattern], r"\]"))
-        if self.kinds & Kind.OBJECT:
+        if self.kinds & JsonKind.OBJECT:
             members = [rf"{_key_pattern(key)}\s*:\s*{shape.pattern}" for key, shape in self.fields.items()]
             if self.values:
                 members = [rf"{STRING}\s*:\s*{self.values.pattern}"]

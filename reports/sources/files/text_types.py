@@ -43,7 +43,7 @@ _BEGINNING, _LETTERS = "^[-.0-9tTfFnNiI]", "^[a-zA-Z]"
 _DATE_LENGTH = 10
 
 
-class Kind(IntFlag):
+class TextKind(IntFlag):
     """What a single text is. Numbers are of the first kind that fits."""
 
     INTEGER = 1
@@ -60,14 +60,14 @@ class Kind(IntFlag):
     TEXT = 512
 
 
-_EXACT_NUMBERS = Kind.INTEGER | Kind.DECIMAL
-_ALL_NUMBERS = _EXACT_NUMBERS | Kind.EXPONENT | Kind.SPECIAL
+_EXACT_NUMBERS = TextKind.INTEGER | TextKind.DECIMAL
+_ALL_NUMBERS = _EXACT_NUMBERS | TextKind.EXPONENT | TextKind.SPECIAL
 _OTHER_TYPES = {
-    Kind.DATE: "date",
-    Kind.TIMESTAMP: "timestamp",
-    Kind.INSTANT: "timestamptz",
-    Kind.TIME: "time",
-    Kind.BOOLEAN: "boolean",
+    TextKind.DATE: "date",
+    TextKind.TIMESTAMP: "timestamp",
+    TextKind.INSTANT: "timestamptz",
+    TextKind.TIME: "time",
+    TextKind.BOOLEAN: "boolean",
 }
 
 
@@ -75,7 +75,7 @@ _OTHER_TYPES = {
 class Facts:
     """What the texts of a column have in common, apart from NULL and the empty text, which have any type."""
 
-    kinds: Kind
+    kinds: TextKind
     #: The most digits before and after the point of numbers without an exponent.
     whole_digits: int
     fraction_digits: int
@@ -86,7 +86,7 @@ class Facts:
     def from_row(cls, row: tuple[Any, ...]) -> Facts:
         """From a row of `_facts_sql`."""
         kinds, whole_digits, fraction_digits, double_is_exact = row
-        return cls(Kind(kinds or 0), whole_digits or 0, fraction_digits or 0, double_is_exact is not False)
+        return cls(TextKind(kinds or 0), whole_digits or 0, fraction_digits or 0, double_is_exact is not False)
 
     def __or__(self, other: Facts) -> Facts:
         """The facts about the texts of both."""
@@ -100,13 +100,13 @@ class Facts:
     @property
     def type(self) -> str | None:
         """DuckDB's narrowest type for all of the texts; None if they can only be text."""
-        if self.kinds == Kind.INTEGER:
+        if self.kinds == TextKind.INTEGER:
             return "bigint"
         if self.kinds and not self.kinds & ~_EXACT_NUMBERS:
             digits = self.whole_digits + self.fraction_digits
             width = _SHORT_DECIMAL if digits <= _SHORT_DECIMAL else DECIMAL_DIGITS
             return f"decimal({width},{self.fraction_digits})" if digits <= width else None
-        if not self.kinds & ~_ALL_NUMBERS and self.kinds & ~Kind.SPECIAL and self.double_is_exact:
+        if not self.kinds & ~_ALL_NUMBERS and self.kinds & ~TextKind.SPECIAL and self.double_is_exact:
             return "double"
         return _OTHER_TYPES.get(self.kinds)
 
@@ -115,7 +115,7 @@ def facts(connection: duckdb.DuckDBPyConnection, table: str, columns: Sequence[s
     """The facts about each of these text columns of a table expression. The names of columns must be plain."""
     rows = connection.execute(_facts_sql(table, columns)).fetchall()
     # A table without rows has no facts.
-    return [Facts.from_row(row) for row in rows] or [Facts(Kind(0), 0, 0, True)] * len(columns)
+    return [Facts.from_row(row) for row in rows] or [Facts(TextKind(0), 0, 0, True)] * len(columns)
 
 
 def _facts_sql(table: str, columns: Sequence[str]) -> str:
@@ -149,35 +149,36 @@ def conversion(column: str, candidate: str, type: str) -> str:
 
 
 def _kind_of(text: str) -> str:
-    """SQL of the Kind of a text; NULL for NULL and the empty text."""
+    """SQL of the kind of a text; NULL for NULL and the empty text."""
     # Cheap conditions come first: a fiftieth of a second for each column would be noticed in a short report.
-    special = {_is_special(text): Kind.SPECIAL}
+    special = {_is_special(text): TextKind.SPECIAL}
     numbers = {
-        _fits(text, "bigint"): Kind.INTEGER,
-        f"regexp_full_match({text}, '{_NUMBER}')": Kind.DECIMAL,
-        f"regexp_full_match({text}, '{_NUMBER}{_EXPONENT}')": Kind.EXPONENT,
+        _fits(text, "bigint"): TextKind.INTEGER,
+        f"regexp_full_match({text}, '{_NUMBER}')": TextKind.DECIMAL,
+        f"regexp_full_match({text}, '{_NUMBER}{_EXPONENT}')": TextKind.EXPONENT,
     }
     cases = {
         f"{text} is null or {text} = ''": "null",
-        f"not regexp_matches({text}, '{_BEGINNING}')": str(int(Kind.TEXT)),
+        f"not regexp_matches({text}, '{_BEGINNING}')": str(int(TextKind.TEXT)),
         # 1.2e-05 has a minus there, too.
         f"{text}[5] = '-' and {text}[4] between '0' and '9'": _case(
-            {f"strlen({text}) = {_DATE_LENGTH} and {_fits(text, 'date')}": Kind.DATE}
-            | _conditions_of(text, Kind.TIMESTAMP, Kind.INSTANT)
+            {f"strlen({text}) = {_DATE_LENGTH} and {_fits(text, 'date')}": TextKind.DATE}
+            | _conditions_of(text, TextKind.TIMESTAMP, TextKind.INSTANT)
         ),
-        f"{text}[3] = ':'": _case(_conditions_of(text, Kind.TIME)),
-        f"regexp_matches({text}, '{_LETTERS}')": _case(_conditions_of(text, Kind.BOOLEAN) | special),
+        f"{text}[3] = ':'": _case(_conditions_of(text, TextKind.TIME)),
+        f"regexp_matches({text}, '{_LETTERS}')": _case(_conditions_of(text, TextKind.BOOLEAN) | special),
     }
     branches = " ".join(f"when {condition} then {kind}" for condition, kind in cases.items())
     return f"case {branches} else {_case(numbers | special)} end"
 
 
-def _case(kinds: Mapping[str, Kind]) -> str:
-    """SQL of the first Kind whose condition holds, otherwise TEXT."""
-    return f"case {' '.join(f'when {test} then {int(kind)}' for test, kind in kinds.items())} else {int(Kind.TEXT)} end"
+def _case(kinds: Mapping[str, TextKind]) -> str:
+    """SQL of the first kind whose condition holds, otherwise TEXT."""
+    branches = " ".join(f"when {condition} then {int(kind)}" for condition, kind in kinds.items())
+    return f"case {branches} else {int(TextKind.TEXT)} end"
 
 
-def _conditions_of(text: str, *kinds: Kind) -> dict[str, Kind]:
+def _conditions_of(text: str, *kinds: TextKind) -> dict[str, TextKind]:
     """SQL of the conditions for kinds that have one type."""
     return {_fits(text, _OTHER_TYPES[kind]): kind for kind in kinds}
 

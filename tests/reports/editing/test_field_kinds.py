@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from reports.definitions import ParameterDefinition, ReportDefinition
 from reports.definitions.from_database import DELIVERY_DEFINITIONS
-from reports.editing.field_kinds import Kind, choices_of, kind_of
+from reports.editing.field_kinds import FieldKind, choices_of, kind_of
 from reports.editing.field_texts import help_of, label_of, option_text
 
 
@@ -20,23 +20,23 @@ class Model(BaseModel):
 @pytest.mark.parametrize(
     ("annotation", "kind"),
     [
-        (str, Kind.TEXT),
-        (Annotated[str, Field(max_length=5)] | None, Kind.TEXT),
-        (int | None, Kind.NUMBER),
-        (bool, Kind.CHECK),
-        (Any, Kind.VALUE),
-        (list[Any], Kind.VALUES),
-        (list[str], Kind.LINES),
-        (Literal["a", "b"], Kind.SELECT),
-        (list[Literal["a", "b"]], Kind.CHECKS),
-        (Model, Kind.GROUP),
-        (Model | None, Kind.YAML),
-        (list[Model], Kind.YAML),
-        (dict[str, int], Kind.YAML),
-        (str | int, Kind.YAML),
+        (str, FieldKind.TEXT),
+        (Annotated[str, Field(max_length=5)] | None, FieldKind.TEXT),
+        (int | None, FieldKind.NUMBER),
+        (bool, FieldKind.CHECK),
+        (Any, FieldKind.VALUE),
+        (list[Any], FieldKind.VALUES),
+        (list[str], FieldKind.LINES),
+        (Literal["a", "b"], FieldKind.SELECT),
+        (list[Literal["a", "b"]], FieldKind.CHECKS),
+        (Model, FieldKind.GROUP),
+        (Model | None, FieldKind.YAML),
+        (list[Model], FieldKind.YAML),
+        (dict[str, int], FieldKind.YAML),
+        (str | int, FieldKind.YAML),
     ],
 )
-def test_the_type_chooses_the_control(annotation: Any, kind: Kind) -> None:
+def test_the_type_chooses_the_control(annotation: Any, kind: FieldKind) -> None:
     assert kind_of(annotation) is kind
 
 

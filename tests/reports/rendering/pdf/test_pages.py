@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.exceptions import FormatCannotHold
-from reports.rendering.column_kinds import Kind
+from reports.rendering.column_kinds import ColumnKind
 from reports.rendering.pdf.fonts import MissingGlyphs, bold, regular, wrap
 from reports.rendering.pdf.layout import LANDSCAPE, MARGIN, PORTRAIT, lay_out
 from tests.reports.rendering.arrow_types import DOCUMENT, render
@@ -197,7 +197,7 @@ def test_points_stand_below_each_other() -> None:
 
 
 def test_a_wide_table_is_in_landscape_before_its_type_is_smaller() -> None:
-    layout = lay_out([f"column_{n}" for n in range(12)], [Kind.FLOAT] * 12, [["1234.5"]] * 12)
+    layout = lay_out([f"column_{n}" for n in range(12)], [ColumnKind.FLOAT] * 12, [["1234.5"]] * 12)
     assert (layout.page, layout.size) == (LANDSCAPE, 8.0)
 
 
@@ -208,14 +208,14 @@ def test_too_many_columns_are_refused_at_the_start() -> None:
 
 
 def test_a_narrow_table_is_in_portrait_and_a_wide_one_in_landscape() -> None:
-    assert lay_out(["a", "b"], [Kind.TEXT, Kind.INTEGER], [["x"], ["1"]]).page == PORTRAIT
-    wide = lay_out(["c"] * 9, [Kind.TEXT] * 9, [["a text of some length"]] * 9)
+    assert lay_out(["a", "b"], [ColumnKind.TEXT, ColumnKind.INTEGER], [["x"], ["1"]]).page == PORTRAIT
+    wide = lay_out(["c"] * 9, [ColumnKind.TEXT] * 9, [["a text of some length"]] * 9)
     assert wide.page == LANDSCAPE
 
 
 @given(st.lists(st.integers(0, 400), min_size=1, max_size=40), st.booleans())
 def test_columns_never_leave_the_page(lengths: list[int], text: bool) -> None:
-    kinds = [Kind.TEXT if text else Kind.INTEGER] * len(lengths)
+    kinds = [ColumnKind.TEXT if text else ColumnKind.INTEGER] * len(lengths)
     layout = lay_out(["name"] * len(lengths), kinds, [["x" * length] for length in lengths])
     assert layout.columns[0].x >= MARGIN
     assert layout.columns[-1].x + layout.columns[-1].width <= layout.page[0] - MARGIN + 0.01

@@ -234,6 +234,11 @@ def test_a_late_key_that_is_nested_and_comes_twice(rows, good, bad, key, others)
             rows(text)
 
 
+def test_a_late_key_that_comes_twice_in_a_column_of_several_kinds(rows):
+    with pytest.raises(SourceUnusable, match="line 1,502 has the key “x” twice"):
+        rows('{"v": 5}\n' + '{"v": {"x": 1}}\n' * 1_500 + '{"v": {"x": 1, "x": 2}}\n')
+
+
 def test_a_late_key_that_comes_twice_in_a_list_of_lists(rows):
     with pytest.raises(SourceUnusable, match="line 1,501 has the key “x” twice"):
         rows('[{"x": 1}]\n' * 1_500 + '[{"x": 1, "x": 2}]\n')
