@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Tenant
 from jobs.querysets import JobQuerySet, WorkerHostQuerySet
 from jobs.queue.admission import Admission
+from jobs.results import storage
 from jobs.status import ENDED, UNFINISHED, JobError, QueuePosition, Status
 from reports.models import DeliveryTarget, ReportConfiguration, ReportVersion
 
@@ -20,7 +21,9 @@ from reports.models import DeliveryTarget, ReportConfiguration, ReportVersion
 class JobExecutionLog(models.Model):
     """One job. This row is authoritative; a queue message only says that there may be work.
 
-    `fence` increases with every claim and every release. A worker whose fence differs from the row's has lost the job.
+    `fence` increases with every claim and every release. A worker whose fence or claim token differs from the row's has
+    lost the job. The random token tells claims with the same fence apart: one that the database forgot, because a
+    standby was promoted or a backup restored, and the next one.
     The report's names and version number are copied, so that the row outlives the report.
     """
 
@@ -68,6 +71,10 @@ class JobExecutionLog(models.Model):
     timeout_seconds = models.PositiveIntegerField()
 
     fence = models.PositiveBigIntegerField(default=0)
+    # The database's default lets hosts of the version before insert jobs.
+    claim_token = models.CharField(
+        max_length=16, blank=True, default="", db_default="", help_text=_("Random for each claim; empty before.")
+    )
     owner = models.CharField(max_length=32, blank=True, help_text=_("The jobserver whose worker holds the lease."))
     host = models.CharField(max_length=255, blank=True)
     pid = models.PositiveIntegerField(null=True)
@@ -190,6 +197,11 @@ class JobExecutionLog(models.Model):
         return self.parameters if sent is None else sent
 
     @property
+    def file_stem(self) -> str:
+        """The name of the current attempt's files, without the extension."""
+        return storage.file_stem(self.fence, self.claim_token)
+
+    @property
     def is_ended(self) -> bool:
         return self.status in ENDED
 
@@ -246,10 +258,11 @@ class JobEvent(models.Model):
 
 
 class Artifact(models.Model):
-    """The result file of a Succeeded job. Its path is derived from the job's id, the fence and the format."""
+    """The result file of a Succeeded job. Its path is derived from the job's id, fence, claim token and format."""
 
     job = models.OneToOneField(JobExecutionLog, on_delete=models.CASCADE, related_name="artifact")
     fence = models.PositiveBigIntegerField()
+    claim_token = models.CharField(max_length=16, blank=True, default="", db_default="")
     size = models.PositiveBigIntegerField()
     sha256 = models.CharField(max_length=64)
     rows = models.PositiveBigIntegerField()
@@ -265,6 +278,11 @@ class Artifact(models.Model):
 
     def __str__(self) -> str:
         return f"{self.job_id}: {self.size} bytes"
+
+    @property
+    def file_stem(self) -> str:
+        """The name of the file, without the extension."""
+        return storage.file_stem(self.fence, self.claim_token)
 
 
 class Delivery(models.Model):

@@ -191,9 +191,11 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         """Due jobs with this concurrency key, or without any, in the order in which they are claimed."""
         return self.due().filter(concurrency_key=concurrency_key).order_by(*CLAIM_ORDER)
 
-    def with_fence(self, job_id: UUID | Param, fence: int | Param, status: str = Status.RUNNING) -> JobQuerySet:
-        """The job, if it still has this fence and status: the condition of every transition and worker's write."""
-        return self.filter(pk=job_id, fence=fence, status=status)
+    def of_claim(
+        self, *, id: UUID | Param, fence: int | Param, claim_token: str | Param, status: str = Status.RUNNING
+    ) -> JobQuerySet:
+        """The job, if it still is of this claim and in this status: the condition of all that workers write."""
+        return self.filter(pk=id, fence=fence, claim_token=claim_token, status=status)
 
     def owned_by(self, instance: str) -> JobQuerySet:
         """Running jobs whose workers belong to that jobserver."""

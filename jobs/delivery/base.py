@@ -59,7 +59,7 @@ class OutgoingResult:
     def open(self) -> BinaryIO:
         """Open the result file. Raise Undeliverable if it is missing or was changed."""
         artifact = self.artifact
-        path = storage.result_path(self.job.pk, artifact.fence, self.extension)
+        path = storage.result_path(self.job.pk, artifact.file_stem, self.extension)
         try:
             return storage.open_verified(path, size=artifact.size, sha256=artifact.sha256, stamp=artifact.stamp)
         except ResultMissing:

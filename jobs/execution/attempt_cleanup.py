@@ -25,11 +25,11 @@ def clean_up_attempt(job: JobExecutionLog) -> None:
 
 
 def _end_query(job: JobExecutionLog) -> None:
-    end_orphaned_query(job.version, storage.spill_folder(job.pk, job.fence))
+    end_orphaned_query(job.version, storage.spill_folder(job.pk, job.file_stem))
 
 
 def _delete_files(job: JobExecutionLog) -> None:
-    storage.delete_attempt_files(job.pk, job.fence)
+    storage.delete_attempt_files(job.pk, job.file_stem)
 
 
 #: In this order: one of the files names the connection of the query.

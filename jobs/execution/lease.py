@@ -6,7 +6,7 @@ from enum import Enum, auto
 
 from jobs.clock import Now, from_now
 from jobs.execution.protocol import Progress
-from jobs.execution.transitions import LEASE, fenced_update, lease_duration, params_of_job
+from jobs.execution.transitions import LEASE, claim_of, fenced_update, lease_duration, params_of_job
 from jobs.models import JobExecutionLog
 from jobs.status import Status
 
@@ -29,8 +29,7 @@ _RENEW = fenced_update(
 def renew(job: JobExecutionLog, progress: Progress) -> LeaseState:
     """Extend the lease and store the progress, in one statement that also tells whether cancellation was requested."""
     renewed = _RENEW.execute_returning(
-        id=job.pk,
-        fence=job.fence,
+        **claim_of(job),
         lease=lease_duration(),
         rows=progress.rows,
         bytes=progress.bytes,

@@ -1,12 +1,13 @@
 """The changes of a job's status by workers: claim, succeed, fail, release.
 
-Each is one UPDATE that requires the expected status and fence (compare-and-set). If another process was first, it
-changes nothing and the caller is notified.
+Each is one UPDATE that requires the expected status, fence and claim token (compare-and-set). If another process was
+first, it changes nothing and the caller is notified.
 """
 
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
@@ -14,7 +15,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, transaction
-from django.db.models import DurationField, F, SmallIntegerField
+from django.db.models import CharField, DurationField, F, SmallIntegerField
 
 from audit import actions as audit
 from audit.models import Action
@@ -43,9 +44,14 @@ def params_of_job(*names: str) -> dict[str, Param]:
 
 
 def fenced_update(status: Status, changes: Mapping[str, Any]) -> Statement:
-    """An UPDATE of a job, by id, that requires this status and the fence that the caller knows."""
-    key = params_of_job("id", "fence")
-    return Statement(lambda: update_query(JobExecutionLog.objects.with_fence(key["id"], key["fence"], status), changes))
+    """An UPDATE of a job, by id, that requires this status, and the fence and claim token that the caller knows."""
+    key = params_of_job("id", "fence", "claim_token")
+    return Statement(lambda: update_query(JobExecutionLog.objects.of_claim(**key, status=status), changes))
+
+
+def claim_of(job: JobExecutionLog) -> dict[str, Any]:
+    """Return the values of a fenced update's condition."""
+    return {"id": job.pk, "fence": job.fence, "claim_token": job.claim_token}
 
 
 class Transition:
@@ -57,16 +63,17 @@ class Transition:
         self._statement = fenced_update(source, {"status": target, **changes})
 
     def apply(self, job: JobExecutionLog, **values: Any) -> bool:
-        """Change the job. False if it no longer has the source status and the fence that the caller knows."""
-        return bool(self._statement.execute(id=job.pk, fence=job.fence, **values))
+        """Change the job. False if it no longer has the source status, or is not of the claim that the caller knows."""
+        return bool(self._statement.execute(**claim_of(job), **values))
 
     def apply_returning(self, job: JobExecutionLog, **values: Any) -> JobExecutionLog | None:
         """As `apply`, but return the job as it is after the change, or None."""
-        changed = self._statement.execute_returning(id=job.pk, fence=job.fence, **values)
+        changed = self._statement.execute_returning(**claim_of(job), **values)
         return changed[0] if changed else None
 
 
 LEASE, _TIMEOUT, _WAIT = (Param(name, DurationField()) for name in ("lease", "timeout", "wait"))
+_NEW_TOKEN = Param("new_claim_token", CharField())
 _REFUND = Param("refund", SmallIntegerField())
 _NO_LEASE = {"lease_expires_at": None, "deadline_at": None, "pid": None}
 _CLAIM = Transition(
@@ -75,6 +82,7 @@ _CLAIM = Transition(
     {
         "attempt": F("attempt") + 1,
         "fence": F("fence") + 1,
+        "claim_token": _NEW_TOKEN,
         "started_at": Now(),
         "heartbeat_at": Now(),
         "lease_expires_at": from_now(LEASE),
@@ -115,7 +123,7 @@ _FAIL = Transition(
 
 
 def claim(*, owner: str, host: str, pid: int) -> JobExecutionLog | None:
-    """Claim the next job for the worker with this process id: a new attempt, fence, lease and deadline.
+    """Claim the next job for the worker with this process id: a new attempt, fence, token, lease and deadline.
 
     None if no job can be claimed. The attempt is counted now and not at its end: otherwise a job that kills its worker
     would be tried forever.
@@ -126,7 +134,8 @@ def claim(*, owner: str, host: str, pid: int) -> JobExecutionLog | None:
             return None
         timeout = timedelta(seconds=candidate.timeout_seconds)
         durations = {"lease": lease_duration(), "timeout": timeout}
-        job = _CLAIM.apply_returning(candidate, owner=owner, host=host, pid=pid, **durations)
+        token = secrets.token_hex(8)
+        job = _CLAIM.apply_returning(candidate, owner=owner, host=host, pid=pid, new_claim_token=token, **durations)
         if job is None:
             return None
         record_event(job, JobEvent.Kind.CLAIMED, {"host": host, "pid": pid})
@@ -178,6 +187,7 @@ def _add_artifact(job: JobExecutionLog, result: ResultFile) -> None:
     artifact = Artifact(
         job=job,
         fence=job.fence,
+        claim_token=job.claim_token,
         size=result.size,
         sha256=result.sha256,
         rows=result.rows,
@@ -229,7 +239,7 @@ def _requeue(
     job: JobExecutionLog, failure: Failure, seconds: float, refund: bool, writes: Sequence[WriteOfRelease]
 ) -> bool:
     with transaction.atomic():
-        held = JobExecutionLog.objects.with_fence(job.pk, job.fence)
+        held = JobExecutionLog.objects.of_claim(**claim_of(job))
         if held.select_for_update().values_list("cancel_requested_at", flat=True).first():
             return _end_failed(job, CANCELLED)
         if not _REQUEUE.apply(job, refund=int(refund), wait=timedelta(seconds=seconds)):

@@ -108,9 +108,9 @@ def _assignment(job: JobExecutionLog) -> Assignment:
     if job.version is None:
         raise ReportDeleted
     return Assignment(
-        spec=build_run_spec(job.version, job.parameters, job.format, storage.spill_folder(job.pk, job.fence)),
-        draft=storage.draft_path(job.pk, job.fence),
-        result=storage.result_path(job.pk, job.fence, RENDERERS[job.format].extension),
+        spec=build_run_spec(job.version, job.parameters, job.format, storage.spill_folder(job.pk, job.file_stem)),
+        draft=storage.draft_path(job.pk, job.file_stem),
+        result=storage.result_path(job.pk, job.file_stem, RENDERERS[job.format].extension),
         timeout_seconds=job.timeout_seconds,
         memory_bytes=settings.JOB_MEMORY_BYTES,
         file_bytes=settings.JOB_FILE_BYTES,
@@ -199,7 +199,7 @@ def commit_result(job: JobExecutionLog, result: ResultFile) -> None:
 
 def _clean_up_unless_committed(job: JobExecutionLog) -> None:
     """Delete the attempt's files, unless its result was committed and only the answer to the commit was lost."""
-    if not Artifact.objects.filter(job=job, fence=job.fence).exists():
+    if not Artifact.objects.filter(job=job, fence=job.fence, claim_token=job.claim_token).exists():
         attempt_cleanup.clean_up_attempt(job)
 
 

@@ -96,7 +96,7 @@ def content_disposition(name: str) -> str:
 
 
 def _open(job: JobExecutionLog, artifact: Artifact, actor: User) -> BinaryIO:
-    path = storage.result_path(job.pk, artifact.fence, RENDERERS[job.format].extension)
+    path = storage.result_path(job.pk, artifact.file_stem, RENDERERS[job.format].extension)
     try:
         return storage.open_verified(path, size=artifact.size, sha256=artifact.sha256, stamp=artifact.stamp)
     except ResultMissing:

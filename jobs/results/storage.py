@@ -1,4 +1,7 @@
-"""Result files on disk. A path is derived from the job's id, the fence and the format, never from user input."""
+"""Result files on disk. A path is derived from the job's id, the claim and the format, never from user input.
+
+The claim is in the name as the job's `file_stem`: two attempts never write one file.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,12 @@ _LOOKUP_FLAGS = os.O_PATH | os.O_DIRECTORY
 _FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 
 
+def file_stem(fence: int, claim_token: str) -> str:
+    """Return the name of an attempt's files, without the extension."""
+    # Without a token: claimed by a version of the server that had none.
+    return f"{fence}-{claim_token}" if claim_token else str(fence)
+
+
 def job_folder(job_id: UUID) -> Path:
     """Return the folder of one job's files, below a folder per two digits: a million entries in one would be slow."""
     return Path(settings.ARTIFACTS_DIR) / job_id.hex[:2] / str(job_id)
@@ -36,19 +45,19 @@ def job_folders() -> Iterator[tuple[UUID, Path]]:
             yield UUID(path.name), path
 
 
-def result_path(job_id: UUID, fence: int, extension: str) -> Path:
+def result_path(job_id: UUID, stem: str, extension: str) -> Path:
     """Return the path of an attempt's result once it is complete."""
-    return job_folder(job_id) / f"{fence}.{extension}"
+    return job_folder(job_id) / f"{stem}.{extension}"
 
 
-def draft_path(job_id: UUID, fence: int) -> Path:
+def draft_path(job_id: UUID, stem: str) -> Path:
     """Return the path at which an attempt writes its result. The process that writes it creates the folder."""
-    return result_path(job_id, fence, "part")
+    return result_path(job_id, stem, "part")
 
 
-def spill_folder(job_id: UUID, fence: int) -> Path:
+def spill_folder(job_id: UUID, stem: str) -> Path:
     """Return the folder for temporary data of an attempt that doesn't fit into memory."""
-    return job_folder(job_id) / f"{fence}.spill"
+    return job_folder(job_id) / f"{stem}.spill"
 
 
 def open_verified(path: Path, *, size: int, sha256: str, stamp: str) -> BinaryIO:
@@ -76,9 +85,9 @@ def delete_job_files(job_id: UUID) -> None:
     shutil.rmtree(job_folder(job_id), ignore_errors=True)
 
 
-def delete_attempt_files(job_id: UUID, fence: int) -> None:
+def delete_attempt_files(job_id: UUID, stem: str) -> None:
     """Delete the files of one attempt. Files of other attempts stay: one of them may be the result."""
-    for path in job_folder(job_id).glob(f"{fence}.*"):
+    for path in job_folder(job_id).glob(f"{stem}.*"):
         # Errors are ignored because a process that lost the job may still be writing. The reconciler deletes the rest.
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
 

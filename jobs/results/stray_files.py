@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import tempfile
 from collections.abc import Collection, Iterator
 from datetime import timedelta
@@ -22,6 +23,8 @@ from jobs.results import storage
 _STRAY_AFTER = timedelta(hours=1)
 #: Folders that are compared with the database at once.
 _BATCH = 200
+#: A job's `file_stem`.
+_STEM = re.compile(r"[0-9]{1,18}(-[0-9a-f]+)?")
 
 
 def delete_stray_files() -> Iterator[int]:
@@ -47,20 +50,20 @@ def _delete_in(batch: Collection[tuple[UUID, Path]]) -> int:
     return deleted
 
 
-def _results_of_ended_jobs(job_ids: Collection[UUID]) -> dict[UUID, int | None]:
-    """The fence of the result, or None without one, of those of the jobs that ended long enough ago."""
+def _results_of_ended_jobs(job_ids: Collection[UUID]) -> dict[UUID, str | None]:
+    """The file stem of the result, or None without one, of those of the jobs that ended long enough ago."""
     has_result = ExpressionWrapper(Q(artifact__purged_at=None), BooleanField())
     ended = JobExecutionLog.objects.filter(pk__in=job_ids, ended_at__lt=Now() - _STRAY_AFTER).annotate(has=has_result)
-    rows = ended.values_list("pk", "has", "artifact__fence")
-    return {pk: fence if has else None for pk, has, fence in rows}
+    rows = ended.values_list("pk", "has", "artifact__fence", "artifact__claim_token")
+    return {pk: storage.file_stem(fence, token) if has else None for pk, has, fence, token in rows}
 
 
-def _delete_but(result: int | None, job_id: UUID, folder: Path) -> int:
-    """Delete the files of all attempts but this one. Files that are not named after a fence are not the server's."""
+def _delete_but(result: str | None, job_id: UUID, folder: Path) -> int:
+    """Delete the files of all attempts but this one. Files that are not named after a claim are not the server's."""
     names = {path.name.partition(".")[0] for path in folder.iterdir()}
-    stray = {int(name) for name in names if name.isdecimal()} - {result}
-    for fence in stray:
-        storage.delete_attempt_files(job_id, fence)
+    stray = {name for name in names if _STEM.fullmatch(name)} - {result}
+    for stem in stray:
+        storage.delete_attempt_files(job_id, stem)
     if not any(folder.iterdir()):
         folder.rmdir()
     return len(stray)

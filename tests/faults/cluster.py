@@ -307,6 +307,11 @@ def processes_of(folder: Path) -> list[psutil.Process]:
     return found
 
 
+def file_stem(row: Row) -> str:
+    """Return the name of the files of the job's last attempt, without the extension."""
+    return f"{row['fence']}-{row['claim_token']}"
+
+
 def job_files(cluster: Cluster, job: str, pattern: str) -> list[Path]:
     """Return the files in the job's folder of results."""
     return list((cluster.server.folder / "artifacts" / job[:2] / job).glob(pattern))

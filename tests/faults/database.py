@@ -90,8 +90,8 @@ def read_history(
 
 
 def _jobs(database: Database) -> dict[str, Job]:
-    rows = database("select job_id, fence, size, sha256 from jobs_artifact where purged_at is null")
-    artifacts = {_id(row["job_id"]): Artifact(row["fence"], row["size"], row["sha256"]) for row in rows}
+    rows = database("select job_id, fence, claim_token, size, sha256 from jobs_artifact where purged_at is null")
+    artifacts = {_id(row["job_id"]): _artifact(row) for row in rows}
     columns = "id, status, attempt, fence, max_attempts, timeout_seconds, report_slug"
     jobs = {}
     for row in database(f"select {columns} from jobs_jobexecutionlog"):
@@ -107,6 +107,11 @@ def _jobs(database: Database) -> dict[str, Job]:
             artifact=artifacts.get(job),
         )
     return jobs
+
+
+def _artifact(row: Row) -> Artifact:
+    stem = f"{row['fence']}-{row['claim_token']}"
+    return Artifact(row["fence"], row["size"], row["sha256"], stem)
 
 
 def _limits(database: Database) -> dict[str, int]:

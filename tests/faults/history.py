@@ -32,9 +32,12 @@ class Event:
 
 @dataclass(frozen=True)
 class Artifact:
+    """A result's row. `stem` is the name of its file without the extension."""
+
     fence: int
     size: int
     sha256: str
+    stem: str
 
 
 @dataclass(frozen=True)
@@ -61,9 +64,8 @@ class File:
     sha256: str = ""
 
     @property
-    def fence(self) -> int:
-        number = self.name.partition(".")[0]
-        return int(number) if number.isdigit() else -1
+    def stem(self) -> str:
+        return self.name.partition(".")[0]
 
 
 @dataclass(frozen=True)
@@ -221,7 +223,7 @@ def _accepted_jobs_exist_and_have_ended(history: History) -> Iterator[str]:
 
 
 def _results_are_complete(history: History) -> Iterator[str]:
-    files = {(file.job, file.fence): file for file in history.files if not _is_temporary(file)}
+    files = {(file.job, file.stem): file for file in history.files if not _is_temporary(file)}
     for job in history.jobs.values():
         artifact = job.artifact
         if (artifact is not None) != (job.status == "Succeeded"):
@@ -231,7 +233,7 @@ def _results_are_complete(history: History) -> Iterator[str]:
         commits = {event.fence for event in history.of(job.id) if event.kind == "succeeded"}
         if commits and commits != {artifact.fence}:
             yield f"{job.id} shows the result of fence {artifact.fence}, but committed {sorted(commits)}"
-        file = files.get((job.id, artifact.fence))
+        file = files.get((job.id, artifact.stem))
         if file is None:
             yield f"{job.id} has lost the file of its result"
         elif (file.size, file.sha256) != (artifact.size, artifact.sha256):
@@ -319,14 +321,14 @@ def _nothing_is_left(history: History) -> Iterator[str]:
         yield f"A process is left: {process}"
     if history.messages:
         yield f"{history.messages} message(s) are left in the queue"
-    kept = {(job.id, job.artifact.fence) for job in history.jobs.values() if job.artifact}
+    kept = {(job.id, job.artifact.stem) for job in history.jobs.values() if job.artifact}
     for file in history.files:
-        if _is_temporary(file) or (file.job, file.fence) not in kept:
+        if _is_temporary(file) or (file.job, file.stem) not in kept:
             yield f"A file is left: {file.job}/{file.name}"
 
 
 def _is_temporary(file: File) -> bool:
-    return file.fence < 0 or file.name.endswith((".part", ".spill"))
+    return not file.stem[:1].isdigit() or file.name.endswith((".part", ".spill"))
 
 
 _RULES_PER_JOB = (

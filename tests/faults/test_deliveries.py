@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.cluster import job_files, kill, wait_for
+from tests.faults.cluster import file_stem, job_files, kill, wait_for
 from tests.faults.sinks import DELIVERIES, Sinks
 
 
@@ -58,5 +58,5 @@ def test_a_job_that_is_killed_anywhere_delivers_once(sinks: Sinks, gate: str, vi
         kill(cluster.child(job) if victim == "child" else cluster.worker(job))
     (row,) = cluster.wait_ended(job)
     assert (row["status"], row["attempt"]) == ("Succeeded", 2)
-    assert [path.name for path in job_files(cluster, job, "*")] == [f"{row['fence']}.csv"]
+    assert [path.name for path in job_files(cluster, job, "*")] == [f"{file_stem(row)}.csv"]
     assert sinks.took_effect_once(job)

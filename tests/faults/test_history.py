@@ -25,8 +25,8 @@ TIMELINE = (
     event("claimed", 6, 2, 3, pid=8),
     event("succeeded", 9, 2, 3),
 )
-JOB = Job("a", "Succeeded", 2, 3, 3, timedelta(seconds=60), "limited", Artifact(3, 10, "digest"))
-FILE = File("a", "3.csv", 10, "digest")
+JOB = Job("a", "Succeeded", 2, 3, 3, timedelta(seconds=60), "limited", Artifact(3, 10, "digest", "3-ab"))
+FILE = File("a", "3-ab.csv", 10, "digest")
 GOOD = History(["a"], {"a": JOB}, TIMELINE, [FILE], START + timedelta(hours=1), {"h": 2}, {"limited": 2})
 
 
@@ -41,13 +41,13 @@ def simultaneous(*workers: int) -> History:
     files: list[File] = []
     for number, pid in enumerate(workers):
         name = str(number)
-        jobs[name] = replace(JOB, id=name, fence=1, artifact=Artifact(1, 10, "digest"))
+        jobs[name] = replace(JOB, id=name, fence=1, artifact=Artifact(1, 10, "digest", "1-ab"))
         events += [
             event("queued", 0, 0, 0, name),
             event("claimed", 1, job=name, pid=pid),
             event("succeeded", 9, job=name),
         ]
-        files.append(File(name, "1.csv", 10, "digest"))
+        files.append(File(name, "1-ab.csv", 10, "digest"))
     return History(list(jobs), jobs, events, files, START, {"h": 9}, {"limited": 2})
 
 
@@ -76,7 +76,7 @@ BROKEN = {
     "of 0:01:00 allowed": changed(events=(*TIMELINE[:4], event("succeeded", 132, 2, 3))),
     "is Succeeded and has no result": changed(replace(JOB, artifact=None), files=[]),
     "is Failed and has a result": changed(replace(JOB, status="Failed"), FAILED),
-    "shows the result of fence 1": changed(replace(JOB, artifact=Artifact(1, 10, "digest"))),
+    "shows the result of fence 1": changed(replace(JOB, artifact=Artifact(1, 10, "digest", "1-ab"))),
     "lost the file": changed(files=[]),
     "is not the file that was written": changed(files=[replace(FILE, sha256="another")]),
     "Running past its deadline": changed(replace(JOB, status="Running", artifact=None), TIMELINE[:4], files=[]),

@@ -8,7 +8,7 @@ import time
 import psutil
 import pytest
 
-from tests.faults.cluster import ROUND, WORKERS, Cluster, all_end, job_files, kill, wait_for
+from tests.faults.cluster import ROUND, WORKERS, Cluster, all_end, file_stem, job_files, kill, wait_for
 from tests.faults.database import parse_time
 from tests.faults.test_cancel import CANCEL_SECONDS, seconds_to_cancel
 
@@ -25,7 +25,7 @@ def test_a_job_whose_child_is_killed_anywhere_is_run_again_and_leaves_one_file(c
     (row,) = cluster.wait_ended(job)
     assert (row["status"], row["attempt"], row["rows"]) == ("Succeeded", 2, 50)
     assert cluster.event_kinds(job) == ["queued", "claimed", "requeued", "claimed", "succeeded"]
-    assert [path.name for path in job_files(cluster, job, "*")] == [f"{row['fence']}.csv"]
+    assert [path.name for path in job_files(cluster, job, "*")] == [f"{file_stem(row)}.csv"]
 
 
 def test_a_child_dies_with_its_worker_and_the_job_is_run_again_before_its_lease_ends(cluster: Cluster) -> None:

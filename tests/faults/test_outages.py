@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from tests import postgres
-from tests.faults.cluster import LEASE, PATIENCE, ROUND, WORKERS, Cluster, all_end, job_files, kill, wait_for
+from tests.faults.cluster import LEASE, PATIENCE, ROUND, WORKERS, Cluster, all_end, file_stem, job_files, kill, wait_for
 from tests.faults.proxy import network
 from tests.faults.summary import recovery_seconds
 
@@ -42,7 +42,7 @@ def test_a_worker_that_continues_after_its_lease_changes_nothing(cluster: Cluste
                 kill(process, signal.SIGCONT)
             assert all_end([child], 5)
     assert (row["status"], row["attempt"]) == ("Succeeded", 2)
-    wait_for(lambda: not job_files(cluster, job, "1.*"))
+    wait_for(lambda: not job_files(cluster, job, "1-*"))
     assert result(cluster, job) == before
     assert cluster.event_kinds(job) == ["queued", "claimed", "requeued", "claimed", "succeeded"]
 
@@ -54,12 +54,12 @@ def test_a_worker_killed_between_the_rename_of_its_file_and_the_commit_loses_not
     worker = cluster.worker(job)
     with locked(cluster):
         go.touch()
-        wait_for(lambda: job_files(cluster, job, "1.csv"))
+        wait_for(lambda: job_files(cluster, job, "1-*.csv"))
         kill(worker)
         assert all_end([worker])
     (row,) = cluster.wait_ended(job)
     assert (row["status"], row["attempt"]) == ("Succeeded", 2)
-    assert [path.name for path in job_files(cluster, job, "*")] == [f"{row['fence']}.csv"]
+    assert [path.name for path in job_files(cluster, job, "*")] == [f"{file_stem(row)}.csv"]
 
 
 @pytest.mark.chaos

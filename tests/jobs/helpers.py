@@ -21,9 +21,9 @@ def event_kinds(job: JobExecutionLog) -> list[str]:
     return list(job.events.values_list("kind", flat=True))
 
 
-def write_draft(job: JobExecutionLog, content: bytes, fence: int | None = None) -> Path:
-    """Write the draft of the job's attempt, or of the attempt with that fence. Return its path."""
-    draft = storage.draft_path(job.pk, job.fence if fence is None else fence)
+def write_draft(job: JobExecutionLog, content: bytes, stem: str = "") -> Path:
+    """Write the draft of the job's attempt, or of the attempt whose files have this name. Return its path."""
+    draft = storage.draft_path(job.pk, stem or job.file_stem)
     draft.parent.mkdir(parents=True, exist_ok=True)
     draft.write_bytes(content)
     return draft
@@ -31,7 +31,7 @@ def write_draft(job: JobExecutionLog, content: bytes, fence: int | None = None) 
 
 def succeed_with(job: JobExecutionLog, content: bytes) -> Path:
     """Let a claimed job succeed with a CSV file of this content. Return the file's path."""
-    path = storage.result_path(job.pk, job.fence, "csv")
+    path = storage.result_path(job.pk, job.file_stem, "csv")
     stamp = publishing.publish(write_draft(job, content), path)
     digest = hashlib.sha256(content).hexdigest()
     result = ResultFile(rows=1, size=len(content), sha256=digest, truncated=None, stamp=stamp)

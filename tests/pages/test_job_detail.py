@@ -22,7 +22,7 @@ def add_event(job: JobExecutionLog, kind: str, seconds: float, attempt: int = 1)
 
 
 def write_result(job: JobExecutionLog, content: bytes) -> None:
-    path = storage.result_path(job.pk, job.artifact.fence, job.format)
+    path = storage.result_path(job.pk, job.artifact.file_stem, job.format)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     with path.open("rb") as file:

@@ -50,10 +50,10 @@ def test_files_that_cannot_be_deleted_keep_no_job_from_being_recovered(
     JobExecutionLog.objects.update(lease_expires_at=timezone.now() - timedelta(seconds=1))
     delete_attempt_files = storage.delete_attempt_files
 
-    def refuse_the_first(job_id: UUID, fence: int) -> None:
+    def refuse_the_first(job_id: UUID, stem: str) -> None:
         if job_id == first.pk:
             raise PermissionError
-        delete_attempt_files(job_id, fence)
+        delete_attempt_files(job_id, stem)
 
     monkeypatch.setattr(storage, "delete_attempt_files", refuse_the_first)
     assert reconciler.recover_lost_jobs() == 2

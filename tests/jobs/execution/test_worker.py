@@ -158,7 +158,7 @@ def test_an_error_in_the_worker_ends_the_attempt_and_leaves_no_answer_for_the_ne
 
 
 def test_a_commit_that_is_repeated_because_its_answer_was_lost_keeps_the_file(claimed: JobExecutionLog) -> None:
-    file = storage.result_path(claimed.pk, claimed.fence, "csv")
+    file = storage.result_path(claimed.pk, claimed.file_stem, "csv")
     write_draft(claimed, b"x").rename(file)
     assert transitions.succeed(claimed, RESULT)
     worker.commit_result(claimed, RESULT)

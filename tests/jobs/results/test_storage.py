@@ -98,7 +98,7 @@ def test_an_opened_result_is_an_ordinary_file_and_leaks_no_descriptor(result_fil
 def test_stray_files_of_ended_jobs_are_deleted_and_results_are_kept(
     result_file: Path, claimed: JobExecutionLog
 ) -> None:
-    stray = write_draft(claimed, b"half", fence=99)
+    stray = write_draft(claimed, b"half", stem="99")
     spill = stray.with_suffix(".spill")
     spill.mkdir()
     assert delete_stray_files() == 0, "a worker that lost the job may still be writing"
@@ -137,7 +137,7 @@ def test_files_of_an_unknown_job_are_deleted_once_they_are_old(db: None) -> None
 
 
 def test_what_is_not_a_job_s_folder_stops_nothing(result_file: Path, claimed: JobExecutionLog) -> None:
-    stray = write_draft(claimed, b"half", fence=99)
+    stray = write_draft(claimed, b"half", stem="99")
     end_long_ago(claimed)
     file_named_like_a_job = storage.job_folder(UUID(int=0))
     file_named_like_a_job.parent.mkdir(exist_ok=True)
