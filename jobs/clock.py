@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import DateTimeField, ExpressionWrapper
@@ -10,6 +12,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Now as DjangoNow  # noqa: TID251 - extended here
 
 from common.compiled_sql import Param
+from jobs import sql
 from jobs.sql import NOW_SQL
 
 
@@ -28,3 +31,19 @@ def from_now(wait: float | Param) -> Combinable:
     """Return the database's time plus `wait`: seconds, or a Param that is a duration."""
     duration = wait if isinstance(wait, Param) else timedelta(seconds=wait)
     return ExpressionWrapper(Now() + duration, output_field=DateTimeField())
+
+
+@dataclass
+class ClockWatch:
+    """Compares the database's clock with this machine's monotonic one, which is never set and stops while it sleeps."""
+
+    last: tuple[datetime, float] | None = None
+
+    def step(self) -> float | None:
+        """Return by how many seconds the database's clock was set forward since the last call; negative: back.
+
+        None at the first call.
+        """
+        now, last = (sql.now(), time.monotonic()), self.last
+        self.last = now
+        return (now[0] - last[0]).total_seconds() - (now[1] - last[1]) if last else None

@@ -122,6 +122,24 @@ class ResultPurged(DomainError):
     code = "result_purged"
 
 
+class ClaimsBusy(DomainError):
+    """Another worker is about to claim a job with the same limits."""
+
+    code = "claims_busy"
+    retryable = True
+
+
+class HostFault(DomainError):
+    """This host can't run reports at the moment."""
+
+    code = "host_fault"
+    retryable = True
+
+
+class WrongStore(HostFault):
+    """The folder of results is not the one that this installation uses, or its share is not mounted."""
+
+
 class IllegalTransition(DomainError):
     """The job can't change from its status to that one."""
 

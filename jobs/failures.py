@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import re
 import traceback
 from dataclasses import dataclass, replace
 
+from jobs.exceptions import HostFault
 from reports.exceptions import RunError
 
+#: Errors of the system that no report causes by itself.
+HOST_ERRORS = (errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.EROFS, errno.ESTALE, errno.EIO, errno.ENOTCONN)
 #: Characters of a stack trace that are kept if the process wrote output as well.
 _MAX_STACK_CHARACTERS = 12_000
 #: Characters that are stored of both together.
@@ -20,13 +24,14 @@ class Failure:
     """Why an attempt failed.
 
     `message` is shown to everyone who sees the job, `trace` only to Administrators. `retryable`: another attempt may
-    succeed.
+    succeed. `is_host_fault`: no report could have run on that host, so the attempt doesn't count.
     """
 
     code: str
     message: str
     retryable: bool = False
     trace: str = ""
+    is_host_fault: bool = False
 
     def __post_init__(self) -> None:
         for name in ("message", "trace"):
@@ -36,6 +41,8 @@ class Failure:
     def from_error(cls, error: BaseException) -> Failure:
         """Describe an exception. Only a RunError's own message is fit for everyone; others may name files or hosts."""
         trace = "".join(traceback.format_exception(error)).strip()
+        if sentence := _host_fault(error):
+            return replace(of_host(sentence), trace=trace)
         if isinstance(error, RunError):
             driver = error.details.get("driver", "")
             return cls(error.code, error.message, error.retryable, f"{driver}\n\n{trace}".strip())
@@ -55,6 +62,23 @@ class Failure:
             return self
         trace = f"{self.trace[:_MAX_STACK_CHARACTERS]}\n\nLast output of the process:\n{output}"
         return replace(self, trace=trace.strip())
+
+
+def of_host(sentence: str) -> Failure:
+    """Describe a fault of the host."""
+    return Failure(HostFault.code, sentence, retryable=True, is_host_fault=True)
+
+
+def _host_fault(error: BaseException) -> str:
+    """Return a sentence if the error is the host's, else an empty text."""
+    if isinstance(error, HostFault):
+        return error.message
+    if isinstance(error, OSError) and error.errno in HOST_ERRORS:
+        return f"The host is out of resources, or its disk fails: {error.strerror}."
+    # Python gives no other sign of it.
+    if isinstance(error, RuntimeError) and str(error) == "can't start new thread":
+        return "The system starts no more processes."
+    return ""
 
 
 def _storable(text: str) -> str:

@@ -11,14 +11,14 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tenant
+from jobs.execution.claim import Claim
 from jobs.querysets import JobQuerySet, WorkerHostQuerySet
 from jobs.queue.admission import Admission
-from jobs.results import storage
 from jobs.status import ENDED, UNFINISHED, JobError, QueuePosition, Status
 from reports.models import DeliveryTarget, ReportConfiguration, ReportVersion
 
 
-class JobExecutionLog(models.Model):
+class JobExecutionLog(Claim):
     """One job. This row is authoritative; a queue message only says that there may be work.
 
     `fence` increases with every claim and every release. A worker whose fence or claim token differs from the row's has
@@ -70,11 +70,6 @@ class JobExecutionLog(models.Model):
     max_attempts = models.PositiveSmallIntegerField()
     timeout_seconds = models.PositiveIntegerField()
 
-    fence = models.PositiveBigIntegerField(default=0)
-    # The database's default lets hosts of the version before insert jobs.
-    claim_token = models.CharField(
-        max_length=16, blank=True, default="", db_default="", help_text=_("Random for each claim; empty before.")
-    )
     owner = models.CharField(max_length=32, blank=True, help_text=_("The jobserver whose worker holds the lease."))
     host = models.CharField(max_length=255, blank=True)
     pid = models.PositiveIntegerField(null=True)
@@ -197,11 +192,6 @@ class JobExecutionLog(models.Model):
         return self.parameters if sent is None else sent
 
     @property
-    def file_stem(self) -> str:
-        """The name of the current attempt's files, without the extension."""
-        return storage.file_stem(self.fence, self.claim_token)
-
-    @property
     def is_ended(self) -> bool:
         return self.status in ENDED
 
@@ -257,12 +247,10 @@ class JobEvent(models.Model):
         return self.kind
 
 
-class Artifact(models.Model):
+class Artifact(Claim):
     """The result file of a Succeeded job. Its path is derived from the job's id, fence, claim token and format."""
 
     job = models.OneToOneField(JobExecutionLog, on_delete=models.CASCADE, related_name="artifact")
-    fence = models.PositiveBigIntegerField()
-    claim_token = models.CharField(max_length=16, blank=True, default="", db_default="")
     size = models.PositiveBigIntegerField()
     sha256 = models.CharField(max_length=64)
     rows = models.PositiveBigIntegerField()
@@ -278,11 +266,6 @@ class Artifact(models.Model):
 
     def __str__(self) -> str:
         return f"{self.job_id}: {self.size} bytes"
-
-    @property
-    def file_stem(self) -> str:
-        """The name of the file, without the extension."""
-        return storage.file_stem(self.fence, self.claim_token)
 
 
 class Delivery(models.Model):
@@ -332,7 +315,8 @@ class WorkerHost(models.Model):
     started_at = models.DateTimeField()
     seen_at = models.DateTimeField()
     restarts = models.PositiveIntegerField(default=0)
-    note = models.CharField(max_length=300, blank=True)
+    paused_until = models.DateTimeField(null=True, help_text=_("The host takes no job before this time."))
+    note = models.CharField(max_length=300, blank=True, help_text=_("Why it takes no job."))
 
     objects = WorkerHostQuerySet.as_manager()
 
@@ -341,6 +325,15 @@ class WorkerHost(models.Model):
 
     def __str__(self) -> str:
         return f"{self.host}:{self.pid}"
+
+
+class ResultStore(models.Model):
+    """The store of result files: one row, whose marker is in the store, too (jobs.results.store_marker)."""
+
+    marker = models.CharField(max_length=32)
+
+    def __str__(self) -> str:
+        return self.marker
 
 
 class SavedView(models.Model):

@@ -208,8 +208,11 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         return running.filter(Q(lease_expires_at__lt=Now()) | Q(deadline_at__lt=from_now(-60)))
 
     def annotate_overdue(self) -> JobQuerySet:
-        """Add `is_overdue`: True if the deadline has passed."""
-        overdue = models.Case(models.When(deadline_at__lt=Now(), then=True), default=False)
+        """Add `is_overdue`: True if the worker was heard after the deadline.
+
+        Otherwise it is unknown how long the attempt took: the worker may have been lost before, and the clock set.
+        """
+        overdue = models.Case(models.When(deadline_at__lt=models.F("heartbeat_at"), then=True), default=False)
         return self.annotate(is_overdue=models.ExpressionWrapper(overdue, models.BooleanField()))
 
 
@@ -219,7 +222,8 @@ class WorkerHostQuerySet(models.QuerySet["WorkerHost"]):
     def alive(self) -> WorkerHostQuerySet:
         """Jobservers that reported in one of the last rounds."""
         seconds = max(_ALIVE_ROUNDS * settings.RECONCILE_SECONDS, _MIN_ALIVE_SECONDS)
-        return self.filter(seen_at__gte=from_now(-seconds))
+        # A report in the future is one of before the database's clock was set back.
+        return self.filter(seen_at__gte=from_now(-seconds), seen_at__lte=from_now(seconds))
 
     def total_slots(self) -> int:
         """How many jobs these hosts can run at once."""

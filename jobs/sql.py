@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -20,6 +21,14 @@ from common.ids import uuid_from_db, uuid_to_db
 NOW_SQL = {"sqlite": "strftime('%%Y-%%m-%%d %%H:%%M:%%f000', 'now')", "postgresql": "statement_timestamp()"}
 #: Parameters: the job's id, True to search all tenants, the tenant's id.
 FIND_JOB = "select * from jobs_jobexecutionlog where id = %s and (%s or tenant_id = %s)"
+
+
+def now() -> datetime:
+    """Return the time by the database's clock."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"select {NOW_SQL[connection.vendor]}", [])
+        (value,) = cursor.fetchone()
+    return value if isinstance(value, datetime) else datetime.fromisoformat(value).replace(tzinfo=UTC)
 
 
 def select_counts(subquery: str, number: int) -> str:
@@ -36,16 +45,37 @@ def literal_condition(field: str, template: str) -> ExpressionWrapper[Any]:
     return ExpressionWrapper(Func(F(field), template=template), BooleanField())
 
 
-#: With a hash of the concurrency key it identifies an advisory lock. Nothing else in this database may use the number.
-_CLAIM_LOCK = 0x4C616E65
+#: With a number they identify advisory locks, by what limits a job. Nothing else in this database may use them.
+_CLAIM_LOCKS = {"concurrency_key": 0x4C616E65, "tenant_id": 0x4C616E66, "requested_by_id": 0x4C616E67}
 
 
-def lock_concurrency_key(concurrency_key: UUID) -> None:
-    """Keep other transactions from claiming jobs with this key until the current transaction ends."""
+def try_claim_lock(limited_by: str, number: int) -> bool:
+    """Keep others from claiming jobs with this limit until the current transaction ends. False if another does that."""
     # SQLite needs no lock: its write transactions run one at a time.
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("select pg_advisory_xact_lock(%s, %s)", [_CLAIM_LOCK, concurrency_key.int & 0x7FFFFFFF])
+    if connection.vendor != "postgresql":
+        return True
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_try_advisory_xact_lock(%s, %s)", [_CLAIM_LOCKS[limited_by], number & 0x7FFFFFFF])
+        return bool(cursor.fetchone()[0])
+
+
+class RunningJob(NamedTuple):
+    """Whose a running job is."""
+
+    report_id: UUID | None
+    tenant_id: int
+    user_id: int | None
+
+
+def running_jobs() -> list[RunningJob]:
+    # Every running job has a lease; the condition on it selects the index.
+    statement = (
+        "select report_id, tenant_id, requested_by_id from jobs_jobexecutionlog "
+        "where status = 'Running' and lease_expires_at is not null"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+        return [RunningJob(report and uuid_from_db(report), tenant, user) for report, tenant, user in cursor.fetchall()]
 
 
 class QueueState(NamedTuple):

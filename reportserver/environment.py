@@ -49,6 +49,11 @@ def whole_number(name: str, default: int, *, minimum: int = 1, maximum: int = _L
     return int(digits)
 
 
+def optional_whole_number(name: str) -> int | None:
+    """A whole number of at least 1; None if the variable isn't set."""
+    return whole_number(name, 1) if text(name) else None
+
+
 def flag(name: str, default: bool) -> bool:
     value = text(name, "1" if default else "0")
     if value.lower() not in _FLAGS:

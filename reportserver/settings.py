@@ -23,6 +23,7 @@ from reportserver.environment import (
     host,
     networks,
     optional_folder,
+    optional_whole_number,
     origins,
     public_url,
     redis_url,
@@ -43,14 +44,12 @@ INSTALLED = _INSTALLED_RESOURCES.is_dir()
 RESOURCES_DIR = _INSTALLED_RESOURCES if INSTALLED else BASE_DIR
 HOST = host("HOST", "127.0.0.1")
 PORT = whole_number("PORT", 8000, maximum=65535)
-#: Where the web server listens.
 ADDRESS = f"{bracketed(HOST)}:{PORT}"
 #: The address that people use.
 PUBLIC_URL = public_url("REPORTSERVER_PUBLIC_URL", f"http://{ADDRESS}")
 _user_data = Path(text("XDG_DATA_HOME") or "~/.local/share").expanduser() / "reportserver"
 DATA_DIR = folder("REPORTSERVER_DATA_DIR", _user_data if INSTALLED else BASE_DIR / "var").resolve()
 DEMO = flag("REPORTSERVER_DEMO", True)
-
 _public = urlsplit(PUBLIC_URL)
 #: True if only this machine uses the server: keys may then be generated.
 LOCAL = _public.hostname in ("localhost", "127.0.0.1", "::1")
@@ -195,14 +194,16 @@ RECONCILE_SECONDS = whole_number("REPORTSERVER_RECONCILE_SECONDS", 5)
 DRAIN_SECONDS = whole_number("REPORTSERVER_DRAIN_SECONDS", 20)
 #: The largest timeout_seconds of a report.
 LONGEST_JOB_SECONDS = whole_number("REPORTSERVER_LONGEST_JOB_SECONDS", 4 * 3600)
-#: Address space that a job may use on top of its worker's.
+#: Address space that a job may use on top of its worker's, and its largest result file.
 JOB_MEMORY_BYTES = whole_number("REPORTSERVER_JOB_MEMORY_MB", 4096) * 1_048_576
-#: The largest result file.
 JOB_FILE_BYTES = whole_number("REPORTSERVER_JOB_FILE_MB", 20_480) * 1_048_576
 #: How far a job lowers its priority, from 0 to 19: nice(1).
 JOB_NICENESS = 10
 MAX_UNFINISHED_PER_USER = whole_number("REPORTSERVER_MAX_UNFINISHED_PER_USER", 200)
 MAX_UNFINISHED_PER_TENANT = whole_number("REPORTSERVER_MAX_UNFINISHED_PER_TENANT", 2000)
+#: Jobs that run at once, on all hosts together. None: one less than there are slots.
+MAX_RUNNING_PER_USER = optional_whole_number("REPORTSERVER_MAX_RUNNING_PER_USER")
+MAX_RUNNING_PER_TENANT = optional_whole_number("REPORTSERVER_MAX_RUNNING_PER_TENANT")
 
 # --- Delivery by mail, file share and webhook -----------------------------------------------------------------------
 

@@ -135,6 +135,9 @@ def environment(folder: Path, port: int, **extra: str) -> dict[str, str]:
         "REPORTSERVER_DATA_DIR": str(folder),
         "REPORTSERVER_DEMO": "0",
         "REPORTSERVER_WORKERS": "2",
+        # By default one of two slots is for other users and tenants, while the tests' jobs are mostly bob's.
+        "REPORTSERVER_MAX_RUNNING_PER_USER": "1000",
+        "REPORTSERVER_MAX_RUNNING_PER_TENANT": "1000",
         # Users of shared servers sign in once, and a whole run on a busy machine takes longer than 15 minutes.
         "REPORTSERVER_ACCESS_TOKEN_MINUTES": "600",
         "DJANGO_SETTINGS_MODULE": "reportserver.settings",

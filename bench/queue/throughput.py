@@ -133,7 +133,8 @@ def _measure_server(folder: Path, jobs: int, database_url: str | None, **setting
     definitions.write_text(_DEFINITIONS)
     (folder / "empty.db").touch()
     settings |= {"REPORTSERVER_DATABASE_URL": database_url} if database_url else {}
-    settings |= {f"REPORTSERVER_MAX_UNFINISHED_PER_{owner}": "1000000" for owner in ("USER", "TENANT")}
+    limits = (f"MAX_{what}_PER_{owner}" for what in ("UNFINISHED", "RUNNING") for owner in ("USER", "TENANT"))
+    settings |= {f"REPORTSERVER_{limit}": "1000000" for limit in limits}
     server = prepare_server(folder / "data", definitions, BOB_PASSWORD="bob-password-1", **settings)
     server.manage("shell", "--no-imports", "-c", _SUBMIT.format(jobs=jobs))
     database = Database(database_url or server.database())

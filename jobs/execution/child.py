@@ -6,19 +6,22 @@ It uses neither the server's database nor the queue. Its only input is its Assig
 from __future__ import annotations
 
 import contextlib
+import errno
 import faulthandler
 import os
 import shutil
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NoReturn
 
 from common.children.limits import limit_resources, lower_priority
+from jobs.exceptions import HostFault
 from jobs.execution.child_output import redirect_output
 from jobs.execution.protocol import Assignment, Progress, ResultFile, send
 from jobs.failures import Failure
-from jobs.results import publishing
+from jobs.results import publishing, store_marker
 from reports import engine
 
 #: Seconds between two progress messages.
@@ -69,12 +72,28 @@ def _run_report(assignment: Assignment, pipe: int) -> ResultFile:
 
     with engine.storage_errors():
         folder = assignment.draft.parent
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with _store_faults():
+            store_marker.check(assignment.store, assignment.store_marker)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         # SQLite sorts in this folder what does not fit into memory. The system's own may be a small one in memory.
         os.environ["SQLITE_TMPDIR"] = str(folder)
         try:
             run = engine.run(assignment.spec, assignment.draft, report_progress)
         finally:
             shutil.rmtree(assignment.spec.limits.temp_dir, ignore_errors=True)
-        stamp = publishing.publish(assignment.draft, assignment.result)
+        with _store_faults():
+            stamp = publishing.publish(assignment.draft, assignment.result)
+            # The share may have been unmounted meanwhile.
+            store_marker.check(assignment.store, assignment.store_marker)
     return ResultFile(rows=run.rows, size=run.size, sha256=run.sha256, truncated=run.truncated, stamp=stamp)
+
+
+@contextmanager
+def _store_faults() -> Iterator[None]:
+    """Turn the system's errors into faults of the host, except those that a large result causes."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise HostFault(f"Results can't be written: {error.strerror}.") from error

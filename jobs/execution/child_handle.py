@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import select
 import signal
+from contextlib import ExitStack
 
 from common.processes import become_subreaper, kill_children, signal_group, wait_readable
 from jobs.execution.child_output import OutputPipe
 from jobs.execution.fork_server import ForkServer
 from jobs.execution.protocol import Assignment, Progress, ResultFile, parse
-from jobs.failures import Failure
+from jobs.failures import Failure, of_host
 
 #: Seconds that a child may take to end once it has sent everything.
 _EXIT_SECONDS = 5
-_NOT_STARTED = Failure("worker_lost", "The process that runs the report could not be started.", retryable=True)
+_NOT_STARTED = of_host("The process that runs the report could not be started.")
 
 
 class ChildHandle:
@@ -27,12 +28,19 @@ class ChildHandle:
         self._failure: Failure | None = None
         self._unparsed = b""
         self._server = server
-        self._pipe, write_end = os.pipe()
-        # Processes that the child starts and leaves behind become this process's children, in whatever session they
-        # are, so that it can kill them.
-        become_subreaper()
-        self.pid = server.fork(assignment, (write_end, self.output.write_end))
-        self._pidfd = None if self.pid is None else os.pidfd_open(self.pid)
+        with ExitStack() as opened:
+            opened.callback(self.output.discard)
+            self._pipe, write_end = os.pipe()
+            opened.callback(os.close, self._pipe)
+            opened.callback(os.close, write_end)
+            # Processes that the child starts and leaves behind become this process's children, in whatever session
+            # they are, so that it can kill them.
+            become_subreaper()
+            self.pid = server.fork(assignment, (write_end, self.output.write_end))
+            # Without a descriptor for it, the child can't be watched.
+            opened.callback(server.end)
+            self._pidfd = None if self.pid is None else os.pidfd_open(self.pid)
+            opened.pop_all()
         os.close(write_end)
         self.output.start_reading()
 

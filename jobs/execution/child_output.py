@@ -34,6 +34,11 @@ class OutputPipe:
         os.close(self.write_end)
         os.set_blocking(self._read_end, False)
 
+    def discard(self) -> None:
+        """Close both ends: there is no child to read from."""
+        os.close(self._read_end)
+        os.close(self.write_end)
+
     def forward(self) -> bool:
         """Forward what can be read now to this process's standard error. False if there was nothing."""
         try:

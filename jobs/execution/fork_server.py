@@ -52,7 +52,12 @@ class ForkServer:
         self._socket, server_socket = socket.socketpair()
         self._has_process = False
         worker = os.getpid()
-        self.pid = os.fork()
+        try:
+            self.pid = os.fork()
+        except OSError:
+            self._socket.close()
+            server_socket.close()
+            raise
         if self.pid == 0:
             self._socket.close()
             _serve(server_socket, main, worker)

@@ -23,6 +23,9 @@ class Assignment:
     #: Where the file is written, and its name once it is complete.
     draft: Path
     result: Path
+    #: The folder that both are in, and the text of its marker.
+    store: Path
+    store_marker: str
     #: Limits of the child. Seconds are wall time; memory is what it may use beyond what it has when it starts.
     timeout_seconds: int
     memory_bytes: int

@@ -7,6 +7,7 @@ which could get stuck.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from uuid import UUID
@@ -18,21 +19,31 @@ from django.db.models import Q
 from audit import tallies
 from common.processes import is_alive, kill_by_environment
 from jobs import failures
-from jobs.clock import Now, from_now
-from jobs.execution import attempt_cleanup, host_lock, transitions
+from jobs.clock import ClockWatch, Now, from_now
+from jobs.execution import attempt_cleanup, lease, transitions
 from jobs.execution.sqlite_checkpoint import checkpoint
+from jobs.hosts import host_lock
 from jobs.models import JobExecutionLog, WorkerHost
 from jobs.queue import broker, next_job
+from jobs.status import Status
 
 log = logging.getLogger(__name__)
 #: Jobs that one step recovers in one round. The next round takes the next ones.
 _BATCH = 200
+#: Seconds by which two clocks may differ between two rounds without that one of them was set.
+_MAX_DRIFT_SECONDS = 2
+#: The attempt after which the wait for the next one no longer grows.
+_LONGEST_WAIT_AFTER = 9
+_clock_watch = ClockWatch()
+#: The monotonic time from which leases that have expired are taken for lost.
+_leases_count_from = 0.0
 
 
 def reconcile() -> None:
     """Run one round. A step that fails is logged and does not stop the others."""
     for step in (
-        recover_lost_jobs,
+        _follow_clock,
+        _recover_lost_jobs_in_time,
         next_job.release_unlimited,
         resend_missing_messages,
         broker.delete_unread_messages,
@@ -40,6 +51,36 @@ def reconcile() -> None:
         checkpoint,
     ):
         _try(step)
+
+
+def _follow_clock() -> None:
+    global _leases_count_from
+    step = _clock_watch.step()
+    if step is not None and abs(step) < _MAX_DRIFT_SECONDS:
+        return
+    # Set forward, the clock ends leases of workers that are well. Each of them renews its lease before this time.
+    _leases_count_from = time.monotonic() + 3 * settings.HEARTBEAT_SECONDS
+    if step is not None:
+        log.warning("The database's clock was set by %.0f s, or this machine slept.", step)
+    # The first round doesn't know.
+    if step is None or step < 0:
+        for correction in (lease.move_back, _bring_jobs_forward, broker.move_messages_back):
+            _try(correction)
+
+
+def _bring_jobs_forward() -> int:
+    """Let jobs run now that would wait for longer than attempts ever do. Return how many."""
+    too_late = Q(attempt=0, available_at__gt=Now())
+    for attempt in range(1, _LONGEST_WAIT_AFTER + 1):
+        wait = transitions.RETRY_WAITS.seconds(attempt)
+        too_late |= Q(attempt=attempt, available_at__gt=from_now(wait))
+    too_late |= Q(available_at__gt=from_now(transitions.RETRY_WAITS.longest))
+    waiting = JobExecutionLog.objects.filter(too_late, status=Status.QUEUED)
+    return waiting.update(available_at=Now(), notified_at=None)
+
+
+def _recover_lost_jobs_in_time() -> int:
+    return recover_lost_jobs() if time.monotonic() >= _leases_count_from else 0
 
 
 def recover_lost_jobs() -> int:

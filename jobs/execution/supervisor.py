@@ -34,9 +34,10 @@ from common.processes import (
 )
 from jobs.clock import Now, from_now
 from jobs.delivery.deliverer import run_deliverer
-from jobs.execution import attempt_cleanup, host_lock, reconciler, transitions
+from jobs.execution import attempt_cleanup, reconciler, transitions
 from jobs.execution.tidying import Tidying
 from jobs.failures import Failure
+from jobs.hosts import host_check, host_lock, host_pause
 from jobs.models import JobExecutionLog, WorkerHost
 from jobs.monitoring import bulk_actions
 from jobs.queue import cluster, next_job
@@ -89,6 +90,7 @@ class Supervisor:
         lock = host_lock.lock_host(self.instance)
         _preload()
         self._register_host()
+        self._try(_pause_if_sick)
         self._start_cluster()
         self._keep_deliverer_running()
         while not self.stopping:
@@ -116,8 +118,8 @@ class Supervisor:
 
     def _run_round(self) -> None:
         reconciler.reconcile()
-        host = WorkerHost.objects.filter(pk=self.instance)
-        if not self._try(lambda: host.update(seen_at=Now(), restarts=self.restart_timer.restarts)):
+        self._try(_pause_if_sick)
+        if not self._try(self._report):
             # Nobody can claim a job while the database can't be written.
             self.idle_since = None
         self._recover()
@@ -129,6 +131,15 @@ class Supervisor:
         self._try(lambda: self.tidying.work_for(seconds=_TIDYING_SECONDS_PER_ROUND))
         self._try(self._verify_audit_log)
         self._try(lambda: bulk_actions.work_on_all(seconds=_BULK_SECONDS_PER_ROUND))
+
+    def _report(self) -> None:
+        pause = host_pause.seconds_left()
+        WorkerHost.objects.filter(pk=self.instance).update(
+            seen_at=Now(),
+            restarts=self.restart_timer.restarts,
+            paused_until=from_now(pause) if pause else None,
+            note=host_pause.reason() if pause else "",
+        )
 
     def _try(self, step: Callable[[], object]) -> bool:
         """Run a step. Log an error and return False: no error may end the supervisor."""
@@ -228,6 +239,9 @@ class Supervisor:
 
     def _is_stuck(self) -> bool:
         """True if jobs could be claimed, slots are free, and yet nothing has been claimed for a while."""
+        if host_pause.seconds_left():
+            self.idle_since = None
+            return False
         long_ago = from_now(-_STUCK_SECONDS)
         claimed = JobExecutionLog.objects.filter(owner=self.instance, started_at__gt=long_ago)
         try:
@@ -275,6 +289,13 @@ class Supervisor:
 def _release_job(job: JobExecutionLog) -> None:
     if transitions.release(job, _HOST_STOPPED, seconds=0, refund=True):
         attempt_cleanup.clean_up_attempt(job)
+
+
+def _pause_if_sick() -> None:
+    """Find a fault of this host before a job does."""
+    if not host_pause.seconds_left() and (fault := host_check.examine()):
+        log.critical("This host takes no jobs for a while: %s", fault)
+        host_pause.begin(fault)
 
 
 def _preload() -> None:

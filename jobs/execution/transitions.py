@@ -6,8 +6,11 @@ first, it changes nothing and the caller is notified.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import random
 import secrets
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import partial
@@ -24,7 +27,7 @@ from common.compiled_sql import Param, Statement, insert, params, update_query
 from jobs.actions import record_event
 from jobs.clock import Now, from_now
 from jobs.delivery import outbox
-from jobs.exceptions import IllegalTransition, QueueUnavailable
+from jobs.exceptions import ClaimsBusy, IllegalTransition, QueueUnavailable
 from jobs.execution.protocol import ResultFile
 from jobs.failures import CANCELLED, DATABASE_LOST, MAX_TRACE_CHARACTERS, NOT_RECORDED, Failure
 from jobs.models import Artifact, JobEvent, JobExecutionLog
@@ -34,7 +37,11 @@ from reports.models import version_with_source
 
 log = logging.getLogger(__name__)
 #: Seconds from one attempt to the next.
-_RETRY_WAITS = Backoff(first=2, longest=300)
+RETRY_WAITS = Backoff(first=2, longest=300)
+#: Seconds that a claim waits at most for other claims, each time that they are in its way.
+_CLAIM_WAITS = (0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
+#: Attempts of a job that may end without being counted.
+_MAX_REFUNDS = 20
 #: Days that the result of a deleted report is kept.
 _DEFAULT_RETENTION_DAYS = 30
 
@@ -125,9 +132,19 @@ _FAIL = Transition(
 def claim(*, owner: str, host: str, pid: int) -> JobExecutionLog | None:
     """Claim the next job for the worker with this process id: a new attempt, fence, token, lease and deadline.
 
-    None if no job can be claimed. The attempt is counted now and not at its end: otherwise a job that kills its worker
-    would be tried forever.
+    None if no job can be claimed. Other claims are over within milliseconds, unless their process is paused: then the
+    job is left to the reconciler, which sends another message.
+
+    The attempt is counted now and not at its end: otherwise a job that kills its worker would be tried forever.
     """
+    for seconds in _CLAIM_WAITS:
+        with contextlib.suppress(ClaimsBusy):
+            return _claim(owner, host, pid)
+        time.sleep(random.uniform(0, seconds))  # noqa: S311 - not a secret
+    return None
+
+
+def _claim(owner: str, host: str, pid: int) -> JobExecutionLog | None:
     with transaction.atomic():
         candidate = next_job.lock_next_job()
         if candidate is None:
@@ -212,10 +229,20 @@ def _audit_success(job: JobExecutionLog, result: ResultFile) -> None:
 
 
 def fail(job: JobExecutionLog, failure: Failure) -> bool:
-    """End a running attempt: requeue the job if another attempt may help, else mark it Failed. False if it was lost."""
+    """End a running attempt: requeue the job if another attempt may help, else mark it Failed. False if it was lost.
+
+    A fault of the host doesn't count as an attempt, unless that has happened too often: the job may cause it.
+    """
+    if failure.is_host_fault and _refunds(job) < _MAX_REFUNDS:
+        return release(job, failure, seconds=0, refund=True)
     if failure.retryable and job.attempt < job.max_attempts:
-        return release(job, failure, seconds=_RETRY_WAITS.jittered(job.attempt))
+        return release(job, failure, seconds=RETRY_WAITS.jittered(job.attempt))
     return _end_failed(job, failure)
+
+
+def _refunds(job: JobExecutionLog) -> int:
+    """Return how many of a running job's attempts didn't count. Each claim and each release adds one to the fence."""
+    return (job.fence + 1) // 2 - job.attempt
 
 
 def release(job: JobExecutionLog, failure: Failure, *, seconds: float, refund: bool = False) -> bool:

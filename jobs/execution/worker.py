@@ -16,16 +16,17 @@ from django.db import Error, InterfaceError, OperationalError, connections
 
 from jobs import failures
 from jobs.exceptions import QueueUnavailable
-from jobs.execution import attempt_cleanup, host_lock, lease, transitions
+from jobs.execution import attempt_cleanup, lease, transitions
 from jobs.execution.child import run_child
 from jobs.execution.child_handle import ChildHandle
 from jobs.execution.fork_server import ForkServer
 from jobs.execution.lease import LeaseState
 from jobs.execution.protocol import Assignment, ResultFile
 from jobs.failures import Failure
+from jobs.hosts import host_check, host_lock, host_pause
 from jobs.models import Artifact, JobExecutionLog
 from jobs.queue import broker, next_job
-from jobs.results import storage
+from jobs.results import storage, store
 from reports.exceptions import ReportDeleted
 from reports.rendering import RENDERERS
 from reports.run_spec import build_run_spec
@@ -43,7 +44,12 @@ class LeaseLost(Exception):
 
 
 def run_next_job() -> None:
-    """Claim the next job, if there is one, and run it to its end."""
+    """Claim the next job, if there is one, and run it to its end. A host that is not well claims none."""
+    if not _is_host_well():
+        # The message is for another host.
+        with contextlib.suppress(Error, QueueUnavailable):
+            broker.notify()
+        return
     job = _claim()
     if job is None:
         return
@@ -53,6 +59,15 @@ def run_next_job() -> None:
     with contextlib.suppress(Error, QueueUnavailable):
         if broker.is_empty() and any(jobs.exists() for jobs in next_job.claimable_jobs()):
             broker.notify()
+
+
+def _is_host_well() -> bool:
+    if host_pause.seconds_left():
+        return False
+    if host_pause.reason() and (fault := host_check.examine()):
+        host_pause.begin(fault)
+        return False
+    return True
 
 
 def _claim() -> JobExecutionLog | None:
@@ -78,7 +93,16 @@ def run_job(job: JobExecutionLog) -> None:
         return
     except Exception as error:
         log.exception("The worker failed.", extra={"job_id": str(job.pk)})
-        failure = replace(failures.WORKER_FAILED, trace=Failure.from_error(error).trace)
+        failure = Failure.from_error(error)
+        if not failure.is_host_fault:
+            failure = replace(failures.WORKER_FAILED, trace=failure.trace)
+    if failure:
+        failure = host_check.explain(failure)
+    if failure and failure.is_host_fault:
+        log.error("This host takes no jobs for a while: %s", failure.message, extra={"job_id": str(job.pk)})
+        host_pause.begin(failure.message)
+    else:
+        host_pause.end()
     if failure:
         _record_failure(job, failure)
 
@@ -111,6 +135,8 @@ def _assignment(job: JobExecutionLog) -> Assignment:
         spec=build_run_spec(job.version, job.parameters, job.format, storage.spill_folder(job.pk, job.file_stem)),
         draft=storage.draft_path(job.pk, job.file_stem),
         result=storage.result_path(job.pk, job.file_stem, RENDERERS[job.format].extension),
+        store=settings.ARTIFACTS_DIR,
+        store_marker=store.expected_marker(),
         timeout_seconds=job.timeout_seconds,
         memory_bytes=settings.JOB_MEMORY_BYTES,
         file_bytes=settings.JOB_FILE_BYTES,
@@ -163,7 +189,7 @@ class Attempt:
     def _send_heartbeat(self, now: float) -> Failure | None:
         self.next_heartbeat = now + settings.HEARTBEAT_SECONDS
         try:
-            state = lease.renew(self.job, self.child.progress)
+            state = lease.renew(self.job, self.child.progress, remaining_seconds=self.deadline - now)
         except Error:
             log.warning("heartbeat failed", extra={"job_id": str(self.job.pk)}, exc_info=True)
             connections.close_all()

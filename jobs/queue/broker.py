@@ -30,6 +30,7 @@ from redis.retry import Retry
 from common.compiled_sql import Statement, insert
 from jobs.clock import Now, from_now
 from jobs.exceptions import QueueUnavailable
+from jobs.hosts import host_pause
 
 log = logging.getLogger(__name__)
 WAKE_WORKER = "jobs.tasks.wake_worker"
@@ -75,6 +76,11 @@ def is_empty() -> bool:
     return count_messages() == 0 if settings.BROKER_URL else not _NEXT_MESSAGE.fetch()
 
 
+def move_messages_back() -> int:
+    """Make messages due that are in the future, because the database's clock was set back. Return how many."""
+    return int(OrmQ.objects.filter(key=Conf.CLUSTER_NAME, lock__gt=Now()).update(lock=Now()))
+
+
 def delete_unread_messages() -> int:
     """Delete messages that have been due for ten minutes: one that can't be unpickled would block all others."""
     unread = OrmQ.objects.filter(key=Conf.CLUSTER_NAME, lock__lt=from_now(-600))
@@ -112,6 +118,14 @@ def _try_to_send() -> None:
         log.warning("The queue does not respond. The reconciler will notify the workers.", exc_info=True)
 
 
+def _wait_if_paused() -> bool:
+    """Wait a little while this host is paused, so that other hosts get the messages."""
+    if not host_pause.seconds_left():
+        return False
+    time.sleep(_OUTAGE_POLL_SECONDS)
+    return True
+
+
 class DatabaseBroker(Broker):  # type: ignore[misc]
     """Messages in django-q2's table. Its own broker writes each message twice more: to hand it out and to delete it."""
 
@@ -119,6 +133,8 @@ class DatabaseBroker(Broker):  # type: ignore[misc]
         insert(OrmQ(key=self.list_key, payload=task, lock=Now()))
 
     def dequeue(self) -> list[tuple[None, Any]] | None:
+        if _wait_if_paused():
+            return None
         try:
             return self._read_message()
         except Exception as error:  # noqa: BLE001 - if django-q2 saw it, its process would sleep ten seconds and end
@@ -158,6 +174,8 @@ class RedisBroker(Broker):  # type: ignore[misc]
         return int(self.connection.rpush(self.list_key, task))
 
     def dequeue(self) -> list[tuple[None, Any]] | None:
+        if _wait_if_paused():
+            return None
         try:
             message = self.connection.blpop([self.list_key], 1)
         except redis.RedisError as error:

@@ -2,26 +2,34 @@
 
 Jobs are claimed by priority, then turn, then time (CLAIM_ORDER). A report can limit how many of its jobs run at once.
 Its queued jobs then have a concurrency key, the report's id. Each key is a queue that is only considered while it has
-a free slot: a thousand jobs that must wait neither block other jobs nor slow down the search.
+a free slot: a thousand jobs that must wait neither block other jobs nor slow down the search. Tenants and users have
+limits, too (running_caps.py): jobs of those that have reached theirs are skipped.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Count, OuterRef, Subquery
+from django.db.models import OuterRef, Subquery
 
 from common.compiled_sql import Statement
 from jobs import sql
+from jobs.exceptions import ClaimsBusy
 from jobs.models import JobExecutionLog
-from jobs.querysets import CLAIM_ORDER, JobQuerySet
+from jobs.querysets import JobQuerySet
+from jobs.queue import running_caps
+from jobs.queue.running_caps import Caps
 from jobs.status import Status
 from reports.models import ReportConfiguration, ReportVersion
 
+#: The fields of a job by which it is passed over.
+_LIMITING = ("concurrency_key", "tenant_id", "requested_by_id", "id")
 _jobs = JobExecutionLog.objects
 _limited = ReportVersion.objects.filter(max_running__isnull=False, current_of__isnull=False).order_by()
 _LIMITED = Statement(lambda: _limited.only("report", "max_running").query)
@@ -35,39 +43,77 @@ class Candidate(NamedTuple):
     turn: int
     available_at: datetime
     queued_at: datetime
-    job_id: UUID
+    id: UUID
     concurrency_key: UUID | None
     report_id: UUID | None
+    tenant_id: int
+    requested_by_id: int | None
+
+
+@dataclass
+class Taken:
+    """What a claim passes over: what has no free slot, and what another transaction holds. By the job's field."""
+
+    values: dict[str, set[Any]] = field(default_factory=lambda: {name: set() for name in _LIMITING})
+
+    @classmethod
+    def now(cls, limits: Mapping[UUID, int], caps: Caps) -> Taken:
+        """Read which reports, tenants and users run as many jobs as they may."""
+        taken, running = cls(), sql.running_jobs()
+        reports = Counter(job.report_id for job in running)
+        taken.values["concurrency_key"] = {key for key, limit in limits.items() if reports[key] >= limit}
+        taken.values["tenant_id"] = _reached(caps.tenant, (job.tenant_id for job in running))
+        taken.values["requested_by_id"] = _reached(caps.user, (job.user_id for job in running if job.user_id))
+        return taken
+
+    def __contains__(self, job: JobExecutionLog) -> bool:
+        return any(getattr(job, name) in values for name, values in self.values.items())
+
+    def add(self, other: Taken) -> None:
+        for name, values in other.values.items():
+            self.values[name] |= values
+
+    def excluded_from(self, jobs: JobQuerySet) -> JobQuerySet:
+        for name, values in self.values.items():
+            if values and name != "concurrency_key":
+                jobs = jobs.exclude(**{f"{name}__in": values})
+        return jobs
 
 
 def lock_next_job() -> JobExecutionLog | None:
-    """Return the job to claim, locked in the caller's transaction; None if there is none."""
-    limits = concurrency_limits()
-    if not limits:
+    """Return the job to claim, locked in the caller's transaction; None if there is none.
+
+    Raise ClaimsBusy if there may be one, but another transaction is about to claim a job with the same limits.
+    """
+    limits, caps = concurrency_limits(), running_caps.current()
+    if not limits and not caps:
         return next(iter(_NEXT_WITHOUT_KEY.fetch()), None)
-    for candidate in sorted(_candidates(_keys_with_free_slot(limits))):
-        key = candidate.concurrency_key
-        if key is None and candidate.report_id in limits:
+    taken, is_busy = Taken.now(limits, caps), False
+    while job := _next_locked(limits, taken):
+        if job.concurrency_key is None and job.report_id in limits:
             # The report was limited after its jobs had been queued: they get their key now.
-            unkeyed = _jobs.filter(status=Status.QUEUED, report_id=candidate.report_id, concurrency_key=None)
-            unkeyed.update(concurrency_key=candidate.report_id)
-            return lock_next_job()
-        if key is not None:
-            # Another worker may have taken the key's last slot since it was counted. Held until the claim is committed,
-            # the lock keeps others from counting before that.
-            sql.lock_concurrency_key(key)
-            if _jobs.filter(report_id=key, status=Status.RUNNING).count() >= limits[key]:
-                continue
-        job = _first_locked(_jobs.claimable(key)).first()
-        if job is not None:
-            return job
+            unkeyed = _jobs.filter(status=Status.QUEUED, report_id=job.report_id, concurrency_key=None)
+            unkeyed.update(concurrency_key=job.report_id)
+        elif held := _held_by_others(job, caps):
+            is_busy = True
+            taken.values[held].add(getattr(job, held))
+        else:
+            # Others may have taken the last slot since it was counted. From now on, nobody can.
+            taken.add(Taken.now(limits, caps))
+            if job not in taken:
+                return job
+    if is_busy:
+        raise ClaimsBusy
     return None
 
 
 def claimable_jobs() -> list[JobQuerySet]:
     """Return the jobs that can be claimed now, in two querysets: jobs without a concurrency key, and jobs with one."""
-    keys = _keys_with_free_slot(concurrency_limits())
-    return [_jobs.claimable(), *([_jobs.due().filter(concurrency_key__in=keys)] if keys else [])]
+    limits = concurrency_limits()
+    taken = Taken.now(limits, running_caps.current())
+    keys = _free_keys(limits, taken)
+    jobs = [_jobs.claimable(), *([_jobs.due().filter(concurrency_key__in=keys)] if keys else [])]
+    return [taken.excluded_from(each) for each in jobs]
 
 
 def release_unlimited() -> int:
@@ -84,22 +130,50 @@ def concurrency_limits() -> dict[UUID, int]:
     return {version.report_id: version.max_running for version in _LIMITED.fetch() if version.max_running}
 
 
-def _keys_with_free_slot(limits: Mapping[UUID, int]) -> list[UUID]:
-    if not limits:
-        return []
-    running = _jobs.filter(status=Status.RUNNING, report_id__in=list(limits)).order_by().values_list("report_id")
-    counts = dict(running.annotate(Count("pk")))
-    return [key for key, limit in limits.items() if counts.get(key, 0) < limit]
+def _reached(cap: int | None, running: Iterable[int]) -> set[int]:
+    return set() if cap is None else {id for id, count in Counter(running).items() if count >= cap}
 
 
-def _candidates(keys: Iterable[UUID]) -> list[Candidate]:
+def _held_by_others(job: JobExecutionLog, caps: Caps) -> str:
+    """Lock all that limits the job in the caller's transaction. Return the field that another transaction has locked.
+
+    Nobody waits for these locks, so they can't lead to a deadlock.
+    """
+    limiting = {
+        "concurrency_key": job.concurrency_key.int if job.concurrency_key else None,
+        "tenant_id": None if caps.tenant is None else job.tenant_id,
+        "requested_by_id": None if caps.user is None else job.requested_by_id,
+    }
+    for name, value in limiting.items():
+        if value is not None and not sql.try_claim_lock(name, value):
+            return name
+    return ""
+
+
+def _free_keys(limits: Mapping[UUID, int], taken: Taken) -> list[UUID]:
+    return [key for key in limits if key not in taken.values["concurrency_key"]]
+
+
+def _next_locked(limits: Mapping[UUID, int], taken: Taken) -> JobExecutionLog | None:
+    """Return the first job that isn't passed over, locked in the caller's transaction."""
+    if not limits and not any(taken.values.values()):
+        return next(iter(_NEXT_WITHOUT_KEY.fetch()), None)
+    while candidates := _candidates(_free_keys(limits, taken), taken):
+        candidate = min(candidates)
+        job = _first_locked(_jobs.due().filter(pk=candidate.id)).first()
+        if job is not None:
+            return job
+        taken.values["id"].add(candidate.id)
+    return None
+
+
+def _candidates(keys: Iterable[UUID], taken: Taken) -> list[Candidate]:
     """Return the first job without a concurrency key and the first of each of these keys."""
-    columns = (*CLAIM_ORDER, "id", "concurrency_key", "report_id")
-    first_of_key = Subquery(_jobs.claimable(OuterRef("pk")).values("pk")[:1])
+    first_of_key = Subquery(taken.excluded_from(_jobs.claimable(OuterRef("pk"))).values("pk")[:1])
     job_ids = ReportConfiguration.objects.filter(pk__in=list(keys)).order_by().values_list(first_of_key, flat=True)
     rows = [
-        *_jobs.claimable().values_list(*columns)[:1],
-        *_jobs.filter(pk__in=job_ids).order_by().values_list(*columns),
+        *taken.excluded_from(_jobs.claimable()).values_list(*Candidate._fields)[:1],
+        *_jobs.filter(pk__in=job_ids).order_by().values_list(*Candidate._fields),
     ]
     return [Candidate(*row) for row in rows]
 

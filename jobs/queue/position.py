@@ -15,7 +15,8 @@ from django.utils import timezone
 
 from jobs import sql
 from jobs.models import JobEvent, JobExecutionLog, WorkerHost
-from jobs.queue import next_job
+from jobs.queue import next_job, running_caps
+from jobs.queue.running_caps import Caps
 from jobs.status import QueuePosition, Status
 
 #: The most jobs ahead that are counted: nobody needs the exact number, and every waiting client polls again and again.
@@ -29,6 +30,8 @@ _SNAPSHOT_SECONDS = 2
 class RunningJob(NamedTuple):
     report_id: UUID | None
     started_at: datetime
+    tenant_id: int
+    user_id: int | None
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class QueueSnapshot:
     limits: dict[UUID, int]
     averages: dict[UUID | None, float]
     running: Sequence[RunningJob]
+    caps: Caps
 
     @classmethod
     def take(cls) -> QueueSnapshot:
@@ -54,17 +58,25 @@ class QueueSnapshot:
             if start and end:
                 for key in {report_id, None}:
                     seconds.setdefault(key, []).append((end - start).total_seconds())
-        rows = JobExecutionLog.objects.filter(status=Status.RUNNING).order_by().values_list("report_id", "started_at")
+        running = JobExecutionLog.objects.filter(status=Status.RUNNING).order_by()
+        rows = running.values_list("report_id", "started_at", "tenant_id", "requested_by_id")
         return cls(
             slots=WorkerHost.objects.alive().total_slots(),
             limits=next_job.concurrency_limits(),
             averages={report_id: fmean(values) for report_id, values in seconds.items()},
-            running=[RunningJob(report_id, started_at) for report_id, started_at in rows if started_at],
+            running=[RunningJob(report, start, tenant, user) for report, start, tenant, user in rows if start],
+            caps=running_caps.current(),
         )
 
     def average_seconds(self, report_id: UUID | None) -> float:
         """Return the average run time of the report, else that of all reports, else one second."""
         return self.averages.get(report_id, self.averages.get(None, 1.0))
+
+    def remaining_seconds(self, running: Iterable[RunningJob], now: datetime) -> float:
+        """Return how long these jobs will run in total from now on, by the averages."""
+        return sum(
+            max(0.0, self.average_seconds(job.report_id) - (now - job.started_at).total_seconds()) for job in running
+        )
 
 
 def annotate_positions(
@@ -103,11 +115,19 @@ def _estimate_start(job: JobExecutionLog, ahead: Counter[UUID | None], snapshot:
         slots = min(slots, snapshot.limits.get(key, slots))
         running = [other for other in running if other.report_id == key]
     now = timezone.now()
+    earliest = now + timedelta(seconds=_seconds_of_caps(job, snapshot, now))
     if len(running) + ahead.total() < slots:
-        return now
-    remaining = sum(
-        max(0.0, snapshot.average_seconds(other.report_id) - (now - other.started_at).total_seconds())
-        for other in running
-    )
+        return earliest
+    remaining = snapshot.remaining_seconds(running, now)
     waiting = sum(number * snapshot.average_seconds(report_id) for report_id, number in ahead.items())
-    return now + timedelta(seconds=(remaining + waiting) / slots)
+    return max(earliest, now + timedelta(seconds=(remaining + waiting) / slots))
+
+
+def _seconds_of_caps(job: JobExecutionLog, snapshot: QueueSnapshot, now: datetime) -> float:
+    """Return how long the job waits for other jobs of its user and tenant, if they run as many as they may."""
+    of_user = [other for other in snapshot.running if other.user_id == job.requested_by_id]
+    of_tenant = [other for other in snapshot.running if other.tenant_id == job.tenant_id]
+    return max(
+        snapshot.remaining_seconds(running, now) / cap if cap is not None and len(running) >= cap else 0.0
+        for cap, running in ((snapshot.caps.user, of_user), (snapshot.caps.tenant, of_tenant))
+    )

@@ -21,10 +21,11 @@ from audit.actions import SYSTEM
 from audit.verification import verify_log
 from jobs.clock import from_now
 from jobs.delivery import outbox
-from jobs.exceptions import QueueUnavailable
+from jobs.exceptions import QueueUnavailable, WrongStore
 from jobs.models import Delivery, JobExecutionLog
 from jobs.monitoring import workload
 from jobs.queue import broker
+from jobs.results import store
 from reports import crypto
 from reports.definitions import SERVERS
 from reports.dry_run.source_check import check_source
@@ -86,6 +87,15 @@ def _folders() -> Iterator[Finding]:
             is_low = usage.free < max(_MIN_FREE_BYTES, usage.total * _MIN_FREE_SHARE)
             sentence = f"{folder} has {usage.free / 1e9:,.1f} GB of free space."
             yield Finding(Verdict.WARNING, sentence, _FREE_SPACE) if is_low else Finding(Verdict.OK, sentence)
+
+
+def _store() -> Iterator[Finding]:
+    try:
+        store.check()
+    except WrongStore as error:
+        yield Finding(Verdict.ERROR, error.message, schema.STORE_REMEDY)
+    else:
+        yield Finding(Verdict.OK, "The folder of results is the one that this installation uses.")
 
 
 def _can_write(folder: Path) -> bool:
@@ -164,6 +174,10 @@ def _workers() -> Iterator[Finding]:
     workers = workload.workers()
     if workers.hosts:
         yield Finding(Verdict.OK, f"Hosts with active workers: {len(workers.hosts)}, slots: {workers.slots}.")
+        for host in workers.hosts:
+            if host.paused_until is not None:
+                sentence = f"Host {host.host} takes no jobs until {host.paused_until:%H:%M:%S} UTC. {host.note}"
+                yield Finding(Verdict.ERROR, sentence, "Correct that; the host then goes on by itself.")
     else:
         oldest = workload.oldest_queued_at(JobExecutionLog.objects.all())
         queued = f" Jobs have been queued since {oldest:%Y-%m-%d %H:%M} UTC." if oldest else ""
@@ -225,6 +239,7 @@ def _audit() -> Iterator[Finding]:
 _CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "database": _database,
     "folders": _folders,
+    "store": _store,
     "keys": _keys,
     "secrets": _secrets,
     "users": _users,

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from jobs.models import WorkerHost
 from jobs.queue import broker
+from jobs.results import store
 from reportserver.operations import schema
 
 log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ def _database() -> bool:
 def _storage() -> bool:
     folder = Path(settings.ARTIFACTS_DIR)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    store.check()
     with tempfile.TemporaryFile(dir=folder) as file:
         return file.write(b"probe") == 5
 

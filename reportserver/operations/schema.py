@@ -13,6 +13,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from audit.verification import begin_heads
 
 REMEDY = "Run manage.py prepare."
+STORE_REMEDY = "Mount it, or run manage.py prepare --adopt-store if it was moved or restored without the file store-id."
 
 
 def not_prepared() -> str:

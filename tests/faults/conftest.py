@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from tests.conftest import make_definitions, passwords
+from tests.faults import database_clock
 from tests.faults.cluster import QUICK, Cluster, make_harmful_source, running_cluster
 from tests.faults.database import Database
 from tests.faults.memory import memory_folder, small_disk
@@ -26,6 +27,7 @@ def durable_postgres() -> Iterator[str]:
     with postgres_server() as url:
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("alter role postgres set synchronous_commit = on")
+            database_clock.prepare_postgresql(connection)
         yield url
 
 

@@ -7,7 +7,7 @@ import json
 import sqlite3
 from collections.abc import Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from uuid import UUID
 import psycopg
 from psycopg.rows import dict_row
 
+from tests.faults import database_clock
 from tests.faults.history import Artifact, Delivery, Effect, Event, File, History, Job
 
 Row = dict[str, Any]
@@ -26,6 +27,8 @@ class Database:
     """A SQLite file or a PostgreSQL URL. Both take the same statements."""
 
     location: Path | str
+    #: By how many seconds the clock was ahead in events with a larger number, in the order of these numbers.
+    clock_steps: list[tuple[int, float]] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -49,7 +52,27 @@ class Database:
     def events(self, job: str) -> list[Event]:
         """Return the job's timeline."""
         rows = self("select * from jobs_jobevent where job_id = ? order by id", self.stored_id(job))
-        return [_event(row) for row in rows]
+        return [self._event(row) for row in rows]
+
+    def all_events(self) -> list[Event]:
+        return [self._event(row) for row in self("select * from jobs_jobevent order by id")]
+
+    def set_clock(self, seconds: float) -> None:
+        """Set the database's clock this many seconds ahead of the true time, for all that the server does."""
+        (newest,) = self("select coalesce(max(id), 0) as id from jobs_jobevent")
+        self.clock_steps.append((newest["id"], seconds))
+        if isinstance(self.location, Path):
+            database_clock.set_sqlite(self.location.parent, seconds)
+        else:
+            self("update faults_clock.step set seconds = ?", seconds)
+
+    def _event(self, row: Row) -> Event:
+        """Return an event, with its true time."""
+        details = json.loads(row["details"]) if isinstance(row["details"], str) else row["details"]
+        known = {name: details[name] for name in ("host", "pid", "code") if name in details}
+        ahead = next((step for after, step in reversed(self.clock_steps) if row["id"] > after), 0.0)
+        at = parse_time(row["at"]) - timedelta(seconds=ahead)
+        return Event(_id(row["job_id"]), row["kind"], at, row["attempt"], row["fence"], **known)
 
     def stored_id(self, job: str) -> str:
         """Return the job's id as this database stores it."""
@@ -72,18 +95,20 @@ def read_history(
     slots: Mapping[str, int],
     processes: Iterable[str],
     effects: Iterable[Effect] = (),
+    blameless: Iterable[str] = (),
 ) -> History:
     """Return everything that is there now."""
     return History(
         accepted=list(accepted),
         jobs=_jobs(database),
-        events=[_event(row) for row in database("select * from jobs_jobevent order by id")],
+        events=database.all_events(),
         files=_files(artifacts),
         now=datetime.now(UTC),
         slots=slots,
         limits=_limits(database),
         deliveries=_deliveries(database),
         effects=list(effects),
+        blameless=list(blameless),
         messages=database.message_count(),
         processes=list(processes),
     )
@@ -92,7 +117,7 @@ def read_history(
 def _jobs(database: Database) -> dict[str, Job]:
     rows = database("select job_id, fence, claim_token, size, sha256 from jobs_artifact where purged_at is null")
     artifacts = {_id(row["job_id"]): _artifact(row) for row in rows}
-    columns = "id, status, attempt, fence, max_attempts, timeout_seconds, report_slug"
+    columns = "id, status, attempt, fence, max_attempts, timeout_seconds, report_slug, error_code"
     jobs = {}
     for row in database(f"select {columns} from jobs_jobexecutionlog"):
         job = _id(row["id"])
@@ -105,6 +130,7 @@ def _jobs(database: Database) -> dict[str, Job]:
             timeout=timedelta(seconds=row["timeout_seconds"]),
             report=row["report_slug"],
             artifact=artifacts.get(job),
+            error=row["error_code"],
         )
     return jobs
 
@@ -123,12 +149,6 @@ def _limits(database: Database) -> dict[str, int]:
 def _deliveries(database: Database) -> list[Delivery]:
     rows = database("select job_id, kind, target, state from jobs_delivery")
     return [Delivery(_id(row["job_id"]), row["kind"], row["target"], row["state"]) for row in rows]
-
-
-def _event(row: Row) -> Event:
-    details = json.loads(row["details"]) if isinstance(row["details"], str) else row["details"]
-    known = {name: details[name] for name in ("host", "pid", "code") if name in details}
-    return Event(_id(row["job_id"]), row["kind"], parse_time(row["at"]), row["attempt"], row["fence"], **known)
 
 
 def _files(artifacts: Path) -> list[File]:

@@ -10,11 +10,15 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from uuid import UUID
 
 import psutil
 
+from jobs.results import store_marker
 from tests import postgres
 from tests.faults.cluster import PATIENCE, REDIS_LIST, Cluster, children, grandchildren, kill
+from tests.faults.sickness import no_more_descriptors, no_more_processes
+from tests.faults.test_lost_claims import forget_claim
 from tests.faults.test_messages import send_unreadable_messages
 from tests.faults.test_outages import locked
 from tests.faults.test_web import kill_web_server
@@ -222,6 +226,41 @@ def crash_database(cluster: Cluster, chance: random.Random) -> list[str]:
     return hit
 
 
+def set_clock(cluster: Cluster, chance: random.Random) -> list[str]:
+    """Set the database's clock ahead or back, by seconds or by an hour."""
+    cluster.database.set_clock(chance.choice([0, 20, -20, 3600, -3600]))
+    return []
+
+
+def lose_claim(cluster: Cluster, chance: random.Random) -> list[str]:
+    """Let the database forget a claim, while the worker goes on."""
+    for job in _running(cluster):
+        forget_claim(cluster, str(UUID(job)))
+        return [job]
+    return []
+
+
+def refuse_processes(cluster: Cluster, chance: random.Random) -> list[str]:
+    with no_more_processes(cluster, chance.choice(cluster.hosts)):
+        time.sleep(chance.uniform(1, 8))
+    return []
+
+
+def use_up_descriptors(cluster: Cluster, chance: random.Random) -> list[str]:
+    with no_more_descriptors(cluster, chance.choice(cluster.hosts)):
+        time.sleep(chance.uniform(1, 8))
+    return []
+
+
+def replace_the_store(cluster: Cluster, chance: random.Random) -> list[str]:
+    """Let the store have no marker, as a folder on which its share isn't mounted."""
+    marker = cluster.server.folder / "artifacts" / store_marker.NAME
+    hidden = marker.rename(marker.with_suffix(".hidden"))
+    time.sleep(chance.uniform(1, 8))
+    hidden.rename(marker)
+    return []
+
+
 def kill_the_web_server(cluster: Cluster, chance: random.Random) -> list[str]:
     kill_web_server(cluster)
     start(cluster.server, workers=False)
@@ -250,6 +289,11 @@ FAULTS: tuple[Fault, ...] = (
     duplicate_messages,
     lock_database,
     crash_database,
+    set_clock,
+    lose_claim,
+    refuse_processes,
+    use_up_descriptors,
+    replace_the_store,
     kill_the_web_server,
 )
 

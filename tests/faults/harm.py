@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pyarrow as pa
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 from django.utils import timezone
 from django_q.queues import Queue
 
@@ -27,7 +28,7 @@ from reports.parameters.values import TypedValue
 from reports.sources import SOURCES
 from reports.sources.base import Limits, Rows, SourceSpec
 from reports.sources.sqlite.source import SqliteSource
-from tests.faults import gates
+from tests.faults import database_clock, gates
 
 
 class HarmConfig(AppConfig):
@@ -42,6 +43,7 @@ class HarmConfig(AppConfig):
         if skew := int(os.environ.get("FAULTS_CLOCK_SKEW", "0")):
             _set_clock(skew)
         SOURCES["sqlite"] = HarmfulSource()
+        connection_created.connect(database_clock.install, dispatch_uid="faults")
 
 
 def _set_clock(seconds: int) -> None:

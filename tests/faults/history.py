@@ -14,6 +14,10 @@ from itertools import pairwise
 ENDS = {"succeeded": "Succeeded", "failed": "Failed"}
 #: A job may be Running for this long after its deadline.
 _DEADLINE_ALLOWANCE = timedelta(seconds=65)
+#: Seconds by which the clocks of an event and of a worker may differ.
+_CLOCK_ALLOWANCE = 1
+#: Codes of ends that cost no attempt.
+_NOT_COUNTED = ("host_fault", "host_stopped")
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,7 @@ class Job:
     timeout: timedelta
     report: str = ""
     artifact: Artifact | None = None
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,8 @@ class History:
     slots: Mapping[str, int] = field(default_factory=dict)
     #: How many jobs of a report may run at once, for reports with such a limit.
     limits: Mapping[str, int] = field(default_factory=dict)
+    #: Jobs that do no harm and have time enough: whatever happens to them, it is not their fault.
+    blameless: Iterable[str] = ()
     deliveries: Iterable[Delivery] = ()
     #: Every arrival, including duplicates.
     effects: Iterable[Effect] = ()
@@ -205,6 +212,20 @@ def _attempts_are_limited(job: Job, events: list[Event]) -> Iterator[str]:
         yield f"{job.id} has {most} attempts, of {job.max_attempts} allowed"
 
 
+def _times_out_only_after_its_time(job: Job, events: list[Event]) -> Iterator[str]:
+    for attempt in attempts(events):
+        if attempt.end and attempt.end.code == "timeout":
+            seconds = (attempt.end.at - attempt.claim.at).total_seconds()
+            if seconds < job.timeout.total_seconds() - _CLOCK_ALLOWANCE:
+                yield f"{job.id} is blamed for a timeout after {seconds:.1f} s, of {job.timeout} allowed"
+
+
+def _faults_of_hosts_are_not_counted(job: Job, events: list[Event]) -> Iterator[str]:
+    for attempt, later in pairwise(attempts(events)):
+        if attempt.end and attempt.end.code in _NOT_COUNTED and later.claim.attempt != attempt.claim.attempt:
+            yield f"{job.id} is blamed for an attempt that ended with {attempt.end.code}"
+
+
 def _ends_by_its_deadline(job: Job, events: list[Event]) -> Iterator[str]:
     for attempt in attempts(events):
         if attempt.end and attempt.end.at > attempt.claim.at + job.timeout + _DEADLINE_ALLOWANCE:
@@ -220,6 +241,14 @@ def _accepted_jobs_exist_and_have_ended(history: History) -> Iterator[str]:
             yield f"{id} was accepted and does not exist"
         elif history.jobs[id].status not in ENDS.values():
             yield f"{id} was accepted and is still {history.jobs[id].status}"
+
+
+def _blameless_jobs_fail_only_with_their_workers(history: History) -> Iterator[str]:
+    """Or because somebody cancelled them."""
+    for id in history.blameless:
+        job = history.jobs.get(id)
+        if job and job.status == "Failed" and job.error not in ("cancelled", "worker_lost"):
+            yield f"{id} did no harm, and is blamed with {job.error}"
 
 
 def _results_are_complete(history: History) -> Iterator[str]:
@@ -338,10 +367,13 @@ _RULES_PER_JOB = (
     _attempts_do_not_overlap,
     _succeeds_at_most_once,
     _attempts_are_limited,
+    _times_out_only_after_its_time,
+    _faults_of_hosts_are_not_counted,
     _ends_by_its_deadline,
 )
 _OVERALL_RULES = (
     _accepted_jobs_exist_and_have_ended,
+    _blameless_jobs_fail_only_with_their_workers,
     _results_are_complete,
     _nothing_runs_past_its_deadline,
     _slots_are_respected,

@@ -13,6 +13,8 @@ from tempfile import gettempdir, mkdtemp
 
 import psutil
 
+from jobs.results import store_marker
+
 _MEMORY = Path("/dev/shm")  # noqa: S108 - new folders in it
 #: The purpose, the id of the process that created the folder, and the characters that mkdtemp adds.
 _NAME = re.compile(r"faults-[a-z]+-(\d+)-\w+")
@@ -29,10 +31,14 @@ def memory_folder(purpose: str) -> Path:
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[None]:
-    """Mount a file system of 64 MB, which a test can fill, on this folder. Does nothing for users other than root."""
-    folder.mkdir(exist_ok=True)
+    """Mount a file system of 64 MB, which a test can fill, on this folder. Does nothing for users other than root.
+
+    It has the marker that the folder has.
+    """
+    marker = (folder / store_marker.NAME).read_text()
     command = ["mount", "-t", "tmpfs", "-o", "size=64m,mode=700", "tmpfs", folder]
     is_mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
+    (folder / store_marker.NAME).write_text(marker)
     try:
         yield
     finally:

@@ -41,6 +41,7 @@ _HARMS = (
     "kill",
     "leaves-programs",
 )
+_HARMLESS = ("", "sleep:0.5", "sleep:2", "sleep:6", "leaves-programs")
 #: Harms, with their reports, that keep a worker or the machine busy for long: a few percent of the jobs.
 _RARE = (
     ("segfault", "harmful"),
@@ -89,6 +90,7 @@ def run(cluster: Cluster) -> None:
             cause_fault(cluster, chance, summary)
             next_fault_at = time.monotonic() + chance.uniform(1, 6)
         time.sleep(0.1)
+    cluster.database.set_clock(0)
     stop_hosts_with_skewed_clocks(cluster)
     cluster.ensure_two_hosts()
     cluster.wait_ended(seconds=900)
@@ -116,6 +118,8 @@ def submit(cluster: Cluster, harm: str, report: str) -> None:
         answer = request_report(cluster, key, harm, report)
         if answer is not None and answer.status_code == 202:
             cluster.accepted.append(answer.json()["jobId"])
+            if harm in _HARMLESS:
+                cluster.blameless.append(cluster.accepted[-1])
             return
         time.sleep(0.5)
     raise AssertionError(f"The web server did not accept a job for two minutes: {answer}")
@@ -124,8 +128,8 @@ def submit(cluster: Cluster, harm: str, report: str) -> None:
 def cause_fault(cluster: Cluster, chance: random.Random, summary: Summary) -> None:
     fault = chance.choice(faults_for(cluster))
     at = datetime.now(UTC)
-    # The fault's target may have ended by itself.
-    with suppress(psutil.NoSuchProcess, AssertionError):
+    # The fault's target may have ended by itself, and this user may not be able to cause it.
+    with suppress(psutil.NoSuchProcess, AssertionError, pytest.skip.Exception):
         jobs = fault(cluster, chance)
         summary.faults[fault.__name__] += 1
         summary.hits += [Hit(fault.__name__, str(uuid.UUID(job)), at) for job in jobs]

@@ -73,6 +73,13 @@ BROKEN = {
     "succeeded 2 times": changed(events=(*TIMELINE, event("succeeded", 10, 2, 3))),
     "has 3 attempts, of 2": changed(replace(JOB, attempt=3, max_attempts=2)),
     "has 4 attempts, of 3": changed(events=(*TIMELINE[:3], event("claimed", 6, 4, 3), TIMELINE[4])),
+    "blamed for a timeout after 3.0 s": changed(events=(*TIMELINE[:4], event("failed", 9, 2, 3, code="timeout"))),
+    "blamed for an attempt that ended with host_fault": changed(
+        events=(*TIMELINE[:2], event("requeued", 5, code="host_fault"), *TIMELINE[3:])
+    ),
+    "blamed with internal_error": changed(
+        replace(JOB, status="Failed", error="internal_error", artifact=None), FAILED, files=[], blameless=["a"]
+    ),
     "of 0:01:00 allowed": changed(events=(*TIMELINE[:4], event("succeeded", 132, 2, 3))),
     "is Succeeded and has no result": changed(replace(JOB, artifact=None), files=[]),
     "is Failed and has a result": changed(replace(JOB, status="Failed"), FAILED),
@@ -124,4 +131,10 @@ def test_a_slot_is_free_once_its_worker_is_lost() -> None:
     ]
     job = replace(both.jobs["0"], status="Failed", artifact=None)
     history = replace(both, events=lost, jobs={**both.jobs, "0": job}, files=[f for f in both.files if f.job != "0"])
+    assert violations(history) == []
+
+
+def test_a_fault_of_a_host_costs_no_attempt() -> None:
+    refunded = (*TIMELINE[:2], event("requeued", 5, code="host_fault"), event("claimed", 6, 1, 3, pid=8))
+    history = changed(replace(JOB, attempt=1), (*refunded, event("succeeded", 9, 1, 3)), blameless=["a"])
     assert violations(history) == []

@@ -1,13 +1,24 @@
-"""A report with a limit of two running jobs never runs more, whoever claims them, and delays no other report."""
+"""Limits of running jobs, of a report and of a user, hold whoever claims them, and delay no other report."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
+from pathlib import Path
 
+import psycopg
 import pytest
 
+from tests.conftest import passwords
 from tests.faults.cluster import Cluster, wait_for
+from tests.server import running_server
+
+#: Empty is as if they weren't set.
+DEFAULT_CAPS = {
+    "REPORTSERVER_MAX_RUNNING_PER_USER": "",
+    "REPORTSERVER_MAX_RUNNING_PER_TENANT": "",
+    **passwords(),
+}
 
 #: Several threads claim at the same time, like several hosts, and count how many jobs are running.
 _CLAIM_CONCURRENTLY = """
@@ -17,7 +28,7 @@ from jobs.execution import transitions
 from jobs.failures import Failure
 from jobs.models import JobExecutionLog
 
-jobs, counts, errors, start = JobExecutionLog.objects.filter(report_slug="harmful-two"), [], [], threading.Barrier(6)
+jobs, counts, errors, start = JobExecutionLog.objects.filter(report_slug=REPORT), [], [], threading.Barrier(6)
 done = Failure("enough", "Seen enough.")
 
 # Without the gate that holds the workers of the hosts.
@@ -59,12 +70,53 @@ def test_two_jobs_run_at_once_and_jobs_of_other_reports_do_not_wait(cluster: Clu
 
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-def test_simultaneous_claims_do_not_exceed_the_limit(request: pytest.FixtureRequest, database: str) -> None:
+@pytest.mark.parametrize(
+    ("report", "caps"),
+    [
+        ("harmful-two", {}),
+        ("harmful", {"REPORTSERVER_MAX_RUNNING_PER_USER": "2"}),
+        ("harmful", {"REPORTSERVER_MAX_RUNNING_PER_TENANT": "2"}),
+    ],
+    ids=["of a report", "of a user", "of a tenant"],
+)
+def test_simultaneous_claims_do_not_exceed_the_limit(
+    request: pytest.FixtureRequest, database: str, report: str, caps: dict[str, str]
+) -> None:
     """On both databases, because they separate claims in different ways."""
     cluster: Cluster = request.getfixturevalue(f"{database}_hosts")
     with cluster.hold_at("before-claim"):
-        jobs = [cluster.submit(report="harmful-two") for _ in range(20)]
-        output = cluster.server.manage("shell", "--no-imports", "-v0", "-c", _CLAIM_CONCURRENTLY).stdout
+        jobs = [cluster.submit(report=report) for _ in range(20)]
+        code = f"REPORT = {report!r}\n{_CLAIM_CONCURRENTLY}"
+        output = cluster.server.manage("shell", "--no-imports", "-v0", "-c", code, **caps).stdout
         result = json.loads(output)
         assert (result["errors"], result["most"]) == ([], 2)
     assert {row["error_code"] for row in cluster.wait_ended(*jobs)} == {"enough"}
+
+
+def test_claims_of_many_limited_reports_never_wait_for_each_other(postgresql_hosts: Cluster) -> None:
+    """While another claim, whose process is paused, holds the locks of one report: jobs of the others are claimed."""
+    cluster = postgresql_hosts
+    (row,) = cluster.database("select id from reports_reportconfiguration where slug = 'harmful-two'")
+    with psycopg.connect(str(cluster.database.location)) as connection:
+        key = [0x4C616E65, row["id"].int & 0x7FFFFFFF]
+        connection.execute("select pg_advisory_xact_lock(%s, %s)", key)
+        held = cluster.submit(report="harmful-two")
+        (other,) = cluster.wait_ended(cluster.submit())
+        assert other["status"] == "Succeeded"
+        assert cluster.database.job(held)["status"] == "Queued"
+        assert not cluster.database("select 1 from pg_locks where locktype = 'advisory' and not granted")
+    (row,) = cluster.wait_ended(held)
+    assert row["status"] == "Succeeded"
+
+
+def test_a_user_with_endless_jobs_leaves_a_slot_to_another_tenant(tmp_path: Path, prepared: Path) -> None:
+    """With the default settings, on one host with two slots."""
+    with running_server(tmp_path, prepared=prepared, **DEFAULT_CAPS) as server:
+        bob, gina = server.client("bob"), server.client("gina")
+        endless = [bob.generate("slow") for _ in range(8)]
+        bob.wait(endless[0], "Running")
+        for _ in range(3):
+            assert gina.wait(gina.generate("sales-by-region"), seconds=30)["status"] == "Succeeded"
+        assert [bob.get(f"/jobs/{job}").json()["status"] for job in endless] == ["Running", *["Queued"] * 7]
+        for job in endless:
+            bob.post(f"/jobs/{job}/cancel")

@@ -10,16 +10,20 @@ from tests.faults.cluster import Cluster, all_end, file_stem, job_files, kill, w
 _FORGET = (
     "update jobs_jobexecutionlog set status = 'Queued', attempt = attempt - 1, fence = fence - 1, claim_token = '', "
     "owner = '', pid = null, lease_expires_at = null, deadline_at = null, notified_at = null "
-    "where id = ? and status = 'Running'"
+    "where id = ? and status = 'Running' returning fence + 1 as fence"
 )
-_FORGET_EVENT = "delete from jobs_jobevent where id = (select max(id) from jobs_jobevent where job_id = ?)"
+#: The next claim's event has the same fence.
+_FORGET_EVENT = (
+    "delete from jobs_jobevent where id = "
+    "(select min(id) from jobs_jobevent where job_id = ? and kind = 'claimed' and fence = ?)"
+)
 
 
 def forget_claim(cluster: Cluster, job: str) -> None:
     """Leave the job as a promoted standby has it that didn't get the claim, or a backup from before."""
     stored = cluster.database.stored_id(job)
-    cluster.database(_FORGET, stored)
-    cluster.database(_FORGET_EVENT, stored)
+    for row in cluster.database(_FORGET, stored):
+        cluster.database(_FORGET_EVENT, stored, row["fence"])
 
 
 def test_a_claim_that_the_database_forgot_never_replaces_the_result_of_the_next_one(cluster: Cluster) -> None:

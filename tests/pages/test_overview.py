@@ -59,6 +59,17 @@ def test_the_overview_warns_if_no_workers_are_running(browse: Browse, make_job: 
     assert "machine-1" not in open_page(browse("bob"), "/").text, "only administrators see the names of hosts"
 
 
+def test_the_overview_shows_which_host_takes_no_jobs_and_administrators_why(browse: Browse) -> None:
+    now = timezone.now()
+    until, note = now + timedelta(minutes=1), "Results can't be written: Read-only file system."
+    host = {"host": "machine-1", "pid": 1, "slots": 4, "started_at": now, "seen_at": now}
+    WorkerHost.objects.create(instance="sick", paused_until=until, note=note, **host)
+    workers = open_page(browse("alice"), "/").get("region", "Workers").text
+    assert "Takes no jobs for a while." in workers and note in workers
+    workers = open_page(browse("bob"), "/").get("region", "Workers").text
+    assert "Takes no jobs for a while." in workers and note not in workers
+
+
 @pytest.mark.parametrize("path", ["/", "/jobs/{job}", "/reports", "/audit", "/reports/sales"])
 def test_no_page_takes_many_queries(browse: Browse, make_job: MakeJob, path: str) -> None:
     _, _, job = (make_job("Failed") for _ in range(3))

@@ -4,25 +4,40 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from audit.verification import begin_heads
+from jobs.exceptions import WrongStore
+from jobs.results import store
 from reportserver import demo
+from reportserver.operations import schema
 
 
 class Command(BaseCommand):
     help = "Bring the databases, the static files and the demo up to date. Can be repeated at any time."
 
-    def handle(self, *args: object, **options: object) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--adopt-store",
+            action="store_true",
+            help="mark the folder of results as the right one, after it was moved or restored without its marker",
+        )
+
+    def handle(self, *args: object, **options: Any) -> None:
         call_command("migrate", interactive=False, verbosity=0)
         if settings.COUNTERS_DATABASE != "default":
             call_command("migrate", "common", database=settings.COUNTERS_DATABASE, interactive=False, verbosity=0)
         begin_heads()
         collect_static()
+        try:
+            store.mark(adopt=options["adopt_store"])
+        except WrongStore as error:
+            raise CommandError(f"{error.message} {schema.STORE_REMEDY}") from error
         if settings.DEMO and demo.install():
             self.stdout.write("Loaded the demo.")
 

@@ -10,7 +10,8 @@ from uuid import UUID
 import pytest
 from django.utils import timezone
 
-from jobs.execution import host_lock, reconciler, transitions
+from jobs.execution import reconciler, transitions
+from jobs.hosts import host_lock
 from jobs.models import JobExecutionLog
 from jobs.queue import broker
 from jobs.results import storage

@@ -58,7 +58,7 @@ def test_a_worker_that_lost_its_lease_can_neither_finish_nor_fail_nor_renew(clai
     assert again is not None and again.fence > claimed.fence
     assert not transitions.succeed(claimed, RESULT)
     assert not transitions.fail(claimed, PERMANENT)
-    assert lease.renew(claimed, Progress(rows=5, bytes=5)) is LeaseState.LOST
+    assert lease.renew(claimed, Progress(rows=5, bytes=5), remaining_seconds=60) is LeaseState.LOST
     assert transitions.succeed(again, RESULT)
     assert event_kinds(again) == ["queued", "claimed", "requeued", "claimed", "succeeded"]
 
@@ -113,13 +113,13 @@ def test_a_temporary_failure_ends_a_job_whose_cancellation_was_just_requested(cl
 
 def test_a_heartbeat_extends_the_lease_and_reports_that_cancellation_was_requested(claimed: JobExecutionLog) -> None:
     JobExecutionLog.objects.update(lease_expires_at=timezone.now())
-    assert lease.renew(claimed, Progress(rows=8, bytes=9)) is LeaseState.RENEWED
+    assert lease.renew(claimed, Progress(rows=8, bytes=9), remaining_seconds=60) is LeaseState.RENEWED
     job = reload(claimed)
     assert (job.rows, job.bytes) == (8, 9)
     assert job.lease_expires_at and job.lease_expires_at > timezone.now()
     JobExecutionLog.objects.update(cancel_requested_at=timezone.now())
     with CaptureQueriesContext(connection) as queries:
-        assert lease.renew(claimed, Progress(rows=8, bytes=9)) is LeaseState.CANCEL_REQUESTED
+        assert lease.renew(claimed, Progress(rows=8, bytes=9), remaining_seconds=60) is LeaseState.CANCEL_REQUESTED
     assert len(queries) == 1
 
 

@@ -118,7 +118,7 @@ def test_a_job_whose_lease_cannot_be_renewed_is_given_up_at_once(
     """The failed statement takes what was left of the lease, so there is no time for another one."""
     heartbeats = []
 
-    def fail_slowly(job: JobExecutionLog, progress: Progress) -> LeaseState:
+    def fail_slowly(job: JobExecutionLog, progress: Progress, **options: float) -> LeaseState:
         heartbeats.append(progress)
         time.sleep(0.4)
         raise OperationalError("the database is away")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -119,6 +121,19 @@ def test_jobs_of_a_limited_report_have_positions_of_their_own(
     assert positions_of(jobs[1:]) == [1, 2]
     assert [seconds_to_start(job) for job in jobs[1:]] == pytest.approx([100, 200], abs=5)
     assert position_of(other) is None
+
+
+def test_a_job_whose_user_runs_as_many_as_allowed_waits_for_one_of_them(
+    queued: Queue, host: WorkerHost, settings: Any
+) -> None:
+    settings.MAX_RUNNING_PER_USER = 1
+    cache.clear()
+    queued()
+    succeed_after(100, claim())
+    queued()
+    claim()
+    assert seconds_to_start(queued()) == pytest.approx(100, abs=5), "although a slot is free"
+    cache.clear()
 
 
 def test_a_list_gives_each_job_the_position_it_has_alone(queued: Queue, host: WorkerHost) -> None:
