@@ -27,7 +27,7 @@ from reports.definitions.field_types import principal_of
 from reports.dry_run.results import SourceCheck
 from reports.dry_run.source_check import check_source
 from reports.exceptions import DryRunBusy, WrongKey
-from reports.models import DataSource, ReportConfiguration, ReportVersion
+from reports.models import DataSource, ReportConfiguration, ReportVersion, location_rules
 from reports.permissions import Right
 
 #: The most connections that are tested at once: each may take seconds.
@@ -68,6 +68,10 @@ class DataSourceForm(forms.ModelForm):  # type: ignore[type-arg]
                 self.add_error("url", gettext("A file or folder has a path, not a connection URL."))
             if not location:
                 self.add_error("location", gettext("Enter the absolute path of the file or folder."))
+            elif {"location", "kind"} & set(self.changed_data):
+                self.instance.is_operators = False
+                if sentence := location_rules(by_operator=False).error(location):
+                    self.add_error("location", gettext(sentence))
             # A source that was a server keeps no URL, and no password with it.
             self.instance.url = ""
         return values

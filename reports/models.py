@@ -9,6 +9,7 @@ import uuid
 from datetime import datetime
 from functools import cached_property, lru_cache
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -24,6 +25,7 @@ from reports.parameters.rules import Rule
 from reports.permissions import Right
 from reports.querysets import ReportQuerySet
 from reports.sources.base import SourceSpec
+from reports.sources.locations import LocationRules
 
 
 class DataSource(models.Model):
@@ -43,6 +45,9 @@ class DataSource(models.Model):
     kind = models.CharField(max_length=20, choices=Kind)
     location = models.CharField(max_length=1000, blank=True, help_text=_("Absolute path of the file or folder."))
     encrypted_url = models.TextField(blank=True, editable=False)
+    is_operators = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="A definitions file has set the location."
+    )
 
     class Meta:
         ordering = ["tenant", "slug"]
@@ -75,7 +80,14 @@ class DataSource(models.Model):
 
     def spec(self) -> SourceSpec:
         """Return what reports.sources needs to open it."""
-        return SourceSpec(kind=self.kind, location=self.location or self.url)
+        rules = location_rules(by_operator=self.is_operators) if self.location else None
+        return SourceSpec(kind=self.kind, location=self.location or self.url, rules=rules)
+
+
+def location_rules(*, by_operator: bool) -> LocationRules:
+    """Where the files of a data source may lie. Only operators may choose any place outside the server's own."""
+    protected = tuple(map(str, settings.PROTECTED_PATHS))
+    return LocationRules(protected, None if by_operator else tuple(map(str, settings.SOURCE_FOLDERS)))
 
 
 class ReportConfiguration(models.Model):

@@ -97,6 +97,14 @@ def folder(name: str, default: Path) -> Path:
     return path
 
 
+def absolute_folders(name: str) -> list[Path]:
+    """A comma-separated list of absolute paths. They needn't exist: they may be mounted later."""
+    paths = [Path(item.strip()) for item in texts(name)]
+    if relative := next((path for path in paths if not path.is_absolute()), None):
+        raise ImproperlyConfigured(f"{name} must be absolute paths such as /srv/data, not {str(relative)!r}.")
+    return paths
+
+
 def optional_folder(name: str) -> Path | None:
     """As `folder`; None if the variable isn't set."""
     return folder(name, Path()) if text(name) else None

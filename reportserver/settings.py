@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 
 from reportserver.databases.config import databases, is_sqlite
 from reportserver.environment import (
+    absolute_folders,
     bracketed,
     choice,
     database,
@@ -204,6 +205,13 @@ MAX_UNFINISHED_PER_TENANT = whole_number("REPORTSERVER_MAX_UNFINISHED_PER_TENANT
 #: Jobs that run at once, on all hosts together. None: one less than there are slots.
 MAX_RUNNING_PER_USER = optional_whole_number("REPORTSERVER_MAX_RUNNING_PER_USER")
 MAX_RUNNING_PER_TENANT = optional_whole_number("REPORTSERVER_MAX_RUNNING_PER_TENANT")
+
+# --- Data sources ---------------------------------------------------------------------------------------------------
+
+#: Where the files of data sources must lie that no definitions file has set.
+SOURCE_FOLDERS = absolute_folders("REPORTSERVER_SOURCE_FOLDERS")
+#: Where no data source's files may lie.
+PROTECTED_PATHS = [DATA_DIR, ARTIFACTS_DIR, *([Path(_database["NAME"])] if SQLITE else [])]
 
 # --- Delivery by mail, file share and webhook -----------------------------------------------------------------------
 

@@ -7,7 +7,13 @@ import tempfile
 
 _folder = tempfile.TemporaryDirectory(prefix="reportserver-tests-", ignore_cleanup_errors=True)
 os.environ.update(
-    {"REPORTSERVER_DATA_DIR": _folder.name, "REPORTSERVER_DEMO": "0", "REPORTSERVER_PUBLIC_URL": "http://testserver"}
+    {
+        "REPORTSERVER_DATA_DIR": _folder.name,
+        "REPORTSERVER_DEMO": "0",
+        "REPORTSERVER_PUBLIC_URL": "http://testserver",
+        # Tests keep their data sources wherever they like.
+        "REPORTSERVER_SOURCE_FOLDERS": "/",
+    }
 )
 for _name in ("SECRET_KEY", "JWT_KEY", "DATA_KEY", "AUDIT_KEY"):
     os.environ[f"REPORTSERVER_{_name}"] = f"{_name} of the test run, long enough to be accepted"

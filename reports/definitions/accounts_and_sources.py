@@ -18,7 +18,7 @@ from reports import sql
 from reports.definitions import DataSourceDefinition, Definitions, TenantDefinition, UserDefinition
 from reports.definitions.errors import FieldErrors
 from reports.exceptions import WrongKey
-from reports.models import DataSource
+from reports.models import DataSource, location_rules
 
 #: Any number that nothing else in this database locks.
 _RUN_LOCK = 0x5265706F7274
@@ -171,6 +171,8 @@ def sync_sources(sync: Sync, definitions: Iterable[DataSourceDefinition]) -> Non
         if tenant is None:
             continue
         source = stored.get((tenant.pk, definition.slug)) or DataSource(tenant=tenant, slug=definition.slug)
+        if definition.location and (sentence := location_rules(by_operator=True).error(definition.location)):
+            sync.add_error(f"{path}.location", sentence)
         _write_source(sync, source, definition, _url(sync, path, definition, source))
 
 
@@ -212,8 +214,11 @@ def _write_source(sync: Sync, source: DataSource, definition: DataSourceDefiniti
     new = {"kind": definition.kind, "location": definition.location or "", "url": url}
     old = {"kind": source.kind, "location": source.location, "url": _stored_url(source)}
     changed = [attribute for attribute in new if new[attribute] != old[attribute]]
+    if definition.location and not source.is_operators and "location" not in changed:
+        changed.append("location")
     if not changed:
         return
+    source.is_operators = True
     created = source._state.adding
     # Only what differs: encrypting the same URL again gives another text, and so a write at every run.
     for attribute in changed:

@@ -15,7 +15,7 @@ from reports.definitions.errors import FieldErrors, invalid_definition, join_pat
 from reports.definitions.from_database import definition_of, prefetch_definitions
 from reports.dry_run.document_preview import definition_errors
 from reports.exceptions import WrongKey
-from reports.models import DataSource, ReportConfiguration
+from reports.models import DataSource, ReportConfiguration, location_rules
 from reports.parameters.date_math import Moment
 from reports.sources.base import SourceSpec
 
@@ -71,7 +71,8 @@ def _source(report: ReportDefinition, definitions: Definitions, env: Mapping[str
         if (source.tenant, source.slug) == key:
             location = source.location or env.get(source.url_env or "")
             if location:
-                return SourceSpec(kind=source.kind, location=location)
+                rules = location_rules(by_operator=True) if source.location else None
+                return SourceSpec(kind=source.kind, location=location, rules=rules)
     return _stored_source(*key)
 
 

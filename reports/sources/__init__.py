@@ -36,6 +36,8 @@ SOURCES: dict[str, Source] = {
 def describe(spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits) -> QueryDescription:
     """The columns of a query, without running it. Raises RunError."""
     query = checked_query(query, spec.dialect, values)
+    if spec.rules:
+        spec.rules.check(spec.location)
     description = SOURCES[spec.kind].describe(spec, query, values, limits)
     return replace(description, schema=normalized_schema(description.schema))
 
@@ -54,6 +56,8 @@ def read(
     Column names are unique and all types are known to the formats. `source` comes from a SchemaWidened.
     """
     query = checked_query(query, spec.dialect, values)
+    if spec.rules:
+        spec.rules.check(spec.location)
     with (source or SOURCES[spec.kind]).read(spec, query, values, limits) as rows:
         schema = normalized_schema(rows.schema)
         yield Rows(schema, (normalize(batch, schema) for batch in rows.batches), rows.expected_rows)

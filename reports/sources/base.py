@@ -11,6 +11,7 @@ from typing import ClassVar, Protocol
 import pyarrow as pa
 
 from reports.parameters.values import TypedValue
+from reports.sources.locations import LocationRules
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +20,8 @@ class SourceSpec:
 
     kind: str
     location: str = field(repr=False)
+    #: Where it may lie, if it is a path.
+    rules: LocationRules | None = None
 
     @property
     def dialect(self) -> str:

@@ -30,7 +30,7 @@ from reports import crypto
 from reports.definitions import SERVERS
 from reports.dry_run.source_check import check_source
 from reports.exceptions import WrongKey
-from reports.models import DataSource, DeliveryTarget
+from reports.models import DataSource, DeliveryTarget, location_rules
 from reportserver.operations import schema
 from reportserver.operations.stored_secrets import stored_secrets
 
@@ -190,6 +190,11 @@ def _sources() -> Iterator[Finding]:
     for source in missing:
         sentence = f"The files of data source {source.slug} of {source.tenant} are not at {source.location}."
         yield Finding(Verdict.ERROR, sentence, "Put them there, or apply definitions with another location.")
+    for source in DataSource.objects.exclude(location="").select_related("tenant"):
+        if problem := location_rules(by_operator=source.is_operators).error(source.location):
+            sentence = f"Data source {source.slug} of {source.tenant}: {problem}"
+            remedy = "Move the files, apply definitions with the location, or add to REPORTSERVER_SOURCE_FOLDERS."
+            yield Finding(Verdict.ERROR, sentence, remedy)
     if not missing:
         yield Finding(Verdict.OK, "The files of all data sources are in place.")
     for source in DataSource.objects.filter(kind__in=SERVERS).select_related("tenant"):

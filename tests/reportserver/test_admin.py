@@ -14,6 +14,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import NoReverseMatch, reverse
+from pytest_django import Settings
 
 from accounts.models import Tenant, User
 from audit.models import AuditLog
@@ -278,6 +279,28 @@ def test_a_connection_can_be_tested_in_the_admin(root: Client, browse: Browse, a
     answer = root.post(f"/admin/reports/datasource/{here.pk}/change/", fields, follow=True)
     assert answer.redirect_chain[-1][0] == f"/admin/reports/datasource/{here.pk}/change/"
     assert "Data source here is working." in answer.content.decode()
+
+
+def test_a_location_must_be_in_a_folder_that_the_operator_allows(
+    root: Client, acme: Tenant, tmp_path: Path, settings: Settings
+) -> None:
+    address = "/admin/reports/datasource/add/"
+
+    def add(slug: str, location: Path) -> str:
+        fields = {"tenant": acme.pk, "slug": slug, "kind": "sqlite", "location": str(location)}
+        return root.post(address, fields, follow=True).content.decode()
+
+    settings.SOURCE_FOLDERS = []
+    assert "not in a folder that the server&#x27;s operator allows" in add("first", tmp_path / "x.db")
+    settings.SOURCE_FOLDERS = [tmp_path, Path(settings.DATA_DIR)]
+    assert "belongs to the server itself" in add("second", Path(settings.DATA_DIR) / "reportserver.sqlite3")
+    assert "was added successfully" in add("third", tmp_path / "x.db")
+    assert [source.slug for source in DataSource.objects.all()] == ["third"]
+    source = DataSource.objects.get()
+    settings.SOURCE_FOLDERS = []
+    assert source.spec().rules.error(source.location)
+    DataSource.objects.update(is_operators=True)
+    assert DataSource.objects.get().spec().rules.error(source.location) is None
 
 
 def test_the_page_and_the_test_of_a_source_warn_of_an_account_that_may_write(root: Client, acme: Tenant) -> None:

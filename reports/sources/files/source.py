@@ -48,6 +48,10 @@ class FilesSource(DuckdbEngine):
     def expose(self, connection: duckdb.DuckDBPyConnection, spec: SourceSpec, query: str) -> Exposed:
         tables = tables_in(Path(spec.location), query, _VIEWS)
         wider = None if self.whole_files else FilesSource(whole_files=True)
+        if spec.rules:
+            # A file of an allowed folder may still be a link.
+            for path in tables.values():
+                spec.rules.check(path)
         files = OpenFiles(list(tables.values()), wider)
         for name, path in tables.items():
             with files.translated_errors():

@@ -72,6 +72,23 @@ def test_a_role_has_rights_in_its_own_tenant_only(tmp_path):
     assert definition_of(report()).grants.generate == ["analysts", "user:bob"]
 
 
+def test_a_source_inside_the_servers_own_folder_is_refused(tmp_path, settings):
+    (tmp_path / "here").symlink_to(settings.DATA_DIR)
+    data = sample()
+    data["data_sources"][0]["location"] = "here/reportserver.sqlite3"
+    assert apply_errors(tmp_path, data) == {
+        "data_sources[0].location": ["The data source's location belongs to the server itself."]
+    }
+
+
+def test_apply_takes_over_a_location_that_was_set_elsewhere(tmp_path):
+    apply_definitions(tmp_path)
+    DataSource.objects.update(is_operators=False)
+    assert apply_definitions(tmp_path) == ["update data source flights in acme: location"]
+    assert DataSource.objects.get(slug="flights").is_operators
+    assert apply_definitions(tmp_path) == []
+
+
 def test_apply_sets_grants(tmp_path):
     apply_definitions(tmp_path)
     bob, reports = User.objects.get(username="bob"), ReportConfiguration.objects.all()

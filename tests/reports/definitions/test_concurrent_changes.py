@@ -66,7 +66,7 @@ def test_concurrent_changes_each_get_a_version_and_runs_do_not_overlap(database_
     more["reports"].append(SAMPLE["reports"][1] | {"slug": "more"})
     files = [str(write_definitions(tmp_path, SAMPLE)), str(write_definitions(tmp_path, more, "more.yaml"))]
     env = os.environ | ENV | {
-        "REPORTSERVER_DATA_DIR": str(tmp_path),
+        "REPORTSERVER_DATA_DIR": str(tmp_path / "server"),
         "REPORTSERVER_DATABASE_URL": database_url,
         "REPORTSERVER_DEMO": "0",
         "DJANGO_SETTINGS_MODULE": "reportserver.settings",
