@@ -33,6 +33,10 @@ chaos: $(VENV)/.dev ## run all fault tests and CHAOS_MINUTES (30) of random faul
 fidelity: $(VENV)/.dev ## compare CASES (560) random tables of all sources and formats with two readers each
 	@$(BIN)/python -W ignore -m tests.fidelity $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(ONLY),--only '$(ONLY)') $(if $(REPLAY),--replay $(REPLAY)) $(ARGS)
+ifeq ($(ONLY)$(REPLAY),)
+	@echo "Large files with values that deviate:"
+	@LATE_FILES=10 $(if $(SEED),LATE_SEED=$(SEED)) $(BIN)/python -m pytest tests/reports/sources/files -q -k 'every_cell or no_guess'
+endif
 
 postgresql: $(VENV)/.dev ## run the tests that use the database over PostgreSQL
 	@$(BIN)/python -m tests.on_postgresql $(ARGS)

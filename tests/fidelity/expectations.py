@@ -274,7 +274,8 @@ def _xlsx(type: Type, value: Any) -> Any:
     if type.kind is Kind.BOOLEAN:
         return value
     if type.kind is Kind.FLOAT:
-        return Double(value) if math.isfinite(value) else str(value)
+        # A float of 32 bits has the digits of csv. As a double, 0.1 would be 0.10000000149011612.
+        return Double(float(shortest(value, single=type.single))) if math.isfinite(value) else str(value)
     if type.kind in (Kind.INTEGER, Kind.DECIMAL, Kind.NUMERIC):
         number = Decimal(value)
         if number.is_finite() and _significant_digits(number) <= _EXCEL_DIGITS:

@@ -173,8 +173,9 @@ PROMISES: dict[str, tuple[Promise, ...]] = {
         Promise("longer decimals", "text", (_LONG,)),
         Promise(
             "floats",
-            "a number (Excel shows 15 of its up to 17 digits). NaN and infinities are the texts `nan`, `inf`, `-inf`",
-            ((_DOUBLE, 0.30000000000000004), *_NOT_FINITE),
+            "a number with the digits of csv (Excel shows 15 of up to 17). NaN and infinities are the texts `nan`, "
+            "`inf`, `-inf`",
+            ((_DOUBLE, 0.30000000000000004), (_SINGLE, 0.10000000149011612), *_NOT_FINITE),
         ),
         Promise("numeric text", "a number. Text if it has more than 15 digits or an exponent, or isn't a number"),
         Promise("boolean", "a boolean, shown as `TRUE` or `FALSE`", ((_BOOLEAN, True), (_BOOLEAN, False))),

@@ -187,9 +187,11 @@ def _digits(number: str) -> str:
 
 
 #: SQL: whether a double loses digits of a number in a JSON text. True also for some texts that look like numbers.
-#: Mostly the parser writes what it read, so the numbers needn't be found. Python writes spaces, DuckDB doesn't.
+#: Mostly the parser writes what it read, so the numbers needn't be found. Python writes spaces, DuckDB doesn't. Numbers
+#: beyond the range of doubles have a long exponent or many digits; the parser writes them unchanged.
 _LOSES_DIGITS = (
-    "case when json(json) = json or json(json) = replace(replace(json, ', ', ','), ': ', ':') then false else "
+    "case when regexp_matches(json, '[eE][+]?[0-9]{3}|[0-9]{300}') then true "
+    "when json(json) = json or json(json) = replace(replace(json, ', ', ','), ': ', ':') then false else "
     "len(list_filter(regexp_extract_all(json, '[0-9.]{17,}(?:[eE][-+]?[0-9]+)?|[0-9.]+[eE][-+]?[0-9]+'), "
     "lambda n: (contains(n, '.') or contains(lower(n), 'e')) "
     f"and {_digits('n')} is distinct from {_digits('try_cast(n as double)::varchar')})) > 0 end"
