@@ -16,6 +16,7 @@ from django.db import connections, transaction
 from django.db.models import F
 from rest_framework.throttling import BaseThrottle
 
+from common.exceptions import DomainError
 from common.models import RateCount
 from common.sql import COUNT_STATEMENTS
 
@@ -54,6 +55,17 @@ class Usage:
     def undo(self) -> None:
         """Take back the counted call. Does nothing once its window is over."""
         RateCount.objects.filter(key=self.key, started=self.window).update(used=F("used") - 1)
+
+
+class TooManyCalls(DomainError):
+    """Too many requests. Try again in a minute."""
+
+    code = "throttled"
+    retryable = True
+
+    def __init__(self, usage: Usage) -> None:
+        super().__init__()
+        self.usage = usage
 
 
 def count_call(scope: str, caller: str, *, amount: int = 1, stop_at_limit: bool = False) -> Usage:

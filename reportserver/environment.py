@@ -19,6 +19,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 #: More than any sensible number of seconds, calls or megabytes, and small enough to calculate with.
 _LARGEST = 1_000_000_000
+_SHORTEST_TOKEN = 16
 _FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 _HOST_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?\.?", re.ASCII | re.IGNORECASE)
 _DATABASE_URL = "must be sqlite:///path/of/file or postgresql://user:password@host:port/name"
@@ -28,6 +29,14 @@ _REDIS_URL = "must be redis://host:port/number, or rediss:// for TLS."
 
 def text(name: str, default: str = "") -> str:
     return os.environ.get(name, default)
+
+
+def token(name: str) -> str:
+    """A secret that a program sends; empty if it isn't set."""
+    value = text(name)
+    if value and not (len(value) >= _SHORTEST_TOKEN and value.isascii() and value.isprintable() and " " not in value):
+        raise ImproperlyConfigured(f"{name} must have at least {_SHORTEST_TOKEN} characters, of ASCII without spaces.")
+    return value
 
 
 def texts(name: str) -> list[str]:

@@ -18,6 +18,7 @@ from accounts import exceptions as accounts
 from common import form_recovery
 from common.api.negotiation import parse_accept
 from common.exceptions import DomainError
+from common.throttling import TooManyCalls
 from jobs import exceptions as jobs
 from reports import exceptions as reports
 from reportserver.auth import exceptions as auth
@@ -59,6 +60,7 @@ STATUS: dict[type[DomainError], int] = {
     jobs.ResultPurged: 409,
     jobs.QueueUnavailable: 503,
     auth.TooManyFailures: 429,
+    TooManyCalls: 429,
     accounts.TooManyNames: 429,
     auth.TooManySignIns: 429,
 }
@@ -150,7 +152,7 @@ def _status(error: DomainError) -> int:
 def _headers(error: DomainError) -> dict[str, str]:
     if isinstance(error, jobs.RangeNotSatisfiable):
         return {"Content-Range": f"bytes */{error.size}", "Accept-Ranges": "bytes"}
-    if isinstance(error, auth.TooManyFailures):
+    if isinstance(error, (auth.TooManyFailures, TooManyCalls)):
         return {"Retry-After": str(error.usage.resets_in)}
     return {"Retry-After": "2"} if isinstance(error, _WITH_RETRY_AFTER) else {}
 

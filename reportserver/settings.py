@@ -30,6 +30,7 @@ from reportserver.environment import (
     redis_url,
     text,
     texts,
+    token,
     trusted_proxies,
     whole_number,
 )
@@ -124,6 +125,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "reportserver.web.page_responses.Pages",
+    "reportserver.web.page_limit.PageLimit",
 ]
 
 ROOT_URLCONF = "reportserver.urls"
@@ -336,14 +338,17 @@ BULK_ACTION_FIRST_SECONDS, BULK_ACTION_STEP_SECONDS = 0.3, 1.0
 # --- API ------------------------------------------------------------------------------------------------------------
 
 #: Per minute: calls of one user; of these, calls that create a job; failed sign-ins of one name from one address;
-#: failed sign-ins from one address; names for users that weren't available.
+#: failed sign-ins from one address; names for users that weren't available; pages of one user.
 RATE_LIMITS = {
     "api": whole_number("REPORTSERVER_RATE_API", 3000),
     "generate": whole_number("REPORTSERVER_RATE_GENERATE", 600),
     "sign_in": whole_number("REPORTSERVER_RATE_SIGN_IN", 10),
     "sign_in_address": whole_number("REPORTSERVER_RATE_SIGN_IN_ADDRESS", 100),
     "names": 20,
+    "page": whole_number("REPORTSERVER_RATE_PAGE", 1200),
 }
+#: What Prometheus sends to read /metrics and the details of /readyz. Empty: nobody reads them.
+METRICS_TOKEN = token("REPORTSERVER_METRICS_TOKEN")
 #: Processes of the web server, and threads in each.
 WEB_PROCESSES = whole_number("REPORTSERVER_WEB_PROCESSES", 2, maximum=1000)
 WEB_THREADS = whole_number("REPORTSERVER_WEB_THREADS", 16, maximum=1000)

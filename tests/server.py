@@ -23,6 +23,7 @@ from tests.acceptance import openapi
 #: The id of nothing. Constant, because pytest-xdist needs the same test names in every process.
 UNKNOWN_ID = "6d1f5b8e-2c94-4f0a-9d57-0b1c3e8a7f42"
 ROOT = Path(__file__).resolve().parent.parent
+METRICS_TOKEN = "a token for the tests' metrics".replace(" ", "-")
 
 
 @dataclass
@@ -109,6 +110,10 @@ class RunningServer:
             text=True,
         )
 
+    def probe(self, path: str = "/readyz") -> httpx.Response:
+        """Ask for what only the holder of the metrics' token sees."""
+        return httpx.get(f"{self.url}{path}", headers={"Authorization": f"Bearer {METRICS_TOKEN}"}, timeout=60)
+
     def logs(self, name: str = "web") -> list[dict[str, Any]]:
         """Parse the log of the web server (`web`) or the workers (`jobs`)."""
         lines = (self.folder / "logs" / f"{name}.log").read_text().splitlines()
@@ -135,6 +140,7 @@ def environment(folder: Path, port: int, **extra: str) -> dict[str, str]:
         "REPORTSERVER_DATA_DIR": str(folder),
         "REPORTSERVER_DEMO": "0",
         "REPORTSERVER_WORKERS": "2",
+        "REPORTSERVER_METRICS_TOKEN": METRICS_TOKEN,
         # By default one of two slots is for other users and tenants, while the tests' jobs are mostly bob's.
         "REPORTSERVER_MAX_RUNNING_PER_USER": "1000",
         "REPORTSERVER_MAX_RUNNING_PER_TENANT": "1000",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import tempfile
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,8 +14,11 @@ from jobs.models import WorkerHost
 from jobs.queue import broker
 from jobs.results import store
 from reportserver.operations import schema
+from reportserver.operations.metrics_token import has_metrics_token
 
 log = logging.getLogger(__name__)
+#: A block of most file systems.
+_MIN_FREE_BYTES = 4096
 
 
 def livez(request: HttpRequest) -> HttpResponse:
@@ -24,7 +27,10 @@ def livez(request: HttpRequest) -> HttpResponse:
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 if database, storage and workers are ready, else 503. The body names what isn't; the log says why."""
+    """200 if database, storage and workers are ready, else 503. The log says why.
+
+    To callers with the token of the metrics, the body names what isn't. Writes nothing: anybody may call it.
+    """
     checks: dict[str, Callable[[], bool]] = {"database": _database, "storage": _storage, "workers": _workers}
     if settings.BROKER_URL:
         checks["queue"] = _queue
@@ -35,10 +41,11 @@ def readyz(request: HttpRequest) -> HttpResponse:
         except Exception:
             log.exception("A health check failed: %s", name)
             results[name] = False
-    return JsonResponse(
-        {name: "ok" if passed else "failing" for name, passed in results.items()},
-        status=200 if all(results.values()) else 503,
-    )
+    is_ready = all(results.values())
+    status = 200 if is_ready else 503
+    if not has_metrics_token(request):
+        return HttpResponse("ready\n" if is_ready else "not ready\n", status=status, content_type="text/plain")
+    return JsonResponse({name: "ok" if passed else "failing" for name, passed in results.items()}, status=status)
 
 
 def _database() -> bool:
@@ -50,10 +57,10 @@ def _database() -> bool:
 
 def _storage() -> bool:
     folder = Path(settings.ARTIFACTS_DIR)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     store.check()
-    with tempfile.TemporaryFile(dir=folder) as file:
-        return file.write(b"probe") == 5
+    usage = os.statvfs(folder)
+    has_room = usage.f_bavail * usage.f_frsize >= _MIN_FREE_BYTES
+    return has_room and not usage.f_flag & os.ST_RDONLY and os.access(folder, os.W_OK | os.X_OK)
 
 
 def _workers() -> bool:

@@ -19,10 +19,14 @@ from jobs.monitoring import workload
 from jobs.monitoring.status_counts import COUNT_LIMIT
 from jobs.queue import broker
 from jobs.status import ENDED, UNFINISHED
+from reportserver.operations.metrics_token import has_metrics_token
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Counts only, without the names of reports, users and hosts: anybody can read them."""
+    """Counts only, without the names of reports, users and hosts. 401 without the token of the metrics."""
+    if not has_metrics_token(request):
+        challenge = {"WWW-Authenticate": 'Bearer realm="metrics"'}
+        return HttpResponse("Not allowed.\n", status=401, content_type="text/plain", headers=challenge)
     registry = CollectorRegistry()
     registry.register(_Metrics())
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

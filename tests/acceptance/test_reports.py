@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+import httpx
 import jsonschema
 import pytest
 
@@ -98,8 +99,31 @@ def test_a_slug_that_is_taken_is_refused(idle):
 
 def test_health_needs_no_token(server, idle, anonymous):
     assert (anonymous.http.get("/livez").status_code, anonymous.http.get("/readyz").status_code) == (200, 200)
-    without_workers = idle.client().http.get("/readyz")
+    without_workers = idle.probe()
     assert (without_workers.status_code, without_workers.json()["workers"]) == (503, "failing")
+
+
+def test_health_reveals_nothing_but_the_status_without_the_token_of_the_metrics(server, idle, alice):
+    for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": "Bearer é"}, dict(alice.http.headers)):
+        for running, status, text in ((server, 200, "ready\n"), (idle, 503, "not ready\n")):
+            with httpx.Client(base_url=running.url) as client:
+                # Bytes: httpx sends no other characters as text.
+                sent = {name: value.encode() for name, value in headers.items() if name.lower() == "authorization"}
+                ready, metrics = (client.get(path, headers=sent) for path in ("/readyz", "/metrics"))
+            assert (ready.status_code, ready.text) == (status, text)
+            assert (metrics.status_code, metrics.text) == (401, "Not allowed.\n")
+
+
+def test_probes_write_nothing(idle):
+    def files():
+        return {path: path.stat().st_mtime_ns for path in (idle.folder / "artifacts", idle.database())}
+
+    before = files()
+    for _ in range(3):
+        idle.probe()
+        idle.probe("/metrics")
+        idle.client().http.get("/readyz")
+    assert files() == before
 
 
 def test_pages_accept_no_token(server, alice):

@@ -24,14 +24,14 @@ def filler(sqlite_hosts: Cluster) -> Iterator[Path]:
 
 def test_a_server_with_a_full_disk_reports_it_and_keeps_running(sqlite_hosts: Cluster, filler: Path) -> None:
     fill_disk(filler)
-    ready = httpx.get(f"{sqlite_hosts.server.url}/readyz", timeout=60)
+    ready = sqlite_hosts.server.probe()
     assert (ready.status_code, ready.json()["storage"]) == (503, "failing")
     doctor = sqlite_hosts.server.manage("doctor", check=False)
     assert doctor.returncode == 1
     assert f"{filler.parent} is full: results can't be written." in doctor.stdout
     assert httpx.get(f"{sqlite_hosts.server.url}/livez", timeout=60).status_code == 200
     filler.unlink()
-    assert httpx.get(f"{sqlite_hosts.server.url}/readyz", timeout=60).json()["storage"] == "ok"
+    assert sqlite_hosts.server.probe().json()["storage"] == "ok"
 
 
 def test_a_job_that_finds_space_on_a_later_attempt_succeeds(sqlite_hosts: Cluster, filler: Path) -> None:

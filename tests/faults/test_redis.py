@@ -82,14 +82,14 @@ def test_a_crash_of_redis_loses_nothing_and_new_jobs_are_refused_until_it_is_bac
     try:
         refused = _submit_refused(cluster)
         assert (refused.status_code, refused.json()["code"]) == (503, "queue_unavailable")
-        assert httpx.get(f"{cluster.server.url}/readyz").json()["queue"] == "failing"
-        assert "reportserver_queue_up 0.0" in httpx.get(f"{cluster.server.url}/metrics").text
+        assert cluster.server.probe().json()["queue"] == "failing"
+        assert "reportserver_queue_up 0.0" in cluster.server.probe("/metrics").text
         assert "Redis is not responding" in cluster.server.manage("doctor", check=False).stdout
         assert _outcomes(cluster, jobs) == {("Succeeded", 1)}, "accepted jobs run without Redis"
     finally:
         redis.start()
     assert _outcomes(cluster, [cluster.submit()]) == {("Succeeded", 1)}
-    assert httpx.get(f"{cluster.server.url}/readyz").json()["queue"] == "ok"
+    assert cluster.server.probe().json()["queue"] == "ok"
 
 
 def test_a_redis_that_hangs_delays_requests_and_jobs_only_briefly(cluster: Cluster, redis: RedisServer) -> None:

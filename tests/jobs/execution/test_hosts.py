@@ -75,6 +75,6 @@ def test_readyz_fails_without_workers(tmp_path: Path, prepared: Path) -> None:
             while httpx.get(f"{server.url}/readyz").status_code != 503:
                 assert time.monotonic() < until, "readyz still says that workers are alive"
                 time.sleep(0.2)
-            assert httpx.get(f"{server.url}/readyz").json()["workers"] == "failing"
+            assert server.probe().json()["workers"] == "failing"
         finally:
             os.kill(jobserver.pid, signal.SIGCONT)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import httpx
-
 from tests.server import running_server
 
 
@@ -14,7 +12,7 @@ def test_metrics_count_jobs_and_workers(tmp_path: Path, prepared: Path) -> None:
         bob = server.client("bob")
         bob.wait(bob.generate("sales-by-region"))
         bob.wait(bob.generate("broken"))
-        answer = httpx.get(f"{server.url}/metrics")
+        answer = server.probe("/metrics")
     assert answer.headers["Content-Type"].startswith("text/plain")
     metrics = dict(line.rsplit(" ", 1) for line in answer.text.splitlines() if not line.startswith("#"))
     assert float(metrics['reportserver_jobs_last_hour{status="Succeeded"}']) == 1

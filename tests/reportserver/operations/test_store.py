@@ -6,7 +6,6 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.server import RunningServer, prepare_server, start, stop
@@ -29,9 +28,9 @@ def test_a_folder_without_the_marker_is_refused_until_it_is_adopted(server: Runn
     assert not marker.exists()
     start(server, workers=False)
     try:
-        assert httpx.get(f"{server.url}/readyz").json()["storage"] == "failing"
+        assert server.probe().json()["storage"] == "failing"
         server.manage("prepare", "--adopt-store")
-        assert httpx.get(f"{server.url}/readyz").json()["storage"] == "ok"
+        assert server.probe().json()["storage"] == "ok"
     finally:
         stop(server)
     assert marker.read_text() == text

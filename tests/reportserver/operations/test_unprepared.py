@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.server import ROOT, RunningServer, environment, free_port, prepare_server, start, stop
@@ -47,10 +46,10 @@ def test_a_web_server_by_itself_is_not_ready(state: str, request: pytest.Fixture
     server: RunningServer = request.getfixturevalue(state)
     start(server, workers=False)
     try:
-        answer = httpx.get(f"{server.url}/readyz", timeout=30)
+        answer = server.probe()
         assert (answer.status_code, answer.json()["database"]) == (503, "failing")
         server.manage("prepare")
-        assert httpx.get(f"{server.url}/readyz", timeout=30).json()["database"] == "ok"
+        assert server.probe().json()["database"] == "ok"
     finally:
         stop(server)
 
