@@ -253,7 +253,7 @@ AUDIT_BATCH_ENTRIES = 1000
 _backstop = LONGEST_JOB_SECONDS + 120
 Q_CLUSTER = {
     "name": "reportserver",
-    "broker_class": "jobs.queue.broker.RedisBroker" if BROKER_URL else "jobs.queue.broker.DatabaseBroker",
+    "broker_class": "jobs.queue.redis_broker.RedisBroker" if BROKER_URL else "jobs.queue.broker.DatabaseBroker",
     "workers": WORKERS,
     # One message fetched ahead. A message only says "look for a job", so fetching more gains nothing.
     "queue_limit": 1,

@@ -10,22 +10,16 @@ from __future__ import annotations
 
 import logging
 import time
-import uuid
 from functools import cache
 from typing import Any
 
-import redis
 from django.conf import settings
 from django.db import close_old_connections, connections, transaction
 from django.db.models import QuerySet
-from django.utils import timezone
 from django_q.brokers import Broker, get_broker
 from django_q.conf import Conf
 from django_q.models import OrmQ, Task
-from django_q.signing import SignedPackage
 from django_q.tasks import async_task
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from common.compiled_sql import Statement, insert
 from jobs.clock import Now, from_now
@@ -35,7 +29,7 @@ from jobs.hosts import host_pause
 log = logging.getLogger(__name__)
 WAKE_WORKER = "jobs.tasks.wake_worker"
 #: Seconds until a database or Redis that did not respond is asked again.
-_OUTAGE_POLL_SECONDS = 0.5
+OUTAGE_POLL_SECONDS = 0.5
 _NEXT_MESSAGE = Statement(lambda: _due_messages()[:1].query)
 
 
@@ -118,11 +112,11 @@ def _try_to_send() -> None:
         log.warning("The queue does not respond. The reconciler will notify the workers.", exc_info=True)
 
 
-def _wait_if_paused() -> bool:
+def wait_if_paused() -> bool:
     """Wait a little while this host is paused, so that other hosts get the messages."""
     if not host_pause.seconds_left():
         return False
-    time.sleep(_OUTAGE_POLL_SECONDS)
+    time.sleep(OUTAGE_POLL_SECONDS)
     return True
 
 
@@ -133,14 +127,14 @@ class DatabaseBroker(Broker):  # type: ignore[misc]
         insert(OrmQ(key=self.list_key, payload=task, lock=Now()))
 
     def dequeue(self) -> list[tuple[None, Any]] | None:
-        if _wait_if_paused():
+        if wait_if_paused():
             return None
         try:
             return self._read_message()
         except Exception as error:  # noqa: BLE001 - if django-q2 saw it, its process would sleep ten seconds and end
             log.warning("The database does not respond to the process that reads messages: %s", type(error).__name__)
             connections.close_all()
-            time.sleep(_OUTAGE_POLL_SECONDS)
+            time.sleep(OUTAGE_POLL_SECONDS)
             return None
 
     def _read_message(self) -> list[tuple[None, Any]] | None:
@@ -162,46 +156,3 @@ class DatabaseBroker(Broker):  # type: ignore[misc]
     @staticmethod
     def get_connection(list_key: str | None = None) -> None:
         """Return nothing: Django's connection is used."""
-
-
-class RedisBroker(Broker):  # type: ignore[misc]
-    """Messages in a Redis list. While Redis does not respond, workers check for jobs about once a second."""
-
-    def __init__(self, list_key: str | None = None) -> None:
-        super().__init__(f"{list_key or Conf.CLUSTER_NAME}:wake_worker")
-
-    def enqueue(self, task: str) -> int:
-        return int(self.connection.rpush(self.list_key, task))
-
-    def dequeue(self) -> list[tuple[None, Any]] | None:
-        if _wait_if_paused():
-            return None
-        try:
-            message = self.connection.blpop([self.list_key], 1)
-        except redis.RedisError as error:
-            # If django-q2 saw the error, its process that reads messages would sleep for ten seconds and end.
-            log.warning("Redis does not respond, so the database is checked: %s", type(error).__name__)
-            time.sleep(2 * _OUTAGE_POLL_SECONDS)
-            # The message that `notify` would send, so that a worker looks for a job.
-            call = {"func": WAKE_WORKER, "args": (), "kwargs": {}, "started": timezone.now(), "save": False}
-            return [(None, str(SignedPackage.dumps({"id": uuid.uuid4().hex, "name": "wake_worker", **call})))]
-        return [(None, message[1])] if message else None
-
-    def queue_size(self) -> int:
-        return int(self.connection.llen(self.list_key))
-
-    def ping(self) -> bool:
-        return bool(self.connection.ping())
-
-    def info(self) -> str:
-        return "Redis"
-
-    def set_stat(self, key: str, value: str, timeout: int) -> None:
-        """Do nothing: nobody reads the statistics, and a Redis that hangs would block the guard of the workers."""
-
-    @staticmethod
-    def get_connection(list_key: str | None = None) -> Any:
-        # No retries by the client: a caller waits for the answer, and retries itself if it wants to. `dequeue` waits
-        # for a second on purpose.
-        options = {"socket_connect_timeout": 1, "socket_timeout": 2, "retry": Retry(NoBackoff(), 0)}
-        return redis.Redis.from_url(settings.BROKER_URL, **options)

@@ -9,28 +9,32 @@ from pathlib import Path
 
 from reports.exceptions import QueryFailed
 from reports.parameters.values import TypedValue
+from reports.sources import placeholders
 from reports.sources.base import Limits, QueryDescription, Rows, Source, SourceSpec
-from reports.sources.deadline import Deadline
 from reports.sources.duckdb.database_file import DuckdbSource
 from reports.sources.errors import undeclared_placeholders
 from reports.sources.files.source import FilesSource
 from reports.sources.normalization import normalize, normalized_schema
-from reports.sources.placeholders import Context, pieces, preload, single_statement
+from reports.sources.placeholders import Context, pieces, single_statement
 from reports.sources.postgresql import account_rights as postgresql_rights
 from reports.sources.postgresql.source import PostgresqlSource
 from reports.sources.rights import Excess
-from reports.sources.sql import account_rights as sql_rights
-from reports.sources.sql import session
-from reports.sources.sql.errors import translated_errors
-from reports.sources.sql.source import SqlSource
+from reports.sources.sql.deferred import DeferredSqlSource
 from reports.sources.sqlite.source import SqliteSource
 
 __all__ = ["SOURCES", "checked_query", "describe", "end_orphaned_query", "excess_rights", "preload", "read"]
 
+_SQL = DeferredSqlSource()
 #: A new kind of source is one class and one entry here.
 SOURCES: dict[str, Source] = {
-    source.kind: source for source in (SqliteSource(), FilesSource(), DuckdbSource(), PostgresqlSource(), SqlSource())
+    source.kind: source for source in (SqliteSource(), FilesSource(), DuckdbSource(), PostgresqlSource(), _SQL)
 }
+
+
+def preload() -> None:
+    """Load what forked children would load again, which takes longer than a small report."""
+    placeholders.preload()
+    _SQL.load()
 
 
 def describe(spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits) -> QueryDescription:
@@ -69,11 +73,7 @@ def excess_rights(spec: SourceSpec, limits: Limits) -> list[Excess]:
         with read(spec, postgresql_rights.QUERY, {}, limits) as rows:
             answers = [row for batch in rows.batches for row in batch.to_pylist()]
         return postgresql_rights.excesses(answers[0])
-    if spec.kind == SqlSource.kind:
-        deadline = Deadline(limits.timeout_seconds)
-        with session.connect(spec.location, deadline, limits.temp_dir) as connected, translated_errors(deadline):
-            return sql_rights.excesses(connected.grants())
-    return []
+    return _SQL.excess_rights(spec, limits) if spec.kind == _SQL.kind else []
 
 
 def end_orphaned_query(spec: SourceSpec, temp_dir: Path) -> None:
@@ -82,8 +82,8 @@ def end_orphaned_query(spec: SourceSpec, temp_dir: Path) -> None:
     Only needed for MySQL and MariaDB: PostgreSQL notices by itself (client_connection_check_interval), and the other
     engines ran inside the killed process.
     """
-    if spec.kind == SqlSource.kind:
-        session.end_orphaned_query(spec.location, temp_dir)
+    if spec.kind == _SQL.kind:
+        _SQL.end_orphaned_query(spec, temp_dir)
 
 
 def checked_query(query: str, dialect: str, values: Mapping[str, object]) -> str:

@@ -20,10 +20,12 @@ from reports.sources import errors
 from reports.sources.base import Limits, QueryDescription, Rows, SchemaWidened, SourceSpec
 from reports.sources.deadline import Deadline
 from reports.sources.placeholders import Context, Piece, called_names, comments, pieces, words
+from reports.sources.rights import Excess
 from reports.sources.row_chunks import Row, read_chunks
+from reports.sources.sql import account_rights
 from reports.sources.sql.column_types import ColumnProfile, to_array
 from reports.sources.sql.errors import translated_errors
-from reports.sources.sql.session import Session, connect
+from reports.sources.sql.session import Session, connect, end_orphaned_query
 
 _FIRST_WORDS = {"select", "with", "values", "table"}
 _WRITING_WORDS = {
@@ -36,6 +38,8 @@ _FORBIDDEN_FUNCTIONS = {
 }  # fmt: skip
 #: A list without values: a subquery without rows, so that neither `in` nor `not in` is NULL.
 _EMPTY_LIST = "select null from (select 1 x) e where 1 = 0"
+
+__all__ = ["SqlSource", "end_orphaned_query", "excess_rights"]
 
 Bound = dict[str, object] | tuple[object, ...] | None
 
@@ -78,6 +82,13 @@ class SqlSource:
             schema = _schema(session.names, session.declared)
             certain = all(column.declared is not None for column in session.declared)
             return QueryDescription(schema, expected_rows, certain=certain)
+
+
+def excess_rights(spec: SourceSpec, limits: Limits) -> list[Excess]:
+    """What the account may do beyond reading, as far as its grants tell."""
+    deadline = Deadline(limits.timeout_seconds)
+    with connect(spec.location, deadline, limits.temp_dir) as session, translated_errors(deadline):
+        return account_rights.excesses(session.grants())
 
 
 def check_select(query: str, dialect: str) -> None:

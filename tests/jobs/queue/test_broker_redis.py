@@ -31,7 +31,7 @@ def server() -> Iterator[RedisServer]:
 def redis(server: RedisServer, settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisServer]:
     """An empty Redis that this process uses as its queue."""
     settings.BROKER_URL = server.url
-    monkeypatch.setattr(Conf, "BROKER_CLASS", "jobs.queue.broker.RedisBroker")
+    monkeypatch.setattr(Conf, "BROKER_CLASS", "jobs.queue.redis_broker.RedisBroker")
     broker._broker.cache_clear()
     server.call("FLUSHALL")
     yield server
