@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import DateTimeField, ExpressionWrapper
+from django.db.models import DateTimeField, ExpressionWrapper, Q
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Now as DjangoNow  # noqa: TID251 - extended here
 
+from common.backoff import Backoff
 from common.compiled_sql import Param
 from jobs import sql
 from jobs.sql import NOW_SQL
@@ -31,6 +32,20 @@ def from_now(wait: float | Param) -> Combinable:
     """Return the database's time plus `wait`: seconds, or a Param that is a duration."""
     duration = wait if isinstance(wait, Param) else timedelta(seconds=wait)
     return ExpressionWrapper(Now() + duration, output_field=DateTimeField())
+
+
+def waits_too_long(waits: Backoff, *, lease: float = 0) -> Q:
+    """Return the condition that a row waits for longer than it ever does after its last attempt.
+
+    `lease`: the seconds for which an attempt that is not over may put off the next one. Such a row was written before
+    the database's clock was set back.
+    """
+    condition = Q(attempt=0, available_at__gt=Now()) | Q(available_at__gt=from_now(max(lease, waits.longest)))
+    attempt = 1
+    while (seconds := max(lease, waits.seconds(attempt))) < max(lease, waits.longest):
+        condition |= Q(attempt=attempt, available_at__gt=from_now(seconds))
+        attempt += 1
+    return condition
 
 
 @dataclass

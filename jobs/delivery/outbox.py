@@ -19,7 +19,7 @@ from audit.models import Action
 from common.backoff import Backoff
 from jobs import exceptions
 from jobs.actions import record_event
-from jobs.clock import Now, from_now
+from jobs.clock import Now, from_now, waits_too_long
 from jobs.delivery import SENDERS
 from jobs.models import Delivery, JobEvent, JobExecutionLog
 from reports.models import has_outbound_delivery
@@ -117,6 +117,16 @@ def resend(*, job: JobExecutionLog, actor: User | str) -> int:
     if not reset:
         raise exceptions.NoFailedDelivery
     return len(reset)
+
+
+def bring_forward() -> int:
+    """Send deliveries soon that would wait for longer than attempts ever do. Return how many.
+
+    One that is being sent keeps a lease.
+    """
+    lease = settings.DELIVERY_LEASE_SECONDS
+    waiting = Delivery.objects.filter(waits_too_long(RETRY_WAITS, lease=lease), state=State.PENDING)
+    return waiting.filter(attempt=0).update(available_at=Now()) + waiting.update(available_at=from_now(lease))
 
 
 def count_overdue() -> int:

@@ -19,7 +19,8 @@ from django.db.models import Q
 from audit import tallies
 from common.processes import is_alive, kill_by_environment
 from jobs import failures
-from jobs.clock import ClockWatch, Now, from_now
+from jobs.clock import ClockWatch, Now, from_now, waits_too_long
+from jobs.delivery import outbox
 from jobs.execution import attempt_cleanup, lease, transitions
 from jobs.execution.sqlite_checkpoint import checkpoint
 from jobs.hosts import host_lock
@@ -32,8 +33,6 @@ log = logging.getLogger(__name__)
 _BATCH = 200
 #: Seconds by which two clocks may differ between two rounds without that one of them was set.
 _MAX_DRIFT_SECONDS = 2
-#: The attempt after which the wait for the next one no longer grows.
-_LONGEST_WAIT_AFTER = 9
 _clock_watch = ClockWatch()
 #: The monotonic time from which leases that have expired are taken for lost.
 _leases_count_from = 0.0
@@ -64,18 +63,13 @@ def _follow_clock() -> None:
         log.warning("The database's clock was set by %.0f s, or this machine slept.", step)
     # The first round doesn't know.
     if step is None or step < 0:
-        for correction in (lease.move_back, _bring_jobs_forward, broker.move_messages_back):
+        for correction in (lease.move_back, _bring_jobs_forward, broker.move_messages_back, outbox.bring_forward):
             _try(correction)
 
 
 def _bring_jobs_forward() -> int:
     """Let jobs run now that would wait for longer than attempts ever do. Return how many."""
-    too_late = Q(attempt=0, available_at__gt=Now())
-    for attempt in range(1, _LONGEST_WAIT_AFTER + 1):
-        wait = transitions.RETRY_WAITS.seconds(attempt)
-        too_late |= Q(attempt=attempt, available_at__gt=from_now(wait))
-    too_late |= Q(available_at__gt=from_now(transitions.RETRY_WAITS.longest))
-    waiting = JobExecutionLog.objects.filter(too_late, status=Status.QUEUED)
+    waiting = JobExecutionLog.objects.filter(waits_too_long(transitions.RETRY_WAITS), status=Status.QUEUED)
     return waiting.update(available_at=Now(), notified_at=None)
 
 

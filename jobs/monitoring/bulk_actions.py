@@ -90,7 +90,8 @@ def stop(bulk_action: BulkAction) -> None:
 
 def work_on(bulk_action: BulkAction, *, seconds: float) -> None:
     """Process jobs for about this many seconds, at least one batch, unless another process does. Refresh the row."""
-    unclaimed = Q(leased_until=None) | Q(leased_until__lt=Now())
+    # A lease that is longer than any was taken before the database's clock was set back.
+    unclaimed = Q(leased_until=None) | Q(leased_until__lt=Now()) | Q(leased_until__gt=from_now(_LEASE_SECONDS))
     row = BulkAction.objects.filter(pk=bulk_action.pk)
     is_claimed = row.filter(unclaimed, ended_at=None).update(leased_until=from_now(_LEASE_SECONDS))
     bulk_action.refresh_from_db()

@@ -42,6 +42,7 @@ def steps() -> list[Step]:
 def install() -> None:
     """Put gates before and after the functions at which tests inject faults."""
     from jobs import actions
+    from jobs.delivery import outbox
     from jobs.execution import lease, transitions, worker
     from jobs.queue import broker
     from jobs.results import publishing
@@ -52,6 +53,7 @@ def install() -> None:
     _add_gates(transitions, "claim", before="before-claim")
     _add_gates(worker, "run_job", before="after-claim")
     _add_gates(lease, "renew", before="before-renew")
+    _add_gates(outbox, "claim", before="before-deliver")
     _add_gates(transitions, "succeed", before="before-commit")
     _add_gate_by_kind(transitions, "record_event", "before-event")
     _add_gates(publishing, "publish", before="before-publish", after="after-publish")

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.faults.cluster import LEASE, ROUND, Cluster, all_end, kill, wait_for
+from tests.faults.sinks import Sinks
 
 #: Seconds in which workers and reconcilers have noticed that the clock was set.
 _NOTICED = 10
@@ -69,6 +70,20 @@ def test_a_job_whose_worker_is_lost_is_run_again(cluster: Cluster, seconds: floa
         kill(process, signal.SIGCONT)
     assert all_end([stopped[-1]])
     assert (row["status"], row["attempt"]) == ("Succeeded", 2)
+
+
+@pytest.mark.parametrize("seconds", [-3600, pytest.param(3600, marks=pytest.mark.chaos)])
+def test_deliveries_are_sent_although_the_clock_was_set(sinks: Sinks, seconds: float) -> None:
+    """They are in the outbox, and no deliverer has claimed them yet."""
+    cluster = sinks.cluster
+    with cluster.hold_at("before-deliver"):
+        job = cluster.submit(report="delivered")
+        cluster.wait_ended(job)
+        cluster.database.set_clock(seconds)
+    started_at = time.monotonic()
+    sinks.wait_delivered()
+    assert time.monotonic() - started_at < 60
+    assert sinks.took_effect_once(job)
 
 
 def test_a_host_that_is_lost_no_longer_counts_as_alive(cluster: Cluster) -> None:
