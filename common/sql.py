@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+#: On SQLite the table is in a file of its own, which is made anew if it is damaged.
+CREATE_COUNTS_ON_SQLITE = (
+    "create table if not exists rate_count (key char(64) primary key, started bigint not null, used bigint not null)"
+)
+
 
 class CountStatements(NamedTuple):
     """The statements on rate counts in one vendor's SQL."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db import connections, transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, transaction
 from django.db.models import F
 from rest_framework.throttling import BaseThrottle
 
@@ -75,16 +75,28 @@ def count_call(scope: str, caller: str, *, amount: int = 1, stop_at_limit: bool 
     """
     key = hashlib.sha256(f"{scope}\x00{caller}".encode()).hexdigest()
     limit: int = settings.RATE_LIMITS[scope]
+    try:
+        used, window, now = _count(key, amount, stop_at_limit, limit)
+    except DatabaseError as error:
+        # A file of counters that is damaged is made anew when it is opened again (reportserver.databases.sqlite_cache).
+        if settings.COUNTERS_DATABASE == DEFAULT_DB_ALIAS or "locked" in str(error):
+            raise
+        connections[settings.COUNTERS_DATABASE].close()
+        used, window, now = _count(key, amount, stop_at_limit, limit)
+    return Usage(scope, limit, used, window + WINDOW_SECONDS - now, key, window)
+
+
+def _count(key: str, amount: int, stop_at_limit: bool, limit: int) -> tuple[int, int, int]:
+    """Count, and return the count, the start of its window and the time."""
     database = settings.COUNTERS_DATABASE
     statements = COUNT_STATEMENTS[connections[database].vendor]
     with transaction.atomic(using=database), connections[database].cursor() as cursor:
         cursor.execute(statements.count_call, [key, amount, not stop_at_limit, limit])
-        row = cursor.fetchone()
+        row: tuple[int, int, int] | None = cursor.fetchone()
         if row is None:
             cursor.execute(statements.read, [key])
             row = (limit + 1, *cursor.fetchone())
-    used, window, now = row
-    return Usage(scope, limit, used, window + WINDOW_SECONDS - now, key, window)
+    return row
 
 
 def delete_old_counts() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from common.sql import CREATE_COUNTS_ON_SQLITE
+
 _SQLITE_OPTIONS = {
     # Take the write lock when a transaction starts. A transaction that reads first and then writes would fail at once
     # if another one had written in between.
@@ -30,7 +32,7 @@ _POSTGRESQL_OPTIONS = {
 _COUNTERS_OPTIONS = {
     "timeout": 5,
     "transaction_mode": "IMMEDIATE",
-    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;",
+    "init_command": f"PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF; {CREATE_COUNTS_ON_SQLITE}",
 }
 
 
@@ -42,7 +44,7 @@ def databases(default: dict[str, Any], *, counters: Path) -> dict[str, dict[str,
     """Return DATABASES: `default` with the server's own backend and options and, on SQLite, the file `counters`.
 
     Rate limits write with every call, and their counts are worthless after a crash. In a separate file, they
-    neither wait for the jobs' transactions nor delay them.
+    neither wait for the jobs' transactions nor delay them. It needs no preparation: it is made when it is opened.
     """
     kept_open = {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
     if not is_sqlite(default):
@@ -51,6 +53,11 @@ def databases(default: dict[str, Any], *, counters: Path) -> dict[str, dict[str,
     sqlite = {"ENGINE": "reportserver.databases.sqlite"}
     return {
         "default": default | kept_open | sqlite | {"OPTIONS": default.get("OPTIONS", {}) | _SQLITE_OPTIONS},
-        "counters": sqlite
-        | {"NAME": counters, "CONN_MAX_AGE": None, "OPTIONS": _COUNTERS_OPTIONS, "TEST": {"NAME": None}},
+        "counters": kept_open
+        | {
+            "ENGINE": "reportserver.databases.sqlite_cache",
+            "NAME": counters,
+            "OPTIONS": _COUNTERS_OPTIONS,
+            "TEST": {"NAME": None},
+        },
     }

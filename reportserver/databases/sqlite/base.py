@@ -69,13 +69,20 @@ class DatabaseWrapper(base.DatabaseWrapper):
             return
         try:
             if self._log is None:
-                self._log = os.open(f"{self.settings_dict['NAME']}-wal", os.O_RDONLY)
-            os.fdatasync(self._log)
-        except FileNotFoundError:
-            pass  # Nothing was ever written.
+                self._log = self._open_log()
+            if self._log is not None:
+                os.fdatasync(self._log)
         except OSError as error:
             raise CommitUnconfirmed(f"The log of the database can't be written to the disk: {error}") from error
         self._set_synchronous(full=True)
+
+    def _open_log(self) -> int | None:
+        """Open the write-ahead log, which is beside the file that a symbolic link leads to; None in memory.
+
+        Raise FileNotFoundError if somebody deleted it: SQLite creates it before the first transaction.
+        """
+        path = next(path for _, name, path in self.connection.execute("pragma database_list") if name == "main")
+        return os.open(f"{path}-wal", os.O_RDONLY) if path else None
 
     def _rollback(self) -> None:
         super()._rollback()  # type: ignore[misc] # not in the stubs

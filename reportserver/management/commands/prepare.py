@@ -15,7 +15,7 @@ from audit.verification import begin_heads
 from jobs.exceptions import WrongStore
 from jobs.results import store
 from reportserver import demo
-from reportserver.operations import schema
+from reportserver.operations import file_systems, schema
 
 
 class Command(BaseCommand):
@@ -29,9 +29,8 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: object, **options: Any) -> None:
+        file_systems.require_local()
         call_command("migrate", interactive=False, verbosity=0)
-        if settings.COUNTERS_DATABASE != "default":
-            call_command("migrate", "common", database=settings.COUNTERS_DATABASE, interactive=False, verbosity=0)
         begin_heads()
         collect_static()
         try:

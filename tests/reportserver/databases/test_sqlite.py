@@ -15,6 +15,7 @@ import pytest
 from django.db.utils import OperationalError
 from pytest_django import DjangoDbBlocker
 
+from reportserver.databases.errors import CommitUnconfirmed
 from reportserver.databases.sqlite.base import DatabaseWrapper
 
 
@@ -98,11 +99,15 @@ def connected_briefly(path: Path) -> None:
 @pytest.fixture
 def durable(path: Path) -> Iterator[DatabaseWrapper]:
     """A connection whose transactions wait for the disk after they gave the lock back."""
+    with closing(durable_connection(path)) as database:
+        yield database
+
+
+def durable_connection(path: Path) -> DatabaseWrapper:
     full = "pragma journal_mode = wal; pragma synchronous = full"
     database = connected(path, 0.2, init_command=full, sync_after_commit=True)
     database.connect()
-    yield database
-    database.close()
+    return database
 
 
 def begun(database: DatabaseWrapper) -> None:
@@ -158,6 +163,36 @@ def test_a_disk_that_fails_makes_the_commit_fail(durable: DatabaseWrapper, monke
     monkeypatch.setattr(os, "fdatasync", broken)
     with pytest.raises(OperationalError, match="Input/output error"):
         durable.commit()
+
+
+def test_the_log_of_a_database_behind_a_link_is_synced(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = path.parent / "elsewhere"
+    folder.mkdir()
+    (folder / "link").symlink_to(path)
+    synced: list[str] = []
+    monkeypatch.setattr(os, "fdatasync", lambda log: synced.append(str(Path(f"/proc/self/fd/{log}").readlink())))
+    with closing(durable_connection(folder / "link")) as database:
+        begun(database)
+        database.connection.execute("insert into t values (7)")
+        database.commit()
+    assert synced == [f"{path}-wal"]
+
+
+def test_a_log_that_is_gone_makes_the_commit_fail(path: Path, durable: DatabaseWrapper) -> None:
+    begun(durable)
+    durable.connection.execute("insert into t values (7)")
+    Path(f"{path}-wal").unlink()
+    with pytest.raises(CommitUnconfirmed, match="No such file"):
+        durable.commit()
+
+
+def test_the_first_commit_of_a_new_database_needs_no_log_of_before(tmp_path: Path) -> None:
+    with closing(durable_connection(tmp_path / "new")) as database:
+        begun(database)
+        database.commit()
+        begun(database)
+        database.connection.execute("create table t (n integer)")
+        database.commit()
 
 
 def test_a_process_forked_while_a_thread_tries_to_begin_can_begin_too(path: Path) -> None:
