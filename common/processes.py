@@ -22,8 +22,22 @@ _MADV_COLLAPSE = 25
 _HUGE_PAGE_BYTES = 2 * 2**20
 #: Bytes of an allocation before which glibc merges the blocks that were freed.
 _CONSOLIDATING_BYTES = 2**16
+#: The environment variable that passes the umask from before `hide_new_files` on to the programs that are started.
+_UMASK_VARIABLE = "REPORTSERVER_STARTED_WITH_UMASK"
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.malloc.restype = ctypes.c_void_p
+
+
+def hide_new_files() -> None:
+    """Keep the files that this process and its children create from other users, until they call `restore_umask`."""
+    before = os.umask(0o077)
+    os.environ.setdefault(_UMASK_VARIABLE, f"{before:o}")
+
+
+def restore_umask() -> None:
+    """Set the umask that the first program to call `hide_new_files` was started with."""
+    if before := os.environ.get(_UMASK_VARIABLE):
+        os.umask(int(before, 8))
 
 
 def die_with_parent(parent: int) -> None:

@@ -11,6 +11,7 @@ from django.core.management import execute_from_command_line
 from django.db import Error, connection
 
 from common.exceptions import DomainError
+from common.processes import hide_new_files
 
 #: As of a program that SIGPIPE ended.
 _BROKEN_PIPE_STATUS = 128 + signal.SIGPIPE
@@ -22,6 +23,7 @@ def main() -> None:
     Exit with a sentence if a setting is wrong, the database can't be reached, or what was asked for can't be done. Exit
     quietly if nobody reads the output any more.
     """
+    hide_new_files()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "reportserver.settings")
     try:
         try:

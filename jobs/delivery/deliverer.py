@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from django.db import Error, connections
 
+from common.processes import restore_umask
 from jobs.delivery import SENDERS, OutgoingResult, Undeliverable, outbox
 from jobs.models import Delivery
 
@@ -21,6 +22,8 @@ _IDLE_SECONDS = 1.0
 
 def run_deliverer() -> None:
     """Send deliveries until SIGTERM or SIGINT. Must be called in its own process."""
+    # What it writes to a file share is for others.
+    restore_umask()
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())

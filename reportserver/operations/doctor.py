@@ -31,7 +31,7 @@ from reports.definitions import SERVERS
 from reports.dry_run.source_check import check_source
 from reports.exceptions import WrongKey
 from reports.models import DataSource, DeliveryTarget, location_rules
-from reportserver.operations import schema
+from reportserver.operations import file_modes, file_systems, memory_group, schema
 from reportserver.operations.stored_secrets import stored_secrets
 
 #: With less free space than the larger of these, a large result may not fit.
@@ -67,6 +67,8 @@ def examine() -> Iterator[Finding]:
 
 
 def _database() -> Iterator[Finding]:
+    if sentence := file_systems.not_local():
+        yield Finding(Verdict.ERROR, sentence, file_systems.REMEDY)
     if sentence := schema.not_prepared():
         yield Finding(Verdict.ERROR, sentence, schema.REMEDY)
     else:
@@ -108,6 +110,22 @@ def _can_write(folder: Path) -> bool:
             return False
         raise
     return True
+
+
+def _file_modes() -> Iterator[Finding]:
+    exposed = list(file_modes.open_to_others())
+    for path in exposed:
+        yield Finding(Verdict.WARNING, f"Other users of this machine can use {path}.", f"Run chmod -R go= {path}.")
+    if not exposed:
+        yield Finding(Verdict.OK, "Other users of this machine can read neither the database nor logs nor results.")
+
+
+def _memory() -> Iterator[Finding]:
+    if group := memory_group.killed_as_a_whole():
+        sentence = f"When a job takes too much memory, the kernel kills every process in {group}, other jobs included."
+        yield Finding(Verdict.WARNING, sentence, f"Write 0 to {group}/memory.oom.group (systemd: OOMPolicy=continue).")
+    else:
+        yield Finding(Verdict.OK, "A job that takes too much memory is killed alone.")
 
 
 def _keys() -> Iterator[Finding]:
@@ -245,6 +263,8 @@ _CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "database": _database,
     "folders": _folders,
     "store": _store,
+    "file modes": _file_modes,
+    "memory": _memory,
     "keys": _keys,
     "secrets": _secrets,
     "users": _users,

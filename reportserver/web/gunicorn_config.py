@@ -7,8 +7,10 @@ from typing import Any
 from django.conf import settings
 
 from common.children.client import children
+from common.processes import hide_new_files
 from reportserver.web.preload import preload
 
+hide_new_files()
 bind = settings.ADDRESS
 wsgi_app = "reportserver.wsgi"
 worker_class = "reportserver.web.worker.BufferingWorker"

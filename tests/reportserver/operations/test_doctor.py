@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -45,33 +43,18 @@ def test_a_missing_database_is_reported_without_a_traceback(tmp_path: Path) -> N
     assert "Traceback" not in doctor.stdout + doctor.stderr
 
 
-def test_missing_counters_are_reported(tmp_path: Path, prepared: Path) -> None:
+def test_files_that_other_users_can_read_are_reported(tmp_path: Path, prepared: Path) -> None:
     server = prepare_server(tmp_path, prepared=prepared)
-    (tmp_path / "counters.sqlite3").unlink()
-    assert (
-        "Migrations that have not been applied: 1. Run manage.py prepare."
-        in server.manage("doctor", check=False).stdout
-    )
-    server.manage("prepare")
-    assert "its schema is up to date." in server.manage("doctor", check=False).stdout
-
-
-def test_prepare_takes_over_the_counters_of_earlier_versions(tmp_path: Path, prepared: Path) -> None:
-    """Earlier versions created the table when it was first used, without a migration."""
-    server = prepare_server(tmp_path, prepared=prepared)
-    path = tmp_path / "counters.sqlite3"
-    path.unlink()
-    with closing(sqlite3.connect(path, isolation_level=None)) as database:
-        database.execute(
-            "create  table if not exists rate_count "
-            "(key char(64) primary key, started bigint not null, used bigint not null)"
-        )
-        database.execute("insert into rate_count values ('k', 1, 2)")
-    server.manage("prepare")
-    with closing(sqlite3.connect(path)) as database:
-        assert database.execute("select key, started, used from rate_count").fetchall() == [("k", 1, 2)]
-        assert database.execute("select app, name from django_migrations").fetchall() == [("common", "0001_rate_count")]
-    assert "its schema is up to date." in server.manage("doctor", check=False).stdout
+    (tmp_path / "logs").mkdir(mode=0o755)
+    tmp_path.chmod(0o700)
+    closed = server.manage("doctor", check=False).stdout
+    assert "Other users of this machine can read neither the database nor logs nor results." in closed
+    tmp_path.chmod(0o755)
+    (tmp_path / "logs" / "web.log").touch(0o644)
+    server.database().chmod(0o644)
+    output = server.manage("doctor", check=False).stdout
+    for path in (tmp_path, server.database(), tmp_path / "logs", tmp_path / "logs" / "web.log"):
+        assert f"Other users of this machine can use {path}. Run chmod -R go= {path}." in output
 
 
 @pytest.mark.django_db(databases={"default", settings.COUNTERS_DATABASE})
