@@ -9,10 +9,13 @@ from uuid import UUID
 
 from django.conf import settings
 
-from jobs.exceptions import ResultMissing
+from jobs.exceptions import ResultMissing, ResultPurged
 from jobs.models import Artifact, JobExecutionLog
-from jobs.results import downloads, storage
+from jobs.results import downloads
+from jobs.results.opening import open_result
 from reports.rendering import RENDERERS
+
+_DELETED = "The result was deleted before it could be delivered."
 
 
 class Undeliverable(Exception):
@@ -39,7 +42,7 @@ class OutgoingResult:
     def artifact(self) -> Artifact:
         """The job's result. Raises Undeliverable if it was purged."""
         if self.job.result is None:
-            raise Undeliverable("The result was deleted before it could be delivered.", permanent=True)
+            raise Undeliverable(_DELETED, permanent=True)
         return self.job.result
 
     @property
@@ -58,10 +61,10 @@ class OutgoingResult:
 
     def open(self) -> BinaryIO:
         """Open the result file. Raise Undeliverable if it is missing or was changed."""
-        artifact = self.artifact
-        path = storage.result_path(self.job.pk, artifact.file_stem, self.extension)
         try:
-            return storage.open_verified(path, size=artifact.size, sha256=artifact.sha256, stamp=artifact.stamp)
+            return open_result(self.job, self.artifact)
+        except ResultPurged:
+            raise Undeliverable(_DELETED, permanent=True) from None
         except ResultMissing:
             raise Undeliverable("The result file is missing.", permanent=True) from None
 

@@ -7,6 +7,9 @@ import os
 
 #: Bytes of output that are kept for Administrators in case the job fails.
 _KEPT_BYTES = 8_000
+#: Bytes of one job's output that go to the log, so that no report can fill the disk with it.
+_LOGGED_BYTES = 1_048_576
+_OMITTED = b"\n[The rest of this job's output is not logged.]\n"
 #: Bytes of an unfinished line that are held back. A longer line is forwarded in pieces.
 _MAX_LINE_BYTES = 65_536
 
@@ -24,6 +27,7 @@ class OutputPipe:
     def __init__(self) -> None:
         self._read_end, self.write_end = os.pipe()
         self._tail = self._line = b""
+        self._loggable = _LOGGED_BYTES
         self.at_end = False
 
     def fileno(self) -> int:
@@ -65,8 +69,12 @@ class OutputPipe:
         os.close(self._read_end)
 
     def _write_to_log(self, data: bytes) -> None:
+        logged, omitted = data[: self._loggable], data[self._loggable :]
+        if omitted and self._loggable:
+            logged += _OMITTED
+        self._loggable -= min(len(data), self._loggable)
         with contextlib.suppress(OSError):
-            os.write(2, data)
+            os.write(2, logged)
 
     @property
     def tail(self) -> str:

@@ -18,9 +18,17 @@ from accounts.models import User
 from audit import actions as audit
 from audit.models import Action
 from common.conditional import is_not_modified
-from jobs.exceptions import JobNotFound, RangeNotSatisfiable, ResultMissing, ResultNotReady, ResultOfFailedJob
+from jobs.exceptions import (
+    JobNotFound,
+    RangeNotSatisfiable,
+    ResultMissing,
+    ResultNotReady,
+    ResultOfFailedJob,
+    ResultPurged,
+)
 from jobs.models import Artifact, JobExecutionLog
-from jobs.results import download_slots, http_range, storage
+from jobs.results import download_slots, http_range
+from jobs.results.opening import open_result
 from jobs.status import Status
 from reports.rendering import RENDERERS
 
@@ -96,9 +104,10 @@ def content_disposition(name: str) -> str:
 
 
 def _open(job: JobExecutionLog, artifact: Artifact, actor: User) -> BinaryIO:
-    path = storage.result_path(job.pk, artifact.file_stem, RENDERERS[job.format].extension)
     try:
-        return storage.open_verified(path, size=artifact.size, sha256=artifact.sha256, stamp=artifact.stamp)
+        return open_result(job, artifact)
+    except ResultPurged:
+        raise JobNotFound(job.pk) from None
     except ResultMissing:
         log.critical("The result file of job %s is missing or was changed.", job.pk)
         _audit(Action.RESULT_MISSING, job, actor)

@@ -13,7 +13,7 @@ import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
@@ -60,7 +60,14 @@ def spill_folder(job_id: UUID, stem: str) -> Path:
     return job_folder(job_id) / f"{stem}.spill"
 
 
-def open_verified(path: Path, *, size: int, sha256: str, stamp: str) -> BinaryIO:
+class OpenedFile(NamedTuple):
+    """A file, and its stamp from before its content was verified."""
+
+    file: BinaryIO
+    stamp: str
+
+
+def open_verified(path: Path, *, size: int, sha256: str, stamp: str) -> OpenedFile:
     """Open a result for reading. Raise ResultMissing if it isn't there or isn't the file that was published.
 
     Hashing 200 MB takes longer than a client may wait for the first byte. The digest is therefore only computed if the
@@ -70,14 +77,15 @@ def open_verified(path: Path, *, size: int, sha256: str, stamp: str) -> BinaryIO
         file = os.fdopen(_open_in_store(path), "rb", buffering=0)
     except OSError as error:
         raise ResultMissing from error
-    if file_stamp(file) != stamp:
+    found = file_stamp(file)
+    if found != stamp:
         is_same = os.fstat(file.fileno()).st_size == size
         is_same = is_same and hashlib.file_digest(file, "sha256").hexdigest() == sha256
         if not is_same:
             file.close()
             raise ResultMissing
         file.seek(0)
-    return file
+    return OpenedFile(file, found)
 
 
 def delete_job_files(job_id: UUID) -> None:

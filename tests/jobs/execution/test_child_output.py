@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -42,3 +43,26 @@ def test_a_very_long_line_is_forwarded_in_pieces_and_only_its_end_is_kept(capfd:
     os.close(child_end)
     pipe.close()
     assert pipe.tail == "x" * 8_000
+
+
+def test_a_job_cannot_fill_the_disk_with_its_output(tmp_path: Path) -> None:
+    """Its end is kept, whatever was left out of the log."""
+    log = tmp_path / "log"
+    with log.open("wb") as file:
+        standard_error = os.dup(2)
+        os.dup2(file.fileno(), 2)
+        try:
+            pipe = OutputPipe()
+            child_end = connect(pipe)
+            for _ in range(200):
+                os.write(child_end, b"y" * 59_999 + b"\n")
+                assert pipe.forward()
+            os.write(child_end, b"the end\n")
+            os.close(child_end)
+            pipe.close()
+        finally:
+            os.dup2(standard_error, 2)
+            os.close(standard_error)
+    assert 1_000_000 < log.stat().st_size < 1_100_000
+    assert log.read_text().count("[The rest of this job's output is not logged.]") == 1
+    assert pipe.tail.endswith("the end")

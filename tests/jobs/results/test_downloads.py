@@ -1,10 +1,23 @@
-"""Headers of downloads. The rest is tested through the API, in tests/acceptance/test_us096_*.py."""
+"""Headers of downloads, and results that are purged or restored.
+
+The rest is tested through the API, in tests/acceptance/test_us096_*.py.
+"""
 
 from __future__ import annotations
 
+import logging
+from pathlib import Path
+
 import pytest
 
+from accounts.models import User
+from audit.models import AuditLog
+from jobs.exceptions import JobNotFound, ResultMissing
+from jobs.models import Artifact, JobExecutionLog
+from jobs.results import downloads, retention
 from jobs.results.downloads import content_disposition
+from jobs.results.publishing import file_stamp
+from tests.jobs.results.conftest import DATA
 
 
 @pytest.mark.parametrize(
@@ -23,3 +36,37 @@ from jobs.results.downloads import content_disposition
 )
 def test_a_file_has_an_ascii_name_and_its_real_one(name: str, expected: str) -> None:
     assert content_disposition(name) == expected
+
+
+def as_read_before(job: JobExecutionLog) -> JobExecutionLog:
+    """The job as a download reads it before something else happens."""
+    return JobExecutionLog.objects.select_related("artifact").get(pk=job.pk)
+
+
+def test_a_result_that_is_purged_beside_a_download_is_not_missing(
+    result_file: Path, claimed: JobExecutionLog, user: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    job = as_read_before(claimed)
+    assert retention.purge(Artifact.objects.get(), actor="system")
+    with caplog.at_level(logging.CRITICAL), pytest.raises(JobNotFound):
+        downloads.first_bytes(job, user, 10)
+    assert not caplog.records
+    assert not AuditLog.objects.filter(action="Result Missing").exists()
+
+
+def test_a_result_that_is_gone_without_a_purge_is_missing(
+    result_file: Path, claimed: JobExecutionLog, user: User
+) -> None:
+    result_file.unlink()
+    with pytest.raises(ResultMissing):
+        downloads.first_bytes(as_read_before(claimed), user, 10)
+
+
+def test_a_restored_result_is_read_as_a_whole_only_once(
+    result_file: Path, claimed: JobExecutionLog, user: User
+) -> None:
+    result_file.unlink()
+    result_file.write_bytes(DATA)
+    assert downloads.first_bytes(as_read_before(claimed), user, 6) == DATA[:6]
+    with result_file.open("rb") as file:
+        assert Artifact.objects.get().stamp == file_stamp(file), "every range of it would read the whole file"

@@ -24,7 +24,8 @@ from tests.jobs.results.conftest import DATA
 
 def read_verified(path: Path) -> bytes:
     artifact = Artifact.objects.get()
-    with storage.open_verified(path, size=artifact.size, sha256=artifact.sha256, stamp=artifact.stamp) as file:
+    opened = storage.open_verified(path, size=artifact.size, sha256=artifact.sha256, stamp=artifact.stamp)
+    with opened.file as file:
         return file.read()
 
 
@@ -86,7 +87,8 @@ def test_opening_a_pipe_in_place_of_a_result_does_not_block(result_file: Path) -
 def test_an_opened_result_is_an_ordinary_file_and_leaks_no_descriptor(result_file: Path) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     artifact = Artifact.objects.get()
-    with storage.open_verified(result_file, size=artifact.size, sha256=artifact.sha256, stamp=artifact.stamp) as file:
+    opened = storage.open_verified(result_file, size=artifact.size, sha256=artifact.sha256, stamp=artifact.stamp)
+    with opened.file as file:
         assert os.get_blocking(file.fileno())
         reader, writer = socket.socketpair()
         with reader, writer:
