@@ -148,7 +148,6 @@ TEMPLATES = [
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
-USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [RESOURCES_DIR / "static"]
@@ -226,6 +225,8 @@ EMAIL_HOST_USER = _email.get("EMAIL_HOST_USER") or ""
 EMAIL_HOST_PASSWORD = _email.get("EMAIL_HOST_PASSWORD") or ""
 EMAIL_USE_TLS = _email.get("EMAIL_USE_TLS", False)
 EMAIL_USE_SSL = _email.get("EMAIL_USE_SSL", False)
+EMAIL_BACKEND = "jobs.delivery.smtp.EmailBackend"
+#: Seconds for each reply of the mail server, except the one after the message.
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = text("REPORTSERVER_EMAIL_FROM", f"reportserver@{_public.hostname}")
 #: What a file may take of a message, in which it is a third larger. A larger one is not attached but linked to.
@@ -234,7 +235,7 @@ _file_share = text("REPORTSERVER_FILE_SHARE")
 FILE_SHARE = Path(_file_share).resolve() if _file_share else None
 #: Private networks that webhooks may call.
 WEBHOOK_ALLOW = networks("REPORTSERVER_WEBHOOK_ALLOW")
-#: A delivery that its process didn't finish is sent again after this time. Longer than any single send takes.
+#: A delivery whose process has ended is sent again after this time. While a delivery is sent, its lease is renewed.
 DELIVERY_LEASE_SECONDS = whole_number("REPORTSERVER_DELIVERY_LEASE_SECONDS", 90)
 
 # --- Audit log ------------------------------------------------------------------------------------------------------
@@ -297,7 +298,6 @@ SESSION_ENGINE = "reportserver.auth.sessions"
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-SECURE_REFERRER_POLICY = "same-origin"
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 
 CONTENT_SECURITY_POLICY = {

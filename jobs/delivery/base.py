@@ -32,11 +32,15 @@ class Undeliverable(Exception):
 
 @dataclass(frozen=True)
 class OutgoingResult:
-    """A result to send to one target. The id is the same in each attempt, so that receivers recognize duplicates."""
+    """A result to send to one target. The id is the same in each attempt, so that receivers recognize duplicates.
+
+    `fence` is another one in each attempt.
+    """
 
     id: UUID
     job: JobExecutionLog
     target: str
+    fence: int
 
     @property
     def artifact(self) -> Artifact:
@@ -77,5 +81,5 @@ class Sender(Protocol):
         ...
 
     def send(self, result: OutgoingResult) -> None:
-        """Send the result, in well under a minute. Raise Undeliverable; other errors are retried too."""
+        """Send the result, however long it takes. Raise Undeliverable; other errors are retried too."""
         ...

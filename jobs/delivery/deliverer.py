@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
-from django.db import Error, connections
+from django.db import Error, InterfaceError, OperationalError, connections
 
 from common.processes import restore_umask
 from jobs.delivery import SENDERS, OutgoingResult, Undeliverable, outbox
+from jobs.delivery.lease import kept_lease
 from jobs.models import Delivery
 
 log = logging.getLogger(__name__)
@@ -64,20 +68,40 @@ def _deliver_in_thread(delivery: Delivery, free_threads: threading.BoundedSemaph
 
 def deliver(delivery: Delivery) -> None:
     """Send a claimed delivery and record the outcome."""
+    # Nothing is sent before the database has answered: an outcome that can't be recorded means to send again.
+    if not _persistently(partial(outbox.renew, delivery)):
+        return
     try:
-        # More attempts than allowed: earlier ones killed the deliverer before they could be recorded.
-        if delivery.attempt > outbox.MAX_ATTEMPTS:
-            raise Undeliverable("All attempts failed.", permanent=True)
-        SENDERS[delivery.kind].send(OutgoingResult(delivery.pk, delivery.job, delivery.target))
+        with kept_lease(delivery):
+            _send(delivery)
     except Undeliverable as error:
         log.warning("not delivered: %s", error, extra=_log_fields(delivery), exc_info=error.__cause__)
-        outbox.mark_failed(delivery, str(error), permanent=error.permanent)
+        record = partial(outbox.mark_failed, delivery, str(error), permanent=error.permanent)
     except Exception:
         log.exception("A delivery failed.", extra=_log_fields(delivery))
-        outbox.mark_failed(delivery, "The delivery failed. The server's log has the details.")
+        record = partial(outbox.mark_failed, delivery, "The delivery failed. The server's log has the details.")
     else:
         log.info("delivered", extra=_log_fields(delivery))
-        outbox.mark_sent(delivery)
+        record = partial(outbox.mark_sent, delivery)
+    _persistently(record)
+
+
+def _send(delivery: Delivery) -> None:
+    # More attempts than allowed: earlier ones killed the deliverer before they could be recorded.
+    if delivery.attempt > outbox.MAX_ATTEMPTS:
+        raise Undeliverable("All attempts failed.", permanent=True)
+    SENDERS[delivery.kind].send(OutgoingResult(delivery.pk, delivery.job, delivery.target, delivery.fence))
+
+
+def _persistently(write: Callable[[], bool]) -> bool:
+    """Write until the database answers, however long it is away."""
+    while True:
+        try:
+            return write()
+        except (OperationalError, InterfaceError):
+            log.warning("The state of a delivery can't be written yet.", exc_info=True)
+            connections.close_all()
+            time.sleep(1)
 
 
 def _log_fields(delivery: Delivery) -> dict[str, str]:

@@ -26,7 +26,10 @@ class FileShare:
         try:
             path = target_path(result, settings.FILE_SHARE)
             path.parent.mkdir(parents=True, exist_ok=True)
-            draft = path.with_name(f".{result.id}.part")
+            draft = path.with_name(f".{result.id}.{result.fence}.part")
+            # Those of earlier attempts. One that still runs, without its lease, then has nothing to rename.
+            for earlier in path.parent.glob(f".{result.id}.*part"):
+                earlier.unlink(missing_ok=True)
             try:
                 with result.open() as source, draft.open("wb") as file:
                     shutil.copyfileobj(source, file, 2**20)

@@ -67,6 +67,11 @@ def claim() -> Delivery | None:
     return Delivery.objects.select_related("job__artifact", "job__tenant", "job__report").get(pk=delivery.pk)
 
 
+def renew(delivery: Delivery) -> bool:
+    """Extend the lease from now on. False if it was lost."""
+    return bool(_leased(delivery).update(available_at=from_now(settings.DELIVERY_LEASE_SECONDS)))
+
+
 def mark_sent(delivery: Delivery) -> bool:
     """Record that the delivery was sent. False if its lease was lost: it will be sent again, with the same id."""
     with transaction.atomic():

@@ -1,13 +1,20 @@
-"""Deliverers are killed between sending and recording, and receivers fail. Everything arrives and takes effect once."""
+"""Deliverers are killed between sending and recording; receivers fail or are slow. Everything takes effect once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
-from tests.faults.cluster import file_stem, job_files, kill, wait_for
-from tests.faults.sinks import DELIVERIES, Sinks
+from tests.faults.cluster import PATIENCE, Cluster, file_stem, job_files, kill, wait_for
+from tests.faults.sinks import DELIVERIES, Sinks, sinks_of
+from tests.postgres import restart
 
 
 def _once(harm: Callable[[], None]) -> Callable[[], None]:
@@ -26,6 +33,52 @@ def test_a_deliverer_that_is_killed_before_it_records_a_delivery_repeats_it_with
     assert len(effects) > len(jobs) * DELIVERIES, "nothing was sent twice, so no deliverer was killed in between"
     for job in jobs:
         assert sinks.cluster.event_kinds(job).count("delivered") == DELIVERIES
+
+
+def test_a_mail_server_that_takes_long_to_accept_a_message_gets_it_once(sqlite_hosts: Cluster, tmp_path: Path) -> None:
+    """Longer than it may take for any other reply, and longer than a lease."""
+    with sinks_of(sqlite_hosts, tmp_path) as sinks:
+        sinks.mails.before_reply = _once(lambda: time.sleep(22))
+        assert sinks.took_effect_once(*sinks.submit(1))
+
+
+def test_a_copy_that_takes_longer_than_a_lease_is_made_once(sqlite_hosts: Cluster, tmp_path: Path) -> None:
+    with sinks_of(sqlite_hosts, tmp_path) as sinks, slow_folder(sinks.share, bytes_per_second=40):
+        assert sinks.took_effect_once(*sinks.submit(1))
+        sql = "select attempt from jobs_delivery where kind = 'file_share' order by created_at desc limit 1"
+        assert sqlite_hosts.database(sql) == [{"attempt": 1}]
+        (file,) = [path for path in sinks.share.rglob("*") if path.is_file()]
+        assert b"\0" not in file.read_bytes()
+
+
+def test_a_restart_of_the_database_between_sending_and_recording_sends_nothing_twice(
+    postgresql_hosts: Cluster, tmp_path: Path
+) -> None:
+    with sinks_of(postgresql_hosts, tmp_path) as sinks:
+        restarted = threading.Event()
+
+        def restart_database() -> None:
+            restart(str(postgresql_hosts.database.location))
+            restarted.set()
+
+        sinks.mails.before_reply = _once(restart_database)
+        jobs = sinks.submit(3)
+        assert restarted.wait(PATIENCE)
+        assert sinks.took_effect_once(*jobs)
+
+
+@contextmanager
+def slow_folder(folder: Path, *, bytes_per_second: int) -> Iterator[None]:
+    """Let everything that is written to a folder take its time, in a file system in user space."""
+    if not shutil.which("bindfs"):
+        pytest.skip("bindfs is not installed.")
+    mounted = subprocess.run(["bindfs", f"--write-rate={bytes_per_second}", folder, folder], check=False)
+    if mounted.returncode:
+        pytest.skip("File systems in user space can't be mounted here.")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "-l", folder], check=True)
 
 
 @pytest.mark.chaos

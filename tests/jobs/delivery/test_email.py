@@ -77,7 +77,7 @@ def test_a_file_fills_as_much_of_a_message_as_computed(add_target: AddTarget, su
     succeed()
     delivery = outbox.claim()
     assert delivery
-    result = OutgoingResult(delivery.pk, delivery.job, delivery.target)
+    result = OutgoingResult(delivery.pk, delivery.job, delivery.target, delivery.fence)
     attached, linked = (len(build_message(result, is_attached=attach).message().as_bytes()) for attach in (True, False))
     # The message has headers for the file, too.
     assert len(CONTENT) < encoded_size(len(CONTENT)) <= attached - linked <= encoded_size(len(CONTENT)) + 600

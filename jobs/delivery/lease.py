@@ -1,0 +1,42 @@
+"""Keeps the lease of a delivery while it is sent: a large file or a slow mail server may take longer than a lease."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.conf import settings
+from django.db import Error, connections
+
+from jobs.delivery import outbox
+from jobs.models import Delivery
+
+log = logging.getLogger(__name__)
+#: The share of a lease after which it is renewed: two renewals may fail before it ends.
+_RENEWAL_SHARE = 1 / 3
+
+
+@contextmanager
+def kept_lease(delivery: Delivery) -> Iterator[None]:
+    """Renew the lease during the block. After it, nothing changes the delivery any more."""
+    done = threading.Event()
+    thread = threading.Thread(target=_renew_until, args=(done, delivery), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def _renew_until(done: threading.Event, delivery: Delivery) -> None:
+    while not done.wait(settings.DELIVERY_LEASE_SECONDS * _RENEWAL_SHARE):
+        try:
+            outbox.renew(delivery)
+        except Error:
+            log.warning("The lease of a delivery could not be renewed.", extra={"delivery": str(delivery.pk)})
+        finally:
+            # This thread's own connection, which would be idle until the next renewal.
+            connections.close_all()
