@@ -50,7 +50,7 @@ def menu_item(context: template.Context, url_name: str, label: str) -> SafeStrin
 @register.simple_tag(takes_context=True)
 def form_owner(context: template.Context) -> SafeString:
     """The hidden field that lets a form's input survive the end of the session (see common.form_recovery)."""
-    owner = form_recovery.sign_owner(context["user"])
+    owner = form_recovery.sign_owner(context["user"], context["request"].session.session_key)
     return format_html('<input type="hidden" name="{}" value="{}">', form_recovery.OWNER_FIELD, owner)
 
 

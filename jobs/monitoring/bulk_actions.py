@@ -28,6 +28,8 @@ from jobs.models import BulkAction, JobExecutionLog
 from jobs.monitoring.filters import JobFilter
 from jobs.querysets import JobQuerySet
 
+#: Characters of the filters; a longer URL of the list is refused as well.
+_MAX_FILTERS = 8_000
 #: A page of the list can have as many.
 _MAX_SELECTED = 200
 #: Seconds after which another process may take over a bulk action from one that died.
@@ -41,11 +43,13 @@ _MAX_AT_ONCE = 10
 def parse_request(data: QueryDict, user: User) -> BulkAction:
     """Return an unsaved bulk action. What the form names is checked against the user's rights when it is used.
 
-    Raises SuspiciousOperation for an unknown action; other invalid values are ignored.
+    Raises SuspiciousOperation for an unknown action or filters that no page sends; other invalid values are ignored.
     """
     action = data.get("action", "")
     if action not in BulkAction.Action.values:
         raise SuspiciousOperation("Unknown bulk action.")
+    if len(data.get("filters", "")) > _MAX_FILTERS:
+        raise SuspiciousOperation("The filters are too long.")
     try:
         queued_until = datetime.fromisoformat(data.get("queued_until", ""))
     except ValueError:

@@ -17,6 +17,8 @@ _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 _AGO = re.compile(r"(\d{1,5})(m|h|d|w)")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _PARAMETER = "param."
+#: Characters of a search, and words and filters in it. Each word is a condition on several columns.
+_MAX_CHARACTERS, _MAX_TERMS = 2_000, 20
 
 
 class SearchError(Exception):
@@ -53,7 +55,9 @@ def parse(text: str, now: datetime | None = None) -> Search:
 
     Raises SearchError.
     """
-    search, errors = Search(), list[str]()
+    if len(text) > _MAX_CHARACTERS:
+        raise SearchError([f"The search is too long: at most {_MAX_CHARACTERS:,} characters."])
+    search, errors, terms = Search(), list[str](), 0
     if text.count('"') % 2:
         errors.append("Missing closing quotation mark.")
         text = text.replace('"', "")
@@ -62,6 +66,9 @@ def parse(text: str, now: datetime | None = None) -> Search:
         name, value = match["name"] or "", match["quoted"] or match["bare"] or ""
         if not name and not value:
             continue
+        terms += 1
+        if terms > _MAX_TERMS:
+            raise SearchError([f"The search is too long: at most {_MAX_TERMS} words and filters."])
         try:
             search = _add(search, name, value, now or datetime.now(UTC))
         except ValueError as error:

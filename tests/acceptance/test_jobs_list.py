@@ -156,3 +156,9 @@ def test_the_list_has_the_same_status_of_ended_jobs(bob):
     listed = {job["jobId"]: job for job in bob.get("/jobs").json()["results"]}
     for job in jobs:
         assert listed[job] == bob.get(f"/jobs/{job}").json()
+
+
+def test_a_search_of_very_many_words_is_refused(alice):
+    answer = alice.get("/jobs", params={"q": "w " * 1900})
+    assert answer.status_code == 400
+    assert "The search is too long: at most" in answer.text

@@ -202,6 +202,9 @@ def test_other_users_cancel_only_their_own_jobs_and_retry_none(browse: Browse, m
 
 def test_an_unknown_bulk_action_is_a_bad_request(browse: Browse, make_job: MakeJob) -> None:
     assert browse("alice").post("/jobs/many", {"action": "delete"}).status_code == 400
+    too_long = {"action": "cancel", "scope": "all", "filters": "q=" + "x" * 900_000, "confirmed": "1"}
+    assert browse("alice").post("/jobs/many", too_long).status_code == 400
+    assert not BulkAction.objects.exists()
     assert browse("alice").get("/jobs/many").status_code == 405
 
 

@@ -66,3 +66,13 @@ def test_all_errors_are_reported_at_once(text: str, messages: list[str]) -> None
 )
 def test_a_search_for_fingerprints_only_is_recognized(text: str, expected: bool) -> None:
     assert parse(text).has_fingerprints is expected
+
+
+@pytest.mark.parametrize("text", ["word " * 1900, "user:a " * 21, "x" * 2001])
+def test_a_search_that_is_too_long_is_refused(text: str) -> None:
+    with pytest.raises(SearchError, match="The search is too long: at most"):
+        parse(text, NOW)
+
+
+def test_a_search_of_twenty_words_is_not_too_long() -> None:
+    assert len(parse("word " * 20, NOW).words) == 20

@@ -107,7 +107,8 @@ def test_the_input_of_every_form_is_restored(
     assert has_unsaved_changes(page)
     # No other field is lost, and none has the value of another: the form is exactly as it was submitted.
     submitted = before | {name: value for name, value in input.items() if name != "do"}
-    assert {**form_data(page, form_id), "csrfmiddlewaretoken": []} == {**submitted, "csrfmiddlewaretoken": []}
+    of_the_session = {"csrfmiddlewaretoken": [], "form_owner": []}
+    assert form_data(page, form_id) | of_the_session == submitted | of_the_session
     assert version_number(small) == 1
     assert ReportConfiguration.objects.count() == 1
     assert "Half done" not in get_page(client, path).source, "it is restored once"
