@@ -13,6 +13,7 @@ import copy
 import hmac
 import logging
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 
 from django.conf import settings
@@ -36,9 +37,17 @@ def verify_log() -> VerificationFailure | None:
     """Verify the whole log, and its end against what is kept outside the database. None if it is intact."""
     outside = read_all()
     head = read_head()
-    entries = AuditLog.objects.filter(sequence__lte=head.sequence).order_by("sequence").iterator(chunk_size=5000)
-    failure = chain.verify_chain(signing_key(), (entry.link() for entry in entries), head) or _find_unsealed()
+    links = (entry.link() for entry in _entries_until(head.sequence))
+    failure = chain.verify_chain(signing_key(), links, head) or _find_unsealed()
     return failure or compare(outside, head)
+
+
+def _entries_until(last: int) -> Iterator[AuditLog]:
+    """Entries in their order, read in batches: a cursor outside of a transaction doesn't survive a pooler."""
+    entries, sequence = AuditLog.objects.filter(sequence__lte=last).order_by("sequence"), 0
+    while batch := list(entries.filter(sequence__gt=sequence)[: settings.AUDIT_BATCH_ENTRIES]):
+        yield from batch
+        sequence = batch[-1].sequence
 
 
 def is_intact(entry: AuditLog) -> bool:

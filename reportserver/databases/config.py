@@ -19,6 +19,13 @@ _SQLITE_OPTIONS = {
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA temp_store=MEMORY; "
     "PRAGMA cache_size=-20000; PRAGMA journal_size_limit=67108864; PRAGMA wal_autocheckpoint=0;",
 }
+#: What a connection to PostgreSQL sets. A job that was accepted or a result that was handed out must survive a crash of
+#: the database. Poolers don't pass these on; doctor says so.
+POSTGRESQL_SETTINGS = {
+    "synchronous_commit": "on",
+    "lock_timeout": "20s",
+    "idle_in_transaction_session_timeout": "20s",
+}
 _POSTGRESQL_OPTIONS = {
     "connect_timeout": 5,
     "keepalives": 1,
@@ -26,8 +33,7 @@ _POSTGRESQL_OPTIONS = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 15000,
-    # A job that was accepted or a result that was handed out must survive a crash of the database.
-    "options": "-c synchronous_commit=on -c lock_timeout=20s -c idle_in_transaction_session_timeout=20s",
+    "options": " ".join(f"-c {name}={value}" for name, value in POSTGRESQL_SETTINGS.items()),
 }
 _COUNTERS_OPTIONS = {
     "timeout": 5,
@@ -49,7 +55,9 @@ def databases(default: dict[str, Any], *, counters: Path) -> dict[str, dict[str,
     kept_open = {"CONN_MAX_AGE": None, "CONN_HEALTH_CHECKS": True}
     if not is_sqlite(default):
         options = default.get("OPTIONS", {}) | _POSTGRESQL_OPTIONS
-        return {"default": default | kept_open | {"ENGINE": "reportserver.databases.postgresql", "OPTIONS": options}}
+        # Server-side cursors don't survive a pooler in transaction mode.
+        postgresql = {"ENGINE": "reportserver.databases.postgresql", "DISABLE_SERVER_SIDE_CURSORS": True}
+        return {"default": default | kept_open | postgresql | {"OPTIONS": options}}
     sqlite = {"ENGINE": "reportserver.databases.sqlite"}
     return {
         "default": default | kept_open | sqlite | {"OPTIONS": default.get("OPTIONS", {}) | _SQLITE_OPTIONS},

@@ -31,6 +31,7 @@ from reports.definitions import SERVERS
 from reports.dry_run.source_check import check_source
 from reports.exceptions import WrongKey
 from reports.models import DataSource, DeliveryTarget, location_rules
+from reportserver.databases.config import POSTGRESQL_SETTINGS
 from reportserver.operations import file_modes, file_systems, memory_group, schema
 from reportserver.operations.stored_secrets import stored_secrets
 
@@ -76,6 +77,19 @@ def _database() -> Iterator[Finding]:
     if settings.SQLITE and sqlite3.sqlite_version_info < (3, 51, 3):
         version = sqlite3.sqlite_version
         yield Finding(Verdict.OK, f"SQLite {version} has a bug in its write-ahead log; the server works around it.")
+
+
+def _connection() -> Iterator[Finding]:
+    if settings.SQLITE:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("select name, setting || coalesce(unit, ''), current_user from pg_settings")
+        found = {name: (setting, user) for name, setting, user in cursor.fetchall()}
+    for name, wanted in POSTGRESQL_SETTINGS.items():
+        setting, user = found[name]
+        if setting not in (wanted, f"{wanted.removesuffix('s')}000ms"):
+            sentence = f"Connections have {name} = {setting}: a pooler doesn't pass on what the server asks for."
+            yield Finding(Verdict.WARNING, sentence, f"Run ALTER ROLE \"{user}\" SET {name} = '{wanted}'.")
 
 
 def _folders() -> Iterator[Finding]:
@@ -261,6 +275,7 @@ def _audit() -> Iterator[Finding]:
 
 _CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "database": _database,
+    "connection": _connection,
     "folders": _folders,
     "store": _store,
     "file modes": _file_modes,
