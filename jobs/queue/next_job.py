@@ -91,9 +91,11 @@ def lock_next_job() -> JobExecutionLog | None:
     taken, is_busy = Taken.now(limits, caps), False
     while job := _next_locked(limits, taken):
         if job.concurrency_key is None and job.report_id in limits:
-            # The report was limited after its jobs had been queued: they get their key now.
+            # The report was limited after its jobs had been queued: they get their key now, except those that another
+            # transaction holds, which does the same. If both waited for each other's jobs, that would be a deadlock.
             unkeyed = _jobs.filter(status=Status.QUEUED, report_id=job.report_id, concurrency_key=None)
-            unkeyed.update(concurrency_key=job.report_id)
+            keyed = list(_skip_locked(unkeyed).values_list("pk", flat=True))
+            _jobs.filter(pk__in=keyed).update(concurrency_key=job.report_id)
         elif held := _held_by_others(job, caps):
             is_busy = True
             taken.values[held].add(getattr(job, held))
@@ -180,6 +182,10 @@ def _candidates(keys: Iterable[UUID], taken: Taken) -> list[Candidate]:
 
 def _first_locked(jobs: JobQuerySet) -> JobQuerySet:
     """The first of these jobs that no other transaction is about to claim."""
-    if connection.features.has_select_for_update_skip_locked:
-        jobs = jobs.select_for_update(skip_locked=True)
-    return jobs[:1]
+    return _skip_locked(jobs)[:1]
+
+
+def _skip_locked(jobs: JobQuerySet) -> JobQuerySet:
+    """Lock these jobs, except those that another transaction has locked."""
+    can_skip = connection.features.has_select_for_update_skip_locked
+    return jobs.select_for_update(skip_locked=True) if can_skip else jobs

@@ -71,21 +71,24 @@ def test_two_jobs_run_at_once_and_jobs_of_other_reports_do_not_wait(cluster: Clu
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 @pytest.mark.parametrize(
-    ("report", "caps"),
+    ("report", "before", "caps"),
     [
-        ("harmful-two", {}),
-        ("harmful", {"REPORTSERVER_MAX_RUNNING_PER_USER": "2"}),
-        ("harmful", {"REPORTSERVER_MAX_RUNNING_PER_TENANT": "2"}),
+        ("harmful-two", "", {}),
+        ("harmful-two", "update jobs_jobexecutionlog set concurrency_key = null where status = 'Queued'", {}),
+        ("harmful", "", {"REPORTSERVER_MAX_RUNNING_PER_USER": "2"}),
+        ("harmful", "", {"REPORTSERVER_MAX_RUNNING_PER_TENANT": "2"}),
     ],
-    ids=["of a report", "of a user", "of a tenant"],
+    ids=["of a report", "of a report that was limited later", "of a user", "of a tenant"],
 )
 def test_simultaneous_claims_do_not_exceed_the_limit(
-    request: pytest.FixtureRequest, database: str, report: str, caps: dict[str, str]
+    request: pytest.FixtureRequest, database: str, report: str, before: str, caps: dict[str, str]
 ) -> None:
     """On both databases, because they separate claims in different ways."""
     cluster: Cluster = request.getfixturevalue(f"{database}_hosts")
     with cluster.hold_at("before-claim"):
         jobs = [cluster.submit(report=report) for _ in range(20)]
+        if before:
+            cluster.database(before)
         code = f"REPORT = {report!r}\n{_CLAIM_CONCURRENTLY}"
         output = cluster.server.manage("shell", "--no-imports", "-v0", "-c", code, **caps).stdout
         result = json.loads(output)
