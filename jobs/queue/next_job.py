@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -22,12 +23,14 @@ from common.compiled_sql import Statement
 from jobs import sql
 from jobs.exceptions import ClaimsBusy
 from jobs.models import JobExecutionLog
-from jobs.querysets import JobQuerySet
+from jobs.querysets import CLAIM_ORDER, JobQuerySet
 from jobs.queue import running_caps
 from jobs.queue.running_caps import Caps
 from jobs.status import Status
 from reports.models import ReportConfiguration, ReportVersion
 
+#: A job that gets its key between two queries may be found twice: with the key and without.
+_RANK = attrgetter(*CLAIM_ORDER, "id")
 #: The fields of a job by which it is passed over.
 _LIMITING = ("concurrency_key", "tenant_id", "requested_by_id", "id")
 _jobs = JobExecutionLog.objects
@@ -37,7 +40,7 @@ _NEXT_WITHOUT_KEY = Statement(lambda: _first_locked(_jobs.claimable()).query)
 
 
 class Candidate(NamedTuple):
-    """The first claimable job of a concurrency key, or of all jobs without one. Candidates sort in CLAIM_ORDER."""
+    """The first claimable job of a concurrency key, or of all jobs without one."""
 
     priority: int
     turn: int
@@ -161,7 +164,7 @@ def _next_locked(limits: Mapping[UUID, int], taken: Taken) -> JobExecutionLog | 
     if not limits and not any(taken.values.values()):
         return next(iter(_NEXT_WITHOUT_KEY.fetch()), None)
     while candidates := _candidates(_free_keys(limits, taken), taken):
-        candidate = min(candidates)
+        candidate = min(candidates, key=_RANK)
         job = _first_locked(_jobs.due().filter(pk=candidate.id)).first()
         if job is not None:
             return job
