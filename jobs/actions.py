@@ -8,7 +8,9 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import NamedTuple
+from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -31,6 +33,8 @@ from reports.parameters.values import to_json, typed_values
 
 Mode = DeliveryTarget.Mode
 #: A tab is the only control character that a header may contain.
+#: `available_at` of a job that waits for the end of another one.
+WAITING = datetime(9999, 1, 1, tzinfo=UTC)
 _KEY = re.compile(r"[\t\x20-\x7e\xa0-\U0010ffff]{1,255}")
 
 
@@ -113,6 +117,37 @@ def submit(
     return Submission(job, is_replay=False)
 
 
+def enqueue_scheduled(
+    *,
+    report: ReportConfiguration,
+    owner: User,
+    parameters: Mapping[str, object],
+    format: str | None,
+    moment: Moment,
+    waits: bool,
+    details: Mapping[str, object],
+) -> JobExecutionLog:
+    """Queue a run for a schedule, in the caller's transaction. Its limits don't apply, nor the report's deliveries.
+
+    `waits`: the job isn't claimed before `release_waiting`. `details` are added to the audit entry. Raise
+    InvalidParameters or ReportIncomplete.
+    """
+    version = report.version
+    job = _new_job(version, report, owner)
+    job.format, job.parameters = _validate(version, format, parameters, moment, from_text=False)
+    job.requested_parameters, job.is_scheduled = dict(parameters), True
+    if waits:
+        job.available_at, job.notified_at = WAITING, None
+    _enqueue(job, owner, Action.JOB_GENERATE, {"report": report.slug, "version": version.number, **details})
+    return job
+
+
+def release_waiting(job_id: UUID) -> None:
+    """Let a job be claimed that was queued with `waits`. The reconciler notifies the workers."""
+    queued = JobExecutionLog.objects.filter(pk=job_id, status=Status.QUEUED)
+    queued.update(available_at=Now(), notified_at=None)
+
+
 def check_mode(report: ReportConfiguration, mode: Mode) -> None:
     """Raise ReportNotAsynchronous or ReportNotSynchronous if the report has no API target in this mode."""
     if mode not in report.version.modes:
@@ -131,7 +166,7 @@ def retry(*, job: JobExecutionLog, actor: User | str) -> JobExecutionLog:
     broker.ping()
     new_job = _new_job(job.version, job.report, actor)
     new_job.format, new_job.parameters, new_job.retry_of = job.format, job.parameters, job
-    new_job.requested_parameters = job.requested_parameters
+    new_job.requested_parameters, new_job.is_scheduled = job.requested_parameters, job.is_scheduled
     try:
         with transaction.atomic():
             record_event(job, JobEvent.Kind.RETRIED, {"newJobId": str(new_job.pk), "actor": actor_name(actor)})

@@ -47,6 +47,9 @@ class JobExecutionLog(Claim):
         null=True, help_text=_("As they were sent, with relative dates; null for jobs of earlier versions.")
     )
     format = models.CharField(max_length=20)
+    is_scheduled = models.BooleanField(
+        default=False, db_default=False, help_text=_("A schedule created it. It counts towards no limit of its owner.")
+    )
     retry_of = models.OneToOneField("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="retried_as")
     idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - unique unless null
     request_fingerprint = models.CharField(max_length=64, blank=True)
@@ -131,7 +134,11 @@ class JobExecutionLog(Claim):
                 name="job_claimable_limited",
                 condition=Q(status="Queued", concurrency_key__isnull=False),
             ),
-            models.Index(fields=["tenant", "requested_by", "turn"], name="job_turns", condition=Q(status="Queued")),
+            models.Index(
+                fields=["tenant", "requested_by", "turn", "is_scheduled"],
+                name="job_turns_and_limits",
+                condition=Q(status="Queued"),
+            ),
             models.Index(fields=["lease_expires_at"], name="job_leased", condition=Q(status="Running")),
             # Jobs that wait for their next attempt: looked for every second, among possibly very many that are queued.
             models.Index(

@@ -79,7 +79,7 @@ def running_jobs() -> list[RunningJob]:
 
 
 class QueueState(NamedTuple):
-    """The queue as a new job finds it. Counts are of queued and running jobs."""
+    """The queue as a new job finds it. Counts are of queued and running jobs that no schedule created."""
 
     #: The turn of the job that is claimed next among those with the new job's concurrency key.
     next_turn: int
@@ -113,12 +113,13 @@ _QUEUE_STATE = """
         and requested_by_id > 0 and requested_by_id <> coalesce(%(user)s, 0)
     ), (
         select count(*) from jobs_jobexecutionlog
-        where status = 'Queued' and tenant_id = %(tenant)s and requested_by_id = %(user)s
+        where status = 'Queued' and tenant_id = %(tenant)s and requested_by_id = %(user)s and not is_scheduled
     ), (
-        select count(*) from jobs_jobexecutionlog where status = 'Queued' and tenant_id = %(tenant)s
+        select count(*) from jobs_jobexecutionlog
+        where status = 'Queued' and tenant_id = %(tenant)s and not is_scheduled
     ),
     count(*) filter (where requested_by_id = %(user)s), count(*)
-    from jobs_jobexecutionlog where status = 'Running' and tenant_id = %(tenant)s
+    from jobs_jobexecutionlog where status = 'Running' and tenant_id = %(tenant)s and not is_scheduled
 """
 
 

@@ -23,6 +23,7 @@ from jobs import exceptions as jobs
 from reports import exceptions as reports
 from reportserver.auth import exceptions as auth
 from reportserver.databases.errors import CommitUnconfirmed
+from schedules import exceptions as schedules
 
 log = logging.getLogger("reportserver.errors")
 PROBLEM = "application/problem+json"
@@ -59,6 +60,11 @@ STATUS: dict[type[DomainError], int] = {
     jobs.NoFailedDelivery: 409,
     jobs.ResultPurged: 409,
     jobs.QueueUnavailable: 503,
+    schedules.ScheduleNotFound: 404,
+    schedules.OwnerMayNotRun: 409,
+    schedules.ScheduleReportMissing: 409,
+    schedules.TooManySlots: 400,
+    schedules.ScheduleChanged: 409,
     auth.TooManyFailures: 429,
     TooManyCalls: 429,
     accounts.TooManyNames: 429,

@@ -93,6 +93,7 @@ INSTALLED_APPS = [
     "audit",
     "reports",
     "jobs",
+    "schedules",
     "reportserver",
     "reportserver.admin_config.AdminPagesConfig",
     "django.contrib.auth",

@@ -14,6 +14,7 @@ api_urls = [
     path("", include("reportserver.auth.api.urls")),
     path("", include("reports.api.urls")),
     path("", include("jobs.api.urls")),
+    path("", include("schedules.api.urls")),
     path("", include("audit.api.urls")),
 ]
 

@@ -33,7 +33,8 @@ _OVERDUE_SECONDS = 600
 
 def add_deliveries(job: JobExecutionLog) -> None:
     """Add a delivery for each target of the job's version, in the caller's transaction."""
-    if job.version is None or not has_outbound_delivery(job.version.pk):
+    # What a schedule sends, and to whom, is not for the report to say.
+    if job.version is None or job.is_scheduled or not has_outbound_delivery(job.version.pk):
         return
     targets = [
         (delivery_target.kind, target)

@@ -1,7 +1,7 @@
 """The jobserver: the workers of one host under one parent.
 
-It starts django-q2's cluster and the deliverer, restarts them when they die or get stuck, reconciles, stops within a
-limit, and leaves no process behind.
+It starts django-q2's cluster, the deliverer and other helpers, restarts them when they die or get stuck, reconciles,
+stops within a limit, and leaves no process behind.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import signal
 import socket
 import time
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -58,8 +58,8 @@ _BULK_SECONDS_PER_ROUND = 2.0
 _RESTART_WAITS = Backoff(first=0.5, longest=5)
 #: Seconds after which a cluster counts as healthy.
 _STEADY_SECONDS = 10
-#: Seconds that deliveries in progress are given when the jobserver stops.
-_DELIVERY_DRAIN_SECONDS = 5
+#: Seconds that deliveries in progress are given when the jobserver stops, and what other helpers do.
+_HELPER_DRAIN_SECONDS = 5
 _HOST_STOPPED = Failure("host_stopped", "The host was stopped while the job ran.", retryable=True)
 
 
@@ -70,7 +70,9 @@ class Supervisor:
     instance: str = field(default_factory=lambda: uuid.uuid4().hex)
     #: Process ids; 0 if there is no process.
     cluster: int = 0
-    deliverer: int = 0
+    helper_pids: dict[str, int] = field(default_factory=dict)
+    #: The processes that run beside the cluster, by name. They can be killed at any time, and are started again.
+    helpers: Mapping[str, Callable[[], None]] = field(default_factory=lambda: {"deliverer": run_deliverer})
     restart_timer: RestartTimer = field(default_factory=lambda: RestartTimer(_RESTART_WAITS, _STEADY_SECONDS))
     stopping: bool = False
     #: Since when every round found jobs waiting although slots were free.
@@ -92,7 +94,7 @@ class Supervisor:
         self._register_host()
         self._try(_pause_if_sick)
         self._start_cluster()
-        self._keep_deliverer_running()
+        self._keep_helpers_running()
         while not self.stopping:
             self._run_round()
             self._sleep(settings.RECONCILE_SECONDS)
@@ -127,7 +129,7 @@ class Supervisor:
             self._restart_cluster("it ended unexpectedly")
         elif self._is_stuck():
             self._try(self._restart_what_is_stuck)
-        self._keep_deliverer_running()
+        self._keep_helpers_running()
         self._try(lambda: self.tidying.work_for(seconds=_TIDYING_SECONDS_PER_ROUND))
         self._try(self._verify_audit_log)
         self._try(lambda: bulk_actions.work_on_all(seconds=_BULK_SECONDS_PER_ROUND))
@@ -168,7 +170,7 @@ class Supervisor:
                 self.cluster = 0
                 return
             # Programs that jobs started become this process's children when their worker is killed.
-            kill_children(but=[self.cluster, self.deliverer])
+            kill_children(but=[self.cluster, *self.helper_pids.values()])
             if time.monotonic() - self.recovered_at > _RECOVERY_SECONDS:
                 self._recover()
 
@@ -220,14 +222,16 @@ class Supervisor:
             signal_group(self.cluster, signal.SIGKILL)
             reap(self.cluster, 5)
             self.cluster = 0
-        kill_children(but=[self.deliverer])
+        kill_children(but=list(self.helper_pids.values()))
 
-    def _keep_deliverer_running(self) -> None:
-        if self.deliverer and reap(self.deliverer, 0) is None:
-            return
-        # As for the cluster: a connection must not be shared.
-        connections.close_all()
-        self.deliverer = self._fork("deliverer", run_deliverer)
+    def _keep_helpers_running(self) -> None:
+        for name, run in self.helpers.items():
+            pid = self.helper_pids.get(name, 0)
+            if pid and reap(pid, 0) is None:
+                continue
+            # As for the cluster: a connection must not be shared.
+            connections.close_all()
+            self.helper_pids[name] = self._fork(name, run)
 
     def _fork(self, name: str, run: Callable[[], None]) -> int:
         """Fork a process. Return its id; 0 if the system refuses another process, which the next round asks for."""
@@ -263,15 +267,16 @@ class Supervisor:
 
     def _stop_all(self) -> int:
         """Let running jobs end, and release those that take too long. Return the exit code."""
-        for pid in (self.cluster, self.deliverer):
+        for pid in (self.cluster, *self.helper_pids.values()):
             if pid:
                 os.kill(pid, signal.SIGTERM)
         status = reap(self.cluster, settings.DRAIN_SECONDS) if self.cluster else 0
         if status is not None:
             self.cluster = 0
         # A delivery that is interrupted is sent again, with the same id.
-        reap(self.deliverer, _DELIVERY_DRAIN_SECONDS)
-        self.deliverer = 0
+        for pid in self.helper_pids.values():
+            reap(pid, _HELPER_DRAIN_SECONDS)
+        self.helper_pids.clear()
         self._kill_cluster()
         self._try(self._release_jobs)
         self._try(lambda: WorkerHost.objects.filter(pk=self.instance).delete())

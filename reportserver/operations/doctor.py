@@ -34,6 +34,7 @@ from reports.models import DataSource, DeliveryTarget, location_rules
 from reportserver.databases.config import POSTGRESQL_SETTINGS
 from reportserver.operations import file_modes, file_systems, memory_group, schema
 from reportserver.operations.stored_secrets import stored_secrets
+from schedules.slots import late_slots
 
 #: With less free space than the larger of these, a large result may not fit.
 _MIN_FREE_SHARE, _MIN_FREE_BYTES = 0.05, 2_000_000_000
@@ -265,6 +266,17 @@ def _deliveries() -> Iterator[Finding]:
         yield Finding(Verdict.OK, "No delivery is overdue, and none failed in the last day.")
 
 
+def _schedules() -> Iterator[Finding]:
+    late = late_slots()
+    if late:
+        sentence = f"Times of schedules that should have been recorded by now: {late}."
+        yield Finding(
+            Verdict.ERROR, sentence, "Start manage.py serve or manage.py jobserver; logs/jobs.log has errors."
+        )
+    else:
+        yield Finding(Verdict.OK, "No time of a schedule is late.")
+
+
 def _audit() -> Iterator[Finding]:
     if failure := verify_log():
         sentence = f"The audit log is broken at entry #{failure.sequence}: {failure.reason}."
@@ -289,5 +301,6 @@ _CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "workers": _workers,
     "data sources": _sources,
     "deliveries": _deliveries,
+    "schedules": _schedules,
     "audit log": _audit,
 }

@@ -20,6 +20,7 @@ from jobs.monitoring.status_counts import COUNT_LIMIT
 from jobs.queue import broker
 from jobs.status import ENDED, UNFINISHED
 from reportserver.operations.metrics_token import has_metrics_token
+from schedules.slots import late_slots
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
@@ -48,6 +49,9 @@ class _Metrics(Collector):
         yield _gauge("reportserver_queue_up", "1 if the message queue answers.", _queue_answers())
         pending = Delivery.objects.filter(state=Delivery.State.PENDING).count()
         yield _gauge("reportserver_deliveries_pending", "E-mails, webhooks and files that have not been sent.", pending)
+        yield _gauge(
+            "reportserver_late_slots", "Times of schedules that should have been recorded by now.", late_slots()
+        )
         free = shutil.disk_usage(settings.ARTIFACTS_DIR).free
         yield _gauge("reportserver_artifacts_free_bytes", "Free space for result files.", free)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.server import ROOT
 
 #: Highest first: each app may use only itself and those after it, as `pyproject.toml` says for imports.
-LAYERS = ("reportserver", "jobs", "reports", "audit", "accounts", "common")
+LAYERS = ("reportserver", "schedules", "jobs", "reports", "audit", "accounts", "common")
 
 
 def python_files(*folders: str) -> Iterator[Path]:

@@ -6,8 +6,10 @@ import sys
 
 from django.core.management.base import BaseCommand
 
+from jobs.delivery.deliverer import run_deliverer
 from jobs.execution.supervisor import Supervisor
 from reportserver.operations import schema
+from schedules.scheduler import run_scheduler
 
 
 class Command(BaseCommand):
@@ -18,4 +20,4 @@ class Command(BaseCommand):
     def handle(self, *args: object, **options: object) -> None:
         # Fail now if the database can't be used. Once started, the supervisor waits for a database that goes away.
         schema.require_prepared()
-        sys.exit(Supervisor().run())
+        sys.exit(Supervisor(helpers={"deliverer": run_deliverer, "scheduler": run_scheduler}).run())

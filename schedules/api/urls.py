@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from schedules.api import views
+
+urlpatterns = [
+    path("schedules", views.ScheduleList.as_view(), name="api-schedules"),
+    # Before the call about one schedule: none can have the slug "preview".
+    path("schedules/preview", views.Preview.as_view(), name="api-schedule-preview"),
+    path("schedules/<str:key>", views.ScheduleDetail.as_view(), name="api-schedule"),
+    path("schedules/<str:key>/run", views.RunNow.as_view(), name="api-schedule-run"),
+    path("schedules/<str:key>/pause", views.Pause.as_view(), name="api-schedule-pause"),
+    path("schedules/<str:key>/resume", views.Resume.as_view(), name="api-schedule-resume"),
+    path("schedules/<str:key>/backfill", views.Backfill.as_view(), name="api-schedule-backfill"),
+    path("schedules/<str:key>/slots", views.SlotList.as_view(), name="api-schedule-slots"),
+]

@@ -1,0 +1,57 @@
+"""Times of cron expressions: five fields, with L, LW and # as in `cronsim`, in a time zone.
+
+When clocks change, a fixed time that doesn't exist becomes the first one that does, and one that occurs twice counts
+once. Where the field of minutes or hours starts with `*`, elapsed time counts: every 15 minutes stays every 15 minutes.
+If day of month and day of week are both set, either matches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+
+MAX_LENGTH = 100
+_HORIZON = timedelta(days=5 * 366)
+_MONTH_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_FIELDS = 5
+
+
+def error(expression: str, now: datetime) -> str | None:
+    """Return why the expression can't be used, as a sentence; None if it can."""
+    fields = expression.split()
+    if expression.lstrip().startswith("@"):
+        return "Names like @daily aren't supported. Use five fields: minute, hour, day, month, weekday."
+    if len(fields) != _FIELDS:
+        return f"Must have five fields (minute, hour, day, month, weekday), not {len(fields)}."
+    if len(expression) > MAX_LENGTH or not expression.isascii():
+        return f"Must have at most {MAX_LENGTH} characters, all of them ASCII."
+    try:
+        first = next(times(expression, ZoneInfo("UTC"), after=now), None)
+    except CronSimError as refusal:
+        return f"The field is not valid or names a day that doesn't exist: {str(refusal).removeprefix('Bad ')}."
+    return None if first is not None and first - now <= _HORIZON else "There is no such time in the next five years."
+
+
+def warning(expression: str) -> str | None:
+    """Return a sentence about months without the day that the expression names; None if all of them have it."""
+    if expression.split()[2].startswith("*"):
+        return None
+    cron = CronSim(expression, datetime(2024, 1, 1, tzinfo=UTC))
+    most = min(_MONTH_DAYS[month - 1] if month != 2 else 28 for month in cron.months)
+    missing = sorted(day for day in cron.days if day > most)
+    if not missing:
+        return None
+    return f"Months without day {missing[-1]} are skipped. L is the last day of each month."
+
+
+def times(expression: str, zone: ZoneInfo, *, after: datetime) -> Iterator[datetime]:
+    """Yield the times after this one, in UTC, the first one first. Raises CronSimError."""
+    for local in CronSim(expression, after.astimezone(zone)):
+        time = local.astimezone(UTC)
+        # A repeated local time is not told apart from the first by its fields.
+        if time > after:
+            yield time
+            after = time

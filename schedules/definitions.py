@@ -1,0 +1,122 @@
+"""A schedule as the API writes it: the meaning, limits and default of each field."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from typing import Annotated, Any, ClassVar, Literal
+
+from django.utils import timezone
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+
+from common.ids import parse_uuid
+from reports.definitions.base import Definition
+from reports.definitions.errors import InvalidFields, from_pydantic
+from reports.definitions.field_types import Format, Principal, ReportSlug, TenantSlug, ThingSlug, TimeZone, user_of
+from schedules import cron
+
+_DURATION = re.compile(r"([1-9][0-9]{0,3})([mhd])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+
+
+def duration(text: str) -> timedelta:
+    """Return the duration of a text such as "24h". Raises ValueError."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError("Must be a number of minutes, hours or days, like 90m, 24h or 7d.")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _check_duration(text: str) -> str:
+    duration(text)
+    return text
+
+
+def _check_cron(expression: str) -> str:
+    if sentence := cron.error(expression, timezone.now()):
+        raise ValueError(sentence)
+    return expression
+
+
+def _check_day(text: str) -> str:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("Must be a date like 2026-12-31.") from None
+    return text
+
+
+def _check_owner(principal: str) -> str:
+    if not user_of(principal):
+        raise ValueError("Must name one user, like user:bob.")
+    return principal
+
+
+Day = Annotated[str, Field(max_length=10, pattern=_DAY), AfterValidator(_check_day)]
+
+
+class ScheduleDefinition(Definition):
+    """When a report runs by itself, with which values, and as whom."""
+
+    slug: ReportSlug = Field(description="Unique in the tenant; any except new and preview.")
+    tenant: TenantSlug = Field(description="The slug of the tenant.")
+    report: ThingSlug = Field(description="The slug of the report.")
+    cron: Annotated[str, AfterValidator(_check_cron)] = Field(
+        description="Minute, hour, day of month, month, day of week. L and LW are the last day and the last weekday "
+        "of a month, and 0 7 * * MON#1 is its first Monday."
+    )
+    time_zone: TimeZone | None = Field(
+        default=None, description="For its times and relative dates. By default the report's, else the tenant's."
+    )
+    parameters: dict[str, Any] = Field(
+        default={}, description="As for generate. Relative dates are resolved against the time of each slot."
+    )
+    formats: list[Format] = Field(
+        default=[], max_length=1, description="The format of its results. By default the report's first."
+    )
+    run_as: Annotated[Principal, AfterValidator(_check_owner)] | None = Field(
+        default=None, description='The owner, like "user:bob". By default, who creates the schedule.'
+    )
+    missed: Literal["last", "all", "none"] = Field(
+        default="last", description="Which times are made up for that passed while no server ran."
+    )
+    missed_within: Annotated[str, AfterValidator(_check_duration)] = Field(
+        default="24h", description="How far back times are made up for, like 90m, 24h or 7d."
+    )
+    overlap: Literal["queue", "skip"] = Field(
+        default="queue", description="Whether one job waits for an unfinished one, or the time is skipped."
+    )
+    start_on: Day | None = Field(default=None, description="The first day, in the time zone.")
+    end_on: Day | None = Field(default=None, description="The last day, in the time zone.")
+    paused: bool = Field(default=False, description="Whether it rests.")
+
+    #: Stored with the schedule, not with its versions.
+    UNVERSIONED: ClassVar[frozenset[str]] = frozenset({"slug", "tenant", "paused"})
+
+    @model_validator(mode="after")
+    def _check_consistency(self) -> ScheduleDefinition:
+        errors = {}
+        if self.start_on and self.end_on and self.end_on < self.start_on:
+            errors["end_on"] = ["Must not be before start_on."]
+        if self.slug == "preview" or parse_uuid(self.slug):
+            errors["slug"] = ["Choose another name: this one has a meaning in URLs."]
+        if errors:
+            raise InvalidFields(errors)
+        return self
+
+    def entry(self) -> dict[str, Any]:
+        """Return it with all defaults written out; `parse_schedule` reads it back."""
+        return self.model_dump(mode="json")
+
+    def versioned(self) -> dict[str, Any]:
+        """Return what a version stores."""
+        return self.model_dump(mode="json", exclude=set(self.UNVERSIONED))
+
+
+def parse_schedule(entry: object) -> ScheduleDefinition:
+    """Raises InvalidDefinition with all errors by path."""
+    try:
+        return ScheduleDefinition.model_validate(entry)
+    except ValidationError as error:
+        raise from_pydantic(error) from None

@@ -1,0 +1,35 @@
+"""Errors of schedules. Each docstring is the default message; each code is stable."""
+
+from __future__ import annotations
+
+from common.exceptions import DomainError
+
+
+class ScheduleNotFound(DomainError):
+    """No such schedule."""
+
+    code = "schedule_not_found"
+
+
+class ScheduleReportMissing(DomainError):
+    """The schedule's report was deleted."""
+
+    code = "report_configuration_missing"
+
+
+class OwnerMayNotRun(DomainError):
+    """The owner's account is not active, or has no right to run the report."""
+
+    code = "owner_may_not_run"
+
+
+class ScheduleChanged(DomainError):
+    """Somebody else changed or deleted the schedule in the meantime."""
+
+    code = "schedule_changed"
+
+
+class TooManySlots(DomainError):
+    """A backfill creates at most 100 slots. Choose a shorter range."""
+
+    code = "too_many_slots"

@@ -1,0 +1,147 @@
+"""Schedules with their immutable versions, and slots: one row for each time at which something was due."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Tenant
+from jobs.models import JobExecutionLog
+from reports.models import ReportConfiguration
+from reports.parameters.date_math import Moment
+from schedules import cron
+from schedules.definitions import ScheduleDefinition
+from schedules.querysets import ScheduleQuerySet
+
+
+class Schedule(models.Model):
+    """Runs a report again and again, as its owner. Its versions say when and with which values.
+
+    `next_at` is the first time that has no slot yet; null if there is none or the schedule is paused. Slots and
+    `next_at` are written in one transaction with the row locked, so every time has exactly one slot.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="schedules")
+    slug = models.SlugField(max_length=100)
+    report = models.ForeignKey(ReportConfiguration, on_delete=models.SET_NULL, null=True, related_name="schedules")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="schedules")
+    current = models.OneToOneField(
+        "ScheduleVersion", on_delete=models.SET_NULL, null=True, editable=False, related_name="current_of"
+    )
+    paused = models.BooleanField(default=False)
+    paused_reason = models.CharField(max_length=300, blank=True, help_text=_("Why the server paused it."))
+    next_at = models.DateTimeField(null=True, help_text=_("The first time that has no slot yet."))
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ScheduleQuerySet.as_manager()
+    #: The database's time when `ScheduleQuerySet.lock` read it.
+    now: datetime
+
+    class Meta:
+        ordering = ["slug"]
+        indexes = [models.Index(fields=["next_at"], name="schedule_due", condition=Q(next_at__isnull=False))]
+        constraints = [models.UniqueConstraint(fields=["tenant", "slug"], name="schedule_slug_in_tenant")]
+
+    def __str__(self) -> str:
+        return self.slug
+
+    @property
+    def version(self) -> ScheduleVersion:
+        version = self.current
+        if version is None:
+            raise ScheduleVersion.DoesNotExist
+        return version
+
+    @property
+    def definition(self) -> ScheduleDefinition:
+        """Its definition as it is now; not validated again."""
+        fields = dict(self.version.definition)
+        fields["report"] = self.report.slug if self.report else ""
+        fields["run_as"] = f"user:{self.owner.username}" if self.owner else None
+        return ScheduleDefinition.model_construct(slug=self.slug, tenant=self.tenant.slug, paused=self.paused, **fields)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone of its times: its own, else the report's, else the tenant's, else UTC."""
+        return self.moment(datetime.now(UTC)).zone
+
+    def moment(self, instant: datetime) -> Moment:
+        """Return what relative dates of a slot at this time are resolved against."""
+        of_report = self.report.version.time_zone if self.report and self.report.current_id else ""
+        return Moment.of(instant, self.version.definition["time_zone"], of_report, self.tenant.time_zone)
+
+    def times(self, *, after: datetime) -> Iterator[datetime]:
+        """Yield the times after this one, in UTC, within its first and last day."""
+        fields, zone = self.version.definition, self.zone
+        if fields["start_on"]:
+            first = datetime.combine(datetime.fromisoformat(fields["start_on"]), time(), zone)
+            after = max(after, first - timedelta(seconds=1))
+        for due in cron.times(fields["cron"], zone, after=after):
+            if fields["end_on"] and str(due.astimezone(zone).date()) > fields["end_on"]:
+                return
+            yield due
+
+    def next_time(self, *, after: datetime) -> datetime | None:
+        return next(self.times(after=after), None)
+
+
+class ScheduleVersion(models.Model):
+    """One immutable, numbered definition of a schedule. `definition`: ScheduleDefinition.versioned()."""
+
+    schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    definition = models.JSONField()
+    created_at = models.DateTimeField(auto_now_add=True)
+    # A name, not a foreign key: it outlives the user.
+    created_by = models.CharField(max_length=150)
+
+    class Meta:
+        ordering = ["schedule", "-number"]
+        constraints = [models.UniqueConstraint(fields=["schedule", "number"], name="schedule_version_number")]
+
+    def __str__(self) -> str:
+        return f"version {self.number}"
+
+
+class Slot(models.Model):
+    """A time at which a schedule was due, and what came of it. Inserted in the transaction of its job."""
+
+    class Kind(models.TextChoices):
+        CRON = "cron", _("Scheduled")
+        MANUAL = "manual", _("Run now")
+        BACKFILL = "backfill", _("Backfill")
+
+    class State(models.TextChoices):
+        CREATED = "Created", _("Created")
+        SKIPPED = "Skipped", _("Skipped")
+        MISSED = "Missed", _("Missed")
+        FAILED = "Failed", _("Failed")
+
+    schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="slots", db_index=False)
+    time = models.DateTimeField()
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.CRON)
+    state = models.CharField(max_length=10, choices=State)
+    reason = models.CharField(max_length=1000, blank=True, help_text=_("Why there is no job."))
+    version = models.ForeignKey(ScheduleVersion, on_delete=models.SET_NULL, null=True, related_name="+")
+    job = models.OneToOneField(JobExecutionLog, on_delete=models.SET_NULL, null=True, related_name="slot")
+    waits = models.BooleanField(default=False, help_text=_("Its job waits for the end of an earlier one."))
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-time"]
+        indexes = [models.Index(fields=["schedule"], name="slot_waiting", condition=Q(waits=True))]
+        constraints = [
+            models.UniqueConstraint(fields=["schedule", "time"], name="slot_once"),
+            models.CheckConstraint(condition=Q(state="Created") | Q(job__isnull=True), name="slot_job_if_created"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.time:%Y-%m-%d %H:%M} {self.state}"

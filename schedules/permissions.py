@@ -1,0 +1,26 @@
+"""Who may change and run schedules: their owner, and Administrators."""
+
+from __future__ import annotations
+
+from django.core.exceptions import PermissionDenied
+
+from accounts.models import User
+from reports.models import ReportConfiguration
+from reports.permissions import may_generate
+from schedules.models import Schedule
+
+
+def schedule_to_manage(user: User, key: str) -> Schedule:
+    """Return the schedule. Raises ScheduleNotFound or, for others than its owner, PermissionDenied."""
+    schedule = Schedule.objects.find(user, key)
+    if schedule.owner_id != user.pk and not user.administers(schedule.tenant_id):
+        raise PermissionDenied("Only the schedule's owner or an Administrator can do this.")
+    return schedule
+
+
+def may_run_for(owner: User | None, report: ReportConfiguration) -> bool:
+    """Whether this user, as the owner of a schedule, may run the report now."""
+    if owner is None or not owner.is_active:
+        return False
+    in_tenant = owner.is_superuser or owner.tenant_id == report.tenant_id
+    return in_tenant and may_generate(owner, report)

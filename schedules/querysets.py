@@ -1,0 +1,60 @@
+"""Queries for schedules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from django.db import connection, models
+from django.db.models import Q
+
+from common.ids import parse_uuid
+from jobs.clock import Now
+from schedules.exceptions import ScheduleNotFound
+
+if TYPE_CHECKING:
+    from accounts.models import User
+    from schedules.models import Schedule
+
+
+class ScheduleQuerySet(models.QuerySet["Schedule"]):
+    def visible_to(self, user: User) -> ScheduleQuerySet:
+        """Return the user's own schedules; for an Administrator, all of the tenant; for a superuser, all."""
+        if user.is_superuser:
+            return self
+        in_tenant = self.filter(Q(tenant_id=user.tenant_id))
+        return in_tenant if user.is_administrator else in_tenant.filter(owner=user)
+
+    def complete(self) -> ScheduleQuerySet:
+        """Load what a schedule's definition, times and slots need."""
+        return self.select_related("tenant", "report__current", "owner", "current")
+
+    def find(self, user: User, key: str) -> Schedule:
+        """Return the schedule with this id or slug in the user's tenant. Raises ScheduleNotFound."""
+        uuid = parse_uuid(key)
+        schedules = self.complete() if user.is_superuser else self.complete().filter(Q(tenant_id=user.tenant_id))
+        # PostgreSQL refuses a NUL character, which a URL can contain as %00. No slug has a space.
+        found = schedules.filter(pk=uuid) if uuid else schedules.filter(slug=key.replace("\0", " "))
+        schedule = found.order_by("tenant").first()
+        if schedule is None:
+            raise ScheduleNotFound
+        return schedule
+
+    def due(self) -> ScheduleQuerySet:
+        """Return the schedules with a time that has come and has no slot, the longest waiting first."""
+        return self.filter(next_at__lte=Now()).order_by("next_at")
+
+    def lock(self, pk: UUID, *, skip_locked: bool = False) -> Schedule | None:
+        """Return the schedule, complete and locked until the transaction ends; None if it is gone, or locked already
+        with `skip_locked`."""
+        rows = self.filter(pk=pk)
+        if skip_locked and connection.features.has_select_for_update_skip_locked:
+            rows = rows.select_for_update(skip_locked=True)
+        else:
+            rows = rows.select_for_update()
+        # A separate statement: PostgreSQL doesn't read joined rows again after it waited for the lock.
+        if not rows.values_list("pk").first():
+            return None
+        schedule = self.complete().get(pk=pk)
+        schedule.now = self.filter(pk=pk).values_list(Now(), flat=True).get()
+        return schedule

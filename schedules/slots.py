@@ -1,0 +1,203 @@
+"""Turns times that have come into slots, each exactly once.
+
+A schedule is locked, its times since `next_at` get their slots and jobs, and `next_at` moves on, all in one
+transaction. A host that dies in it leaves nothing behind, and the next one does the same again. Time is the database's.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from itertools import islice, takewhile
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db import transaction
+
+from jobs import actions as jobs
+from jobs.clock import Now
+from jobs.models import JobExecutionLog
+from jobs.status import UNFINISHED
+from reports.exceptions import InvalidParameters, ReportIncomplete
+from schedules.definitions import duration
+from schedules.models import Schedule, Slot
+from schedules.permissions import may_run_for
+
+log = logging.getLogger(__name__)
+#: How late a slot may be and still count as on time.
+ON_TIME = timedelta(minutes=10)
+#: The most slots that are made up for at once.
+MAX_MADE_UP = 100
+#: The most times of one schedule that one transaction records. After a long outage, several follow each other.
+_MAX_TIMES = 2_000
+_MAX_REASON = 1_000
+
+State = Slot.State
+
+
+class SlotFailed(Exception):
+    """A slot gets no job; the message says why. `pauses`: nor would any later one."""
+
+    def __init__(self, reason: str, *, pauses: bool = False) -> None:
+        super().__init__(reason)
+        self.pauses = pauses
+
+
+class Plan(NamedTuple):
+    """What is to become of the times that have come, each in order: missed ones, made-up ones, those on time."""
+
+    missed: list[datetime]
+    made_up: list[datetime]
+    on_time: list[datetime]
+
+
+def plan(times: Sequence[datetime], now: datetime, *, missed: str, within: timedelta) -> Plan:
+    """Divide times that have come by the rules for missed ones: "last", "all" or "none" of those `within`."""
+    on_time = [time for time in times if now - time <= ON_TIME]
+    late = [time for time in times if now - time > ON_TIME]
+    recent = [time for time in late if now - time <= within]
+    made_up = recent[-{"all": MAX_MADE_UP, "last": 1, "none": 0}[missed] :] if missed != "none" else []
+    return Plan(late[: len(late) - len(made_up)], made_up, on_time)
+
+
+def record_due(schedule_id: UUID) -> int:
+    """Give the times of a schedule that have come their slots. Returns how many; 0 if another host is doing it."""
+    with transaction.atomic():
+        schedule = Schedule.objects.lock(schedule_id, skip_locked=True)
+        if schedule is None or schedule.next_at is None:
+            return 0
+        now = schedule.now
+        following = takewhile(lambda time: time <= now, schedule.times(after=schedule.next_at))
+        times = [time for time in (schedule.next_at,) if time <= now]
+        if not times:
+            return 0
+        times += islice(following, _MAX_TIMES - 1)
+        _record(schedule, times, now)
+        schedule.next_at = None if schedule.paused else schedule.next_time(after=times[-1])
+        schedule.save(update_fields=["next_at", "paused", "paused_reason"])
+    return len(times)
+
+
+def _record(schedule: Schedule, times: list[datetime], now: datetime) -> None:
+    fields = schedule.version.definition
+    planned = plan(times, now, missed=fields["missed"], within=duration(fields["missed_within"]))
+    if len(times) == _MAX_TIMES and now - times[-1] > ON_TIME:
+        # More times follow, of which the newest count: these are missed, except those that may be among them.
+        planned = Plan(times[:-MAX_MADE_UP], [], [])
+        del times[-MAX_MADE_UP:]
+    reason = "No server created it in time."
+    Slot.objects.bulk_create([_slot(schedule, time, State.MISSED, reason) for time in planned.missed], batch_size=500)
+    for time in planned.made_up:
+        add_slot(schedule, time, waits=_has_unfinished(schedule))
+    for time in planned.on_time:
+        _add_on_time(schedule, time, fields["overlap"])
+
+
+def _add_on_time(schedule: Schedule, time: datetime, overlap: str) -> None:
+    if not _has_unfinished(schedule):
+        add_slot(schedule, time)
+    elif overlap == "skip":
+        _slot(schedule, time, State.SKIPPED, "An earlier job had not ended.").save()
+    elif Slot.objects.filter(schedule=schedule, waits=True).exists():
+        _slot(schedule, time, State.SKIPPED, "Another job was already waiting for an earlier one.").save()
+    else:
+        add_slot(schedule, time, waits=True)
+
+
+def add_slot(
+    schedule: Schedule,
+    time: datetime,
+    *,
+    kind: Slot.Kind = Slot.Kind.CRON,
+    waits: bool = False,
+    slot: Slot | None = None,
+) -> Slot:
+    """Add a slot with its job, or Failed with a reason, in the caller's transaction.
+
+    `waits`: the job waits until the schedule has no other unfinished one. `slot`: use this one again, which has no job.
+    """
+    new = _slot(schedule, time, State.CREATED, kind=kind)
+    new.pk = slot.pk if slot else None
+    try:
+        new.job, new.waits = _enqueue(schedule, new, waits), waits
+    except SlotFailed as failure:
+        new.state, new.reason = State.FAILED, str(failure)[:_MAX_REASON]
+        if failure.pauses:
+            schedule.paused, schedule.paused_reason, schedule.next_at = True, new.reason[:300], None
+    new.save(force_update=slot is not None, force_insert=slot is None)
+    return new
+
+
+def _enqueue(schedule: Schedule, slot: Slot, waits: bool) -> JobExecutionLog:
+    report, owner, fields = schedule.report, schedule.owner, schedule.version.definition
+    if report is None:
+        raise SlotFailed("The report was deleted.", pauses=True)
+    if owner is None or not owner.is_active:
+        raise SlotFailed("The owner's account was deactivated or deleted.", pauses=True)
+    if not may_run_for(owner, report):
+        raise SlotFailed(f"{owner.username} has no right to run the report.")
+    try:
+        return jobs.enqueue_scheduled(
+            report=report,
+            owner=owner,
+            parameters=fields["parameters"],
+            format=next(iter(fields["formats"]), None),
+            moment=schedule.moment(slot.time),
+            waits=waits,
+            details={"schedule": schedule.slug, "slot": slot.time.isoformat()},
+        )
+    except InvalidParameters as error:
+        sentences = [f"{name}: {' '.join(messages)}" for name, messages in error.fields.items()]
+        raise SlotFailed(" ".join(sentences)) from error
+    except ReportIncomplete as error:
+        raise SlotFailed(error.message) from error
+
+
+def _slot(
+    schedule: Schedule, time: datetime, state: State, reason: str = "", *, kind: Slot.Kind = Slot.Kind.CRON
+) -> Slot:
+    return Slot(
+        schedule=schedule, time=time, state=state, reason=reason, kind=kind, version=schedule.version, created_at=Now()
+    )
+
+
+def _has_unfinished(schedule: Schedule) -> bool:
+    """Whether a job of the schedule has not ended, apart from those that somebody started by hand."""
+    slots = Slot.objects.filter(schedule=schedule, job__status__in=UNFINISHED)
+    return slots.exclude(kind=Slot.Kind.MANUAL).exists()
+
+
+def release_waiting() -> int:
+    """Let the first waiting job of each schedule start whose other jobs have ended. Returns how many."""
+    first_of: dict[UUID, Slot] = {}
+    for slot in Slot.objects.filter(waits=True).select_related("job").order_by("time"):
+        if slot.job is None or slot.job.is_ended:
+            Slot.objects.filter(pk=slot.pk).update(waits=False)
+        else:
+            first_of.setdefault(slot.schedule_id, slot)
+    return sum(_release(slot) for slot in first_of.values())
+
+
+def _release(slot: Slot) -> bool:
+    with transaction.atomic():
+        if Schedule.objects.lock(slot.schedule_id, skip_locked=True) is None:
+            return False
+        others = Slot.objects.filter(schedule=slot.schedule_id, waits=False, job__status__in=UNFINISHED)
+        if others.exclude(kind=Slot.Kind.MANUAL).exists():
+            return False
+        if slot.job_id is None or not Slot.objects.filter(pk=slot.pk, waits=True).update(waits=False):
+            return False
+        jobs.release_waiting(slot.job_id)
+    return True
+
+
+def late_slots() -> int:
+    """Count times that should have a slot by now, and have none: more than a minute late, and at most 1,000 of each
+    schedule."""
+    late = 0
+    for schedule in Schedule.objects.due().complete().annotate(clock=Now()):
+        limit = schedule.clock - timedelta(minutes=1)
+        if schedule.next_at and schedule.next_at <= limit:
+            late += 1 + sum(time <= limit for time in islice(schedule.times(after=schedule.next_at), 999))
+    return late

@@ -1,0 +1,110 @@
+"""Several schedulers on one database, killed at random moments: every time gets exactly one slot and one job."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import nullcontext, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import make_definitions, passwords
+from tests.postgres import postgres_server
+from tests.server import ROOT, RunningServer, prepare_server
+
+#: A scheduler as a jobserver has it, without workers, so that nothing but it writes.
+SCHEDULER = "import django; django.setup(); from schedules.scheduler import run_scheduler; run_scheduler()"
+#: Creates schedules of every minute, of which the last minutes have no slots yet.
+CREATE = """
+from datetime import timedelta
+from django.utils import timezone
+from accounts.models import User
+from schedules import actions
+from schedules.definitions import parse_schedule
+from schedules.models import Schedule
+bob = User.objects.get(username="bob")
+for number in range({schedules}):
+    entry = {{"slug": f"s{{number}}", "tenant": "acme", "report": "sales-by-region", "cron": "* * * * *",
+             "missed": "all", "end_on": None}}
+    actions.create_schedule(definition=parse_schedule(entry), tenant=bob.tenant, actor=bob)
+start = timezone.now().replace(second=0, microsecond=0) - timedelta(minutes={minutes})
+Schedule.objects.update(next_at=start)
+"""
+#: How many times each schedule has, between the first and the last, and what belongs to them.
+READ = """
+import json
+from audit.models import AuditLog
+from jobs.models import JobExecutionLog, JobEvent
+from schedules.models import Schedule, Slot
+late = 0
+gaps = []
+for schedule in Schedule.objects.all():
+    times = list(schedule.slots.order_by("time").values_list("time", flat=True))
+    gaps += [1 for one, next in zip(times, times[1:]) if (next - one).total_seconds() != 60]
+    late += (schedule.next_at - times[-1]).total_seconds() != 60 if times else 1
+created = Slot.objects.filter(state="Created")
+print(json.dumps({
+    "gaps": len(gaps), "late": late, "slots": Slot.objects.count(), "created": created.count(),
+    "with_job": created.filter(job__isnull=False).count(),
+    "jobs": JobExecutionLog.objects.count(), "scheduled": JobExecutionLog.objects.filter(is_scheduled=True).count(),
+    "events": JobEvent.objects.filter(kind="queued").count(),
+    "audited": AuditLog.objects.filter(action="Job Generate").count(),
+}))
+"""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RunningServer]:
+    """A prepared database without running processes."""
+    with postgres_server() if request.param == "postgresql" else nullcontext() as url:
+        settings = {"REPORTSERVER_DATABASE_URL": url} if url else {}
+        server = prepare_server(tmp_path / "data", **settings)
+        server.manage("apply", str(make_definitions(tmp_path)), **passwords())
+        yield server
+
+
+def start_scheduler(server: RunningServer) -> subprocess.Popen[bytes]:
+    env = {**server.env, "DJANGO_SETTINGS_MODULE": "reportserver.settings"}
+    return subprocess.Popen([sys.executable, "-c", SCHEDULER], cwd=ROOT, env=env, stderr=subprocess.DEVNULL)
+
+
+def read(server: RunningServer) -> dict[str, Any]:
+    return dict(json.loads(server.manage("shell", "-v0", "-c", READ).stdout))
+
+
+@pytest.mark.parametrize("size", [(20, 15, 4), pytest.param((200, 60, 60), marks=pytest.mark.chaos)])
+def test_hosts_that_are_killed_at_random_produce_one_job_for_each_slot(
+    server: RunningServer, size: tuple[int, int, int]
+) -> None:
+    schedules, minutes, kills = size
+    server.manage("shell", "-v0", "-c", CREATE.format(schedules=schedules, minutes=minutes))
+    chance = random.Random(7)  # noqa: S311
+    hosts = [start_scheduler(server) for _ in range(2)]
+    try:
+        for _ in range(kills):
+            time.sleep(chance.uniform(0.5, 3))
+            victim = chance.randrange(2)
+            hosts[victim].send_signal(signal.SIGKILL)
+            hosts[victim].wait()
+            hosts[victim] = start_scheduler(server)
+        deadline = time.monotonic() + 120
+        while (found := read(server))["late"] and time.monotonic() < deadline:
+            time.sleep(1)
+    finally:
+        for host in hosts:
+            with suppress(ProcessLookupError):
+                host.terminate()
+        for host in hosts:
+            host.wait(20)
+    found = read(server)
+    assert (found["gaps"], found["late"]) == (0, 0), found
+    assert found["slots"] >= schedules * minutes
+    assert found["created"] == found["with_job"] == found["jobs"] == found["scheduled"], found
+    assert found["jobs"] == found["events"] == found["audited"], found
