@@ -61,6 +61,7 @@ STATUS: dict[type[DomainError], int] = {
     jobs.ResultPurged: 409,
     jobs.QueueUnavailable: 503,
     schedules.ScheduleNotFound: 404,
+    schedules.AmbiguousSchedule: 409,
     schedules.OwnerMayNotRun: 409,
     schedules.ScheduleReportMissing: 409,
     schedules.TooManySlots: 400,

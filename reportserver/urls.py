@@ -27,6 +27,7 @@ health_urls = [
 page_urls: list[URLPattern | URLResolver] = [
     path("", include("reports.urls")),
     path("", include("jobs.urls")),
+    path("", include("schedules.urls")),
     path("", include("audit.urls")),
     path("login", views.SignIn.as_view(), name="login"),
     path("logout", views.SignOut.as_view(), name="logout"),

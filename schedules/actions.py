@@ -13,7 +13,6 @@ from accounts.models import Tenant, User
 from audit import actions as audit
 from audit.actions import actor_name
 from audit.models import Action
-from jobs.clock import Now
 from jobs.queue import broker
 from reports.definitions import merge_patch
 from reports.definitions.errors import FieldErrors, invalid_definition
@@ -145,6 +144,7 @@ def _raise_if_failed(schedule: Schedule, slot: Slot) -> None:
 def _set_paused(schedule: Schedule, paused: bool, actor: User | str) -> Schedule:
     with transaction.atomic():
         locked = _locked(schedule)
+        _record_due(locked)
         if locked.paused != paused:
             _apply_paused(locked, paused)
             locked.save(update_fields=["paused", "paused_reason", "next_at"])
@@ -155,6 +155,12 @@ def _set_paused(schedule: Schedule, paused: bool, actor: User | str) -> Schedule
 def _apply_paused(schedule: Schedule, paused: bool) -> None:
     schedule.paused, schedule.paused_reason = paused, ""
     schedule.next_at = None if paused else schedule.next_time(after=schedule.now)
+
+
+def _record_due(locked: Schedule) -> None:
+    """Times that have come follow the definition of then."""
+    while slots.record(locked):
+        pass
 
 
 def _locked(schedule: Schedule) -> Schedule:
@@ -174,6 +180,7 @@ def _update(locked: Schedule, definition: ScheduleDefinition, actor: User) -> Sc
     after = definition.entry()
     changed = [name for name in after if after[name] != before[name]]
     if changed:
+        _record_due(locked)
         _write(locked, definition, actor, changed)
         _record(Action.SCHEDULE_UPDATE, locked, actor, version=locked.version.number, changed=changed)
     return locked
@@ -190,7 +197,7 @@ def _write(schedule: Schedule, definition: ScheduleDefinition, actor: User, chan
         schedule.current = ScheduleVersion.objects.create(
             schedule=schedule, number=number, definition=stored, created_by=actor_name(actor)
         )
-    schedule.now = Schedule.objects.filter(pk=schedule.pk).values_list(Now(), flat=True).get()
+    schedule.now = Schedule.objects.clock(schedule.pk)
     _check_values(schedule, definition, report)
     _apply_paused(schedule, definition.paused)
     if schedule.next_at is None and not definition.paused:

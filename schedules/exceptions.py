@@ -11,6 +11,12 @@ class ScheduleNotFound(DomainError):
     code = "schedule_not_found"
 
 
+class AmbiguousSchedule(DomainError):
+    """Several tenants have a schedule with this slug. Use the schedule's id, a UUID, instead."""
+
+    code = "ambiguous_schedule"
+
+
 class ScheduleReportMissing(DomainError):
     """The schedule's report was deleted."""
 

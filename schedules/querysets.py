@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from django.db.models import Q
 
 from common.ids import parse_uuid
 from jobs.clock import Now
-from schedules.exceptions import ScheduleNotFound
+from schedules.exceptions import AmbiguousSchedule, ScheduleNotFound
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -30,15 +31,19 @@ class ScheduleQuerySet(models.QuerySet["Schedule"]):
         return self.select_related("tenant", "report__current", "owner", "current")
 
     def find(self, user: User, key: str) -> Schedule:
-        """Return the schedule with this id or slug in the user's tenant. Raises ScheduleNotFound."""
+        """Return the schedule with this id or slug in the user's tenant.
+
+        Raises ScheduleNotFound; AmbiguousSchedule for a superuser, who sees all tenants, when several use the slug.
+        """
         uuid = parse_uuid(key)
         schedules = self.complete() if user.is_superuser else self.complete().filter(Q(tenant_id=user.tenant_id))
         # PostgreSQL refuses a NUL character, which a URL can contain as %00. No slug has a space.
-        found = schedules.filter(pk=uuid) if uuid else schedules.filter(slug=key.replace("\0", " "))
-        schedule = found.order_by("tenant").first()
-        if schedule is None:
+        found = list(schedules.filter(pk=uuid) if uuid else schedules.filter(slug=key.replace("\0", " "))[:2])
+        if not found:
             raise ScheduleNotFound
-        return schedule
+        if len(found) > 1:
+            raise AmbiguousSchedule
+        return found[0]
 
     def due(self) -> ScheduleQuerySet:
         """Return the schedules with a time that has come and has no slot, the longest waiting first."""
@@ -56,5 +61,10 @@ class ScheduleQuerySet(models.QuerySet["Schedule"]):
         if not rows.values_list("pk").first():
             return None
         schedule = self.complete().get(pk=pk)
-        schedule.now = self.filter(pk=pk).values_list(Now(), flat=True).get()
+        schedule.now = self.clock(pk)
         return schedule
+
+    def clock(self, pk: UUID) -> datetime:
+        """Return the database's time. `pk` is any schedule's that exists."""
+        now: datetime = self.filter(pk=pk).values_list(Now(), flat=True).get()
+        return now

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0003_tenant_time_zone'),
-        ('jobs', '0018_scheduled_jobs'),
+        ('jobs', '0020_scheduled_jobs'),
         ('reports', '0007_wording'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

@@ -189,6 +189,9 @@ def test_pages_are_accessible_small_and_as_wide_as_the_window(
 ) -> None:
     failed, done = failed_job(bob), bob.generate("sales-by-region", {"region": "north"})
     bob.wait(done, "Succeeded")
+    schedule = {"slug": f"mondays-{scheme}", "report": "sales-by-region", "cron": "0 7 * * MON"}
+    assert bob.post("/schedules", json=schedule).status_code == 201
+    bob.post(f"/schedules/{schedule['slug']}/run")
     page = visit("alice", "/", color_scheme=scheme, viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
     pages = ("/", "/jobs", "/jobs?q=status:lost", f"/jobs/{failed}", f"/jobs/{done}", f"/jobs/{done}/preview")
     for path in (
@@ -199,6 +202,9 @@ def test_pages_are_accessible_small_and_as_wide_as_the_window(
         "/reports/sales-by-region/edit",
         "/reports/sales-by-region/versions",
         "/reports/sales-by-region/template",
+        "/reports/days?param.start=now-1M/M",
+        "/schedules",
+        f"/schedules/{schedule['slug']}",
         "/audit",
         "/audit/1",
     ):

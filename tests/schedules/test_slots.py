@@ -166,12 +166,20 @@ def test_scheduled_jobs_count_towards_no_limit_and_send_nothing(
     assert not Delivery.objects.exists(), "the report's targets are not the schedule's"
 
 
+def test_a_change_affects_later_times_only(make_schedule: MakeSchedule, bob: User) -> None:
+    schedule = make_schedule(cron="0 * * * *", missed="none", due=3 * HOUR)
+    changed = actions.patch_schedule(schedule=schedule, patch={"cron": "30 * * * *"}, actor=bob)
+    assert {time.minute for time, _ in states(schedule)} == {0} and len(states(schedule)) == 3
+    assert changed.next_at and changed.next_at.minute == 30 and changed.next_at > timezone.now()
+
+
 def test_pause_writes_no_rows_and_resume_affects_later_times_only(make_schedule: MakeSchedule, bob: User) -> None:
     schedule = make_schedule(due=HOUR)
     paused = actions.pause(schedule=schedule, actor=bob)
-    assert paused.next_at is None and record(schedule) == []
+    before_the_pause = states(schedule)
+    assert paused.next_at is None and len(before_the_pause) == 1 and record(schedule) == before_the_pause
     resumed = actions.resume(schedule=schedule, actor=bob)
-    assert resumed.next_at == hour(1) and record(schedule) == []
+    assert resumed.next_at == hour(1) and record(schedule) == before_the_pause
 
 
 def test_run_now_counts_for_nothing_else(make_schedule: MakeSchedule, bob: User) -> None:

@@ -20,3 +20,4 @@ def test_metrics_count_jobs_and_workers(tmp_path: Path, prepared: Path) -> None:
     assert float(metrics['reportserver_jobs{status="Running"}']) == 0
     assert (float(metrics["reportserver_hosts_alive"]), float(metrics["reportserver_slots"])) == (1, 2)
     assert float(metrics["reportserver_artifacts_free_bytes"]) > 0
+    assert float(metrics["reportserver_late_slots"]) == 0

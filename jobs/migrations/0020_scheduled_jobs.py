@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0003_tenant_time_zone'),
-        ('jobs', '0017_requested_parameters'),
+        ('jobs', '0019_sick_hosts'),
         ('reports', '0007_wording'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
