@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -21,7 +20,7 @@ from audit.actions import actor_name
 from audit.models import Action
 from common.compiled_sql import insert
 from jobs import exceptions
-from jobs.clock import Now
+from jobs.clock import WAITING, Now
 from jobs.models import JobEvent, JobExecutionLog
 from jobs.queue import broker
 from jobs.queue.admission import Admission
@@ -33,8 +32,6 @@ from reports.parameters.values import to_json, typed_values
 
 Mode = DeliveryTarget.Mode
 #: A tab is the only control character that a header may contain.
-#: `available_at` of a job that waits for the end of another one.
-WAITING = datetime(9999, 1, 1, tzinfo=UTC)
 _KEY = re.compile(r"[\t\x20-\x7e\xa0-\U0010ffff]{1,255}")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db.models import DateTimeField, ExpressionWrapper, Q
@@ -15,6 +15,9 @@ from common.backoff import Backoff
 from common.compiled_sql import Param
 from jobs import sql
 from jobs.sql import NOW_SQL
+
+#: `available_at` of a job that waits for the end of another one, however long that takes.
+WAITING = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 class Now(DjangoNow):

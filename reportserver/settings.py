@@ -327,8 +327,7 @@ SIMPLE_JWT = {
 
 # --- Pages ----------------------------------------------------------------------------------------------------------
 
-#: The number of the newest jobs on which a search without an index is tested, and the number of older ones in each
-#: further request of the page.
+#: Newest jobs on which a search without an index is tested, and older ones in each further request of the page.
 SEARCH_SCAN_LIMIT = 1_000
 SEARCH_OLDER_SCAN_LIMIT = 5_000
 #: Jobs that a bulk action processes before its progress is recorded.

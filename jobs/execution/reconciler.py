@@ -19,7 +19,7 @@ from django.db.models import Q
 from audit import tallies
 from common.processes import is_alive, kill_by_environment
 from jobs import failures
-from jobs.clock import ClockWatch, Now, from_now, waits_too_long
+from jobs.clock import WAITING, ClockWatch, Now, from_now, waits_too_long
 from jobs.delivery import outbox
 from jobs.execution import attempt_cleanup, lease, transitions
 from jobs.execution.sqlite_checkpoint import checkpoint
@@ -70,7 +70,7 @@ def _follow_clock() -> None:
 def _bring_jobs_forward() -> int:
     """Let jobs run now that would wait for longer than attempts ever do. Return how many."""
     waiting = JobExecutionLog.objects.filter(waits_too_long(transitions.RETRY_WAITS), status=Status.QUEUED)
-    return waiting.update(available_at=Now(), notified_at=None)
+    return waiting.filter(available_at__lt=WAITING).update(available_at=Now(), notified_at=None)
 
 
 def _recover_lost_jobs_in_time() -> int:
