@@ -15,7 +15,16 @@ from pytest_django import DjangoDbBlocker
 from audit.chain import GENESIS
 from audit.heads.keeping import own_files, read
 from reports.models import cached_version
-from tests.server import ROOT, Client, RunningServer, coverage_variables, prepare_server, running_server
+from tests.postgres import dump, postgres_server
+from tests.server import (
+    DATABASE_SCRIPT,
+    ROOT,
+    Client,
+    RunningServer,
+    coverage_variables,
+    prepare_server,
+    running_server,
+)
 
 DATA = Path(__file__).parent / "data"
 USERS = ("alice", "bob", "carol", "dave", "erin", "gina", "hank", "ivan", "judy")
@@ -81,6 +90,17 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data folder of a prepared server with the tests' users and reports. Tests serve copies of it."""
     definitions = make_definitions(tmp_path_factory.mktemp("definitions"))
     return prepare_server(tmp_path_factory.mktemp("prepared"), definitions, **passwords()).folder
+
+
+@pytest.fixture(scope="session")
+def prepared_on_postgresql(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The data folder of such a server on PostgreSQL, and a script that fills an empty database with what it had."""
+    definitions = make_definitions(tmp_path_factory.mktemp("definitions"))
+    folder = tmp_path_factory.mktemp("prepared-on-postgresql")
+    with postgres_server() as url:
+        prepare_server(folder, definitions, REPORTSERVER_DATABASE_URL=url, **passwords())
+        dump(url, folder / DATABASE_SCRIPT)
+    return folder
 
 
 @pytest.fixture(scope="session")

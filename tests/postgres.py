@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psycopg
 
-from tests.server import free_port
+from tests.ports import free_port
 
 #: Durability is useless in a temporary server, and takes most of the time of small tests.
 _SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=60", "timezone=UTC")
@@ -36,6 +36,16 @@ def postgres_server() -> Iterator[str]:
             _run(user, programs / "pg_ctl", "-D", home / "data", "-m", "immediate", "-w", "stop")
     finally:
         shutil.rmtree(home, ignore_errors=True)
+
+
+def dump(url: str, file: Path) -> None:
+    """Write a database as a script that `restore` runs."""
+    _run(None, program_folder() / "pg_dump", "--file", file, url)
+
+
+def restore(url: str, file: Path) -> None:
+    """Fill an empty database from a script of `dump`."""
+    _run(None, program_folder() / "psql", "--quiet", "--set=ON_ERROR_STOP=1", "--file", file, url)
 
 
 def restart(url: str) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import redis
 
-from tests.server import free_port
+from tests.ports import free_port
 
 
 @dataclass

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,9 +18,13 @@ from typing import Any
 import httpx
 
 from tests.acceptance import openapi
+from tests.ports import free_port
+from tests.postgres import restore
 
 #: The id of nothing. Constant, because pytest-xdist needs the same test names in every process.
 UNKNOWN_ID = "6d1f5b8e-2c94-4f0a-9d57-0b1c3e8a7f42"
+#: The file in a prepared server's data folder that fills an empty PostgreSQL database.
+DATABASE_SCRIPT = "database.sql"
 ROOT = Path(__file__).resolve().parent.parent
 METRICS_TOKEN = "a token for the tests' metrics".replace(" ", "-")
 
@@ -123,12 +126,6 @@ class RunningServer:
         return self.folder / "reportserver.sqlite3"
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def environment(folder: Path, port: int, **extra: str) -> dict[str, str]:
     """The environment variables of a server. No setting of the test run leaks into them."""
     settings = ("REPORTSERVER_", "DJANGO_", "COVERAGE_")
@@ -168,7 +165,8 @@ def running_server(
 ) -> Iterator[RunningServer]:
     """Run a server in a data folder. Fails if it doesn't stop cleanly.
 
-    `prepared` is the data folder of a prepared server: copying it is faster than preparing this one.
+    `prepared` is the data folder of a prepared server, on the same kind of database: copying it is faster than
+    preparing this one.
     Without `workers` only the web server runs, so jobs stay Queued.
     """
     server = prepare_server(folder, definitions, prepared=prepared, **extra)
@@ -195,6 +193,8 @@ def prepare_server(
     server = RunningServer(url, folder, env, process=None, program=program, cwd=cwd)  # type: ignore[arg-type]
     if prepared:
         shutil.copytree(prepared, folder, dirs_exist_ok=True)
+        if url := extra.get("REPORTSERVER_DATABASE_URL"):
+            restore(url, folder / DATABASE_SCRIPT)
         return server
     server.manage("prepare")
     if definitions:

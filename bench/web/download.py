@@ -20,7 +20,8 @@ from bench.harness.formatting import below, milliseconds, number, ratio
 from bench.harness.markdown import table
 from bench.harness.statistics import median, percentile
 from bench.web.server import Server
-from tests.server import ROOT, free_port
+from tests.ports import free_port
+from tests.server import ROOT
 
 #: Milliseconds to the first byte, and MB by which a web process may grow.
 FIRST_BYTE_GOAL, GROWTH_GOAL = 500, 20

@@ -18,7 +18,8 @@ from tests.acceptance.helpers import (
     wait_until,
 )
 from tests.acceptance.test_jobs_list import pages
-from tests.server import RunningServer, environment, free_port
+from tests.ports import free_port
+from tests.server import RunningServer, environment
 
 
 def entries(client, **params):

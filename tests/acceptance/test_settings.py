@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from tests.server import ROOT, environment, free_port
+from tests.ports import free_port
+from tests.server import ROOT, environment
 
 OUTSIDE = "https://reports.example.com"
 KEYS = {f"REPORTSERVER_{name}_KEY": f"{name}-{'k' * 40}" for name in ("SECRET", "JWT", "DATA", "AUDIT")}

@@ -17,9 +17,9 @@ import pytest
 
 from tests.acceptance.conftest import SMALL
 from tests.acceptance.helpers import run_concurrently, wait_for_window
-from tests.conftest import make_definitions, passwords
+from tests.ports import free_port
 from tests.postgres import postgres_server
-from tests.server import free_port, prepare_server, running_server, start, stop
+from tests.server import prepare_server, running_server, start, stop
 
 LIMIT = int(SMALL["REPORTSERVER_RATE_SIGN_IN"])
 ADDRESS_LIMIT = 6
@@ -118,8 +118,8 @@ def two_servers(request, tmp_path_factory, prepared):
     with postgres_server() if request.param == "postgresql" else nullcontext() as url:
         if url:
             settings = SMALL | {"REPORTSERVER_DATABASE_URL": url}
-            definitions = make_definitions(tmp_path_factory.mktemp("definitions"))
-            first = prepare_server(folder, definitions, **settings, **passwords())
+            prepared_there = request.getfixturevalue("prepared_on_postgresql")
+            first = prepare_server(folder, prepared=prepared_there, **settings)
         else:
             first = prepare_server(folder, prepared=prepared, **SMALL)
         start(first, workers=False)

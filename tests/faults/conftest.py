@@ -10,7 +10,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.conftest import make_definitions, passwords
+from tests.conftest import passwords
 from tests.faults import database_clock
 from tests.faults.cluster import QUICK, Cluster, make_harmful_source, running_cluster
 from tests.faults.database import Database
@@ -45,12 +45,13 @@ def cluster_on_sqlite(
 
 
 @contextmanager
-def cluster_on_postgresql(folders: pytest.TempPathFactory, redis: RedisServer | None = None) -> Iterator[Cluster]:
+def cluster_on_postgresql(
+    folders: pytest.TempPathFactory, prepared: Path, redis: RedisServer | None = None
+) -> Iterator[Cluster]:
     folder = memory_folder("postgresql")
-    definitions = make_definitions(folders.mktemp("definitions"))
     with durable_postgres() as url:
         env = {**QUICK, "REPORTSERVER_DATABASE_URL": url, "FAULTS_URL": url, **_broker_env(redis), **passwords()}
-        server = prepare_server(folder, definitions, **env)
+        server = prepare_server(folder, prepared=prepared, **env)
         server.manage("apply", str(make_harmful_source(folders.mktemp("harmful"))))
         with running_cluster(server, Database(url), redis) as cluster:
             yield cluster
@@ -69,8 +70,8 @@ def sqlite_cluster(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> 
 
 
 @pytest.fixture(scope="session")
-def postgresql_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with cluster_on_postgresql(tmp_path_factory) as cluster:
+def postgresql_cluster(tmp_path_factory: pytest.TempPathFactory, prepared_on_postgresql: Path) -> Iterator[Cluster]:
+    with cluster_on_postgresql(tmp_path_factory, prepared_on_postgresql) as cluster:
         yield cluster
 
 

@@ -60,7 +60,8 @@ def chaotic_cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
     if request.param == "sqlite":
         yield from with_two_hosts(request.getfixturevalue("sqlite_cluster"))
         return
-    with redis_server() as redis, cluster_on_postgresql(tmp_path_factory, redis) as cluster:
+    prepared = request.getfixturevalue("prepared_on_postgresql")
+    with redis_server() as redis, cluster_on_postgresql(tmp_path_factory, prepared, redis) as cluster:
         yield from with_two_hosts(cluster)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import make_definitions, passwords
+from tests.conftest import passwords
 from tests.faults import gates
 from tests.faults.cluster import QUICK, Cluster, job_files, make_harmful_source, running_cluster, wait_for
 from tests.faults.conftest import durable_postgres
@@ -24,9 +24,9 @@ STEPS = gates.steps()
 def ending(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster of its own with one host: what is broken here leaves gaps that the history of others must not have."""
     folder = memory_folder(f"ends-{request.param}")
-    definitions = make_definitions(tmp_path_factory.mktemp("definitions"))
+    prepared = request.getfixturevalue("prepared" if request.param == "sqlite" else "prepared_on_postgresql")
     with database(request.param, folder) as (location, env):
-        server = prepare_server(folder, definitions, **{**QUICK, **env, **passwords()})
+        server = prepare_server(folder, prepared=prepared, **{**QUICK, **env, **passwords()})
         server.manage("apply", str(make_harmful_source(tmp_path_factory.mktemp("harmful"))))
         with running_cluster(server, Database(location)) as cluster:
             cluster.start_host()

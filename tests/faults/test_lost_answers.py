@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
-from tests.conftest import make_definitions, passwords
+from tests.conftest import passwords
 from tests.faults.cluster import QUICK
 from tests.faults.conftest import durable_postgres
 from tests.faults.proxy import network
 from tests.server import prepare_server, start, stop
 
 
-def test_a_call_says_that_it_may_have_been_accepted(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_a_call_says_that_it_may_have_been_accepted(tmp_path: Path, prepared_on_postgresql: Path) -> None:
     env = {**QUICK, "DJANGO_SETTINGS_MODULE": "reportserver.settings", **passwords()}
     with durable_postgres() as url, network(url) as proxy:
-        server = prepare_server(
-            tmp_path, make_definitions(tmp_path_factory.mktemp("d")), **env, REPORTSERVER_DATABASE_URL=proxy.url
-        )
+        server = prepare_server(tmp_path, prepared=prepared_on_postgresql, **env, REPORTSERVER_DATABASE_URL=proxy.url)
         start(server, workers=False)
         try:
             bob = server.client("bob")

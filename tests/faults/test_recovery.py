@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import make_definitions, passwords
+from tests.conftest import passwords
 from tests.faults import faults
 from tests.faults.cluster import QUICK, Cluster, kill, make_harmful_source, running_cluster, wait_for
 from tests.faults.conftest import durable_postgres
@@ -41,12 +41,12 @@ _FAULTS = (
 
 
 @pytest.fixture
-def default_cluster(tmp_path: Path) -> Iterator[Cluster]:
+def default_cluster(tmp_path: Path, prepared_on_postgresql: Path) -> Iterator[Cluster]:
     """A cluster on PostgreSQL with the default lease and rounds."""
     folder = memory_folder("recovery")
     with durable_postgres() as url:
         env = {**QUICK, **_DEFAULTS, "REPORTSERVER_DATABASE_URL": url, "FAULTS_URL": url, **passwords()}
-        server = prepare_server(folder, make_definitions(tmp_path), **env)
+        server = prepare_server(folder, prepared=prepared_on_postgresql, **env)
         server.manage("apply", str(make_harmful_source(tmp_path)))
         with running_cluster(server, Database(url)) as cluster:
             yield cluster

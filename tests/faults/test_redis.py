@@ -29,7 +29,8 @@ def redis_cluster(
     if request.param == "sqlite":
         context = cluster_on_sqlite(tmp_path_factory, prepared, redis)
     else:
-        context = cluster_on_postgresql(tmp_path_factory, redis)
+        prepared = request.getfixturevalue("prepared_on_postgresql")
+        context = cluster_on_postgresql(tmp_path_factory, prepared, redis)
     with context as cluster:
         yield cluster
 

@@ -21,7 +21,7 @@ from typing import Any
 
 import httpx
 
-from tests.server import free_port
+from tests.ports import free_port
 from tests.upgrade import HERE, SECRETS
 
 #: Prints all rows as JSON. `dumpdata` would cut times to milliseconds, which breaks the chain of audit entries.

@@ -14,18 +14,20 @@ import psutil
 import psycopg
 import pytest
 
-from tests.conftest import make_definitions, passwords
+from tests.conftest import passwords
 from tests.postgres import postgres_server
 from tests.server import RunningServer, running_server
 
 
 @pytest.fixture(scope="module")
-def on_postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[RunningServer, str]]:
+def on_postgresql(
+    tmp_path_factory: pytest.TempPathFactory, prepared_on_postgresql: Path
+) -> Iterator[tuple[RunningServer, str]]:
     """A server on a new PostgreSQL database, and the database's URL."""
-    definitions = make_definitions(tmp_path_factory.mktemp("definitions"))
     with postgres_server() as url:
         env = {"REPORTSERVER_DATABASE_URL": url, **passwords()}
-        with running_server(tmp_path_factory.mktemp("server"), definitions, **env) as server:
+        folder = tmp_path_factory.mktemp("server")
+        with running_server(folder, prepared=prepared_on_postgresql, **env) as server:
             yield server, url
 
 

@@ -10,8 +10,9 @@ from django.conf import settings
 from accounts.models import Tenant, User
 from reports.models import DataSource
 from reportserver.operations import doctor
+from tests.ports import free_port
 from tests.postgres import postgres_server
-from tests.server import RunningServer, environment, free_port, prepare_server
+from tests.server import RunningServer, environment, prepare_server
 
 
 def test_a_running_server_has_only_the_errors_of_its_definitions(server: RunningServer) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.server import ROOT, RunningServer, environment, free_port, prepare_server, start, stop
+from tests.ports import free_port
+from tests.server import ROOT, RunningServer, environment, prepare_server, start, stop
 
 REFUSAL = "Run manage.py prepare."
 
