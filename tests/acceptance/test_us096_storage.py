@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 
 import psutil
 import pytest
@@ -112,7 +113,7 @@ def test_us096_ac005_the_path_of_the_file_contains_no_user_input(server, bob, al
         path = stored_file(server, job)
         disposition = bob.get(f"/jobs/{job}/result").headers["Content-Disposition"]
     assert path.relative_to(server.folder).parts[:3] == ("artifacts", job[:2], job)
-    assert path.name.removesuffix(".csv").isdigit()
+    assert re.fullmatch(r"\d+-[0-9a-f]+\.csv", path.name), "the fence and the token of the claim"
     assert "/" not in disposition and "\\" not in disposition
 
 
