@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from itertools import islice, takewhile
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -14,13 +15,14 @@ from audit import actions as audit
 from audit.actions import actor_name
 from audit.models import Action
 from jobs.queue import broker
+from jobs.sql import now as database_now
 from reports.definitions import merge_patch
 from reports.definitions.errors import FieldErrors, invalid_definition
 from reports.definitions.field_types import user_of
 from reports.exceptions import InvalidParameters
 from reports.models import ReportConfiguration
 from reports.parameters.values import typed_values
-from schedules import exceptions, slots
+from schedules import cron, exceptions, slots
 from schedules.definitions import ScheduleDefinition, parse_schedule
 from schedules.models import Schedule, ScheduleVersion, Slot
 from schedules.permissions import may_run_for
@@ -32,6 +34,7 @@ _SECOND = timedelta(seconds=1)
 def create_schedule(*, definition: ScheduleDefinition, tenant: Tenant, actor: User) -> Schedule:
     """Create a schedule and its version 1. Raises InvalidDefinition, or PermissionDenied for another owner."""
     schedule = Schedule(tenant=tenant)
+    schedule.now = database_now()
     with transaction.atomic():
         _write(schedule, definition, actor)
         _record(Action.SCHEDULE_CREATE, schedule, actor, version=1)
@@ -55,9 +58,10 @@ def patch_schedule(*, schedule: Schedule, patch: Mapping[str, Any], actor: User)
 
 
 def delete_schedule(*, schedule: Schedule, actor: User) -> None:
-    """Delete the schedule with its versions and slots. Its jobs stay."""
+    """Delete the schedule with its versions and slots. Its jobs stay, and those that wait for others no longer do."""
     with transaction.atomic():
         locked = _locked(schedule)
+        slots.release_all(locked)
         pk, locked_slug = locked.pk, locked.slug
         locked.delete()
         audit.record(
@@ -87,7 +91,7 @@ def run_now(*, schedule: Schedule, actor: User | str) -> Slot:
     broker.ping()
     with transaction.atomic():
         locked = _locked(schedule)
-        _check_can_run(locked)
+        check_can_run(locked)
         slot = slots.add_slot(locked, locked.now, kind=Slot.Kind.MANUAL)
         _raise_if_failed(locked, slot)
         _record(Action.SCHEDULE_RUN, locked, actor, jobId=str(slot.job_id))
@@ -98,41 +102,38 @@ def backfill(*, schedule: Schedule, first: datetime, last: datetime, actor: User
     """Add slots for the times between these two, the first one first, except those that already have a job.
 
     Slots that were skipped, missed or failed are used again. Times to come are left out. Raises TooManySlots, and as
-    `run_now`.
+    `run_now`. Times that are due get their slots first, by the rules for them.
     """
     broker.ping()
     with transaction.atomic():
         locked = _locked(schedule)
-        _check_can_run(locked)
-        times = _past_times(locked, first, last)
+        check_can_run(locked)
+        # Otherwise a time could get a slot here that the scheduler has yet to create.
+        _record_due(locked)
+        times = _times_without_job(locked, first, min(last, locked.now))
         existing = {slot.time: slot for slot in locked.slots.filter(time__in=times)}
-        created = [
-            slots.add_slot(locked, time, kind=Slot.Kind.BACKFILL, slot=existing.get(time))
-            for time in times
-            if time not in existing or existing[time].state != Slot.State.CREATED
-        ]
+        created = [slots.add_slot(locked, time, kind=Slot.Kind.BACKFILL, slot=existing.get(time)) for time in times]
         numbers = {"from": first.isoformat(), "to": last.isoformat(), "slots": len(created)}
         _record(Action.SCHEDULE_BACKFILL, locked, actor, **numbers)
     return created
 
 
-def _past_times(schedule: Schedule, first: datetime, last: datetime) -> list[datetime]:
-    until = min(last, schedule.now)
-    times: list[datetime] = []
-    for time in schedule.times(after=first - _SECOND):
-        if time > until:
-            break
-        times.append(time)
-        if len(times) > MAX_BACKFILL:
-            raise exceptions.TooManySlots
-    return times
-
-
-def _check_can_run(schedule: Schedule) -> None:
+def check_can_run(schedule: Schedule) -> None:
+    """Raise ScheduleReportMissing or OwnerMayNotRun if no job can be created."""
     if schedule.report is None:
         raise exceptions.ScheduleReportMissing
     if not may_run_for(schedule.owner, schedule.report):
         raise exceptions.OwnerMayNotRun
+
+
+def _times_without_job(schedule: Schedule, first: datetime, last: datetime) -> list[datetime]:
+    created = schedule.slots.filter(state=Slot.State.CREATED, time__range=(first, last))
+    with_job = set(created.values_list("time", flat=True))
+    times = takewhile(lambda time: time <= last, schedule.times(after=max(first, cron.FIRST) - _SECOND))
+    found = list(islice((time for time in times if time not in with_job), MAX_BACKFILL + 1))
+    if len(found) > MAX_BACKFILL:
+        raise exceptions.TooManySlots
+    return found
 
 
 def _raise_if_failed(schedule: Schedule, slot: Slot) -> None:
@@ -147,14 +148,15 @@ def _set_paused(schedule: Schedule, paused: bool, actor: User | str) -> Schedule
         _record_due(locked)
         if locked.paused != paused:
             _apply_paused(locked, paused)
-            locked.save(update_fields=["paused", "paused_reason", "next_at"])
+            locked.save()
             _record(Action.SCHEDULE_PAUSE if paused else Action.SCHEDULE_RESUME, locked, actor)
     return locked
 
 
 def _apply_paused(schedule: Schedule, paused: bool) -> None:
-    schedule.paused, schedule.paused_reason = paused, ""
-    schedule.next_at = None if paused else schedule.next_time(after=schedule.now)
+    if paused != schedule.paused:
+        schedule.paused, schedule.paused_reason = paused, ""
+    schedule.move_on(after=schedule.now)
 
 
 def _record_due(locked: Schedule) -> None:
@@ -175,7 +177,7 @@ def _update(locked: Schedule, definition: ScheduleDefinition, actor: User) -> Sc
         raise invalid_definition({"tenant": ["A schedule can't move to another tenant."]})
     before = locked.definition.entry()
     if definition.run_as is None:
-        # Editing never changes who owns it.
+        # Editing doesn't change the owner.
         definition = definition.model_copy(update={"run_as": before["run_as"]})
     after = definition.entry()
     changed = [name for name in after if after[name] != before[name]]
@@ -187,22 +189,47 @@ def _update(locked: Schedule, definition: ScheduleDefinition, actor: User) -> Sc
 
 
 def _write(schedule: Schedule, definition: ScheduleDefinition, actor: User, changed: list[str] | None = None) -> None:
-    """Store the definition, as a new version if anything that a version holds has changed. `changed`: None for all."""
+    """Store the definition, as a new version if anything that a version holds has changed. `changed`: None for all.
+
+    `schedule.now` is the time up to which times have slots: read again, it would lose those in between.
+    """
+    schedule.slug = definition.slug
+    is_new_version = changed is None or bool(set(changed) - ScheduleDefinition.UNVERSIONED)
+    if is_new_version:
+        _set_version(schedule, definition, actor)
+    # An owner or report that is gone may have paused it a moment ago: only who says so resumes it.
+    _apply_paused(schedule, definition.paused if changed is None or "paused" in changed else schedule.paused)
+    if is_new_version and schedule.next_at is None and not schedule.paused:
+        sentence = "The schedule would never run: no future time matches cron between start_on and end_on."
+        raise invalid_definition({"end_on": [sentence]})
+    _save(schedule)
+
+
+def _set_version(schedule: Schedule, definition: ScheduleDefinition, actor: User) -> None:
+    """Give the schedule the report, the owner and a new version, not stored yet. Raises InvalidDefinition."""
     report, owner = _report_and_owner(schedule, definition, actor)
-    schedule.slug, schedule.report, schedule.owner = definition.slug, report, owner
-    _save_slug(schedule)
-    if changed is None or set(changed) - ScheduleDefinition.UNVERSIONED:
-        number = schedule.current.number + 1 if schedule.current else 1
-        stored = definition.versioned() | {"run_as": f"user:{owner.username}"}
-        schedule.current = ScheduleVersion.objects.create(
-            schedule=schedule, number=number, definition=stored, created_by=actor_name(actor)
-        )
-    schedule.now = Schedule.objects.clock(schedule.pk)
+    number = schedule.current.number + 1 if schedule.current else 1
+    stored = definition.versioned() | {"run_as": f"user:{owner.username}"}
+    schedule.report, schedule.owner = report, owner
+    schedule.current = ScheduleVersion(number=number, definition=stored, created_by=actor_name(actor))
     _check_values(schedule, definition, report)
-    _apply_paused(schedule, definition.paused)
-    if schedule.next_at is None and not definition.paused:
-        raise invalid_definition({"cron": ["There is no such time between start_on and end_on, or after now."]})
-    schedule.save()
+
+
+def _save(schedule: Schedule) -> None:
+    version = schedule.version
+    if version.pk is None:
+        schedule.current = None
+    # The database decides: two requests may check at the same time and both find the slug free.
+    try:
+        with transaction.atomic():
+            schedule.save()
+    except IntegrityError:
+        raise invalid_definition({"slug": ["Another schedule already has this slug."]}) from None
+    if version.pk is None:
+        version.schedule = schedule
+        version.save()
+        schedule.current = version
+        schedule.save(update_fields=["current"])
 
 
 def _report_and_owner(
@@ -215,12 +242,15 @@ def _report_and_owner(
     report = reports.select_related("current").filter(slug=definition.report).first()
     if report is None:
         errors["report"] = [f"Report {definition.report} does not exist in this tenant."]
+    if definition.run_as is None and not schedule._state.adding:
+        raise invalid_definition({"run_as": ["The owner was deleted. Name a user."]} | errors)
     name = user_of(definition.run_as) if definition.run_as else actor.username
     owner = User.objects.filter(username=name).first()
     is_own = owner is not None and owner.pk in (actor.pk, schedule.owner_id)
     if not is_own and not actor.administers(schedule.tenant_id):
         raise PermissionDenied("Only an Administrator can let a schedule run as somebody else.")
-    if owner is None or not (owner.is_superuser or owner.tenant_id == schedule.tenant_id):
+    if owner is None or not _may_own(owner, schedule, actor):
+        # The same for a superuser as for nobody: an Administrator of a tenant learns nothing about those outside.
         errors["run_as"] = [f"User {name} does not exist in this tenant."]
     elif report and not may_run_for(owner, report):
         errors["run_as"] = [f"User {name} has no right to run this report, or is not active."]
@@ -229,13 +259,11 @@ def _report_and_owner(
     return report, owner
 
 
-def _save_slug(schedule: Schedule) -> None:
-    # The database decides: two requests may check at the same time and both find the slug free.
-    try:
-        with transaction.atomic():
-            schedule.save()
-    except IntegrityError:
-        raise invalid_definition({"slug": ["Another schedule already has this slug."]}) from None
+def _may_own(owner: User, schedule: Schedule, actor: User) -> bool:
+    """Whether the actor may make this user the owner: one of the tenant; a superuser only if the actor is one too."""
+    if owner.tenant_id == schedule.tenant_id or owner.pk == schedule.owner_id:
+        return True
+    return owner.is_superuser and actor.is_superuser
 
 
 def _check_values(schedule: Schedule, definition: ScheduleDefinition, report: ReportConfiguration) -> None:

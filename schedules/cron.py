@@ -14,9 +14,13 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim, CronSimError
 
 MAX_LENGTH = 100
-_HORIZON = timedelta(days=5 * 366)
+#: No time is before this one: in some zones, the day before is in the year 0.
+FIRST = datetime(1, 1, 2, tzinfo=UTC)
+#: How far ahead the first time must be at most.
+HORIZON = timedelta(days=5 * 366)
 _MONTH_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _FIELDS = 5
+_NO_SUCH_DAY = ", or names a day that doesn't exist"
 
 
 def error(expression: str, now: datetime) -> str | None:
@@ -31,8 +35,9 @@ def error(expression: str, now: datetime) -> str | None:
     try:
         first = next(times(expression, ZoneInfo("UTC"), after=now), None)
     except CronSimError as refusal:
-        return f"The field is not valid or names a day that doesn't exist: {str(refusal).removeprefix('Bad ')}."
-    return None if first is not None and first - now <= _HORIZON else "There is no such time in the next five years."
+        field = str(refusal).removeprefix("Bad ")
+        return f"The {field} field is not valid{_NO_SUCH_DAY if field == 'day-of-month' else ''}."
+    return None if first is not None and first - now <= HORIZON else "There is no such time in the next five years."
 
 
 def warning(expression: str) -> str | None:
@@ -48,10 +53,15 @@ def warning(expression: str) -> str | None:
 
 
 def times(expression: str, zone: ZoneInfo, *, after: datetime) -> Iterator[datetime]:
-    """Yield the times after this one, in UTC, the first one first. Raises CronSimError."""
-    for local in CronSim(expression, after.astimezone(zone)):
-        time = local.astimezone(UTC)
-        # A repeated local time is not told apart from the first by its fields.
-        if time > after:
-            yield time
-            after = time
+    """Yield the times after this one up to the year 9999, in UTC, the first one first. Raises CronSimError."""
+    after = max(after, FIRST)
+    try:
+        for local in CronSim(expression, after.astimezone(zone)):
+            time = local.astimezone(UTC)
+            # A repeated local time is not told apart from the first by its fields.
+            if time > after:
+                yield time
+                after = time
+    except OverflowError:
+        # The end of the year 9999.
+        return

@@ -9,10 +9,9 @@ from typing import Annotated, Any, ClassVar, Literal
 from django.utils import timezone
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from common.ids import parse_uuid
 from reports.definitions.base import Definition
 from reports.definitions.errors import InvalidFields, from_pydantic
-from reports.definitions.field_types import Format, Principal, ReportSlug, TenantSlug, ThingSlug, TimeZone, user_of
+from reports.definitions.field_types import Format, Principal, TenantSlug, ThingSlug, TimeZone, user_of
 from schedules import cron
 
 _DURATION = re.compile(r"([1-9][0-9]{0,3})([mhd])")
@@ -59,7 +58,7 @@ Day = Annotated[str, Field(max_length=10, pattern=_DAY), AfterValidator(_check_d
 class ScheduleDefinition(Definition):
     """When a report runs by itself, with which values, and as whom."""
 
-    slug: ReportSlug = Field(description="Unique in the tenant; any except new and preview.")
+    slug: ThingSlug = Field(description="Unique in the tenant; any except new and preview.")
     tenant: TenantSlug = Field(description="The slug of the tenant.")
     report: ThingSlug = Field(description="The slug of the report.")
     cron: Annotated[str, AfterValidator(_check_cron)] = Field(
@@ -97,10 +96,12 @@ class ScheduleDefinition(Definition):
     @model_validator(mode="after")
     def _check_consistency(self) -> ScheduleDefinition:
         errors = {}
+        if self.start_on and date.fromisoformat(self.start_on) > (timezone.now() + cron.HORIZON).date():
+            errors["start_on"] = ["Must be at most five years ahead."]
         if self.start_on and self.end_on and self.end_on < self.start_on:
             errors["end_on"] = ["Must not be before start_on."]
-        if self.slug == "preview" or parse_uuid(self.slug):
-            errors["slug"] = ["Choose another name: this one has a meaning in URLs."]
+        if self.slug in ("new", "preview"):
+            errors["slug"] = ["This name is reserved. Choose another."]
         if errors:
             raise InvalidFields(errors)
         return self

@@ -83,11 +83,15 @@ class Schedule(models.Model):
         fields, zone = self.version.definition, self.zone
         if fields["start_on"]:
             first = datetime.combine(datetime.fromisoformat(fields["start_on"]), time(), zone)
-            after = max(after, first - timedelta(seconds=1))
+            after = max(after, max(first, cron.FIRST) - timedelta(seconds=1))
         for due in cron.times(fields["cron"], zone, after=after):
             if fields["end_on"] and str(due.astimezone(zone).date()) > fields["end_on"]:
                 return
             yield due
+
+    def move_on(self, *, after: datetime) -> None:
+        """Set `next_at` to the first time after this one. Doesn't save."""
+        self.next_at = None if self.paused else self.next_time(after=after)
 
     def next_time(self, *, after: datetime) -> datetime | None:
         return next(self.times(after=after), None)

@@ -15,9 +15,12 @@ from uuid import UUID
 
 from django.db import transaction
 
+from audit import actions as audit
+from audit.models import Action
 from jobs import actions as jobs
-from jobs.clock import Now, from_now
+from jobs.clock import Now
 from jobs.models import JobExecutionLog
+from jobs.sql import now as database_now
 from jobs.status import UNFINISHED
 from reports.exceptions import InvalidParameters, ReportIncomplete
 from schedules.definitions import duration
@@ -78,7 +81,7 @@ def record(schedule: Schedule) -> int:
     following = takewhile(lambda time: time <= schedule.now, schedule.times(after=schedule.next_at))
     times = [schedule.next_at, *islice(following, _MAX_TIMES - 1)]
     _record(schedule, times, schedule.now)
-    schedule.next_at = None if schedule.paused else schedule.next_time(after=times[-1])
+    schedule.move_on(after=times[-1])
     schedule.save(update_fields=["next_at", "paused", "paused_reason"])
     return len(times)
 
@@ -90,7 +93,8 @@ def _record(schedule: Schedule, times: list[datetime], now: datetime) -> None:
         # More times follow, of which the newest count: these are missed, except those that may be among them.
         planned = Plan(times[:-MAX_MADE_UP], [], [])
         del times[-MAX_MADE_UP:]
-    reason = "No server created it in time."
+    planned = _without_slots(schedule, planned, times)
+    reason = "No server created a job in time."
     Slot.objects.bulk_create([_slot(schedule, time, State.MISSED, reason) for time in planned.missed], batch_size=500)
     for time in planned.made_up:
         add_slot(schedule, time, waits=_has_unfinished(schedule))
@@ -98,11 +102,17 @@ def _record(schedule: Schedule, times: list[datetime], now: datetime) -> None:
         _add_on_time(schedule, time, fields["overlap"])
 
 
+def _without_slots(schedule: Schedule, planned: Plan, times: list[datetime]) -> Plan:
+    """Leave out times that have slots: when the database's clock was set back, the same times come again."""
+    taken = set(schedule.slots.filter(time__range=(times[0], times[-1])).values_list("time", flat=True))
+    return Plan(*([time for time in part if time not in taken] for part in planned)) if taken else planned
+
+
 def _add_on_time(schedule: Schedule, time: datetime, overlap: str) -> None:
     if not _has_unfinished(schedule):
         add_slot(schedule, time)
     elif overlap == "skip":
-        _slot(schedule, time, State.SKIPPED, "An earlier job had not ended.").save()
+        _slot(schedule, time, State.SKIPPED, "An earlier job was still unfinished.").save()
     elif Slot.objects.filter(schedule=schedule, waits=True).exists():
         _slot(schedule, time, State.SKIPPED, "Another job was already waiting for an earlier one.").save()
     else:
@@ -127,10 +137,21 @@ def add_slot(
         new.job, new.waits = _enqueue(schedule, new, waits), waits
     except SlotFailed as failure:
         new.state, new.reason = State.FAILED, str(failure)[:_MAX_REASON]
-        if failure.pauses:
-            schedule.paused, schedule.paused_reason, schedule.next_at = True, new.reason[:300], None
+        if failure.pauses and not schedule.paused:
+            _pause(schedule, new.reason)
     new.save(force_update=slot is not None, force_insert=slot is None)
     return new
+
+
+def _pause(schedule: Schedule, reason: str) -> None:
+    schedule.paused, schedule.paused_reason, schedule.next_at = True, reason[:300], None
+    audit.record(
+        Action.SCHEDULE_PAUSE,
+        actor=audit.SYSTEM,
+        tenant_id=schedule.tenant_id,
+        target=("schedule", schedule.pk),
+        details={"schedule": schedule.slug, "reason": schedule.paused_reason},
+    )
 
 
 def _enqueue(schedule: Schedule, slot: Slot, waits: bool) -> JobExecutionLog:
@@ -183,6 +204,13 @@ def release_waiting() -> int:
     return sum(_release(slot) for slot in first_of.values())
 
 
+def release_all(schedule: Schedule) -> None:
+    """Let all waiting jobs of a schedule start, before its slots are deleted."""
+    for job_id in schedule.slots.filter(waits=True, job__isnull=False).values_list("job_id", flat=True):
+        if job_id:
+            jobs.release_waiting(job_id)
+
+
 def _release(slot: Slot) -> bool:
     with transaction.atomic():
         if Schedule.objects.lock(slot.schedule_id, skip_locked=True) is None:
@@ -199,9 +227,8 @@ def _release(slot: Slot) -> bool:
 def late_slots() -> int:
     """Count times that should have a slot by now, and have none: more than a minute late, and at most 1,000 of each
     schedule."""
-    late = 0
-    for schedule in Schedule.objects.filter(next_at__lte=from_now(-60)).complete():
-        clock = Schedule.objects.clock(schedule.pk)
-        times = [schedule.next_at, *islice(schedule.times(after=schedule.next_at or clock), 999)]
-        late += sum(time is not None and time <= clock - timedelta(minutes=1) for time in times)
+    late, until = 0, database_now() - timedelta(minutes=1)
+    for schedule in Schedule.objects.filter(next_at__lte=until).complete():
+        following = takewhile(lambda time: time <= until, schedule.times(after=schedule.next_at or until))
+        late += 1 + sum(1 for _ in islice(following, 999))
     return late

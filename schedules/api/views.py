@@ -19,6 +19,7 @@ from rest_framework.views import APIView
 
 from accounts.models import Tenant, User
 from common.api.schema import errors, header
+from common.ids import parse_uuid
 from jobs.api.responses import LOCATION, RETRY_AFTER, accepted
 from jobs.api.serializers import AcceptedSerializer
 from reports.api.bodies import json_object
@@ -118,7 +119,8 @@ class ScheduleDetail(ScheduleView):
         """Replace the definition. Omitted fields are reset to their default, except the owner. A change creates a new
         version, and affects later times only."""
         schedule = self.schedule(key)
-        definition = parse_schedule({"tenant": schedule.tenant.slug} | json_object(request.data))
+        body = {"tenant": schedule.tenant.slug} | _with_report_slug(schedule, json_object(request.data))
+        definition = parse_schedule(body)
         changed = actions.update_schedule(schedule=schedule, definition=definition, actor=self.user)
         return Response(self.represent(changed))
 
@@ -126,7 +128,8 @@ class ScheduleDetail(ScheduleView):
     def patch(self, request: Request, key: str) -> Response:
         """Change some fields of the definition by a JSON merge patch (RFC 7396). null resets one to its default."""
         schedule = self.schedule(key)
-        changed = actions.patch_schedule(schedule=schedule, patch=json_object(request.data), actor=self.user)
+        patch = _with_report_slug(schedule, json_object(request.data))
+        changed = actions.patch_schedule(schedule=schedule, patch=patch, actor=self.user)
         return Response(self.represent(changed))
 
     @extend_schema(parameters=[_KEY], responses={204: None, **errors(401, 403, 404, 409, 429)})
@@ -134,6 +137,14 @@ class ScheduleDetail(ScheduleView):
         """Delete the schedule and its slots. Its jobs stay."""
         actions.delete_schedule(schedule=self.schedule(key), actor=self.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def _with_report_slug(schedule: Schedule, body: dict[str, Any]) -> dict[str, Any]:
+    """Replace the id of a report of the schedule's tenant by the slug."""
+    name = body.get("report")
+    uuid = parse_uuid(name) if isinstance(name, str) else None
+    report = ReportConfiguration.objects.filter(tenant=schedule.tenant, pk=uuid).first() if uuid else None
+    return body | {"report": report.slug} if report else body
 
 
 class Preview(APIView):
@@ -212,6 +223,8 @@ class Backfill(ScheduleView):
     def post(self, request: Request, key: str) -> Response:
         """Run the schedule for its times in a range that have passed and have no job; at most 100."""
         schedule = self.schedule(key)
+        # What is wrong with the schedule comes before what is wrong with the body.
+        actions.check_can_run(schedule)
         body = BackfillSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         first, last = body.validated_data["from"], body.validated_data["to"]

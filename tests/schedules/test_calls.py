@@ -72,7 +72,9 @@ def test_a_schedule_is_created_read_changed_and_deleted(api: APIClient) -> None:
         ({"cron": "@daily"}, "cron", "aren't supported"),
         ({"cron": "0 0 30 2 *"}, "cron", "doesn't exist"),
         ({"time_zone": "Mars/Base"}, "time_zone", "There is no such time zone."),
-        ({"slug": "preview"}, "slug", "Choose another name"),
+        ({"slug": "preview"}, "slug", "This name is reserved. Choose another."),
+        ({"slug": "new"}, "slug", "This name is reserved. Choose another."),
+        ({"start_on": "9999-12-20"}, "start_on", "Must be at most five years ahead."),
         ({"parameters": {"start": "soon"}}, "parameters.start", "Must be a date"),
         ({"parameters": {}}, "parameters.start", "required"),
         ({"parameters": {"start": "today", "x": 1}}, "parameters.x", "no such parameter"),
@@ -81,7 +83,8 @@ def test_a_schedule_is_created_read_changed_and_deleted(api: APIClient) -> None:
         ({"missed_within": "1 day"}, "missed_within", "like 90m, 24h or 7d"),
         ({"start_on": "2027-02-30"}, "start_on", "Must be a date"),
         ({"start_on": "2027-02-02", "end_on": "2027-02-01"}, "end_on", "Must not be before start_on."),
-        ({"end_on": "2020-01-01"}, "cron", "There is no such time between start_on and end_on"),
+        ({"end_on": "2020-01-01"}, "end_on", "no future time matches cron between start_on and end_on."),
+        ({"parameters": {"start": "today", "\0": 1}}, "parameters.\0", "no such parameter"),
         ({"run_as": "analysts"}, "run_as", "Must name one user"),
         ({"colour": "red"}, "colour", "Unknown field."),
     ],
@@ -128,6 +131,84 @@ def test_only_administrators_let_a_schedule_run_as_somebody_else(api: APIClient,
     assert errors(answer)["run_as"] == ["User dave has no right to run this report, or is not active."]
 
 
+def test_only_superusers_let_a_schedule_run_as_one(api: APIClient) -> None:
+    User.objects.create_superuser("root")
+    alice = client("alice")
+    unknown = errors(create(alice, run_as="user:nobody"))["run_as"][0]
+    assert errors(create(alice, run_as="user:root"))["run_as"] == [unknown.replace("nobody", "root")]
+    assert create(client("root"), tenant="acme").json()["owner"] == "root"
+    assert errors(alice.patch(f"{URL}/hourly", {"run_as": "user:nobody"}, format="json"))["run_as"] == [unknown]
+    patched = alice.patch(f"{URL}/hourly", {"cron": "5 * * * *", "run_as": "user:root"}, format="json")
+    assert patched.json()["owner"] == "root", "it was the owner before"
+    assert alice.patch(f"{URL}/hourly", {"run_as": "user:bob"}, format="json").json()["owner"] == "bob"
+    assert errors(alice.patch(f"{URL}/hourly", {"run_as": "user:root"}, format="json"))["run_as"]
+
+
+def test_a_deleted_owner_is_replaced_only_by_name(api: APIClient, make_schedule: MakeSchedule) -> None:
+    make_schedule()
+    User.objects.get(username="bob").delete()
+    alice = client("alice")
+    renamed = alice.patch(f"{URL}/hourly", {"slug": "renamed"}, format="json").json()
+    assert (renamed["slug"], renamed["owner"]) == ("renamed", None)
+    answer = alice.patch(f"{URL}/renamed", {"cron": "5 * * * *"}, format="json")
+    assert errors(answer)["run_as"] == ["The owner was deleted. Name a user."]
+    taken = alice.patch(f"{URL}/renamed", {"run_as": "user:alice"}, format="json")
+    assert taken.json()["owner"] == "alice"
+
+
+def test_a_schedule_that_ended_can_be_renamed_and_paused(api: APIClient, make_schedule: MakeSchedule) -> None:
+    schedule = make_schedule()
+    version = schedule.version
+    type(version).objects.filter(pk=version.pk).update(definition=version.definition | {"end_on": "2026-01-01"})
+    for patch in ({"slug": "ended"}, {"paused": True}, {"paused": False}):
+        answer = api.patch(f"{URL}/{schedule.pk}", patch, format="json")
+        assert answer.status_code == 200, answer.content
+        assert answer.json()["nextTimes"] == []
+    assert errors(api.patch(f"{URL}/ended", {"cron": "5 * * * *"}, format="json"))["end_on"]
+
+
+def test_a_report_can_be_named_by_its_id(api: APIClient, sales: ReportConfiguration) -> None:
+    create(api, report=str(sales.pk))
+    answer = api.put(f"{URL}/hourly", BODY | {"report": str(sales.pk), "cron": "5 * * * *"}, format="json")
+    assert answer.json()["report"]["slug"] == "carrier-delays", answer.content
+    same = api.patch(f"{URL}/hourly", {"report": str(sales.pk)}, format="json")
+    assert same.json()["version"] == 2, same.content
+
+
+def test_years_at_the_ends_of_the_calendar_are_no_fault_of_the_server(
+    api: APIClient, make_schedule: MakeSchedule
+) -> None:
+    answer = create(api, start_on="0001-01-01", time_zone="Pacific/Kiritimati")
+    assert answer.status_code == 201, answer.content
+    far = make_schedule(slug="far")
+    version = far.version
+    type(version).objects.filter(pk=version.pk).update(definition=version.definition | {"start_on": "9999-12-31"})
+    assert api.get(URL).status_code == 200 and api.get(f"{URL}/far").status_code == 200
+    for year in ("0001-01-01T00:00:00Z", "9999-12-31T23:50:00Z"):
+        for zone in ("Pacific/Kiritimati", "Pacific/Niue"):
+            preview = {"cron": "30 * * * *", "time_zone": zone, "from": year}
+            assert api.post(f"{URL}/preview", preview, format="json").status_code == 200
+    body = {"from": "0001-01-01T00:00:00Z", "to": "9999-12-31T23:59:59Z"}
+    assert api.post(f"{URL}/hourly/backfill", body, format="json").json()["code"] == "too_many_slots"
+
+
+def test_a_backfill_counts_times_without_a_job_only(api: APIClient, make_schedule: MakeSchedule) -> None:
+    schedule = make_schedule(missed="none", due=150 * HOUR)
+    record(schedule)
+    first = {"from": hour(-140).isoformat(), "to": hour(-70).isoformat()}
+    assert len(api.post(f"{URL}/hourly/backfill", first, format="json").json()["slots"]) == 71
+    answer = api.post(f"{URL}/hourly/backfill", {**first, "to": hour(-20).isoformat()}, format="json")
+    assert len(answer.json()["slots"]) == 50, answer.content
+
+
+def test_what_is_wrong_with_the_schedule_comes_before_the_body(
+    api: APIClient, make_schedule: MakeSchedule, sales: ReportConfiguration
+) -> None:
+    make_schedule()
+    sales.delete()
+    assert api.post(f"{URL}/hourly/backfill", {"from": "x"}, format="json").status_code == 409
+
+
 def test_without_the_generate_right_nothing_is_created(api: APIClient) -> None:
     User.objects.create_user("dave", tenant=User.objects.get(username="bob").tenant)
     assert create(client("dave")).status_code == 403
@@ -166,7 +247,7 @@ def test_slots_are_listed_newest_first_and_backfilled(api: APIClient, make_sched
     record(schedule)
     listed = api.get(f"{URL}/hourly/slots").json()["results"]
     assert [row["slot"] for row in listed] == sorted((row["slot"] for row in listed), reverse=True)
-    assert listed[-1]["state"] == "Missed" and listed[-1]["reason"] == "No server created it in time."
+    assert listed[-1]["state"] == "Missed" and listed[-1]["reason"] == "No server created a job in time."
     body = {"from": hour(-4).isoformat(), "to": timezone.now().isoformat()}
     answer = api.post(f"{URL}/hourly/backfill", body, format="json")
     assert answer.status_code == 202 and {row["state"] for row in answer.json()["slots"]} == {"Created"}

@@ -93,18 +93,28 @@ def test_days(expression: str, expected: list[str]) -> None:
         ("0 0 0 * * *", "Must have five fields (minute, hour, day, month, weekday), not 6."),
         ("0 0 * *", "not 4."),
         ("", "not 0."),
-        ("60 * * * *", "names a day that doesn't exist: minute."),
-        ("0 24 * * *", "hour."),
-        ("0 0 30 2 *", "day-of-month."),
-        ("0 0 * * MON#6", "day-of-week."),
-        ("x * * * *", "minute."),
-        ("*/0 * * * *", "minute."),
+        ("60 * * * *", "The minute field is not valid."),
+        ("0 24 * * *", "The hour field is not valid."),
+        ("0 0 30 2 *", "The day-of-month field is not valid, or names a day that doesn't exist."),
+        ("0 0 * * MON#6", "The day-of-week field is not valid."),
+        ("x * * * *", "The minute field"),
+        ("*/0 * * * *", "The minute field"),
         ("0 0 ٣ * *", "all of them ASCII"),
         ("0,0" + ",0" * 60 + " * * * *", "at most 100 characters"),
     ],
 )
 def test_what_cannot_be_used_is_refused_with_a_sentence(expression: str, words: str) -> None:
     assert words in (cron.error(expression, NOW) or "")
+
+
+@pytest.mark.parametrize("zone", ["UTC", BERLIN, NEW_YORK, "Pacific/Kiritimati", "Pacific/Niue"])
+@pytest.mark.parametrize("expression", ["0 7 * * MON", "*/15 * * * *"])
+def test_times_begin_and_end_with_the_calendar(zone: str, expression: str) -> None:
+    first = next(cron.times(expression, ZoneInfo(zone), after=datetime.min.replace(tzinfo=UTC)))
+    assert first.year == 1
+    last = list(cron.times(expression, ZoneInfo(zone), after=datetime(9999, 12, 20, tzinfo=UTC)))
+    assert last and all(time.year == 9999 for time in last)
+    assert not list(cron.times(expression, ZoneInfo(zone), after=datetime.max.replace(tzinfo=UTC)))
 
 
 def test_a_cron_without_a_time_in_five_years_is_refused() -> None:

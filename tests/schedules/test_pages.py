@@ -9,6 +9,7 @@ from django.test import Client
 
 from accounts.models import User
 from jobs.models import JobExecutionLog
+from reports.models import ReportConfiguration
 from schedules.models import Schedule
 from tests.pages.html import Page
 from tests.schedules.conftest import MakeSchedule, record
@@ -44,6 +45,16 @@ def test_a_schedules_page_shows_its_next_times_and_slots(make_schedule: MakeSche
     assert "Months without day 31 are skipped." in following.text
     assert "No slots yet" in page.get("region", "Slots").text
     assert schedule.slug in page.text and "now-1M/M" in page.get("region", "Details").text
+
+
+def test_the_page_of_a_schedule_whose_report_was_deleted(
+    make_schedule: MakeSchedule, sales: ReportConfiguration
+) -> None:
+    make_schedule()
+    sales.delete()
+    page = Page(browser("bob").get("/schedules/hourly"))
+    assert "0 * * * *" in page.get("region", "Details").text
+    assert "The report was deleted." in Page(browser("bob").get("/schedules")).text
 
 
 def test_buttons_run_pause_and_resume(make_schedule: MakeSchedule) -> None:

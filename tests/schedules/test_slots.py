@@ -120,7 +120,7 @@ def test_overlap_skip_skips_while_a_job_is_unfinished(make_schedule: MakeSchedul
     schedule = make_schedule(cron="* * * * *", overlap="skip", due=timedelta(minutes=3))
     record(schedule)
     assert {state for _, state in states(schedule)[1:]} == {"Skipped"}
-    assert "had not ended" in schedule.slots.earliest("-time").reason
+    assert "still unfinished" in schedule.slots.earliest("-time").reason
 
 
 def test_without_the_right_or_the_account_the_slot_fails(make_schedule: MakeSchedule, bob: User) -> None:
@@ -207,6 +207,57 @@ def test_a_backfill_uses_slots_without_a_job_again_and_never_others(make_schedul
     assert set(schedule.slots.values_list("state", flat=True)) == {"Created"}
     assert Schedule.objects.get(pk=schedule.pk).next_at == next_at
     assert actions.backfill(schedule=schedule, first=hour(-5), last=hour(0), actor=bob) == []
+
+
+def test_a_backfill_of_a_time_that_is_due_leaves_the_schedule_running(make_schedule: MakeSchedule, bob: User) -> None:
+    schedule = make_schedule(due=2 * HOUR, missed="none")
+    actions.backfill(schedule=schedule, first=hour(-3), last=hour(0), actor=bob)
+    backfilled = states(schedule)
+    assert len(backfilled) == 4 and {state for _, state in backfilled} == {"Created"}
+    assert record(schedule) == backfilled
+    assert Schedule.objects.get(pk=schedule.pk).next_at == hour(1)
+
+
+def test_times_that_come_again_after_the_clock_was_set_back_keep_their_slots(make_schedule: MakeSchedule) -> None:
+    schedule = make_schedule(due=3 * HOUR, missed="all")
+    before = record(schedule)
+    rewind(schedule, 5 * HOUR)
+    again = record(schedule)
+    assert again[-len(before) :] == before and len(again) == len(before) + 2
+    assert JobExecutionLog.objects.count() == len(again)
+
+
+def test_an_edit_loses_no_time(make_schedule: MakeSchedule, bob: User) -> None:
+    """The time comes between the lock and the end of the edit."""
+    schedule = make_schedule(cron="* * * * *")
+    with transaction.atomic():
+        locked = Schedule.objects.lock(schedule.pk)
+        assert locked
+        locked.now = hour(-1) + timedelta(seconds=59)
+        definition = locked.definition.model_copy(update={"overlap": "skip"})
+        actions._write(locked, definition, bob, ["overlap"])
+    assert Schedule.objects.get(pk=schedule.pk).next_at == hour(-1) + timedelta(minutes=1)
+
+
+def test_jobs_that_wait_start_when_their_schedule_is_deleted(make_schedule: MakeSchedule, bob: User) -> None:
+    schedule = make_schedule(cron="* * * * *", overlap="queue", due=timedelta(minutes=3))
+    record(schedule)
+    assert claim() and claim() is None
+    actions.delete_schedule(schedule=schedule, actor=bob)
+    assert JobExecutionLog.objects.count() == 2 and claim(), "the second job waits no longer"
+
+
+def test_a_pause_by_the_server_is_audited_and_its_reason_outlives_edits(make_schedule: MakeSchedule, bob: User) -> None:
+    schedule = make_schedule(due=3 * HOUR, missed="all")
+    User.objects.filter(pk=bob.pk).update(is_active=False)
+    record(schedule)
+    (entry,) = AuditLog.objects.filter(action="Schedule Pause")
+    reason = "The owner's account was deactivated or deleted."
+    assert (entry.actor, entry.details["reason"]) == ("system", reason)
+    renamed = actions.patch_schedule(schedule=schedule, patch={"slug": "renamed"}, actor=bob)
+    assert renamed.paused and renamed.paused_reason == reason
+    resumed = actions.patch_schedule(schedule=schedule, patch={"paused": False}, actor=bob)
+    assert not resumed.paused and not resumed.paused_reason and resumed.next_at
 
 
 def test_start_on_and_end_on_bound_the_times(make_schedule: MakeSchedule) -> None:
