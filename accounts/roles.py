@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
+from django.apps import apps
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Q, QuerySet
+from guardian.models import UserObjectPermissionBase
 
 from accounts.models import Role, Tenant, User
 from accounts.querysets import ADMINISTRATOR
@@ -71,11 +73,31 @@ def roles_to_hand_out(user: User) -> QuerySet[Group]:
 
 
 def may_manage(user: User, other: User) -> bool:
-    """True if the other user has no rights that this user lacks: whoever sets a password can sign in with it."""
+    """True if the other user has no rights that this user lacks: whoever sets a password can sign in with it.
+
+    What a deactivated user would have again counts too.
+    """
     if user.is_superuser:
         return True
-    has_more = other.is_superuser or (other.is_administrator and not user.is_administrator)
-    return not has_more and other.get_all_permissions() <= user.get_all_permissions()
+    stored = Permission.objects.filter(Q(user=other) | Q(group__user=other)).select_related("content_type")
+    if other.is_superuser or not names_of(stored) <= user.get_all_permissions():
+        return False
+    # Administrators have every right on the reports of their tenant, and any role there is theirs to hand out.
+    return user.is_administrator or (_roles_held(other) <= _roles_held(user) and _grants(other) <= _grants(user))
+
+
+def _roles_held(user: User) -> set[int]:
+    return set(user.groups.values_list("pk", flat=True))
+
+
+def _grants(user: User) -> set[tuple[object, ...]]:
+    """The user's rights by name on single objects, such as reports."""
+    grants: set[tuple[object, ...]] = set()
+    for model in apps.get_models():
+        if issubclass(model, UserObjectPermissionBase):
+            fields = [field.attname for field in model._meta.concrete_fields if field.name not in ("id", "user")]
+            grants |= {(model, *values) for values in model._default_manager.filter(user=user).values_list(*fields)}
+    return grants
 
 
 def names_of(permissions: Iterable[Permission]) -> set[str]:

@@ -11,7 +11,7 @@ from django.test import Client
 
 from accounts.models import Role, Tenant, User
 from accounts.roles import role_group
-from reports.models import ReportConfiguration
+from reports.models import ReportConfiguration, RoleGrant, UserGrant
 from tests.pages.conftest import PASSWORD
 
 Browse = Callable[[str], Client]
@@ -98,6 +98,62 @@ def test_staff_without_the_role_administrator_neither_give_it_nor_take_over_who_
     assert change(browse("bob"), people["alice"], administrator) == 403
     bob.groups.add(roles["own"])
     assert change(browse("bob"), people["dave"], roles["own"]) == 302
+
+
+@pytest.fixture
+def helpdesk(people: dict[str, User], browse: Browse) -> Client:
+    """Signed in as dave, who may change users and has no rights on reports."""
+    dave = people["dave"]
+    dave.is_staff = True
+    dave.save()
+    dave.user_permissions.set(Permission.objects.filter(codename__in=["change_user", "delete_user", "view_user"]))
+    return browse("dave")
+
+
+def takes_over(client: Client, user: User) -> bool:
+    """True if the client can set the user's password and activate the user, False if it can do neither, nor delete."""
+    passwords = {"password1": "another long one 7", "password2": "another long one 7", "usable_password": "true"}
+    answers = {
+        client.post(f"/admin/accounts/user/{user.pk}/password/", passwords).status_code,
+        change(client, user),
+    }
+    assert answers in ({302}, {403})
+    if answers == {403}:
+        assert client.post(f"/admin/accounts/user/{user.pk}/delete/", {"post": "yes"}).status_code == 403
+        return False
+    user.refresh_from_db()
+    assert user.check_password("another long one 7"), "redirected to the sign-in page"
+    return True
+
+
+def test_staff_take_over_nobody_who_has_a_role_or_a_right_on_a_report_that_they_lack(
+    people: dict[str, User], helpdesk: Client, roles: dict[str, Group], report: ReportConfiguration
+) -> None:
+    dave, carol, alice = people["dave"], people["carol"], people["alice"]
+    frank = User.objects.create_user("frank", tenant=dave.tenant)
+    view = Permission.objects.get(codename="view_reportconfiguration")
+    assert takes_over(helpdesk, frank)
+    frank.groups.add(roles["own"])
+    RoleGrant.objects.create(group=roles["own"], content_object=report, permission=view)
+    assert not takes_over(helpdesk, frank), "he has a role that dave lacks"
+    assert not takes_over(helpdesk, carol), "she has a right by name that dave lacks"
+    dave.groups.add(roles["own"])
+    UserGrant.objects.create(user=dave, content_object=report, permission=view)
+    assert takes_over(helpdesk, frank)
+    assert takes_over(helpdesk, carol)
+    assert not takes_over(helpdesk, people["erin"]), "she may generate, dave only view"
+    assert not takes_over(helpdesk, alice), "she is an Administrator"
+
+
+def test_a_deactivated_user_is_taken_over_no_more_than_an_active_one(
+    people: dict[str, User], helpdesk: Client, browse: Browse, roles: dict[str, Group]
+) -> None:
+    alice, bob = people["alice"], people["bob"]
+    bob.groups.add(roles["powerful"])
+    User.objects.filter(pk=bob.pk).update(is_active=False)
+    assert not takes_over(browse("alice"), bob)
+    User.objects.filter(pk=alice.pk).update(is_active=False)
+    assert not takes_over(helpdesk, alice)
 
 
 def test_a_user_who_moves_to_another_tenant_loses_the_roles_of_the_old_one(
