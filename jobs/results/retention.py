@@ -13,7 +13,7 @@ from audit.models import Action
 from jobs.actions import record_event
 from jobs.clock import Now, from_now
 from jobs.models import Artifact, JobEvent
-from jobs.results import storage
+from jobs.results import storage, store
 
 log = logging.getLogger(__name__)
 #: Results that are read at once. No cursor may be open while results are purged: on SQLite it would keep a snapshot,
@@ -30,7 +30,10 @@ def expired(older_than_days: int | None = None) -> QuerySet[Artifact]:
 
 
 def purge_expired(older_than_days: int | None = None, *, actor: str = audit.SYSTEM) -> Iterator[int]:
-    """Purge the results that `expired` returns. Yields 1 for each, 0 if another process purged it or it can't be."""
+    """Purge the results that `expired` returns. Yields 1 for each, 0 if another process purged it or it can't be.
+
+    Raises WrongStore, or OSError if the store can't be read.
+    """
     last = 0
     while batch := list(expired(older_than_days).filter(pk__gt=last).order_by("pk")[:_BATCH]):
         for artifact in batch:
@@ -48,8 +51,12 @@ def _try_to_purge(artifact: Artifact, actor: str) -> int:
 
 
 def purge(artifact: Artifact, *, actor: str) -> bool:
-    """Delete one result. False if another process purged it first."""
+    """Delete one result. False if another process purged it first.
+
+    Raises WrongStore, or OSError if the store can't be read: a result that is out of reach stays unpurged.
+    """
     job = artifact.job
+    store.check()
     # The row is marked before the file is deleted, so that no client is promised a file that is gone.
     with transaction.atomic():
         if not Artifact.objects.filter(pk=artifact.pk, purged_at=None).update(purged_at=Now()):

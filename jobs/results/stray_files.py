@@ -17,7 +17,7 @@ from django.db.models import BooleanField, ExpressionWrapper, Q
 
 from jobs.clock import Now
 from jobs.models import JobExecutionLog
-from jobs.results import storage
+from jobs.results import storage, store
 
 #: How long a job's files are left alone after its end: a worker that lost the job may still be writing.
 _STRAY_AFTER = timedelta(hours=1)
@@ -32,9 +32,13 @@ def delete_stray_files() -> Iterator[int]:
 
     Yields for each batch of folders the number of attempts whose files were deleted. The files of a job that may still
     run are left alone: its own process deletes those of earlier attempts.
+
+    Raises WrongStore, or OSError if the store can't be read: all jobs of another installation are unknown to this one.
     """
     folders = storage.job_folders()
     while batch := list(islice(folders, _BATCH)):
+        # Each time: a share may be mounted at any moment.
+        store.check()
         yield _delete_in(batch)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from audit.actions import operator_actor
+from jobs.exceptions import WrongStore
 from jobs.results import retention
 
 #: A century. A larger number could lead to a date before the year 1.
@@ -32,5 +33,13 @@ class Command(BaseCommand):
                 self.stdout.write(f"{artifact.job_id}  {artifact.size:,} bytes")
             self.stdout.write(f"{len(artifacts)} result(s) would be deleted.")
         else:
-            deleted = sum(retention.purge_expired(days, actor=operator_actor()))
-            self.stdout.write(f"{deleted} result(s) deleted.")
+            self.stdout.write(f"{_purge(days)} result(s) deleted.")
+
+
+def _purge(days: int | None) -> int:
+    try:
+        return sum(retention.purge_expired(days, actor=operator_actor()))
+    except WrongStore as error:
+        raise CommandError(error.message) from error
+    except OSError as error:
+        raise CommandError(f"The folder of results can't be read: {error.strerror}.") from error

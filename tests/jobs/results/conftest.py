@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.core.cache import cache
 from pytest_django import Settings
 
 from jobs.models import JobExecutionLog
+from jobs.results import store as result_store
+from jobs.results import store_marker
 from tests.jobs.helpers import succeed_with
 
 DATA = b"region,total\r\nnorth,1\r\n"
@@ -25,3 +29,13 @@ def store(settings: Settings, tmp_path: Path) -> Path:
 def result_file(claimed: JobExecutionLog) -> Path:
     """The result file of the job `claimed`, which succeeded."""
     return succeed_with(claimed, DATA)
+
+
+@pytest.fixture
+def wrong_store(store: Path, result_file: Path) -> Iterator[Path]:
+    """The marker of the store, which was replaced: by now, another installation's share is mounted."""
+    cache.clear()
+    result_store.mark()
+    store_marker.write(store, "another")
+    yield store / store_marker.NAME
+    cache.clear()

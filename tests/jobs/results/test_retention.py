@@ -6,11 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from django.utils import timezone
 
 from audit.models import AuditLog
+from jobs.exceptions import WrongStore
 from jobs.models import Artifact, JobExecutionLog
-from jobs.results import retention
+from jobs.results import retention, store_marker
 from tests.server import prepare_server
 
 
@@ -23,6 +25,25 @@ def test_purging_deletes_the_file_and_keeps_the_job(result_file: Path, claimed: 
     assert (job.status, job.result) == ("Succeeded", None)
     assert AuditLog.objects.filter(action="Result Purge").count() == 1
     assert sum(retention.purge_expired()) == 0
+
+
+def test_nothing_is_purged_while_the_share_is_not_mounted(result_file: Path, wrong_store: Path) -> None:
+    """Neither the file, which may be another installation's, nor the row, or the file would be kept for good."""
+    Artifact.objects.update(expires_at=timezone.now())
+    with pytest.raises(WrongStore):
+        list(retention.purge_expired())
+    assert result_file.exists()
+    assert Artifact.objects.get().purged_at is None
+    assert not AuditLog.objects.filter(action="Result Purge").exists()
+
+
+def test_the_command_says_that_the_share_is_not_mounted(tmp_path: Path, prepared: Path) -> None:
+    server = prepare_server(tmp_path, prepared=prepared)
+    server.manage("shell", "--no-imports", "-c", _MANY_EXPIRED)
+    (server.folder / "artifacts" / store_marker.NAME).unlink()
+    purge = server.manage("purge_results", check=False)
+    assert purge.returncode == 1
+    assert "its share is not mounted" in purge.stderr and "Traceback" not in purge.stderr
 
 
 def test_more_results_than_one_batch_are_purged_while_others_commit(tmp_path: Path, prepared: Path) -> None:

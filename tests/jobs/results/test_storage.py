@@ -14,10 +14,11 @@ from django.utils import timezone
 
 from jobs import failures
 from jobs.clock import from_now
-from jobs.exceptions import ResultMissing
+from jobs.exceptions import ResultMissing, WrongStore
 from jobs.execution import transitions
 from jobs.models import Artifact, JobExecutionLog
-from jobs.results import storage, stray_files
+from jobs.results import storage, store_marker, stray_files
+from jobs.results import store as result_store
 from tests.jobs.helpers import write_draft
 from tests.jobs.results.conftest import DATA
 
@@ -136,6 +137,36 @@ def test_files_of_an_unknown_job_are_deleted_once_they_are_old(db: None) -> None
     age(draft, draft.parent)
     assert delete_stray_files() == 1
     assert not draft.parent.exists()
+
+
+def test_in_the_store_of_another_installation_nothing_is_stray(wrong_store: Path, result_file: Path) -> None:
+    other_s_result = storage.draft_path(uuid4(), "1")
+    other_s_result.parent.mkdir(parents=True)
+    other_s_result.write_bytes(b"theirs")
+    age(other_s_result, other_s_result.parent)
+    for replace_marker in (lambda: None, wrong_store.unlink):
+        replace_marker()
+        with pytest.raises(WrongStore):
+            delete_stray_files()
+        assert other_s_result.exists() and result_file.exists()
+
+
+def test_a_share_that_is_changed_while_stray_files_are_deleted_loses_none(wrong_store: Path, store: Path) -> None:
+    """After the first batch, a share of another installation takes the place of the store."""
+    wrong_store.unlink()
+    result_store.mark(adopt=True)
+    drafts = [storage.draft_path(uuid4(), "1") for _ in range(300)]
+    for draft in drafts:
+        draft.parent.mkdir(parents=True)
+        draft.touch()
+        age(draft, draft.parent)
+    batches = stray_files.delete_stray_files()
+    deleted = next(batches)
+    assert 0 < deleted < len(drafts)
+    store_marker.write(store, "another")
+    with pytest.raises(WrongStore):
+        next(batches)
+    assert sum(draft.exists() for draft in drafts) == len(drafts) - deleted
 
 
 def test_what_is_not_a_job_s_folder_stops_nothing(result_file: Path, claimed: JobExecutionLog) -> None:
