@@ -35,7 +35,7 @@ ENDED = (Status.SUCCEEDED, Status.FAILED)
 class QueuePosition:
     """A queued job's position: 1 is claimed next. With `is_more`, the position is a lower bound.
 
-    `start` is the estimated time at which the job starts; None while no worker is alive.
+    `start` is the estimated time at which the job starts; None while no worker is alive, or the job waits for another.
     """
 
     position: int

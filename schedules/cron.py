@@ -18,7 +18,8 @@ MAX_LENGTH = 100
 FIRST = datetime(1, 1, 2, tzinfo=UTC)
 #: How far ahead the first time must be at most.
 HORIZON = timedelta(days=5 * 366)
-_MONTH_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+#: The days of each month, in a year that is no leap year.
+_SHORTEST_MONTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _FIELDS = 5
 _NO_SUCH_DAY = ", or names a day that doesn't exist"
 
@@ -41,15 +42,13 @@ def error(expression: str, now: datetime) -> str | None:
 
 
 def warning(expression: str) -> str | None:
-    """Return a sentence about months without the day that the expression names; None if all of them have it."""
-    if expression.split()[2].startswith("*"):
-        return None
+    """Return a sentence about months that have none of the days of the month; None if there are none."""
     cron = CronSim(expression, datetime(2024, 1, 1, tzinfo=UTC))
-    most = min(_MONTH_DAYS[month - 1] if month != 2 else 28 for month in cron.months)
-    missing = sorted(day for day in cron.days if day > most)
-    if not missing:
+    # Otherwise the day of the week matches in every month. L and LW are negative numbers.
+    first = min(cron.days) if cron.day_and else 1
+    if all(first <= _SHORTEST_MONTHS[month - 1] for month in cron.months):
         return None
-    return f"Months without day {missing[-1]} are skipped. L is the last day of each month."
+    return f"Months without day {first} are skipped. L is the last day of each month."
 
 
 def times(expression: str, zone: ZoneInfo, *, after: datetime) -> Iterator[datetime]:

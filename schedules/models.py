@@ -39,6 +39,7 @@ class Schedule(models.Model):
     paused = models.BooleanField(default=False)
     paused_reason = models.CharField(max_length=300, blank=True, help_text=_("Why the server paused it."))
     next_at = models.DateTimeField(null=True, help_text=_("The first time that has no slot yet."))
+    next_zone = models.CharField(max_length=64, blank=True, help_text=_("The time zone in which next_at was computed."))
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ScheduleQuerySet.as_manager()
@@ -90,8 +91,9 @@ class Schedule(models.Model):
             yield due
 
     def move_on(self, *, after: datetime) -> None:
-        """Set `next_at` to the first time after this one. Doesn't save."""
+        """Set `next_at` to the first time after this one, and `next_zone`. Doesn't save."""
         self.next_at = None if self.paused else self.next_time(after=after)
+        self.next_zone = self.zone.key
 
     def next_time(self, *, after: datetime) -> datetime | None:
         return next(self.times(after=after), None)
@@ -137,11 +139,17 @@ class Slot(models.Model):
     version = models.ForeignKey(ScheduleVersion, on_delete=models.SET_NULL, null=True, related_name="+")
     job = models.OneToOneField(JobExecutionLog, on_delete=models.SET_NULL, null=True, related_name="slot")
     waits = models.BooleanField(default=False, help_text=_("Its job waits for the end of an earlier one."))
+    unfinished = models.BooleanField(
+        default=False, help_text=_("Its job counts for overlap and had not ended when somebody last looked.")
+    )
     created_at = models.DateTimeField()
 
     class Meta:
         ordering = ["-time"]
-        indexes = [models.Index(fields=["schedule"], name="slot_waiting", condition=Q(waits=True))]
+        indexes = [
+            models.Index(fields=["schedule"], name="slot_waiting", condition=Q(waits=True)),
+            models.Index(fields=["schedule"], name="slot_unfinished", condition=Q(unfinished=True)),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["schedule", "time"], name="slot_once"),
             models.CheckConstraint(condition=Q(state="Created") | Q(job__isnull=True), name="slot_job_if_created"),

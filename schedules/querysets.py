@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.db import connection, models
-from django.db.models import Q
+from django.db.models import F, Q, Value
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast, Coalesce, NullIf
 
 from common.ids import parse_uuid
 from jobs.clock import Now
@@ -48,6 +50,18 @@ class ScheduleQuerySet(models.QuerySet["Schedule"]):
     def due(self) -> ScheduleQuerySet:
         """Return the schedules with a time that has come and has no slot, the longest waiting first."""
         return self.filter(next_at__lte=Now()).order_by("next_at")
+
+    def in_another_zone(self) -> ScheduleQuerySet:
+        """Return the schedules whose `next_at` is of a time zone that isn't `Schedule.zone` any more."""
+        of_each = (
+            KeyTextTransform("time_zone", "current__definition"),
+            KeyTextTransform("time_zone", "report__current__options"),
+            F("tenant__time_zone"),
+        )
+        # SQLite returns JSON's null as a text.
+        zones = [NullIf(NullIf(Cast(zone, models.TextField()), Value("")), Value("null")) for zone in of_each]
+        in_force = Coalesce(*zones, Value("UTC"), output_field=models.TextField())
+        return self.filter(next_at__isnull=False).annotate(in_force=in_force).exclude(next_zone=F("in_force"))
 
     def lock(self, pk: UUID, *, skip_locked: bool = False) -> Schedule | None:
         """Return the schedule, complete and locked until the transaction ends; None if it is gone, or locked already

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import signal
 import threading
+import time
 from uuid import UUID
 
 from django.db import connections
 
+from common.backoff import Backoff
 from jobs.clock import Now
 from jobs.queue import broker
 from schedules import slots
@@ -18,8 +20,12 @@ log = logging.getLogger(__name__)
 #: The longest sleep in seconds: a schedule may be added meanwhile, or a waiting job may start.
 _LONGEST_SLEEP = 5.0
 _SHORTEST_SLEEP = 0.05
+#: The sleep while another host holds what is due.
+_LOCKED_SLEEP = 0.5
 #: Schedules that are looked for at once.
 _BATCH = 200
+#: Seconds for which a schedule is left alone after failures in a row.
+_FAILURE_WAITS = Backoff(5, 300)
 
 
 def run_scheduler() -> None:
@@ -27,39 +33,57 @@ def run_scheduler() -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
+    scheduler = Scheduler()
     while not stopping.is_set():
-        stopping.wait(work())
+        stopping.wait(scheduler.work())
 
 
-def work() -> float:
-    """Create the slots that are due. Returns for how many seconds nothing will be."""
-    try:
-        # Without its broker, a job could be created that no worker hears of soon.
-        broker.ping()
-        due = list(Schedule.objects.due().values_list("pk", flat=True)[:_BATCH])
-        recorded = sum(_record(pk) for pk in due)
-        slots.release_waiting()
-        # Those that couldn't be recorded must not keep the processor busy.
-        return 0.0 if recorded and len(due) == _BATCH else _seconds_to_next()
-    except Exception:
-        log.exception("The scheduler could not create slots.")
-        connections.close_all()
-        return _LONGEST_SLEEP / 2
+class Scheduler:
+    """Creates the slots that are due. Schedules that fail are left alone for a while, so they don't stop the others."""
 
+    def __init__(self) -> None:
+        #: The failures in a row of each schedule, and until when it is left alone, by the monotonic clock.
+        self._failures: dict[UUID, tuple[int, float]] = {}
 
-def _record(schedule_id: UUID) -> int:
-    """Record the slots of one schedule. One that fails must not stop the others."""
-    try:
-        return slots.record_due(schedule_id)
-    except Exception:
-        log.exception("The slots of a schedule could not be created.", extra={"schedule": str(schedule_id)})
-        connections.close_all()
-        return 0
+    def work(self) -> float:
+        """Create the slots that are due. Returns after how many seconds to do it again."""
+        try:
+            # Without its broker, a job could be created that no worker hears of soon.
+            broker.ping()
+            schedules = Schedule.objects.exclude(pk__in=self._left_alone())
+            ids = [*schedules.due().values_list("pk", flat=True)[:_BATCH]]
+            ids += schedules.in_another_zone().values_list("pk", flat=True)[:_BATCH]
+            recorded = sum(self._record(pk) for pk in dict.fromkeys(ids))
+            slots.release_waiting()
+            return self._seconds_to_next(more_may_be_due=recorded > 0)
+        except Exception:
+            log.exception("The scheduler could not create slots.")
+            connections.close_all()
+            return _LONGEST_SLEEP / 2
 
+    def _left_alone(self) -> list[UUID]:
+        now = time.monotonic()
+        return [schedule_id for schedule_id, (_, until) in self._failures.items() if until > now]
 
-def _seconds_to_next() -> float:
-    upcoming = Schedule.objects.filter(next_at__gt=Now()).order_by("next_at")
-    row = upcoming.values_list("next_at", Now()).first()
-    if row is None or row[0] is None:
-        return _LONGEST_SLEEP
-    return float(min(_LONGEST_SLEEP, max(_SHORTEST_SLEEP, (row[0] - row[1]).total_seconds())))
+    def _record(self, schedule_id: UUID) -> int:
+        """Record the slots of one schedule. One that fails must not stop the others."""
+        try:
+            recorded = slots.record_due(schedule_id)
+        except Exception:
+            log.exception("The slots of a schedule could not be created.", extra={"schedule": str(schedule_id)})
+            connections.close_all()
+            failures = self._failures.get(schedule_id, (0, 0.0))[0] + 1
+            self._failures[schedule_id] = failures, time.monotonic() + _FAILURE_WAITS.seconds(failures)
+            return 0
+        self._failures.pop(schedule_id, None)
+        return recorded
+
+    def _seconds_to_next(self, *, more_may_be_due: bool) -> float:
+        upcoming = Schedule.objects.filter(next_at__isnull=False).exclude(pk__in=self._left_alone())
+        row = upcoming.order_by("next_at").values_list("next_at", Now()).first()
+        if row is None or row[0] is None:
+            return _LONGEST_SLEEP
+        seconds = float((row[0] - row[1]).total_seconds())
+        if seconds <= 0 and not more_may_be_due:
+            return _LOCKED_SLEEP
+        return min(_LONGEST_SLEEP, max(_SHORTEST_SLEEP, seconds))

@@ -65,10 +65,19 @@ def plan(times: Sequence[datetime], now: datetime, *, missed: str, within: timed
 
 
 def record_due(schedule_id: UUID) -> int:
-    """Give the times of a schedule that have come their slots. Returns how many; 0 if another host is doing it."""
+    """Give the times of a schedule that have come their slots. Returns how many; 0 if another host is doing it.
+
+    If the time zone of its report or tenant has changed, its next time follows.
+    """
     with transaction.atomic():
         schedule = Schedule.objects.lock(schedule_id, skip_locked=True)
-        return record(schedule) if schedule else 0
+        if schedule is None:
+            return 0
+        recorded = record(schedule)
+        if schedule.next_at and schedule.next_zone != schedule.zone.key:
+            schedule.move_on(after=schedule.now)
+            schedule.save(update_fields=["next_at", "next_zone"])
+        return recorded
 
 
 def record(schedule: Schedule) -> int:
@@ -82,7 +91,7 @@ def record(schedule: Schedule) -> int:
     times = [schedule.next_at, *islice(following, _MAX_TIMES - 1)]
     _record(schedule, times, schedule.now)
     schedule.move_on(after=times[-1])
-    schedule.save(update_fields=["next_at", "paused", "paused_reason"])
+    schedule.save(update_fields=["next_at", "next_zone", "paused", "paused_reason"])
     return len(times)
 
 
@@ -134,7 +143,7 @@ def add_slot(
     new = _slot(schedule, time, State.CREATED, kind=kind)
     new.pk = slot.pk if slot else None
     try:
-        new.job, new.waits = _enqueue(schedule, new, waits), waits
+        new.job, new.waits, new.unfinished = _enqueue(schedule, new, waits), waits, kind == Slot.Kind.CRON
     except SlotFailed as failure:
         new.state, new.reason = State.FAILED, str(failure)[:_MAX_REASON]
         if failure.pauses and not schedule.paused:
@@ -189,8 +198,10 @@ def _slot(
 
 def _has_unfinished(schedule: Schedule) -> bool:
     """Whether a job of the schedule has not ended, apart from those that somebody started by hand."""
-    slots = Slot.objects.filter(schedule=schedule, job__status__in=UNFINISHED)
-    return slots.exclude(kind=Slot.Kind.MANUAL).exists()
+    # Not all slots: after years, there are millions.
+    unfinished = Slot.objects.filter(schedule=schedule, unfinished=True)
+    unfinished.exclude(job__status__in=UNFINISHED).update(unfinished=False)
+    return unfinished.exists()
 
 
 def release_waiting() -> int:
@@ -198,7 +209,7 @@ def release_waiting() -> int:
     first_of: dict[UUID, Slot] = {}
     for slot in Slot.objects.filter(waits=True).select_related("job").order_by("time"):
         if slot.job is None or slot.job.is_ended:
-            Slot.objects.filter(pk=slot.pk).update(waits=False)
+            Slot.objects.filter(pk=slot.pk).update(waits=False, unfinished=False)
         else:
             first_of.setdefault(slot.schedule_id, slot)
     return sum(_release(slot) for slot in first_of.values())
@@ -215,8 +226,8 @@ def _release(slot: Slot) -> bool:
     with transaction.atomic():
         if Schedule.objects.lock(slot.schedule_id, skip_locked=True) is None:
             return False
-        others = Slot.objects.filter(schedule=slot.schedule_id, waits=False, job__status__in=UNFINISHED)
-        if others.exclude(kind=Slot.Kind.MANUAL).exists():
+        others = Slot.objects.filter(schedule=slot.schedule_id, unfinished=True, waits=False)
+        if others.filter(job__status__in=UNFINISHED).exists():
             return False
         if slot.job_id is None or not Slot.objects.filter(pk=slot.pk, waits=True).update(waits=False):
             return False

@@ -66,7 +66,10 @@ class QueuePositionSerializer(serializers.Serializer[QueuePosition]):
     )
     isMore = serializers.BooleanField(source="is_more", help_text="True if `position` is a lower bound.")
     estimatedStart = serializers.DateTimeField(
-        source="start", allow_null=True, help_text="Estimated from past run times; null while no worker is alive."
+        source="start",
+        allow_null=True,
+        help_text="Estimated from past run times; null while no worker is alive, or the job waits for an earlier one "
+        "of its schedule.",
     )
 
 

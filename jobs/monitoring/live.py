@@ -15,6 +15,7 @@ from django.utils.cache import patch_vary_headers
 from accounts.caller import HtmxHttpRequest
 from jobs.models import JobExecutionLog
 from jobs.monitoring.job_detail import attempt_seconds
+from jobs.queue.position import waits_for_another
 from jobs.status import Status
 
 _HASH_HEADER = "X-Content-Hash"
@@ -38,6 +39,7 @@ def changing_values(job: JobExecutionLog) -> tuple[object, ...]:
         job.cancel_requested_at,
         seconds,
         position,
+        waits_for_another(job),
         job.retry_job,
         job.result is not None,
     )

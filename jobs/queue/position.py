@@ -14,6 +14,7 @@ from django.core.cache import cache
 from django.utils import timezone
 
 from jobs import sql
+from jobs.clock import WAITING
 from jobs.models import JobEvent, JobExecutionLog, WorkerHost
 from jobs.queue import next_job, running_caps
 from jobs.queue.running_caps import Caps
@@ -94,12 +95,17 @@ def annotate_positions(
         new_ahead = sql.jobs_ahead(key, [_rank(job) for job in with_key], limit=max_ahead)
         for job, more in zip(with_key, new_ahead, strict=True):
             ahead += more
-            start = _estimate_start(job, ahead, snapshot)
+            start = None if waits_for_another(job) else _estimate_start(job, ahead, snapshot)
             job.queue_position = QueuePosition(
                 position=ahead.total() + 1,
                 is_more=ahead.total() >= max_ahead,
                 start=start and max(start, job.available_at),
             )
+
+
+def waits_for_another(job: JobExecutionLog) -> bool:
+    """Whether the job waits for an earlier one of its schedule to end, so nothing is known of its start."""
+    return job.status == Status.QUEUED and job.available_at == WAITING
 
 
 def _rank(job: JobExecutionLog) -> tuple[int, int]:

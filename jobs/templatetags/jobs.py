@@ -15,6 +15,7 @@ from common.templatetags.format import duration, rows, until
 from jobs import permissions
 from jobs.models import JobEvent, JobExecutionLog
 from jobs.monitoring.job_detail import attempt_seconds
+from jobs.queue.position import waits_for_another
 from reports.models import DeliveryTarget
 
 register = template.Library()
@@ -75,6 +76,8 @@ def run_time(job: JobExecutionLog) -> str:
 @register.simple_tag
 def queue_position(job: JobExecutionLog) -> str:
     """Say where a queued job is in the queue, and when it is expected to start."""
+    if waits_for_another(job):
+        return gettext("Waits for an earlier job of its schedule")
     position = job.queue_position
     if position is None:
         return gettext("Waiting for a worker")

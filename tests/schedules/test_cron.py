@@ -124,8 +124,10 @@ def test_a_cron_without_a_time_in_five_years_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("expression", "day"), [("0 7 31 * *", 31), ("0 7 29-31 2 *", 31), ("0 7 30 1,2 *", 30), ("0 7 28 * *", None),
-                            ("0 7 31 1 *", None), ("0 7 L * *", None), ("0 7 * * *", None), ("0 7 */5 * *", None)]
+    ("expression", "day"), [("0 7 31 * *", 31), ("0 7 29-31 2 *", 29), ("0 7 30 1,2 *", 30), ("0 7 28 * *", None),
+                            ("0 7 31 1 *", None), ("0 7 L * *", None), ("0 7 * * *", None), ("0 7 */5 * *", None),
+                            ("0 7 1-31 * *", None), ("0 7 1,31 * *", None), ("0 7 28-31 * *", None),
+                            ("0 7 31 * MON", None), ("0 7 30-31 * *", 30), ("0 7 31,L * *", None)]
 )  # fmt: skip
 def test_months_without_the_day_are_warned_of(expression: str, day: int | None) -> None:
     assert cron.warning(expression) == (

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import Tenant, User
 from audit.models import AuditLog
 from jobs import actions as jobs
 from jobs.exceptions import TooManyJobs
@@ -18,7 +19,10 @@ from jobs.models import Delivery, JobExecutionLog
 from reports.models import ReportConfiguration, UserGrant
 from schedules import actions, slots
 from schedules.models import Schedule, Slot
+from schedules.scheduler import Scheduler
 from tests.jobs.helpers import succeed_with
+from tests.plans import only_on_sqlite
+from tests.reports.api.clients import client
 from tests.schedules.conftest import MakeSchedule, hour, record, rewind, states
 
 HOUR = timedelta(hours=1)
@@ -273,3 +277,73 @@ def test_late_slots_counts_times_without_a_slot(make_schedule: MakeSchedule) -> 
     assert slots.late_slots() in (3, 4, 5)
     record(schedule)
     assert slots.late_slots() == 0
+
+
+def test_late_slots_of_a_schedule_are_counted_up_to_a_thousand(make_schedule: MakeSchedule) -> None:
+    make_schedule(cron="* * * * *", due=timedelta(days=3))
+    assert slots.late_slots() == 1_000
+
+
+def test_a_manual_run_and_a_backfill_keep_no_time_from_running(make_schedule: MakeSchedule, bob: User) -> None:
+    schedule = make_schedule(overlap="skip")
+    actions.run_now(schedule=schedule, actor=bob)
+    actions.backfill(schedule=schedule, first=hour(-5), last=hour(-3), actor=bob)
+    rewind(schedule, HOUR)
+    assert record(schedule)[-2][1] == "Created"
+
+
+@only_on_sqlite
+def test_overlap_is_checked_without_reading_the_history(make_schedule: MakeSchedule) -> None:
+    schedule = make_schedule(cron="* * * * *", overlap="skip", due=timedelta(minutes=1))
+    record(schedule)
+    job = claim()
+    assert job and schedule.slots.filter(unfinished=True).exists()
+    succeed_with(job, b"x")
+    rewind(schedule, timedelta(minutes=1))
+    schedule.slots.all().delete()
+    record(schedule)
+    unfinished = schedule.slots.filter(unfinished=True)
+    assert [slot.job_id for slot in unfinished] == [schedule.slots.latest("time").job_id]
+    assert "slot_unfinished" in unfinished.order_by().explain()
+
+
+@pytest.mark.django_db(databases="__all__")
+@pytest.mark.parametrize("level", ["report", "tenant"])
+def test_the_next_time_follows_the_time_zone_of_report_and_tenant(
+    make_schedule: MakeSchedule, sales: ReportConfiguration, level: str
+) -> None:
+    local = make_schedule(cron="0 7 * * *")
+    fixed = make_schedule(slug="fixed", cron="0 7 * * *", time_zone="Europe/Berlin")
+    before = Schedule.objects.get(pk=fixed.pk).next_at
+    if level == "tenant":
+        Tenant.objects.filter(pk=sales.tenant_id).update(time_zone="Asia/Tokyo")
+    else:
+        client("alice").patch(f"/api/v1/reports/{sales.slug}", {"time_zone": "Asia/Tokyo"}, format="json")
+    Scheduler().work()
+    local.refresh_from_db()
+    assert local.next_at and local.next_at.astimezone(ZoneInfo("Asia/Tokyo")).hour == 7
+    assert local.next_at > timezone.now() and Schedule.objects.get(pk=fixed.pk).next_at == before
+    assert not Schedule.objects.in_another_zone().exists()
+
+
+@only_on_sqlite
+def test_schedules_that_fail_do_not_stop_others(make_schedule: MakeSchedule) -> None:
+    good = make_schedule(slug="good", due=HOUR)
+    broken = make_schedule(slug="broken", due=5 * HOUR)
+    version = broken.version
+    type(version).objects.filter(pk=version.pk).update(definition=version.definition | {"cron": "broken"})
+    due = Schedule.objects.get(pk=broken.pk).next_at
+    many = [Schedule(tenant=good.tenant, slug=f"b{number}", owner=good.owner, next_at=due) for number in range(200)]
+    Schedule.objects.bulk_create(many)
+    scheduler = Scheduler()
+    assert scheduler.work() < 1, "more are due"
+    assert scheduler.work() > 0
+    assert states(good) and Schedule.objects.get(pk=broken.pk).next_at == due
+
+
+def test_the_scheduler_goes_on_at_once_while_a_schedule_has_more_times(make_schedule: MakeSchedule) -> None:
+    schedule = make_schedule(cron="* * * * *", due=timedelta(minutes=2_500), missed="none")
+    scheduler = Scheduler()
+    assert scheduler.work() < 1 and len(states(schedule)) == 1_900
+    scheduler.work()
+    assert len(states(schedule)) > 2_490

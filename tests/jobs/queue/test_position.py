@@ -12,11 +12,13 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from jobs.clock import WAITING
 from jobs.execution import transitions
 from jobs.execution.protocol import ResultFile
 from jobs.models import JobExecutionLog, WorkerHost
 from jobs.queue.position import MAX_AHEAD, QueueSnapshot, annotate_positions
 from jobs.status import QueuePosition
+from jobs.templatetags.jobs import queue_position
 from reports.models import ReportConfiguration
 from tests.plans import only_on_sqlite, plan_of
 
@@ -162,3 +164,12 @@ def test_jobs_ahead_are_counted_by_an_index(queued: Queue) -> None:
     plan = plan_of(statement)
     assert "USING INDEX job_claimable ((priority,turn)<(?,?))" in plan, plan
     assert "USE TEMP B-TREE FOR ORDER BY" not in plan, plan
+
+
+def test_nothing_is_estimated_of_a_job_that_waits_for_another(queued: Queue, host: WorkerHost) -> None:
+    job = queued()
+    JobExecutionLog.objects.filter(pk=job.pk).update(available_at=WAITING)
+    position = position_of(job)
+    assert position and position.start is None
+    job.refresh_from_db()
+    assert queue_position(job) == "Waits for an earlier job of its schedule"
