@@ -50,8 +50,7 @@ class FilesSource(DuckdbEngine):
         wider = None if self.whole_files else FilesSource(whole_files=True)
         if spec.rules:
             # A file of an allowed folder may still be a link.
-            for path in tables.values():
-                spec.rules.check(path)
+            spec.rules.check(*tables.values())
         files = OpenFiles(list(tables.values()), wider)
         for name, path in tables.items():
             with files.translated_errors():
