@@ -11,11 +11,23 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tenant
+from jobs.delivery.models import Delivery
 from jobs.execution.claim import Claim
 from jobs.querysets import JobQuerySet, WorkerHostQuerySet
 from jobs.queue.admission import Admission
 from jobs.status import ENDED, UNFINISHED, JobError, QueuePosition, Status
-from reports.models import DeliveryTarget, ReportConfiguration, ReportVersion
+from reports.models import ReportConfiguration, ReportVersion
+
+__all__ = [
+    "Artifact",
+    "BulkAction",
+    "Delivery",
+    "JobEvent",
+    "JobExecutionLog",
+    "ResultStore",
+    "SavedView",
+    "WorkerHost",
+]
 
 
 class JobExecutionLog(Claim):
@@ -273,43 +285,6 @@ class Artifact(Claim):
 
     def __str__(self) -> str:
         return f"{self.job_id}: {self.size} bytes"
-
-
-class Delivery(models.Model):
-    """One result to send to one target. The row is written in the transaction in which the job succeeds.
-
-    The id stays the same when the delivery is sent again, so that receivers can recognize duplicates.
-    """
-
-    class State(models.TextChoices):
-        PENDING = "pending", _("Pending")
-        SENT = "sent", _("Delivered")
-        FAILED = "failed", _("Failed")
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    job = models.ForeignKey(JobExecutionLog, on_delete=models.CASCADE, related_name="deliveries", db_index=False)
-    kind = models.CharField(max_length=20, choices=DeliveryTarget.Kind)
-    target = models.CharField(max_length=2000, help_text=_("Address, URL or folder. Visible to administrators only."))
-    target_digest = models.CharField(max_length=64, help_text=_("SHA-256 of the target, which is too long to index."))
-    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
-    available_at = models.DateTimeField(
-        help_text=_("The delivery isn't claimed before this time. Once claimed: when the lease ends.")
-    )
-    fence = models.PositiveIntegerField(default=0)
-    attempt = models.PositiveSmallIntegerField(default=0)
-    error = models.CharField(max_length=300, blank=True, help_text=_("Why the last attempt failed."))
-    created_at = models.DateTimeField(auto_now_add=True)
-    ended_at = models.DateTimeField(null=True)
-
-    class Meta:
-        ordering = ["created_at", "id"]
-        verbose_name = _("delivery")
-        verbose_name_plural = _("deliveries")
-        indexes = [models.Index(fields=["available_at"], name="delivery_due", condition=Q(state="pending"))]
-        constraints = [models.UniqueConstraint(fields=["job", "kind", "target_digest"], name="delivery_once")]
-
-    def __str__(self) -> str:
-        return f"{self.kind}: {self.state}"
 
 
 class WorkerHost(models.Model):

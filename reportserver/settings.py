@@ -226,7 +226,7 @@ EMAIL_HOST_USER = _email.get("EMAIL_HOST_USER") or ""
 EMAIL_HOST_PASSWORD = _email.get("EMAIL_HOST_PASSWORD") or ""
 EMAIL_USE_TLS = _email.get("EMAIL_USE_TLS", False)
 EMAIL_USE_SSL = _email.get("EMAIL_USE_SSL", False)
-EMAIL_BACKEND = "jobs.delivery.smtp.EmailBackend"
+EMAIL_BACKEND = "jobs.delivery.senders.smtp.EmailBackend"
 #: Seconds for each reply of the mail server, except the one after the message.
 EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = text("REPORTSERVER_EMAIL_FROM", f"reportserver@{_public.hostname}")

@@ -13,8 +13,9 @@ from functools import partial
 from django.db import Error, InterfaceError, OperationalError, connections
 
 from common.processes import restore_umask
-from jobs.delivery import SENDERS, OutgoingResult, Undeliverable, outbox
+from jobs.delivery import outbox
 from jobs.delivery.lease import kept_lease
+from jobs.delivery.senders import SENDERS, OutgoingResult, Undeliverable
 from jobs.models import Delivery
 
 log = logging.getLogger(__name__)

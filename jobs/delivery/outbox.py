@@ -20,7 +20,7 @@ from common.backoff import Backoff
 from jobs import exceptions
 from jobs.actions import record_event
 from jobs.clock import Now, from_now, waits_too_long
-from jobs.delivery import SENDERS
+from jobs.delivery.senders import SENDERS
 from jobs.models import Delivery, JobEvent, JobExecutionLog
 from reports.models import has_outbound_delivery
 

@@ -27,7 +27,7 @@ def add_target(report: ReportConfiguration) -> AddTarget:
 @pytest.fixture
 def mails(settings: Any) -> Iterator[Mails]:
     with mail_sink() as sink:
-        settings.EMAIL_BACKEND = "jobs.delivery.smtp.EmailBackend"
+        settings.EMAIL_BACKEND = "jobs.delivery.senders.smtp.EmailBackend"
         settings.EMAIL_CONFIGURED, settings.EMAIL_HOST, settings.EMAIL_PORT = True, "127.0.0.1", sink.port
         yield sink
 

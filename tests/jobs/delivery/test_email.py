@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from audit.models import AuditLog
-from jobs.delivery import OutgoingResult, outbox
+from jobs.delivery import outbox
 from jobs.delivery.deliverer import deliver
-from jobs.delivery.email import build_message, encoded_size
+from jobs.delivery.senders import OutgoingResult
+from jobs.delivery.senders.email import build_message, encoded_size
 from jobs.models import Delivery, JobExecutionLog
 from tests.jobs.delivery.helpers import CONTENT, AddTarget, Succeed, send_next
 from tests.sinks import Mails

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.delivery import http_client
+from jobs.delivery.senders import http_client
 
 _PRIVATE = """127.0.0.1 10.0.0.1 169.254.169.254 192.168.1.1 100.64.0.1 0.0.0.1 224.0.0.1 240.0.0.1
     ::1 fe80::1%eth0 fd00::1 ff02::1 ::ffff:127.0.0.1 64:ff9b::7f00:1 2002:7f00:1:: fec0::1 ::7f00:1

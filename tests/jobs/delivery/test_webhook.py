@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from jobs.delivery.webhook import signature_headers
+from jobs.delivery.senders.webhook import signature_headers
 from reports.models import ReportConfiguration, WebhookSecret
 from tests.jobs.delivery.helpers import CONTENT, AddTarget, Succeed, send_next
 from tests.sinks import Calls

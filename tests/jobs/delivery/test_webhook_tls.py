@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from jobs.delivery import http_client
+from jobs.delivery.senders import http_client
 from jobs.models import Delivery
 from tests.certificates import Authority
 from tests.jobs.delivery.helpers import AddTarget, Succeed, send_next

@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 
 from common.files import rename_durably
-from jobs.delivery.base import OutgoingResult, Undeliverable
+from jobs.delivery.senders.base import OutgoingResult, Undeliverable
 
 
 class FileShare:

@@ -13,8 +13,8 @@ from typing import Any
 
 from django.conf import settings
 
-from jobs.delivery import http_client
-from jobs.delivery.base import OutgoingResult, Undeliverable
+from jobs.delivery.senders import http_client
+from jobs.delivery.senders.base import OutgoingResult, Undeliverable
 from reports.exceptions import WrongKey
 from reports.models import WebhookSecret
 

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.utils.translation import gettext, ngettext
 
-from jobs.delivery.base import OutgoingResult, Undeliverable
+from jobs.delivery.senders.base import OutgoingResult, Undeliverable
 from jobs.results import downloads
 
 #: At the start of a reply (RFC 2034).

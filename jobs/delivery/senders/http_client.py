@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 from django.conf import settings
 
-from jobs.delivery.public_addresses import is_public, reached_address
+from jobs.delivery.senders.public_addresses import is_public, reached_address
 
 __all__ = ["AddressNotAllowed", "HTTPException", "post"]
 
