@@ -18,7 +18,7 @@ from accounts.exceptions import TooManyNames
 from accounts.models import Role, Tenant, User
 from accounts.roles import may_manage, role_name, roles_to_hand_out, roles_visible_to
 from common.admin import SuperuserManagedAdmin, TenantScopedAdmin
-from common.throttling import count_call
+from common.throttling import count_in_database
 
 
 @admin.register(Tenant)
@@ -104,12 +104,12 @@ class TenantUserAdmin(TenantScopedAdmin, UserAdmin):  # type: ignore[type-arg]
         """Count names that are refused: by trying them, somebody could find out who has an account elsewhere."""
         if request.method == "POST" and not request.user.is_superuser:
             key = f"user:{request.user.pk}"
-            if count_call("names", key, amount=0).used >= settings.RATE_LIMITS["names"]:
+            if count_in_database("names", key, amount=0).used >= settings.RATE_LIMITS["names"]:
                 raise TooManyNames
             response = super().changeform_view(request, *args, **kwargs)
             form = getattr(response, "context_data", {}).get("adminform")
             if form and "username" in form.form.errors:
-                count_call("names", key)
+                count_in_database("names", key)
             return response
         return super().changeform_view(request, *args, **kwargs)
 

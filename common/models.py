@@ -6,9 +6,9 @@ from django.db import models
 
 
 class RateCount(models.Model):
-    """The number of calls of one scope that one caller has made in the current window.
+    """The number of calls of one scope that one caller has made in the current window, such as failed sign-ins.
 
-    Written with every call and worthless after a crash, so the table is separate from the jobs': in its own database
+    Written often and worthless after a crash, so the table is separate from the jobs': in its own database
     file on SQLite (settings.COUNTERS_DATABASE), and UNLOGGED on PostgreSQL.
     """
 

@@ -1,8 +1,8 @@
-"""Rate limits whose counters are atomic and shared by all web processes.
+"""Rate limits, in fixed windows of a minute, whose counters are atomic and shared by all web processes.
 
 DRF's own throttles read, change and write back a list in the cache: parallel calls overwrite each other's counts, and
-an in-memory cache counts for each process separately. Here, one SQL statement counts each call in fixed windows of a
-minute of the database's clock.
+an in-memory cache counts for each process separately. Here, calls are counted in memory or Redis
+(`common.call_counts`). What must outlive a restart, such as failed sign-ins, is counted in the database.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, transaction
 from django.db.models import F
 from rest_framework.throttling import BaseThrottle
 
+from common import call_counts
+from common.call_counts.count import WINDOW_SECONDS
 from common.exceptions import DomainError
 from common.models import RateCount
 from common.sql import COUNT_STATEMENTS
@@ -23,8 +25,6 @@ from common.sql import COUNT_STATEMENTS
 if TYPE_CHECKING:
     from rest_framework.request import Request
     from rest_framework.views import APIView
-
-WINDOW_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,6 @@ class Usage:
     used: int
     #: Seconds until the next window.
     resets_in: int
-    #: The row of RateCount, and the start of its window.
-    key: str
-    window: int
 
     @property
     def exceeded(self) -> bool:
@@ -51,6 +48,15 @@ class Usage:
             "RateLimit-Policy": f'"{self.scope}";q={self.limit};w={WINDOW_SECONDS}',
             "RateLimit": f'"{self.scope}";r={remaining};t={self.resets_in}',
         }
+
+
+@dataclass(frozen=True)
+class StoredUsage(Usage):
+    """A count in the database."""
+
+    #: The row of RateCount, and the start of its window.
+    key: str
+    window: int
 
     def undo(self) -> None:
         """Take back the counted call. Does nothing once its window is over."""
@@ -68,8 +74,14 @@ class TooManyCalls(DomainError):
         self.usage = usage
 
 
-def count_call(scope: str, caller: str, *, amount: int = 1, stop_at_limit: bool = False) -> Usage:
-    """Add `amount` calls to the caller's count and return the usage; 0 only reads it.
+def count_call(scope: str, caller: str) -> Usage:
+    """Count a call of a signed-in user, and return the usage."""
+    count = call_counts.add_call(f"{scope}\x00{caller}")
+    return Usage(scope, settings.RATE_LIMITS[scope], count.used, count.resets_in)
+
+
+def count_in_database(scope: str, caller: str, *, amount: int = 1, stop_at_limit: bool = False) -> StoredUsage:
+    """Add `amount` to the caller's stored count and return the usage; 0 only reads it.
 
     With `stop_at_limit`, a call over the limit is reported as exceeded but isn't counted.
     """
@@ -83,7 +95,7 @@ def count_call(scope: str, caller: str, *, amount: int = 1, stop_at_limit: bool 
             raise
         connections[settings.COUNTERS_DATABASE].close()
         used, window, now = _count(key, amount, stop_at_limit, limit)
-    return Usage(scope, limit, used, window + WINDOW_SECONDS - now, key, window)
+    return StoredUsage(scope, limit, used, window + WINDOW_SECONDS - now, key, window)
 
 
 def _count(key: str, amount: int, stop_at_limit: bool, limit: int) -> tuple[int, int, int]:

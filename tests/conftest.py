@@ -14,6 +14,7 @@ from pytest_django import DjangoDbBlocker
 
 from audit.chain import GENESIS
 from audit.heads.keeping import own_files, read
+from common import call_counts
 from reports.models import cached_version
 from tests.postgres import dump, postgres_server
 from tests.server import (
@@ -52,7 +53,7 @@ def django_db_modify_db_settings_xdist_suffix() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let every test that uses the database use the one of rate limits as well, which each page and call counts in."""
+    """Let every test that uses the database use that of rate limits as well: sign-ins and refused names count there."""
     databases = {"default", settings.COUNTERS_DATABASE}
     for item in items if len(databases) > 1 else ():
         marker = item.get_closest_marker("django_db")
@@ -80,11 +81,9 @@ def heads_of_an_empty_log() -> None:
 
 
 @pytest.fixture(autouse=True)
-def leave_rate_limits_out_of_counted_queries(request: pytest.FixtureRequest) -> None:
-    """On PostgreSQL, pages are counted by the connection whose queries a test counts; on SQLite by another."""
-    if "django_assert_num_queries" in request.fixturenames and settings.COUNTERS_DATABASE == "default":
-        changed = request.getfixturevalue("settings")
-        changed.MIDDLEWARE = [name for name in changed.MIDDLEWARE if not name.endswith(".PageLimit")]
+def forget_counted_calls() -> None:
+    """Forget calls of users of earlier tests, who had the same ids."""
+    call_counts.memory.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -15,7 +15,7 @@ from django.http import HttpRequest
 from accounts.models import User
 from accounts.names import comparable
 from audit.models import Action
-from common.throttling import Usage, count_call
+from common.throttling import StoredUsage, count_in_database
 from reportserver.auth.audit_entries import Channel, FailedSignIn, origin, record_locked_address
 from reportserver.auth.exceptions import TooManyFailures, TooManySignIns
 from reportserver.web.client_address import counted_network
@@ -54,7 +54,7 @@ def _check(request: HttpRequest, username: str, password: str, channel: Channel)
     if isinstance(user, User):
         _undo(usages)
         return user
-    failures = {scope: count_call(scope, _failures_of(caller)) for scope, caller in limits.items()}
+    failures = {scope: count_in_database(scope, _failures_of(caller)) for scope, caller in limits.items()}
     attempt = FailedSignIn(username, origin(request, channel))
     attempt.record(Action.SIGN_IN_FAILED)
     if failures["sign_in"].used == failures["sign_in"].limit:
@@ -64,10 +64,10 @@ def _check(request: HttpRequest, username: str, password: str, channel: Channel)
     return None
 
 
-def _reserve(limits: dict[str, str]) -> list[Usage]:
+def _reserve(limits: dict[str, str]) -> list[StoredUsage]:
     """Count one sign-in for each of the limits, by scope. Raises TooManyFailures if one of them is used up."""
     deadline = time.monotonic() + _MAX_WAIT_SECONDS
-    usages: list[Usage] = []
+    usages: list[StoredUsage] = []
     try:
         for scope, caller in limits.items():
             usages.append(_count(scope, caller, deadline))
@@ -77,16 +77,16 @@ def _reserve(limits: dict[str, str]) -> list[Usage]:
     return usages
 
 
-def _count(scope: str, caller: str, deadline: float) -> Usage:
-    usage = count_call(scope, caller, stop_at_limit=True)
+def _count(scope: str, caller: str, deadline: float) -> StoredUsage:
+    usage = count_in_database(scope, caller, stop_at_limit=True)
     while usage.exceeded:
         # The limit may be taken up by checks that are still running. Any of them may succeed, so wait: many correct
         # sign-ins at the same time must all get through.
-        failed = count_call(scope, _failures_of(caller), amount=0).used
+        failed = count_in_database(scope, _failures_of(caller), amount=0).used
         if failed >= usage.limit or time.monotonic() > deadline:
             raise TooManyFailures(usage)
         time.sleep(_POLL_SECONDS)
-        usage = count_call(scope, caller, stop_at_limit=True)
+        usage = count_in_database(scope, caller, stop_at_limit=True)
     return usage
 
 
@@ -94,6 +94,6 @@ def _failures_of(caller: str) -> str:
     return f"failures of {caller}"
 
 
-def _undo(usages: list[Usage]) -> None:
+def _undo(usages: list[StoredUsage]) -> None:
     for usage in usages:
         usage.undo()

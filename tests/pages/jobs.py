@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from django.db import connection
 from django.test import Client
 
 from jobs.models import JobExecutionLog
@@ -16,8 +15,6 @@ Browse = Callable[[str], Client]
 MakeJob = Callable[..., JobExecutionLog]
 #: The header of requests that htmx makes.
 HTMX = {"HX-Request": "true"}
-#: Statements that count a page for the rate limit. On PostgreSQL, the counters are in the same database.
-COUNTING = 3 if connection.vendor == "postgresql" else 0
 
 
 def open_page(client: Client, path: str, **options: Any) -> Page:

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 from django.test import RequestFactory
 
 from accounts.models import User
-from common.throttling import count_call
+from common.throttling import count_in_database
 from reportserver.auth.credentials import TooManyFailures, check_credentials
 from tests.acceptance.helpers import wait_for_window
 from tests.pages.conftest import PASSWORD
@@ -68,7 +68,7 @@ def test_a_sign_in_waits_for_others_that_may_still_succeed(
     request_: HttpRequest, people: dict[str, User], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caller = f"bob@{request_.META['REMOTE_ADDR']}"
-    running = [count_call("sign_in", caller, stop_at_limit=True) for _ in range(LIMIT)]
+    running = [count_in_database("sign_in", caller, stop_at_limit=True) for _ in range(LIMIT)]
     started = time.monotonic()
 
     def authenticate(*args: object, **kwargs: object) -> User:

@@ -18,7 +18,7 @@ from tests.server import ROOT, RunningServer, prepare_server
 _WORK = """
 import django; django.setup()
 from django.db import connection, transaction
-from common.throttling import count_call
+from common.throttling import count_in_database
 from jobs.execution.sqlite_checkpoint import checkpoint
 with connection.cursor() as cursor:
     cursor.execute("create table done (n integer)")
@@ -26,12 +26,16 @@ for n in range(1_000_000):
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("insert into done values (%s)", [n])
         cursor.execute("update done set n = n where n % 7 = 0")
-    count_call("api", f"caller {n}")
+    count_in_database("api", f"caller {n}")
     if n % 20 == 19:
         checkpoint()
     print(n, flush=True)
 """
-_COUNT = "import django; django.setup(); from common.throttling import count_call; print(count_call('api', 'a').used)"
+_COUNT = """
+import django; django.setup()
+from common.throttling import count_in_database
+print(count_in_database("api", "a").used)
+"""
 COMMITS = 150
 
 
