@@ -50,8 +50,8 @@ class VerificationFailure:
 
     sequence: int
     reason: str
-    #: The host whose files show it. Empty if the database alone does.
-    host: str = ""
+    #: The id of the file of heads that shows it. Empty if the database alone does.
+    file: str = ""
 
 
 START = Checkpoint(0, GENESIS)

@@ -21,3 +21,12 @@ class HeadsDamaged(DomainError):
     """The file that keeps the end of the audit log outside the database was changed."""
 
     code = "audit_heads_damaged"
+
+
+class HeadsUnreadable(DomainError):
+    """The file that keeps the end of the audit log outside the database can't be read."""
+
+    code = "audit_heads_unreadable"
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(f"The file that keeps the end of the audit log outside the database can't be read: {reason}.")

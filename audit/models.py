@@ -174,7 +174,7 @@ class AuditCheck(models.Model):
     broken_sequence = models.BigIntegerField(null=True, help_text="The first entry that failed verification.")
     reason = models.CharField(max_length=200, blank=True)
     broken_at = models.DateTimeField(null=True)
-    broken_on = models.CharField(max_length=200, blank=True, default="", help_text="The host whose files show it.")
+    broken_on = models.CharField(max_length=200, blank=True, default="", help_text="The file of heads that shows it.")
     seal = models.CharField(max_length=64)
 
     class Meta:

@@ -23,8 +23,8 @@ from django.utils import timezone
 
 from audit import chain
 from audit.chain import Checkpoint, VerificationFailure
-from audit.heads.comparison import compare
-from audit.heads.keeping import begin, host_name, read_all
+from audit.heads.comparison import compare, host_name
+from audit.heads.keeping import begin, read_all
 from audit.key import empty_log_seal, signing_key
 from audit.models import AuditCheck, AuditHead, AuditLog
 
@@ -84,15 +84,15 @@ def verify_for(*, seconds: float, restart: bool = False) -> bool:
         check.started_at, check.sequence, check.hash = now, 0, chain.GENESIS
     outside, head = read_all(), read_head()
     failure, finished = _continue(check, head, time.monotonic() + seconds)
-    # At each step: it takes one query, and a shortened log may be long.
+    # At each step: it takes few queries, and a shortened log may be long.
     if failure := failure or compare(outside, head):
         finished = True
         if (check.broken_sequence, check.reason) != (failure.sequence, failure.reason):
             check.broken_sequence, check.reason, check.broken_at = failure.sequence, failure.reason, timezone.now()
-            check.broken_on = failure.host
+            check.broken_on = failure.file
             log.critical("The audit log is broken at entry #%s: %s.", failure.sequence, failure.reason)
-    # What the files of another host show, this one can't refute.
-    elif finished and check.broken_on in ("", host_name()):
+    # What a file shows that this host can't read, it can't refute.
+    elif finished and check.broken_on in {"", host_name(), *(content.id for content in outside)}:
         check.broken_sequence, check.reason, check.broken_at, check.broken_on = None, "", None, ""
         check.verified_sequence, check.verified_at = check.sequence, timezone.now()
     _save(check, previous)

@@ -6,18 +6,32 @@ import errno
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
+import stat
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
-from audit.exceptions import HeadsDamaged, HeadsMissing
-from audit.heads.lines import Line, last_intact, new_line, parse
+from audit.exceptions import HeadsDamaged, HeadsMissing, HeadsUnreadable
+from audit.heads.lines import Line, all_intact, new_line, parse, sealed_anew
 from common.files import rename_durably
 
-#: A larger file is replaced by one that has only its last line, which covers all others.
-_MAX_BYTES = 1 << 20
+#: A larger file is to be compacted.
+_LARGE_BYTES = 1 << 20
+#: No file grows to this by what is appended to it.
+_MAX_BYTES = 1 << 26
 #: More than two lines.
 _TAIL_BYTES = 512
+
+
+@dataclass(frozen=True)
+class Content:
+    """All lines of a file, or what is wrong with it."""
+
+    #: The file's id. Empty if that can't be read.
+    id: str
+    lines: Sequence[Line] = ()
+    problem: HeadsMissing | HeadsDamaged | HeadsUnreadable | None = None
 
 
 class HeadsFile:
@@ -30,36 +44,45 @@ class HeadsFile:
 
     @property
     def id(self) -> str:
-        """A random name for the file. Empty if it was never begun."""
+        """A random name for the file. Empty if it was never begun, or if that can't be read."""
         try:
-            return self._note.read_text()
-        except FileNotFoundError:
+            return _read(self._note)
+        except (HeadsMissing, HeadsDamaged, HeadsUnreadable):
             return ""
 
     def begin(self, sequence: int, hash: str) -> None:
-        """Create the file with this head, unless it was begun before."""
+        """Create the file with this head, unless it was begun before.
+
+        Raises OSError, HeadsDamaged and HeadsUnreadable.
+        """
         with self._locked(create=True):
-            if not self.id:
-                self._replace(new_line(self._key, sequence, hash, after=None))
+            if not _read(self._note):
+                self._replace([new_line(self._key, sequence, hash, after=None)])
                 self._note.write_text(secrets.token_hex(8))
 
     def begin_again(self, sequence: int, hash: str) -> Path | None:
-        """Begin with this head, whatever the file contained. Returns where the old file is kept; None if it is gone."""
+        """Begin with this head, whatever the file contained. Returns where the old file is kept; None if it is gone.
+
+        Raises OSError.
+        """
         aside = self.path.with_name(f"{self.path.name}.before-{sequence}")
         with self._locked(create=True):
-            exists = self.path.exists()
+            exists = os.path.lexists(self.path)
             if exists:
+                if os.path.lexists(aside):
+                    aside = aside.with_name(f"{aside.name}-{secrets.token_hex(4)}")
                 self.path.rename(aside)
-            self._replace(new_line(self._key, sequence, hash, after=None))
+            self._replace([new_line(self._key, sequence, hash, after=None)])
             if not self.id:
                 self._note.write_text(secrets.token_hex(8))
         return aside if exists else None
 
     def append(self, sequence: int, hash: str) -> None:
-        """Append and sync a head, unless a later one is there, which covers it. Raises HeadsMissing, HeadsDamaged."""
+        """Append and sync a head, unless a later one is there. Raises HeadsMissing, HeadsDamaged and OSError.
+
+        If the later one is of a log that was put back since, it stays, and contradicts that log.
+        """
         with self._locked():
-            if self.path.stat().st_size > _MAX_BYTES:
-                self._replace(self.newest())
             descriptor = os.open(self.path, os.O_RDWR)
             try:
                 self._append(descriptor, sequence, hash)
@@ -72,18 +95,43 @@ class HeadsFile:
         finally:
             os.close(descriptor)
 
-    def newest(self) -> Line:
-        """The last head. Raises HeadsMissing, and HeadsDamaged if any line isn't as it was written."""
-        try:
-            content = self.path.read_text("ascii")
-        except FileNotFoundError:
-            raise HeadsMissing from None
-        except UnicodeDecodeError:
-            raise HeadsDamaged from None
-        line = last_intact(self._key, content)
-        if line is None:
+    @property
+    def is_large(self) -> bool:
+        """True if the file is to be compacted."""
+        return self.path.stat().st_size > _LARGE_BYTES
+
+    def lines(self) -> list[Line]:
+        """All heads. Raises HeadsMissing, HeadsUnreadable, and HeadsDamaged if any line isn't as it was written."""
+        lines = all_intact(self._key, _read(self.path))
+        if lines is None:
             raise HeadsDamaged
-        return line
+        return lines
+
+    def read(self) -> Content:
+        """All heads, or what is wrong with the file. Raises nothing."""
+        try:
+            # Without its note, the file would be replaced at the next start.
+            id = _read(self._note)
+            if not id:
+                raise HeadsMissing
+        except (HeadsMissing, HeadsDamaged, HeadsUnreadable) as problem:
+            return Content("", problem=problem)
+        try:
+            return Content(id, self.lines())
+        except (HeadsMissing, HeadsDamaged, HeadsUnreadable) as problem:
+            return Content(id, problem=problem)
+
+    def compact(self, lines: Sequence[Line], *, contradicting: Sequence[Line]) -> None:
+        """Replace all `lines` but the last one, which covers the others, and those that contradict the database.
+
+        Of these, the first and the last are kept: the file must not forget that there was another log. Does nothing if
+        the file doesn't begin with the lines any more.
+        """
+        with self._locked():
+            now = self.lines()
+            if now[: len(lines)] == lines:
+                kept = dict.fromkeys([*contradicting[:1], *contradicting[-1:], lines[-1]])
+                self._replace([*kept, *now[len(lines) :]])
 
     def _append(self, descriptor: int, sequence: int, hash: str) -> None:
         size = os.fstat(descriptor).st_size
@@ -102,15 +150,13 @@ class HeadsFile:
             os.ftruncate(descriptor, end)
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    def _replace(self, line: Line) -> None:
-        """Replace the file by one with this line only, sealed as its first."""
+    def _replace(self, lines: Sequence[Line]) -> None:
+        """Replace the file by one with these lines only."""
         draft = self.path.with_name(f"{self.path.name}.new")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
-            os.write(descriptor, str(new_line(self._key, line.sequence, line.hash, after=None)).encode())
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        with open(draft, "w", encoding="ascii", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+            file.write("".join(map(str, sealed_anew(self._key, lines))))
+            file.flush()
+            os.fsync(file.fileno())
         rename_durably(draft, self.path)
 
     @contextmanager
@@ -130,3 +176,22 @@ class HeadsFile:
             raise HeadsMissing from None
         finally:
             os.close(descriptor)
+
+
+def _read(path: Path) -> str:
+    """The text of a file. Raises HeadsMissing, HeadsDamaged, and HeadsUnreadable with the reason."""
+    try:
+        # A pipe in its place would wait for a writer.
+        with open(path, encoding="ascii", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise HeadsUnreadable(reason="It is not a file")
+            if found.st_size > _MAX_BYTES:
+                raise HeadsDamaged
+            return file.read()
+    except FileNotFoundError:
+        raise HeadsMissing from None
+    except UnicodeDecodeError:
+        raise HeadsDamaged from None
+    except OSError as error:
+        raise HeadsUnreadable(reason=str(error.strerror)) from None

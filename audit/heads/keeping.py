@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
-import socket
 import time
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import Error, connection, transaction
 
 from audit import chain
-from audit.exceptions import HeadsDamaged, HeadsMissing
-from audit.heads.file import HeadsFile
+from audit.exceptions import HeadsDamaged, HeadsMissing, HeadsUnreadable
+from audit.heads.comparison import contradicting
+from audit.heads.file import Content, HeadsFile
 from audit.heads.group_commit import GroupCommit
-from audit.heads.lines import Line
 from audit.key import signing_key
 
 log = logging.getLogger(__name__)
 #: An error that lasts is logged once in so many seconds.
 _LOG_AGAIN_SECONDS = 60
 _SUFFIX = ".heads"
+_ERRORS = (OSError, HeadsMissing, HeadsDamaged, HeadsUnreadable)
 
 _commits: dict[Path, GroupCommit] = {}
 # A process that was forked while a thread wrote would wait for that thread for ever.
@@ -55,58 +57,81 @@ def keep(sequence: int, hash: str) -> None:
     contradicts nothing.
     """
     for file in own_files():
-        commit = _commits.setdefault(file.path, GroupCommit(file.append))
+        commit = _commits.setdefault(file.path, GroupCommit(partial(_append, file)))
         try:
             commit.keep(sequence, hash)
-        except (OSError, HeadsMissing, HeadsDamaged) as error:
+        except (*_ERRORS, Error) as error:
             _log_error(file.path, error)
     if settings.AUDIT_HEADS_LOG:
         seal = chain.head_seal(signing_key(), sequence, hash)
         log.info("audit head", extra={"sequence": sequence, "hash": hash, "seal": seal})
 
 
+def _append(file: HeadsFile, sequence: int, hash: str) -> None:
+    file.append(sequence, hash)
+    if file.is_large:
+        lines = file.lines()
+        file.compact(lines, contradicting=contradicting(lines))
+
+
 def begin(sequence: int, hash: str) -> None:
-    """Keep heads from this one on, if this host never did before."""
-    for file in own_files():
+    """Keep heads from this one on, if this host never did before. Raises nothing: verification finds what is wrong."""
+    own = _own_file()
+    _begin(own, sequence, hash)
+    if (copy := _own_copy(own)) and not (begun := _begun_note(own, copy)).exists() and _begin(copy, sequence, hash):
+        begun.touch(0o600)
+
+
+def _begin(file: HeadsFile, sequence: int, hash: str) -> bool:
+    try:
         file.begin(sequence, hash)
-    # The shared file is named after the own one, so it is known only now.
-    for file in own_files():
-        file.begin(sequence, hash)
+    except _ERRORS as error:
+        _log_error(file.path, error)
+        return False
+    return True
 
 
 def own_files() -> list[HeadsFile]:
     """The files that this host writes: beside the keys, and in the folder that all hosts share, if there is one."""
-    own = HeadsFile(Path(settings.AUDIT_HEADS_DIR) / "audit_heads", signing_key())
-    files = [own]
-    if settings.AUDIT_HEADS_FOLDER and (id := own.id):
-        files.append(HeadsFile(Path(settings.AUDIT_HEADS_FOLDER) / f"{id}{_SUFFIX}", signing_key()))
-    return files
+    own = _own_file()
+    return [own, copy] if (copy := _own_copy(own)) else [own]
 
 
 def all_files() -> list[HeadsFile]:
-    """The files that this host can read: also those of other hosts in the shared folder."""
+    """The files that this host can read: also those of other hosts in the shared folder. Raises HeadsUnreadable."""
     files = {file.path: file for file in own_files()}
-    if settings.AUDIT_HEADS_FOLDER:
-        for path in sorted(Path(settings.AUDIT_HEADS_FOLDER).glob(f"*{_SUFFIX}")):
-            files.setdefault(path, HeadsFile(path, signing_key()))
+    if folder := settings.AUDIT_HEADS_FOLDER:
+        try:
+            paths = sorted(path for path in Path(folder).iterdir() if path.name.endswith(_SUFFIX))
+        except OSError as error:
+            raise HeadsUnreadable(reason=f"REPORTSERVER_AUDIT_HEADS_FOLDER: {error.strerror}") from None
+        files = {path: HeadsFile(path, signing_key()) for path in paths} | files
     return list(files.values())
 
 
-def read_all() -> list[Line | HeadsMissing | HeadsDamaged]:
+def read_all() -> list[Content]:
     """What the files say. Read them before the database: what they contain was committed before."""
-    return [read(file) for file in all_files()]
-
-
-def read(file: HeadsFile) -> Line | HeadsMissing | HeadsDamaged:
-    """The newest head in the file, or what is wrong with the file."""
     try:
-        return file.newest()
-    except (HeadsMissing, HeadsDamaged) as error:
-        return error
+        return [file.read() for file in all_files()]
+    except HeadsUnreadable as problem:
+        return [*(file.read() for file in own_files()), Content("", problem=problem)]
 
 
-def host_name() -> str:
-    return socket.gethostname()
+def _own_file() -> HeadsFile:
+    return HeadsFile(Path(settings.AUDIT_HEADS_DIR) / "audit_heads", signing_key())
+
+
+def _own_copy(own: HeadsFile) -> HeadsFile | None:
+    """The copy in the shared folder, which is named after the own file. None if there is none."""
+    if not (settings.AUDIT_HEADS_FOLDER and (id := own.id)):
+        return None
+    return HeadsFile(Path(settings.AUDIT_HEADS_FOLDER) / f"{id}{_SUFFIX}", signing_key())
+
+
+def _begun_note(own: HeadsFile, copy: HeadsFile) -> Path:
+    """Tells that a copy was begun in this shared folder, so it is never begun again where the folder isn't mounted."""
+    folder = hashlib.sha256(os.fsencode(copy.path.parent.absolute())).hexdigest()
+    return own.path.with_name(f"{own.path.name}.copy-{folder[:16]}")
 
 
 def _log_error(path: Path, error: Exception) -> None:

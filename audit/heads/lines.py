@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hmac
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from audit import chain
@@ -38,26 +39,35 @@ def new_line(key: bytes, sequence: int, hash: str, *, after: Line | None) -> Lin
     return Line(sequence, hash, written_at, _seal(key, sequence, hash, written_at, after))
 
 
+def sealed_anew(key: bytes, lines: Iterable[Line]) -> Iterator[Line]:
+    """The same heads as the lines of a file that begins with them."""
+    last = None
+    for line in lines:
+        last = replace(line, seal=_seal(key, line.sequence, line.hash, line.written_at, last))
+        yield last
+
+
 def parse(text: str) -> Line | None:
     """The line with this text, whose seal is not checked. None if it isn't one."""
     match = _LINE.fullmatch(text)
     return Line(int(match["sequence"]), match["hash"], match["written_at"], match["seal"]) if match else None
 
 
-def last_intact(key: bytes, content: str) -> Line | None:
-    """The last line. None if one of the lines is not as it was written, or if there is none.
+def all_intact(key: bytes, content: str) -> list[Line] | None:
+    """The lines. None if one of them is not as it was written, or if there is none.
 
     What follows the last line break was still being written.
     """
-    last = None
+    lines: list[Line] = []
     for text in content.split("\n")[:-1]:
         line = parse(text)
+        last = lines[-1] if lines else None
         if line is None or not hmac.compare_digest(
             line.seal, _seal(key, line.sequence, line.hash, line.written_at, last)
         ):
             return None
-        last = line
-    return last
+        lines.append(line)
+    return lines or None
 
 
 def _seal(key: bytes, sequence: int, hash: str, written_at: str, after: Line | None) -> str:

@@ -40,6 +40,10 @@ from schedules.slots import late_slots
 _MIN_FREE_SHARE, _MIN_FREE_BYTES = 0.05, 2_000_000_000
 _DAY_SECONDS = 86_400
 _FREE_SPACE = "Free some space, or run manage.py purge_results --older-than DAYS."
+_HEADS_REMEDY = (
+    "Compare keys/audit_heads and REPORTSERVER_AUDIT_HEADS_FOLDER with a backup. If you know the reason, such as a "
+    "restored backup, run manage.py anchor_audit --reason …"
+)
 
 
 class Verdict(StrEnum):
@@ -280,7 +284,8 @@ def _schedules() -> Iterator[Finding]:
 def _audit() -> Iterator[Finding]:
     if failure := verify_log():
         sentence = f"The audit log is broken at entry #{failure.sequence}: {failure.reason}."
-        yield Finding(Verdict.ERROR, sentence, "Somebody changed the table; compare it with a backup.")
+        remedy = _HEADS_REMEDY if failure.file else "Somebody changed the table; compare it with a backup."
+        yield Finding(Verdict.ERROR, sentence, remedy)
     else:
         yield Finding(Verdict.OK, "The audit log is intact.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from audit.actions import operator_actor
 from audit.heads.acceptance import accept_log
@@ -18,7 +18,10 @@ class Command(BaseCommand):
         parser.add_argument("--reason", required=True, help="why entries are missing; everybody can read it in the log")
 
     def handle(self, *args: object, reason: str, **options: object) -> None:
-        found = accept_log(reason=reason, actor=operator_actor())
+        try:
+            found = accept_log(reason=reason, actor=operator_actor())
+        except OSError as error:
+            raise CommandError(f"{error.filename}: {error.strerror}.") from error
         for sentence in found:
             self.stdout.write(sentence)
         self.stdout.write("Accepted." if found else "The files outside the database agree with it. Nothing to do.")

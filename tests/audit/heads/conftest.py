@@ -36,8 +36,10 @@ def without_triggers(django_db_setup: None, django_db_blocker: DjangoDbBlocker) 
 
 
 @pytest.fixture
-def committing(without_triggers: None, transactional_db: None) -> None:
-    """Commit, and empty all tables afterwards."""
+def committing(without_triggers: None, transactional_db: None, tmp_path: Path, settings: Settings) -> None:
+    """Commit as a host of its own, and empty all tables afterwards."""
+    settings.AUDIT_HEADS_DIR = tmp_path / "keys"
+    verification.begin_heads()
 
 
 @pytest.fixture

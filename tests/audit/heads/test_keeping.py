@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import resource
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,10 +19,11 @@ from accounts.models import User
 from audit import actions as audit
 from audit import verification
 from audit.chain import GENESIS
+from audit.heads import file
 from audit.heads.file import HeadsFile
 from audit.heads.keeping import own_files
 from audit.models import Action, AuditCheck, AuditLog
-from tests.audit.heads.states import State, put
+from tests.audit.heads.states import State, current_state, put
 from tests.audit.helpers import record
 
 
@@ -29,7 +32,7 @@ def lines() -> list[str]:
 
 
 def kept() -> int:
-    return own_files()[0].newest().sequence
+    return own_files()[0].lines()[-1].sequence
 
 
 def test_a_head_is_kept_once_its_transaction_is_committed(committing: None, people: dict[str, User]) -> None:
@@ -135,7 +138,42 @@ def test_a_host_that_starts_later_begins_with_the_head_of_that_time(
     assert (kept(), verification.verify_log()) == (1, None)
 
 
-def test_what_another_host_found_is_not_refuted_by_this_one(committing: None, people: dict[str, User]) -> None:
+def test_only_the_host_whose_file_shows_it_refutes_a_finding(
+    states: dict[str, State], settings: Settings, tmp_path: Path
+) -> None:
+    """The hosts have the same name, as containers may."""
+    first = settings.AUDIT_HEADS_DIR
+    settings.AUDIT_HEADS_DIR = tmp_path / "second"
+    verification.begin_heads()
+    settings.AUDIT_HEADS_DIR = first
+    put(State(states["old"].rows, states["old"].head, (), states["new"].file))
+    verification.verify_for(seconds=5)
+    settings.AUDIT_HEADS_DIR = tmp_path / "third"
+    verification.begin_heads()
+    verification.verify_for(seconds=5)
+    assert AuditCheck.objects.get().broken_sequence == 6
+    settings.AUDIT_HEADS_DIR = first
+    put(replace(states["new"], check=current_state().check))
+    verification.verify_for(seconds=5)
+    assert AuditCheck.objects.get().broken_sequence is None
+
+
+def test_an_operator_accepts_what_a_host_found_that_is_gone(
+    states: dict[str, State], settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put(State(states["old"].rows, states["old"].head, (), states["new"].file))
+    verification.verify_for(seconds=5)
+    settings.AUDIT_HEADS_DIR = tmp_path / "another"
+    verification.begin_heads()
+    call_command("anchor_audit", reason="The old host was replaced")
+    assert "Another host found at entry #6: entries that were there before are missing." in capsys.readouterr().out
+    verification.verify_for(seconds=5)
+    assert AuditCheck.objects.get().broken_sequence is None
+
+
+def test_a_finding_of_an_earlier_version_is_refuted_by_the_host_of_that_name(
+    committing: None, people: dict[str, User]
+) -> None:
     record(people["bob"])
     verification.verify_for(seconds=5)
     check = AuditCheck.objects.get()
@@ -143,7 +181,7 @@ def test_what_another_host_found_is_not_refuted_by_this_one(committing: None, pe
     verification._save(check, AuditCheck.objects.get())
     verification.verify_for(seconds=5)
     assert AuditCheck.objects.get().broken_sequence == 7
-    check.broken_on = verification.host_name()
+    check.broken_on = socket.gethostname()
     verification._save(check, AuditCheck.objects.get())
     verification.verify_for(seconds=5)
     assert AuditCheck.objects.get().broken_sequence is None
@@ -175,29 +213,35 @@ def test_an_operator_begins_a_lost_file_again(committing: None, people: dict[str
 
 
 def test_a_line_that_was_being_written_when_the_machine_stopped_is_replaced(tmp_path: Path) -> None:
-    file = HeadsFile(tmp_path / "heads", b"k" * 32)
-    file.begin(0, GENESIS)
-    whole = file.path.read_bytes()
-    file.append(1, "1" * 64)
-    written = file.path.read_bytes()
+    heads = HeadsFile(tmp_path / "heads", b"k" * 32)
+    heads.begin(0, GENESIS)
+    whole = heads.path.read_bytes()
+    heads.append(1, "1" * 64)
+    written = heads.path.read_bytes()
     for torn in (written[: len(whole) + 70], written[: len(whole) + 10] + bytes(20)):
-        file.path.write_bytes(torn)
-        assert file.newest().sequence == 0
-        file.append(2, "2" * 64)
-        assert file.newest().sequence == 2
+        heads.path.write_bytes(torn)
+        assert heads.lines()[-1].sequence == 0
+        heads.append(2, "2" * 64)
+        assert heads.lines()[-1].sequence == 2
 
 
-def test_a_file_that_has_grown_is_replaced_by_its_last_line(tmp_path: Path) -> None:
-    file = HeadsFile(tmp_path / "heads", b"k" * 32)
-    file.begin(0, GENESIS)
-    sequence = 0
-    largest = 0
-    while sequence < 10_000:
-        sequence += 1
-        file.append(sequence, f"{sequence:064}")
-        largest = max(largest, file.path.stat().st_size)
-        if file.path.stat().st_size < largest:
-            break
-    assert largest < 2 << 20
-    assert len(file.path.read_text().splitlines()) == 2
-    assert file.newest().sequence == sequence
+def test_a_file_that_has_grown_is_replaced_by_its_last_line(
+    committing: None, people: dict[str, User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file, "_LARGE_BYTES", 1000)
+    for _ in range(20):
+        record(people["bob"])
+    assert len(lines()) < 8
+    assert (kept(), verification.verify_log()) == (20, None)
+
+
+def test_lines_that_were_written_while_a_file_was_compared_stay(tmp_path: Path) -> None:
+    heads = HeadsFile(tmp_path / "heads", b"k" * 32)
+    heads.begin(0, GENESIS)
+    heads.append(1, "1" * 64)
+    compared = heads.lines()
+    heads.append(2, "2" * 64)
+    heads.compact(compared, contradicting=[])
+    assert [line.sequence for line in heads.lines()] == [1, 2]
+    heads.compact(compared, contradicting=[])
+    assert [line.sequence for line in heads.lines()] == [1, 2], "another process has compacted it"
