@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -56,6 +57,21 @@ def record(
         cursor.execute(ADVANCE_HEAD, [entry.sequence, entry.hash, seal])
     keep_after_commit(entry.sequence, entry.hash)
     return entry
+
+
+class PendingEntry(NamedTuple):
+    """An audit entry that is written when all changes of the transaction are done."""
+
+    action: Action
+    tenant_id: int | None
+    target: tuple[str, object]
+    details: Mapping[str, object]
+
+
+def record_all(entries: Iterable[PendingEntry], actor: User | str) -> None:
+    """Write the entries. All other writers of the log wait from here on, so it comes last in a transaction."""
+    for entry in entries:
+        record(entry.action, actor=actor, tenant_id=entry.tenant_id, target=entry.target, details=entry.details)
 
 
 def _lock_head() -> tuple[int, str]:

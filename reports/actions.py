@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db import transaction
 
 from accounts.models import Tenant, User
-from audit import actions as audit
+from audit.actions import PendingEntry, record_all
 from audit.models import Action
 from reports.definitions import Definitions, ReportDefinition, merge_patch, parse_report, to_database
 from reports.definitions.accounts_and_sources import (
@@ -23,6 +23,7 @@ from reports.definitions.accounts_and_sources import (
     wait_for_other_runs,
 )
 from reports.definitions.errors import errors_in, invalid_definition, join_path
+from reports.definitions.file_sections import file_sections
 from reports.definitions.from_database import definition_of, fingerprint, prefetch_definitions
 from reports.definitions.to_database import lock_report
 from reports.dry_run import template_checks
@@ -33,19 +34,10 @@ from reports.dry_run.row_preview import preview_rows
 from reports.dry_run.run_time_estimate import with_run_times
 from reports.dry_run.target import DryRunTarget
 from reports.exceptions import InvalidDefinition, ReportChanged, VersionNotFound
-from reports.models import ReportConfiguration
+from reports.models import ReportConfiguration, deleting_report
 
 _MAX_AUDITED_DIFFERENCES = 200
 _MAX_AUDITED_QUERY = 4_000
-
-
-class _AuditEntry(NamedTuple):
-    """An audit entry that is written when all changes of the transaction are done."""
-
-    action: Action
-    tenant_id: int | None
-    target: tuple[str, object]
-    details: Mapping[str, object]
 
 
 def create_report(*, definition: ReportDefinition, tenant: Tenant, actor: User | str) -> ReportConfiguration:
@@ -54,7 +46,7 @@ def create_report(*, definition: ReportDefinition, tenant: Tenant, actor: User |
     template_checks.check_template(None, definition, tenant, actor=actor)
     with transaction.atomic():
         report = to_database.create_report(definition, tenant, actor)
-        _record([_report_entry(Action.REPORT_CREATE, report, version=1)], actor)
+        record_all([_report_entry(Action.REPORT_CREATE, report, version=1)], actor)
     return report
 
 
@@ -102,7 +94,7 @@ def restore_version(*, report: ReportConfiguration, number: int, actor: User | s
 def _update(locked: ReportConfiguration, definition: ReportDefinition, actor: User | str) -> ReportConfiguration:
     changed = to_database.update_report(locked, definition, actor)
     if changed:
-        _record([_updated_entry(locked, changed)], actor)
+        record_all([_updated_entry(locked, changed)], actor)
     locked.refresh_from_db()
     return locked
 
@@ -111,9 +103,16 @@ def delete_report(*, report: ReportConfiguration, actor: User | str) -> None:
     """Delete the report with its versions and grants. Its jobs stay."""
     with transaction.atomic():
         locked = lock_report(report)
-        entry = _report_entry(Action.REPORT_DELETE, locked)
-        locked.delete()
-        _record([entry], actor)
+        entries = _delete_report(locked)
+        record_all(entries, actor)
+
+
+def _delete_report(locked: ReportConfiguration) -> list[PendingEntry]:
+    entries = [_report_entry(Action.REPORT_DELETE, locked)]
+    answers: list[tuple[Any, Any]] = deleting_report.send(ReportConfiguration, report=locked)
+    entries += [entry for _, more in answers for entry in more]
+    locked.delete()
+    return entries
 
 
 def dry_run_report(
@@ -169,29 +168,38 @@ def apply(
         if sync.errors:
             raise invalid_definition(sync.errors)
         if sync.differences:
-            _record([*entries, _applied_entry(sync, definitions)], actor)
+            record_all([*entries, _applied_entry(sync, definitions)], actor)
         if dry_run:
             transaction.set_rollback(True)
     return sync.differences
 
 
-def _apply(sync: Sync, definitions: Definitions, actor: User | str, prune: bool) -> list[_AuditEntry]:
+def _apply(sync: Sync, definitions: Definitions, actor: User | str, prune: bool) -> list[PendingEntry]:
     wait_for_other_runs()
     # In a fixed order, so that two transactions that lock several reports can't deadlock.
     rows = ReportConfiguration.objects.filter(tenant__slug__in=_tenant_slugs(definitions)).order_by("pk")
     locked = list(rows.select_for_update(no_key=True))
+    for section in file_sections():
+        section.lock(_tenant_slugs(definitions))
     sync_tenants(sync, definitions.tenants)
     sync_users(sync, definitions.users)
     sync_sources(sync, definitions.data_sources)
+    entries: list[PendingEntry] = []
     if prune:
+        for section in file_sections():
+            entries += section.prune(sync, _listed_tenants(definitions), definitions.section(section.name))
         prune_users(sync, definitions)
         prune_sources(sync, definitions)
     # Read again: pruning may have removed grants and data sources, and joined rows may be older than the lock.
     reports = prefetch_definitions(ReportConfiguration.objects.filter(pk__in=[report.pk for report in locked]))
     stored = {(report.tenant.slug, report.slug): report for report in reports}
-    entries = _apply_reports(sync, definitions.reports, stored, actor)
+    entries += _apply_reports(sync, definitions.reports, stored, actor)
     if prune:
         entries += _prune_reports(sync, definitions, stored)
+    # What depends on a report that could not be stored would only add errors that follow from the first.
+    if not sync.errors:
+        for section in file_sections():
+            entries += section.sync(sync, definitions.section(section.name), actor)
     return entries
 
 
@@ -200,8 +208,8 @@ def _apply_reports(
     definitions: Iterable[ReportDefinition],
     stored: Mapping[tuple[str, str], ReportConfiguration],
     actor: User | str,
-) -> list[_AuditEntry]:
-    entries: list[_AuditEntry] = []
+) -> list[PendingEntry]:
+    entries: list[PendingEntry] = []
     for at, definition in enumerate(definitions):
         path = f"reports[{at}]"
         tenant = sync.tenant_of(definition.tenant, f"{path}.tenant")
@@ -230,52 +238,50 @@ def _apply_reports(
 
 def _prune_reports(
     sync: Sync, definitions: Definitions, stored: Mapping[tuple[str, str], ReportConfiguration]
-) -> list[_AuditEntry]:
-    tenants = {tenant.slug for tenant in definitions.tenants}
+) -> list[PendingEntry]:
+    tenants = _listed_tenants(definitions)
     kept = {(report.tenant, report.slug) for report in definitions.reports}
-    entries = []
+    entries: list[PendingEntry] = []
     for (tenant, slug), report in stored.items():
         if tenant in tenants and (tenant, slug) not in kept:
-            entries.append(_report_entry(Action.REPORT_DELETE, report))
-            report.delete()
+            entries += _delete_report(report)
             sync.differences.append(f"delete report {slug} in {tenant}")
     return entries
 
 
+def _listed_tenants(definitions: Definitions) -> set[str]:
+    return {tenant.slug for tenant in definitions.tenants}
+
+
 def _tenant_slugs(definitions: Definitions) -> list[str]:
     """All tenants that the definitions mention, sorted."""
-    slugs = {tenant.slug for tenant in definitions.tenants}
-    for section in (definitions.users, definitions.data_sources, definitions.reports):
-        slugs |= {entry.tenant for entry in section}
+    names = ("users", "data_sources", "reports", *(section.name for section in file_sections()))
+    slugs = _listed_tenants(definitions)
+    for name in names:
+        slugs |= {entry.tenant for entry in definitions.section(name)}
     return sorted(slugs)
 
 
 # --- Audit ------------------------------------------------------------------------------------------------------------
 
 
-def _record(entries: Iterable[_AuditEntry], actor: User | str) -> None:
-    """Write the entries. All other writers of the log wait from here on, so it comes last in a transaction."""
-    for entry in entries:
-        audit.record(entry.action, actor=actor, tenant_id=entry.tenant_id, target=entry.target, details=entry.details)
+def _report_entry(action: Action, report: ReportConfiguration, **details: object) -> PendingEntry:
+    return PendingEntry(action, report.tenant_id, ("report", report.pk), {"report": report.slug, **details})
 
 
-def _report_entry(action: Action, report: ReportConfiguration, **details: object) -> _AuditEntry:
-    return _AuditEntry(action, report.tenant_id, ("report", report.pk), {"report": report.slug, **details})
-
-
-def _updated_entry(report: ReportConfiguration, changed: list[str]) -> _AuditEntry:
+def _updated_entry(report: ReportConfiguration, changed: list[str]) -> PendingEntry:
     return _report_entry(Action.REPORT_UPDATE, report, version=report.version.number, changed=changed)
 
 
-def _applied_entry(sync: Sync, definitions: Definitions) -> _AuditEntry:
+def _applied_entry(sync: Sync, definitions: Definitions) -> PendingEntry:
     """A tenant's Administrators see it. A run over several tenants is for superusers, since it names all of them."""
     slugs = _tenant_slugs(definitions)
     tenant_id = sync.tenants[slugs[0]].pk if len(slugs) == 1 else None
     details = {"changes": sync.differences[:_MAX_AUDITED_DIFFERENCES], "number": len(sync.differences)}
-    return _AuditEntry(Action.DEFINITIONS_APPLY, tenant_id, ("tenants", " ".join(slugs)[:100]), details)
+    return PendingEntry(Action.DEFINITIONS_APPLY, tenant_id, ("tenants", " ".join(slugs)[:100]), details)
 
 
 def _record_preview(report: ReportConfiguration, target: DryRunTarget, actor: User, **details: object) -> None:
     query = target.query[:_MAX_AUDITED_QUERY]
     with transaction.atomic():
-        _record([_report_entry(Action.REPORT_PREVIEW, report, query=query, **details)], actor)
+        record_all([_report_entry(Action.REPORT_PREVIEW, report, query=query, **details)], actor)

@@ -12,6 +12,7 @@ from functools import cached_property, lru_cache
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.dispatch import Signal
 from django.utils.translation import gettext_lazy as _
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
@@ -26,6 +27,10 @@ from reports.permissions import Right
 from reports.querysets import ReportQuerySet
 from reports.sources.base import SourceSpec
 from reports.sources.locations import LocationRules
+
+#: Sent with `report`, locked, in the transaction that is about to delete it, before any other row is changed. Receivers
+#: lock what they keep of it, and return audit entries for the end of the transaction: list[PendingEntry].
+deleting_report = Signal()
 
 
 class DataSource(models.Model):

@@ -1,4 +1,4 @@
-"""A schedule as the API writes it: the meaning, limits and default of each field."""
+"""A schedule as the API and the definitions file write it: the meaning, limits and default of each field."""
 
 from __future__ import annotations
 
@@ -52,6 +52,7 @@ def _check_owner(principal: str) -> str:
     return principal
 
 
+Owner = Annotated[Principal, AfterValidator(_check_owner)]
 Day = Annotated[str, Field(max_length=10, pattern=_DAY), AfterValidator(_check_day)]
 
 
@@ -74,7 +75,7 @@ class ScheduleDefinition(Definition):
     formats: list[Format] = Field(
         default=[], max_length=1, description="The format of its results. By default the report's first."
     )
-    run_as: Annotated[Principal, AfterValidator(_check_owner)] | None = Field(
+    run_as: Owner | None = Field(
         default=None, description='The owner, like "user:bob". By default, who creates the schedule.'
     )
     missed: Literal["last", "all", "none"] = Field(
@@ -113,6 +114,12 @@ class ScheduleDefinition(Definition):
     def versioned(self) -> dict[str, Any]:
         """Return what a version stores."""
         return self.model_dump(mode="json", exclude=set(self.UNVERSIONED))
+
+
+class FileSchedule(ScheduleDefinition):
+    """A schedule in the definitions file, where nobody is at hand who could be the owner."""
+
+    run_as: Owner = Field(description='The owner, like "user:bob": as whom its jobs run.')
 
 
 def parse_schedule(entry: object) -> ScheduleDefinition:

@@ -16,6 +16,7 @@ from uuid import UUID
 from django.db import transaction
 
 from audit import actions as audit
+from audit.actions import PendingEntry
 from audit.models import Action
 from jobs import actions as jobs
 from jobs.clock import Now
@@ -23,6 +24,7 @@ from jobs.models import JobExecutionLog
 from jobs.sql import now as database_now
 from jobs.status import UNFINISHED
 from reports.exceptions import InvalidParameters, ReportIncomplete
+from reports.models import ReportConfiguration
 from schedules.definitions import duration
 from schedules.models import Schedule, Slot
 from schedules.permissions import may_run_for
@@ -35,6 +37,7 @@ MAX_MADE_UP = 100
 #: The most times of one schedule that one transaction records. After a long outage, several follow each other.
 _MAX_TIMES = 2_000
 _MAX_REASON = 1_000
+REPORT_DELETED = "The report was deleted."
 
 State = Slot.State
 
@@ -85,14 +88,41 @@ def record(schedule: Schedule) -> int:
 
     At most 2,000 at once. Called before every change, so that none of these times is lost by it.
     """
-    if schedule.next_at is None or schedule.next_at > schedule.now:
+    times = _times_due(schedule)
+    if not times:
         return 0
-    following = takewhile(lambda time: time <= schedule.now, schedule.times(after=schedule.next_at))
-    times = [schedule.next_at, *islice(following, _MAX_TIMES - 1)]
     _record(schedule, times, schedule.now)
     schedule.move_on(after=times[-1])
     schedule.save(update_fields=["next_at", "next_zone", "paused", "paused_reason"])
     return len(times)
+
+
+def pause_for_deleted_report(report: ReportConfiguration, **_signal: object) -> list[PendingEntry]:
+    """Pause the report's schedules before it is deleted, and return audit entries for the end of the transaction.
+
+    Receives reports.models.deleting_report. Times that have come fail: a job could not run any more. The schedules are
+    locked before any job is: a scheduler locks them before it changes a job.
+    """
+    of_report = Schedule.objects.filter(report=report).order_by("pk")
+    locked = [Schedule.objects.lock(pk) for pk in of_report.values_list("pk", flat=True)]
+    entries = []
+    for schedule in locked:
+        if schedule is None or schedule.paused:
+            continue
+        failed = [_slot(schedule, time, State.FAILED, REPORT_DELETED) for time in _times_due(schedule)]
+        Slot.objects.bulk_create(failed, batch_size=500, ignore_conflicts=True)
+        schedule.paused, schedule.paused_reason, schedule.next_at = True, REPORT_DELETED, None
+        schedule.save(update_fields=["next_at", "paused", "paused_reason"])
+        entries.append(_paused_entry(schedule))
+    return entries
+
+
+def _times_due(schedule: Schedule) -> list[datetime]:
+    """Return the first times of a locked schedule that have come and have no slot, at most 2,000."""
+    if schedule.next_at is None or schedule.next_at > schedule.now:
+        return []
+    following = takewhile(lambda time: time <= schedule.now, schedule.times(after=schedule.next_at))
+    return [schedule.next_at, *islice(following, _MAX_TIMES - 1)]
 
 
 def _record(schedule: Schedule, times: list[datetime], now: datetime) -> None:
@@ -154,19 +184,18 @@ def add_slot(
 
 def _pause(schedule: Schedule, reason: str) -> None:
     schedule.paused, schedule.paused_reason, schedule.next_at = True, reason[:300], None
-    audit.record(
-        Action.SCHEDULE_PAUSE,
-        actor=audit.SYSTEM,
-        tenant_id=schedule.tenant_id,
-        target=("schedule", schedule.pk),
-        details={"schedule": schedule.slug, "reason": schedule.paused_reason},
-    )
+    audit.record_all([_paused_entry(schedule)], audit.SYSTEM)
+
+
+def _paused_entry(schedule: Schedule) -> PendingEntry:
+    details = {"schedule": schedule.slug, "reason": schedule.paused_reason}
+    return PendingEntry(Action.SCHEDULE_PAUSE, schedule.tenant_id, ("schedule", schedule.pk), details)
 
 
 def _enqueue(schedule: Schedule, slot: Slot, waits: bool) -> JobExecutionLog:
     report, owner, fields = schedule.report, schedule.owner, schedule.version.definition
     if report is None:
-        raise SlotFailed("The report was deleted.", pauses=True)
+        raise SlotFailed(REPORT_DELETED, pauses=True)
     if owner is None or not owner.is_active:
         raise SlotFailed("The owner's account was deactivated or deleted.", pauses=True)
     if not may_run_for(owner, report):

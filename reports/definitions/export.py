@@ -9,6 +9,7 @@ from typing import Any
 from accounts.models import Tenant, User
 from reports.definitions import yaml
 from reports.definitions.base import Definition
+from reports.definitions.file_sections import file_sections
 from reports.definitions.from_database import (
     definition_of,
     prefetch_definitions,
@@ -29,7 +30,7 @@ def export_definitions(tenants: Iterable[Tenant]) -> tuple[str, list[str]]:
     sources = DataSource.objects.filter(tenant__in=exported).order_by("tenant__slug", "slug")
     complete = ReportConfiguration.objects.filter(tenant__in=exported, current__isnull=False)
     reports = prefetch_definitions(complete).order_by("tenant__slug", "slug")
-    data = {
+    data: dict[str, list[Any]] = {
         "tenants": [_entry(tenant_definition(tenant)) for tenant in exported],
         "users": [
             _entry(user_definition(user, variables.name(user.username, "PASSWORD")))
@@ -45,6 +46,11 @@ def export_definitions(tenants: Iterable[Tenant]) -> tuple[str, list[str]]:
         f"report {report.slug} in {report.tenant.slug} is left out: its data source was deleted."
         for report in reports.filter(current__data_source=None)
     ]
+    for section in file_sections():
+        entries, left_out = section.export(exported)
+        # Not an empty list: files of those who don't use the section stay as they are.
+        data |= {section.name: entries} if entries else {}
+        warnings += left_out
     return _HEAD + yaml.write(data), warnings
 
 

@@ -103,7 +103,7 @@ Slug = Annotated[
 ThingSlug = Annotated[Slug, _check(lambda slug: not _UUID.fullmatch(slug), "Must not look like an id.")]
 ReportSlug = Annotated[
     ThingSlug,
-    _check(lambda slug: slug != "new", "Choose another name: /reports/new is the page that creates a report."),
+    _check(lambda slug: slug != "new", "This name is reserved. Choose another."),
 ]
 TenantSlug = Annotated[Slug, Field(max_length=50)]
 Username = Annotated[

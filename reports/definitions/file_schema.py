@@ -1,10 +1,12 @@
-"""The definitions file: tenants, users, data sources and reports."""
+"""The definitions file: tenants, users, data sources, reports, and the sections of other apps."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, create_model, model_validator
 
 from reports.definitions.base import Definition
 from reports.definitions.errors import FieldErrors, InvalidFields, duplicates, from_pydantic
@@ -18,6 +20,7 @@ from reports.definitions.field_types import (
     TimeZone,
     Username,
 )  # fmt: skip
+from reports.definitions.file_sections import file_sections
 from reports.definitions.report import ReportDefinition
 
 #: Kinds of data source with a URL. The others have a path.
@@ -88,28 +91,39 @@ class Definitions(Definition):
     data_sources: list[DataSourceDefinition] = []
     reports: list[ReportDefinition] = []
 
+    def section(self, name: str) -> Sequence[Any]:
+        """Return the entries of a section that another app registered."""
+        return getattr(self, name, [])
+
     @model_validator(mode="after")
     def _check_duplicates(self) -> Definitions:
         errors = duplicates("tenants", [tenant.slug for tenant in self.tenants], "slug")
         errors |= duplicates("users", [user.username for user in self.users], "username")
-        errors |= duplicates("data_sources", [(source.tenant, source.slug) for source in self.data_sources], "slug")
-        errors |= duplicates("reports", [(report.tenant, report.slug) for report in self.reports], "slug")
+        for name in ("data_sources", "reports", *(section.name for section in file_sections())):
+            errors |= duplicates(name, [(entry.tenant, entry.slug) for entry in self.section(name)], "slug")
         if errors:
             raise InvalidFields(errors)
         return self
 
 
+@cache
+def file_type() -> type[Definitions]:
+    """Return the type of a whole file, with the sections of all apps."""
+    sections: dict[str, Any] = {section.name: (list[section.definition], []) for section in file_sections()}  # type: ignore[name-defined]
+    return create_model("Definitions", __base__=Definitions, __doc__=Definitions.__doc__, **sections)
+
+
 def parse(data: object) -> Definitions:
     """Read the data of a file. Raises InvalidDefinition with all errors by path."""
     try:
-        return Definitions.model_validate(data)
+        return file_type().model_validate(data)
     except ValidationError as error:
         raise from_pydantic(error) from None
 
 
 def editor_schema() -> dict[str, Any]:
     """Return the JSON Schema of the file, for editors: reports/definitions.schema.json."""
-    schema = Definitions.model_json_schema()
+    schema = file_type().model_json_schema()
     # Replaced by the template while the file is read, so the type doesn't have it.
     schema["$defs"]["ReportDefinition"]["properties"]["template_file"] = {
         "type": "string",

@@ -11,12 +11,11 @@ from typing import Any
 
 from reports.definitions import yaml
 from reports.definitions.errors import FieldErrors, errors_in, invalid_definition
-from reports.definitions.file_schema import Definitions, parse
+from reports.definitions.file_schema import Definitions, file_type, parse
 from reports.definitions.yaml import InvalidYaml
 from reports.exceptions import InvalidDefinition
 
 MAX_BYTES = 2 * 1_048_576
-_SECTIONS = tuple(Definitions.model_fields)
 _MAX_SECTION = 60
 _LAST_PART = re.compile(r"(?:\.?[^.\[\]]+|\[\d+\])$")
 
@@ -42,7 +41,7 @@ class _Location:
 class _Combined:
     """The input read so far: the data of all files, the origin of each entry ("reports[2]"), and the errors."""
 
-    data: dict[str, list[Any]] = field(default_factory=lambda: {section: [] for section in _SECTIONS})
+    data: dict[str, list[Any]] = field(default_factory=lambda: {section: [] for section in file_type().model_fields})
     locations: dict[str, _Location] = field(default_factory=dict)
     errors: FieldErrors = field(default_factory=dict)
 
@@ -93,11 +92,11 @@ def _add_file(combined: _Combined, file: str) -> None:
         combined.errors[f"{file}:{error.line}"] = [error.message]
         return
     if not isinstance(document.data, dict):
-        combined.errors[f"{file}:1"] = [f"Must be a mapping with some of: {', '.join(_SECTIONS)}."]
+        combined.errors[f"{file}:1"] = [f"Must be a mapping with some of: {', '.join(combined.data)}."]
         return
     for section, entries in document.data.items():
         location = _Location(file, document.lines, section[:_MAX_SECTION])
-        if section not in _SECTIONS:
+        if section not in combined.data:
             combined.errors[str(location)] = ["Unknown field."]
         elif isinstance(entries, list):
             for at, entry in enumerate(entries):

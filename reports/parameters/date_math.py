@@ -101,6 +101,9 @@ def _steps(text: str) -> tuple[_Step, ...]:
     found, at = 0, word.end()
     while at < len(text):
         step = _STEP.match(text, at)
+        if found == MAX_STEPS and step:
+            # Before the rest is read, which can be as long as a request.
+            raise InvalidValue(f"{quoted(text)} has more than {MAX_STEPS} steps.")
         if step is None:
             raise InvalidValue(
                 f"{quoted(text)} can't be read from {quoted(text[at:])} on. "
@@ -110,8 +113,6 @@ def _steps(text: str) -> tuple[_Step, ...]:
             _Step(step["round"], None) if step["round"] else _Step(step["unit"], int(step["sign"] + step["count"]))
         )
         found, at = found + 1, step.end()
-    if found > MAX_STEPS:
-        raise InvalidValue(f"{quoted(text)} has {found} steps; at most {MAX_STEPS} are allowed.")
     return tuple(steps)
 
 

@@ -17,7 +17,7 @@ from jobs.exceptions import TooManyJobs
 from jobs.execution import reconciler, transitions
 from jobs.models import Delivery, JobExecutionLog
 from reports.models import ReportConfiguration, UserGrant
-from schedules import actions, slots
+from schedules import actions, slots, to_database
 from schedules.models import Schedule, Slot
 from schedules.scheduler import Scheduler
 from tests.jobs.helpers import succeed_with
@@ -239,7 +239,7 @@ def test_an_edit_loses_no_time(make_schedule: MakeSchedule, bob: User) -> None:
         assert locked
         locked.now = hour(-1) + timedelta(seconds=59)
         definition = locked.definition.model_copy(update={"overlap": "skip"})
-        actions._write(locked, definition, bob, ["overlap"])
+        to_database._write(locked, definition, bob, ["overlap"])
     assert Schedule.objects.get(pk=schedule.pk).next_at == hour(-1) + timedelta(minutes=1)
 
 

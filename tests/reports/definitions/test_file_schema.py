@@ -35,7 +35,8 @@ def test_definitions_allow_every_format():
 
 
 def test_every_field_is_documented():
-    page = (ROOT / "docs" / "definitions.md").read_text(encoding="utf-8")
+    pages = [(ROOT / "docs" / f"{name}.md").read_text(encoding="utf-8") for name in ("definitions", "schedules")]
+    page = "".join(pages)
     for name, definition in editor_schema()["$defs"].items():
         for field in definition["properties"]:
             assert f"`{field}`" in page, f"{field} of {name}"

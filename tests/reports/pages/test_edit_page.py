@@ -123,7 +123,7 @@ def test_a_report_is_created(browse: Browse, source: DataSource) -> None:
     assert again.status_code == 200
     assert "Another report already has this slug." in Page(again).field("URL name").description
     reserved = client.post("/reports/new", {**data, "slug": "new", "do": "save"})
-    assert "/reports/new is the page that creates a report" in Page(reserved).field("URL name").description
+    assert "This name is reserved. Choose another." in Page(reserved).field("URL name").description
 
 
 def test_a_superuser_chooses_the_tenant_of_a_new_report(root: Client, source: DataSource) -> None:

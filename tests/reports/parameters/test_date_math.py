@@ -144,7 +144,7 @@ def test_beyond_the_years_1_to_9999_is_refused(text):
         ("nowadays", "can't be read"),
         ("today+0.5d", "can't be read"),
         ("now+\u0661d", "can't be read"),
-        ("now" + "+1d" * 11, "has 11 steps; at most 10 are allowed"),
+        ("now" + "+1d" * 11, "has more than 10 steps"),
     ],
 )
 def test_other_texts_are_refused_with_the_place(text, words):

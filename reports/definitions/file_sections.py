@@ -1,0 +1,53 @@
+"""Sections of the definitions file that belong to apps above this one. They register when Django starts.
+
+An entry has the fields `slug`, unique in the tenant, and `tenant`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from accounts.models import Tenant, User
+    from audit.actions import PendingEntry
+    from reports.definitions.accounts_and_sources import Sync
+    from reports.definitions.base import Definition
+
+
+class FileSection(Protocol):
+    """A section. All calls but `export` are in the transaction of one run of `apply`, in the order listed here.
+
+    Audit entries are returned, to be written after all rows have been changed.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def definition(self) -> type[Definition]:
+        """The type of an entry."""
+
+    def lock(self, tenants: Collection[str]) -> None:
+        """Lock what these tenants have, in a fixed order, until the transaction ends."""
+
+    def prune(self, sync: Sync, tenants: Collection[str], kept: Sequence[Any]) -> list[PendingEntry]:
+        """Delete what these tenants have and `kept` does not list."""
+
+    def sync(self, sync: Sync, entries: Sequence[Any], actor: User | str) -> list[PendingEntry]:
+        """Create what is missing and update what differs. Reports already match the file."""
+
+    def export(self, tenants: Iterable[Tenant]) -> tuple[list[dict[str, Any]], list[str]]:
+        """Return the entries of these tenants, and warnings about what is left out."""
+
+
+_registered: dict[str, FileSection] = {}
+
+
+def register(section: FileSection) -> None:
+    _registered[section.name] = section
+
+
+def file_sections() -> list[FileSection]:
+    """Return the registered sections, in the order in which they depend on each other."""
+    return list(_registered.values())

@@ -1,0 +1,163 @@
+"""Creating and changing one schedule by its definition, within the caller's transaction."""
+
+from __future__ import annotations
+
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, transaction
+
+from accounts.models import Tenant, User
+from audit.actions import PendingEntry, actor_name
+from audit.models import Action
+from jobs.sql import now as database_now
+from reports.definitions.errors import FieldErrors, invalid_definition
+from reports.definitions.field_types import user_of
+from reports.exceptions import InvalidParameters
+from reports.models import ReportConfiguration
+from reports.parameters.values import typed_values
+from schedules import slots
+from schedules.definitions import ScheduleDefinition
+from schedules.models import Schedule, ScheduleVersion
+from schedules.permissions import may_run_for
+
+
+def create_schedule(definition: ScheduleDefinition, tenant: Tenant, actor: User | str) -> Schedule:
+    """Create a schedule and its version 1. Raises InvalidDefinition, or PermissionDenied for another owner.
+
+    An actor who is no user is the operator, who may do everything, and names the owner.
+    """
+    schedule = Schedule(tenant=tenant)
+    schedule.now = database_now()
+    _write(schedule, definition, actor)
+    return schedule
+
+
+def update_schedule(locked: Schedule, definition: ScheduleDefinition, actor: User | str) -> list[str]:
+    """Make the locked schedule match the definition. Return the names of the changed fields.
+
+    Raises InvalidDefinition, or PermissionDenied for another owner.
+    """
+    if definition.tenant != locked.tenant.slug:
+        raise invalid_definition({"tenant": ["A schedule can't move to another tenant."]})
+    before = locked.definition.entry()
+    if definition.run_as is None:
+        # Editing doesn't change the owner.
+        definition = definition.model_copy(update={"run_as": before["run_as"]})
+    after = definition.entry()
+    changed = [name for name in after if after[name] != before[name]]
+    if changed:
+        record_due(locked)
+        _write(locked, definition, actor, changed)
+    return changed
+
+
+def apply_paused(schedule: Schedule, paused: bool) -> None:
+    if paused != schedule.paused:
+        schedule.paused, schedule.paused_reason = paused, ""
+    schedule.move_on(after=schedule.now)
+
+
+def record_due(locked: Schedule) -> None:
+    """Times that have come follow the definition of then."""
+    while slots.record(locked):
+        pass
+
+
+def audit_entry(action: Action, schedule: Schedule, **details: object) -> PendingEntry:
+    target = ("schedule", schedule.pk)
+    return PendingEntry(action, schedule.tenant_id, target, {"schedule": schedule.slug, **details})
+
+
+def _write(
+    schedule: Schedule, definition: ScheduleDefinition, actor: User | str, changed: list[str] | None = None
+) -> None:
+    """Store the definition, as a new version if anything that a version holds has changed. `changed`: None for all.
+
+    `schedule.now` is the time up to which times have slots: read again, it would lose those in between.
+    """
+    schedule.slug = definition.slug
+    is_new_version = changed is None or bool(set(changed) - ScheduleDefinition.UNVERSIONED)
+    if is_new_version:
+        _set_version(schedule, definition, actor)
+    # An owner or report that is gone may have paused it a moment ago: only who says so resumes it.
+    apply_paused(schedule, definition.paused if changed is None or "paused" in changed else schedule.paused)
+    if is_new_version and schedule.next_at is None and not schedule.paused:
+        sentence = "The schedule would never run: no future time matches cron between start_on and end_on."
+        raise invalid_definition({"end_on": [sentence]})
+    _save(schedule)
+
+
+def _set_version(schedule: Schedule, definition: ScheduleDefinition, actor: User | str) -> None:
+    """Give the schedule the report, the owner and a new version, not stored yet. Raises InvalidDefinition."""
+    report, owner = _report_and_owner(schedule, definition, actor)
+    number = schedule.current.number + 1 if schedule.current else 1
+    stored = definition.versioned() | {"run_as": f"user:{owner.username}"}
+    schedule.report, schedule.owner = report, owner
+    schedule.current = ScheduleVersion(number=number, definition=stored, created_by=actor_name(actor))
+    _check_values(schedule, definition, report)
+
+
+def _save(schedule: Schedule) -> None:
+    version = schedule.version
+    if version.pk is None:
+        schedule.current = None
+    # The database decides: two requests may check at the same time and both find the slug free.
+    try:
+        with transaction.atomic():
+            schedule.save()
+    except IntegrityError:
+        raise invalid_definition({"slug": ["Another schedule already has this slug."]}) from None
+    if version.pk is None:
+        version.schedule = schedule
+        version.save()
+        schedule.current = version
+        schedule.save(update_fields=["current"])
+
+
+def _report_and_owner(
+    schedule: Schedule, definition: ScheduleDefinition, actor: User | str
+) -> tuple[ReportConfiguration, User]:
+    """Return what the definition names. Raises InvalidDefinition; PermissionDenied for another owner than the actor,
+    unless the actor is an Administrator."""
+    errors: FieldErrors = {}
+    reports = ReportConfiguration.objects.filter(tenant=schedule.tenant, current__isnull=False)
+    report = reports.select_related("current").filter(slug=definition.report).first()
+    if report is None:
+        errors["report"] = [f"Report {definition.report} does not exist in this tenant."]
+    if definition.run_as is None and not schedule._state.adding:
+        raise invalid_definition({"run_as": ["The owner was deleted. Name a user."]} | errors)
+    name = user_of(definition.run_as) if definition.run_as else actor_name(actor)
+    owner = User.objects.filter(username=name).first()
+    is_own = owner is not None and owner in (actor, schedule.owner)
+    if not is_own and isinstance(actor, User) and not actor.administers(schedule.tenant_id):
+        raise PermissionDenied("Only an Administrator can let a schedule run as somebody else.")
+    if owner is None or not _may_own(owner, schedule, actor):
+        # The same for a superuser as for nobody: an Administrator of a tenant learns nothing about those outside.
+        errors["run_as"] = [f"User {name} does not exist in this tenant."]
+    elif report and not may_run_for(owner, report):
+        errors["run_as"] = [f"User {name} has no right to run this report, or is not active."]
+    if errors or report is None or owner is None:
+        raise invalid_definition(errors)
+    return report, owner
+
+
+def _may_own(owner: User, schedule: Schedule, actor: User | str) -> bool:
+    """Whether the actor may make this user the owner: one of the tenant; a superuser only if the actor is one too."""
+    if owner.tenant_id == schedule.tenant_id or owner.pk == schedule.owner_id:
+        return True
+    return owner.is_superuser and (not isinstance(actor, User) or actor.is_superuser)
+
+
+def _check_values(schedule: Schedule, definition: ScheduleDefinition, report: ReportConfiguration) -> None:
+    """Check format and parameters as they would be at the next time. Raises InvalidDefinition."""
+    errors: FieldErrors = {}
+    version, now = report.version, schedule.now
+    for at, format in enumerate(definition.formats):
+        if format not in version.formats:
+            errors[f"formats[{at}]"] = [f"Must be one of: {', '.join(version.formats)}."]
+    try:
+        moment = schedule.moment(schedule.next_time(after=now) or now)
+        typed_values(version.declared_parameters(), definition.parameters, moment, rules=version.rules)
+    except InvalidParameters as error:
+        errors |= {f"parameters.{name}": sentences for name, sentences in error.fields.items()}
+    if errors:
+        raise invalid_definition(errors)
