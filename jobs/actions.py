@@ -69,6 +69,7 @@ def submit(
     actor: User,
     parameters: Mapping[str, object],
     format: str | None = None,
+    deliver: bool = False,
     from_text: bool = False,
     moment: Moment | None = None,
     mode: Mode | None = Mode.ASYNCHRONOUS,
@@ -76,6 +77,7 @@ def submit(
 ) -> Submission:
     """Queue a run of the report's current version. Job, event, audit entry and queue message are one transaction.
 
+    `deliver`: send the result to the report's targets, also if they only get it on request.
     `from_text`: the parameters are texts from a form. Relative dates are resolved against `moment`, by default now in
     the report's time zone; the job stores both what was sent and what it means. `mode` is how the caller gets the
     result; None if the caller doesn't wait for it, so a report without an API target can be run too, as long as it is
@@ -94,8 +96,11 @@ def submit(
     broker.ping()
     job = _new_job(version, report, actor)
     moment = moment or report.moment(timezone.now())
+    if deliver and not version.has_outbound_delivery:
+        raise InvalidParameters({"deliver": ["This report has no addresses, webhooks or file shares to send to."]})
     job.format, job.parameters = _validate(version, format, parameters, moment, from_text)
     job.requested_parameters = _given(parameters) if from_text else dict(parameters)
+    job.deliver = deliver
     if idempotency:
         job.idempotency_key, job.request_fingerprint = idempotency.key, idempotency.fingerprint
     try:
@@ -164,6 +169,7 @@ def retry(*, job: JobExecutionLog, actor: User | str) -> JobExecutionLog:
     new_job = _new_job(job.version, job.report, actor)
     new_job.format, new_job.parameters, new_job.retry_of = job.format, job.parameters, job
     new_job.requested_parameters, new_job.is_scheduled = job.requested_parameters, job.is_scheduled
+    new_job.deliver = job.deliver
     try:
         with transaction.atomic():
             record_event(job, JobEvent.Kind.RETRIED, {"newJobId": str(new_job.pk), "actor": actor_name(actor)})

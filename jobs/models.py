@@ -62,6 +62,16 @@ class JobExecutionLog(Claim):
     is_scheduled = models.BooleanField(
         default=False, db_default=False, help_text=_("A schedule created it. It counts towards no limit of its owner.")
     )
+    deliver = models.BooleanField(
+        default=False, db_default=False, help_text=_("Its result is sent to the report's targets on request.")
+    )
+    delivery_state = models.CharField(
+        max_length=15,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("What came of its deliveries; empty without any. See DeliveryState."),
+    )
     retry_of = models.OneToOneField("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="retried_as")
     idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - unique unless null
     request_fingerprint = models.CharField(max_length=64, blank=True)

@@ -45,6 +45,11 @@ def job_to_resend(user: User, job_id: object) -> JobExecutionLog:
     return _administered_job(user, job_id)
 
 
+def may_see_recipients(user: User, job: JobExecutionLog) -> bool:
+    """Whether this user may know to whom the job's result is sent."""
+    return _owns_or_administers(user, job)
+
+
 def may_cancel(user: User, job: JobExecutionLog) -> bool:
     """True if a Cancel button makes sense: the job can still end, and wasn't cancelled yet."""
     return job.status in UNFINISHED and job.cancel_requested_at is None and _owns_or_administers(user, job)

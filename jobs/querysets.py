@@ -162,7 +162,7 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         related = self.select_related("artifact", "retried_as", "tenant")
         return related.only(
             "status", "format", "report_name", "requested_by_name", "queued_at", "started_at", "ended_at", "percent",
-            "rows", "error_code", "error_message", "cancel_requested_at", "fence", "priority", "turn",
+            "rows", "delivery_state", "error_code", "error_message", "cancel_requested_at", "fence", "priority", "turn",
             "concurrency_key", "available_at", "report_id", "requested_by_id", "tenant__name", "retried_as__id",
             "artifact__job_id", "artifact__size", "artifact__rows", "artifact__purged_at",
         )  # fmt: skip

@@ -31,6 +31,7 @@ class JobRunner:
         parameters: Mapping[str, object],
         moment: Moment,
         format: str,
+        deliver: bool,
         form_key: str,
     ) -> Submission:
         body = {"parameters": parameters, "format": format, "from_text": True, "mode": None}
@@ -39,6 +40,7 @@ class JobRunner:
             actor=user,
             parameters=parameters,
             format=format,
+            deliver=deliver,
             from_text=True,
             moment=moment,
             mode=None,

@@ -20,6 +20,17 @@ class Status(models.TextChoices):
     FAILED = "Failed", "Failed"
 
 
+class DeliveryState(models.TextChoices):
+    """What came of all deliveries of a job, in the order in which one is preferred to the next."""
+
+    HELD = "Held", "Held"
+    PENDING = "Pending", "Pending"
+    PARTLY_DELIVERED = "PartlyDelivered", "Partly delivered"
+    FAILED = "Failed", "Not delivered"
+    DELIVERED = "Delivered", "Delivered"
+    SKIPPED = "Skipped", "Not sent"
+
+
 #: The statuses that may follow each status.
 SUCCESSORS = {
     Status.QUEUED: {Status.RUNNING, Status.FAILED},

@@ -176,6 +176,8 @@ class RunForm:
     token: str = ""
     error: str = ""
     rules: list[Rule] = dataclass_field(default_factory=list)
+    #: Whether the result is to be sent. Never ticked by a link.
+    deliver: bool = False
 
     @classmethod
     def of(cls, report: ReportConfiguration, data: QueryDict, *, submitted: bool = False) -> RunForm:
@@ -186,7 +188,8 @@ class RunForm:
         fields = [Field.of(parameter, data, submitted=submitted) for parameter in version.declared_parameters()]
         token = data.get("token", "") if submitted else uuid.uuid4().hex
         format = data.get("format") or version.formats[0]
-        return cls(fields, version.formats, format, token, rules=version.rules)
+        deliver = submitted and "deliver" in data and version.has_outbound_delivery
+        return cls(fields, version.formats, format, token, rules=version.rules, deliver=deliver)
 
     def raw(self) -> dict[str, object]:
         """Return the texts by parameter, for typed_values(from_text=True)."""
@@ -197,7 +200,7 @@ class RunForm:
         """Equal for the same form submitted twice with the same values; empty if the form has no token."""
         if not self.token:
             return ""
-        body = json.dumps([self.token, self.format, self.raw()], sort_keys=True)
+        body = json.dumps([self.token, self.format, self.deliver, self.raw()], sort_keys=True)
         return hashlib.sha256(body.encode()).hexdigest()
 
     @property

@@ -150,6 +150,10 @@ class ReportConfiguration(models.Model):
 class ReportVersion(models.Model):
     """One immutable, numbered definition of a report. Every change of the report creates a new version."""
 
+    class Deliver(models.TextChoices):
+        ON_REQUEST = "on_request", _("Only if whoever runs it asks for it")
+        ALWAYS = "always", _("After each run")
+
     report = models.ForeignKey(ReportConfiguration, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
     name = models.CharField(max_length=200)
@@ -163,6 +167,14 @@ class ReportVersion(models.Model):
     max_rows = models.PositiveBigIntegerField(null=True)
     max_running = models.PositiveSmallIntegerField(
         null=True, help_text=_("Jobs of the report that can run at the same time.")
+    )
+    # Versions of before this column, and of servers that don't know it yet, deliver always.
+    deliver = models.CharField(
+        max_length=10,
+        choices=Deliver,
+        default=Deliver.ON_REQUEST,
+        db_default=Deliver.ALWAYS,
+        help_text=_("When results are sent to its targets."),
     )
     #: Fields of the definition without a column, where they differ from their default; see ReportDefinition.OPTIONS.
     options = models.JSONField(default=dict, blank=True)
@@ -212,7 +224,7 @@ class ReportVersion(models.Model):
     @cached_property
     def modes(self) -> frozenset[str]:
         """The modes in which the API returns its results."""
-        return frozenset(target.mode for target in self.delivery_targets.all() if target.mode)
+        return frozenset(target.mode for target in self._targets if target.mode)
 
     @property
     def is_asynchronous(self) -> bool:
@@ -220,9 +232,22 @@ class ReportVersion(models.Model):
         return DeliveryTarget.Mode.ASYNCHRONOUS in self.modes
 
     @cached_property
+    def _targets(self) -> list[DeliveryTarget]:
+        return list(self.delivery_targets.all())
+
+    @property
     def has_outbound_delivery(self) -> bool:
         """True if its results are sent somewhere, for example by e-mail."""
-        return any(target.kind != DeliveryTarget.Kind.API_RESPONSE for target in self.delivery_targets.all())
+        return any(target.is_outbound for target in self._targets)
+
+    @property
+    def recipients(self) -> int:
+        """To how many addresses, webhooks and file shares a result is sent."""
+        return sum(target.recipients for target in self._targets if target.is_outbound)
+
+    def delivers(self, *, requested: bool) -> bool:
+        """Whether a result is sent to its targets."""
+        return self.has_outbound_delivery and (requested or self.deliver == self.Deliver.ALWAYS)
 
 
 @lru_cache(maxsize=100)
@@ -234,10 +259,10 @@ def cached_version(pk: int) -> ReportVersion:
     return ReportVersion.objects.get(pk=pk)
 
 
-def has_outbound_delivery(pk: int) -> bool:
-    """Whether results of this version are sent somewhere; False if it was deleted."""
+def delivers(pk: int, *, requested: bool) -> bool:
+    """Whether results of this version are sent to its targets; False if it was deleted."""
     try:
-        return cached_version(pk).has_outbound_delivery
+        return cached_version(pk).delivers(requested=requested)
     except ReportVersion.DoesNotExist:
         return False
 
@@ -287,6 +312,16 @@ class DeliveryTarget(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.mode}".strip()
+
+    @property
+    def is_outbound(self) -> bool:
+        """True if the result is sent somewhere; False if clients fetch it."""
+        return self.kind != self.Kind.API_RESPONSE
+
+    @property
+    def recipients(self) -> int:
+        """How many deliveries a result makes."""
+        return len(set(self.options["to"])) if self.kind == self.Kind.EMAIL else 1
 
 
 class WebhookSecret(models.Model):

@@ -85,11 +85,12 @@ class ReportRunner(Protocol):
         parameters: Mapping[str, object],
         moment: Moment,
         format: str,
+        deliver: bool,
         form_key: str,
     ) -> Submission:
         """Queue a run with values as a form sends them, once per `form_key`; an empty key doesn't identify a form.
 
-        Relative dates are resolved against `moment`.
+        Relative dates are resolved against `moment`. `deliver`: send the result to the report's targets.
 
         Raises InvalidParameters, and other DomainErrors with a message for the user.
         """

@@ -99,7 +99,13 @@ def relative_date(request: HttpRequest) -> HttpResponse:
 def _run(request: HttpRequest, report: ReportConfiguration, form: RunForm, moment: Moment) -> HttpResponse:
     try:
         submission = report_runner().submit(
-            report, caller(request), parameters=form.raw(), moment=moment, format=form.format, form_key=form.key
+            report,
+            caller(request),
+            parameters=form.raw(),
+            moment=moment,
+            format=form.format,
+            deliver=form.deliver,
+            form_key=form.key,
         )
     except InvalidParameters as error:
         show_errors(form.fields, error)

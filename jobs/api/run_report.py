@@ -26,6 +26,7 @@ from reports.permissions import may_generate
 from reports.rendering import RENDERERS
 
 Mode = DeliveryTarget.Mode
+_ALWAYS_COMPARED = ("parameters", "format")
 
 
 class RunReportView(APIView):
@@ -47,12 +48,14 @@ class RunReportView(APIView):
             raise ValidationError({"body": ["The body must be a JSON object."]})
         body = GenerateSerializer(data=data)
         body.is_valid(raise_exception=True)
+        # Optional parts only if they are used: a request of before they existed has the same fingerprint.
+        given = {name: value for name, value in body.validated_data.items() if value or name in _ALWAYS_COMPARED}
         key_header = self.request.headers.get("Idempotency-Key")
         job, is_replay = actions.submit(
             report=report,
             actor=user,
             mode=self.mode,
-            idempotency=None if key_header is None else actions.Idempotency.of(key_header, body.validated_data),
+            idempotency=None if key_header is None else actions.Idempotency.of(key_header, given),
             **body.validated_data,
         )
         self.request._request.job_id = job.pk  # type: ignore[attr-defined] # for the request log

@@ -11,9 +11,9 @@ from rest_framework import serializers
 
 from common.api.schema import ErrorSerializer
 from common.api.strict import StrictSerializer
-from jobs.models import Artifact, JobEvent, JobExecutionLog
+from jobs.models import Artifact, Delivery, JobEvent, JobExecutionLog
 from jobs.results import downloads
-from jobs.status import JobError, QueuePosition, Status
+from jobs.status import DeliveryState, JobError, QueuePosition, Status
 
 
 def status_url(job: JobExecutionLog) -> str:
@@ -95,6 +95,7 @@ class JobSerializer(serializers.Serializer[JobExecutionLog]):
         source="queue_position", allow_null=True, help_text="The position in the queue; null unless Queued."
     )
     attempt = serializers.IntegerField()
+    deliveryState = serializers.SerializerMethodField(help_text="What came of its deliveries; null without any.")
     retryOf = serializers.UUIDField(source="retry_of_id", allow_null=True)
     expiresAt = serializers.DateTimeField(source="result.expires_at", allow_null=True)
     result = JobResultSerializer(allow_null=True)
@@ -105,6 +106,10 @@ class JobSerializer(serializers.Serializer[JobExecutionLog]):
         started_at = job.started_at if job.status != Status.QUEUED else None
         return (started_at or job.queued_at).isoformat().replace("+00:00", "Z")
 
+    @extend_schema_field(serializers.ChoiceField(choices=DeliveryState.choices, allow_null=True))
+    def get_deliveryState(self, job: JobExecutionLog) -> str | None:
+        return job.delivery_state or None
+
     @extend_schema_field(serializers.URLField(allow_null=True))
     def get_resultUrl(self, job: JobExecutionLog) -> str | None:
         return f"{status_url(job)}/result" if job.result else None
@@ -113,6 +118,9 @@ class JobSerializer(serializers.Serializer[JobExecutionLog]):
 class GenerateSerializer(StrictSerializer):
     parameters = serializers.DictField(required=False, default=dict)
     format = serializers.CharField(required=False, allow_null=True, default=None, max_length=20)
+    deliver = serializers.BooleanField(
+        required=False, default=False, help_text="Whether to send the result to the report's targets, too."
+    )
 
 
 class AcceptedSerializer(serializers.Serializer[JobExecutionLog]):
@@ -129,6 +137,7 @@ class RetriedSerializer(AcceptedSerializer):
     retryOf = serializers.UUIDField(source="retry_of_id")
 
 
+_DELIVERY_STATES = ("Held", "Pending", "Delivered", "Failed", "Skipped", "Discarded")
 #: Details of events that describe the server's machines.
 MACHINE_DETAILS = frozenset({"host", "pid"})
 
@@ -152,6 +161,39 @@ class JobTimelineSerializer(serializers.Serializer[Any]):
     """All events of a job."""
 
     results = JobEventSerializer(many=True)
+
+
+class RecipientField(serializers.CharField):
+    """To whom a result is sent. Left out unless the context has `shows_recipients`."""
+
+    def get_attribute(self, delivery: Delivery) -> str:
+        if not self.context.get("shows_recipients"):
+            raise serializers.SkipField
+        return delivery.target
+
+
+class JobDeliverySerializer(serializers.Serializer[Delivery]):
+    """A result that is sent to one recipient."""
+
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    kind = serializers.CharField()
+    state = serializers.ChoiceField(choices=_DELIVERY_STATES, source="state_name")
+    recipient = RecipientField(
+        required=False, help_text="Address, URL or folder. Only for who requested the job, and Administrators."
+    )
+    reason = serializers.CharField(
+        source="error", help_text="Why the last attempt failed, or why it is held or not sent; or empty."
+    )
+    attempts = serializers.IntegerField(source="attempt")
+    createdTime = serializers.DateTimeField(source="created_at")
+    endTime = serializers.DateTimeField(source="ended_at", allow_null=True)
+
+
+class JobDeliveriesSerializer(serializers.Serializer[Any]):
+    """All deliveries of a job."""
+
+    results = JobDeliverySerializer(many=True)
 
 
 class NoResultSerializer(ErrorSerializer):

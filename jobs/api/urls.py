@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from jobs.api import run_report, views
+from jobs.api import deliveries, run_report, views
 
 urlpatterns = [
     path("reports/<str:key>/generate", run_report.Generate.as_view(), name="api-generate"),
@@ -12,5 +12,6 @@ urlpatterns = [
     path("jobs/<str:job_id>/result", views.JobResult.as_view(), name="api-job-result"),
     path("jobs/<str:job_id>/retry", views.JobRetry.as_view(), name="api-job-retry"),
     path("jobs/<str:job_id>/cancel", views.JobCancel.as_view(), name="api-job-cancel"),
+    path("jobs/<str:job_id>/deliveries", deliveries.JobDeliveries.as_view(), name="api-job-deliveries"),
     path("jobs/<str:job_id>/events", views.JobEvents.as_view(), name="api-job-events"),
 ]

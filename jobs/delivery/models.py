@@ -18,14 +18,23 @@ class Delivery(models.Model):
     """
 
     class State(models.TextChoices):
+        HELD = "held", _("Held")
         PENDING = "pending", _("Pending")
         SENT = "sent", _("Delivered")
         FAILED = "failed", _("Failed")
+        SKIPPED = "skipped", _("Not sent")
+        DISCARDED = "discarded", _("Discarded")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     job = models.ForeignKey("jobs.JobExecutionLog", on_delete=models.CASCADE, related_name="deliveries", db_index=False)
+    name = models.CharField(
+        max_length=100,
+        default="",
+        db_default="",
+        help_text=_("What its schedule calls it; else its kind."),
+    )
     kind = models.CharField(max_length=20, choices=DeliveryTarget.Kind)
-    target = models.CharField(max_length=2000, help_text=_("Address, URL or folder. Visible to administrators only."))
+    target = models.CharField(max_length=2000, help_text=_("Address, URL or folder."))
     target_digest = models.CharField(max_length=64, help_text=_("SHA-256 of the target, which is too long to index."))
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
     available_at = models.DateTimeField(
@@ -33,7 +42,9 @@ class Delivery(models.Model):
     )
     fence = models.PositiveIntegerField(default=0)
     attempt = models.PositiveSmallIntegerField(default=0)
-    error = models.CharField(max_length=300, blank=True, help_text=_("Why the last attempt failed."))
+    error = models.CharField(
+        max_length=300, blank=True, help_text=_("Why the last attempt failed, or why it is held or not sent.")
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     ended_at = models.DateTimeField(null=True)
 
@@ -42,7 +53,12 @@ class Delivery(models.Model):
         verbose_name = _("delivery")
         verbose_name_plural = _("deliveries")
         indexes = [models.Index(fields=["available_at"], name="delivery_due", condition=Q(state="pending"))]
-        constraints = [models.UniqueConstraint(fields=["job", "kind", "target_digest"], name="delivery_once")]
+        constraints = [models.UniqueConstraint(fields=["job", "name", "target_digest"], name="delivery_once_by_name")]
 
     def __str__(self) -> str:
         return f"{self.kind}: {self.state}"
+
+    @property
+    def state_name(self) -> str:
+        """The state as the API has it."""
+        return "Delivered" if self.state == self.State.SENT else self.state.capitalize()

@@ -21,8 +21,9 @@ from jobs import exceptions
 from jobs.actions import record_event
 from jobs.clock import Now, from_now, waits_too_long
 from jobs.delivery.senders import SENDERS
+from jobs.delivery.states import store_summary
 from jobs.models import Delivery, JobEvent, JobExecutionLog
-from reports.models import has_outbound_delivery
+from reports.models import delivers
 
 State = Delivery.State
 #: Attempts, over about three hours, after which a delivery has failed.
@@ -34,7 +35,7 @@ _OVERDUE_SECONDS = 600
 def add_deliveries(job: JobExecutionLog) -> None:
     """Add a delivery for each target of the job's version, in the caller's transaction."""
     # What a schedule sends, and to whom, is not for the report to say.
-    if job.version is None or job.is_scheduled or not has_outbound_delivery(job.version.pk):
+    if job.version is None or job.is_scheduled or not delivers(job.version.pk, requested=job.deliver):
         return
     targets = [
         (delivery_target.kind, target)
@@ -45,6 +46,7 @@ def add_deliveries(job: JobExecutionLog) -> None:
     Delivery.objects.bulk_create(
         Delivery(
             job=job,
+            name=kind,
             kind=kind,
             target=target,
             target_digest=hashlib.sha256(target.encode()).hexdigest(),
@@ -52,6 +54,7 @@ def add_deliveries(job: JobExecutionLog) -> None:
         )
         for kind, target in dict.fromkeys(targets)
     )
+    store_summary(job.pk)
 
 
 def claim() -> Delivery | None:
@@ -78,6 +81,7 @@ def mark_sent(delivery: Delivery) -> bool:
     with transaction.atomic():
         updated = bool(_leased(delivery).update(state=State.SENT, ended_at=Now(), error=""))
         if updated:
+            store_summary(delivery.job_id)
             record_event(delivery.job, JobEvent.Kind.DELIVERED, _event_details(delivery))
             _audit(Action.DELIVERY_SENT, delivery)
     return updated
@@ -91,6 +95,7 @@ def mark_failed(delivery: Delivery, error: str, *, permanent: bool = False) -> b
         changes = {"state": State.FAILED, "ended_at": Now()} if is_last else {"available_at": from_now(wait)}
         updated = bool(_leased(delivery).update(error=error, **changes))
         if updated:
+            store_summary(delivery.job_id)
             kind = JobEvent.Kind.DELIVERY_GIVEN_UP if is_last else JobEvent.Kind.DELIVERY_FAILED
             record_event(delivery.job, kind, {**_event_details(delivery), "message": error, "seconds": wait})
         if updated and is_last:
@@ -116,6 +121,8 @@ def resend(*, job: JobExecutionLog, actor: User | str) -> int:
                 state=State.PENDING, available_at=Now(), attempt=0, fence=F("fence") + 1, ended_at=None
             )
         ]
+        if reset:
+            store_summary(job.pk)
         for delivery in reset:
             details = {**_event_details(delivery), "actor": actor_name(actor)}
             record_event(job, JobEvent.Kind.DELIVERY_RETRIED, details)

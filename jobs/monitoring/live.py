@@ -42,6 +42,7 @@ def changing_values(job: JobExecutionLog) -> tuple[object, ...]:
         waits_for_another(job),
         job.retry_job,
         job.result is not None,
+        job.delivery_state,
     )
 
 

@@ -20,7 +20,7 @@ from common.templatetags.format import filesize, moment_with_text, rows, status_
 from jobs import permissions
 from jobs.models import JobExecutionLog
 from jobs.status import Status
-from jobs.templatetags.jobs import progress, queue_position, run_time
+from jobs.templatetags.jobs import delivery_label, progress, queue_position, run_time
 
 register = template.Library()
 #: Stands for the job's id in URLs, so that each is built once for all rows.
@@ -60,6 +60,7 @@ class Row:
     result_url: str
     outcome: str
     rows: str
+    delivery: str
 
 
 @register.simple_tag(takes_context=True)
@@ -100,6 +101,7 @@ def _row(job: JobExecutionLog, user: User, urls: dict[str, str]) -> Row:
         result_url=urls["job-result"].replace(_ID, id) if result else "",
         outcome=f"{format}, {filesize(result.size)}" if result else _outcome(job),
         rows=rows(result.rows) if result else "",
+        delivery=delivery_label(job),
     )
 
 

@@ -16,6 +16,7 @@ from jobs import permissions
 from jobs.models import JobEvent, JobExecutionLog
 from jobs.monitoring.job_detail import attempt_seconds
 from jobs.queue.position import waits_for_another
+from jobs.status import DeliveryState
 from reports.models import DeliveryTarget
 
 register = template.Library()
@@ -44,6 +45,16 @@ _EVENTS: dict[str, _EventText] = {
 }
 
 
+_DELIVERY_LABELS: dict[str, str] = {
+    DeliveryState.HELD: gettext_noop("Delivery held"),
+    DeliveryState.PENDING: gettext_noop("Being delivered"),
+    DeliveryState.PARTLY_DELIVERED: gettext_noop("Partly delivered"),
+    DeliveryState.FAILED: gettext_noop("Not delivered"),
+    DeliveryState.DELIVERED: gettext_noop("Delivered"),
+    DeliveryState.SKIPPED: gettext_noop("Not sent"),
+}
+
+
 def _event_text(event: JobEvent) -> _EventText:
     # A kind that this version doesn't know can be written by a newer one on another host.
     return _EVENTS.get(event.kind, _EventText("info", event.kind.replace("_", " ").capitalize()))
@@ -66,6 +77,12 @@ def event_sentence(event: JobEvent) -> str:
     if details["actor"]:
         sentence = gettext("%(event)s by %(user)s") % {"event": sentence, "user": details["actor"]}
     return sentence
+
+
+@register.filter
+def delivery_label(job: JobExecutionLog) -> str:
+    """What came of the job's deliveries; empty without any."""
+    return gettext(_DELIVERY_LABELS[job.delivery_state]) if job.delivery_state in _DELIVERY_LABELS else ""
 
 
 @register.filter

@@ -73,6 +73,10 @@ class ReportSerializer(serializers.Serializer[ReportConfiguration]):
         child=serializers.CharField(), source="version.formats", help_text="The first is the default."
     )
     delivery = DeliverySerializer(many=True, source="version.delivery_targets.all")
+    deliver = serializers.CharField(
+        source="version.deliver",
+        help_text="When results go to other targets than the API: `on_request`, if generate says so, or `always`.",
+    )
     rights = serializers.SerializerMethodField(help_text="The caller's rights on the report.")
     url = serializers.SerializerMethodField()
     createdAt = serializers.DateTimeField(source="created_at")

@@ -131,6 +131,7 @@ def _definition(version: ReportVersion, **unversioned: Any) -> ReportDefinition:
         parameters=[ParameterDefinition.model_construct(**parameter) for parameter in version.parameters],
         formats=version.formats,
         delivery=[_delivery(target) for target in version.delivery_targets.all()],
+        deliver=version.deliver,
         timeout_seconds=version.timeout_seconds,
         max_rows=version.max_rows,
         max_running=version.max_running,

@@ -177,6 +177,11 @@ class ReportDefinition(Definition):
         max_length=20,
         description="Where results go. By default, clients get them from the API (asynchronous).",
     )
+    deliver: Literal["on_request", "always"] = Field(
+        default="on_request",
+        description="When results are sent to the other targets than the API: if whoever runs the report asks for it, "
+        "or after each run. A file that doesn't say so leaves an existing report as it is.",
+    )
     grants: GrantsDefinition = Field(
         default=GrantsDefinition(), description="Who can use it. By default, only Administrators."
     )

@@ -20,7 +20,7 @@ from reports.permissions import Right
 #: Columns of a version that are fields of the definition.
 _VERSION_FIELDS = (
     "name", "description", "query", "parameters", "formats", "timeout_seconds", "max_rows", "max_running",
-    "max_attempts", "retention_days",
+    "max_attempts", "retention_days", "deliver",
 )  # fmt: skip
 
 
@@ -41,7 +41,11 @@ def update_report(report: ReportConfiguration, definition: ReportDefinition, act
     """
     if definition.tenant != report.tenant.slug:
         raise invalid_definition({"tenant": ["A report can't move to another tenant."]})
-    changed = _changed_fields(definition_of(report), definition)
+    stored = definition_of(report)
+    if "deliver" not in definition.model_fields_set:
+        # Files of before this field mustn't stop the deliveries of their reports.
+        definition = definition.model_copy(update={"deliver": stored.deliver})
+    changed = _changed_fields(stored, definition)
     if not changed:
         return []
     source = check_definition(definition, report.tenant)

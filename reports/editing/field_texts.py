@@ -67,6 +67,10 @@ _FIELDS = {
         _("Chart"), _("A Vega-Lite specification that uses the query's columns. Shown in HTML, PDF and XLSX files.")
     ),
     "delivery": FieldText(_("Delivery")),
+    "deliver": FieldText(
+        _("Send results"),
+        _("To the targets below. Schedules send to their own recipients."),
+    ),
     "delivery.mode": FieldText(_("Mode")),
     "delivery.to": FieldText(_("To"), _("E-mail addresses, one per line.")),
     "delivery.url": FieldText(_("URL"), _("http or https, without a password.")),
@@ -93,6 +97,7 @@ _OPTIONS = {
         "asynchronous": _("As a job, to download later (asynchronous)"),
         "synchronous": _("In the response (synchronous)"),
     },
+    "deliver": {"on_request": _("If the person who runs it asks for it"), "always": _("After each run")},
     "on_limit": {"truncate": _("Truncate and mark as incomplete"), "fail": _("Fail")},
 }
 

@@ -23,6 +23,7 @@ _SECTIONS = {
     "rules": ("rules", "time_zone"),
     "files": ("formats", "csv"),
     "delivery": ("delivery",),
+    "sending": ("deliver",),
 }
 _ORDER = [*(name for names in _SECTIONS.values() for name in names), "grants"]
 _FIELDS = {name: info for name, info in ReportDefinition.model_fields.items() if name not in EDITED_ELSEWHERE}

@@ -95,4 +95,5 @@ def _report(url: str) -> dict[str, object]:
         "parameters": [{"name": "harm", "type": "string", "max_length": 300, "label": "Harm"}],
         "grants": {"generate": ["analysts"], "view": ["analysts"]},
         "delivery": [{"kind": "api_response", "mode": "asynchronous"}, *targets],
+        "deliver": "always",
     }  # fmt: skip

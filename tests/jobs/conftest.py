@@ -26,8 +26,9 @@ def report(user: User) -> ReportConfiguration:
     source = DataSource.objects.create(tenant=user.tenant, slug="nowhere", kind="sqlite", location="/nowhere.db")
     report = ReportConfiguration.objects.create(tenant=user.tenant, slug="one")
     version = ReportVersion.objects.create(
-        report=report, number=1, name="One", data_source=source, query="select 1", formats=["csv"], created_by="alice"
-    )
+        report=report, number=1, name="One", data_source=source, query="select 1", formats=["csv"], created_by="alice",
+        deliver="always",
+    )  # fmt: skip
     DeliveryTarget.objects.create(version=version, kind="api_response", mode="asynchronous")
     report.current = version
     report.save()

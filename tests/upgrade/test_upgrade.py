@@ -193,8 +193,25 @@ def test_sessions_and_refresh_tokens_stay_valid(upgraded: Upgraded) -> None:
     assert httpx.post(f"{upgraded.server.url}/api/v1/auth/token/refresh", json=body).status_code == 200
 
 
+def test_reports_deliver_always_and_jobs_have_the_state_of_their_deliveries(upgraded: Upgraded) -> None:
+    alice, job = upgraded.server.client("alice"), upgraded.job("sent")
+    assert {report["deliver"] for report in alice.get("/reports").json()["results"]} == {"always"}
+    found = alice.get(f"/jobs/{job}/deliveries").json()["results"]
+    assert {row["name"]: (row["kind"], row["recipient"]) for row in found} == {
+        "email": ("email", "ops@example.com"),
+        "file_share": ("file_share", "results"),
+        "webhook": ("webhook", "http://127.0.0.1:9/hook"),
+    }
+    # The mail waits for its next attempt.
+    assert alice.get(f"/jobs/{job}").json()["deliveryState"] == "Pending"
+    assert alice.get(f"/jobs/{upgraded.job('succeeded')}").json()["deliveryState"] is None
+    code = "from reports.models import ReportVersion; ReportVersion.objects.update(deliver='on_request')"
+    refused = upgraded.server.manage("shell", "-v0", "-c", code, check=False)
+    assert "versions of a report are immutable" in refused.stderr
+
+
 def test_deliveries_and_saved_views_are_shown(upgraded: Upgraded) -> None:
     with httpx.Client(base_url=upgraded.server.url, cookies={"sessionid": upgraded.notes["session"]}) as browser:
         text = browser.get(f"/jobs/{upgraded.job('sent')}").text
-    assert "ops@example.com" not in text
+    assert "ops@example.com" in text, "bob requested the job"
     assert "The webhook&#x27;s address is not one that this server may call." in text

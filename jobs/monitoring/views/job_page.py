@@ -46,6 +46,7 @@ def job_page(request: HtmxHttpRequest, job_id: str) -> HttpResponse:
         "has_preview": job.format in result_preview.FORMATS,
         "deliveries": deliveries,
         "has_pending_deliveries": any(delivery.ended_at is None for delivery in deliveries),
+        "shows_recipients": permissions.may_see_recipients(user, job),
         "may_resend": permissions.may_resend(user, job, deliveries),
         "content_hash": content_hash(changing_values(job), len(events)),
     }

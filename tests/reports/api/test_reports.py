@@ -63,6 +63,7 @@ def test_a_report_has_parameters_formats_and_delivery():
         "version": 1,
         "formats": ["pdf", "csv"],
         "delivery": [{"kind": "api_response", "mode": "asynchronous"}, {"kind": "email", "mode": None}],
+        "deliver": "on_request",
         "rights": ["generate"],
         "rules": [],
         "url": f"http://testserver{URL}/{stored.pk}",

@@ -128,6 +128,19 @@ def test_a_change_creates_a_version_and_keeps_the_old_one(tmp_path):
     assert report().versions.get(number=1).query == SAMPLE["reports"][0]["query"]
 
 
+def test_a_file_that_does_not_say_when_to_deliver_leaves_it_as_it_is(tmp_path):
+    data = sample()
+    apply_definitions(tmp_path, data)
+    assert report().version.deliver == "on_request"
+    data["reports"][0]["deliver"] = "always"
+    assert apply_definitions(tmp_path, data) == ["update report carrier-delays in acme: deliver"]
+    del data["reports"][0]["deliver"]
+    assert apply_definitions(tmp_path, data) == []
+    data["reports"][0]["name"] = "Delays"
+    apply_definitions(tmp_path, data)
+    assert (report().version.number, report().version.deliver) == (3, "always")
+
+
 def test_changed_grants_create_no_version(tmp_path):
     apply_definitions(tmp_path)
     changed = sample()

@@ -40,6 +40,7 @@ FULL_REPORT: dict[str, Any] = {
         {"kind": "file_share", "path": "a folder/file.csv"},
         {"kind": "api_response", "mode": "asynchronous"},
     ],
+    "deliver": "always",
     "grants": {"generate": ["analysts", "user:bob"], "view": ["user:bob", "user:carol"]},
     "timeout_seconds": 61,
     "max_rows": 5_000_000_000,

@@ -180,6 +180,20 @@ def test_a_report_that_is_only_sent_by_email_is_run_from_its_page(browse: Browse
     assert job.requested_by_name == "bob"
 
 
+def test_a_result_is_sent_only_if_the_box_is_ticked(browse: Browse, report: ReportConfiguration) -> None:
+    assert "recipient" not in run_page(browse).text
+    DeliveryTarget.objects.create(version=report.version, kind="email", options={"to": ["a@b.example", "c@b.example"]})
+    DeliveryTarget.objects.create(version=report.version, kind="webhook", options={"url": "https://b.example"})
+    for query in ("", "?deliver=true"):
+        box = run_page(browse, query=query).field("Also send the result to 3 recipients")
+        assert box["type"] == "checkbox" and "checked" not in box
+    browse("bob").post("/reports/sales", VALID)
+    browse("bob").post("/reports/sales", VALID | {"deliver": "true"})
+    assert sorted(JobExecutionLog.objects.values_list("deliver", flat=True)) == [False, True]
+    refused = browse("bob").post("/reports/sales", VALID | {"deliver": "true", "param.least": "11"})
+    assert "checked" in Page(refused.content.decode()).field("Also send the result to 3 recipients")
+
+
 def test_a_form_that_is_submitted_twice_runs_the_report_once(browse: Browse, report: ReportConfiguration) -> None:
     client = browse("bob")
     data = {**VALID, "token": form_data(run_page(browse), "run")["token"]}
