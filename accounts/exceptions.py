@@ -1,4 +1,4 @@
-"""Errors about users."""
+"""Errors about users and their keys."""
 
 from __future__ import annotations
 
@@ -10,3 +10,15 @@ class TooManyNames(DomainError):
 
     code = "throttled"
     retryable = True
+
+
+class KeyNotFound(DomainError):
+    """No such API key."""
+
+    code = "key_not_found"
+
+
+class TooManyKeys(DomainError):
+    """This user has too many API keys. Revoke one that is no longer used."""
+
+    code = "too_many_keys"

@@ -1,4 +1,4 @@
-"""Tenants, users, and the API sessions of users."""
+"""Tenants, users, and the API sessions and API keys of users."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from django.db.models import Q
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
+from accounts.api_keys import KeyRight, KeyScope
 from accounts.names import NOT_AVAILABLE, is_reserved
-from accounts.querysets import ADMINISTRATOR, Users
+from accounts.querysets import ADMINISTRATOR, ApiKeys, Users
 from accounts.time_zones import NO_SUCH_ZONE, is_time_zone
 
 
@@ -62,7 +63,15 @@ class User(AbstractUser):
         help_text="Sessions of earlier generations have ended. A trigger adds 1 when is_active changes.",
     )
 
+    service = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text=_("A program. It has no password and can't sign in; it calls the API with keys."),
+    )
+
     objects = Users()  # type: ignore[misc]
+    #: The API key that the call is made with. None for pages, and for calls with an access token.
+    key: KeyScope | None = None
 
     class Meta(AbstractUser.Meta):
         constraints = [
@@ -97,9 +106,17 @@ class User(AbstractUser):
         value = f"{of_password} {self.session_generation}"
         return salted_hmac("accounts.User.session_generation", value, algorithm="sha256").hexdigest()
 
-    @cached_property
+    @property
     def is_administrator(self) -> bool:
-        """True if this user may do everything in its own tenant or, as a superuser, everywhere."""
+        """True if this user may do everything in its own tenant or, as a superuser, everywhere.
+
+        Not with a key that doesn't say so.
+        """
+        return self.is_administrator_without_key and (self.key is None or self.key.allows(KeyRight.ADMINISTER))
+
+    @cached_property
+    def is_administrator_without_key(self) -> bool:
+        """True if this user would be an Administrator on a page. Decides nothing but what a key narrows."""
         if not self.is_active:
             return False
         if self.is_superuser:
@@ -108,6 +125,14 @@ class User(AbstractUser):
         if hasattr(self, "has_administrator_role"):
             return bool(self.has_administrator_role)
         return self.groups.filter(name=ADMINISTRATOR).exists()
+
+    def key_allows(self, right: str) -> bool:
+        """False if this call is made with a key that lacks the right. Says nothing about the user's own rights."""
+        return self.key is None or self.key.allows(right)
+
+    def key_covers(self, report_id: uuid.UUID | None) -> bool:
+        """False if this call is made with a key that can't be used for the report."""
+        return self.key is None or self.key.covers(report_id)
 
     def administers(self, tenant_id: int | None) -> bool:
         """True if this user is an Administrator of that tenant."""
@@ -150,3 +175,33 @@ class RefreshSession(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user_id} until {self.expires_at:%Y-%m-%d}"
+
+
+class ApiKey(models.Model):
+    """Lets a program call the API as its user, within limits. Only a digest of it is stored (accounts.api_keys)."""
+
+    id = models.CharField(primary_key=True, max_length=16, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys")
+    name = models.CharField(max_length=100)
+    digest = models.CharField(max_length=64)
+    rights = models.JSONField(help_text="A list of accounts.api_keys.KeyRight.")
+    # No relation: without its last report, a limited key would turn into one for all of them.
+    reports = models.JSONField(null=True, help_text="A list of ids; null: all reports.")
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=150)
+    expires_at = models.DateTimeField(db_index=True)
+    revoked_at = models.DateTimeField(null=True)
+    last_used_at = models.DateTimeField(null=True, help_text="To the minute.")
+    generation = models.PositiveIntegerField(
+        help_text="The user's session_generation: a key isn't valid again when its user is activated again."
+    )
+
+    objects = ApiKeys.as_manager()
+    #: Set for lists: the slugs of `reports`.
+    report_slugs: list[str] | None = None
+
+    class Meta:
+        ordering = ["created_at", "id"]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,17 +1,20 @@
-"""Queries over users."""
+"""Queries over users and their API keys."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.contrib.auth.models import UserManager
+from django.db import models
 
-from accounts.sql import SIGNED_IN_USER
+from accounts.api_keys import KeyScope, is_key, key_id
+from accounts.sql import SIGNED_IN_USER, USER_OF_KEY
 from common.ids import uuid_to_db
 
 if TYPE_CHECKING:
-    from accounts.models import User
+    from accounts.models import ApiKey, User  # noqa: F401 - in quotes below
 
 #: The role that may do everything in its tenant.
 ADMINISTRATOR = "Administrator"
@@ -29,3 +32,27 @@ class Users(UserManager["User"]):
         if user_id > _MAX_ID:  # SQLite raises OverflowError for it, PostgreSQL DataError
             return None
         return next(iter(self.raw(SIGNED_IN_USER, [ADMINISTRATOR, user_id, uuid_to_db(session_id)])), None)
+
+    def get_by_key(self, text: str) -> tuple[User | None, bool]:
+        """The user of the key with this text, who has it as `key`, and whether the key may be used now.
+
+        (None, False) if there is no such key. (user, False) if it has expired, was revoked, or its user has been
+        deactivated since. Takes one query.
+        """
+        found: Any = next(iter(self.raw(USER_OF_KEY, [ADMINISTRATOR, key_id(text) or ""])), None)
+        if found is None or not is_key(text, found.key_digest):
+            return None, False
+        reports = json.loads(found.key_reports or "null")
+        ids = None if reports is None else frozenset(map(UUID, reports))
+        found.key = KeyScope(found.key_id, found.key_name, frozenset(json.loads(found.key_rights)), ids)
+        return found, bool(found.key_is_valid)
+
+
+class ApiKeys(models.QuerySet["ApiKey"]):
+    """API keys."""
+
+    def visible_to(self, user: User) -> ApiKeys:
+        """The user's own keys; for Administrators, those of all users of the tenant; for superusers, all."""
+        if user.is_superuser:
+            return self
+        return self.filter(user__tenant=user.tenant_id) if user.is_administrator else self.filter(user=user)

@@ -33,11 +33,14 @@ def record(
 ) -> AuditLog:
     """Append an entry in the caller's transaction, so the action only happens if the entry can be written.
 
-    `target` is (type, id). Waits until all earlier writers have committed, so call it as late as possible.
+    `target` is (type, id). If the actor calls with a key, the details name it. Waits until all earlier writers have
+    committed, so call it as late as possible.
     """
     if not connection.in_atomic_block:
         raise transaction.TransactionManagementError("An audit entry must be in the transaction of its action.")
     last_sequence, last_hash = _lock_head()
+    if isinstance(actor, User) and actor.key:
+        details = {**(details or {}), "key": actor.key.name}
     entry = AuditLog(
         sequence=last_sequence + 1,
         tenant_id=tenant_id,

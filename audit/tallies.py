@@ -27,10 +27,16 @@ _BATCH = 200
 
 @transaction.atomic
 def count(
-    action: Action, *, tenant_id: int | None, target: tuple[str, object], details: Mapping[str, object], at_once: bool
+    action: Action,
+    *,
+    tenant_id: int | None,
+    target: tuple[str, object],
+    details: Mapping[str, object],
+    at_once: bool,
+    times: int = 1,
 ) -> None:
     """Count an event that somebody who isn't signed in caused. With `at_once`, the first one is an entry of its own."""
-    if _add(_key(action, target, details)):
+    if _add(_key(action, target, details), times):
         return
     if AuditTally.objects.count() >= _MAX_ROWS:
         details = {**details, "address": "others"}
@@ -42,6 +48,7 @@ def count(
         target_type=target[0],
         target_id=str(target[1]),
         details=dict(details),
+        count=times,
         recorded=1 if at_once else 0,
         first_at=Now(),
         last_at=Now(),
@@ -52,7 +59,7 @@ def count(
             if at_once:
                 actions.record(action, actor=UNKNOWN, tenant_id=tenant_id, target=target, details=details)
     except IntegrityError:  # counted for the first time by another process as well, or with the other addresses
-        _add(key)
+        _add(key, times)
 
 
 def record_due() -> int:
@@ -61,9 +68,9 @@ def record_due() -> int:
     return sum(_record(key) for key in list(due.values_list("key", flat=True)[:_BATCH]))
 
 
-def _add(key: str) -> bool:
-    """Count one more. False if nothing was counted yet."""
-    return bool(AuditTally.objects.filter(pk=key).update(count=F("count") + 1, last_at=Now()))
+def _add(key: str, times: int) -> bool:
+    """Count so many more. False if nothing was counted yet."""
+    return bool(AuditTally.objects.filter(pk=key).update(count=F("count") + times, last_at=Now()))
 
 
 def _record(key: str) -> bool:

@@ -238,6 +238,7 @@ def _new_job(version: ReportVersion, report: ReportConfiguration, actor: User | 
         version_number=version.number,
         requested_by=actor if isinstance(actor, User) else None,
         requested_by_name=actor_name(actor),
+        key_name=actor.key.name if isinstance(actor, User) and actor.key else None,
         concurrency_key=report.pk if report.version.max_running else None,
         max_attempts=version.max_attempts,
         timeout_seconds=version.timeout_seconds,

@@ -54,6 +54,8 @@ class JobExecutionLog(Claim):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="jobs", db_index=False
     )
     requested_by_name = models.CharField(max_length=150)
+    # Null instead of empty: SQLite adds such a column without copying the table of all jobs.
+    key_name = models.CharField(max_length=100, null=True, help_text=_("The API key it was requested with."))  # noqa: DJ001
     parameters = models.JSONField(default=dict)
     requested_parameters = models.JSONField(
         null=True, help_text=_("As they were sent, with relative dates; null for jobs of earlier versions.")

@@ -70,7 +70,9 @@ def may_resend(user: User, job: JobExecutionLog, deliveries: Iterable[Delivery])
 def cancellable(jobs: JobQuerySet, user: User) -> JobQuerySet:
     """Narrow jobs that the user can see to those for which `may_cancel` is true."""
     unfinished = jobs.filter(status__in=UNFINISHED, cancel_requested_at=None)
-    return unfinished if user.is_administrator else unfinished.filter(requested_by=user)
+    if user.is_administrator:
+        return unfinished
+    return unfinished.filter(requested_by=user) if user.key_allows(Right.GENERATE) else unfinished.none()
 
 
 def retryable(jobs: JobQuerySet, user: User) -> JobQuerySet:
@@ -84,7 +86,8 @@ def may_bulk_retry(user: User) -> bool:
 
 
 def _owns_or_administers(user: User, job: JobExecutionLog) -> bool:
-    return job.requested_by_id == user.pk or user.administers(job.tenant_id)
+    is_own = job.requested_by_id == user.pk and user.key_allows(Right.GENERATE)
+    return is_own or user.administers(job.tenant_id)
 
 
 def _administered_job(user: User, job_id: object) -> JobExecutionLog:

@@ -19,7 +19,7 @@ from jobs import sql
 from jobs.clock import Now, from_now
 from jobs.exceptions import JobNotFound
 from jobs.status import UNFINISHED, Status
-from reports.permissions import Right, granted_ids
+from reports.permissions import Right, granted_ids, has_everywhere
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -95,7 +95,7 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
 
     def visible_to(self, user: User) -> JobQuerySet:
         """Jobs of reports on which the user has the view right, and the user's own jobs of those with generate."""
-        if user.is_administrator:
+        if has_everywhere(user, Right.VIEW):
             return self.in_tenant_of(user)
         scope = VisibleScope.of(user)
         # The granted reports imply the tenant. With the tenant in the query, SQLite scans all of its jobs in index
@@ -109,9 +109,9 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
     def visible_parts(self, user: User) -> tuple[JobQuerySet, JobQuerySet | None]:
         """The jobs of `visible_to` in two parts: those that an index counts by status, and own jobs, which none counts.
 
-        The second is None for Administrators.
+        The second is None for those who can see all jobs.
         """
-        if user.is_administrator:
+        if has_everywhere(user, Right.VIEW):
             return self.in_tenant_of(user), None
         scope, jobs = VisibleScope.of(user), self.in_tenant_of(user)
         return (

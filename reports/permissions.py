@@ -1,4 +1,4 @@
-"""Rights on reports, read from the database at the time of the call."""
+"""Rights on reports, read from the database at the time of the call, and narrowed by the key that it is made with."""
 
 from __future__ import annotations
 
@@ -32,13 +32,18 @@ class Right(StrEnum):
 def rights_on(user: User, report_id: UUID | None) -> set[Right]:
     """Return the user's rights on a report of the user's own tenant; none on a deleted one."""
     # No query: Administrators have every right without grants.
+    granted = set(Right) if user.is_administrator_without_key else _granted_rights(user, report_id)
+    if user.key is None or user.is_administrator or not granted:
+        return granted
+    return {right for right in granted if user.key.allows(right)} if user.key.covers(report_id) else set()
+
+
+def has_everywhere(user: User, right: Right) -> bool:
+    """True if the user has the right on every report of the own tenant, deleted ones included, without a grant."""
     if user.is_administrator:
-        return set(Right)
-    report = uuid_to_db(report_id)
-    with connection.cursor() as cursor:
-        cursor.execute(sql.RIGHTS_ON_REPORT, [report, user.pk, report, user.pk])
-        codenames = {codename for (codename,) in cursor.fetchall()}
-    return {right for right in Right if right.codename in codenames}
+        return True
+    is_limited = user.key is None or user.key.reports is not None
+    return user.is_administrator_without_key and not is_limited and user.key_allows(right)
 
 
 def may_generate(user: User, report: ReportConfiguration) -> bool:
@@ -46,15 +51,20 @@ def may_generate(user: User, report: ReportConfiguration) -> bool:
 
 
 def granted_ids(user: User) -> dict[Right, set[UUID]]:
-    """Return, by right, the reports of the user's tenant on which the user has it, by role or by name."""
-    with connection.cursor() as cursor:
-        cursor.execute(sql.GRANTED_REPORTS, [user.pk, user.pk, user.tenant_id])
-        grants = [(codename, uuid_from_db(report_id)) for codename, report_id in cursor]
-    return {right: {report_id for codename, report_id in grants if codename == right.codename} for right in Right}
+    """Return, by right, the reports of the user's tenant on which the user has it, by role or by name.
+
+    With the key of an Administrator, who needs no grant, all that the key covers.
+    """
+    granted = _all_reports(user) if user.is_administrator_without_key else _grants(user)
+    if user.key:
+        return {right: user.key.covered(ids) if user.key.allows(right) else set() for right, ids in granted.items()}
+    return granted
 
 
 def has_grant(user: User, right: Right, report_field: str) -> Q:
     """Return the condition that the user has the right on the report to which `report_field` points."""
+    if user.key:
+        return Q(**{f"{report_field}__in": granted_ids(user)[right]})
     # Looked up by name: the models import this module.
     user_grants, role_grants = (
         apps.get_model("reports", name)
@@ -63,3 +73,24 @@ def has_grant(user: User, right: Right, report_field: str) -> Q:
         for name in ("UserGrant", "RoleGrant")
     )
     return Q(Exists(user_grants.filter(user=user))) | Q(Exists(role_grants.filter(group__user=user)))
+
+
+def _granted_rights(user: User, report_id: UUID | None) -> set[Right]:
+    report = uuid_to_db(report_id)
+    with connection.cursor() as cursor:
+        cursor.execute(sql.RIGHTS_ON_REPORT, [report, user.pk, report, user.pk])
+        codenames = {codename for (codename,) in cursor.fetchall()}
+    return {right for right in Right if right.codename in codenames}
+
+
+def _grants(user: User) -> dict[Right, set[UUID]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql.GRANTED_REPORTS, [user.pk, user.pk, user.tenant_id])
+        grants = [(codename, uuid_from_db(report_id)) for codename, report_id in cursor]
+    return {right: {report_id for codename, report_id in grants if codename == right.codename} for right in Right}
+
+
+def _all_reports(user: User) -> dict[Right, set[UUID]]:
+    reports = apps.get_model("reports", "ReportConfiguration")._default_manager.in_tenant_of(user)
+    ids = set(reports.values_list("pk", flat=True))
+    return dict.fromkeys(Right, ids)

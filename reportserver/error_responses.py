@@ -13,6 +13,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext, gettext_noop
 from django_htmx.http import HttpResponseClientRedirect
 from rest_framework import exceptions as drf
+from rest_framework.request import Request
 
 from accounts import exceptions as accounts
 from common import form_recovery
@@ -28,6 +29,7 @@ from schedules import exceptions as schedules
 log = logging.getLogger("reportserver.errors")
 PROBLEM = "application/problem+json"
 _NO_ACCESS = gettext_noop("You don't have access.")
+_KEY_SCOPE = "This API key can't be used for this: its rights or its reports don't include it."
 _INTERNAL = gettext_noop("Internal server error. The log has the details.")
 _NOT_VALID = gettext_noop("The request is not valid.")
 
@@ -69,6 +71,8 @@ STATUS: dict[type[DomainError], int] = {
     auth.TooManyFailures: 429,
     TooManyCalls: 429,
     accounts.TooManyNames: 429,
+    accounts.KeyNotFound: 404,
+    accounts.TooManyKeys: 409,
     auth.TooManySignIns: 429,
 }
 _WITH_RETRY_AFTER = (
@@ -97,10 +101,18 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
     """Return the contract's error body for any exception of an API view (DRF's EXCEPTION_HANDLER)."""
     request = context["request"]._request
     status, body, headers = _translate(error)
+    if status == 403 and _key_is_the_reason(context["request"]):
+        body = {"error": _KEY_SCOPE, "code": "key_scope"}
     if status >= 500:
         extra = {"driver": error.details.get("driver")} if isinstance(error, DomainError) else {}
         log.error("%s failed: %s", request.resolver_match.route, body["code"], exc_info=error, extra=extra)
     return _json_response(request, status, body, headers)
+
+
+def _key_is_the_reason(request: Request) -> bool:
+    """Whether the call was made with a key that doesn't allow what its user may do."""
+    key = getattr(request.user, "key", None)
+    return key is not None and key.withheld
 
 
 def _translate(error: Exception) -> tuple[int, dict[str, Any], dict[str, str]]:

@@ -12,6 +12,7 @@ from reportserver.operations.metrics import metrics
 
 api_urls = [
     path("", include("reportserver.auth.api.urls")),
+    path("", include("reportserver.identity.api.urls")),
     path("", include("reports.api.urls")),
     path("", include("jobs.api.urls")),
     path("", include("schedules.api.urls")),

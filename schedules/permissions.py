@@ -1,4 +1,4 @@
-"""Who may change and run schedules: their owner, and Administrators."""
+"""Who may see, change and run schedules: their owner, and Administrators. A key needs the generate right for them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from django.core.exceptions import PermissionDenied
 
 from accounts.models import User
 from reports.models import ReportConfiguration
-from reports.permissions import may_generate
+from reports.permissions import Right, may_generate
 from schedules.models import Schedule
 
 
 def schedule_to_manage(user: User, key: str) -> Schedule:
     """Return the schedule. Raises ScheduleNotFound or, for others than its owner, PermissionDenied."""
     schedule = Schedule.objects.find(user, key)
-    if schedule.owner_id != user.pk and not user.administers(schedule.tenant_id):
+    is_own = schedule.owner_id == user.pk and user.key_allows(Right.GENERATE) and user.key_covers(schedule.report_id)
+    if not is_own and not user.administers(schedule.tenant_id):
         raise PermissionDenied("Only the schedule's owner or an Administrator can do this.")
     return schedule
 

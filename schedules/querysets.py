@@ -13,6 +13,7 @@ from django.db.models.functions import Cast, Coalesce, NullIf
 
 from common.ids import parse_uuid
 from jobs.clock import Now
+from reports.permissions import Right
 from schedules.exceptions import AmbiguousSchedule, ScheduleNotFound
 
 if TYPE_CHECKING:
@@ -23,10 +24,12 @@ if TYPE_CHECKING:
 class ScheduleQuerySet(models.QuerySet["Schedule"]):
     def visible_to(self, user: User) -> ScheduleQuerySet:
         """Return the user's own schedules; for an Administrator, all of the tenant; for a superuser, all."""
-        if user.is_superuser:
-            return self
-        in_tenant = self.filter(Q(tenant_id=user.tenant_id))
-        return in_tenant if user.is_administrator else in_tenant.filter(owner=user)
+        in_tenant = self if user.is_superuser else self.filter(Q(tenant_id=user.tenant_id))
+        if user.is_administrator:
+            return in_tenant
+        own = in_tenant.filter(owner=user) if user.key_allows(Right.GENERATE) else self.none()
+        reports = user.key.reports if user.key else None
+        return own if reports is None else own.filter(report_id__in=list(reports))
 
     def complete(self) -> ScheduleQuerySet:
         """Load what a schedule's definition, times and slots need."""

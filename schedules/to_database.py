@@ -123,6 +123,9 @@ def _report_and_owner(
     report = reports.select_related("current").filter(slug=definition.report).first()
     if report is None:
         errors["report"] = [f"Report {definition.report} does not exist in this tenant."]
+    elif isinstance(actor, User) and not actor.key_covers(report.pk):
+        # The jobs will run with the owner's rights, which are more than the key's.
+        raise PermissionDenied("The key can't be used for this report.")
     if definition.run_as is None and not schedule._state.adding:
         raise invalid_definition({"run_as": ["The owner was deleted. Name a user."]} | errors)
     name = user_of(definition.run_as) if definition.run_as else actor_name(actor)

@@ -86,6 +86,9 @@ class JobSerializer(serializers.Serializer[JobExecutionLog]):
     errorDetails = JobErrorSerializer(source="error", allow_null=True)
     queuedTime = serializers.DateTimeField(source="queued_at")
     createdBy = serializers.CharField(source="requested_by_name")
+    createdWithKey = serializers.CharField(
+        source="key_name", allow_null=True, help_text="The name of the API key that it was requested with, if any."
+    )
     report = JobReportSerializer(source="*")
     format = serializers.CharField()
     parameters = serializers.DictField(help_text="The values that the job runs with. Relative dates are resolved.")

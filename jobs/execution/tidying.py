@@ -41,6 +41,7 @@ STEPS: Sequence[Step] = (
     _in_one_piece(delete_old_counts),
     expired_sessions.delete_page_sessions,
     expired_sessions.delete_api_sessions,
+    expired_sessions.delete_api_keys,
 )
 
 

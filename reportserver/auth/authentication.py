@@ -1,4 +1,4 @@
-"""Authenticates API calls by their access token."""
+"""Authenticates API calls by their access token or API key."""
 
 from __future__ import annotations
 
@@ -13,15 +13,25 @@ from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import InvalidToken, TokenError
 from rest_framework_simplejwt.tokens import AccessToken, Token
 
+from accounts.api.permissions import IsWithoutKey
+from accounts.api_keys import PREFIX
 from accounts.models import User
 from common.ids import parse_uuid
+from reportserver.auth import key_log
 
 #: The token's session, and the state of its user when it was issued.
 SESSION_CLAIM, STATE_CLAIM = "sid", "state"
 
 
 class BearerAuthentication(JWTAuthentication):
-    """`Authorization: Bearer <access token>`, the scheme in any case (RFC 9110, section 11.1)."""
+    """`Authorization: Bearer <access token or API key>`, the scheme in any case (RFC 9110, section 11.1)."""
+
+    def authenticate(self, request: Request) -> Any:
+        header = self.get_header(request)
+        raw_token = self.get_raw_token(header) if header else None
+        if raw_token and raw_token.startswith(PREFIX.encode()):
+            return _user_of_key(raw_token.decode("latin-1"), request), None
+        return super().authenticate(request)
 
     def get_raw_token(self, header: bytes) -> bytes | None:
         scheme, _, rest = header.partition(b" ")
@@ -46,13 +56,34 @@ class BearerAuthentication(JWTAuthentication):
 
 
 class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """BearerAuthentication in the OpenAPI document."""
+    """BearerAuthentication in the OpenAPI document: two schemes, of which a call needs one."""
 
     target_class = "reportserver.auth.authentication.BearerAuthentication"
-    name = "bearer"
+    name = ["bearer", "apiKey"]
 
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+    def get_security_requirement(self, auto_schema: Any) -> list[dict[str, list[Any]]]:
+        refuses_keys = any(isinstance(permission, IsWithoutKey) for permission in auto_schema.view.get_permissions())
+        return [{name: []} for name in (self.name[:1] if refuses_keys else self.name)]
+
+    def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:
+        token = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "From POST /auth/token."}
+        key = {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "rsk_<id>_<secret>",
+            "description": "From POST /keys. Limited by its rights and reports: 403 `key_scope` beyond them.",
+        }
+        return [token, key]
+
+
+def _user_of_key(text: str, request: Request) -> User:
+    """Return the user of the key, read in one query. Raises AuthenticationFailed, whatever is wrong with the key."""
+    user, is_valid = User.objects.get_by_key(text)
+    if user is None or user.key is None or not is_valid:
+        key_log.refused(user, request.META.get("REMOTE_ADDR", ""))
+        raise AuthenticationFailed("The API key is wrong, expired or revoked.")
+    key_log.used(user.key.id)
+    return user
 
 
 def account_state(user: User) -> str:

@@ -34,6 +34,20 @@ logconfig_dict: dict[str, Any] = {
 }
 
 
+def post_worker_init(worker: Any) -> None:
+    """Called in each process after the fork, which no thread survives."""
+    from reportserver.auth import key_log  # needs the models, which aren't loaded yet when gunicorn reads this file
+
+    key_log.start()
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """Called in each process when it ends."""
+    from reportserver.auth import key_log
+
+    key_log.write()
+
+
 def when_ready(server: Any) -> None:
     """Called when the application is loaded and before gunicorn forks its processes."""
     preload()

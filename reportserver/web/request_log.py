@@ -51,6 +51,7 @@ def _fields(request: HttpRequest, response: HttpResponseBase, seconds: float) ->
         "status": response.status_code,
         "milliseconds": round(seconds * 1000, 1),
         "user": user.get_username() if user is not None and user.is_authenticated else None,
+        "key": getattr(getattr(user, "key", None), "id", None),
         "tenant": getattr(user, "tenant_id", None),
         "address": request.META.get("REMOTE_ADDR"),
     }

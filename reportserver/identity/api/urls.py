@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from reportserver.identity.api import views
+
+urlpatterns = [
+    path("keys", views.KeyList.as_view(), name="api-keys"),
+    path("keys/<str:key_id>", views.KeyDetail.as_view(), name="api-key"),
+]
