@@ -36,6 +36,7 @@ from reportserver.environment import (
 )
 from reportserver.keys import load_keys
 from reportserver.log_format import LEVELS, logging_config
+from reportserver.owner import require_owner
 
 # --- Addresses and folders ------------------------------------------------------------------------------------------
 
@@ -50,7 +51,7 @@ ADDRESS = f"{bracketed(HOST)}:{PORT}"
 #: The address that people use.
 PUBLIC_URL = public_url("REPORTSERVER_PUBLIC_URL", f"http://{ADDRESS}")
 _user_data = Path(text("XDG_DATA_HOME") or "~/.local/share").expanduser() / "reportserver"
-DATA_DIR = folder("REPORTSERVER_DATA_DIR", _user_data if INSTALLED else BASE_DIR / "var").resolve()
+DATA_DIR = require_owner(folder("REPORTSERVER_DATA_DIR", _user_data if INSTALLED else BASE_DIR / "var").resolve())
 DEMO = flag("REPORTSERVER_DEMO", True)
 _public = urlsplit(PUBLIC_URL)
 #: True if only this machine uses the server: keys may then be generated.
@@ -232,8 +233,7 @@ EMAIL_TIMEOUT = 20
 DEFAULT_FROM_EMAIL = text("REPORTSERVER_EMAIL_FROM", f"reportserver@{_public.hostname}")
 #: What a file may take of a message, in which it is a third larger. A larger one is not attached but linked to.
 EMAIL_ATTACHMENT_BYTES = whole_number("REPORTSERVER_EMAIL_ATTACHMENT_MB", 10) * 1_048_576
-_file_share = text("REPORTSERVER_FILE_SHARE")
-FILE_SHARE = Path(_file_share).resolve() if _file_share else None
+FILE_SHARE = Path(_file_share).resolve() if (_file_share := text("REPORTSERVER_FILE_SHARE")) else None
 #: Private networks that webhooks may call.
 WEBHOOK_ALLOW = networks("REPORTSERVER_WEBHOOK_ALLOW")
 #: A delivery whose process has ended is sent again after this time. While a delivery is sent, its lease is renewed.
