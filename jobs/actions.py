@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
@@ -69,6 +69,7 @@ def submit(
     actor: User,
     parameters: Mapping[str, object],
     format: str | None = None,
+    formats: Sequence[str] | None = None,
     deliver: bool = False,
     from_text: bool = False,
     moment: Moment | None = None,
@@ -77,6 +78,7 @@ def submit(
 ) -> Submission:
     """Queue a run of the report's current version. Job, event, audit entry and queue message are one transaction.
 
+    The result has all `formats`, or one `format`, by default the report's first.
     `deliver`: send the result to the report's targets, also if they only get it on request.
     `from_text`: the parameters are texts from a form. Relative dates are resolved against `moment`, by default now in
     the report's time zone; the job stores both what was sent and what it means. `mode` is how the caller gets the
@@ -98,7 +100,7 @@ def submit(
     moment = moment or report.moment(timezone.now())
     if deliver and not version.has_outbound_delivery:
         raise InvalidParameters({"deliver": ["This report has no addresses, webhooks or file shares to send to."]})
-    job.format, job.parameters = _validate(version, format, parameters, moment, from_text)
+    job.formats, job.parameters = _validate(version, format, formats, parameters, moment, from_text)
     job.requested_parameters = _given(parameters) if from_text else dict(parameters)
     job.deliver = deliver
     if idempotency:
@@ -124,7 +126,7 @@ def enqueue_scheduled(
     report: ReportConfiguration,
     owner: User,
     parameters: Mapping[str, object],
-    format: str | None,
+    formats: Sequence[str] | None,
     moment: Moment,
     waits: bool,
     details: Mapping[str, object],
@@ -136,7 +138,7 @@ def enqueue_scheduled(
     """
     version = report.version
     job = _new_job(version, report, owner)
-    job.format, job.parameters = _validate(version, format, parameters, moment, from_text=False)
+    job.formats, job.parameters = _validate(version, None, formats, parameters, moment, from_text=False)
     job.requested_parameters, job.is_scheduled = dict(parameters), True
     if waits:
         job.available_at, job.notified_at = WAITING, None
@@ -157,7 +159,7 @@ def check_mode(report: ReportConfiguration, mode: Mode) -> None:
 
 
 def retry(*, job: JobExecutionLog, actor: User | str) -> JobExecutionLog:
-    """Queue a new job with the failed job's version, parameters and format. The failed job doesn't change.
+    """Queue a new job with the failed job's version, parameters and formats. The failed job doesn't change.
 
     Raise JobNotFailed, JobAlreadyRetried, ReportConfigurationMissing or QueueUnavailable.
     """
@@ -167,7 +169,7 @@ def retry(*, job: JobExecutionLog, actor: User | str) -> JobExecutionLog:
         raise exceptions.ReportConfigurationMissing
     broker.ping()
     new_job = _new_job(job.version, job.report, actor)
-    new_job.format, new_job.parameters, new_job.retry_of = job.format, job.parameters, job
+    new_job.formats, new_job.parameters, new_job.retry_of = job.formats, job.parameters, job
     new_job.requested_parameters, new_job.is_scheduled = job.requested_parameters, job.is_scheduled
     new_job.deliver = job.deliver
     try:
@@ -254,10 +256,14 @@ def _given(texts: Mapping[str, object]) -> dict[str, object]:
 
 
 def _validate(
-    version: ReportVersion, format: str | None, parameters: Mapping[str, object], moment: Moment, from_text: bool
-) -> tuple[str, dict[str, object]]:
-    """Return the format and the parameters to store. Raise InvalidParameters with all errors of both."""
-    chosen: str = format or version.formats[0]
+    version: ReportVersion,
+    format: str | None,
+    formats: Sequence[str] | None,
+    parameters: Mapping[str, object],
+    moment: Moment,
+    from_text: bool,
+) -> tuple[list[str], dict[str, object]]:
+    """Return the formats and the parameters to store. Raise InvalidParameters with all errors of both."""
     errors: dict[str, list[str]] = {}
     values: dict[str, object] = {}
     try:
@@ -265,11 +271,26 @@ def _validate(
         values = to_json(typed_values(declared, parameters, moment, rules=version.rules, from_text=from_text))
     except InvalidParameters as error:
         errors = error.fields
-    if chosen not in version.formats:
-        errors.setdefault("format", []).append(f"Must be one of: {', '.join(version.formats)}.")
+    # A parameter may have the same name.
+    for name, sentences in _format_errors(version, format, formats).items():
+        errors.setdefault(name, []).extend(sentences)
     if errors:
         raise InvalidParameters(errors)
-    return chosen, values
+    return list(formats or [format or version.formats[0]]), values
+
+
+def _format_errors(version: ReportVersion, format: str | None, formats: Sequence[str] | None) -> dict[str, list[str]]:
+    offered = f"Must be one of: {', '.join(version.formats)}."
+    if formats is None:
+        return {} if format is None or format in version.formats else {"format": [offered]}
+    sentences = []
+    if format is not None:
+        sentences.append("Give either format or formats.")
+    if unknown := [name for name in formats if name not in version.formats]:
+        sentences.append(f"{', '.join(dict.fromkeys(unknown))}: {offered}")
+    if not formats or len(set(formats)) < len(formats):
+        sentences.append("Name each format once, and at least one.")
+    return {"formats": sentences} if sentences else {}
 
 
 def _is_deleted(report: ReportConfiguration) -> bool:

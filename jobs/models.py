@@ -1,8 +1,9 @@
-"""Jobs, their timelines, results and deliveries; worker hosts; saved views and bulk actions of the job list."""
+"""Jobs, their timelines, results and deliveries; worker hosts. Those of the job list are in jobs.monitoring.models."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -13,10 +14,23 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Tenant
 from jobs.delivery.models import Delivery
 from jobs.execution.claim import Claim
+from jobs.monitoring.models import BulkAction, SavedView
 from jobs.querysets import JobQuerySet, WorkerHostQuerySet
 from jobs.queue.admission import Admission
+from jobs.results.publishing import StoredFile
 from jobs.status import ENDED, UNFINISHED, JobError, QueuePosition, Status
 from reports.models import ReportConfiguration, ReportVersion
+
+__all__ = [
+    "Artifact",
+    "BulkAction",
+    "Delivery",
+    "JobEvent",
+    "JobExecutionLog",
+    "ResultStore",
+    "SavedView",
+    "WorkerHost",
+]
 
 __all__ = [
     "Artifact",
@@ -61,6 +75,9 @@ class JobExecutionLog(Claim):
         null=True, help_text=_("As they were sent, with relative dates; null for jobs of earlier versions.")
     )
     format = models.CharField(max_length=20)
+    more_formats = models.CharField(
+        max_length=100, blank=True, default="", db_default="", help_text=_("Further formats, separated by spaces.")
+    )
     is_scheduled = models.BooleanField(
         default=False, db_default=False, help_text=_("A schedule created it. It counts towards no limit of its owner.")
     )
@@ -223,6 +240,15 @@ class JobExecutionLog(Claim):
         return self.parameters if sent is None else sent
 
     @property
+    def formats(self) -> list[str]:
+        """All formats of the result, the first one first."""
+        return [self.format, *self.more_formats.split()]
+
+    @formats.setter
+    def formats(self, formats: Sequence[str]) -> None:
+        self.format, self.more_formats = formats[0], " ".join(formats[1:])
+
+    @property
     def is_ended(self) -> bool:
         return self.status in ENDED
 
@@ -279,7 +305,10 @@ class JobEvent(models.Model):
 
 
 class Artifact(Claim):
-    """The result file of a Succeeded job. Its path is derived from the job's id, fence, claim token and format."""
+    """The result of a Succeeded job: a file, and perhaps more in further formats.
+
+    A file's path is derived from the job's id, fence, claim token and the file's format.
+    """
 
     job = models.OneToOneField(JobExecutionLog, on_delete=models.CASCADE, related_name="artifact")
     size = models.PositiveBigIntegerField()
@@ -289,6 +318,9 @@ class Artifact(Claim):
         max_length=500, blank=True, help_text=_("Why the rows are incomplete; empty if they are complete.")
     )
     stamp = models.CharField(max_length=100, help_text=_("Size, times and inode of the file when it was published."))
+    more_files = models.JSONField(
+        null=True, help_text=_("Format, size, sha256 and stamp of each further file; null if there are none.")
+    )
     expires_at = models.DateTimeField()
     purged_at = models.DateTimeField(null=True)
 
@@ -297,6 +329,18 @@ class Artifact(Claim):
 
     def __str__(self) -> str:
         return f"{self.job_id}: {self.size} bytes"
+
+    @property
+    def files(self) -> list[StoredFile]:
+        """All files, in the order of the job's formats."""
+        first = StoredFile(format=self.job.format, size=self.size, sha256=self.sha256, stamp=self.stamp)
+        return [first, *(StoredFile(**file) for file in self.more_files or ())]
+
+    @property
+    def total_size(self) -> int:
+        """The bytes of all files."""
+        more: int = sum(file["size"] for file in self.more_files or ())
+        return self.size + more
 
 
 class WorkerHost(models.Model):
@@ -328,57 +372,3 @@ class ResultStore(models.Model):
 
     def __str__(self) -> str:
         return self.marker
-
-
-class SavedView(models.Model):
-    """Filters of the job list that a user saved under a name."""
-
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="saved_views")
-    name = models.CharField(max_length=60)
-    filters = models.CharField(max_length=1000, help_text=_("The query string."))
-
-    class Meta:
-        ordering = ["name"]
-        constraints = [models.UniqueConstraint(fields=["user", "name"], name="saved_view_name_of_user")]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class BulkAction(models.Model):
-    """A retry or cancel of many jobs, and its progress. The audit log has an entry for each job."""
-
-    class Action(models.TextChoices):
-        RETRY = "retry", _("Retry")
-        CANCEL = "cancel", _("Cancel")
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="bulk_actions")
-    action = models.CharField(max_length=10, choices=Action)
-    ids = models.JSONField(null=True, help_text=_("The selected jobs; null: all jobs that match the filters."))
-    filters = models.TextField(blank=True, help_text=_("The query string."))
-    queued_until = models.DateTimeField(help_text=_("Jobs queued after this time aren't included."))
-    total = models.PositiveIntegerField(default=0)
-    done = models.PositiveIntegerField(default=0)
-    skipped = models.PositiveIntegerField(
-        default=0, help_text=_("Jobs that were already retried or had already ended.")
-    )
-    refused = models.PositiveIntegerField(default=0, help_text=_("Jobs that couldn't be retried or cancelled."))
-    last_queued_at = models.DateTimeField(null=True, help_text=_("When the last processed job was queued."))
-    last_id = models.UUIDField(null=True, help_text=_("The last processed job."))
-    started_at = models.DateTimeField()
-    leased_until = models.DateTimeField(null=True, help_text=_("A process works on the bulk action until then."))
-    ended_at = models.DateTimeField(null=True)
-    stopped = models.BooleanField(default=False)
-
-    class Meta:
-        verbose_name = _("bulk action")
-        verbose_name_plural = _("bulk actions")
-        indexes = [models.Index(fields=["started_at"], name="bulk_unfinished", condition=Q(ended_at__isnull=True))]
-
-    def __str__(self) -> str:
-        return f"{self.action}: {self.processed} of {self.total}"
-
-    @property
-    def processed(self) -> int:
-        return self.done + self.skipped + self.refused

@@ -161,10 +161,11 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         """Load what a list shows, and nothing else: half of a page's time went into columns that it doesn't show."""
         related = self.select_related("artifact", "retried_as", "tenant")
         return related.only(
-            "status", "format", "report_name", "requested_by_name", "queued_at", "started_at", "ended_at", "percent",
-            "rows", "delivery_state", "error_code", "error_message", "cancel_requested_at", "fence", "priority", "turn",
-            "concurrency_key", "available_at", "report_id", "requested_by_id", "tenant__name", "retried_as__id",
-            "artifact__job_id", "artifact__size", "artifact__rows", "artifact__purged_at",
+            "status", "format", "more_formats", "report_name", "requested_by_name", "queued_at", "started_at",
+            "ended_at", "percent", "rows", "delivery_state", "error_code", "error_message", "cancel_requested_at",
+            "fence", "priority", "turn", "concurrency_key", "available_at", "report_id", "requested_by_id",
+            "tenant__name", "retried_as__id", "artifact__job_id", "artifact__size", "artifact__more_files",
+            "artifact__rows", "artifact__purged_at",
         )  # fmt: skip
 
     def counted_by_status(self, statuses: Iterable[str], limit: int) -> dict[str, int]:

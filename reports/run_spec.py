@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from django.conf import settings
@@ -23,7 +23,7 @@ _MAX_FOOTER_BYTES = 64 * 2**20
 
 
 def build_run_spec(
-    version: ReportVersion, parameters: Mapping[str, object], format: str, spill_folder: Path
+    version: ReportVersion, parameters: Mapping[str, object], formats: Sequence[str], spill_folder: Path
 ) -> RunSpec:
     """Return the run of a version with stored parameters, which were checked when the job was created."""
     declared, options = version.declared_parameters(), version.options
@@ -36,13 +36,13 @@ def build_run_spec(
             seconds=_DOCUMENT_SECONDS,
             memory_bytes=int(settings.JOB_MEMORY_BYTES * _DOCUMENT_SHARE),
         )
-    # The kernel limits files of the child to JOB_FILE_BYTES. Rows stop earlier: the end of the file needs room, too.
+    # The kernel limits each file of the child to JOB_FILE_BYTES. Rows stop earlier: the end of a file needs room, too.
     max_bytes = settings.JOB_FILE_BYTES - min(_MAX_FOOTER_BYTES, settings.JOB_FILE_BYTES // 16)
     return RunSpec(
         source=version.source(),
         query=version.query,
         values=values,
-        format=format,
+        formats=tuple(formats),
         document=Document(
             title=version.name,
             description=version.description,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from http import HTTPStatus
+from itertools import chain
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
@@ -152,6 +153,8 @@ def _translate_drf(error: drf.APIException) -> tuple[int, dict[str, Any], dict[s
     detail: Any = error.detail
     if isinstance(error, drf.ValidationError):
         fields = detail if isinstance(detail, dict) else {"body": detail}
+        # The errors of a list's items come by their positions.
+        fields = {name: [*chain(*of.values())] if isinstance(of, dict) else of for name, of in fields.items()}
         body = {"error": _NOT_VALID, "code": code, "fields": fields}
     else:
         sentence = detail.get("detail", error.default_detail) if isinstance(detail, dict) else detail

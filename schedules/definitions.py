@@ -73,7 +73,7 @@ class ScheduleDefinition(Definition):
         default={}, description="As for generate. Relative dates are resolved against the time of each slot."
     )
     formats: list[Format] = Field(
-        default=[], max_length=1, description="The format of its results. By default the report's first."
+        default=[], description="The formats of its results, from one read. By default the report's first."
     )
     run_as: Owner | None = Field(
         default=None, description='The owner, like "user:bob". By default, who creates the schedule.'

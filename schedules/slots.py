@@ -205,7 +205,7 @@ def _enqueue(schedule: Schedule, slot: Slot, waits: bool) -> JobExecutionLog:
             report=report,
             owner=owner,
             parameters=fields["parameters"],
-            format=next(iter(fields["formats"]), None),
+            formats=fields["formats"] or None,
             moment=schedule.moment(slot.time),
             waits=waits,
             details={"schedule": schedule.slug, "slot": slot.time.isoformat()},

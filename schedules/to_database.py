@@ -157,6 +157,8 @@ def _check_values(schedule: Schedule, definition: ScheduleDefinition, report: Re
     for at, format in enumerate(definition.formats):
         if format not in version.formats:
             errors[f"formats[{at}]"] = [f"Must be one of: {', '.join(version.formats)}."]
+        elif format in definition.formats[:at]:
+            errors[f"formats[{at}]"] = ["Is already named."]
     try:
         moment = schedule.moment(schedule.next_time(after=now) or now)
         typed_values(version.declared_parameters(), definition.parameters, moment, rules=version.rules)

@@ -107,7 +107,7 @@ def _run(case: Case, path: Path) -> None:
         source=SourceSpec(kind="files", location=str(path)),
         query=case.query,
         values={},
-        format=case.format,
+        formats=(case.format,),
         document=Document(title="CSV", generated_at=datetime.now(UTC)),
         limits=Limits(timeout_seconds=3600, memory_bytes=1_073_741_824, temp_dir=path.parent / "spill"),
     )

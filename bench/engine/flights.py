@@ -34,7 +34,7 @@ def run_spec(format: str, rows: int, folder: Path) -> RunSpec:
         source=SourceSpec(kind="files", location=str(FOLDER)),
         query=_QUERY.format(flights="flights"),
         values=values,
-        format=format,
+        formats=(format,),
         document=Document(title="Flights", generated_at=datetime.now(UTC)),
         limits=Limits(timeout_seconds=600, memory_bytes=1_073_741_824, temp_dir=folder),
     )

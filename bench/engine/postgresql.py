@@ -118,7 +118,7 @@ def _engine_writer(format: str, url: str, folder: Path) -> Write:
             source=SourceSpec(kind="postgresql", location=url),
             query=_QUERY.format(limit=":row_count"),
             values={"row_count": TypedValue("integer", rows)},
-            format=format,
+            formats=(format,),
             document=Document(title="Flights", generated_at=datetime.now(UTC)),
             limits=Limits(timeout_seconds=600, memory_bytes=1_073_741_824, temp_dir=folder),
         )

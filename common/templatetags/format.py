@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -120,6 +121,12 @@ def filesize(size: float) -> str:
     while size >= 1000 and unit < len(_UNITS) - 1:
         size, unit = size / 1000, unit + 1
     return f"{size:,.0f} {_UNITS[unit]}" if size >= 100 else f"{size:.1f} {_UNITS[unit]}"
+
+
+@register.filter
+def format_names(formats: Iterable[str]) -> str:
+    """File formats, for people."""
+    return ", ".join(format.upper() for format in formats)
 
 
 @register.filter

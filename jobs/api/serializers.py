@@ -51,13 +51,24 @@ class JobResultSerializer(serializers.Serializer[Artifact]):
     truncatedReason = serializers.CharField(source="truncated")
 
     def get_filename(self, artifact: Artifact) -> str:
-        return downloads.filename(artifact.job)
+        return downloads.filename(artifact.job, artifact.job.format)
 
     def get_contentType(self, artifact: Artifact) -> str:
-        return downloads.media_type(artifact.job)
+        return downloads.media_type(artifact.job.format)
 
     def get_truncated(self, artifact: Artifact) -> bool:
         return bool(artifact.truncated)
+
+
+class JobResultFileSerializer(serializers.Serializer[Any]):
+    """One of the files of a result."""
+
+    format = serializers.CharField()
+    filename = serializers.CharField()
+    contentType = serializers.CharField()
+    size = serializers.IntegerField()
+    sha256 = serializers.CharField()
+    resultUrl = serializers.URLField()
 
 
 class QueuePositionSerializer(serializers.Serializer[QueuePosition]):
@@ -90,7 +101,8 @@ class JobSerializer(serializers.Serializer[JobExecutionLog]):
         source="key_name", allow_null=True, help_text="The name of the API key that it was requested with, if any."
     )
     report = JobReportSerializer(source="*")
-    format = serializers.CharField()
+    format = serializers.CharField(help_text="The first of `formats`.")
+    formats = serializers.ListField(child=serializers.CharField())
     parameters = serializers.DictField(help_text="The values that the job runs with. Relative dates are resolved.")
     requestedParameters = serializers.DictField(source="sent_parameters", help_text="The parameters as they were sent.")
     progress = JobProgressSerializer(source="*")
@@ -101,7 +113,8 @@ class JobSerializer(serializers.Serializer[JobExecutionLog]):
     deliveryState = serializers.SerializerMethodField(help_text="What came of its deliveries; null without any.")
     retryOf = serializers.UUIDField(source="retry_of_id", allow_null=True)
     expiresAt = serializers.DateTimeField(source="result.expires_at", allow_null=True)
-    result = JobResultSerializer(allow_null=True)
+    result = JobResultSerializer(allow_null=True, help_text="The first file.")
+    results = serializers.SerializerMethodField(help_text="All files, in the order of the formats that were asked for.")
 
     @extend_schema_field(OpenApiTypes.DATETIME)
     def get_startTime(self, job: JobExecutionLog) -> str:
@@ -117,12 +130,34 @@ class JobSerializer(serializers.Serializer[JobExecutionLog]):
     def get_resultUrl(self, job: JobExecutionLog) -> str | None:
         return f"{status_url(job)}/result" if job.result else None
 
+    @extend_schema_field(JobResultFileSerializer(many=True))
+    def get_results(self, job: JobExecutionLog) -> list[dict[str, object]]:
+        # Without the serializer, which costs more than the rest of a status call.
+        return [
+            {
+                "format": file.format,
+                "filename": downloads.filename(job, file.format),
+                "contentType": downloads.media_type(file.format),
+                "size": file.size,
+                "sha256": file.sha256,
+                "resultUrl": f"{status_url(job)}/result?format={file.format}",
+            }
+            for file in (job.result.files if job.result else ())
+        ]
+
 
 class GenerateSerializer(StrictSerializer):
     parameters = serializers.DictField(required=False, default=dict)
     format = serializers.CharField(required=False, allow_null=True, default=None, max_length=20)
     deliver = serializers.BooleanField(
         required=False, default=False, help_text="Whether to send the result to the report's targets, too."
+    )
+    # Without a default: the fingerprints of requests that don't have it stay as they were.
+    formats = serializers.ListField(
+        child=serializers.CharField(max_length=20),
+        required=False,
+        max_length=20,
+        help_text="Several files from one read of the source, in place of `format`.",
     )
 
 

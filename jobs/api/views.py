@@ -102,6 +102,7 @@ class JobResult(JobView):
         operation_id="job_result",
         parameters=[
             _ID,
+            OpenApiParameter("format", str, description="Which of the job's files; by default the first."),
             OpenApiParameter("Range", str, OpenApiParameter.HEADER),
             OpenApiParameter("If-Range", str, OpenApiParameter.HEADER),
             OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER),
@@ -112,7 +113,7 @@ class JobResult(JobView):
         responses={
             **{(code, media_type): OpenApiTypes.BINARY for code in (200, 206) for media_type in _MEDIA_TYPES},
             304: OpenApiResponse(description="Unchanged."),
-            **errors(401, 403, 404, 416, 429, 500),
+            **errors(400, 401, 403, 404, 416, 429, 500),
             409: OpenApiResponse(NoResultSerializer, description="Queued or Running."),
             410: OpenApiResponse(NoResultSerializer, description="Failed."),
         },
@@ -122,7 +123,7 @@ class JobResult(JobView):
 
 
 class JobRetry(JobView):
-    """Retry a failed job as a new job with the same version, parameters and format."""
+    """Retry a failed job as a new job with the same version, parameters and formats."""
 
     throttle_classes = [GenerateThrottle]
 

@@ -19,7 +19,7 @@ from typing import NoReturn
 from common.children.limits import limit_resources, lower_priority
 from jobs.exceptions import HostFault
 from jobs.execution.child_output import redirect_output
-from jobs.execution.protocol import Assignment, Progress, ResultFile, send
+from jobs.execution.protocol import Assignment, Progress, Result, send
 from jobs.failures import Failure
 from jobs.results import publishing, store_marker
 from reports import engine
@@ -59,8 +59,8 @@ def run_child(assignment: Assignment, files: Sequence[int]) -> NoReturn:
         os._exit(0)
 
 
-def _run_report(assignment: Assignment, pipe: int) -> ResultFile:
-    """Write the result file and give it its final name."""
+def _run_report(assignment: Assignment, pipe: int) -> Result:
+    """Write the result's files and give them their final names."""
     sent_at = 0.0
 
     def report_progress(rows: int, size: int, total_rows: int | None) -> None:
@@ -82,10 +82,16 @@ def _run_report(assignment: Assignment, pipe: int) -> ResultFile:
         finally:
             shutil.rmtree(assignment.spec.limits.temp_dir, ignore_errors=True)
         with _store_faults():
-            stamp = publishing.publish(assignment.draft, assignment.result)
+            files = tuple(_publish(assignment, file) for file in run.files)
             # The share may have been unmounted meanwhile.
             store_marker.check(assignment.store, assignment.store_marker)
-    return ResultFile(rows=run.rows, size=run.size, sha256=run.sha256, truncated=run.truncated, stamp=stamp)
+    return Result(rows=run.rows, truncated=run.truncated, files=files)
+
+
+def _publish(assignment: Assignment, file: engine.RenderedFile) -> publishing.StoredFile:
+    draft = engine.path_of(assignment.draft, file.format, assignment.spec)
+    stamp = publishing.publish(draft, assignment.results[file.format])
+    return publishing.StoredFile(format=file.format, size=file.size, sha256=file.sha256, stamp=stamp)
 
 
 @contextmanager

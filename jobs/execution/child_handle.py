@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from common.processes import become_subreaper, kill_children, signal_group, wait_readable
 from jobs.execution.child_output import OutputPipe
 from jobs.execution.fork_server import ForkServer
-from jobs.execution.protocol import Assignment, Progress, ResultFile, parse
+from jobs.execution.protocol import Assignment, Progress, Result, parse
 from jobs.failures import Failure, of_host
 
 #: Seconds that a child may take to end once it has sent everything.
@@ -23,7 +23,7 @@ class ChildHandle:
 
     def __init__(self, assignment: Assignment, server: ForkServer) -> None:
         self.progress = Progress()
-        self.result: ResultFile | None = None
+        self.result: Result | None = None
         self.output = OutputPipe()
         self._failure: Failure | None = None
         self._unparsed = b""
@@ -64,7 +64,7 @@ class ChildHandle:
             match parse(line):
                 case Progress() as progress:
                     self.progress = progress
-                case ResultFile() as result:
+                case Result() as result:
                     self.result = result
                 case failure:
                     self._failure = failure

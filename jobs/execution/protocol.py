@@ -1,29 +1,31 @@
 """The messages between a worker and the child that runs its job.
 
 The worker gives the child an Assignment. The child answers with messages through a pipe, one line of JSON each: the
-progress so far, and at the end a result file or a failure.
+progress so far, and at the end a result or a failure.
 """
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from jobs.failures import Failure
+from jobs.results.publishing import StoredFile
 from reports.engine import RunSpec
 
 
 @dataclass(frozen=True, kw_only=True)
 class Assignment:
-    """Everything a child needs to know to produce one result file."""
+    """Everything a child needs to know to produce one result."""
 
     spec: RunSpec
-    #: Where the file is written, and its name once it is complete.
+    #: Where the first file is written; the others are beside it. And by format, their names once they are complete.
     draft: Path
-    result: Path
-    #: The folder that both are in, and the text of its marker.
+    results: Mapping[str, Path]
+    #: The folder that all are in, and the text of its marker.
     store: Path
     store_marker: str
     #: Limits of the child. Seconds are wall time; memory is what it may use beyond what it has when it starts.
@@ -44,18 +46,21 @@ class Progress:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResultFile:
-    """A complete result file. `truncated` says why it lacks rows, if it does; `stamp` identifies the file later."""
+class Result:
+    """The complete files of a job, in the order of its formats. `truncated` says why they lack rows, if they do."""
 
     rows: int
-    size: int
-    sha256: str
     truncated: str | None
-    stamp: str
+    files: tuple[StoredFile, ...]
+
+    @property
+    def size(self) -> int:
+        """The bytes of all files."""
+        return sum(file.size for file in self.files)
 
 
-Message = Progress | ResultFile | Failure
-_TYPES: dict[str, type[Message]] = {cls.__name__: cls for cls in (Progress, ResultFile, Failure)}
+Message = Progress | Result | Failure
+_TYPES: dict[str, type[Message]] = {cls.__name__: cls for cls in (Progress, Result, Failure)}
 
 
 def send(pipe: int, message: Message) -> None:
@@ -69,4 +74,6 @@ def parse(line: bytes) -> Message:
     """Return the message of one line."""
     # JSON rather than pickle: a worker must not execute what a damaged child sends.
     [(name, fields)] = json.loads(line).items()
+    if "files" in fields:
+        fields["files"] = tuple(StoredFile(**file) for file in fields["files"])
     return _TYPES[name](**fields)

@@ -12,6 +12,7 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -28,7 +29,7 @@ from jobs.actions import record_event
 from jobs.clock import Now, from_now
 from jobs.delivery import outbox
 from jobs.exceptions import ClaimsBusy, IllegalTransition, QueueUnavailable
-from jobs.execution.protocol import ResultFile
+from jobs.execution.protocol import Result
 from jobs.failures import CANCELLED, DATABASE_LOST, MAX_TRACE_CHARACTERS, NOT_RECORDED, Failure
 from jobs.models import Artifact, JobEvent, JobExecutionLog
 from jobs.queue import broker, next_job
@@ -170,8 +171,8 @@ def lease_duration() -> timedelta:
     return timedelta(seconds=settings.LEASE_SECONDS)
 
 
-def succeed(job: JobExecutionLog, result: ResultFile) -> bool:
-    """Make the result visible and queue its deliveries. False if its file is of no use.
+def succeed(job: JobExecutionLog, result: Result) -> bool:
+    """Make the result visible and queue its deliveries. False if its files are of no use.
 
     That is so if the job was lost, or has Failed because its success can't be stored. If the database is away, this and
     the other transitions raise OperationalError or InterfaceError: the same call may succeed later.
@@ -186,7 +187,7 @@ def succeed(job: JobExecutionLog, result: ResultFile) -> bool:
     return False
 
 
-def _succeed(job: JobExecutionLog, result: ResultFile) -> bool:
+def _succeed(job: JobExecutionLog, result: Result) -> bool:
     with transaction.atomic():
         succeeded = _SUCCEED.apply_returning(job, rows=result.rows, bytes=result.size)
         if succeeded is None:
@@ -197,35 +198,44 @@ def _succeed(job: JobExecutionLog, result: ResultFile) -> bool:
     return True
 
 
-def _add_artifact(job: JobExecutionLog, result: ResultFile) -> None:
+def _add_artifact(job: JobExecutionLog, result: Result) -> None:
     if job.ended_at is None:
         raise ValueError("The job has not ended.")
     retention_days = job.version.retention_days if job.version else _DEFAULT_RETENTION_DAYS
+    first, *more = result.files
     artifact = Artifact(
         job=job,
         fence=job.fence,
         claim_token=job.claim_token,
-        size=result.size,
-        sha256=result.sha256,
+        size=first.size,
+        sha256=first.sha256,
         rows=result.rows,
         truncated=result.truncated or "",
-        stamp=result.stamp,
+        stamp=first.stamp,
+        more_files=[asdict(file) for file in more] or None,
         # By the database's clock: a host's may be so wrong that the result would be born expired.
         expires_at=job.ended_at + timedelta(days=retention_days),
     )
     insert(artifact)
 
 
-def _add_deliveries(job: JobExecutionLog, result: ResultFile) -> None:
+def _add_deliveries(job: JobExecutionLog, result: Result) -> None:
     outbox.add_deliveries(job)
 
 
-def _record_success(job: JobExecutionLog, result: ResultFile) -> None:
+def _record_success(job: JobExecutionLog, result: Result) -> None:
     record_event(job, JobEvent.Kind.SUCCEEDED, {"rows": result.rows, "size": result.size})
 
 
-def _audit_success(job: JobExecutionLog, result: ResultFile) -> None:
-    audit.record(Action.JOB_SUCCEEDED, actor=audit.SYSTEM, tenant_id=job.tenant_id, target=("job", job.pk))
+def _audit_success(job: JobExecutionLog, result: Result) -> None:
+    digests = {file.format: file.sha256 for file in result.files}
+    audit.record(
+        Action.JOB_SUCCEEDED,
+        actor=audit.SYSTEM,
+        tenant_id=job.tenant_id,
+        target=("job", job.pk),
+        details={"rows": result.rows, "sha256": digests},
+    )
 
 
 def fail(job: JobExecutionLog, failure: Failure) -> bool:
@@ -334,7 +344,7 @@ def _first_possible(job: JobExecutionLog, *ends: Callable[[], bool]) -> bool:
     return last()
 
 
-WriteOfSuccess = Callable[[JobExecutionLog, ResultFile], None]
+WriteOfSuccess = Callable[[JobExecutionLog, Result], None]
 WriteOfFailure = Callable[[JobExecutionLog, Failure], None]
 WriteOfRelease = Callable[[JobExecutionLog, Failure, float], None]
 #: What the end of an attempt writes beside the job's row, in its transaction. An error in one of these steps doesn't

@@ -21,7 +21,7 @@ from jobs.execution.child import run_child
 from jobs.execution.child_handle import ChildHandle
 from jobs.execution.fork_server import ForkServer
 from jobs.execution.lease import LeaseState
-from jobs.execution.protocol import Assignment, ResultFile
+from jobs.execution.protocol import Assignment, Result
 from jobs.failures import Failure
 from jobs.hosts import host_check, host_lock, host_pause
 from jobs.models import Artifact, JobExecutionLog
@@ -132,9 +132,11 @@ def _assignment(job: JobExecutionLog) -> Assignment:
     if job.version is None:
         raise ReportDeleted
     return Assignment(
-        spec=build_run_spec(job.version, job.parameters, job.format, storage.spill_folder(job.pk, job.file_stem)),
+        spec=build_run_spec(job.version, job.parameters, job.formats, storage.spill_folder(job.pk, job.file_stem)),
         draft=storage.draft_path(job.pk, job.file_stem),
-        result=storage.result_path(job.pk, job.file_stem, RENDERERS[job.format].extension),
+        results={
+            format: storage.result_path(job.pk, job.file_stem, RENDERERS[format].extension) for format in job.formats
+        },
         store=settings.ARTIFACTS_DIR,
         store_marker=store.expected_marker(),
         timeout_seconds=job.timeout_seconds,
@@ -213,8 +215,8 @@ def _renewable_seconds() -> float:
     return settings.LEASE_SECONDS - _SAFETY_SECONDS
 
 
-def commit_result(job: JobExecutionLog, result: ResultFile) -> None:
-    """Make the result visible, or delete its file if the job was lost."""
+def commit_result(job: JobExecutionLog, result: Result) -> None:
+    """Make the result visible, or delete its files if the job was lost."""
 
     def commit() -> None:
         if not transitions.succeed(job, result):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
@@ -207,5 +208,6 @@ def _scanned_conditions(search: Search) -> Q:
     if search.host:
         conditions &= Q(host__in=search.host)
     if search.format:
-        conditions &= Q(format__in=search.format)
+        further = [Q(more_formats__regex=rf"(^| ){re.escape(name)}( |$)") for name in search.format]
+        conditions &= reduce(or_, further, Q(format__in=search.format))
     return conditions

@@ -29,7 +29,9 @@ from jobs.exceptions import (
 from jobs.models import Artifact, JobExecutionLog
 from jobs.results import download_slots, http_range
 from jobs.results.opening import open_result
+from jobs.results.publishing import StoredFile
 from jobs.status import Status
+from reports.exceptions import InvalidParameters
 from reports.rendering import RENDERERS
 
 log = logging.getLogger(__name__)
@@ -40,28 +42,30 @@ _BLOCK_BYTES = 262_144
 def result_response(request: HttpRequest, job: JobExecutionLog, actor: User) -> HttpResponseBase:
     """Return the response to a download by a user with access to the result: the file, a range of it, 304, or headers.
 
-    Raises ResultNotReady, ResultOfFailedJob, JobNotFound, ResultMissing, RangeNotSatisfiable or TooManyDownloads.
+    The query string can name a `format`, by default the first. Raises ResultNotReady, ResultOfFailedJob, JobNotFound,
+    InvalidParameters, ResultMissing, RangeNotSatisfiable or TooManyDownloads.
     """
     artifact = downloadable_artifact(job)
-    etag = f'"{artifact.sha256}"'
+    chosen = _chosen_file(artifact, request.GET.get("format"))
+    etag = f'"{chosen.sha256}"'
     with ExitStack() as stack:
         # Opened first because 304 and HEAD, too, state that the published file is there.
-        file = stack.enter_context(_open(job, artifact, actor))
+        file = stack.enter_context(_open(job, artifact, chosen, actor))
         if is_not_modified(request, etag):
-            return _with_headers(HttpResponse(status=304), job, artifact, length=None)
+            return _with_headers(HttpResponse(status=304), job, chosen, length=None)
         if request.method == "HEAD":
-            return _with_headers(HttpResponse(), job, artifact, length=artifact.size)
-        byte_range = _requested_range(request, artifact, etag)
+            return _with_headers(HttpResponse(), job, chosen, length=chosen.size)
+        byte_range = _requested_range(request, chosen.size, etag)
         slot = download_slots.acquire(actor.pk)
         stack.callback(os.close, slot)
-        _audit(Action.RESULT_DOWNLOAD, job, actor)
+        _audit(Action.RESULT_DOWNLOAD, job, actor, format=chosen.format)
         stack.pop_all()  # From here on the response closes the file and frees the slot.
-    sent = byte_range or http_range.ByteRange(0, artifact.size)
+    sent = byte_range or http_range.ByteRange(0, chosen.size)
     response = FileResponse(http_range.FileSlice(file, sent, [slot]), status=206 if byte_range else 200)
     response.block_size = _BLOCK_BYTES
     if byte_range:
-        response["Content-Range"] = f"bytes {byte_range.start}-{byte_range.stop - 1}/{artifact.size}"
-    return _with_headers(response, job, artifact, length=sent.length)
+        response["Content-Range"] = f"bytes {byte_range.start}-{byte_range.stop - 1}/{chosen.size}"
+    return _with_headers(response, job, chosen, length=sent.length)
 
 
 def downloadable_artifact(job: JobExecutionLog) -> Artifact:
@@ -76,20 +80,22 @@ def downloadable_artifact(job: JobExecutionLog) -> Artifact:
 
 
 def first_bytes(job: JobExecutionLog, actor: User, number: int) -> bytes:
-    """Return the start of the file. Audited as a download, since data is read."""
-    with _open(job, downloadable_artifact(job), actor) as file:
+    """Return the start of the first file. Audited as a download, since data is read."""
+    artifact = downloadable_artifact(job)
+    first = artifact.files[0]
+    with _open(job, artifact, first, actor) as file:
         data = file.read(number)
-    _audit(Action.RESULT_DOWNLOAD, job, actor)
+    _audit(Action.RESULT_DOWNLOAD, job, actor, format=first.format)
     return data
 
 
-def filename(job: JobExecutionLog) -> str:
+def filename(job: JobExecutionLog, format: str) -> str:
     """Return the name under which a browser saves the file: report, time of the job, extension."""
-    return f"{job.report_name} {job.queued_at:%Y-%m-%d %H%M}.{RENDERERS[job.format].extension}"
+    return f"{job.report_name} {job.queued_at:%Y-%m-%d %H%M}.{RENDERERS[format].extension}"
 
 
-def media_type(job: JobExecutionLog) -> str:
-    return RENDERERS[job.format].media_type
+def media_type(format: str) -> str:
+    return RENDERERS[format].media_type
 
 
 def content_disposition(name: str) -> str:
@@ -103,37 +109,46 @@ def content_disposition(name: str) -> str:
     return f'attachment; filename="{ascii_name}"{extended}'
 
 
-def _open(job: JobExecutionLog, artifact: Artifact, actor: User) -> BinaryIO:
+def _chosen_file(artifact: Artifact, format: str | None) -> StoredFile:
+    files = {file.format: file for file in artifact.files}
+    if format is None:
+        return artifact.files[0]
+    if format not in files:
+        raise InvalidParameters({"format": [f"Must be one of: {', '.join(files)}."]})
+    return files[format]
+
+
+def _open(job: JobExecutionLog, artifact: Artifact, file: StoredFile, actor: User) -> BinaryIO:
     try:
-        return open_result(job, artifact)
+        return open_result(job, artifact, file)
     except ResultPurged:
         raise JobNotFound(job.pk) from None
     except ResultMissing:
         log.critical("The result file of job %s is missing or was changed.", job.pk)
-        _audit(Action.RESULT_MISSING, job, actor)
+        _audit(Action.RESULT_MISSING, job, actor, format=file.format)
         raise
 
 
-def _requested_range(request: HttpRequest, artifact: Artifact, etag: str) -> http_range.ByteRange | None:
+def _requested_range(request: HttpRequest, size: int, etag: str) -> http_range.ByteRange | None:
     """Return the range to send; None for the whole file."""
     if_range = request.headers.get("If-Range")
     # A weak ETag or a date in If-Range never matches a strong ETag (RFC 9110, section 13.1.5).
     if request.method != "GET" or (if_range and if_range.strip() != etag):
         return None
     try:
-        return http_range.parse(request.headers.get("Range"), artifact.size)
+        return http_range.parse(request.headers.get("Range"), size)
     except http_range.RangeUnsatisfiable:
-        raise RangeNotSatisfiable(artifact.size) from None
+        raise RangeNotSatisfiable(size) from None
 
 
 def _with_headers(
-    response: HttpResponseBase, job: JobExecutionLog, artifact: Artifact, length: int | None
+    response: HttpResponseBase, job: JobExecutionLog, file: StoredFile, length: int | None
 ) -> HttpResponseBase:
-    digest = base64.b64encode(bytes.fromhex(artifact.sha256)).decode()
+    digest = base64.b64encode(bytes.fromhex(file.sha256)).decode()
     headers = {
-        "Content-Type": media_type(job),
-        "Content-Disposition": content_disposition(filename(job)),
-        "ETag": f'"{artifact.sha256}"',
+        "Content-Type": media_type(file.format),
+        "Content-Disposition": content_disposition(filename(job, file.format)),
+        "ETag": f'"{file.sha256}"',
         "Repr-Digest": f"sha-256=:{digest}:",
         "Accept-Ranges": "bytes",
         "X-Content-Type-Options": "nosniff",
@@ -150,6 +165,6 @@ def _with_headers(
     return response
 
 
-def _audit(action: Action, job: JobExecutionLog, actor: User) -> None:
+def _audit(action: Action, job: JobExecutionLog, actor: User, *, format: str) -> None:
     with transaction.atomic():
-        audit.record(action, actor=actor, tenant_id=job.tenant_id, target=("job", job.pk))
+        audit.record(action, actor=actor, tenant_id=job.tenant_id, target=("job", job.pk), details={"format": format})

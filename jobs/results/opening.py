@@ -2,33 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from typing import BinaryIO
 
+from django.db import transaction
 from django.db.models import QuerySet
 
 from jobs.exceptions import ResultMissing, ResultPurged
 from jobs.models import Artifact, JobExecutionLog
 from jobs.results import storage
+from jobs.results.publishing import StoredFile
 from reports.rendering import RENDERERS
 
 
-def open_result(job: JobExecutionLog, artifact: Artifact) -> BinaryIO:
-    """Open the result file for reading.
+def open_result(job: JobExecutionLog, artifact: Artifact, file: StoredFile) -> BinaryIO:
+    """Open one of the result's files for reading.
 
     Raise ResultPurged if it was purged since the row was read, ResultMissing if it isn't there or was changed.
     """
-    path = storage.result_path(job.pk, artifact.file_stem, RENDERERS[job.format].extension)
+    path = storage.result_path(job.pk, artifact.file_stem, RENDERERS[file.format].extension)
     try:
-        opened = storage.open_verified(path, size=artifact.size, sha256=artifact.sha256, stamp=artifact.stamp)
+        opened = storage.open_verified(path, size=file.size, sha256=file.sha256, stamp=file.stamp)
     except ResultMissing:
         # The row is marked as purged before the file is deleted.
         if not _unpurged(artifact).exists():
             raise ResultPurged from None
         raise
-    if opened.stamp != artifact.stamp:
+    if opened.stamp != file.stamp:
         # Restored from a backup, for example, and now verified: the next download needn't read it all again.
-        _unpurged(artifact).filter(stamp=artifact.stamp).update(stamp=opened.stamp)
+        _store_stamp(artifact, replace(file, stamp=opened.stamp))
     return opened.file
+
+
+def _store_stamp(artifact: Artifact, file: StoredFile) -> None:
+    if file.format == artifact.job.format:
+        _unpurged(artifact).update(stamp=file.stamp)
+        return
+    with transaction.atomic():
+        # Locked: another process may store the stamp of another file.
+        current = _unpurged(artifact).select_for_update().first()
+        if current and current.more_files:
+            more = [asdict(file) if entry["format"] == file.format else entry for entry in current.more_files]
+            _unpurged(artifact).update(more_files=more)
 
 
 def _unpurged(artifact: Artifact) -> QuerySet[Artifact]:

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from common.files import rename_durably
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredFile:
+    """A published file. `size` is in bytes, `sha256` in hexadecimal; the stamp tells whether it was changed since."""
+
+    format: str
+    size: int
+    sha256: str
+    stamp: str
 
 
 def publish(draft: Path, final: Path) -> str:

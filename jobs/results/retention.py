@@ -61,7 +61,7 @@ def purge(artifact: Artifact, *, actor: str) -> bool:
     with transaction.atomic():
         if not Artifact.objects.filter(pk=artifact.pk, purged_at=None).update(purged_at=Now()):
             return False
-        record_event(job, JobEvent.Kind.PURGED, {"size": artifact.size})
+        record_event(job, JobEvent.Kind.PURGED, {"size": artifact.total_size})
         audit.record(Action.RESULT_PURGE, actor=actor, tenant_id=job.tenant_id, target=("job", job.pk))
     storage.delete_job_files(job.pk)
     return True

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, gettext_noop
 
 from accounts.models import User
-from common.templatetags.format import filesize, moment_with_text, rows, status_badge
+from common.templatetags.format import filesize, format_names, moment_with_text, rows, status_badge
 from jobs import permissions
 from jobs.models import JobExecutionLog
 from jobs.status import Status
@@ -71,7 +71,7 @@ def job_rows(context: template.Context, jobs: Iterable[JobExecutionLog]) -> list
 
 def _row(job: JobExecutionLog, user: User, urls: dict[str, str]) -> Row:
     # The id is marked as safe to save escaping it a dozen times per row.
-    id, name, format, result = SafeString(job.pk), job.report_name, job.format.upper(), job.result
+    id, name, format, result = SafeString(job.pk), job.report_name, format_names(job.formats), job.result
     queued, queued_text = moment_with_text(job.queued_at)
     action = ""
     if permissions.may_retry(user, job):
@@ -99,7 +99,7 @@ def _row(job: JobExecutionLog, user: User, urls: dict[str, str]) -> Row:
         button_name=gettext(button_name) % {"name": name} if action else "",
         retry_url=urls["job"].replace(_ID, str(retry_job.pk)) if retry_job else "",
         result_url=urls["job-result"].replace(_ID, id) if result else "",
-        outcome=f"{format}, {filesize(result.size)}" if result else _outcome(job),
+        outcome=f"{format}, {filesize(result.total_size)}" if result else _outcome(job),
         rows=rows(result.rows) if result else "",
         delivery=delivery_label(job),
     )

@@ -63,7 +63,7 @@ def check(source: str, format: str, table: Table, places: Places) -> None:
         source=spec,
         query=query,
         values={},
-        format=format,
+        formats=(format,),
         document=Document(title=_TITLE, generated_at=datetime(2024, 1, 1, tzinfo=UTC)),
         limits=Limits(timeout_seconds=60, memory_bytes=300_000_000, temp_dir=places.folder / "spill"),
     )

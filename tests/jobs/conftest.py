@@ -52,13 +52,13 @@ def claimed(queued: Callable[[], JobExecutionLog]) -> JobExecutionLog:
 
 @pytest.fixture
 def succeed(queued: Callable[[], JobExecutionLog]) -> Succeed:
-    """Queue a job, and let it succeed with the result CONTENT."""
+    """Return a function that queues a job and lets it succeed with the result CONTENT, also in further formats."""
 
-    def succeed() -> JobExecutionLog:
+    def succeed(*more: str) -> JobExecutionLog:
         queued()
         job = transitions.claim(owner="w", host="h", pid=1)
         assert job
-        succeed_with(job, CONTENT)
+        succeed_with(job, CONTENT, *more)
         return job
 
     return succeed

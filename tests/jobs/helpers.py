@@ -6,9 +6,13 @@ import hashlib
 from pathlib import Path
 
 from jobs.execution import transitions
-from jobs.execution.protocol import ResultFile
+from jobs.execution.protocol import Result
 from jobs.models import JobExecutionLog
 from jobs.results import publishing, storage
+from jobs.results.publishing import StoredFile
+
+#: A file that a worker says it has written.
+FILE = StoredFile(format="csv", size=10, sha256="0" * 64, stamp="s")
 
 
 def reload(job: JobExecutionLog) -> JobExecutionLog:
@@ -29,11 +33,18 @@ def write_draft(job: JobExecutionLog, content: bytes, stem: str = "") -> Path:
     return draft
 
 
-def succeed_with(job: JobExecutionLog, content: bytes) -> Path:
-    """Let a claimed job succeed with a CSV file of this content. Return the file's path."""
-    path = storage.result_path(job.pk, job.file_stem, "csv")
-    stamp = publishing.publish(write_draft(job, content), path)
+def succeed_with(job: JobExecutionLog, content: bytes, *more: str) -> Path:
+    """Let a claimed job succeed with a CSV file of this content. Return the file's path.
+
+    `more`: further formats, whose files have the same content.
+    """
+    job.formats = ["csv", *more]
+    job.save(update_fields=["format", "more_formats"])
     digest = hashlib.sha256(content).hexdigest()
-    result = ResultFile(rows=1, size=len(content), sha256=digest, truncated=None, stamp=stamp)
-    assert transitions.succeed(job, result)
-    return path
+    files = []
+    for format in job.formats:
+        path = storage.result_path(job.pk, job.file_stem, format)
+        stamp = publishing.publish(write_draft(job, content), path)
+        files.append(StoredFile(format=format, size=len(content), sha256=digest, stamp=stamp))
+    assert transitions.succeed(job, Result(rows=1, truncated=None, files=tuple(files)))
+    return storage.result_path(job.pk, job.file_stem, "csv")

@@ -50,7 +50,9 @@ def spec(tmp_path, limits, document, monkeypatch) -> RunSpec:
         con.execute("create table t (a, b)")
         con.executemany("insert into t values (?, ?)", ((i, f"row {i}") for i in range(25_000)))
     source = SourceSpec(kind="sqlite", location=str(tmp_path / "source.db"))
-    return RunSpec(source=source, query="select * from t", values={}, format="lines", document=document, limits=limits)
+    return RunSpec(
+        source=source, query="select * from t", values={}, formats=("lines",), document=document, limits=limits
+    )
 
 
 @pytest.fixture
@@ -68,8 +70,8 @@ def test_the_result_describes_the_file(spec, path):
     result = run(spec, path, seen)
     content = path.read_bytes()
     assert (result.rows, result.truncated) == (25_000, None)
-    assert result.size == len(content) == path.stat().st_size
-    assert result.sha256 == hashlib.sha256(content).hexdigest()
+    assert result.files[0].size == len(content) == path.stat().st_size
+    assert result.files[0].sha256 == hashlib.sha256(content).hexdigest()
     assert len(content.splitlines()) == 25_002
     assert [rows for rows, _, _ in seen] == [10_000, 20_000, 25_000, 25_000]
     assert seen[-1] == (25_000, len(content), 25_000)
@@ -90,7 +92,7 @@ def test_a_result_of_exactly_max_rows_is_complete(spec, path, most):
 
 def test_max_bytes_is_exceeded_by_a_thousand_rows_at_most(spec, path):
     result = run(replace(spec, max_bytes=100_000), path, Seen())
-    assert 100_000 <= result.size < 100_000 + 1_000 * 60
+    assert 100_000 <= result.files[0].size < 100_000 + 1_000 * 60
     assert result.truncated.startswith(f"Only the first {result.rows:,} rows are included")
     assert result.truncated.endswith("the report allows files of 100 kB at most.")
 
@@ -140,7 +142,7 @@ def test_an_unfinished_writer_cannot_write_into_the_file_that_is_started_again(s
 def test_a_parquet_file_that_was_started_again_is_whole(spec, path, postgres_url):
     source = SourceSpec(kind="postgresql", location=postgres_url)
     query = "select case when x < 200000 then x::numeric else x + 0.5 end as n from generate_series(1, 200000) x"
-    run(replace(spec, source=source, query=query, format="parquet"), path, Seen())
+    run(replace(spec, source=source, query=query, formats=("parquet",)), path, Seen())
     assert pq.read_table(path).column("n")[-1].as_py() == Decimal("200000.5")
 
 
@@ -196,7 +198,7 @@ def test_an_empty_result_is_a_file(spec, path):
 
 
 def test_csv_has_all_rows(spec, path):
-    assert run(replace(spec, format="csv"), path, Seen()).rows == 25_000
+    assert run(replace(spec, formats=("csv",)), path, Seen()).rows == 25_000
     with path.open(newline="", encoding="utf-8") as file:
         rows = list(csv.reader(file))
     assert rows[0] == ["a", "b"]
@@ -206,4 +208,4 @@ def test_csv_has_all_rows(spec, path):
 @pytest.mark.parametrize("format", sorted(RENDERERS))
 def test_every_format_accepts_the_values_of_a_source(spec, path, format):
     query = "select 1 as i, 0.5 as f, 'ü' as s, null as n, 2 as i"
-    assert run(replace(spec, format=format, query=query), path, Seen()).size > 0
+    assert run(replace(spec, formats=(format,), query=query), path, Seen()).files[0].size > 0

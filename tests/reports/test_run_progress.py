@@ -38,7 +38,7 @@ def progress(document: Document, limits: Limits, tmp_path: Path) -> Progress:
     """Runs a query and returns its progress reports: rows so far, and the expected total."""
 
     def run_query(source: SourceSpec, query: str, **options: Any) -> list[tuple[int, int | None]]:
-        spec = RunSpec(source=source, query=query, values={}, format="csv", document=document, limits=limits)
+        spec = RunSpec(source=source, query=query, values={}, formats=("csv",), document=document, limits=limits)
         reports: list[tuple[int, int | None]] = []
         run(replace(spec, **options), tmp_path / "out", lambda rows, size, total: reports.append((rows, total)))
         return reports

@@ -79,6 +79,7 @@ def test_a_schedule_is_created_read_changed_and_deleted(api: APIClient) -> None:
         ({"parameters": {}}, "parameters.start", "required"),
         ({"parameters": {"start": "today", "x": 1}}, "parameters.x", "no such parameter"),
         ({"formats": ["html"]}, "formats[0]", "Must be one of: pdf, csv."),
+        ({"formats": ["csv", "csv"]}, "formats[1]", "Is already named."),
         ({"missed": "some"}, "missed", "Must be one of"),
         ({"missed_within": "1 day"}, "missed_within", "like 90m, 24h or 7d"),
         ({"start_on": "2027-02-30"}, "start_on", "Must be a date"),

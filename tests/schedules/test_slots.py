@@ -347,3 +347,10 @@ def test_the_scheduler_goes_on_at_once_while_a_schedule_has_more_times(make_sche
     assert scheduler.work() < 1 and len(states(schedule)) == 1_900
     scheduler.work()
     assert len(states(schedule)) > 2_490
+
+
+def test_a_slot_has_one_job_with_all_formats_of_the_schedule(make_schedule: MakeSchedule) -> None:
+    schedule = make_schedule(due=HOUR, formats=["csv", "pdf"])
+    record(schedule)
+    job = schedule.slots.latest("time").job
+    assert job and job.formats == ["csv", "pdf"]

@@ -13,7 +13,7 @@ from jobs.exceptions import ResultMissing, ResultPurged
 from jobs.models import Artifact, JobExecutionLog
 from jobs.results import downloads
 from jobs.results.opening import open_result
-from reports.rendering import RENDERERS
+from jobs.results.publishing import StoredFile
 
 _DELETED = "The result was deleted before it could be delivered."
 
@@ -54,19 +54,14 @@ class OutgoingResult:
         """The URL of the job's page."""
         return f"{settings.PUBLIC_URL}/jobs/{self.job.pk}"
 
-    @property
-    def filename(self) -> str:
+    def filename(self, file: StoredFile) -> str:
         # A report's name may contain line breaks, which must not get into a header.
-        return " ".join(downloads.filename(self.job).split())
+        return " ".join(downloads.filename(self.job, file.format).split())
 
-    @property
-    def extension(self) -> str:
-        return RENDERERS[self.job.format].extension
-
-    def open(self) -> BinaryIO:
-        """Open the result file. Raise Undeliverable if it is missing or was changed."""
+    def open(self, file: StoredFile) -> BinaryIO:
+        """Open one of the result's files. Raise Undeliverable if it is missing or was changed."""
         try:
-            return open_result(self.job, self.artifact)
+            return open_result(self.job, self.artifact, file)
         except ResultPurged:
             raise Undeliverable(_DELETED, permanent=True) from None
         except ResultMissing:

@@ -21,7 +21,7 @@ _TOO_LARGE = ("5.2.3", "5.3.4")
 
 
 class Email:
-    """Attaches the file, or links to one that takes more than EMAIL_ATTACHMENT_BYTES of a message.
+    """Attaches all files, or links to those that together take more than EMAIL_ATTACHMENT_BYTES of a message.
 
     The Message-ID is the delivery's id.
     """
@@ -47,8 +47,8 @@ class Email:
 
 
 def _send(result: OutgoingResult) -> None:
-    """Send the message; again with a link if it is too large for the mail server with its attachment."""
-    is_attached = encoded_size(result.artifact.size) <= settings.EMAIL_ATTACHMENT_BYTES
+    """Send the message; again with a link if it is too large for the mail server with its attachments."""
+    is_attached = sum(encoded_size(file.size) for file in result.artifact.files) <= settings.EMAIL_ATTACHMENT_BYTES
     try:
         build_message(result, is_attached=is_attached).send()
     except smtplib.SMTPException as error:
@@ -90,13 +90,18 @@ def build_message(result: OutgoingResult, *, is_attached: bool) -> EmailMessage:
     ) % {
         "name": name,
         "rows": f"{artifact.rows:,}",
-        "size": f"{artifact.size:,}",
-        "format": job.format.upper(),
+        "size": f"{artifact.total_size:,}",
+        "format": ", ".join(format.upper() for format in job.formats),
     }
+    number = len(artifact.files)
     where = (
-        gettext("The file is attached.")
+        ngettext("The file is attached.", "The files are attached.", number)
         if is_attached
-        else gettext("The file is too large for a message. Download it from the job's page.")
+        else ngettext(
+            "The file is too large for a message. Download it from the job's page.",
+            "The files are too large for a message. Download them from the job's page.",
+            number,
+        )
     )
     details = gettext("Details: %(link)s") % {"link": result.link}
     message = EmailMessage(
@@ -110,7 +115,8 @@ def build_message(result: OutgoingResult, *, is_attached: bool) -> EmailMessage:
             "Auto-Submitted": "auto-generated",
         },
     )
-    if is_attached:
-        with result.open() as file:
-            message.attach(result.filename, file.read(), downloads.media_type(job).partition(";")[0])
+    for stored in artifact.files if is_attached else ():
+        with result.open(stored) as file:
+            media_type = downloads.media_type(stored.format).partition(";")[0]
+            message.attach(result.filename(stored), file.read(), media_type)
     return message

@@ -12,10 +12,15 @@ from django.conf import settings
 
 from common.files import rename_durably
 from jobs.delivery.senders.base import OutgoingResult, Undeliverable
+from jobs.results.publishing import StoredFile
+from reports.rendering import RENDERERS
 
 
 class FileShare:
-    """Writes the file completely or not at all. Its name consists of the report's slug, the time and the job's id."""
+    """Writes each file completely or not at all, and shows none before all of them are written.
+
+    A name consists of the report's slug, the time, the job's id and the format's extension.
+    """
 
     def targets(self, options: Mapping[str, Any]) -> Iterator[str]:
         yield options["path"]
@@ -24,29 +29,43 @@ class FileShare:
         if settings.FILE_SHARE is None:
             raise Undeliverable("No file share is configured.")
         try:
-            path = target_path(result, settings.FILE_SHARE)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            draft = path.with_name(f".{result.id}.{result.fence}.part")
+            folder = target_folder(result, settings.FILE_SHARE)
+            folder.mkdir(parents=True, exist_ok=True)
             # Those of earlier attempts. One that still runs, without its lease, then has nothing to rename.
-            for earlier in path.parent.glob(f".{result.id}.*part"):
+            for earlier in folder.glob(f".{result.id}.*part"):
                 earlier.unlink(missing_ok=True)
+            drafts = {
+                folder / f".{result.id}.{result.fence}.{file.format}.part": file for file in result.artifact.files
+            }
             try:
-                with result.open() as source, draft.open("wb") as file:
-                    shutil.copyfileobj(source, file, 2**20)
-                    file.flush()
-                    os.fsync(file.fileno())
-                rename_durably(draft, path)
+                for draft, file in drafts.items():
+                    _copy(result, file, draft)
+                for draft, file in drafts.items():
+                    rename_durably(draft, folder / file_name(result, file))
             finally:
-                draft.unlink(missing_ok=True)
+                for draft in drafts:
+                    draft.unlink(missing_ok=True)
         except OSError as error:
             raise Undeliverable("The file share can't be written to.") from error
 
 
-def target_path(result: OutgoingResult, root: Path) -> Path:
-    """Return the path of the delivered file. Raise Undeliverable if it isn't inside the tenant's folder."""
+def _copy(result: OutgoingResult, file: StoredFile, draft: Path) -> None:
+    with result.open(file) as source, draft.open("wb") as target:
+        shutil.copyfileobj(source, target, 2**20)
+        target.flush()
+        os.fsync(target.fileno())
+
+
+def file_name(result: OutgoingResult, file: StoredFile) -> str:
+    """Return the name of a delivered file."""
     job = result.job
-    tenant_folder = (root / job.tenant.slug).resolve()
+    return f"{job.report_slug}-{job.queued_at:%Y%m%d-%H%M%S}-{job.pk}.{RENDERERS[file.format].extension}"
+
+
+def target_folder(result: OutgoingResult, root: Path) -> Path:
+    """Return the folder of the delivered files. Raise Undeliverable if it isn't inside the tenant's folder."""
+    tenant_folder = (root / result.job.tenant.slug).resolve()
     folder = (tenant_folder / result.target).resolve()
     if not tenant_folder.is_relative_to(root.resolve()) or not folder.is_relative_to(tenant_folder):
         raise Undeliverable("The path leads out of the file share.", permanent=True)
-    return folder / f"{job.report_slug}-{job.queued_at:%Y%m%d-%H%M%S}-{job.pk}.{result.extension}"
+    return folder

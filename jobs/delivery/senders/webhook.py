@@ -100,5 +100,14 @@ def _payload(result: OutgoingResult) -> dict[str, Any]:
                 "sha256": artifact.sha256,
                 "rows": artifact.rows,
             },
+            "results": [
+                {
+                    "format": file.format,
+                    "size": file.size,
+                    "sha256": file.sha256,
+                    "resultUrl": f"{status_url}/result?format={file.format}",
+                }
+                for file in artifact.files
+            ],
         },
     }

@@ -30,7 +30,7 @@ class Command(BaseCommand):
         if options["dry_run"]:
             artifacts = list(retention.expired(days))
             for artifact in artifacts:
-                self.stdout.write(f"{artifact.job_id}  {artifact.size:,} bytes")
+                self.stdout.write(f"{artifact.job_id}  {artifact.total_size:,} bytes")
             self.stdout.write(f"{len(artifacts)} result(s) would be deleted.")
         else:
             self.stdout.write(f"{_purge(days)} result(s) deleted.")

@@ -77,7 +77,7 @@ class Command(BaseCommand):
                 bar.update(rows - bar.n)
 
             draft = Path(folder) / "result"
-            spec = build_run_spec(report.version, parameters, format, Path(folder))
+            spec = build_run_spec(report.version, parameters, [format], Path(folder))
             result = engine.run(spec, draft, show_progress)
             bar.update(result.rows - bar.n)
             with transaction.atomic():

@@ -14,7 +14,7 @@ from jobs.models import Delivery, JobExecutionLog
 #: The result of a job that the fixture `succeed` makes.
 CONTENT = b"a,b\r\n1,2\r\n"
 AddTarget = Callable[..., None]
-Succeed = Callable[[], JobExecutionLog]
+Succeed = Callable[..., JobExecutionLog]
 
 
 def send_next() -> Delivery:

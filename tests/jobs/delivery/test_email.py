@@ -43,6 +43,23 @@ def test_a_mail_has_the_file_and_the_same_id_when_it_is_sent_again(
     assert AuditLog.objects.filter(action="Delivery Sent", target_id=str(job.pk)).exists()
 
 
+def test_a_mail_has_all_files_or_none(add_target: AddTarget, succeed: Succeed, mails: Mails, settings: Any) -> None:
+    add_target("email", to=["a@example.com"])
+    succeed("json", "ndjson")
+    assert send_next().state == "sent"
+    # Each of them would fit by itself.
+    settings.EMAIL_ATTACHMENT_BYTES = 2 * encoded_size(len(CONTENT))
+    succeed("json", "ndjson")
+    assert send_next().state == "sent"
+    (_, attached), (_, linked) = mails.received
+    files = {(file.get_filename() or "").rpartition(".")[2]: file for file in attached.iter_attachments()}
+    assert {name: file.get_payload(decode=True) for name, file in files.items()} == {
+        "csv": CONTENT, "json": CONTENT, "ndjson": CONTENT
+    }  # fmt: skip
+    assert "The files are attached." in str(attached.get_body())
+    assert not [*linked.iter_attachments()] and "too large for a message" in str(linked.get_body())
+
+
 def test_a_large_file_is_linked_to(add_target: AddTarget, succeed: Succeed, mails: Mails, settings: Any) -> None:
     settings.EMAIL_ATTACHMENT_BYTES = len(CONTENT)  # In a message, it takes more.
     add_target("email", to=["a@example.com"])

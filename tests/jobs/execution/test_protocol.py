@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
 
 import pytest
 
-from jobs.execution.protocol import Message, Progress, ResultFile, parse, send
+from jobs.execution.protocol import Message, Progress, Result, parse, send
 from jobs.failures import Failure
+from tests.jobs.helpers import FILE
 
 
 @pytest.mark.parametrize(
     "message",
     [
         Progress(rows=3, bytes=40, percent=None),
-        ResultFile(rows=3, size=40, sha256="0" * 64, truncated="Only the first 3 rows are included.", stamp="s"),
+        Result(rows=3, truncated="Only the first 3 rows are included.", files=(FILE, replace(FILE, format="pdf"))),
         Failure("query_failed", "No such table: “größe”.", retryable=False, trace="x" * 1_000_000),
     ],
     ids=lambda message: type(message).__name__,

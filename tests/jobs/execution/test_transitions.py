@@ -17,13 +17,13 @@ from jobs.clock import from_now
 from jobs.exceptions import IllegalTransition
 from jobs.execution import lease, transitions
 from jobs.execution.lease import LeaseState
-from jobs.execution.protocol import Progress, ResultFile
+from jobs.execution.protocol import Progress, Result
 from jobs.failures import Failure
 from jobs.models import Artifact, JobEvent, JobExecutionLog
 from jobs.status import Status
-from tests.jobs.helpers import event_kinds, reload
+from tests.jobs.helpers import FILE, event_kinds, reload
 
-RESULT = ResultFile(rows=3, size=10, sha256="0" * 64, truncated=None, stamp="s")
+RESULT = Result(rows=3, truncated=None, files=(FILE,))
 TEMPORARY = Failure("source_unavailable", "The data source does not answer.", retryable=True)
 PERMANENT = Failure("query_failed", "The data source refused the query.")
 

@@ -13,12 +13,12 @@ from django.db import DataError, OperationalError, connections
 from jobs import failures
 from jobs.execution import lease, transitions, worker
 from jobs.execution.lease import LeaseState
-from jobs.execution.protocol import Progress, ResultFile
+from jobs.execution.protocol import Progress, Result
 from jobs.models import JobExecutionLog
 from jobs.results import storage
-from tests.jobs.helpers import write_draft
+from tests.jobs.helpers import FILE, write_draft
 
-RESULT = ResultFile(rows=3, size=10, sha256="0" * 64, truncated=None, stamp="s")
+RESULT = Result(rows=3, truncated=None, files=(FILE,))
 
 
 @pytest.fixture(autouse=True)

@@ -14,12 +14,13 @@ from django.utils import timezone
 
 from jobs.clock import WAITING
 from jobs.execution import transitions
-from jobs.execution.protocol import ResultFile
+from jobs.execution.protocol import Result
 from jobs.models import JobExecutionLog, WorkerHost
 from jobs.queue.position import MAX_AHEAD, QueueSnapshot, annotate_positions
 from jobs.status import QueuePosition
 from jobs.templatetags.jobs import queue_position
 from reports.models import ReportConfiguration
+from tests.jobs.helpers import FILE
 from tests.plans import only_on_sqlite, plan_of
 
 Queue = Callable[[], JobExecutionLog]
@@ -56,7 +57,7 @@ def claim() -> JobExecutionLog:
 
 def succeed_after(seconds: float, job: JobExecutionLog) -> None:
     JobExecutionLog.objects.filter(pk=job.pk).update(started_at=timezone.now() - timedelta(seconds=seconds))
-    result = ResultFile(rows=3, size=10, sha256="0" * 64, truncated=None, stamp="s")
+    result = Result(rows=3, truncated=None, files=(FILE,))
     assert transitions.succeed(job, result)
 
 

@@ -240,13 +240,13 @@ def spec(tmp_path, limits: Any, query: str, **changes: Any) -> RunSpec:
         con.executemany("insert into t values (?)", ((n,) for n in range(MAX_ROWS + 1)))
     source = SourceSpec(kind="sqlite", location=str(tmp_path / "source.db"))
     document = designed("#report.row-count rows, #report.truncated")
-    return RunSpec(source=source, query=query, values={}, format="pdf", document=document, limits=limits, **changes)
+    return RunSpec(source=source, query=query, values={}, formats=("pdf",), document=document, limits=limits, **changes)
 
 
 def test_the_engine_renders_pdf_with_the_template(tmp_path, limits):
     result = run(spec(tmp_path, limits, "select a from t", max_rows=10), tmp_path / "out", lambda *_: None)
     assert words((tmp_path / "out").read_bytes()).startswith("10 rows, Only the first 10 rows are included")
-    assert (result.rows, result.size) == (10, (tmp_path / "out").stat().st_size)
+    assert (result.rows, result.files[0].size) == (10, (tmp_path / "out").stat().st_size)
 
 
 def test_too_many_rows_or_bytes_fail_early_and_name_better_formats(tmp_path, limits):

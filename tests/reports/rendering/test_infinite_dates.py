@@ -59,7 +59,7 @@ def rendered(kind: str, sql: str, request: pytest.FixtureRequest, limits: Limits
     source = SourceSpec(kind=kind, location=location)
 
     def whole(format: str, query: str = f"select 1 as n, {sql} as v") -> Path:
-        spec = RunSpec(source=source, query=query, values={}, format=format, document=document, limits=limits)
+        spec = RunSpec(source=source, query=query, values={}, formats=(format,), document=document, limits=limits)
         run(spec, folder / f"r.{format}", lambda rows, size, total: None)
         return folder / f"r.{format}"
 

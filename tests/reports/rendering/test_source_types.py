@@ -100,7 +100,7 @@ def rendered(spec: SourceSpec, format: str, limits: Limits, document: Document, 
     """The file of a run from the source to the format."""
     path = limits.temp_dir.with_name(f"result.{format}")
     query = f"select {columns} from every_type order by n"
-    run_spec = RunSpec(source=spec, query=query, values={}, format=format, document=document, limits=limits)
+    run_spec = RunSpec(source=spec, query=query, values={}, formats=(format,), document=document, limits=limits)
     assert run(run_spec, path, lambda rows, size, total: None).rows == 2
     return path
 

@@ -95,7 +95,7 @@ def test_a_date_or_time_outside_of_any_calendar_is_text_as_the_server_writes_it(
 def test_a_late_value_that_does_not_fit_restarts_the_query(spec, tmp_path, limits, document):
     query = "select cast(if(seq = 25000, '900:00:00', '01:00:00') as time) as t from seq_1_to_25000"
     query = query.replace("900", "100")
-    run_spec = RunSpec(source=spec, query=query, values={}, format="csv", document=document, limits=limits)
+    run_spec = RunSpec(source=spec, query=query, values={}, formats=("csv",), document=document, limits=limits)
     assert run(run_spec, tmp_path / "out.csv", lambda rows, size, total: None).rows == 25_000
     lines = (tmp_path / "out.csv").read_text().splitlines()
     assert (lines[1], lines[-1]) == ("01:00:00", "100:00:00")

@@ -1,0 +1,50 @@
+"""What a run is given and what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from reports.parameters.values import TypedValue
+from reports.rendering.base import Document
+from reports.sources.base import Limits, SourceSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSpec:
+    """The input of a run. `query` and `values` go to the source, which is read once for all `formats`.
+
+    `max_rows` limits the rows, `max_bytes` each file.
+    """
+
+    source: SourceSpec
+    query: str
+    values: Mapping[str, TypedValue]
+    formats: tuple[str, ...]
+    document: Document
+    limits: Limits
+    max_rows: int | None = None
+    max_bytes: int | None = None
+    on_limit: Literal["truncate", "fail"] = "truncate"
+
+
+@dataclass(frozen=True)
+class RenderedFile:
+    """One finished file: its format, its size in bytes, and its SHA-256 in hexadecimal."""
+
+    format: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """The finished files, in the order of the run's formats, and the rows in each of them.
+
+    `truncated` is a sentence that says why rows are missing; None if none are.
+    """
+
+    rows: int
+    truncated: str | None
+    files: tuple[RenderedFile, ...]
