@@ -32,10 +32,12 @@ class Right(StrEnum):
 def rights_on(user: User, report_id: UUID | None) -> set[Right]:
     """Return the user's rights on a report of the user's own tenant; none on a deleted one."""
     # No query: Administrators have every right without grants.
+    if user.is_administrator:
+        return set(Right)
+    if not user.key_covers(report_id):
+        return set()
     granted = set(Right) if user.is_administrator_without_key else _granted_rights(user, report_id)
-    if user.key is None or user.is_administrator or not granted:
-        return granted
-    return {right for right in granted if user.key.allows(right)} if user.key.covers(report_id) else set()
+    return {right for right in granted if user.key_allows(right)}
 
 
 def has_everywhere(user: User, right: Right) -> bool:

@@ -114,15 +114,17 @@ def _create_user(sync: Sync, path: str, definition: UserDefinition, tenant: Tena
         return
     variable = definition.password_env
     password = sync.secret(variable)
-    if variable is None:
+    if variable is None and not definition.service:
         sync.add_error(f"{path}.password_env", "Required for a new user.")
-    elif not password:
+    elif variable and not password:
         sentence = f"The environment variable {variable} is not set. Set it to the new user's password."
         sync.add_error(f"{path}.password_env", sentence)
     # Also created without a password, although that is rolled back: grants to a missing user would be a second error.
-    user = User.objects.create_user(definition.username, password=password or None, tenant=tenant)
+    user = User.objects.create_user(
+        definition.username, password=password or None, tenant=tenant, service=definition.service
+    )
     user.groups.set(_roles(definition, tenant))
-    sync.differences.append(f"create user {definition.username}")
+    sync.differences.append(f"create {'service account' if user.service else 'user'} {definition.username}")
 
 
 def _update_user(sync: Sync, path: str, user: User, definition: UserDefinition, tenant: Tenant) -> None:
@@ -137,12 +139,23 @@ def _update_user(sync: Sync, path: str, user: User, definition: UserDefinition, 
         user.groups.set(_roles(definition, tenant))
         sync.differences.append(f"change roles of user {user.username}")
     password = sync.secret(definition.password_env)
-    if password and not user.check_password(password):
-        user.set_password(password)
-        user.save(update_fields=["password"])
-        # Somebody who knew the old password may have signed in with it.
-        RefreshSession.objects.filter(user=user, revoked_at=None).update(revoked_at=Now())
+    if definition.service != user.service:
+        if user.service and not password:
+            sync.add_error(f"{path}.password_env", "Required for a service account that becomes a person.")
+        user.service = definition.service
+        user.save(update_fields=["service"])
+        _set_password(user, password or None)
+        sync.differences.append(f"make user {user.username} a {'service account' if user.service else 'person'}")
+    elif password and not user.check_password(password):
+        _set_password(user, password)
         sync.differences.append(f"set password of user {user.username}")
+
+
+def _set_password(user: User, password: str | None) -> None:
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    # Somebody who knew the old password may have signed in with it.
+    RefreshSession.objects.filter(user=user, revoked_at=None).update(revoked_at=Now())
 
 
 def _roles(definition: UserDefinition, tenant: Tenant) -> list[Group]:

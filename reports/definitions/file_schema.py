@@ -51,6 +51,16 @@ class UserDefinition(Definition):
     password_env: EnvName | None = Field(
         default=None, description="The environment variable with the password. Required for a new user."
     )
+    service: bool = Field(
+        default=False,
+        description="A service account: a program. It has no password and can't sign in; it calls the API with keys.",
+    )
+
+    @model_validator(mode="after")
+    def _check_password(self) -> UserDefinition:
+        if self.service and self.password_env:
+            raise InvalidFields({"password_env": ["A service account has no password."]})
+        return self
 
 
 class DataSourceDefinition(Definition):

@@ -90,7 +90,9 @@ def user_definition(user: User, password_env: str) -> UserDefinition:
         username=user.username,
         tenant=user.tenant.slug if user.tenant else "",
         roles=sorted(role_name(group) for group in user.groups.all()),
-        password_env=password_env,
+        # What is the same as a default would only make a file longer.
+        password_env=None if user.service else password_env,
+        service=user.service or None,
     )
 
 

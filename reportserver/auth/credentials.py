@@ -51,7 +51,8 @@ def _check(request: HttpRequest, username: str, password: str, channel: Channel)
     except BaseException:
         _undo(usages)
         raise
-    if isinstance(user, User):
+    # A service account has no password unless somebody gave it one in the admin.
+    if isinstance(user, User) and not user.service:
         _undo(usages)
         return user
     failures = {scope: count_in_database(scope, _failures_of(caller)) for scope, caller in limits.items()}

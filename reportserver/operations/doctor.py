@@ -15,11 +15,11 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 
-from accounts.models import User
+from accounts.models import ApiKey, User
 from accounts.names import is_reserved
 from audit.actions import SYSTEM
 from audit.verification import verify_log
-from jobs.clock import from_now
+from jobs.clock import Now, from_now
 from jobs.delivery import outbox
 from jobs.exceptions import QueueUnavailable, WrongStore
 from jobs.models import Delivery, JobExecutionLog
@@ -39,6 +39,8 @@ from schedules.slots import late_slots
 #: With less free space than the larger of these, a large result may not fit.
 _MIN_FREE_SHARE, _MIN_FREE_BYTES = 0.05, 2_000_000_000
 _DAY_SECONDS = 86_400
+#: How long before a key expires.
+_WARNED_DAYS = 14
 _FREE_SPACE = "Free some space, or run manage.py purge_results --older-than DAYS."
 _HEADS_REMEDY = (
     "Compare keys/audit_heads and REPORTSERVER_AUDIT_HEADS_FOLDER with a backup. If you know the reason, such as a "
@@ -179,6 +181,17 @@ def _users() -> Iterator[Finding]:
         yield Finding(Verdict.OK, "No user has a reserved name.")
 
 
+def _api_keys() -> Iterator[Finding]:
+    valid = ApiKey.objects.filter(revoked_at=None, expires_at__gt=Now(), user__is_active=True)
+    soon = list(valid.filter(expires_at__lt=from_now(_WARNED_DAYS * _DAY_SECONDS)).select_related("user"))
+    for key in soon:
+        sentence = f"The API key “{key.name}” of {key.user.username} expires on {key.expires_at:%Y-%m-%d at %H:%M} UTC."
+        remedy = "Create another one for its program, and revoke it when it is no longer used."
+        yield Finding(Verdict.WARNING, sentence, remedy)
+    if not soon:
+        yield Finding(Verdict.OK, f"No API key expires in the next {_WARNED_DAYS} days.")
+
+
 def _proxies() -> Iterator[Finding]:
     if settings.TRUSTED_PROXIES:
         yield Finding(Verdict.OK, f"Trusted proxies: {', '.join(map(str, settings.TRUSTED_PROXIES))}.")
@@ -300,6 +313,7 @@ _CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "keys": _keys,
     "secrets": _secrets,
     "users": _users,
+    "API keys": _api_keys,
     "proxies": _proxies,
     "static files": _static,
     "queue": _queue,

@@ -76,6 +76,7 @@ EXPECTED: dict[str, set[str]] = {
     "get api/v1/jobs/<str:job_id>": READ_JOB,
     "get api/v1/jobs/<str:job_id>/result": READ_JOB,
     "get api/v1/jobs/<str:job_id>/events": READ_JOB,
+    "get api/v1/jobs/<str:job_id>/deliveries": READ_JOB,
     "post api/v1/jobs/<str:job_id>/retry": ADMINISTER,
     "post api/v1/jobs/<str:job_id>/cancel": OWN,
     "get api/v1/schedules": ANY,
