@@ -25,10 +25,12 @@ from jobs.models import JobEvent, JobExecutionLog
 from jobs.queue import broker
 from jobs.queue.admission import Admission
 from jobs.status import Status
+from reports.choices.checked import checked_labels
+from reports.choices.checking import check_choices
 from reports.exceptions import InvalidParameters, ReportNotFound
 from reports.models import DeliveryTarget, ReportConfiguration, ReportVersion
 from reports.parameters.date_math import Moment
-from reports.parameters.values import to_json, typed_values
+from reports.parameters.values import TypedValue, to_json, typed_values
 
 Mode = DeliveryTarget.Mode
 #: A tab is the only control character that a header may contain.
@@ -86,9 +88,9 @@ def submit(
     delivered somewhere. `idempotency`: if the user has already submitted the same request under this key, return the
     earlier job.
 
-    Raise ReportNotAsynchronous, ReportNotSynchronous, InvalidParameters, TooManyJobs, QueueUnavailable,
-    IdempotencyConflict if the key was used for another request, or ReportNotFound if the report was deleted in the
-    meantime.
+    Raise ReportNotAsynchronous, ReportNotSynchronous, InvalidParameters, ChoicesUnavailable, TooManyJobs,
+    QueueUnavailable, IdempotencyConflict if the key was used for another request, or ReportNotFound if the report was
+    deleted in the meantime.
     """
     if idempotency and (earlier := _earlier_job(report, actor, idempotency)):
         return Submission(earlier, is_replay=True)
@@ -100,7 +102,8 @@ def submit(
     moment = moment or report.moment(timezone.now())
     if deliver and not version.has_outbound_delivery:
         raise InvalidParameters({"deliver": ["This report has no addresses, webhooks or file shares to send to."]})
-    job.formats, job.parameters = _validate(version, format, formats, parameters, moment, from_text)
+    job.formats, values = _validate(version, format, formats, parameters, moment, from_text)
+    job.parameters, job.parameter_labels = to_json(values), check_choices(version, values, actor=actor)
     job.requested_parameters = _given(parameters) if from_text else dict(parameters)
     job.deliver = deliver
     if idempotency:
@@ -133,12 +136,14 @@ def enqueue_scheduled(
 ) -> JobExecutionLog:
     """Queue a run for a schedule, in the caller's transaction. Its limits don't apply, nor the report's deliveries.
 
-    `waits`: the job isn't claimed before `release_waiting`. `details` are added to the audit entry. Raise
-    InvalidParameters or ReportIncomplete.
+    `waits`: the job isn't claimed before `release_waiting`. `details` are added to the audit entry. The
+    transaction is in a function that `looks_up_choices`. Raise InvalidParameters, ChoicesUnavailable or
+    ReportIncomplete.
     """
     version = report.version
     job = _new_job(version, report, owner)
-    job.formats, job.parameters = _validate(version, None, formats, parameters, moment, from_text=False)
+    job.formats, values = _validate(version, None, formats, parameters, moment, from_text=False)
+    job.parameters, job.parameter_labels = to_json(values), checked_labels(version, values, actor=owner)
     job.requested_parameters, job.is_scheduled = dict(parameters), True
     if waits:
         job.available_at, job.notified_at = WAITING, None
@@ -171,7 +176,7 @@ def retry(*, job: JobExecutionLog, actor: User | str) -> JobExecutionLog:
     new_job = _new_job(job.version, job.report, actor)
     new_job.formats, new_job.parameters, new_job.retry_of = job.formats, job.parameters, job
     new_job.requested_parameters, new_job.is_scheduled = job.requested_parameters, job.is_scheduled
-    new_job.deliver = job.deliver
+    new_job.deliver, new_job.parameter_labels = job.deliver, job.parameter_labels
     try:
         with transaction.atomic():
             record_event(job, JobEvent.Kind.RETRIED, {"newJobId": str(new_job.pk), "actor": actor_name(actor)})
@@ -262,13 +267,13 @@ def _validate(
     parameters: Mapping[str, object],
     moment: Moment,
     from_text: bool,
-) -> tuple[list[str], dict[str, object]]:
-    """Return the formats and the parameters to store. Raise InvalidParameters with all errors of both."""
+) -> tuple[list[str], dict[str, TypedValue]]:
+    """Return the formats and the values of the parameters. Raise InvalidParameters with all errors of both."""
     errors: dict[str, list[str]] = {}
-    values: dict[str, object] = {}
+    values: dict[str, TypedValue] = {}
     try:
         declared = version.declared_parameters()
-        values = to_json(typed_values(declared, parameters, moment, rules=version.rules, from_text=from_text))
+        values = typed_values(declared, parameters, moment, rules=version.rules, from_text=from_text)
     except InvalidParameters as error:
         errors = error.fields
     # A parameter may have the same name.

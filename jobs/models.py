@@ -74,6 +74,9 @@ class JobExecutionLog(Claim):
     requested_parameters = models.JSONField(
         null=True, help_text=_("As they were sent, with relative dates; null for jobs of earlier versions.")
     )
+    parameter_labels = models.JSONField(
+        default=dict, db_default={}, help_text=_("What people see in place of values that were chosen from a query.")
+    )
     format = models.CharField(max_length=20)
     more_formats = models.CharField(
         max_length=100, blank=True, default="", db_default="", help_text=_("Further formats, separated by spaces.")

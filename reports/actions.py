@@ -12,6 +12,7 @@ from django.db import transaction
 from accounts.models import Tenant, User
 from audit.actions import PendingEntry, record_all
 from audit.models import Action
+from reports.choices.checked import looks_up_choices
 from reports.definitions import Definitions, ReportDefinition, merge_patch, parse_report, to_database
 from reports.definitions.accounts_and_sources import (
     Sync,
@@ -147,6 +148,7 @@ def preview_report_document(
     return preview_document(target, values, actor=actor, ppi=ppi)
 
 
+@looks_up_choices
 def apply(
     *,
     definitions: Definitions,

@@ -45,6 +45,19 @@ class InvalidParameters(DomainError):
         self.fields = fields
 
 
+class ChoicesNotFound(DomainError):
+    """The report has no such parameter, or its choices don't come from a query."""
+
+    code = "choices_not_found"
+
+
+class ChoicesUnavailable(DomainError):
+    """The choices of a parameter can't be read at the moment. Nothing was queued. Try again shortly."""
+
+    code = "choices_unavailable"
+    retryable = True
+
+
 class InvalidDefinition(DomainError):
     """The definition is not valid."""
 

@@ -19,6 +19,7 @@ from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 from accounts.models import Tenant
 from common.compiled_sql import Statement, params
 from reports import crypto
+from reports.choices.queries import ParameterChoices, parents_first
 from reports.exceptions import ReportIncomplete, ReportNotFound, SourceMissing
 from reports.parameters.date_math import DATE_TYPES, Moment
 from reports.parameters.declarations import Parameter
@@ -214,6 +215,31 @@ class ReportVersion(models.Model):
     @property
     def rules(self) -> list[Rule]:
         return [Rule(**rule) for rule in self.options.get("rules", [])]
+
+    @property
+    def has_choices_queries(self) -> bool:
+        return any("choices_query" in parameter for parameter in self.parameters)
+
+    def choices(self) -> list[ParameterChoices]:
+        """Return the choices queries, parents first, with their data sources as they are now.
+
+        Raises SourceMissing if one was deleted, and WrongKey.
+        """
+        declared = {parameter.name: parameter for parameter in self.declared_parameters()}
+        queries = {name: each.choices_query for name, each in declared.items() if each.choices_query}
+        source_ids = {name: query.data_source or self.data_source_id for name, query in queries.items()}
+        sources = {str(source.pk): source for source in DataSource.objects.filter(pk__in=set(source_ids.values()))}
+        if any(str(source_id) not in sources for source_id in source_ids.values()):
+            raise SourceMissing
+        return parents_first(
+            ParameterChoices(
+                parameter=declared[name],
+                query=query.query,
+                source=sources[str(source_ids[name])].spec(),
+                parents=tuple(declared[parent] for parent in query.parents if parent in declared),
+            )
+            for name, query in queries.items()
+        )
 
     def source(self) -> SourceSpec:
         """Return the data source to open. Raises SourceMissing if it was deleted."""

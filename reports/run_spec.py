@@ -11,7 +11,7 @@ from django.utils import timezone
 from reports import sources
 from reports.engine import RunSpec
 from reports.models import ReportVersion
-from reports.parameters.values import display_by_label, display_by_name, stored_values
+from reports.parameters.values import Labels, display_by_label, display_by_name, stored_values
 from reports.rendering.base import CsvOptions, Document, Template, totals_options
 from reports.sources.base import Limits
 
@@ -23,16 +23,23 @@ _MAX_FOOTER_BYTES = 64 * 2**20
 
 
 def build_run_spec(
-    version: ReportVersion, parameters: Mapping[str, object], formats: Sequence[str], spill_folder: Path
+    version: ReportVersion,
+    parameters: Mapping[str, object],
+    formats: Sequence[str],
+    spill_folder: Path,
+    labels: Labels,
 ) -> RunSpec:
-    """Return the run of a version with stored parameters, which were checked when the job was created."""
+    """Return the run of a version with stored parameters, which were checked when the job was created.
+
+    `labels` are those of values that were chosen from a query.
+    """
     declared, options = version.declared_parameters(), version.options
     values = stored_values(declared, parameters)
     template = None
     if "template" in options:
         template = Template(
             text=options["template"],
-            parameters=display_by_name(values),
+            parameters=display_by_name(values, labels),
             seconds=_DOCUMENT_SECONDS,
             memory_bytes=int(settings.JOB_MEMORY_BYTES * _DOCUMENT_SHARE),
         )
@@ -48,7 +55,7 @@ def build_run_spec(
             description=version.description,
             version=version.number,
             generated_at=timezone.now(),
-            parameters=display_by_label(declared, values),
+            parameters=display_by_label(declared, values, labels),
             csv=CsvOptions(**options.get("csv", {})),
             totals=totals_options(options),
             template=template,

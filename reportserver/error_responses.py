@@ -45,6 +45,8 @@ STATUS: dict[type[DomainError], int] = {
     reports.InvalidDefinition: 400,
     reports.WrongKey: 409,
     reports.DryRunBusy: 503,
+    reports.ChoicesNotFound: 404,
+    reports.ChoicesUnavailable: 503,
     jobs.JobNotFound: 404,
     jobs.ReportNotAsynchronous: 409,
     jobs.ReportNotSynchronous: 409,
@@ -82,6 +84,7 @@ _WITH_RETRY_AFTER = (
     jobs.ResultNotReady,
     jobs.QueueUnavailable,
     reports.DryRunBusy,
+    reports.ChoicesUnavailable,
     auth.TooManySignIns,
 )
 

@@ -13,6 +13,7 @@ from accounts.models import Tenant, User
 from audit import actions as audit
 from audit.models import Action
 from jobs.queue import broker
+from reports.choices.checked import looks_up_choices
 from reports.definitions import merge_patch
 from reports.exceptions import InvalidParameters
 from schedules import cron, exceptions, slots, to_database
@@ -32,6 +33,7 @@ def create_schedule(*, definition: ScheduleDefinition, tenant: Tenant, actor: Us
     return schedule
 
 
+@looks_up_choices
 def update_schedule(*, schedule: Schedule, definition: ScheduleDefinition, actor: User) -> Schedule:
     """Make the schedule match the definition. Later times follow it at once; those that have passed don't change.
 
@@ -41,6 +43,7 @@ def update_schedule(*, schedule: Schedule, definition: ScheduleDefinition, actor
         return _update(_locked(schedule), definition, actor)
 
 
+@looks_up_choices
 def patch_schedule(*, schedule: Schedule, patch: Mapping[str, Any], actor: User) -> Schedule:
     """Apply a JSON merge patch to the definition. Raises as `update_schedule`."""
     with transaction.atomic():
@@ -68,6 +71,7 @@ def resume(*, schedule: Schedule, actor: User | str) -> Schedule:
     return _set_paused(schedule, False, actor)
 
 
+@looks_up_choices
 def run_now(*, schedule: Schedule, actor: User | str) -> Slot:
     """Add a slot for this moment with its job. It counts for nothing else.
 
@@ -83,6 +87,7 @@ def run_now(*, schedule: Schedule, actor: User | str) -> Slot:
     return slot
 
 
+@looks_up_choices
 def backfill(*, schedule: Schedule, first: datetime, last: datetime, actor: User | str) -> list[Slot]:
     """Add slots for the times between these two, the first one first, except those that already have a job.
 
@@ -127,6 +132,7 @@ def _raise_if_failed(schedule: Schedule, slot: Slot) -> None:
         raise InvalidParameters({"parameters": [slot.reason]})
 
 
+@looks_up_choices
 def _set_paused(schedule: Schedule, paused: bool, actor: User | str) -> Schedule:
     with transaction.atomic():
         locked = _locked(schedule)

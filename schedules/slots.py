@@ -23,7 +23,8 @@ from jobs.clock import Now
 from jobs.models import JobExecutionLog
 from jobs.sql import now as database_now
 from jobs.status import UNFINISHED
-from reports.exceptions import InvalidParameters, ReportIncomplete
+from reports.choices.checked import looks_up_choices
+from reports.exceptions import ChoicesUnavailable, InvalidParameters, ReportIncomplete
 from reports.models import ReportConfiguration
 from schedules.definitions import duration
 from schedules.models import Schedule, Slot
@@ -67,6 +68,7 @@ def plan(times: Sequence[datetime], now: datetime, *, missed: str, within: timed
     return Plan(late[: len(late) - len(made_up)], made_up, on_time)
 
 
+@looks_up_choices
 def record_due(schedule_id: UUID) -> int:
     """Give the times of a schedule that have come their slots. Returns how many; 0 if another host is doing it.
 
@@ -213,7 +215,7 @@ def _enqueue(schedule: Schedule, slot: Slot, waits: bool) -> JobExecutionLog:
     except InvalidParameters as error:
         sentences = [f"{name}: {' '.join(messages)}" for name, messages in error.fields.items()]
         raise SlotFailed(" ".join(sentences)) from error
-    except ReportIncomplete as error:
+    except (ReportIncomplete, ChoicesUnavailable) as error:
         raise SlotFailed(error.message) from error
 
 

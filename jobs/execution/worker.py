@@ -132,7 +132,13 @@ def _assignment(job: JobExecutionLog) -> Assignment:
     if job.version is None:
         raise ReportDeleted
     return Assignment(
-        spec=build_run_spec(job.version, job.parameters, job.formats, storage.spill_folder(job.pk, job.file_stem)),
+        spec=build_run_spec(
+            job.version,
+            job.parameters,
+            job.formats,
+            storage.spill_folder(job.pk, job.file_stem),
+            job.parameter_labels,
+        ),
         draft=storage.draft_path(job.pk, job.file_stem),
         results={
             format: storage.result_path(job.pk, job.file_stem, RENDERERS[format].extension) for format in job.formats

@@ -107,11 +107,15 @@ def similar_failures(user: User, job: JobExecutionLog) -> int:
 
 
 class JobParameter(NamedTuple):
-    """A parameter of a job, with None for NULL. `requested`: the relative date that was sent; "" if none was."""
+    """A parameter of a job, with None for NULL. `requested`: the relative date that was sent; "" if none was.
+
+    `label`: what people see in place of a value that was chosen from a query; None otherwise.
+    """
 
     title: str
     value: object
     requested: str
+    label: str | list[str] | None
 
 
 def titled_parameters(job: JobExecutionLog) -> list[JobParameter]:
@@ -119,7 +123,12 @@ def titled_parameters(job: JobExecutionLog) -> list[JobParameter]:
     titles = {parameter.name: parameter.title for parameter in job.version.declared_parameters()} if job.version else {}
     undeclared = [name for name in job.parameters if name not in titles]
     return [
-        JobParameter(titles.get(name, name), job.parameters.get(name), _relative_dates(job, name))
+        JobParameter(
+            titles.get(name, name),
+            job.parameters.get(name),
+            _relative_dates(job, name),
+            job.parameter_labels.get(name),
+        )
         for name in [*titles, *undeclared]
     ]
 

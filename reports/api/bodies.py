@@ -47,6 +47,6 @@ def dry_run_target(body: Mapping[str, Any], report: ReportConfiguration) -> DryR
     if body["definition"] is None:
         return DryRunTarget.of_version(report.version, report.moment(timezone.now()))
     definition = changed_report(body["definition"], report)
-    source = check_definition(definition, report.tenant)
+    source = check_definition(definition, report.tenant).report
     moment = Moment.of(timezone.now(), definition.time_zone, report.tenant.time_zone)
     return DryRunTarget.of_definition(definition, source.spec(), moment)

@@ -10,6 +10,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from common.api.strict import StrictSerializer
+from reports.choices.results import Choice, ChoicesPage
 from reports.definitions import ReportDefinition
 from reports.definitions.from_database import definition_of
 from reports.documents.diagnostics import Diagnostic
@@ -98,6 +99,20 @@ class ReportSerializer(serializers.Serializer[ReportConfiguration]):
     @extend_schema_field(OpenApiTypes.URI)
     def get_url(self, report: ReportConfiguration) -> str:
         return report_url(report)
+
+
+class ChoiceSerializer(serializers.Serializer[Choice]):
+    """A value that the parameter can have, and what people see in its place."""
+
+    value = serializers.JSONField(help_text="Of the parameter's type.")
+    label = serializers.CharField()  # type: ignore[assignment] # DRF's own `label` is replaced by this field
+
+
+class ChoicesSerializer(serializers.Serializer[ChoicesPage]):
+    """The first choices that match."""
+
+    choices = ChoiceSerializer(many=True)
+    more = serializers.BooleanField(help_text="Whether others match. Search for them with q.")
 
 
 @extend_schema_field(ReportDefinition)  # type: ignore[arg-type] # reports.api.schema describes it

@@ -17,6 +17,7 @@ from reports.definitions.file_schema import (
 )
 from reports.definitions.report import (
     ApiResponseDelivery,
+    ChoicesQueryDefinition,
     CsvDefinition,
     DeliveryDefinition,
     EmailDelivery,
@@ -34,6 +35,7 @@ from reports.definitions.report import (
 __all__ = [
     "SERVERS",
     "ApiResponseDelivery",
+    "ChoicesQueryDefinition",
     "CsvDefinition",
     "DataSourceDefinition",
     "Definitions",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db.models import Prefetch, QuerySet
@@ -13,6 +13,7 @@ from accounts.models import Tenant, User
 from accounts.roles import role_name
 from reports.definitions import (
     ApiResponseDelivery,
+    ChoicesQueryDefinition,
     CsvDefinition,
     DataSourceDefinition,
     DeliveryDefinition,
@@ -130,7 +131,7 @@ def _definition(version: ReportVersion, **unversioned: Any) -> ReportDefinition:
         description=version.description,
         data_source=version.data_source.slug if version.data_source else "",
         query=version.query,
-        parameters=[ParameterDefinition.model_construct(**parameter) for parameter in version.parameters],
+        parameters=_parameters(version.parameters),
         formats=version.formats,
         delivery=[_delivery(target) for target in version.delivery_targets.all()],
         deliver=version.deliver,
@@ -141,6 +142,28 @@ def _definition(version: ReportVersion, **unversioned: Any) -> ReportDefinition:
         retention_days=version.retention_days,
         **options,
     )
+
+
+def _parameters(stored: Iterable[Mapping[str, Any]]) -> list[ParameterDefinition]:
+    """Return the definitions of a version's parameters, with the slugs of data sources as they are now."""
+    ids = [parameter.get("choices_query", {}).get("data_source") for parameter in stored]
+    # A query for each such report of a list. Few have choices from another data source than their own.
+    slugs = (
+        {str(pk): slug for pk, slug in DataSource.objects.filter(pk__in=ids).values_list("pk", "slug")}
+        if any(ids)
+        else {}
+    )
+    return [_parameter(parameter, slugs) for parameter in stored]
+
+
+def _parameter(stored: Mapping[str, Any], slugs: Mapping[str, str]) -> ParameterDefinition:
+    fields = dict(stored)
+    if query := fields.get("choices_query"):
+        known: dict[str, Any] = {"query": query["query"]}
+        if "data_source" in query:
+            known["data_source"] = slugs.get(query["data_source"], "")
+        fields["choices_query"] = ChoicesQueryDefinition.model_construct(**known)
+    return ParameterDefinition.model_construct(**fields)
 
 
 def _delivery(target: DeliveryTarget) -> DeliveryDefinition:

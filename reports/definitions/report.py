@@ -7,8 +7,10 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
+from reports.choices.queries import errors as choices_errors
+from reports.choices.queries import used_names
 from reports.definitions.base import Definition
-from reports.definitions.errors import FieldErrors, InvalidFields, duplicates, errors_in, from_pydantic
+from reports.definitions.errors import FieldErrors, InvalidFields, duplicates, errors_in, from_pydantic, join_path
 from reports.definitions.field_types import (
     ByteCount,
     Delimiter,
@@ -36,6 +38,20 @@ from reports.parameters.scalars import stable_number
 from reports.sources import placeholders
 
 
+class ChoicesQueryDefinition(Definition):
+    """A query that returns the values allowed, in the order in which people see them."""
+
+    query: Text = Field(
+        min_length=1,
+        max_length=100_000,
+        description="One SQL statement that returns a value and, in a second column, a label for people. It can use "
+        "other parameters as :name.",
+    )
+    data_source: ThingSlug | None = Field(
+        default=None, description="The slug of a data source of the tenant. By default, the report's."
+    )
+
+
 class ParameterDefinition(Definition):
     """A value that users enter when they run the report. The query uses it as `:name`."""
 
@@ -52,6 +68,9 @@ class ParameterDefinition(Definition):
     help: Text = Field(max_length=1000, default="", description="A hint for people.")
     choices: list[FlatValue] = Field(
         default_factory=list, min_length=1, max_length=1000, description="The only values allowed."
+    )
+    choices_query: ChoicesQueryDefinition | None = Field(
+        default=None, description="Where the only values allowed come from, instead of choices."
     )
     multiple: bool = Field(default=False, description="Whether it takes a list of values, for `in :name`.")
     minimum: FlatValue = Field(
@@ -261,21 +280,39 @@ def parse_report(entry: object) -> ReportDefinition:
         raise from_pydantic(error) from None
 
 
-def query_errors(report: ReportDefinition, dialect: str) -> FieldErrors:
-    """Check the query in its dialect: one statement that uses all declared parameters, and no others."""
+def query_errors(
+    report: ReportDefinition, dialect: str, choices_dialects: Mapping[str, str] | None = None
+) -> FieldErrors:
+    """Check the query in its dialect: one statement that uses all declared parameters, and no others.
+
+    A parameter may also be used by the choices query of another one. `choices_dialects` are by data source.
+    """
+    declared = [parameter.declaration() for parameter in report.parameters]
+    dialects = {each.name: _choices_dialect(each, dialect, choices_dialects or {}) for each in declared}
+    positions = {parameter.name: at for at, parameter in enumerate(declared)}
+    errors: FieldErrors = {
+        join_path(f"parameters[{positions[name]}]", field): sentences
+        for name, fields in choices_errors(declared, dialects).items()
+        for field, sentences in fields.items()
+    }
     try:
         placeholders.single_statement(report.query, dialect)
     except QueryFailed as error:
-        return {"query": [error.message]}
+        return errors | {"query": [error.message]}
     used = placeholders.names(report.query, dialect)
-    declared = [parameter.name for parameter in report.parameters]
-    errors: FieldErrors = {
+    used_by_choices = {name for each in declared for name in used_names(each, dialects[each.name])}
+    errors |= {
         f"parameters[{at}].name": [f"The query doesn't use :{name}."]
-        for at, name in enumerate(declared)
-        if name not in used
+        for name, at in positions.items()
+        if name not in used and name not in used_by_choices
     }
-    undeclared = [f":{name} isn't defined. Add it as a parameter." for name in used if name not in declared]
+    undeclared = [f":{name} isn't defined. Add it as a parameter." for name in used if name not in positions]
     return ({"query": undeclared} if undeclared else {}) | errors
+
+
+def _choices_dialect(parameter: Parameter, dialect: str, dialects: Mapping[str, str]) -> str:
+    source = parameter.choices_query.data_source if parameter.choices_query else None
+    return dialect if source is None else dialects.get(source, "standard")
 
 
 def merge_patch(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:

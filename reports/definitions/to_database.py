@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 from guardian.shortcuts import assign_perm, remove_perm
@@ -9,12 +13,14 @@ from guardian.shortcuts import assign_perm, remove_perm
 from accounts.models import Tenant, User
 from accounts.roles import role_group
 from audit.actions import actor_name
+from reports.choices.queries import used_names
 from reports.definitions import GrantsDefinition, ReportDefinition, query_errors
 from reports.definitions.errors import FieldErrors, invalid_definition, join_path
 from reports.definitions.field_types import user_of
 from reports.definitions.from_database import definition_of, reload_report, stored_grants
 from reports.exceptions import ReportNotFound
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion
+from reports.parameters.declarations import ChoicesQuery, Parameter
 from reports.permissions import Right
 
 #: Columns of a version that are fields of the definition.
@@ -26,10 +32,10 @@ _VERSION_FIELDS = (
 
 def create_report(definition: ReportDefinition, tenant: Tenant, actor: User | str) -> ReportConfiguration:
     """Create the report and its version 1. Raises InvalidDefinition, also if the slug is taken."""
-    source = check_definition(definition, tenant)
+    sources = check_definition(definition, tenant)
     report = ReportConfiguration(tenant=tenant, slug=definition.slug)
     _save_slug(report)
-    _add_version(report, definition, source, actor)
+    _add_version(report, definition, sources, actor)
     _set_grants(report, definition.grants)
     return report
 
@@ -48,12 +54,12 @@ def update_report(report: ReportConfiguration, definition: ReportDefinition, act
     changed = _changed_fields(stored, definition)
     if not changed:
         return []
-    source = check_definition(definition, report.tenant)
+    sources = check_definition(definition, report.tenant)
     if "slug" in changed:
         report.slug = definition.slug
         _save_slug(report)
     if set(changed) - ReportDefinition.UNVERSIONED:
-        _add_version(report, definition, source, actor)
+        _add_version(report, definition, sources, actor)
     if "grants" in changed:
         _set_grants(report, definition.grants)
     return changed
@@ -69,20 +75,39 @@ def lock_report(report: ReportConfiguration) -> ReportConfiguration:
     return reload_report(report)
 
 
-def check_definition(definition: ReportDefinition, tenant: Tenant) -> DataSource:
-    """Return the definition's data source. Raises InvalidDefinition with all errors that only the database can show.
+class Sources(NamedTuple):
+    """The data sources that a definition names: the report's, and those of choices queries by slug."""
+
+    report: DataSource
+    choices: Mapping[str, DataSource]
+
+    def of_choices(self, query: ChoicesQuery) -> DataSource:
+        return self.report if query.data_source is None else self.choices[query.data_source]
+
+
+def check_definition(definition: ReportDefinition, tenant: Tenant) -> Sources:
+    """Return the definition's data sources. Raises InvalidDefinition with all errors that only the database can show.
 
     Changes nothing.
     """
     errors = _missing_users(definition.grants, tenant)
-    source = DataSource.objects.filter(tenant=tenant, slug=definition.data_source).first()
+    named = {
+        f"parameters[{at}].choices_query.data_source": parameter.choices_query.data_source
+        for at, parameter in enumerate(definition.parameters)
+        if parameter.choices_query and parameter.choices_query.data_source is not None
+    }
+    named["data_source"] = definition.data_source
+    stored = {source.slug: source for source in DataSource.objects.filter(tenant=tenant, slug__in=set(named.values()))}
+    for path, slug in named.items():
+        if slug not in stored:
+            errors[path] = [f"Data source {slug} does not exist in this tenant."]
+    source = stored.get(definition.data_source)
     if source is None:
-        errors["data_source"] = [f"Data source {definition.data_source} does not exist in this tenant."]
         raise invalid_definition(errors)
-    errors |= query_errors(definition, source.dialect)
+    errors |= query_errors(definition, source.dialect, {slug: other.dialect for slug, other in stored.items()})
     if errors:
         raise invalid_definition(errors)
-    return source
+    return Sources(source, stored)
 
 
 def _changed_fields(before: ReportDefinition, after: ReportDefinition) -> list[str]:
@@ -104,13 +129,14 @@ def _save_slug(report: ReportConfiguration) -> None:
 
 
 def _add_version(
-    report: ReportConfiguration, definition: ReportDefinition, source: DataSource, actor: User | str
+    report: ReportConfiguration, definition: ReportDefinition, sources: Sources, actor: User | str
 ) -> None:
     entry = definition.entry()
+    entry["parameters"] = [_stored_parameter(parameter.declaration(), sources) for parameter in definition.parameters]
     version = ReportVersion.objects.create(
         report=report,
         number=report.version.number + 1 if report.current else 1,
-        data_source=source,
+        data_source=sources.report,
         created_by=actor_name(actor),
         options=definition.options(),
         **{name: entry[name] for name in _VERSION_FIELDS},
@@ -126,6 +152,20 @@ def _add_version(
     )
     report.current = version
     report.save(update_fields=["current"])
+
+
+def _stored_parameter(parameter: Parameter, sources: Sources) -> dict[str, object]:
+    """Return the parameter as a version keeps it: with the id of a data source, and with parents."""
+    query = parameter.choices_query
+    if query is None:
+        return parameter.to_dict()
+    source = sources.of_choices(query)
+    stored = replace(
+        query,
+        data_source=None if query.data_source is None else str(source.pk),
+        parents=tuple(used_names(parameter, source.dialect)),
+    )
+    return replace(parameter, choices_query=stored).to_dict()
 
 
 def _missing_users(grants: GrantsDefinition, tenant: Tenant) -> FieldErrors:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from common.children.messages import result_type
 from reports import rendering, sources
+from reports.choices.tasks import find
 from reports.dry_run import tasks
 
 rendering.preload()
 sources.preload()
-for _task in (tasks.describe, tasks.check_source, tasks.preview_rows, tasks.preview_document, tasks.check_syntax):
+for _task in (tasks.describe, tasks.check_source, tasks.preview_rows, tasks.preview_document, tasks.check_syntax, find):
     result_type(_task)

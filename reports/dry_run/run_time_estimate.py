@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from accounts.models import User
+from reports.choices.checking import check_choices
 from reports.dry_run.check import CheckResult, check
 from reports.dry_run.results import Fits
 from reports.dry_run.target import DryRunTarget
@@ -51,10 +52,12 @@ def estimate_run(
 ) -> CheckResult:
     """Estimate a run in this format with the texts of a form, for a user who may run it.
 
-    Raises InvalidParameters and DryRunBusy.
+    Raises InvalidParameters, ChoicesUnavailable and DryRunBusy.
     """
-    declared = version.declared_parameters()
-    values = to_json(typed_values(declared, texts, moment, rules=version.rules, from_text=True))
+    typed = typed_values(version.declared_parameters(), texts, moment, rules=version.rules, from_text=True)
+    # Somebody who may only choose some values must not learn how many rows others have.
+    check_choices(version, typed, actor=actor)
+    values = to_json(typed)
     try:
         target = DryRunTarget.of_version(version, moment)
     except RunError as error:

@@ -23,7 +23,7 @@ from reports.editing.parameter_values import EMPTY_LIST, value_text
 #: A text that may be longer than this gets a text area.
 _LONG_TEXT = 300
 #: Fields of a parameter that are hidden while they are empty.
-_ADVANCED = frozenset({"help", "choices", "minimum", "maximum", "pattern", "max_length"})
+_ADVANCED = frozenset({"help", "choices", "choices_query", "minimum", "maximum", "pattern", "max_length"})
 
 
 @dataclass

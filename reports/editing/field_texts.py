@@ -40,6 +40,10 @@ _FIELDS = {
     "parameters.label": FieldText(_("Label")),
     "parameters.help": FieldText(_("Help text"), _("Shown below the field.")),
     "parameters.choices": FieldText(_("Choices"), _("The only values allowed, one per line.")),
+    "parameters.choices_query": FieldText(
+        _("Choices from a query"),
+        _("`query:` one SQL statement that returns a value and, in a second column, its label."),
+    ),
     "parameters.multiple": FieldText(_("Allow multiple values"), _("Use it with `in :name`.")),
     "parameters.minimum": FieldText(
         _("Minimum"), _("For numbers, dates and date-times. A date can be relative: `today-30d`.")

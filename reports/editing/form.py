@@ -115,7 +115,7 @@ class EditForm:
         """Return the definition and its data source; None if there are errors, which are then in `errors`."""
         try:
             definition = self.definition()
-            return definition, to_database.check_definition(definition, tenant)
+            return definition, to_database.check_definition(definition, tenant).report
         except InvalidDefinition as error:
             self.add_errors(error, tenant)
             return None

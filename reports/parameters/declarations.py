@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date
+from typing import Any
 
 from reports.exceptions import InvalidDefinition
 from reports.parameters.limits import bound, limit_errors, read, text_of
@@ -22,10 +23,32 @@ _FIELD_TYPES: dict[str, tuple[type, str]] = {
     "label": (str, "text"),
     "help": (str, "text"),
     "choices": (list, "a list"),
+    "choices_query": (Mapping, "a mapping with query"),
     "multiple": (bool, "true or false"),
     "pattern": (str, "text"),
     "max_length": (int, "a whole number"),
 }
+
+
+@dataclass(frozen=True)
+class ChoicesQuery:
+    """A query that returns a parameter's choices: the value and, in a second column, its label.
+
+    `data_source` is a slug in definitions and an id in stored versions; None is the report's own. `parents` are the
+    parameters that the query uses; stored versions know them.
+    """
+
+    query: str
+    data_source: str | None = None
+    parents: tuple[str, ...] = ()
+
+    @classmethod
+    def from_dict(cls, d: Mapping[str, Any]) -> ChoicesQuery:
+        return cls(d["query"], d.get("data_source"), tuple(d.get("parents", ())))
+
+    def to_dict(self) -> dict[str, object]:
+        source = {} if self.data_source is None else {"data_source": self.data_source}
+        return {"query": self.query, **source, **({"parents": list(self.parents)} if self.parents else {})}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +62,7 @@ class Parameter:
     label: str = ""
     help: str = ""
     choices: tuple[object, ...] = ()
+    choices_query: ChoicesQuery | None = None
     multiple: bool = False
     minimum: object = None
     maximum: object = None
@@ -60,7 +84,7 @@ class Parameter:
     def to_dict(self) -> dict[str, object]:
         """Return the fields that differ from their default; `from_dict` reads them back."""
         changed = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in changed.items()}
+        return {name: _plain(value) for name, value in changed.items()}
 
     @property
     def title(self) -> str:
@@ -75,6 +99,8 @@ def contradictions(parameter: Parameter) -> dict[str, list[str]]:
     """
     if parameter.pattern and (reason := unsupported(parameter.pattern)):
         return {"pattern": [f"This regular expression isn't supported: {reason}. Use the syntax of RE2."]}
+    if parameter.choices and parameter.choices_query:
+        return {"choices_query": ["Use either choices or choices_query, not both."]}
     lowest, highest = bound(parameter, parameter.minimum), bound(parameter, parameter.maximum)
     if lowest is not None and highest is not None and lowest > highest:
         return {"maximum": [f"Must not be below minimum, which is {text_of(lowest)}."]}
@@ -88,11 +114,19 @@ def contradictions(parameter: Parameter) -> dict[str, list[str]]:
 
 def _json_value(field: str, value: object, type: object) -> object:
     """Return the JSON form, which can be stored and compared. YAML may have read an unquoted 2013-12-31 as a date."""
+    if isinstance(value, Mapping):
+        return ChoicesQuery.from_dict(value)
     if isinstance(value, (list, tuple)):
         return (tuple if field == "choices" else list)(_json_value(field, item, type) for item in value)
     if type == "number":
         value = stable_number(value)
     return value.isoformat() if isinstance(value, date) else value
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, ChoicesQuery):
+        return value.to_dict()
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _field_errors(d: Mapping[str, object]) -> dict[str, list[str]]:
@@ -106,6 +140,8 @@ def _field_errors(d: Mapping[str, object]) -> dict[str, list[str]]:
         is_right = isinstance(value, (list, tuple) if expected is list else expected)
         if not is_right or (expected is int and isinstance(value, bool)):
             errors[field] = [f"Must be {words}."]
+    if isinstance(query := d.get("choices_query"), Mapping) and not isinstance(query.get("query"), str):
+        errors["choices_query"] = ["query: This field is required."]
     return errors
 
 

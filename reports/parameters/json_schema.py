@@ -48,6 +48,9 @@ def _property_schema(parameter: Parameter) -> dict[str, Any]:
     schema["title"] = parameter.title
     if parameter.help:
         schema["description"] = parameter.help
+    if parameter.choices_query:
+        # The values are those of the call `choices`, for the values of these parameters.
+        schema["x-choicesQuery"] = {"parents": list(parameter.choices_query.parents)}
     if parameter.default is not None:
         schema["default"] = parameter.default
     return schema

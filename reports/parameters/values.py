@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from reports.exceptions import InvalidParameters
@@ -118,7 +119,13 @@ def to_json(values: Mapping[str, TypedValue]) -> dict[str, object]:
     return stored
 
 
-def display_by_label(parameters: Iterable[Parameter], values: Mapping[str, TypedValue]) -> dict[str, str]:
+#: Labels of values that were chosen from a query, by parameter: a text, or a list where several values are allowed.
+Labels = Mapping[str, str | list[str]]
+
+
+def display_by_label(
+    parameters: Iterable[Parameter], values: Mapping[str, TypedValue], labels: Labels = MappingProxyType({})
+) -> dict[str, str]:
     """Return texts by label, in the order of declaration, for the head of a document."""
     texts: dict[str, str] = {}
     for parameter in parameters:
@@ -126,13 +133,15 @@ def display_by_label(parameters: Iterable[Parameter], values: Mapping[str, Typed
             label = parameter.title
             if label in texts:
                 label = f"{label} ({parameter.name})"
-            texts[label] = _display_text(values[parameter.name])
+            texts[label] = _display_text(values[parameter.name], labels.get(parameter.name))
     return texts
 
 
-def display_by_name(values: Mapping[str, TypedValue]) -> dict[str, str | None]:
+def display_by_name(values: Mapping[str, TypedValue], labels: Labels = MappingProxyType({})) -> dict[str, str | None]:
     """Return texts by name; None for NULL."""
-    return {name: None if value.value is None else _display_text(value) for name, value in values.items()}
+    return {
+        name: None if value.value is None else _display_text(value, labels.get(name)) for name, value in values.items()
+    }
 
 
 def _list(parameter: Parameter, raw: object, moment: Moment | None, from_text: bool) -> tuple[object, ...]:
@@ -160,7 +169,9 @@ def _single(parameter: Parameter, raw: object, moment: Moment | None, from_text:
     return value
 
 
-def _display_text(value: TypedValue) -> str:
+def _display_text(value: TypedValue, label: str | list[str] | None) -> str:
     if value.value is None:
         return "(not given)"
+    if label is not None:
+        return label if isinstance(label, str) else ", ".join(label)
     return ", ".join(map(text_of, value.value)) if isinstance(value.value, tuple) else text_of(value.value)

@@ -15,6 +15,7 @@ from reports.models import ReportConfiguration
 from schedules import actions, slots
 from schedules.definitions import parse_schedule
 from schedules.models import Schedule
+from tests.reports.choices.conftest import places  # noqa: F401 - a fixture for the tests of this folder
 from tests.reports.definitions.sample_file import apply_definitions, sample
 
 MakeSchedule = Callable[..., Schedule]

@@ -18,10 +18,11 @@ from audit import actions as audit
 from audit.models import Action
 from common.exceptions import DomainError
 from reports import engine
+from reports.choices.checking import check_choices
 from reports.exceptions import InvalidParameters
 from reports.management.output_file import check_writable, writing
 from reports.models import ReportConfiguration
-from reports.parameters.values import to_json, typed_values
+from reports.parameters.values import Labels, to_json, typed_values
 from reports.rendering import RENDERERS
 from reports.run_spec import build_run_spec
 
@@ -61,7 +62,8 @@ class Command(BaseCommand):
             version, moment = report.version, report.moment(timezone.now())
             declared = version.declared_parameters()
             values = typed_values(declared, texts, moment, rules=version.rules, from_text=True)
-            self._run(report, to_json(values), format, output)
+            labels = check_choices(version, values, actor=audit.operator_actor())
+            self._run(report, to_json(values), labels, format, output)
         except InvalidParameters as error:
             messages = [f"{name}: {message}" for name, errors in error.fields.items() for message in errors]
             raise CommandError("\n".join(messages)) from error
@@ -69,7 +71,9 @@ class Command(BaseCommand):
             raise CommandError(f"{error.message} {error.details.get('driver', '')}".strip()) from error
         self.stderr.write(f"Wrote {'standard output' if output == _STDOUT else output}.")
 
-    def _run(self, report: ReportConfiguration, parameters: dict[str, object], format: str, output: str) -> None:
+    def _run(
+        self, report: ReportConfiguration, parameters: dict[str, object], labels: Labels, format: str, output: str
+    ) -> None:
         with tempfile.TemporaryDirectory() as folder, tqdm(unit=" rows", unit_scale=True, file=sys.stderr) as bar:
 
             def show_progress(rows: int, size: int, total: int | None) -> None:
@@ -77,7 +81,7 @@ class Command(BaseCommand):
                 bar.update(rows - bar.n)
 
             draft = Path(folder) / "result"
-            spec = build_run_spec(report.version, parameters, [format], Path(folder))
+            spec = build_run_spec(report.version, parameters, [format], Path(folder), labels)
             result = engine.run(spec, draft, show_progress)
             bar.update(result.rows - bar.n)
             with transaction.atomic():

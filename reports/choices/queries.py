@@ -1,0 +1,87 @@
+"""Choices queries of a report: which parameters they depend on, in which order they are read, and their errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+
+from reports.exceptions import QueryFailed
+from reports.parameters.declarations import Parameter
+from reports.sources import placeholders
+from reports.sources.base import SourceSpec
+
+#: Sentences by the path of a field, below the parameter.
+_Errors = dict[str, list[str]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParameterChoices:
+    """A choices query with the data source that it reads. `parents` are the parameters whose values it uses."""
+
+    parameter: Parameter
+    query: str
+    source: SourceSpec
+    parents: tuple[Parameter, ...]
+
+    @property
+    def name(self) -> str:
+        return self.parameter.name
+
+
+def errors(parameters: Sequence[Parameter], dialects: Mapping[str, str]) -> dict[str, _Errors]:
+    """Return what is wrong with the choices queries, by parameter and then by field. `dialects` are by parameter."""
+    declared = {parameter.name for parameter in parameters}
+    found: dict[str, _Errors] = {}
+    for parameter in parameters:
+        if parameter.choices_query and (sentences := _errors(parameter, declared, dialects[parameter.name])):
+            found[parameter.name] = {"choices_query.query": sentences}
+    if not found and (cycle := _cycle(parameters, dialects)):
+        sentence = f"These choices depend on each other: {' → '.join(cycle)}."
+        found = {name: {"choices_query.query": [sentence]} for name in cycle}
+    return found
+
+
+def used_names(parameter: Parameter, dialect: str) -> list[str]:
+    """Return the names that the parameter's choices query uses as `:name`."""
+    return placeholders.names(parameter.choices_query.query, dialect) if parameter.choices_query else []
+
+
+def ancestors(name: str, choices: Mapping[str, ParameterChoices]) -> list[Parameter]:
+    """Return the parameters on which the choices of this one depend, directly or not, the earliest first."""
+    found: dict[str, Parameter] = {}
+    for parent in choices[name].parents if name in choices else ():
+        found |= {earlier.name: earlier for earlier in ancestors(parent.name, choices)}
+        found[parent.name] = parent
+    return list(found.values())
+
+
+def parents_first(choices: Iterable[ParameterChoices]) -> list[ParameterChoices]:
+    """Return the choices in an order in which each comes after those that it depends on."""
+    by_name = {each.name: each for each in choices}
+    sorter = TopologicalSorter({name: [parent.name for parent in each.parents] for name, each in by_name.items()})
+    return [by_name[name] for name in sorter.static_order() if name in by_name]
+
+
+def _errors(parameter: Parameter, declared: set[str], dialect: str) -> list[str]:
+    query = parameter.choices_query.query if parameter.choices_query else ""
+    try:
+        placeholders.single_statement(query, dialect)
+    except QueryFailed as error:
+        return [error.message]
+    used = placeholders.names(query, dialect)
+    sentences = [f":{name} isn't defined. Add it as a parameter." for name in used if name not in declared]
+    if parameter.name in used:
+        sentences.append(f"The choices of {parameter.name} can't depend on {parameter.name} itself.")
+    return sentences
+
+
+def _cycle(parameters: Sequence[Parameter], dialects: Mapping[str, str]) -> list[str]:
+    """Return the names along a cycle, the first one also at the end; nothing without one."""
+    queried = [parameter for parameter in parameters if parameter.choices_query]
+    sorter = TopologicalSorter({each.name: used_names(each, dialects[each.name]) for each in queried})
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        return list(error.args[1])[::-1]
+    return []
