@@ -24,7 +24,8 @@ FULL_REPORT: dict[str, Any] = {
         {"name": "sure", "type": "boolean", "default": False},
         {"name": "note", "type": "string", "default": "", "pattern": '[a-z"]*', "max_length": 7},
         {"name": "codes", "type": "string", "multiple": True,
-         "default": ["1", "true", '"quoted"', "[]", " x ", "a\nb"]},
+         "default": ["1", "true", '"quoted"', "[]", " x ", "a\nb"],
+         "choices_query": {"query": "select 1\n-- :b\n  where :region <> ''\n", "data_source": "sales"}},
         {"name": "none", "type": "integer", "multiple": True, "default": []},
     ],
     "rules": [

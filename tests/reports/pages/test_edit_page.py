@@ -355,9 +355,9 @@ def test_the_number_of_queries_is_constant(
     browse: Browse, full: ReportConfiguration, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     client = browse("alice")
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(16):
         assert client.get("/reports/full/edit").status_code == 200
     more = {"grants": {"view": ["analysts", "readers", "others", "user:bob", "user:carol", "user:erin"]}}
     actions.patch_report(report=full, patch=more, actor="tester")
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(16):
         assert client.get("/reports/full/edit").status_code == 200
