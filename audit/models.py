@@ -51,6 +51,7 @@ class Action(models.TextChoices):
     KEY_REVOKE = "Key Revoke", _("API key revoked")
     KEY_REFUSED = "Key Refused", _("API key refused")
     AUDIT_EXPORT = "Audit Export", _("Audit log exported")
+    DEPLOYMENT_ADOPT = "Deployment Adopt", _("Database adopted")
     AUDIT_ANCHOR = "Audit Anchor", _("Audit log accepted as it is")
     ADMIN_CREATE = "Admin Create", _("Created in the admin")
     ADMIN_UPDATE = "Admin Update", _("Changed in the admin")

@@ -375,3 +375,12 @@ class ResultStore(models.Model):
 
     def __str__(self) -> str:
         return self.marker
+
+
+class Deployment(models.Model):
+    """The installation that the database belongs to: one row (jobs.deployment)."""
+
+    identifier = models.CharField(max_length=100)
+
+    def __str__(self) -> str:
+        return self.identifier

@@ -15,6 +15,7 @@ NAMES = ("SECRET_KEY", "JWT_KEY", "DATA_KEY", "AUDIT_KEY")
 #: Characters. HMAC with SHA-256 takes a key of at least 32 bytes (RFC 7518, section 3.2).
 _MIN_LENGTH = 32
 _MIN_DISTINCT_CHARACTERS = 5
+_DEPLOYMENT_ID, _MAX_DEPLOYMENT_ID = "REPORTSERVER_DEPLOYMENT_ID", 100
 #: Parts of the keys in examples and templates.
 _PLACEHOLDERS = ("django-insecure-", "change-me", "change_me", "changeme", "your-secret", "your_secret", "placeholder")
 
@@ -37,6 +38,22 @@ def load_keys(folder: Path, *, local: bool) -> dict[str, str]:
     return keys
 
 
+def load_deployment_id(path: Path, *, generate: bool) -> str:
+    """Return the id of this installation: from the environment, or with `generate` from this file.
+
+    Raises ImproperlyConfigured if it is missing or can't be used.
+    """
+    identifier = text(_DEPLOYMENT_ID)
+    if not identifier and not generate:
+        raise ImproperlyConfigured(
+            f"{_DEPLOYMENT_ID} is not set. PostgreSQL needs it, the same on all hosts: any text that no other "
+            "installation has, such as reports-production."
+        )
+    if len(identifier) > _MAX_DEPLOYMENT_ID or not identifier.isprintable():
+        raise ImproperlyConfigured(f"{_DEPLOYMENT_ID} must have at most {_MAX_DEPLOYMENT_ID} printable characters.")
+    return identifier or _read_or_generate(path)
+
+
 def is_guessable(key: str) -> bool:
     """True if the key comes from an example or repeats a short piece, however long it is."""
     is_placeholder = any(placeholder in key.lower() for placeholder in _PLACEHOLDERS)
@@ -51,6 +68,10 @@ def _load_generated(path: Path, name: str, local: bool) -> str:
         raise ImproperlyConfigured(
             f"REPORTSERVER_{name} is not set. It may be left out only if REPORTSERVER_PUBLIC_URL is on this machine."
         )
+    return _read_or_generate(path)
+
+
+def _read_or_generate(path: Path) -> str:
     try:
         if not path.exists():
             _generate(path)

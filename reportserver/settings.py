@@ -34,7 +34,14 @@ from reportserver.environment import (
     trusted_proxies,
     whole_number,
 )
-from reportserver.keys import load_keys
+from reportserver.fixed_settings import (  # noqa: F401
+    CONTENT_SECURITY_POLICY,
+    INSTALLED_APPS,
+    MIDDLEWARE,
+    REST_FRAMEWORK,
+    SPECTACULAR_SETTINGS,
+)
+from reportserver.keys import load_deployment_id, load_keys
 from reportserver.log_format import LEVELS, logging_config
 from reportserver.owner import require_owner
 
@@ -88,48 +95,6 @@ AUDIT_KEY = _keys["AUDIT_KEY"]
 # --- Django ---------------------------------------------------------------------------------------------------------
 
 DEBUG = False
-INSTALLED_APPS = [
-    "common",
-    "accounts",
-    "audit",
-    "reports",
-    "jobs",
-    "schedules",
-    "reportserver",
-    "reportserver.admin_config.AdminPagesConfig",
-    "django.contrib.auth",
-    "django.contrib.contenttypes",
-    "django.contrib.sessions",
-    "django.contrib.messages",
-    "django.contrib.staticfiles",
-    "rest_framework",
-    "drf_spectacular",
-    "drf_spectacular_sidecar",
-    "django_filters",
-    "django_htmx",
-    "guardian",
-    "django_q",
-    "csp",
-    "corsheaders",
-]
-
-MIDDLEWARE = [
-    "reportserver.web.request_log.RequestLog",
-    "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
-    "csp.middleware.CSPMiddleware",
-    "corsheaders.middleware.CorsMiddleware",
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.common.CommonMiddleware",
-    "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_htmx.middleware.HtmxMiddleware",
-    "reportserver.web.page_responses.Pages",
-    "reportserver.web.page_limit.PageLimit",
-]
-
 ROOT_URLCONF = "reportserver.urls"
 WSGI_APPLICATION = "reportserver.wsgi.application"
 TEMPLATES = [
@@ -142,6 +107,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "reportserver.web.page_responses.suspension",
             ],
         },
     }
@@ -166,6 +132,8 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
 _database = database("REPORTSERVER_DATABASE_URL", f"sqlite:///{quote(str(DATA_DIR / 'reportserver.sqlite3'))}")
 SQLITE = is_sqlite(_database)
 DATABASES = databases(_database, counters=DATA_DIR / "counters.sqlite3")
+#: The installation that the database belongs to (jobs.deployment). Not among the keys, which a backup contains.
+DEPLOYMENT_ID = load_deployment_id(DATA_DIR / "deployment_id", generate=SQLITE)
 #: The database of rate limits.
 COUNTERS_DATABASE = "counters" if SQLITE else "default"
 DATABASE_ROUTERS = ["reportserver.databases.router.CountersRouter"]
@@ -301,20 +269,6 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": ["'none'"],
-        "script-src": ["'self'"],
-        "style-src": ["'self'"],
-        "img-src": ["'self'", "data:"],
-        "font-src": ["'self'"],
-        "connect-src": ["'self'"],
-        "form-action": ["'self'"],
-        "base-uri": ["'none'"],
-        "frame-ancestors": ["'none'"],
-    }
-}
-
 SIMPLE_JWT = {
     "ALGORITHM": "HS256",
     "SIGNING_KEY": JWT_KEY,
@@ -365,35 +319,6 @@ DOCUMENT_PREVIEW_WAIT_SECONDS = 5
 MAX_DRY_RUNS = whole_number("REPORTSERVER_MAX_DRY_RUNS", 4, maximum=1000)
 #: How long POST run waits for a synchronous report before it answers with the job to poll.
 SYNCHRONOUS_WAIT_SECONDS = whole_number("REPORTSERVER_SYNCHRONOUS_WAIT_SECONDS", 20)
-
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["reportserver.auth.authentication.BearerAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["common.api.parsing.BoundedJson"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "common.api.negotiation.AlwaysJson",
-    "DEFAULT_PAGINATION_CLASS": "common.api.pagination.LinkedCursorPagination",
-    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_THROTTLE_CLASSES": ["common.throttling.ApiThrottle"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "EXCEPTION_HANDLER": "reportserver.error_responses.exception_handler",
-    "PAGE_SIZE": 50,
-    "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
-}
-
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Report server",
-    "DESCRIPTION": "Request a report, poll its job, download the result.",
-    "VERSION": "1.0.0",
-    # OpenAPI 3.0 can't express a reference that may be null.
-    "OAS_VERSION": "3.1.0",
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"JobStatus": "jobs.status.Status"},
-    "SCHEMA_PATH_PREFIX": "/api/v1",
-}
 
 # --- Logging --------------------------------------------------------------------------------------------------------
 

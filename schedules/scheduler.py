@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import connections
 
 from common.backoff import Backoff
+from jobs import deployment
 from jobs.clock import Now
 from jobs.queue import broker
 from schedules import slots
@@ -48,6 +49,8 @@ class Scheduler:
     def work(self) -> float:
         """Create the slots that are due. Returns after how many seconds to do it again."""
         try:
+            if deployment.is_suspended():
+                return _LONGEST_SLEEP
             # Without its broker, a job could be created that no worker hears of soon.
             broker.ping()
             schedules = Schedule.objects.exclude(pk__in=self._left_alone())

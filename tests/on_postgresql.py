@@ -35,6 +35,7 @@ def main() -> int:
     """Run pytest with the arguments of the command line. Returns its exit code."""
     with postgres_server() as url:
         os.environ["REPORTSERVER_DATABASE_URL"] = url
+        os.environ["REPORTSERVER_DEPLOYMENT_ID"] = "tests"
         arguments = ["tests", "--ignore=tests/faults", "-p", "no:cacheprovider", *sys.argv[1:]]
         return int(pytest.main(arguments, plugins=[_Selection()]))
 

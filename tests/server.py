@@ -136,6 +136,7 @@ def environment(folder: Path, port: int, **extra: str) -> dict[str, str]:
         "HOST": "127.0.0.1",
         "REPORTSERVER_DATA_DIR": str(folder),
         "REPORTSERVER_DEMO": "0",
+        "REPORTSERVER_DEPLOYMENT_ID": "tests",
         "REPORTSERVER_WORKERS": "2",
         "REPORTSERVER_METRICS_TOKEN": METRICS_TOKEN,
         # By default one of two slots is for other users and tenants, while the tests' jobs are mostly bob's.

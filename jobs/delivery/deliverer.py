@@ -13,6 +13,7 @@ from functools import partial
 from django.db import Error, InterfaceError, OperationalError, connections
 
 from common.processes import restore_umask
+from jobs import deployment
 from jobs.delivery import outbox
 from jobs.delivery.lease import kept_lease
 from jobs.delivery.senders import SENDERS, OutgoingResult, Undeliverable
@@ -48,7 +49,7 @@ def run_deliverer() -> None:
 
 def _claim() -> Delivery | None:
     try:
-        return outbox.claim()
+        return None if deployment.is_suspended() else outbox.claim()
     except Error:
         # The next check opens a new connection.
         log.warning("The outbox can't be read.", exc_info=True)

@@ -19,6 +19,7 @@ from accounts.models import ApiKey, User
 from accounts.names import is_reserved
 from audit.actions import SYSTEM
 from audit.verification import verify_log
+from jobs import deployment
 from jobs.clock import Now, from_now
 from jobs.delivery import outbox
 from jobs.exceptions import QueueUnavailable, WrongStore
@@ -283,6 +284,17 @@ def _deliveries() -> Iterator[Finding]:
         yield Finding(Verdict.OK, "No delivery is overdue, and none failed in the last day.")
 
 
+def _deployment() -> Iterator[Finding]:
+    if deployment.is_suspended():
+        yield Finding(
+            Verdict.ERROR,
+            "The database belongs to another installation, so schedules and deliveries are suspended.",
+            "If this is a copy, leave it so. If it replaces the other installation, run manage.py adopt.",
+        )
+    else:
+        yield Finding(Verdict.OK, "The database belongs to this installation.")
+
+
 def _schedules() -> Iterator[Finding]:
     late = late_slots()
     if late:
@@ -306,6 +318,7 @@ def _audit() -> Iterator[Finding]:
 _CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "database": _database,
     "connection": _connection,
+    "deployment": _deployment,
     "folders": _folders,
     "store": _store,
     "file modes": _file_modes,

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from common.exceptions import DomainError
+from jobs.deployment import was_suspended
 from reportserver import error_responses
 
 
@@ -25,3 +26,8 @@ class Pages:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         return error_responses.domain_error_page(request, error) if isinstance(error, DomainError) else None
+
+
+def suspension(request: HttpRequest) -> dict[str, object]:
+    """Context processor: whether to say that schedules and deliveries are suspended."""
+    return {"is_suspended": was_suspended}

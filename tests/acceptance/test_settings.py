@@ -31,6 +31,7 @@ UNUSABLE = {
         "", "http://[::1", "http://h:abc", "http://h:70000", "http://a b", "https://u:hush@h", "https://h/?a", "https://h/#a",
     ],
     "REPORTSERVER_BROKER_URL": ["redis://u:hush@h:abc/0", "redis://h:6379/x", "redis://"],
+    "REPORTSERVER_DEPLOYMENT_ID": ["a" * 101],
     "REPORTSERVER_EMAIL_URL": ["smtp://u:hush@h:abc"],
     "REPORTSERVER_DEMO": ["maybe", ""],
     "REPORTSERVER_BEHIND_PROXY": ["xyz"],

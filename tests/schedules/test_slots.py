@@ -9,10 +9,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import Tenant, User
 from audit.models import AuditLog
 from jobs import actions as jobs
+from jobs import deployment
 from jobs.exceptions import TooManyJobs
 from jobs.execution import reconciler, transitions
 from jobs.models import Delivery, JobExecutionLog
@@ -42,6 +44,19 @@ def test_a_time_that_has_come_gets_one_slot_with_a_job_as_the_owner(make_schedul
     assert slot.job.requested_parameters == {"start": "now-1M/M", "end": "now/M-1d"}
     entry = AuditLog.objects.filter(action="Job Generate").last()
     assert entry and entry.details["schedule"] == "hourly" and entry.actor == "bob"
+
+
+def test_a_restored_copy_of_the_database_creates_no_slots_until_it_is_adopted(
+    make_schedule: MakeSchedule, settings: Settings
+) -> None:
+    schedule = make_schedule(cron="* * * * *", due=timedelta(minutes=1))
+    deployment.record()
+    settings.DEPLOYMENT_ID = "another"
+    Scheduler().work()
+    assert not schedule.slots.exists()
+    deployment.adopt(actor="operator")
+    Scheduler().work()
+    assert schedule.slots.exists()
 
 
 def test_relative_dates_are_resolved_at_the_slot_in_the_schedules_zone(make_schedule: MakeSchedule) -> None:

@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from audit.verification import begin_heads
+from jobs import deployment
 from jobs.exceptions import WrongStore
 from jobs.results import store
 from reportserver import demo
@@ -32,6 +33,7 @@ class Command(BaseCommand):
         file_systems.require_local()
         call_command("migrate", interactive=False, verbosity=0)
         begin_heads()
+        deployment.record()
         collect_static()
         try:
             store.mark(adopt=options["adopt_store"])

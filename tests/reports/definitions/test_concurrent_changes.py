@@ -68,6 +68,7 @@ def test_concurrent_changes_each_get_a_version_and_runs_do_not_overlap(database_
     env = os.environ | ENV | {
         "REPORTSERVER_DATA_DIR": str(tmp_path / "server"),
         "REPORTSERVER_DATABASE_URL": database_url,
+        "REPORTSERVER_DEPLOYMENT_ID": "tests",
         "REPORTSERVER_DEMO": "0",
         "DJANGO_SETTINGS_MODULE": "reportserver.settings",
         "FILES": json.dumps(files),
