@@ -15,6 +15,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from accounts.api_keys import KeyRight, KeyScope
+from accounts.domains import NO_DOMAIN, is_domain
 from accounts.names import NOT_AVAILABLE, is_reserved
 from accounts.querysets import ADMINISTRATOR, ApiKeys, Users
 from accounts.time_zones import NO_SUCH_ZONE, is_time_zone
@@ -24,6 +25,13 @@ def validate_time_zone(name: str) -> None:
     """Raise ValidationError unless there is such a time zone."""
     if not is_time_zone(name):
         raise ValidationError(_(NO_SUCH_ZONE))
+
+
+def validate_domains(text: str) -> None:
+    """Raise ValidationError unless the text consists of domains."""
+    for name in text.split():
+        if not is_domain(name):
+            raise ValidationError(_(NO_DOMAIN))
 
 
 class Tenant(models.Model):
@@ -39,9 +47,20 @@ class Tenant(models.Model):
         validators=[validate_time_zone],
         help_text=_("For relative dates such as today, unless a report has its own, for example Europe/Berlin."),
     )
+    recipient_domains = models.TextField(
+        blank=True,
+        db_default="",
+        default="",
+        validators=[validate_domains],
+        help_text=_("To whose addresses schedules of users may send e-mail, separated by spaces: example.com"),
+    )
 
     def __str__(self) -> str:
         return self.name
+
+    def is_recipient_domain(self, address: str) -> bool:
+        """Whether schedules of users may send to this e-mail address."""
+        return address.rpartition("@")[2].lower() in self.recipient_domains.lower().split()
 
 
 class User(AbstractUser):

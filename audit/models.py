@@ -42,6 +42,8 @@ class Action(models.TextChoices):
     DELIVERY_SENT = "Delivery Sent", _("Delivery sent")
     DELIVERY_FAILED = "Delivery Failed", _("Delivery failed")
     DELIVERY_RETRY = "Delivery Retry", _("Delivery retried")
+    DELIVERY_RELEASE = "Delivery Release", _("Delivery released")
+    DELIVERY_DISCARD = "Delivery Discard", _("Delivery discarded")
     SIGN_IN = "Sign In", _("Signed in")
     SIGN_OUT = "Sign Out", _("Signed out")
     SIGN_IN_FAILED = "Sign In Failed", _("Sign-in failed")

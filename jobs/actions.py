@@ -21,7 +21,7 @@ from audit.models import Action
 from common.compiled_sql import insert
 from jobs import exceptions
 from jobs.clock import WAITING, Now
-from jobs.models import JobEvent, JobExecutionLog
+from jobs.models import DeliveryPlan, JobEvent, JobExecutionLog
 from jobs.queue import broker
 from jobs.queue.admission import Admission
 from jobs.status import Status
@@ -133,12 +133,13 @@ def enqueue_scheduled(
     moment: Moment,
     waits: bool,
     details: Mapping[str, object],
+    plan: DeliveryPlan,
 ) -> JobExecutionLog:
     """Queue a run for a schedule, in the caller's transaction. Its limits don't apply, nor the report's deliveries.
 
-    `waits`: the job isn't claimed before `release_waiting`. `details` are added to the audit entry. The
-    transaction is in a function that `looks_up_choices`. Raise InvalidParameters, ChoicesUnavailable or
-    ReportIncomplete.
+    `waits`: the job isn't claimed before `release_waiting`. `details` are added to the audit entry. `plan`: what it
+    sends, without its job; stored unless that is nothing. The transaction is in a function that `looks_up_choices`.
+    Raise InvalidParameters, ChoicesUnavailable or ReportIncomplete.
     """
     version = report.version
     job = _new_job(version, report, owner)
@@ -147,7 +148,7 @@ def enqueue_scheduled(
     job.requested_parameters, job.is_scheduled = dict(parameters), True
     if waits:
         job.available_at, job.notified_at = WAITING, None
-    _enqueue(job, owner, Action.JOB_GENERATE, {"report": report.slug, "version": version.number, **details})
+    _enqueue(job, owner, Action.JOB_GENERATE, {"report": report.slug, "version": version.number, **details}, plan=plan)
     return job
 
 
@@ -181,7 +182,7 @@ def retry(*, job: JobExecutionLog, actor: User | str) -> JobExecutionLog:
         with transaction.atomic():
             record_event(job, JobEvent.Kind.RETRIED, {"newJobId": str(new_job.pk), "actor": actor_name(actor)})
             details = {"originalJobId": str(job.pk), "newJobId": str(new_job.pk)}
-            _enqueue(new_job, actor, Action.JOB_RETRY, details, target=job)
+            _enqueue(new_job, actor, Action.JOB_RETRY, details, target=job, plan=_plan_of(job))
     except IntegrityError:
         # Either a foreign key failed, or `retry_of`, which is unique: two clicks must not create two jobs.
         if _is_deleted(job.report):
@@ -255,6 +256,14 @@ def _new_job(version: ReportVersion, report: ReportConfiguration, actor: User | 
     )
 
 
+def _plan_of(job: JobExecutionLog) -> DeliveryPlan | None:
+    """Return what a job of a schedule sends, for its retry."""
+    plan = DeliveryPlan.objects.filter(job=job).first() if job.is_scheduled else None
+    if plan:
+        plan.pk = None
+    return plan
+
+
 def _given(texts: Mapping[str, object]) -> dict[str, object]:
     """Return the fields of a form that aren't empty."""
     return {name: text for name, text in texts.items() if text not in ("", None, [])}
@@ -308,10 +317,14 @@ def _enqueue(
     action: Action,
     details: Mapping[str, object],
     target: JobExecutionLog | None = None,
+    plan: DeliveryPlan | None = None,
 ) -> None:
-    """Insert the job, notify the workers and audit the action, by default as done to the job itself."""
+    """Insert the job with its plan, notify the workers and audit the action, by default as done to the job itself."""
     job.assign_turn()
     insert(job)
+    if plan and plan.deliveries:
+        plan.job = job
+        plan.save(force_insert=True)
     record_event(job, JobEvent.Kind.QUEUED, {"actor": actor_name(actor)})
     broker.notify()
     # Last: from here to the commit, everybody else who writes to the audit log waits.

@@ -116,6 +116,24 @@ class NoFailedDelivery(DomainError):
     code = "nothing_given_up"
 
 
+class DeliveryNotFound(DomainError):
+    """No such delivery."""
+
+    code = "delivery_not_found"
+
+
+class DeliveryNotHeld(DomainError):
+    """The delivery isn't held, so it can be neither released nor discarded."""
+
+    code = "delivery_not_held"
+
+
+class DeliveryNotAllowed(DomainError):
+    """The delivery must not be sent."""
+
+    code = "delivery_not_allowed"
+
+
 class ResultPurged(DomainError):
     """The result was deleted after its retention period, so it can't be sent again. Run the report again."""
 

@@ -12,7 +12,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tenant
-from jobs.delivery.models import Delivery
+from jobs.delivery.models import Delivery, DeliveryPlan
 from jobs.execution.claim import Claim
 from jobs.monitoring.models import BulkAction, SavedView
 from jobs.querysets import JobQuerySet, WorkerHostQuerySet
@@ -25,6 +25,7 @@ __all__ = [
     "Artifact",
     "BulkAction",
     "Delivery",
+    "DeliveryPlan",
     "JobEvent",
     "JobExecutionLog",
     "ResultStore",
@@ -292,6 +293,10 @@ class JobEvent(models.Model):
         DELIVERY_FAILED = "delivery_failed"
         DELIVERY_GIVEN_UP = "delivery_given_up"
         DELIVERY_RETRIED = "delivery_retried"
+        DELIVERY_SKIPPED = "delivery_skipped"
+        DELIVERY_HELD = "delivery_held"
+        DELIVERY_RELEASED = "delivery_released"
+        DELIVERY_DISCARDED = "delivery_discarded"
 
     job = models.ForeignKey(JobExecutionLog, on_delete=models.CASCADE, related_name="events")
     at = models.DateTimeField()
@@ -319,6 +324,13 @@ class Artifact(Claim):
     rows = models.PositiveBigIntegerField()
     truncated = models.CharField(
         max_length=500, blank=True, help_text=_("Why the rows are incomplete; empty if they are complete.")
+    )
+    content_digest = models.CharField(
+        max_length=64,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Of columns and rows in any order, for deliveries of what has changed; else empty."),
     )
     stamp = models.CharField(max_length=100, help_text=_("Size, times and inode of the file when it was published."))
     more_files = models.JSONField(

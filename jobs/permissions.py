@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from django.core.exceptions import PermissionDenied
 
 from accounts.models import User
+from common.ids import parse_uuid
+from jobs.exceptions import DeliveryNotFound
 from jobs.models import Delivery, JobExecutionLog
 from jobs.querysets import JobQuerySet
 from jobs.status import UNFINISHED, Status
@@ -43,6 +45,18 @@ def job_to_retry(user: User, job_id: object) -> JobExecutionLog:
 def job_to_resend(user: User, job_id: object) -> JobExecutionLog:
     """Return the job. Raise JobNotFound or, for users who can't resend its deliveries, PermissionDenied."""
     return _administered_job(user, job_id)
+
+
+def delivery_to_decide(user: User, delivery_id: str) -> Delivery:
+    """Return the delivery. Raise DeliveryNotFound or, for users who can't release or discard it, PermissionDenied."""
+    uuid = parse_uuid(delivery_id)
+    related = ("job__tenant", "job__artifact", "job__delivery_plan__owner")
+    delivery = Delivery.objects.select_related(*related).filter(pk=uuid).first() if uuid else None
+    if delivery is None or not (user.is_superuser or delivery.job.tenant_id == user.tenant_id):
+        raise DeliveryNotFound
+    if not user.administers(delivery.job.tenant_id):
+        raise PermissionDenied("Only an Administrator can do this.")
+    return delivery
 
 
 def may_see_recipients(user: User, job: JobExecutionLog) -> bool:

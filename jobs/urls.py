@@ -19,4 +19,5 @@ urlpatterns = [
     path("jobs/<str:job_id>/retry", job_page.retry, name="job-retry"),
     path("jobs/<str:job_id>/send-again", job_page.resend, name="job-resend"),
     path("jobs/<str:job_id>/cancel", job_page.cancel, name="job-cancel"),
+    path("deliveries/<str:delivery_id>", job_page.decide_delivery, name="delivery-decide"),
 ]

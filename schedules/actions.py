@@ -55,7 +55,7 @@ def delete_schedule(*, schedule: Schedule, actor: User) -> None:
     """Delete the schedule with its versions and slots. Its jobs stay, and those that wait for others no longer do."""
     with transaction.atomic():
         locked = _locked(schedule)
-        slots.release_all(locked)
+        slots.forget(locked)
         entry = to_database.audit_entry(Action.SCHEDULE_DELETE, locked)
         locked.delete()
         audit.record_all([entry], actor)

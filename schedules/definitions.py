@@ -10,9 +10,10 @@ from django.utils import timezone
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from reports.definitions.base import Definition
-from reports.definitions.errors import InvalidFields, from_pydantic
+from reports.definitions.errors import InvalidFields, duplicates, from_pydantic
 from reports.definitions.field_types import Format, Principal, TenantSlug, ThingSlug, TimeZone, user_of
 from schedules import cron
+from schedules.deliveries.definitions import ScheduledDelivery
 
 _DURATION = re.compile(r"([1-9][0-9]{0,3})([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -89,6 +90,9 @@ class ScheduleDefinition(Definition):
     )
     start_on: Day | None = Field(default=None, description="The first day, in the time zone.")
     end_on: Day | None = Field(default=None, description="The last day, in the time zone.")
+    deliveries: list[ScheduledDelivery] = Field(
+        default=[], max_length=20, description="What is sent to whom when a job succeeds. By default, nothing."
+    )
     paused: bool = Field(default=False, description="Whether it rests.")
 
     #: Stored with the schedule, not with its versions.
@@ -96,7 +100,7 @@ class ScheduleDefinition(Definition):
 
     @model_validator(mode="after")
     def _check_consistency(self) -> ScheduleDefinition:
-        errors = {}
+        errors = duplicates("deliveries", [delivery.name for delivery in self.deliveries], "name")
         if self.start_on and date.fromisoformat(self.start_on) > (timezone.now() + cron.HORIZON).date():
             errors["start_on"] = ["Must be at most five years ahead."]
         if self.start_on and self.end_on and self.end_on < self.start_on:

@@ -33,7 +33,7 @@ class SchedulesSection:
         entries = []
         for schedule in Schedule.objects.filter(tenant__slug__in=tenants).select_related("tenant"):
             if (schedule.tenant.slug, schedule.slug) not in listed:
-                slots.release_all(schedule)
+                slots.forget(schedule)
                 entries.append(to_database.audit_entry(Action.SCHEDULE_DELETE, schedule))
                 schedule.delete()
                 sync.differences.append(f"delete {_name(schedule)}")

@@ -18,6 +18,7 @@ from reports.models import ReportConfiguration
 from reports.parameters.date_math import Moment
 from schedules import cron
 from schedules.definitions import ScheduleDefinition
+from schedules.deliveries.definitions import stored_delivery
 from schedules.querysets import ScheduleQuerySet
 
 
@@ -67,6 +68,8 @@ class Schedule(models.Model):
         fields = dict(self.version.definition)
         fields["report"] = self.report.slug if self.report else ""
         fields["run_as"] = f"user:{self.owner.username}" if self.owner else None
+        # Versions of before this field don't have it.
+        fields["deliveries"] = [stored_delivery(entry) for entry in fields.get("deliveries", [])]
         return ScheduleDefinition.model_construct(slug=self.slug, tenant=self.tenant.slug, paused=self.paused, **fields)
 
     @property
@@ -105,6 +108,7 @@ class ScheduleVersion(models.Model):
     schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="versions")
     number = models.PositiveIntegerField()
     definition = models.JSONField()
+    approved = models.JSONField(null=True, help_text=_("Names of its deliveries that an Administrator has saved."))
     created_at = models.DateTimeField(auto_now_add=True)
     # A name, not a foreign key: it outlives the user.
     created_by = models.CharField(max_length=150)

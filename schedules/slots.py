@@ -20,7 +20,8 @@ from audit.actions import PendingEntry
 from audit.models import Action
 from jobs import actions as jobs
 from jobs.clock import Now
-from jobs.models import JobExecutionLog
+from jobs.delivery import outbox
+from jobs.models import DeliveryPlan, JobExecutionLog
 from jobs.sql import now as database_now
 from jobs.status import UNFINISHED
 from reports.choices.checked import looks_up_choices
@@ -211,12 +212,26 @@ def _enqueue(schedule: Schedule, slot: Slot, waits: bool) -> JobExecutionLog:
             moment=schedule.moment(slot.time),
             waits=waits,
             details={"schedule": schedule.slug, "slot": slot.time.isoformat()},
+            plan=_delivery_plan(schedule, slot),
         )
     except InvalidParameters as error:
         sentences = [f"{name}: {' '.join(messages)}" for name, messages in error.fields.items()]
         raise SlotFailed(" ".join(sentences)) from error
     except (ReportIncomplete, ChoicesUnavailable) as error:
         raise SlotFailed(error.message) from error
+
+
+def _delivery_plan(schedule: Schedule, slot: Slot) -> DeliveryPlan:
+    version = schedule.version
+    approved = version.approved or []
+    deliveries = [entry | {"approved": entry["name"] in approved} for entry in version.definition.get("deliveries", [])]
+    return DeliveryPlan(
+        schedule=schedule.pk,
+        owner=schedule.owner,
+        slot=slot.time,
+        time_zone=schedule.zone.key,
+        deliveries=deliveries,
+    )
 
 
 def _slot(
@@ -246,8 +261,9 @@ def release_waiting() -> int:
     return sum(_release(slot) for slot in first_of.values())
 
 
-def release_all(schedule: Schedule) -> None:
-    """Let all waiting jobs of a schedule start, before its slots are deleted."""
+def forget(schedule: Schedule) -> None:
+    """Let all waiting jobs of a schedule start, before its slots are deleted, and let nothing more be sent."""
+    outbox.discard_unsent(schedule.pk, "The schedule was deleted.")
     for job_id in schedule.slots.filter(waits=True, job__isnull=False).values_list("job_id", flat=True):
         if job_id:
             jobs.release_waiting(job_id)

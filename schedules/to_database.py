@@ -16,6 +16,7 @@ from reports.models import ReportConfiguration
 from reports.parameters.values import typed_values
 from schedules import slots
 from schedules.definitions import ScheduleDefinition
+from schedules.deliveries import rights
 from schedules.models import Schedule, ScheduleVersion
 from schedules.permissions import may_run_for
 
@@ -92,8 +93,11 @@ def _set_version(schedule: Schedule, definition: ScheduleDefinition, actor: User
     number = schedule.current.number + 1 if schedule.current else 1
     stored = definition.versioned() | {"run_as": f"user:{owner.username}"}
     schedule.report, schedule.owner = report, owner
-    schedule.current = ScheduleVersion(number=number, definition=stored, created_by=actor_name(actor))
-    _check_values(schedule, definition, report)
+    approved = rights.approved(schedule, definition, actor)
+    schedule.current = ScheduleVersion(
+        number=number, definition=stored, approved=approved, created_by=actor_name(actor)
+    )
+    _check_values(schedule, definition, report, rights.errors(schedule, definition, report, approved))
 
 
 def _save(schedule: Schedule) -> None:
@@ -150,9 +154,10 @@ def _may_own(owner: User, schedule: Schedule, actor: User | str) -> bool:
     return owner.is_superuser and (not isinstance(actor, User) or actor.is_superuser)
 
 
-def _check_values(schedule: Schedule, definition: ScheduleDefinition, report: ReportConfiguration) -> None:
-    """Check format and parameters as they would be at the next time. Raises InvalidDefinition."""
-    errors: FieldErrors = {}
+def _check_values(
+    schedule: Schedule, definition: ScheduleDefinition, report: ReportConfiguration, errors: FieldErrors
+) -> None:
+    """Check format and parameters as they would be at the next time. Raises InvalidDefinition, also for `errors`."""
     version, now = report.version, schedule.now
     for at, format in enumerate(definition.formats):
         if format not in version.formats:

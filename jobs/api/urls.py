@@ -13,5 +13,7 @@ urlpatterns = [
     path("jobs/<str:job_id>/retry", views.JobRetry.as_view(), name="api-job-retry"),
     path("jobs/<str:job_id>/cancel", views.JobCancel.as_view(), name="api-job-cancel"),
     path("jobs/<str:job_id>/deliveries", deliveries.JobDeliveries.as_view(), name="api-job-deliveries"),
+    path("deliveries/<str:delivery_id>/release", deliveries.Release.as_view(), name="api-delivery-release"),
+    path("deliveries/<str:delivery_id>/discard", deliveries.Discard.as_view(), name="api-delivery-discard"),
     path("jobs/<str:job_id>/events", views.JobEvents.as_view(), name="api-job-events"),
 ]

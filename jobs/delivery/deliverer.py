@@ -14,7 +14,7 @@ from django.db import Error, InterfaceError, OperationalError, connections
 
 from common.processes import restore_umask
 from jobs import deployment
-from jobs.delivery import outbox
+from jobs.delivery import outbox, recipients
 from jobs.delivery.lease import kept_lease
 from jobs.delivery.senders import SENDERS, OutgoingResult, Undeliverable
 from jobs.models import Delivery
@@ -92,7 +92,11 @@ def _send(delivery: Delivery) -> None:
     # More attempts than allowed: earlier ones killed the deliverer before they could be recorded.
     if delivery.attempt > outbox.MAX_ATTEMPTS:
         raise Undeliverable("All attempts failed.", permanent=True)
-    SENDERS[delivery.kind].send(OutgoingResult(delivery.pk, delivery.job, delivery.target, delivery.fence))
+    if sentence := recipients.refusal(delivery):
+        raise Undeliverable(sentence, permanent=True)
+    SENDERS[delivery.kind].send(
+        OutgoingResult(delivery.pk, delivery.job, delivery.target, delivery.fence, delivery.options or {})
+    )
 
 
 def _persistently(write: Callable[[], bool]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -36,6 +37,8 @@ class Delivery(models.Model):
     kind = models.CharField(max_length=20, choices=DeliveryTarget.Kind)
     target = models.CharField(max_length=2000, help_text=_("Address, URL or folder."))
     target_digest = models.CharField(max_length=64, help_text=_("SHA-256 of the target, which is too long to index."))
+    schedule = models.UUIDField(null=True, help_text=_("The schedule that sends it, which may have been deleted."))
+    options = models.JSONField(null=True, help_text=_("Of a schedule: subject, file name and the like, filled in."))
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
     available_at = models.DateTimeField(
         help_text=_("The delivery isn't claimed before this time. Once claimed: when the lease ends.")
@@ -52,7 +55,15 @@ class Delivery(models.Model):
         ordering = ["created_at", "id"]
         verbose_name = _("delivery")
         verbose_name_plural = _("deliveries")
-        indexes = [models.Index(fields=["available_at"], name="delivery_due", condition=Q(state="pending"))]
+        indexes = [
+            models.Index(fields=["available_at"], name="delivery_due", condition=Q(state="pending")),
+            # The last delivery of a name, and what a deleted schedule has not sent yet.
+            models.Index(
+                fields=["schedule", "state", "name", "-ended_at"],
+                name="delivery_of_schedule",
+                condition=Q(schedule__isnull=False),
+            ),
+        ]
         constraints = [models.UniqueConstraint(fields=["job", "name", "target_digest"], name="delivery_once_by_name")]
 
     def __str__(self) -> str:
@@ -62,3 +73,22 @@ class Delivery(models.Model):
     def state_name(self) -> str:
         """The state as the API has it."""
         return "Delivered" if self.state == self.State.SENT else self.state.capitalize()
+
+
+class DeliveryPlan(models.Model):
+    """What a job of a schedule sends: as the schedule's version had it when the job was created.
+
+    The schedule's app is above this one, so there is no foreign key; and what was sent outlives the schedule.
+    """
+
+    job = models.OneToOneField("jobs.JobExecutionLog", on_delete=models.CASCADE, related_name="delivery_plan")
+    schedule = models.UUIDField(db_index=True)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    slot = models.DateTimeField()
+    time_zone = models.CharField(max_length=64)
+    deliveries = models.JSONField(
+        help_text=_("As in the schedule's definition, and whether an Administrator saved it: approved.")
+    )
+
+    def __str__(self) -> str:
+        return f"{len(self.deliveries)} of {self.slot:%Y-%m-%d %H:%M}"

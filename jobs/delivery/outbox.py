@@ -6,7 +6,8 @@ delivery never changes its job's status.
 
 from __future__ import annotations
 
-import hashlib
+from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -20,9 +21,11 @@ from common.backoff import Backoff
 from jobs import exceptions
 from jobs.actions import record_event
 from jobs.clock import Now, from_now, waits_too_long
-from jobs.delivery.senders import SENDERS
+from jobs.delivery import planning, recipients
 from jobs.delivery.states import store_summary
-from jobs.models import Delivery, JobEvent, JobExecutionLog
+from jobs.execution.protocol import Result
+from jobs.models import Delivery, DeliveryPlan, JobEvent, JobExecutionLog
+from jobs.status import UNFINISHED
 from reports.models import delivers
 
 State = Delivery.State
@@ -30,31 +33,36 @@ State = Delivery.State
 MAX_ATTEMPTS = 12
 RETRY_WAITS = Backoff(first=5, longest=3600)
 _OVERDUE_SECONDS = 600
+#: Events of deliveries that aren't sent at once.
+_EVENTS_AT_ONCE = {
+    State.SKIPPED: JobEvent.Kind.DELIVERY_SKIPPED,
+    State.HELD: JobEvent.Kind.DELIVERY_HELD,
+    State.FAILED: JobEvent.Kind.DELIVERY_GIVEN_UP,
+}
 
 
-def add_deliveries(job: JobExecutionLog) -> None:
-    """Add a delivery for each target of the job's version, in the caller's transaction."""
-    # What a schedule sends, and to whom, is not for the report to say.
-    if job.version is None or job.is_scheduled or not delivers(job.version.pk, requested=job.deliver):
+def add_deliveries(job: JobExecutionLog, result: Result) -> None:
+    """Add the deliveries of a job that has just succeeded, in the caller's transaction."""
+    deliveries = _planned(job, result)
+    if not deliveries:
         return
-    targets = [
-        (delivery_target.kind, target)
-        for delivery_target in job.version.delivery_targets.all()
-        if delivery_target.kind in SENDERS
-        for target in SENDERS[delivery_target.kind].targets(delivery_target.options)
-    ]
-    Delivery.objects.bulk_create(
-        Delivery(
-            job=job,
-            name=kind,
-            kind=kind,
-            target=target,
-            target_digest=hashlib.sha256(target.encode()).hexdigest(),
-            available_at=Now(),
-        )
-        for kind, target in dict.fromkeys(targets)
-    )
+    Delivery.objects.bulk_create(deliveries)
     store_summary(job.pk)
+    for delivery in deliveries:
+        if delivery.state in _EVENTS_AT_ONCE:
+            details = {**_event_details(delivery), "message": delivery.error}
+            record_event(job, _EVENTS_AT_ONCE[State(delivery.state)], details)
+
+
+def _planned(job: JobExecutionLog, result: Result) -> list[Delivery]:
+    if job.is_scheduled:
+        # What a schedule sends, and to whom, is not for the report to say.
+        plan = DeliveryPlan.objects.filter(job=job).first()
+        outcome = planning.Outcome(result.rows, bool(result.truncated), result.content_digest)
+        return planning.of_plan(plan, job, outcome) if plan else []
+    if job.version is None or not delivers(job.version.pk, requested=job.deliver):
+        return []
+    return planning.of_report(job, job.version)
 
 
 def claim() -> Delivery | None:
@@ -68,7 +76,8 @@ def claim() -> Delivery | None:
             return None
         lease_end = from_now(settings.DELIVERY_LEASE_SECONDS)
         _leased(delivery).update(fence=F("fence") + 1, attempt=F("attempt") + 1, available_at=lease_end)
-    return Delivery.objects.select_related("job__artifact", "job__tenant", "job__report").get(pk=delivery.pk)
+    related = ("job__artifact", "job__tenant", "job__report", "job__delivery_plan__owner")
+    return Delivery.objects.select_related(*related).get(pk=delivery.pk)
 
 
 def renew(delivery: Delivery) -> bool:
@@ -130,6 +139,60 @@ def resend(*, job: JobExecutionLog, actor: User | str) -> int:
     if not reset:
         raise exceptions.NoFailedDelivery
     return len(reset)
+
+
+def release(*, delivery: Delivery, actor: User) -> None:
+    """Send a held delivery. Raises DeliveryNotHeld, DeliveryNotAllowed or ResultPurged.
+
+    Who may receive it is checked again now, and when it is sent; so is the file's SHA-256.
+    """
+    if delivery.state != State.HELD:
+        raise exceptions.DeliveryNotHeld
+    if delivery.job.result is None:
+        raise exceptions.ResultPurged
+    if sentence := recipients.refusal(delivery):
+        raise exceptions.DeliveryNotAllowed(sentence)
+    changes = {
+        "state": State.PENDING,
+        "available_at": Now(),
+        "error": "",
+        "options": {**(delivery.options or {}), "verify": True},
+    }
+    _end_hold(delivery, changes, JobEvent.Kind.DELIVERY_RELEASED, Action.DELIVERY_RELEASE, actor)
+
+
+def discard(*, delivery: Delivery, actor: User | str, reason: str = "") -> None:
+    """Never send a held delivery. Raises DeliveryNotHeld."""
+    changes = {"state": State.DISCARDED, "ended_at": Now(), "error": reason}
+    _end_hold(delivery, changes, JobEvent.Kind.DELIVERY_DISCARDED, Action.DELIVERY_DISCARD, actor)
+
+
+def _end_hold(
+    delivery: Delivery, changes: dict[str, Any], kind: JobEvent.Kind, action: Action, actor: User | str
+) -> None:
+    with transaction.atomic():
+        if not Delivery.objects.filter(pk=delivery.pk, state=State.HELD).update(**changes):
+            raise exceptions.DeliveryNotHeld
+        store_summary(delivery.job_id)
+        record_event(delivery.job, kind, {**_event_details(delivery), "actor": actor_name(actor)})
+        _audit(action, delivery, actor)
+
+
+def discard_held(job: JobExecutionLog, reason: str) -> None:
+    """Discard what is held of a job, in the caller's transaction."""
+    for delivery in job.deliveries.filter(state=State.HELD):
+        discard(delivery=delivery, actor=audit.SYSTEM, reason=reason)
+
+
+def discard_unsent(schedule: UUID, reason: str) -> None:
+    """Send nothing more of a schedule, in the caller's transaction: neither what waits nor what its jobs will make."""
+    unsent = Delivery.objects.filter(schedule=schedule, state__in=(State.HELD, State.PENDING))
+    jobs = sorted(set(unsent.values_list("job_id", flat=True)))
+    DeliveryPlan.objects.filter(schedule=schedule, job__status__in=UNFINISHED).delete()
+    # Who is sending one now loses its lease.
+    unsent.update(state=State.DISCARDED, ended_at=Now(), error=reason, fence=F("fence") + 1)
+    for job_id in jobs:
+        store_summary(job_id)
 
 
 def bring_forward() -> int:

@@ -47,11 +47,15 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """The complete files of a job, in the order of its formats. `truncated` says why they lack rows, if they do."""
+    """The complete files of a job, in the order of its formats. `truncated` says why they lack rows, if they do.
+
+    `content_digest`: equal for the same columns and rows in any order; empty if nobody asked for it.
+    """
 
     rows: int
     truncated: str | None
     files: tuple[StoredFile, ...]
+    content_digest: str = ""
 
     @property
     def size(self) -> int:

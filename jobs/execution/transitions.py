@@ -211,6 +211,7 @@ def _add_artifact(job: JobExecutionLog, result: Result) -> None:
         sha256=first.sha256,
         rows=result.rows,
         truncated=result.truncated or "",
+        content_digest=result.content_digest,
         stamp=first.stamp,
         more_files=[asdict(file) for file in more] or None,
         # By the database's clock: a host's may be so wrong that the result would be born expired.
@@ -220,7 +221,7 @@ def _add_artifact(job: JobExecutionLog, result: Result) -> None:
 
 
 def _add_deliveries(job: JobExecutionLog, result: Result) -> None:
-    outbox.add_deliveries(job)
+    outbox.add_deliveries(job, result)
 
 
 def _record_success(job: JobExecutionLog, result: Result) -> None:

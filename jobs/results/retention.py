@@ -12,6 +12,7 @@ from audit import actions as audit
 from audit.models import Action
 from jobs.actions import record_event
 from jobs.clock import Now, from_now
+from jobs.delivery import outbox
 from jobs.models import Artifact, JobEvent
 from jobs.results import storage, store
 
@@ -62,6 +63,7 @@ def purge(artifact: Artifact, *, actor: str) -> bool:
         if not Artifact.objects.filter(pk=artifact.pk, purged_at=None).update(purged_at=Now()):
             return False
         record_event(job, JobEvent.Kind.PURGED, {"size": artifact.total_size})
+        outbox.discard_held(job, "The result was deleted after its retention period.")
         audit.record(Action.RESULT_PURGE, actor=actor, tenant_id=job.tenant_id, target=("job", job.pk))
     storage.delete_job_files(job.pk)
     return True

@@ -41,6 +41,10 @@ _EVENTS: dict[str, _EventText] = {
     ),
     JobEvent.Kind.DELIVERY_GIVEN_UP: _EventText("failed", gettext_noop("%(delivery)s delivery failed: %(message)s")),
     JobEvent.Kind.DELIVERY_RETRIED: _EventText("retry", gettext_noop("%(delivery)s delivery retried")),
+    JobEvent.Kind.DELIVERY_SKIPPED: _EventText("info", gettext_noop("%(delivery)s not sent: %(message)s")),
+    JobEvent.Kind.DELIVERY_HELD: _EventText("warning", gettext_noop("%(delivery)s held: %(message)s")),
+    JobEvent.Kind.DELIVERY_RELEASED: _EventText("queued", gettext_noop("%(delivery)s released")),
+    JobEvent.Kind.DELIVERY_DISCARDED: _EventText("cancel", gettext_noop("%(delivery)s discarded")),
     JobEvent.Kind.PURGED: _EventText("file", gettext_noop("Result deleted after its retention period")),
 }
 

@@ -77,7 +77,11 @@ def sync_tenants(sync: Sync, definitions: Iterable[TenantDefinition]) -> None:
     sync.tenants |= {tenant.slug: tenant for tenant in Tenant.objects.all()}
     for definition in definitions:
         tenant = sync.tenants.get(definition.slug)
-        new = {"name": definition.name, "time_zone": definition.time_zone or ""}
+        new = {
+            "name": definition.name,
+            "time_zone": definition.time_zone or "",
+            "recipient_domains": " ".join(definition.recipient_domains),
+        }
         if tenant is None:
             sync.tenants[definition.slug] = Tenant.objects.create(slug=definition.slug, **new)
             sync.differences.append(f"create tenant {definition.slug}")

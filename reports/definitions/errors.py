@@ -15,8 +15,8 @@ FieldErrors = dict[str, list[str]]
 #: A file can be wrong in more places than anybody reads, and an answer shouldn't grow with them.
 MAX_ERRORS = 100
 _MAX_KEY = 60
-#: The field whose entries are of several types: pydantic adds the type to the path of an entry's error.
-_UNION_FIELD = "delivery"
+#: The fields whose entries are of several types: pydantic adds the type to the path of an entry's error.
+_UNION_FIELDS = ("delivery", "deliveries")
 
 #: By pydantic's type of error. https://docs.pydantic.dev/latest/errors/validation_errors/
 _SENTENCES = {
@@ -123,5 +123,5 @@ def _without_union_types(parts: tuple[str | int, ...]) -> list[str | int]:
     return [
         part
         for at, part in enumerate(parts)
-        if not (at >= 2 and isinstance(part, str) and isinstance(parts[at - 1], int) and parts[at - 2] == _UNION_FIELD)
+        if not (at >= 2 and isinstance(part, str) and isinstance(parts[at - 1], int) and parts[at - 2] in _UNION_FIELDS)
     ]

@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.validators import validate_email
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from accounts.domains import NO_DOMAIN, is_domain
 from accounts.time_zones import NO_SUCH_ZONE, is_time_zone
 
 _SLUG = r"^[-a-zA-Z0-9_]+$"
@@ -137,6 +138,7 @@ PlainPath = Annotated[
     _check(lambda path: "://" not in path, "Must be a path. For a URL, name an environment variable in url_env."),
 ]
 TimeZone = Annotated[str, Field(min_length=1, max_length=64), _check(is_time_zone, NO_SUCH_ZONE)]
+Domain = Annotated[str, Field(max_length=253), _check(is_domain, NO_DOMAIN)]
 JobSeconds = Annotated[int, Field(ge=1), AfterValidator(_job_seconds)]
 RowCount = Annotated[int, Field(ge=1, le=2**63 - 1)]
 ByteCount = Annotated[int, Field(ge=1_000, le=2**63 - 1)]

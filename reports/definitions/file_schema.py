@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, create_model, model_validator
 from reports.definitions.base import Definition
 from reports.definitions.errors import FieldErrors, InvalidFields, duplicates, from_pydantic
 from reports.definitions.field_types import (
+    Domain,
     EnvName,
     Name,
     PlainPath,
@@ -35,6 +36,12 @@ class TenantDefinition(Definition):
     time_zone: TimeZone | None = Field(
         default=None,
         description="In which relative dates such as today are resolved, unless a report has its own. By default, UTC.",
+    )
+    recipient_domains: list[Domain] = Field(
+        default=[],
+        max_length=50,
+        description="To whose e-mail addresses schedules of users may send, besides the users' own. Administrators may "
+        "send to any.",
     )
 
 

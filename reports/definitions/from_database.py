@@ -82,7 +82,12 @@ def fingerprint(definition: ReportDefinition) -> str:
 
 
 def tenant_definition(tenant: Tenant) -> TenantDefinition:
-    return TenantDefinition.model_construct(slug=tenant.slug, name=tenant.name, time_zone=tenant.time_zone or None)
+    return TenantDefinition.model_construct(
+        slug=tenant.slug,
+        name=tenant.name,
+        time_zone=tenant.time_zone or None,
+        recipient_domains=tenant.recipient_domains.split(),
+    )
 
 
 def user_definition(user: User, password_env: str) -> UserDefinition:

@@ -33,18 +33,21 @@ def write_draft(job: JobExecutionLog, content: bytes, stem: str = "") -> Path:
     return draft
 
 
-def succeed_with(job: JobExecutionLog, content: bytes, *more: str) -> Path:
+def succeed_with(
+    job: JobExecutionLog, content: bytes, *more: str, rows: int = 1, truncated: str | None = None, digest: str = ""
+) -> Path:
     """Let a claimed job succeed with a CSV file of this content. Return the file's path.
 
     `more`: further formats, whose files have the same content.
     """
     job.formats = ["csv", *more]
     job.save(update_fields=["format", "more_formats"])
-    digest = hashlib.sha256(content).hexdigest()
+    sha256 = hashlib.sha256(content).hexdigest()
     files = []
     for format in job.formats:
         path = storage.result_path(job.pk, job.file_stem, format)
         stamp = publishing.publish(write_draft(job, content), path)
-        files.append(StoredFile(format=format, size=len(content), sha256=digest, stamp=stamp))
-    assert transitions.succeed(job, Result(rows=1, truncated=None, files=tuple(files)))
+        files.append(StoredFile(format=format, size=len(content), sha256=sha256, stamp=stamp))
+    result = Result(rows=rows, truncated=truncated, files=tuple(files), content_digest=digest)
+    assert transitions.succeed(job, result)
     return storage.result_path(job.pk, job.file_stem, "csv")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Protocol
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from jobs.models import Artifact, JobExecutionLog
 from jobs.results import downloads
 from jobs.results.opening import open_result
 from jobs.results.publishing import StoredFile
+from reports.rendering import RENDERERS
 
 _DELETED = "The result was deleted before it could be delivered."
 
@@ -34,13 +36,14 @@ class Undeliverable(Exception):
 class OutgoingResult:
     """A result to send to one target. The id is the same in each attempt, so that receivers recognize duplicates.
 
-    `fence` is another one in each attempt.
+    `fence` is another one in each attempt. `options`: of a schedule's delivery, see jobs.delivery.planning.
     """
 
     id: UUID
     job: JobExecutionLog
     target: str
     fence: int
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def artifact(self) -> Artifact:
@@ -55,17 +58,30 @@ class OutgoingResult:
         return f"{settings.PUBLIC_URL}/jobs/{self.job.pk}"
 
     def filename(self, file: StoredFile) -> str:
+        if "file_name" in self.options:
+            return f"{self.options['file_name']}.{RENDERERS[file.format].extension}"
         # A report's name may contain line breaks, which must not get into a header.
         return " ".join(downloads.filename(self.job, file.format).split())
 
     def open(self, file: StoredFile) -> BinaryIO:
         """Open one of the result's files. Raise Undeliverable if it is missing or was changed."""
         try:
-            return open_result(self.job, self.artifact, file)
+            opened = open_result(self.job, self.artifact, file)
         except ResultPurged:
             raise Undeliverable(_DELETED, permanent=True) from None
         except ResultMissing:
             raise Undeliverable("The result file is missing.", permanent=True) from None
+        if self.options.get("verify"):
+            _verify(opened, file)
+        return opened
+
+
+def _verify(opened: BinaryIO, file: StoredFile) -> None:
+    """Compare the whole file with what was written: it was held, perhaps for days."""
+    if hashlib.file_digest(opened, "sha256").hexdigest() != file.sha256:  # type: ignore[arg-type]
+        opened.close()
+        raise Undeliverable("The result file was changed.", permanent=True)
+    opened.seek(0)
 
 
 class Sender(Protocol):

@@ -105,8 +105,8 @@ def build_message(result: OutgoingResult, *, is_attached: bool) -> EmailMessage:
     )
     details = gettext("Details: %(link)s") % {"link": result.link}
     message = EmailMessage(
-        subject=name,
-        body=f"{summary}\n\n{where}\n{details}\n",
+        subject=result.options.get("subject") or name,
+        body=f"{result.options.get('body') or summary}\n\n{where}\n{details}\n",
         from_email=settings.DEFAULT_FROM_EMAIL,
         to=[result.target],
         headers={

@@ -15,7 +15,7 @@ from accounts.caller import HtmxHttpRequest, caller
 from common.exceptions import DomainError
 from jobs import actions, permissions
 from jobs.delivery import outbox
-from jobs.models import JobExecutionLog
+from jobs.models import Delivery, JobExecutionLog
 from jobs.monitoring import job_detail, result_preview
 from jobs.monitoring.live import changing_values, content_hash, live_response
 from jobs.monitoring.views.redirects import next_url
@@ -45,7 +45,7 @@ def job_page(request: HtmxHttpRequest, job_id: str) -> HttpResponse:
         "changes": job_detail.changes_since(job),
         "has_preview": job.format in result_preview.FORMATS,
         "deliveries": deliveries,
-        "has_pending_deliveries": any(delivery.ended_at is None for delivery in deliveries),
+        "has_pending_deliveries": any(delivery.state == Delivery.State.PENDING for delivery in deliveries),
         "shows_recipients": permissions.may_see_recipients(user, job),
         "may_resend": permissions.may_resend(user, job, deliveries),
         "content_hash": content_hash(changing_values(job), len(events)),
@@ -112,6 +112,24 @@ def resend(request: HttpRequest, job_id: str) -> HttpResponse:
     text = ngettext("Resending %(count)d delivery.", "Resending %(count)d deliveries.", count)
     messages.success(request, text % {"count": count})
     return redirect("job", job.pk)
+
+
+@login_required
+@require_POST
+def decide_delivery(request: HttpRequest, delivery_id: str) -> HttpResponse:
+    """Release or discard a held delivery."""
+    user = caller(request)
+    delivery = permissions.delivery_to_decide(user, delivery_id)
+    try:
+        if request.POST.get("do") == "release":
+            outbox.release(delivery=delivery, actor=user)
+            messages.success(request, gettext("Released. It is sent within seconds."))
+        else:
+            outbox.discard(delivery=delivery, actor=user)
+            messages.success(request, gettext("Discarded. It won't be sent."))
+    except DomainError as error:
+        return _refused(request, delivery.job, error)
+    return redirect("job", delivery.job_id)
 
 
 def _refused(request: HttpRequest, job: JobExecutionLog, error: DomainError) -> HttpResponse:

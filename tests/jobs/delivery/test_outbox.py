@@ -13,6 +13,7 @@ from audit.models import AuditLog
 from jobs import failures
 from jobs.delivery import outbox
 from jobs.execution import transitions
+from jobs.execution.protocol import Result
 from jobs.models import Delivery, JobExecutionLog
 from jobs.results import storage
 from tests.jobs.delivery.helpers import AddTarget, Succeed, event_kinds, make_due, send_next
@@ -30,7 +31,8 @@ def test_a_success_adds_one_delivery_for_each_target(add_target: AddTarget, succ
         ("webhook", "https://example.com/hook", "pending"),
     ]
     with pytest.raises(IntegrityError), transaction.atomic():
-        outbox.add_deliveries(JobExecutionLog.objects.get(pk=job.pk))
+        result = Result(rows=1, truncated=None, files=())
+        outbox.add_deliveries(JobExecutionLog.objects.get(pk=job.pk), result)
 
 
 def test_a_failed_job_delivers_nothing(add_target: AddTarget, claimed: JobExecutionLog) -> None:

@@ -1,0 +1,85 @@
+"""What a schedule sends, and to whom: the meaning, limits and default of each field."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from reports.definitions.base import Definition
+from reports.definitions.field_types import Email, SharePath, Slug, Text, WebAddress
+
+_FIELDS = "Fields in braces are filled in: {report.name}, {parameter.start}, {rows}, {slot:%Y-%m-%d}"
+FileName = Annotated[Text, Field(min_length=1, max_length=200)]
+
+
+class HoldIf(Definition):
+    """When a delivery waits for an Administrator."""
+
+    rows_change: int = Field(
+        ge=1,
+        le=1_000_000,
+        description="If the number of rows differs by at least so many percent from that of the last delivery.",
+    )
+
+
+class _Rules(Definition):
+    name: Slug = Field(description="Unique in the schedule. Deliveries are compared with earlier ones of this name.")
+    when: Literal["always", "rows", "no_rows", "changed"] = Field(
+        default="always",
+        description="rows: only if there are rows. no_rows: only if there are none. changed: only if columns or rows, "
+        "in any order, differ from those last delivered.",
+    )
+    truncated: Literal["send"] | None = Field(
+        default=None,
+        description="send: also send results that lack rows because of a limit. They are skipped otherwise.",
+    )
+    held: bool = Field(default=False, description="Whether it waits until an Administrator releases it.")
+    hold_if: HoldIf | None = Field(default=None, description="When it waits for an Administrator.")
+
+
+class ScheduledEmail(_Rules):
+    """The result is sent by e-mail: attached, or as a link to the job's page if it is too large."""
+
+    kind: Literal["email"]
+    to: list[Email] = Field(min_length=1, max_length=50, description="Addresses. Each gets its own message.")
+    subject: Text | None = Field(
+        default=None, min_length=1, max_length=200, description=f"{_FIELDS}. By default, the report's name."
+    )
+    body: Text | None = Field(default=None, min_length=1, max_length=10_000, description=f"{_FIELDS}, {{file_name}}.")
+    file_name: FileName | None = Field(default=None, description=f"Without an extension. {_FIELDS}.")
+
+
+class ScheduledWebhook(_Rules):
+    """A URL is called when the result is ready. Only Administrators can save it."""
+
+    kind: Literal["webhook"]
+    url: WebAddress = Field(description="http or https, without a password in it.")
+
+
+class ScheduledFile(_Rules):
+    """The result is copied to the file share. Only Administrators can save it."""
+
+    kind: Literal["file_share"]
+    path: SharePath = Field(description=f"A path inside the file share. {_FIELDS}, {{file_name}}.")
+    file_name: FileName | None = Field(default=None, description=f"Without an extension. {_FIELDS}.")
+    exists: Literal["new", "replace", "fail"] = Field(
+        default="new",
+        description="What happens to a file of this name: new writes another one, whose name ends with the delivery's "
+        "id.",
+    )
+
+
+ScheduledDelivery = Annotated[ScheduledEmail | ScheduledWebhook | ScheduledFile, Field(discriminator="kind")]
+DELIVERY_KINDS: dict[str, type[ScheduledEmail | ScheduledWebhook | ScheduledFile]] = {
+    "email": ScheduledEmail,
+    "webhook": ScheduledWebhook,
+    "file_share": ScheduledFile,
+}
+
+
+def stored_delivery(entry: dict[str, object]) -> ScheduledEmail | ScheduledWebhook | ScheduledFile:
+    """Return a delivery as a version has it; not validated again."""
+    hold_if = entry.get("hold_if")
+    fields = entry | {"hold_if": HoldIf.model_construct(**hold_if) if isinstance(hold_if, dict) else None}
+    return DELIVERY_KINDS[str(entry["kind"])].model_construct(None, **fields)

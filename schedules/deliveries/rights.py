@@ -1,0 +1,59 @@
+"""Who may save which deliveries of a schedule, and whether their texts can be filled in."""
+
+from __future__ import annotations
+
+from accounts.models import User
+from jobs.delivery import recipients, texts
+from reports.definitions.errors import FieldErrors
+from reports.models import ReportConfiguration
+from schedules.definitions import ScheduleDefinition
+from schedules.models import Schedule
+
+_ADMINISTRATORS_ONLY = "Only an Administrator can save a delivery of this kind."
+_NOT_ALLOWED = (
+    "You can send to your own address and to those in the domains that your organization allows. "
+    "Ask an Administrator to save this one."
+)
+#: Texts with fields in braces.
+_TEXTS = ("subject", "body", "file_name", "path")
+
+
+def approved(schedule: Schedule, definition: ScheduleDefinition, actor: User | str) -> list[str]:
+    """Return the names of the deliveries that an Administrator saves, or has saved and nobody has changed since."""
+    if not isinstance(actor, User) or actor.administers(schedule.tenant_id):
+        return [delivery.name for delivery in definition.deliveries]
+    if schedule.current is None:
+        return []
+    before = {delivery.name: delivery for delivery in schedule.definition.deliveries}
+    kept = set(schedule.current.approved or [])
+    same = [delivery for delivery in definition.deliveries if delivery == before.get(delivery.name)]
+    return [delivery.name for delivery in same if delivery.name in kept]
+
+
+def errors(
+    schedule: Schedule, definition: ScheduleDefinition, report: ReportConfiguration, approved: list[str]
+) -> FieldErrors:
+    """Return what is wrong with the deliveries of a schedule whose owner is set, by path."""
+    found: FieldErrors = {}
+    names = [parameter.name for parameter in report.version.declared_parameters()]
+    for at, delivery in enumerate(definition.deliveries):
+        path = f"deliveries[{at}]"
+        for field in _TEXTS:
+            text = getattr(delivery, field, None)
+            has_file_name = field in ("body", "path")
+            if text and (sentence := texts.error(text, parameters=names, has_file_name=has_file_name)):
+                found[f"{path}.{field}"] = [sentence]
+        if delivery.name not in approved:
+            found |= _refused(path, schedule, delivery)
+    return found
+
+
+def _refused(path: str, schedule: Schedule, delivery: object) -> FieldErrors:
+    owner, addresses = schedule.owner, getattr(delivery, "to", None)
+    if addresses is None or owner is None:
+        return {f"{path}.kind": [_ADMINISTRATORS_ONLY]}
+    return {
+        f"{path}.to[{at}]": [_NOT_ALLOWED]
+        for at, address in enumerate(addresses)
+        if not recipients.may_mail(owner, schedule.tenant, address)
+    }
