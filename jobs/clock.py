@@ -55,13 +55,18 @@ def waits_too_long(waits: Backoff, *, lease: float = 0) -> Q:
 class ClockWatch:
     """Compares the database's clock with this machine's monotonic one, which is never set and stops while it sleeps."""
 
+    #: A database that takes longer to answer says too little about its clock.
+    longest_answer_seconds: float
     last: tuple[datetime, float] | None = None
 
     def step(self) -> float | None:
         """Return by how many seconds the database's clock was set forward since the last call; negative: back.
 
-        None at the first call.
+        None at the first call, 0 if the answer took too long.
         """
-        now, last = (sql.now(), time.monotonic()), self.last
+        asked_at, last = time.monotonic(), self.last
+        now = (sql.now(), time.monotonic())
+        if now[1] - asked_at > self.longest_answer_seconds:
+            return 0.0 if last else None
         self.last = now
         return (now[0] - last[0]).total_seconds() - (now[1] - last[1]) if last else None

@@ -100,6 +100,13 @@ class ResultMissing(DomainError):
     code = "result_missing"
 
 
+class StorageUnavailable(DomainError):
+    """The storage of results can't be reached at the moment. Try again shortly."""
+
+    code = "storage_unavailable"
+    retryable = True
+
+
 class RangeNotSatisfiable(DomainError):
     """The requested range contains no byte of the file."""
 

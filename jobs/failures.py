@@ -13,6 +13,7 @@ from reports.exceptions import RunError
 
 #: Errors of the system that no report causes by itself.
 HOST_ERRORS = (errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.EROFS, errno.ESTALE, errno.EIO, errno.ENOTCONN)
+_INTERNAL = "The report could not be run because of an error in the server."
 #: Characters of a stack trace that are kept if the process wrote output as well.
 _MAX_STACK_CHARACTERS = 12_000
 #: Characters that are stored of both together.
@@ -48,7 +49,14 @@ class Failure:
             return cls(error.code, error.message, error.retryable, f"{driver}\n\n{trace}".strip())
         if isinstance(error, MemoryError):
             return cls("out_of_memory", "The report needs more memory than a job can use.", trace=trace)
-        return cls("internal_error", "The report could not be run because of an error in the server.", trace=trace)
+        return cls("internal_error", _INTERNAL, trace=trace)
+
+    def of_child(self) -> Failure:
+        """Return the failure as far as the process of one job can know.
+
+        It can't tell a fault of the host from one that the job caused itself, such as too many open files.
+        """
+        return Failure("internal_error", _INTERNAL, retryable=True, trace=self.trace) if self.is_host_fault else self
 
     @property
     def fingerprint(self) -> str:

@@ -227,5 +227,6 @@ class WorkerHostQuerySet(models.QuerySet["WorkerHost"]):
         return self.filter(seen_at__gte=from_now(-seconds), seen_at__lte=from_now(seconds))
 
     def total_slots(self) -> int:
-        """How many jobs these hosts can run at once."""
-        return int(self.aggregate(total=models.Sum("slots", default=0))["total"])
+        """How many jobs these hosts can run at once. One that is paused runs none."""
+        running = self.exclude(paused_until__gt=Now())
+        return int(running.aggregate(total=models.Sum("slots", default=0))["total"])

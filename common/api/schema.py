@@ -21,7 +21,7 @@ _DESCRIPTIONS = {
     422: "The Idempotency-Key was used with another body.",
     429: "Too many calls or too many unfinished jobs; see Retry-After.",
     500: "The server failed; see its log.",
-    503: "The queue or the database is not responding; nothing was changed.",
+    503: "The queue, the database or the storage of results is not responding; nothing was changed.",
 }
 
 

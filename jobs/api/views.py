@@ -113,7 +113,7 @@ class JobResult(JobView):
         responses={
             **{(code, media_type): OpenApiTypes.BINARY for code in (200, 206) for media_type in _MEDIA_TYPES},
             304: OpenApiResponse(description="Unchanged."),
-            **errors(400, 401, 403, 404, 416, 429, 500),
+            **errors(400, 401, 403, 404, 416, 429, 500, 503),
             409: OpenApiResponse(NoResultSerializer, description="Queued or Running."),
             410: OpenApiResponse(NoResultSerializer, description="Failed."),
         },

@@ -16,6 +16,8 @@ from jobs.models import Delivery
 log = logging.getLogger(__name__)
 #: The share of a lease after which it is renewed: two renewals may fail before it ends.
 _RENEWAL_SHARE = 1 / 3
+#: Seconds after which a renewal that failed is tried again.
+_RETRY_SECONDS = 1
 
 
 @contextmanager
@@ -32,10 +34,15 @@ def kept_lease(delivery: Delivery) -> Iterator[None]:
 
 
 def _renew_until(done: threading.Event, delivery: Delivery) -> None:
-    while not done.wait(settings.DELIVERY_LEASE_SECONDS * _RENEWAL_SHARE):
+    wait = settings.DELIVERY_LEASE_SECONDS * _RENEWAL_SHARE
+    seconds = wait
+    while not done.wait(seconds):
         try:
             outbox.renew(delivery)
+            seconds = wait
         except Error:
+            # After an outage the lease may have ended: nobody else may send the delivery before it is renewed.
+            seconds = min(wait, _RETRY_SECONDS)
             log.warning("The lease of a delivery could not be renewed.", extra={"delivery": str(delivery.pk)})
         finally:
             # This thread's own connection, which would be idle until the next renewal.

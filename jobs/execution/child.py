@@ -50,7 +50,7 @@ def run_child(assignment: Assignment, files: Sequence[int]) -> NoReturn:
         lower_priority(assignment.niceness)
         send(pipe, _run_report(assignment, pipe))
     except BaseException as error:  # noqa: BLE001 - every error must be reported to the worker
-        send(pipe, Failure.from_error(error))
+        send(pipe, Failure.from_error(error).of_child())
     finally:
         # The kernel needs some milliseconds to end the process. The worker goes on as soon as the pipe is closed.
         with contextlib.suppress(OSError):

@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 _BATCH = 200
 #: Seconds by which two clocks may differ between two rounds without that one of them was set.
 _MAX_DRIFT_SECONDS = 2
-_clock_watch = ClockWatch()
+_clock_watch = ClockWatch(longest_answer_seconds=_MAX_DRIFT_SECONDS)
 #: The monotonic time from which leases that have expired are taken for lost.
 _leases_count_from = 0.0
 

@@ -274,7 +274,7 @@ class Supervisor:
         if status is not None:
             self.cluster = 0
         # A delivery that is interrupted is sent again, with the same id.
-        for pid in self.helper_pids.values():
+        for pid in filter(None, self.helper_pids.values()):
             reap(pid, _HELPER_DRAIN_SECONDS)
         self.helper_pids.clear()
         self._kill_cluster()

@@ -43,7 +43,7 @@ def result_response(request: HttpRequest, job: JobExecutionLog, actor: User) -> 
     """Return the response to a download by a user with access to the result: the file, a range of it, 304, or headers.
 
     The query string can name a `format`, by default the first. Raises ResultNotReady, ResultOfFailedJob, JobNotFound,
-    InvalidParameters, ResultMissing, RangeNotSatisfiable or TooManyDownloads.
+    InvalidParameters, ResultMissing, StorageUnavailable, RangeNotSatisfiable or TooManyDownloads.
     """
     artifact = downloadable_artifact(job)
     chosen = _chosen_file(artifact, request.GET.get("format"))

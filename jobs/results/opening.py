@@ -8,9 +8,9 @@ from typing import BinaryIO
 from django.db import transaction
 from django.db.models import QuerySet
 
-from jobs.exceptions import ResultMissing, ResultPurged
+from jobs.exceptions import ResultMissing, ResultPurged, StorageUnavailable, WrongStore
 from jobs.models import Artifact, JobExecutionLog
-from jobs.results import storage
+from jobs.results import storage, store
 from jobs.results.publishing import StoredFile
 from reports.rendering import RENDERERS
 
@@ -18,7 +18,8 @@ from reports.rendering import RENDERERS
 def open_result(job: JobExecutionLog, artifact: Artifact, file: StoredFile) -> BinaryIO:
     """Open one of the result's files for reading.
 
-    Raise ResultPurged if it was purged since the row was read, ResultMissing if it isn't there or was changed.
+    Raise ResultPurged if it was purged since the row was read, ResultMissing if it isn't there or was changed, and
+    StorageUnavailable if that can't be known, for example because the share isn't mounted.
     """
     path = storage.result_path(job.pk, artifact.file_stem, RENDERERS[file.format].extension)
     try:
@@ -27,11 +28,19 @@ def open_result(job: JobExecutionLog, artifact: Artifact, file: StoredFile) -> B
         # The row is marked as purged before the file is deleted.
         if not _unpurged(artifact).exists():
             raise ResultPurged from None
+        _require_store()
         raise
     if opened.stamp != file.stamp:
         # Restored from a backup, for example, and now verified: the next download needn't read it all again.
         _store_stamp(artifact, replace(file, stamp=opened.stamp))
     return opened.file
+
+
+def _require_store() -> None:
+    try:
+        store.check()
+    except (WrongStore, OSError) as error:
+        raise StorageUnavailable from error
 
 
 def _store_stamp(artifact: Artifact, file: StoredFile) -> None:

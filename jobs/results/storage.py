@@ -18,13 +18,15 @@ from uuid import UUID
 
 from django.conf import settings
 
-from jobs.exceptions import ResultMissing
+from jobs.exceptions import ResultMissing, StorageUnavailable
 from jobs.results.publishing import file_stamp
 
 #: Opens a folder only to look up a name in it.
 _LOOKUP_FLAGS = os.O_PATH | os.O_DIRECTORY
 #: O_NONBLOCK: opening a pipe that somebody put in place of a result would otherwise wait for its other end.
 _FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
+#: The file isn't there, or a link or something else is in its place or in its folder's.
+_NO_SUCH_FILE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO)
 
 
 def file_stem(fence: int, claim_token: str) -> str:
@@ -70,22 +72,30 @@ class OpenedFile(NamedTuple):
 def open_verified(path: Path, *, size: int, sha256: str, stamp: str) -> OpenedFile:
     """Open a result for reading. Raise ResultMissing if it isn't there or isn't the file that was published.
 
+    Raise StorageUnavailable if that can't be known.
+
     Hashing 200 MB takes longer than a client may wait for the first byte. The digest is therefore only computed if the
     stamp differs, as it does after a restore from a backup or after tampering.
     """
-    try:
-        file = os.fdopen(_open_in_store(path), "rb", buffering=0)
-    except OSError as error:
-        raise ResultMissing from error
-    found = file_stamp(file)
-    if found != stamp:
-        is_same = os.fstat(file.fileno()).st_size == size
-        is_same = is_same and hashlib.file_digest(file, "sha256").hexdigest() == sha256
-        if not is_same:
-            file.close()
-            raise ResultMissing
-        file.seek(0)
+    with contextlib.ExitStack() as opened, _storage_errors():
+        file = opened.enter_context(os.fdopen(_open_in_store(path), "rb", buffering=0))
+        found = file_stamp(file)
+        if found != stamp:
+            is_same = os.fstat(file.fileno()).st_size == size
+            if not (is_same and hashlib.file_digest(file, "sha256").hexdigest() == sha256):
+                raise ResultMissing
+            file.seek(0)
+        opened.pop_all()
     return OpenedFile(file, found)
+
+
+@contextlib.contextmanager
+def _storage_errors() -> Iterator[None]:
+    """Turn the system's errors into ResultMissing if they say so, else into StorageUnavailable."""
+    try:
+        yield
+    except OSError as error:
+        raise (ResultMissing if error.errno in _NO_SUCH_FILE else StorageUnavailable) from error
 
 
 def delete_job_files(job_id: UUID) -> None:
@@ -107,7 +117,10 @@ def _open_in_store(path: Path) -> int:
     """
     store = Path(settings.ARTIFACTS_DIR)
     *folders, name = path.relative_to(store).parts
-    folder = os.open(store, _LOOKUP_FLAGS)
+    try:
+        folder = os.open(store, _LOOKUP_FLAGS)
+    except OSError as error:
+        raise StorageUnavailable from error
     try:
         for part in folders:
             parent, folder = folder, os.open(part, _LOOKUP_FLAGS | os.O_NOFOLLOW, dir_fd=folder)

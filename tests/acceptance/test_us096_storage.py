@@ -98,6 +98,25 @@ def test_us096_ac005_a_damaged_file_is_never_answered_with_304_or_headers(server
     assert len(lines) == len(entries) == 3
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_us096_a_store_that_is_not_mounted_is_unavailable_and_nothing_is_missing(server, bob, alice, method):
+    job = succeeded_job(bob)
+    path, marker = stored_file(server, job), server.folder / "artifacts" / "store-id"
+    hidden = {path: path.with_name("hidden"), marker: marker.with_name("hidden")}
+    for each, aside in hidden.items():
+        each.rename(aside)
+    try:
+        answer = bob.request(method, f"/jobs/{job}/result")
+    finally:
+        for each, aside in hidden.items():
+            aside.rename(each)
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    if method == "GET":
+        assert answer.json()["code"] == "storage_unavailable"
+    assert not alice.get("/audit", params={"target": job, "action": "Result Missing"}).json()["results"]
+    assert bob.get(f"/jobs/{job}/result").status_code == 200
+
+
 def test_us096_ac005_a_restored_file_is_sent(server, bob):
     job = succeeded_job(bob)
     path = stored_file(server, job)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.conf import settings
 
-from jobs.exceptions import ResultMissing, ResultPurged
+from jobs.exceptions import ResultMissing, ResultPurged, StorageUnavailable
 from jobs.models import Artifact, JobExecutionLog
 from jobs.results import downloads
 from jobs.results.opening import open_result
@@ -71,6 +71,8 @@ class OutgoingResult:
             raise Undeliverable(_DELETED, permanent=True) from None
         except ResultMissing:
             raise Undeliverable("The result file is missing.", permanent=True) from None
+        except StorageUnavailable as error:
+            raise Undeliverable(error.message) from error
         if self.options.get("verify"):
             _verify(opened, file)
         return opened

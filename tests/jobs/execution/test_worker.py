@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import resource
+import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from django.db import DataError, OperationalError, connections
 
+from common.children.limits import used_addresses
 from jobs import failures
 from jobs.execution import lease, transitions, worker
 from jobs.execution.lease import LeaseState
 from jobs.execution.protocol import Progress, Result
-from jobs.models import JobExecutionLog
+from jobs.hosts import host_pause
+from jobs.models import JobEvent, JobExecutionLog
 from jobs.results import storage
+from reports import engine
 from tests.jobs.helpers import FILE, write_draft
 
 RESULT = Result(rows=3, truncated=None, files=(FILE,))
@@ -38,6 +45,51 @@ def test_a_child_reports_why_it_failed(claimed: JobExecutionLog) -> None:
     claimed.refresh_from_db()
     assert (claimed.status, claimed.error_code) == ("Failed", "source_unavailable")
     assert psutil.Process(worker.fork_server().pid).children() == []
+
+
+def _open_too_many_files(*args: object) -> None:
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+    for _ in range(100):
+        os.dup(0)
+
+
+def _read_what_cannot_be_read(*args: object) -> None:
+    # The kernel answers EIO.
+    Path("/proc/self/mem").read_bytes()
+
+
+def _start_too_many_threads(*args: object) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (used_addresses() + 2**24,) * 2)
+    for _ in range(100):
+        threading.Thread(target=time.sleep, args=[60], daemon=True).start()
+
+
+@pytest.mark.parametrize("run", [_open_too_many_files, _read_what_cannot_be_read, _start_too_many_threads])
+def test_what_a_job_causes_itself_pauses_no_host_and_counts(
+    claimed: JobExecutionLog, monkeypatch: pytest.MonkeyPatch, run: Callable[..., None]
+) -> None:
+    # The fork server has it in its memory.
+    worker.fork_server().end()
+    monkeypatch.setattr(engine, "run", run)
+    worker.run_job(claimed)
+    claimed.refresh_from_db()
+    assert (claimed.status, claimed.attempt, host_pause.reason()) == ("Queued", 1, "")
+    event = JobEvent.objects.filter(job=claimed).latest("id")
+    assert event.details["code"] == "internal_error"
+
+
+def test_a_fault_of_the_host_that_a_job_meets_pauses_it_and_does_not_count(
+    claimed: JobExecutionLog, settings: Any, tmp_path: Path
+) -> None:
+    settings.ARTIFACTS_DIR = tmp_path / "artifacts"
+    settings.ARTIFACTS_DIR.symlink_to("artifacts")
+    try:
+        worker.run_job(claimed)
+        claimed.refresh_from_db()
+        assert (claimed.status, claimed.attempt) == ("Queued", 0)
+        assert host_pause.reason().startswith("Results can't be written: ")
+    finally:
+        host_pause.end()
 
 
 def test_a_job_whose_version_was_deleted_fails_without_a_child(claimed: JobExecutionLog) -> None:

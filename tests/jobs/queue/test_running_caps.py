@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -103,6 +104,20 @@ def test_the_slots_of_all_hosts_count(submit: Submit, set_slots: SetSlots, user:
     for _ in range(4):
         submit(user)
     assert [claim() for _ in range(3)] == ["alice", "alice", None]
+
+
+def test_the_slots_of_a_host_that_is_paused_do_not_count(
+    submit: Submit, set_slots: SetSlots, user: User, bob: User
+) -> None:
+    set_slots(5)
+    WorkerHost.objects.update(paused_until=timezone.now() + timedelta(minutes=5))
+    set_slots(2)
+    for _ in range(3):
+        submit(user)
+    assert [claim() for _ in range(2)] == ["alice", None]
+    WorkerHost.objects.update(paused_until=timezone.now() - timedelta(seconds=1))
+    cache.clear()
+    assert claim() == "alice"
 
 
 @pytest.mark.parametrize("slots", [0, 1])

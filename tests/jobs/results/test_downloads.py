@@ -6,13 +6,15 @@ The rest is tested through the API, in tests/acceptance/test_us096_*.py.
 from __future__ import annotations
 
 import logging
+import os
+import resource
 from pathlib import Path
 
 import pytest
 
 from accounts.models import User
-from audit.models import AuditLog
-from jobs.exceptions import JobNotFound, ResultMissing
+from audit.models import Action, AuditLog
+from jobs.exceptions import JobNotFound, ResultMissing, StorageUnavailable
 from jobs.models import Artifact, JobExecutionLog
 from jobs.results import downloads, retention
 from jobs.results.downloads import content_disposition
@@ -60,6 +62,39 @@ def test_a_result_that_is_gone_without_a_purge_is_missing(
     result_file.unlink()
     with pytest.raises(ResultMissing):
         downloads.first_bytes(as_read_before(claimed), user, 10)
+
+
+def test_a_result_is_not_missing_while_the_share_is_not_mounted(
+    result_file: Path, wrong_store: Path, claimed: JobExecutionLog, user: User
+) -> None:
+    result_file.unlink()
+    with pytest.raises(StorageUnavailable):
+        downloads.first_bytes(as_read_before(claimed), user, 10)
+    assert not AuditLog.objects.filter(action=Action.RESULT_MISSING).exists()
+
+
+def test_a_result_is_not_missing_while_the_store_cannot_be_opened(
+    store: Path, result_file: Path, claimed: JobExecutionLog, user: User
+) -> None:
+    store.rename(store.with_name("elsewhere"))
+    store.symlink_to(store.name)
+    with pytest.raises(StorageUnavailable):
+        downloads.first_bytes(as_read_before(claimed), user, 10)
+
+
+def test_a_result_is_not_missing_when_no_more_files_can_be_opened(
+    result_file: Path, claimed: JobExecutionLog, user: User
+) -> None:
+    job = as_read_before(claimed)
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.dup(0)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free, limits[1]))
+    try:
+        with pytest.raises(StorageUnavailable):
+            downloads.first_bytes(job, user, 10)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 def test_a_restored_result_is_read_as_a_whole_only_once(
