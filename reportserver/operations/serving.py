@@ -75,11 +75,11 @@ class Program:
             return False
 
 
-def _programs() -> list[Program]:
-    return [
-        Program("web", [sys.executable, "-m", "gunicorn", "--config", "python:reportserver.web.gunicorn_config"]),
-        Program("jobs", [sys.executable, "-m", "reportserver", "jobserver"]),
-    ]
+def programs(*, workers: bool) -> list[Program]:
+    """The web server and, with `workers`, the jobserver."""
+    web = Program("web", [sys.executable, "-m", "gunicorn", "--config", "python:reportserver.web.gunicorn_config"])
+    jobs = Program("jobs", [sys.executable, "-m", "reportserver", "jobserver"])
+    return [web, jobs] if workers else [web]
 
 
 @dataclass
@@ -87,7 +87,7 @@ class Server:
     """Runs the programs until SIGTERM or Ctrl-C. Calls `on_ready` once, when the server can do its work."""
 
     on_ready: Callable[[], None]
-    programs: list[Program] = field(default_factory=_programs)
+    programs: list[Program]
     stopping: bool = False
 
     def run(self) -> int:

@@ -7,11 +7,11 @@ import socket
 import sys
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from reportserver import demo
 from reportserver.operations import schema
-from reportserver.operations.serving import Server
+from reportserver.operations.serving import Server, programs
 
 _REMEDIES = {
     errno.EADDRINUSE: "Set PORT to a free port.",
@@ -22,11 +22,14 @@ _REMEDIES = {
 class Command(BaseCommand):
     help = "Run the web server and the workers, and restart them if they end. Ctrl-C or SIGTERM stops both cleanly."
 
-    def handle(self, *args: object, **options: object) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--web", action="store_true", help="run no workers: other hosts have them")
+
+    def handle(self, *args: object, web: bool, **options: object) -> None:
         self._check_address()
         # Without a usable database, stop here with one sentence rather than restart the programs again and again.
         schema.require_prepared()
-        sys.exit(Server(on_ready=self._print_welcome).run())
+        sys.exit(Server(self._print_welcome, programs(workers=not web)).run())
 
     def _check_address(self) -> None:
         family = socket.AF_INET6 if ":" in settings.HOST else socket.AF_INET
