@@ -35,10 +35,11 @@ def small_disk(folder: Path) -> Iterator[None]:
 
     It has the marker that the folder has.
     """
-    marker = (folder / store_marker.NAME).read_text()
+    folder.mkdir(exist_ok=True)
+    marker = store_marker.read(folder)
     command = ["mount", "-t", "tmpfs", "-o", "size=64m,mode=700", "tmpfs", folder]
     is_mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
-    (folder / store_marker.NAME).write_text(marker)
+    store_marker.write(folder, marker)
     try:
         yield
     finally:

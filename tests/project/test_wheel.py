@@ -21,7 +21,7 @@ from tests.server import ROOT, RunningServer, prepare_server, start, stop
 
 #: Files that are at the top of the repository and inside the package `reportserver` of the wheel.
 RESOURCES = ("templates", "static", "demo/definitions.yaml", "demo/templates", "demo/data")
-PACKAGES = ("reportserver", "jobs", "reports", "audit", "accounts", "common")
+PACKAGES = ("reportserver", "jobs", "reports", "audit", "accounts", "common", "schedules")
 
 
 def git_files(*paths: str) -> set[str]:

@@ -25,8 +25,16 @@ def handle(error: Exception, accept: str = "*/*") -> tuple[int, dict[str, object
     return response.status_code, json.loads(response.content), response["Content-Type"]
 
 
-#: A bug; errors that the view of a page shows itself; a base class.
-WITHOUT_STATUS = {jobs.IllegalTransition, jobs.InvalidSavedView, jobs.TooManySavedViews, jobs.ResultUnavailable}
+#: A bug; errors that the view of a page shows itself; a base class; errors of workers and commands.
+WITHOUT_STATUS = {
+    jobs.IllegalTransition,
+    jobs.InvalidSavedView,
+    jobs.TooManySavedViews,
+    jobs.ResultUnavailable,
+    jobs.ClaimsBusy,
+    jobs.HostFault,
+    jobs.WrongStore,
+}
 
 
 @pytest.mark.parametrize("module", [jobs, reports])

@@ -40,5 +40,6 @@ def test_a_web_server_without_workers_answers_and_leaves_jobs_to_other_hosts(tmp
                 finally:
                     jobserver.send_signal(signal.SIGTERM)
         finally:
+            server.clients.popitem()[1].http.close()
             process.send_signal(signal.SIGTERM)
     assert process.returncode == 0

@@ -60,7 +60,8 @@ def test_a_restored_database_gets_no_invented_passwords(tmp_path: Path, prepared
     original = prepare_server(tmp_path / "original", REPORTSERVER_DEMO="1")
     folder = tmp_path / "restored"
     folder.mkdir()
-    shutil.copytree(original.folder / "keys", folder / "keys")
+    for name in ("keys", "artifacts"):
+        shutil.copytree(original.folder / name, folder / name)
     shutil.copy(original.database(), folder)
     restored = RunningServer("", folder, {**original.env, "REPORTSERVER_DATA_DIR": str(folder)}, process=None)  # type: ignore[arg-type]
     restored.manage("prepare")
