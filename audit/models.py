@@ -24,6 +24,8 @@ class Action(models.TextChoices):
     JOB_SUCCEEDED = "Job Succeeded", _("Job succeeded")
     JOB_FAILED = "Job Failed", _("Job failed")
     RESULT_DOWNLOAD = "Result Download", _("Result downloaded")
+    ROWS_READ = "Rows Read", _("Rows of a result read")
+    JOB_CONVERT = "Job Convert", _("Result converted")
     RESULT_MISSING = "Result Missing", _("Result file missing")
     RESULT_PURGE = "Result Purge", _("Result deleted")
     REPORT_CREATE = "Report Create", _("Report created")

@@ -24,6 +24,7 @@ from jobs.clock import WAITING, Now
 from jobs.models import DeliveryPlan, JobEvent, JobExecutionLog
 from jobs.queue import broker
 from jobs.queue.admission import Admission
+from jobs.results.downloads import downloadable_artifact
 from jobs.status import Status
 from reports.choices.checked import checked_labels
 from reports.choices.checking import check_choices
@@ -178,6 +179,7 @@ def retry(*, job: JobExecutionLog, actor: User | str) -> JobExecutionLog:
     new_job.formats, new_job.parameters, new_job.retry_of = job.formats, job.parameters, job
     new_job.requested_parameters, new_job.is_scheduled = job.requested_parameters, job.is_scheduled
     new_job.deliver, new_job.parameter_labels = job.deliver, job.parameter_labels
+    new_job.converted_from = job.converted_from
     try:
         with transaction.atomic():
             record_event(job, JobEvent.Kind.RETRIED, {"newJobId": str(new_job.pk), "actor": actor_name(actor)})
@@ -191,6 +193,37 @@ def retry(*, job: JobExecutionLog, actor: User | str) -> JobExecutionLog:
         if earlier is None:
             raise
         raise exceptions.JobAlreadyRetried(jobId=str(earlier.pk)) from None
+    return new_job
+
+
+def convert(*, job: JobExecutionLog, actor: User, format: str) -> JobExecutionLog:
+    """Queue a job that renders the kept rows of this one in another format, without reading the source.
+
+    Raise ResultNotReady, ResultOfFailedJob, JobNotFound, RowsNotKept, ReportConfigurationMissing, InvalidParameters,
+    TooManyJobs or QueueUnavailable.
+    """
+    if downloadable_artifact(job).kept is None:
+        raise exceptions.RowsNotKept
+    if job.report is None or job.version is None:
+        raise exceptions.ReportConfigurationMissing
+    if errors := _format_errors(job.version, format, None):
+        raise InvalidParameters(errors)
+    broker.ping()
+    new_job = _new_job(job.version, job.report, actor)
+    new_job.formats, new_job.converted_from = [format], job.pk
+    new_job.parameters, new_job.requested_parameters = job.parameters, job.requested_parameters
+    new_job.parameter_labels = job.parameter_labels
+    try:
+        with transaction.atomic():
+            admission = Admission.of(new_job)
+            admission.check_limits()
+            new_job.turn = admission.turn
+            details = {"originalJobId": str(job.pk), "newJobId": str(new_job.pk), "format": format}
+            _enqueue(new_job, actor, Action.JOB_CONVERT, details, target=job)
+    except IntegrityError:
+        if _is_deleted(job.report):
+            raise exceptions.ReportConfigurationMissing from None
+        raise
     return new_job
 
 

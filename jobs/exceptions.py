@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from common.exceptions import DomainError
+from reports.exceptions import RunError
 
 
 class JobNotFound(DomainError):
@@ -105,6 +106,25 @@ class StorageUnavailable(DomainError):
 
     code = "storage_unavailable"
     retryable = True
+
+
+class RowsNotKept(DomainError):
+    """The rows of this result weren't kept."""
+
+    code = "rows_not_kept"
+
+
+class RowsBusy(DomainError):
+    """Too many people are reading rows at the moment. Try again shortly."""
+
+    code = "rows_busy"
+    retryable = True
+
+
+class RowsGone(RunError):
+    """The rows to convert were deleted before the job ran."""
+
+    code = "rows_gone"
 
 
 class RangeNotSatisfiable(DomainError):

@@ -22,16 +22,9 @@ from jobs.status import ENDED, UNFINISHED, JobError, QueuePosition, Status
 from reports.models import ReportConfiguration, ReportVersion
 
 __all__ = [
-    "Artifact",
-    "BulkAction",
-    "Delivery",
-    "DeliveryPlan",
-    "JobEvent",
-    "JobExecutionLog",
-    "ResultStore",
-    "SavedView",
-    "WorkerHost",
-]
+    "Artifact", "BulkAction", "Delivery", "DeliveryPlan", "JobEvent", "JobExecutionLog", "ResultStore",
+    "SavedView", "WorkerHost",
+]  # fmt: skip
 
 __all__ = [
     "Artifact",
@@ -96,6 +89,8 @@ class JobExecutionLog(Claim):
         help_text=_("What came of its deliveries; empty without any. See DeliveryState."),
     )
     retry_of = models.OneToOneField("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="retried_as")
+    # No foreign key: without its original, a conversion must not read the source.
+    converted_from = models.UUIDField(null=True, help_text=_("The job whose kept rows it renders."))
     idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - unique unless null
     request_fingerprint = models.CharField(max_length=64, blank=True)
 
@@ -313,10 +308,7 @@ class JobEvent(models.Model):
 
 
 class Artifact(Claim):
-    """The result of a Succeeded job: a file, and perhaps more in further formats.
-
-    A file's path is derived from the job's id, fence, claim token and the file's format.
-    """
+    """The result of a Succeeded job: one or more files, whose paths derive from the job, the claim and the format."""
 
     job = models.OneToOneField(JobExecutionLog, on_delete=models.CASCADE, related_name="artifact")
     size = models.PositiveBigIntegerField()
@@ -336,6 +328,9 @@ class Artifact(Claim):
     more_files = models.JSONField(
         null=True, help_text=_("Format, size, sha256 and stamp of each further file; null if there are none.")
     )
+    kept_rows = models.JSONField(
+        null=True, help_text=_("Size, sha256 and stamp of the file of kept rows; null if they weren't kept.")
+    )
     expires_at = models.DateTimeField()
     purged_at = models.DateTimeField(null=True)
 
@@ -344,6 +339,11 @@ class Artifact(Claim):
 
     def __str__(self) -> str:
         return f"{self.job_id}: {self.size} bytes"
+
+    @property
+    def kept(self) -> StoredFile | None:
+        """The file of the kept rows; None if they weren't kept."""
+        return StoredFile(**self.kept_rows) if self.kept_rows else None
 
     @property
     def files(self) -> list[StoredFile]:

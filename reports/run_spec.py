@@ -19,6 +19,8 @@ from reports.sources.base import Limits
 _SOURCE_SHARE = 0.25
 #: Limits of compiling a designed document: its share of a job's memory, and seconds.
 _DOCUMENT_SHARE, _DOCUMENT_SECONDS = 0.5, 60
+#: A report that offers one of these gives out its rows anyway, so that it may keep them.
+_KEEPING_FORMATS = frozenset({"csv", "xlsx", "json", "ndjson", "parquet"})
 _MAX_FOOTER_BYTES = 64 * 2**20
 
 
@@ -28,10 +30,13 @@ def build_run_spec(
     formats: Sequence[str],
     spill_folder: Path,
     labels: Labels,
+    *,
+    kept: Path | None = None,
+    truncated: str | None = None,
 ) -> RunSpec:
     """Return the run of a version with stored parameters, which were checked when the job was created.
 
-    `labels` are those of values that were chosen from a query.
+    `labels` are those of values that were chosen from a query; `kept` and `truncated` are as in RunSpec.
     """
     declared, options = version.declared_parameters(), version.options
     values = stored_values(declared, parameters)
@@ -69,7 +74,17 @@ def build_run_spec(
         max_rows=version.max_rows,
         max_bytes=min(max_bytes, options.get("max_bytes", max_bytes)),
         on_limit=options.get("on_limit", "truncate"),
+        keep_rows=_rows_to_keep(version),
+        kept=kept,
+        truncated=truncated,
     )
+
+
+def _rows_to_keep(version: ReportVersion) -> int:
+    if not _KEEPING_FORMATS.intersection(version.formats):
+        return 0
+    limit: int | None = version.options.get("keep_rows")
+    return settings.KEEP_ROWS if limit is None else limit
 
 
 def end_orphaned_query(version: ReportVersion | None, spill_folder: Path) -> None:

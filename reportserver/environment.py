@@ -47,7 +47,7 @@ def texts(name: str) -> list[str]:
 def whole_number(name: str, default: int, *, minimum: int = 1, maximum: int = _LARGEST, reason: str = "") -> int:
     """A whole number from `minimum` to `maximum`. `reason` explains the limit in the error."""
     value = text(name, str(default))
-    digits = value.lstrip("0")
+    digits = value.lstrip("0") or ("0" if value and minimum == 0 else "")
     if not (value.isascii() and value.isdigit() and digits):
         raise ImproperlyConfigured(f"{name} must be a whole number of at least {minimum}, not {value!r}.")
     # The length is compared first: Python refuses to parse a number of more than 4,300 digits.

@@ -166,11 +166,11 @@ RECONCILE_SECONDS = whole_number("REPORTSERVER_RECONCILE_SECONDS", 5)
 DRAIN_SECONDS = whole_number("REPORTSERVER_DRAIN_SECONDS", 20)
 #: The largest timeout_seconds of a report.
 LONGEST_JOB_SECONDS = whole_number("REPORTSERVER_LONGEST_JOB_SECONDS", 4 * 3600)
-#: Address space that a job may use on top of its worker's, and its largest result file.
+#: Address space that a job may use on top of its worker's; its largest file; the most rows that are kept beside it.
 JOB_MEMORY_BYTES = whole_number("REPORTSERVER_JOB_MEMORY_MB", 4096) * 1_048_576
 JOB_FILE_BYTES = whole_number("REPORTSERVER_JOB_FILE_MB", 20_480) * 1_048_576
-#: How far a job lowers its priority, from 0 to 19: nice(1).
-JOB_NICENESS = 10
+KEEP_ROWS = whole_number("REPORTSERVER_KEEP_ROWS", 100_000, minimum=0, maximum=10_000_000)
+JOB_NICENESS = 10  # How far a job lowers its priority, from 0 to 19: nice(1).
 MAX_UNFINISHED_PER_USER = whole_number("REPORTSERVER_MAX_UNFINISHED_PER_USER", 200)
 MAX_UNFINISHED_PER_TENANT = whole_number("REPORTSERVER_MAX_UNFINISHED_PER_TENANT", 2000)
 #: Jobs that run at once, on all hosts together. None: one less than there are slots.

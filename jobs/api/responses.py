@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import status
 from rest_framework.response import Response
 
@@ -12,6 +13,7 @@ from common.api.schema import header
 from jobs.api.serializers import AcceptedSerializer, status_url
 from jobs.models import JobExecutionLog
 
+JOB_ID = OpenApiParameter("job_id", OpenApiTypes.UUID, OpenApiParameter.PATH)
 LOCATION = header("Location", "The status URL.", 202, type=OpenApiTypes.URI)
 RETRY_AFTER = header("Retry-After", "Seconds to wait before the next poll.", 202, 409, type=OpenApiTypes.INT)
 FILE_HEADERS = [

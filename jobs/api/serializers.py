@@ -112,6 +112,9 @@ class JobSerializer(serializers.Serializer[JobExecutionLog]):
     attempt = serializers.IntegerField()
     deliveryState = serializers.SerializerMethodField(help_text="What came of its deliveries; null without any.")
     retryOf = serializers.UUIDField(source="retry_of_id", allow_null=True)
+    convertedFrom = serializers.UUIDField(
+        source="converted_from", allow_null=True, help_text="The job whose kept rows it renders."
+    )
     expiresAt = serializers.DateTimeField(source="result.expires_at", allow_null=True)
     result = JobResultSerializer(allow_null=True, help_text="The first file.")
     results = serializers.SerializerMethodField(help_text="All files, in the order of the formats that were asked for.")
@@ -176,6 +179,12 @@ class RetriedSerializer(AcceptedSerializer):
 
 
 _DELIVERY_STATES = ("Held", "Pending", "Delivered", "Failed", "Skipped", "Discarded")
+
+
+class ConvertedSerializer(AcceptedSerializer):
+    convertedFrom = serializers.UUIDField(source="converted_from")
+
+
 #: Details of events that describe the server's machines.
 MACHINE_DETAILS = frozenset({"host", "pid"})
 

@@ -18,7 +18,7 @@ from common.api.schema import errors, header
 from common.throttling import GenerateThrottle
 from jobs import actions, permissions
 from jobs.api import polling
-from jobs.api.responses import FILE_HEADERS, LOCATION, RETRY_AFTER, accepted
+from jobs.api.responses import FILE_HEADERS, JOB_ID, LOCATION, RETRY_AFTER, accepted
 from jobs.api.serializers import (
     AcceptedSerializer,
     JobSerializer,
@@ -32,7 +32,6 @@ from jobs.queue import position
 from jobs.results import downloads
 from reports.rendering import RENDERERS
 
-_ID = OpenApiParameter("job_id", OpenApiTypes.UUID, OpenApiParameter.PATH)
 #: Generated clients read the result as the first of these says: as bytes, not as text.
 _MEDIA_TYPES = ["application/octet-stream", *(renderer.media_type for renderer in RENDERERS.values())]
 _LINK = header("Link", "The URLs of the next and the previous page (RFC 8288).", 200)
@@ -78,7 +77,7 @@ class JobStatus(JobView):
     @extend_schema(
         operation_id="job_status",
         parameters=[
-            _ID,
+            JOB_ID,
             OpenApiParameter("Prefer", str, OpenApiParameter.HEADER, description="`wait=N`: N ≤ 25 seconds."),
             OpenApiParameter("If-None-Match", str, OpenApiParameter.HEADER),
             header("ETag", "Changes with the status.", 200, 304),
@@ -101,7 +100,7 @@ class JobResult(JobView):
     @extend_schema(
         operation_id="job_result",
         parameters=[
-            _ID,
+            JOB_ID,
             OpenApiParameter("format", str, description="Which of the job's files; by default the first."),
             OpenApiParameter("Range", str, OpenApiParameter.HEADER),
             OpenApiParameter("If-Range", str, OpenApiParameter.HEADER),
@@ -130,7 +129,7 @@ class JobRetry(JobView):
     @extend_schema(
         operation_id="job_retry",
         request=None,
-        parameters=[_ID, LOCATION, RETRY_AFTER],
+        parameters=[JOB_ID, LOCATION, RETRY_AFTER],
         responses={202: RetriedSerializer, **errors(401, 403, 404, 409, 429, 503)},
     )
     def post(self, request: Request, job_id: str) -> Response:
@@ -144,7 +143,7 @@ class JobCancel(JobView):
     @extend_schema(
         operation_id="job_cancel",
         request=None,
-        parameters=[_ID, LOCATION, RETRY_AFTER],
+        parameters=[JOB_ID, LOCATION, RETRY_AFTER],
         responses={202: AcceptedSerializer, **errors(401, 403, 404, 409, 429, 503)},
     )
     def post(self, request: Request, job_id: str) -> Response:
@@ -158,7 +157,7 @@ class JobEvents(JobView):
 
     @extend_schema(
         operation_id="job_events",
-        parameters=[_ID],
+        parameters=[JOB_ID],
         responses={200: JobTimelineSerializer, **errors(401, 403, 404, 429)},
     )
     def get(self, request: Request, job_id: str) -> Response:

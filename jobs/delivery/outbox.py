@@ -60,7 +60,8 @@ def _planned(job: JobExecutionLog, result: Result) -> list[Delivery]:
         plan = DeliveryPlan.objects.filter(job=job).first()
         outcome = planning.Outcome(result.rows, bool(result.truncated), result.content_digest)
         return planning.of_plan(plan, job, outcome) if plan else []
-    if job.version is None or not delivers(job.version.pk, requested=job.deliver):
+    # A conversion sends nothing a second time.
+    if job.version is None or job.converted_from or not delivers(job.version.pk, requested=job.deliver):
         return []
     return planning.of_report(job, job.version)
 

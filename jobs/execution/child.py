@@ -83,9 +83,10 @@ def _run_report(assignment: Assignment, pipe: int) -> Result:
             shutil.rmtree(assignment.spec.limits.temp_dir, ignore_errors=True)
         with _store_faults():
             files = tuple(_publish(assignment, file) for file in run.files)
+            kept = _publish(assignment, run.kept) if run.kept else None
             # The share may have been unmounted meanwhile.
             store_marker.check(assignment.store, assignment.store_marker)
-    return Result(rows=run.rows, truncated=run.truncated, files=files)
+    return Result(rows=run.rows, truncated=run.truncated, files=files, kept=kept)
 
 
 def _publish(assignment: Assignment, file: engine.RenderedFile) -> publishing.StoredFile:

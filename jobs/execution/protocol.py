@@ -22,7 +22,8 @@ class Assignment:
     """Everything a child needs to know to produce one result."""
 
     spec: RunSpec
-    #: Where the first file is written; the others are beside it. And by format, their names once they are complete.
+    #: Where the first file is written; the others are beside it. And by format, their names once they are complete;
+    #: that of the kept rows, too.
     draft: Path
     results: Mapping[str, Path]
     #: The folder that all are in, and the text of its marker.
@@ -50,12 +51,14 @@ class Result:
     """The complete files of a job, in the order of its formats. `truncated` says why they lack rows, if they do.
 
     `content_digest`: equal for the same columns and rows in any order; empty if nobody asked for it.
+    `kept` is the file of kept rows, if there is one.
     """
 
     rows: int
     truncated: str | None
     files: tuple[StoredFile, ...]
     content_digest: str = ""
+    kept: StoredFile | None = None
 
     @property
     def size(self) -> int:
@@ -80,4 +83,5 @@ def parse(line: bytes) -> Message:
     [(name, fields)] = json.loads(line).items()
     if "files" in fields:
         fields["files"] = tuple(StoredFile(**file) for file in fields["files"])
+        fields["kept"] = fields["kept"] and StoredFile(**fields["kept"])
     return _TYPES[name](**fields)

@@ -13,7 +13,7 @@ import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -214,10 +214,18 @@ def _add_artifact(job: JobExecutionLog, result: Result) -> None:
         content_digest=result.content_digest,
         stamp=first.stamp,
         more_files=[asdict(file) for file in more] or None,
+        kept_rows=result.kept and asdict(result.kept),
         # By the database's clock: a host's may be so wrong that the result would be born expired.
-        expires_at=job.ended_at + timedelta(days=retention_days),
+        expires_at=_expiry_of_original(job) or job.ended_at + timedelta(days=retention_days),
     )
     insert(artifact)
+
+
+def _expiry_of_original(job: JobExecutionLog) -> datetime | None:
+    """A conversion is kept no longer than the rows it shows."""
+    if job.converted_from is None:
+        return None
+    return Artifact.objects.filter(job=job.converted_from).values_list("expires_at", flat=True).first()
 
 
 def _add_deliveries(job: JobExecutionLog, result: Result) -> None:

@@ -26,9 +26,9 @@ from jobs.failures import Failure
 from jobs.hosts import host_check, host_lock, host_pause
 from jobs.models import Artifact, JobExecutionLog
 from jobs.queue import broker, next_job
-from jobs.results import storage, store
+from jobs.results import kept_rows, opening, storage, store
 from reports.exceptions import ReportDeleted
-from reports.rendering import RENDERERS
+from reports.kept_rows.file import NAME as KEPT_ROWS
 from reports.run_spec import build_run_spec
 
 log = logging.getLogger(__name__)
@@ -131,17 +131,22 @@ def _run_attempt(job: JobExecutionLog) -> Failure | None:
 def _assignment(job: JobExecutionLog) -> Assignment:
     if job.version is None:
         raise ReportDeleted
+    kept, truncated = kept_rows.to_convert(job.converted_from) if job.converted_from else (None, None)
+    spill_folder = storage.spill_folder(job.pk, job.file_stem)
     return Assignment(
         spec=build_run_spec(
             job.version,
             job.parameters,
             job.formats,
-            storage.spill_folder(job.pk, job.file_stem),
+            spill_folder,
             job.parameter_labels,
+            kept=kept,
+            truncated=truncated,
         ),
         draft=storage.draft_path(job.pk, job.file_stem),
         results={
-            format: storage.result_path(job.pk, job.file_stem, RENDERERS[format].extension) for format in job.formats
+            name: storage.result_path(job.pk, job.file_stem, opening.extension_of(name))
+            for name in (*job.formats, KEPT_ROWS)
         },
         store=settings.ARTIFACTS_DIR,
         store_marker=store.expected_marker(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import BinaryIO
 
 from django.db import transaction
@@ -12,6 +13,7 @@ from jobs.exceptions import ResultMissing, ResultPurged, StorageUnavailable, Wro
 from jobs.models import Artifact, JobExecutionLog
 from jobs.results import storage, store
 from jobs.results.publishing import StoredFile
+from reports.kept_rows import file as kept_rows
 from reports.rendering import RENDERERS
 
 
@@ -21,7 +23,7 @@ def open_result(job: JobExecutionLog, artifact: Artifact, file: StoredFile) -> B
     Raise ResultPurged if it was purged since the row was read, ResultMissing if it isn't there or was changed, and
     StorageUnavailable if that can't be known, for example because the share isn't mounted.
     """
-    path = storage.result_path(job.pk, artifact.file_stem, RENDERERS[file.format].extension)
+    path = path_of(job, artifact, file)
     try:
         opened = storage.open_verified(path, size=file.size, sha256=file.sha256, stamp=file.stamp)
     except ResultMissing:
@@ -43,9 +45,22 @@ def _require_store() -> None:
         raise StorageUnavailable from error
 
 
+def path_of(job: JobExecutionLog, artifact: Artifact, file: StoredFile) -> Path:
+    """Return the path of one of the result's files, or of the kept rows."""
+    return storage.result_path(job.pk, artifact.file_stem, extension_of(file.format))
+
+
+def extension_of(format: str) -> str:
+    """Return the extension of a format's files, or of the kept rows."""
+    return kept_rows.NAME if format == kept_rows.NAME else RENDERERS[format].extension
+
+
 def _store_stamp(artifact: Artifact, file: StoredFile) -> None:
     if file.format == artifact.job.format:
         _unpurged(artifact).update(stamp=file.stamp)
+        return
+    if file.format == kept_rows.NAME:
+        _unpurged(artifact).update(kept_rows=asdict(file))
         return
     with transaction.atomic():
         # Locked: another process may store the stamp of another file.

@@ -215,6 +215,13 @@ class ReportDefinition(Definition):
         default="truncate",
         description="Whether a result beyond max_rows or max_bytes is truncated and marked as incomplete, or fails.",
     )
+    keep_rows: int | None = Field(
+        default=None,
+        ge=0,
+        le=10_000_000,
+        description="Results of up to this many rows also keep their rows, to be searched, sorted and converted; 0: "
+        "never. By default, the server's own limit.",
+    )
     csv: CsvDefinition = Field(default=CsvDefinition(), description="The format of CSV files.")
     max_running: int | None = Field(
         default=None,
@@ -237,7 +244,7 @@ class ReportDefinition(Definition):
 
     #: Stored together in the column `options` of a version, where they differ from their default.
     OPTIONS: ClassVar[frozenset[str]] = frozenset(
-        {"csv", "max_bytes", "on_limit", "template", "totals", "chart", "rules", "time_zone"}
+        {"csv", "keep_rows", "max_bytes", "on_limit", "template", "totals", "chart", "rules", "time_zone"}
     )
     #: Stored with the report, not with its versions.
     UNVERSIONED: ClassVar[frozenset[str]] = frozenset({"slug", "tenant", "grants"})

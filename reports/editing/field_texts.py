@@ -84,6 +84,13 @@ _FIELDS = {
     "max_rows": FieldText(_("Row limit"), _("Leave empty for no limit.")),
     "max_bytes": FieldText(_("Size limit (bytes)"), _("Leave empty for the server's limit.")),
     "on_limit": FieldText(_("When a limit is reached")),
+    "keep_rows": FieldText(
+        _("Kept rows"),
+        _(
+            "Results of up to this many rows can be searched, sorted and converted. 0: never. Leave empty for the "
+            "server's limit."
+        ),
+    ),
     "max_running": FieldText(_("Jobs running at once"), _("On all hosts together. Leave empty for no limit.")),
     "max_attempts": FieldText(_("Attempts"), _("How often a job is tried if the failure may be temporary.")),
     "retention_days": FieldText(_("Result retention (days)")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from reports.parameters.values import TypedValue
@@ -15,7 +16,8 @@ from reports.sources.base import Limits, SourceSpec
 class RunSpec:
     """The input of a run. `query` and `values` go to the source, which is read once for all `formats`.
 
-    `max_rows` limits the rows, `max_bytes` each file.
+    `max_rows` limits the rows, `max_bytes` each file. The rows of a result of up to `keep_rows` are kept, too. `kept`:
+    rows that an earlier run kept, to be read in place of the source; `truncated` says why it left some out.
     """
 
     source: SourceSpec
@@ -27,6 +29,9 @@ class RunSpec:
     max_rows: int | None = None
     max_bytes: int | None = None
     on_limit: Literal["truncate", "fail"] = "truncate"
+    keep_rows: int = 0
+    kept: Path | None = None
+    truncated: str | None = None
 
 
 @dataclass(frozen=True)
@@ -42,9 +47,11 @@ class RenderedFile:
 class RunResult:
     """The finished files, in the order of the run's formats, and the rows in each of them.
 
-    `truncated` is a sentence that says why rows are missing; None if none are.
+    `truncated` is a sentence that says why rows are missing; None if none are. `kept` is the file of kept rows, if
+    there is one.
     """
 
     rows: int
     truncated: str | None
     files: tuple[RenderedFile, ...]
+    kept: RenderedFile | None = None

@@ -16,7 +16,8 @@ MISSING = "Internal server error: Result file for completed job is missing."
 
 def stored_file(server, job):
     """Return the path of the job's result file."""
-    (path,) = [path for path in (server.folder / "artifacts" / job[:2] / job).iterdir() if path.is_file()]
+    files = (server.folder / "artifacts" / job[:2] / job).iterdir()
+    (path,) = [path for path in files if path.is_file() and path.suffix != ".rows"]
     return path
 
 

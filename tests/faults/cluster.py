@@ -319,7 +319,10 @@ def file_stem(row: Row) -> str:
 
 def job_files(cluster: Cluster, job: str, pattern: str) -> list[Path]:
     """Return the files in the job's folder of results."""
-    return list((cluster.server.folder / "artifacts" / job[:2] / job).glob(pattern))
+    files = list((cluster.server.folder / "artifacts" / job[:2] / job).glob(pattern))
+    # Kept rows belong to the result beside them.
+    results = {file.stem for file in files if file.suffix in (".csv", ".json", ".xlsx")}
+    return [file for file in files if file.suffix != ".rows" or file.stem not in results]
 
 
 def command(process: psutil.Process) -> str:

@@ -79,7 +79,7 @@ def test_one_csv_option_leaves_the_others_at_their_default(tmp_path):
 
 def test_max_bytes_truncates_the_result_with_a_sentence(tmp_path):
     result, content = run_report(define_report(tmp_path, max_bytes=20_000), "csv", tmp_path)
-    assert 20_000 <= result.size == len(content) < 40_000
+    assert 20_000 <= result.files[0].size == len(content) < 40_000
     assert result.truncated == (
         f"Only the first {result.rows:,} rows are included: the report allows files of 20 kB at most."
     )

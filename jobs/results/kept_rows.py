@@ -1,0 +1,103 @@
+"""Rows that were kept beside a result: reading them, page by page, and finding those that a conversion renders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db import transaction
+
+from accounts.models import User
+from audit import actions as audit
+from audit.models import Action
+from common.children.client import ChildFailed, TaskError, children
+from common.children.fair_queue import Caller
+from common.children.messages import ChildLimits
+from jobs.exceptions import HostFault, ResultMissing, ResultPurged, RowsBusy, RowsGone, RowsNotKept, StorageUnavailable
+from jobs.models import Artifact, JobExecutionLog
+from jobs.results.downloads import downloadable_artifact
+from jobs.results.opening import open_result, path_of
+from jobs.results.publishing import StoredFile
+from reports.exceptions import InvalidParameters
+from reports.kept_rows.page import RowsPage, RowsQuery, json_page, text_page
+
+MAX_LIMIT = 1_000
+_LIMITS = ChildLimits(seconds=20, result_bytes=160 << 20)
+
+
+class Wanted(NamedTuple):
+    """Which rows to read: from `offset` on, at most `limit`. `sort`: a column, after a minus for descending order."""
+
+    offset: int = 0
+    limit: int = 100
+    sort: str = ""
+    search: str = ""
+
+
+def read_page(*, job: JobExecutionLog, actor: User, wanted: Wanted, as_json: bool) -> RowsPage:
+    """Return the rows, as JSON or for a page. Audited, since data is read.
+
+    Raises ResultNotReady, ResultOfFailedJob, JobNotFound, RowsNotKept, InvalidParameters or RowsBusy.
+    """
+    path = _verified_path(job, downloadable_artifact(job))
+    descending = wanted.sort.startswith("-")
+    query = RowsQuery(
+        path=str(path),
+        offset=wanted.offset,
+        limit=wanted.limit,
+        sort=wanted.sort.removeprefix("-") if wanted.sort else None,
+        descending=descending,
+        search=wanted.search,
+    )
+    try:
+        caller = Caller(str(actor.tenant_id), actor.username)
+        page = children.run(json_page if as_json else text_page, query, caller=caller, limits=_LIMITS)
+    except (ChildFailed, TaskError) as error:
+        # Deleted meanwhile: the row is marked before the file goes.
+        if not path.exists():
+            raise RowsNotKept from error
+        raise RowsBusy from error
+    if not page.known_sort:
+        names = ", ".join(column.name for column in page.columns)
+        raise InvalidParameters({"sort": [f"Must be one of: {names}; with - before it for descending order."]})
+    with transaction.atomic():
+        audit.record(Action.ROWS_READ, actor=actor, tenant_id=job.tenant_id, target=("job", job.pk))
+    return page
+
+
+def check(artifact: Artifact) -> StoredFile:
+    """Return the file of the kept rows. Raises RowsNotKept."""
+    if artifact.kept is None:
+        raise RowsNotKept
+    return artifact.kept
+
+
+class ToConvert(NamedTuple):
+    """The kept rows that a conversion renders, and why they are incomplete, if they are."""
+
+    path: Path
+    truncated: str | None
+
+
+def to_convert(original_id: UUID) -> ToConvert:
+    """Return the kept rows of this job. Raises RowsGone."""
+    original = JobExecutionLog.objects.with_result().filter(pk=original_id).first()
+    if original is None or original.result is None:
+        raise RowsGone
+    try:
+        return ToConvert(_verified_path(original, original.result), original.result.truncated or None)
+    except RowsNotKept:
+        raise RowsGone from None
+    except StorageUnavailable as error:
+        raise HostFault("Results can't be read.") from error
+
+
+def _verified_path(job: JobExecutionLog, artifact: Artifact) -> Path:
+    """Return the path of the kept rows, if it is the file that was published. Raises RowsNotKept."""
+    kept = check(artifact)
+    try:
+        open_result(job, artifact, kept).close()
+    except (ResultMissing, ResultPurged) as error:
+        raise RowsNotKept from error
+    return path_of(job, artifact, kept)
