@@ -68,13 +68,17 @@ class Field:
         """Return the field as it was submitted; or, if `data` is a query string, with its value or the default."""
         name = PREFIX + parameter.name
         if not submitted and name not in data:
-            default: Any = parameter.default
-            values = [] if default is None else default if parameter.multiple else [default]
-            return cls(parameter, [_text(parameter, value) for value in values])
+            return cls(parameter, cls.texts(parameter, parameter.default))
         if parameter.multiple and not parameter.choices:
             lines = [line.strip() for text in data.getlist(name) for line in text.splitlines()]
             return cls(parameter, [line for line in lines if line])
         return cls(parameter, data.getlist(name))
+
+    @staticmethod
+    def texts(parameter: Parameter, value: Any) -> list[str]:
+        """Return the texts of a declared value, or of one as it is stored."""
+        values = [] if value is None else value if isinstance(value, (list, tuple)) else [value]
+        return [_text(parameter, item) for item in values]
 
     @property
     def raw(self) -> object:

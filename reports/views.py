@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
@@ -27,6 +29,9 @@ from reports.parameters.date_math import DATE_TYPES, Moment, is_relative
 from reports.parameters.scalars import InvalidValue
 from reports.permissions import may_generate
 from reports.runner_port import report_runner
+
+#: Digits of a time in seconds: up to the year 5138.
+_MAX_DIGITS = 11
 
 
 @login_required
@@ -82,15 +87,19 @@ def report(request: HttpRequest, slug: str) -> HttpResponse:
 @login_required
 @require_safe
 def relative_date(request: HttpRequest) -> HttpResponse:
-    """Return what the text of a field for dates means, as a part of a page: `type` and `zone` are the field's."""
+    """Return what the text of a field for dates means, as a part of a page: `type` and `zone` are the field's, and `at`
+    is the instant for which it is asked, in seconds, if that isn't now."""
     text = next((str(value) for name, value in request.GET.items() if name.startswith(PREFIX)), "").strip()
     zone, type = request.GET.get("zone", ""), request.GET.get("type", "")
+    seconds = request.GET.get("at", "")
+    is_time = seconds.isascii() and seconds.isdigit() and len(seconds) <= _MAX_DIGITS
+    at = datetime.fromtimestamp(int(seconds), UTC) if is_time else timezone.now()
     if not is_time_zone(zone) or type not in DATE_TYPES:
         return HttpResponseBadRequest()
     shown: dict[str, str] = {}
     if is_relative(text):
         try:
-            shown["meaning"] = date_meaning(type, text, Moment.of(timezone.now(), zone))
+            shown["meaning"] = date_meaning(type, text, Moment.of(at, zone))
         except InvalidValue as error:
             shown["error"] = " ".join(error.messages)
     return render(request, "reports/_date_meaning.html", shown)

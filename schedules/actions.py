@@ -8,6 +8,7 @@ from itertools import islice, takewhile
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.models import Tenant, User
 from audit import actions as audit
@@ -34,13 +35,19 @@ def create_schedule(*, definition: ScheduleDefinition, tenant: Tenant, actor: Us
 
 
 @looks_up_choices
-def update_schedule(*, schedule: Schedule, definition: ScheduleDefinition, actor: User) -> Schedule:
+def update_schedule(
+    *, schedule: Schedule, definition: ScheduleDefinition, actor: User, expected_version: int | None = None
+) -> Schedule:
     """Make the schedule match the definition. Later times follow it at once; those that have passed don't change.
 
-    Raises InvalidDefinition, ScheduleChanged, or PermissionDenied for another owner.
+    `expected_version` is that on which the change is based. Raises ScheduleChanged if there is a later one by now, or
+    no schedule any more; InvalidDefinition; or PermissionDenied for another owner.
     """
     with transaction.atomic():
-        return _update(_locked(schedule), definition, actor)
+        locked = _locked(schedule)
+        if expected_version not in (None, locked.version.number):
+            raise exceptions.ScheduleChanged
+        return _update(locked, definition, actor)
 
 
 @looks_up_choices
@@ -106,6 +113,11 @@ def backfill(*, schedule: Schedule, first: datetime, last: datetime, actor: User
         numbers = {"from": first.isoformat(), "to": last.isoformat(), "slots": len(created)}
         _record(Action.SCHEDULE_BACKFILL, locked, actor, **numbers)
     return created
+
+
+def backfill_times(*, schedule: Schedule, first: datetime, last: datetime) -> list[datetime]:
+    """Return the times that `backfill` would add slots for now. Raises TooManySlots."""
+    return _times_without_job(schedule, first, min(last, timezone.now()))
 
 
 def check_can_run(schedule: Schedule) -> None:

@@ -8,7 +8,7 @@ If day of month and day of week are both set, either matches.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
@@ -51,16 +51,32 @@ def warning(expression: str) -> str | None:
     return f"Months without day {first} are skipped. L is the last day of each month."
 
 
+def times_within(
+    expression: str, zone: ZoneInfo, *, after: datetime, first: str | None, last: str | None
+) -> Iterator[datetime]:
+    """Yield the times after this one, as `times`, from a first to a last day in the zone, such as "2026-12-31".
+
+    Raises ValueError for what is no day.
+    """
+    if first:
+        start = datetime.combine(datetime.fromisoformat(first), time(), zone)
+        after = max(after, max(start, FIRST) - timedelta(seconds=1))
+    for due in times(expression, zone, after=after):
+        if last and str(due.astimezone(zone).date()) > last:
+            return
+        yield due
+
+
 def times(expression: str, zone: ZoneInfo, *, after: datetime) -> Iterator[datetime]:
     """Yield the times after this one up to the year 9999, in UTC, the first one first. Raises CronSimError."""
     after = max(after, FIRST)
     try:
         for local in CronSim(expression, after.astimezone(zone)):
-            time = local.astimezone(UTC)
+            due = local.astimezone(UTC)
             # A repeated local time is not told apart from the first by its fields.
-            if time > after:
-                yield time
-                after = time
+            if due > after:
+                yield due
+                after = due
     except OverflowError:
         # The end of the year 9999.
         return

@@ -41,10 +41,13 @@ def _check_cron(expression: str) -> str:
 
 def _check_day(text: str) -> str:
     try:
-        date.fromisoformat(text)
+        # Python also reads 20261231 and 2026-W53-4.
+        if re.fullmatch(_DAY, text):
+            date.fromisoformat(text)
+            return text
     except ValueError:
-        raise ValueError("Must be a date like 2026-12-31.") from None
-    return text
+        pass
+    raise ValueError("Must be a date like 2026-12-31.")
 
 
 def _check_owner(principal: str) -> str:
@@ -54,7 +57,7 @@ def _check_owner(principal: str) -> str:
 
 
 Owner = Annotated[Principal, AfterValidator(_check_owner)]
-Day = Annotated[str, Field(max_length=10, pattern=_DAY), AfterValidator(_check_day)]
+Day = Annotated[str, Field(json_schema_extra={"pattern": _DAY}), AfterValidator(_check_day)]
 
 
 class ScheduleDefinition(Definition):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -84,14 +84,9 @@ class Schedule(models.Model):
 
     def times(self, *, after: datetime) -> Iterator[datetime]:
         """Yield the times after this one, in UTC, within its first and last day."""
-        fields, zone = self.version.definition, self.zone
-        if fields["start_on"]:
-            first = datetime.combine(datetime.fromisoformat(fields["start_on"]), time(), zone)
-            after = max(after, max(first, cron.FIRST) - timedelta(seconds=1))
-        for due in cron.times(fields["cron"], zone, after=after):
-            if fields["end_on"] and str(due.astimezone(zone).date()) > fields["end_on"]:
-                return
-            yield due
+        fields = self.version.definition
+        bounds = {"first": fields["start_on"], "last": fields["end_on"]}
+        return cron.times_within(fields["cron"], self.zone, after=after, **bounds)
 
     def move_on(self, *, after: datetime) -> None:
         """Set `next_at` to the first time after this one, and `next_zone`. Doesn't save."""

@@ -5,9 +5,17 @@ from __future__ import annotations
 from django.urls import path
 
 from schedules import views
+from schedules.editing import views as editing
 
 urlpatterns = [
     path("schedules", views.schedule_list, name="schedules"),
+    # Before the page of a schedule: none can have one of these slugs.
+    path("schedules/new", editing.new, name="schedule-new"),
+    path("schedules/preview", editing.next_times, name="schedule-preview"),
     path("schedules/<str:key>", views.schedule_page, name="schedule"),
+    path("schedules/<str:key>/edit", editing.edit, name="schedule-edit"),
+    path("schedules/<str:key>/delete", editing.delete, name="schedule-delete"),
+    path("schedules/<str:key>/versions", editing.versions, name="schedule-versions"),
+    path("schedules/<str:key>/backfill", editing.backfill, name="schedule-backfill"),
     path("schedules/<str:key>/<str:command>", views.command, name="schedule-command"),
 ]

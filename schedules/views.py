@@ -18,6 +18,8 @@ from accounts.caller import caller
 from common.exceptions import DomainError
 from common.paging import paginate
 from schedules import actions, cron
+from schedules.calendar import month_of
+from schedules.editing import presets
 from schedules.models import Schedule, Slot
 from schedules.permissions import schedule_to_manage
 
@@ -47,6 +49,8 @@ def schedule_page(request: HttpRequest, key: str) -> HttpResponse:
         "fields": fields,
         "zone": schedule.zone,
         "next_times": [] if schedule.paused else list(islice(schedule.times(after=timezone.now()), _NEXT_TIMES)),
+        "words": presets.words(fields["cron"]),
+        "month": month_of(schedule, request.GET.get("month", "")),
         "warning": cron.warning(fields["cron"]),
         "page": paginate(request, slots, "-time", "id"),
     }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from django.utils import timezone
@@ -142,8 +143,17 @@ def _relative_dates(job: JobExecutionLog, name: str) -> str:
 
 def rerun_query(job: JobExecutionLog) -> str:
     """Return the query string that fills the report's form with this job's parameters and format."""
+    return _form_query(job, job.parameters)
+
+
+def repeat_query(job: JobExecutionLog) -> str:
+    """As `rerun_query`, with the parameters as they were sent: relative dates stay relative."""
+    return _form_query(job, job.parameters if job.requested_parameters is None else job.requested_parameters)
+
+
+def _form_query(job: JobExecutionLog, parameters: Mapping[str, Any]) -> str:
     fields = [("format", job.format)]
-    for name, value in job.parameters.items():
+    for name, value in parameters.items():
         for item in value if isinstance(value, list) else [value]:
             text = "" if item is None else str(item)
             # As the form's fields expect it: a datetime-local field takes no offset, and its times are in UTC.

@@ -65,7 +65,7 @@ def _flatten(entry: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
     Parameters are identified by their names, so that an added one doesn't make all later ones differ.
     """
     for name, value in entry.items():
-        if name == "parameters" and not prefix:
+        if name == "parameters" and not prefix and isinstance(value, list):
             yield "parameters", ", ".join(str(parameter.get("name", "")) for parameter in value)
             for parameter in value:
                 fields = {key: field for key, field in parameter.items() if key != "name"}

@@ -16,7 +16,7 @@ from common import form_recovery
 from common.form_recovery import login_keeping_form
 from reports import actions
 from reports.definitions.errors import errors_in
-from reports.definitions.from_database import definition_of, fingerprint, reload_report
+from reports.definitions.from_database import definition_of, fingerprint, reload_report, version_entry
 from reports.editing.edit_page import EditPage
 from reports.editing.form import EditForm
 from reports.editing.template_page import TemplatePage
@@ -108,7 +108,9 @@ def delete(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 def versions(request: HttpRequest, slug: str) -> HttpResponse:
     report = ReportConfiguration.objects.find_administered(caller(request), slug)
-    return render(request, "reports/versions.html", {"report": report, **version_history(request, report)})
+    rows = report.versions.select_related("data_source").prefetch_related("delivery_targets")
+    history = version_history(request, rows, report.version.number, version_entry)
+    return render(request, "reports/versions.html", {"report": report, **history})
 
 
 @login_required

@@ -40,6 +40,7 @@ def job_page(request: HtmxHttpRequest, job_id: str) -> HttpResponse:
         "attempts": job_detail.attempts(job, events),
         "parameters": job_detail.titled_parameters(job),
         "rerun_query": job_detail.rerun_query(job) if may_rerun else "",
+        "repeat_query": job_detail.repeat_query(job) if may_rerun and job.is_ended else "",
         "retry_chain": job_detail.retry_chain(job),
         "similar_failures": job_detail.similar_failures(user, job),
         "changes": job_detail.changes_since(job),

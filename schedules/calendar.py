@@ -1,0 +1,129 @@
+"""A month of a schedule, day by day: how many of its times were or will be what."""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from itertools import islice, takewhile
+from typing import NamedTuple
+
+from django.db.models import Count, F, Q
+from django.db.models.functions import TruncDate
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from jobs.status import Status
+from schedules import cron
+from schedules.models import Schedule, Slot
+from schedules.slots import ON_TIME
+
+#: By outcome, its label and its icon, in the order in which a day shows them.
+OUTCOMES: dict[str, tuple[str | Promise, str]] = {
+    "failed": (_("failed"), "failed"),
+    "missed": (_("missed"), "warning"),
+    "late": (_("late"), "history"),
+    "skipped": (_("skipped"), "next"),
+    "made": (_("made"), "succeeded"),
+    "expected": (_("expected"), "queued"),
+}
+_YEARS = range(1970, 3000)
+#: Times to come that are counted: the rest of a month of a schedule that runs every minute would take a second.
+_MAX_EXPECTED = 5_000
+_MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")
+
+
+class Part(NamedTuple):
+    """A part of a day: so many times with this outcome."""
+
+    outcome: str
+    label: str | Promise
+    icon: str
+    count: int
+
+
+@dataclass
+class Day:
+    """A day of the calendar. `is_outside`: it belongs to the month before or after."""
+
+    date: date
+    is_outside: bool
+    is_today: bool
+    counts: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def parts(self) -> list[Part]:
+        shown = OUTCOMES.items()
+        return [Part(name, label, icon, self.counts[name]) for name, (label, icon) in shown if self.counts[name]]
+
+
+@dataclass
+class Month:
+    """A month of the calendar, in the schedule's time zone. `before` and `after` name its neighbors."""
+
+    first: date
+    weeks: list[list[Day]]
+    before: str
+    after: str
+    #: Whether more times are to come than were counted.
+    is_cut: bool
+
+    @property
+    def legend(self) -> list[Part]:
+        """The outcomes that occur, with their numbers in the month."""
+        total = sum((day.counts for week in self.weeks for day in week if not day.is_outside), Counter[str]())
+        return Day(self.first, False, False, total).parts
+
+
+def month_of(schedule: Schedule, text: str) -> Month:
+    """Return the month that is named like "2026-11"; the current one for any other text."""
+    zone, now = schedule.zone, timezone.now()
+    today = now.astimezone(zone).date()
+    first = _first_day(text) or today.replace(day=1)
+    after = (first + timedelta(days=31)).replace(day=1)
+    start, end = (datetime.combine(day, time(), zone) for day in (first, after))
+    counts = _recorded(schedule, start, end)
+    expected = _expected(schedule, now, start, end)
+    for due in expected:
+        # A time that has come and has no slot yet is late.
+        counts.setdefault(due.astimezone(zone).date(), Counter())["expected" if due > now else "late"] += 1
+    weeks = [
+        [Day(day, day.month != first.month, day == today, counts.get(day, Counter())) for day in week]
+        for week in calendar.Calendar().monthdatescalendar(first.year, first.month)
+    ]
+    before = first - timedelta(days=1)
+    return Month(first, weeks, f"{before:%Y-%m}", f"{after:%Y-%m}", len(expected) == _MAX_EXPECTED)
+
+
+def _first_day(text: str) -> date | None:
+    match = _MONTH.fullmatch(text)
+    if match is None or int(match[1]) not in _YEARS or not 1 <= int(match[2]) <= 12:
+        return None
+    return date(int(match[1]), int(match[2]), 1)
+
+
+def _recorded(schedule: Schedule, start: datetime, end: datetime) -> dict[date, Counter[str]]:
+    """Count the slots of each day, those that somebody added by hand left out."""
+    failed = Q(state=Slot.State.FAILED) | Q(job__status=Status.FAILED)
+    late = Q(kind=Slot.Kind.CRON, created_at__gt=F("time") + ON_TIME)
+    slots = schedule.slots.filter(time__gte=start, time__lt=end).exclude(kind=Slot.Kind.MANUAL).order_by()
+    by_day = slots.annotate(day=TruncDate("time", tzinfo=schedule.zone)).values("day")
+    numbers = by_day.annotate(
+        failed=Count("pk", filter=failed),
+        missed=Count("pk", filter=Q(state=Slot.State.MISSED)),
+        skipped=Count("pk", filter=Q(state=Slot.State.SKIPPED)),
+        late=Count("pk", filter=Q(state=Slot.State.CREATED) & late & ~failed),
+        made=Count("pk", filter=Q(state=Slot.State.CREATED) & ~late & ~failed),
+    )
+    return {row.pop("day"): Counter(row) for row in map(dict, numbers)}
+
+
+def _expected(schedule: Schedule, now: datetime, start: datetime, end: datetime) -> list[datetime]:
+    """Return the first times of the range that have no slot yet."""
+    if schedule.next_at is None:
+        return []
+    after = max(schedule.next_at, max(start, cron.FIRST)) - timedelta(seconds=1)
+    return list(islice(takewhile(lambda due: due < end, schedule.times(after=after)), _MAX_EXPECTED))
