@@ -76,7 +76,9 @@ class JobExecutionLog(Claim):
         max_length=100, blank=True, default="", db_default="", help_text=_("Further formats, separated by spaces.")
     )
     is_scheduled = models.BooleanField(
-        default=False, db_default=False, help_text=_("A schedule created it. It counts towards no limit of its owner.")
+        default=False,
+        db_default=False,
+        help_text=_("A schedule created it. It doesn't count towards the limits on its owner's unfinished jobs."),
     )
     deliver = models.BooleanField(
         default=False, db_default=False, help_text=_("Its result is sent to the report's targets on request.")

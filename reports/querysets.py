@@ -52,8 +52,9 @@ class ReportQuerySet(models.QuerySet["ReportConfiguration"]):
         if uuid:
             statement, match = sql.FIND_REPORT_BY_ID, uuid_to_db(uuid)
         else:
-            # PostgreSQL refuses a NUL character, which a URL can contain as %00. No slug has a space.
-            statement, match = sql.FIND_REPORT_BY_SLUG, key.replace("\0", " ")
+            # No database takes half of a surrogate pair, and PostgreSQL no NUL, which a URL can contain as %00. No slug
+            # has a space.
+            statement, match = sql.FIND_REPORT_BY_SLUG, key if key.isascii() and "\0" not in key else " "
         reports = list(self.raw(statement, [match, user.is_superuser, user.tenant_id]))
         if not reports:
             raise ReportNotFound

@@ -16,6 +16,7 @@ from audit.models import Action
 from jobs.queue import broker
 from reports.choices.checked import looks_up_choices
 from reports.definitions import merge_patch
+from reports.definitions.errors import invalid_definition
 from reports.exceptions import InvalidParameters
 from schedules import cron, exceptions, slots, to_database
 from schedules.definitions import ScheduleDefinition, parse_schedule
@@ -55,6 +56,8 @@ def patch_schedule(*, schedule: Schedule, patch: Mapping[str, Any], actor: User)
     """Apply a JSON merge patch to the definition. Raises as `update_schedule`."""
     with transaction.atomic():
         locked = _locked(schedule)
+        if locked.report is None and not patch.get("report"):
+            raise invalid_definition({"report": ["The report was deleted. Name another one."]})
         return _update(locked, parse_schedule(merge_patch(locked.definition.entry(), patch)), actor)
 
 

@@ -8,7 +8,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from itertools import islice, takewhile
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import Count, F, Q
 from django.db.models.functions import TruncDate
@@ -42,7 +42,7 @@ class Part(NamedTuple):
     outcome: str
     label: str | Promise
     icon: str
-    count: int
+    number: int
 
 
 @dataclass
@@ -118,7 +118,12 @@ def _recorded(schedule: Schedule, start: datetime, end: datetime) -> dict[date, 
         late=Count("pk", filter=Q(state=Slot.State.CREATED) & late & ~failed),
         made=Count("pk", filter=Q(state=Slot.State.CREATED) & ~late & ~failed),
     )
-    return {row.pop("day"): Counter(row) for row in map(dict, numbers)}
+    counts: dict[date, Counter[str]] = {}
+    for row in numbers:
+        fields: dict[str, Any] = dict(row)
+        day = fields.pop("day")
+        counts[day] = Counter(fields)
+    return counts
 
 
 def _expected(schedule: Schedule, now: datetime, start: datetime, end: datetime) -> list[datetime]:

@@ -37,10 +37,14 @@ class Schedule(models.Model):
     current = models.OneToOneField(
         "ScheduleVersion", on_delete=models.SET_NULL, null=True, editable=False, related_name="current_of"
     )
-    paused = models.BooleanField(default=False)
-    paused_reason = models.CharField(max_length=300, blank=True, help_text=_("Why the server paused it."))
+    paused = models.BooleanField(default=False, db_default=False)
+    paused_reason = models.CharField(
+        max_length=300, blank=True, db_default="", help_text=_("Why the server paused it.")
+    )
     next_at = models.DateTimeField(null=True, help_text=_("The first time that has no slot yet."))
-    next_zone = models.CharField(max_length=64, blank=True, help_text=_("The time zone in which next_at was computed."))
+    next_zone = models.CharField(
+        max_length=64, blank=True, db_default="", help_text=_("The time zone in which next_at was computed.")
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ScheduleQuerySet.as_manager()
@@ -132,14 +136,18 @@ class Slot(models.Model):
 
     schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="slots", db_index=False)
     time = models.DateTimeField()
-    kind = models.CharField(max_length=10, choices=Kind, default=Kind.CRON)
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.CRON, db_default=Kind.CRON)
     state = models.CharField(max_length=10, choices=State)
-    reason = models.CharField(max_length=1000, blank=True, help_text=_("Why there is no job."))
+    reason = models.CharField(max_length=1000, blank=True, db_default="", help_text=_("Why there is no job."))
     version = models.ForeignKey(ScheduleVersion, on_delete=models.SET_NULL, null=True, related_name="+")
     job = models.OneToOneField(JobExecutionLog, on_delete=models.SET_NULL, null=True, related_name="slot")
-    waits = models.BooleanField(default=False, help_text=_("Its job waits for the end of an earlier one."))
+    waits = models.BooleanField(
+        default=False, db_default=False, help_text=_("Its job waits for the end of an earlier one.")
+    )
     unfinished = models.BooleanField(
-        default=False, help_text=_("Its job counts for overlap and had not ended when somebody last looked.")
+        default=False,
+        db_default=False,
+        help_text=_("Its job counts for overlap and had not ended when somebody last looked."),
     )
     created_at = models.DateTimeField()
 

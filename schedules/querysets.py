@@ -42,8 +42,9 @@ class ScheduleQuerySet(models.QuerySet["Schedule"]):
         """
         uuid = parse_uuid(key)
         schedules = self.complete() if user.is_superuser else self.complete().filter(Q(tenant_id=user.tenant_id))
-        # PostgreSQL refuses a NUL character, which a URL can contain as %00. No slug has a space.
-        found = list(schedules.filter(pk=uuid) if uuid else schedules.filter(slug=key.replace("\0", " "))[:2])
+        # No database takes half a surrogate pair, and PostgreSQL no NUL (%00 in a URL). No slug has a space.
+        slug = key if key.isascii() and "\0" not in key else " "
+        found = list(schedules.filter(pk=uuid) if uuid else schedules.filter(slug=slug)[:2])
         if not found:
             raise ScheduleNotFound
         if len(found) > 1:

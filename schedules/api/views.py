@@ -43,8 +43,6 @@ from schedules.permissions import schedule_to_manage
 _KEY = OpenApiParameter("key", OpenApiTypes.STR, OpenApiParameter.PATH, description="The schedule's id or slug.")
 _CREATED = header("Location", "The URL of the schedule.", 201, type=OpenApiTypes.URI)
 _CHANGE_ERRORS = errors(400, 401, 403, 404, 409, 413, 415, 429, 503)
-#: A description of the body in prose: OpenAPI 3.0 has no name for what a merge patch or a definition leaves out.
-_DEFINITION = OpenApiTypes.OBJECT
 
 
 class ScheduleView(GenericAPIView[Schedule]):
@@ -78,7 +76,7 @@ class ScheduleList(ScheduleView, ListAPIView[Schedule]):
         return self.list(request, *args, **kwargs)
 
     @extend_schema(
-        request=_DEFINITION,
+        request=ScheduleDefinition,
         responses={201: ScheduleSerializer, **errors(400, 401, 403, 404, 413, 415, 429, 503)},
         parameters=[_CREATED],
     )
@@ -114,7 +112,7 @@ class ScheduleDetail(ScheduleView):
         """Return the schedule, with its next times."""
         return Response(self.represent(self.schedule(key)))
 
-    @extend_schema(parameters=[_KEY], request=_DEFINITION, responses={200: ScheduleSerializer, **_CHANGE_ERRORS})
+    @extend_schema(parameters=[_KEY], request=ScheduleDefinition, responses={200: ScheduleSerializer, **_CHANGE_ERRORS})
     def put(self, request: Request, key: str) -> Response:
         """Replace the definition. Omitted fields are reset to their default, except the owner. A change creates a new
         version, and affects later times only."""
@@ -124,7 +122,9 @@ class ScheduleDetail(ScheduleView):
         changed = actions.update_schedule(schedule=schedule, definition=definition, actor=self.user)
         return Response(self.represent(changed))
 
-    @extend_schema(parameters=[_KEY], request=_DEFINITION, responses={200: ScheduleSerializer, **_CHANGE_ERRORS})
+    @extend_schema(
+        parameters=[_KEY], request=OpenApiTypes.OBJECT, responses={200: ScheduleSerializer, **_CHANGE_ERRORS}
+    )
     def patch(self, request: Request, key: str) -> Response:
         """Change some fields of the definition by a JSON merge patch (RFC 7396). null resets one to its default."""
         schedule = self.schedule(key)

@@ -25,7 +25,7 @@ def month(schedule: Schedule, text: str) -> dict[int, dict[str, int]]:
     """The outcomes of each day that has any."""
     shown = calendar.month_of(Schedule.objects.complete().get(pk=schedule.pk), text)
     days = [day for week in shown.weeks for day in week if not day.is_outside]
-    return {day.date.day: {part.outcome: part.count for part in day.parts} for day in days if day.parts}
+    return {day.date.day: {part.outcome: part.number for part in day.parts} for day in days if day.parts}
 
 
 def test_each_day_counts_its_outcomes_in_the_zone_of_the_schedule(make_schedule: MakeSchedule) -> None:
@@ -77,4 +77,4 @@ def test_a_schedule_of_every_minute_is_counted_up_to_a_limit(make_schedule: Make
     schedule = make_schedule(cron="* * * * *")
     later = timezone.now() + timedelta(days=70)
     shown = calendar.month_of(schedule, f"{later:%Y-%m}")
-    assert shown.is_cut and shown.legend[0].count == 5_000
+    assert shown.is_cut and shown.legend[0].number == 5_000

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -257,3 +258,30 @@ def test_slots_are_listed_newest_first_and_backfilled(api: APIClient, make_sched
     year = {"from": "2025-01-01T00:00:00Z", "to": "2026-01-01T00:00:00Z"}
     assert api.post(f"{URL}/hourly/backfill", year, format="json").json()["code"] == "too_many_slots"
     assert errors(api.post(f"{URL}/hourly/backfill", {"from": year["to"], "to": year["from"]}, format="json"))["to"]
+
+
+def test_a_schedule_whose_report_was_deleted_says_what_it_needs(api: APIClient, sales: ReportConfiguration) -> None:
+    create(api)
+    sales.delete()
+    for patch in ({"cron": "5 * * * *"}, {"paused": True}, {"report": None}, {"report": ""}):
+        answer = api.patch(f"{URL}/hourly", patch, format="json")
+        assert errors(answer) == {"report": ["The report was deleted. Name another one."]}
+    assert errors(api.patch(f"{URL}/hourly", {"report": "gone"}, format="json")) == {
+        "report": ["Report gone does not exist in this tenant."]
+    }
+    answer = api.post(f"{URL}/hourly/run")
+    assert (answer.status_code, answer.json()["code"]) == (409, "report_configuration_missing")
+    assert api.get(f"{URL}/hourly").json()["report"] is None
+    assert api.post(f"{URL}/hourly/pause").json()["paused"] is True
+
+
+@pytest.mark.parametrize("text", ["\0", "now\0", "2026-01-01\0", "\ud800"])
+def test_characters_that_no_database_stores_are_refused(api: APIClient, text: str) -> None:
+    body = json.dumps(BODY | {"parameters": {"start": text, "end": "today"}})
+    answer = api.post(URL, body, content_type="application/json")
+    assert list(errors(answer)) in (["parameters.start"], []), answer.content
+    for field in ("slug", "cron", "time_zone", "run_as", "report", "missed_within", "start_on"):
+        answer = api.post(URL, json.dumps(BODY | {field: text}), content_type="application/json")
+        assert answer.status_code in (400, 403, 404), (field, answer.content)
+    answer = api.post(URL, json.dumps(BODY | {"parameters": {text: 1}}), content_type="application/json")
+    assert answer.status_code == 400

@@ -46,6 +46,8 @@ def test_a_fixed_time_occurs_once_every_day_of_a_year(zone: str, hour: int, minu
         ("*/30 * * * *", lambda local: local.minute % 30 == 0),
         ("30 * * * *", lambda local: local.minute == 30),
         ("*/20 2 * * *", lambda local: local.hour == 2 and local.minute % 20 == 0),
+        # Of the two hours that are called 2, both count.
+        ("0 */2 * * *", lambda local: local.hour % 2 == 0 and local.minute == 0),
         ("0 */6 * * *", lambda local: local.hour % 6 == 0 and local.minute == 0),
     ],
 )

@@ -117,7 +117,7 @@ def test_the_demo_can_be_applied_twice(monkeypatch):
     file = ROOT / "demo" / "definitions.yaml"
     code, out, err = run("apply", file)
     assert (code, err) == (0, "")
-    assert out.count("create report") == file.read_text().count("\n  - slug: ")
+    assert out.count("create report") + out.count("create schedule") == file.read_text().count("\n  - slug: ")
     assert run("apply", file)[1] == "Nothing to change.\n"
 
 
