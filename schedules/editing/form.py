@@ -58,7 +58,7 @@ class ScheduleForm:
     """`base` is the entry of the stored schedule, or the start of a new one; `entry` is the edited one.
 
     An entry is a mapping as in the definitions file; it may be invalid in any way. Fields that the page doesn't show
-    stay as they are in `base`. `run` has the parameters and the format, as in the form that runs the report.
+    stay as they are in `base`. `run` has the parameters, as in the form that runs the report.
     """
 
     report: ReportConfiguration
@@ -67,6 +67,8 @@ class ScheduleForm:
     run: RunForm
     time: str
     errors: FieldErrors = field(default_factory=dict)
+    #: Why the form as a whole was refused.
+    error: str = ""
 
     @classmethod
     def of(cls, report: ReportConfiguration, base: Mapping[str, Any]) -> ScheduleForm:
@@ -77,7 +79,9 @@ class ScheduleForm:
     @classmethod
     def of_query(cls, report: ReportConfiguration, base: Mapping[str, Any], data: QueryDict) -> ScheduleForm:
         """Return the form of a new schedule, with the parameters and the format in a query string."""
-        return cls(report, base, _complete(base), RunForm.of(report, data), presets.DEFAULT_TIME)
+        run = RunForm.of(report, data)
+        entry = _complete(base) | {"formats": _formats(base, run.formats, data)}
+        return cls(report, base, entry, run, presets.DEFAULT_TIME)
 
     @classmethod
     def of_submitted(cls, report: ReportConfiguration, base: Mapping[str, Any], data: QueryDict) -> ScheduleForm:
@@ -87,9 +91,7 @@ class ScheduleForm:
         entry |= {name: entry[name] or None for name in _OPTIONAL}
         if "owner" in data:
             entry["run_as"] = principal_of(owner) if (owner := data.get("owner", "").strip()) else base.get("run_as")
-        if run.formats and not (not base.get("formats") and run.format == run.formats[0]):
-            # Without a choice, the report's first format applies, whichever that will be.
-            entry["formats"] = [run.format]
+        entry["formats"] = _formats(base, run.formats, data)
         return cls(report, base, entry, run, data.get("time", presets.DEFAULT_TIME))
 
     def apply(self, command: str) -> None:
@@ -135,6 +137,12 @@ class ScheduleForm:
             links.append(ErrorLink(shown.id if shown else f"edit-{name.replace('.', '-')}", title, sentences[0]))
         order = [f"edit-{name}" for name in _TITLES]
         return sorted(links, key=lambda link: order.index(link.id) if link.id in order else len(order))
+
+    @property
+    def formats(self) -> list[tuple[str, bool]]:
+        """Each format of the report, and whether it is chosen. Without a choice, the first one applies."""
+        chosen = self.entry["formats"] or self.run.formats[:1]
+        return [(format, format in chosen) for format in dict.fromkeys([*self.run.formats, *chosen])]
 
     @property
     def format_errors(self) -> list[str]:
@@ -217,11 +225,20 @@ def _complete(base: Mapping[str, Any]) -> dict[str, Any]:
     return defaults | {"slug": "", "cron": ""} | dict(base)
 
 
+def _formats(base: Mapping[str, Any], offered: list[str], data: QueryDict) -> list[str]:
+    """Return the chosen formats, those of the stored schedule first. The form that runs a report has one, `format`."""
+    chosen = data.getlist("formats") or data.getlist("format")
+    stored = list(base.get("formats", []))
+    if not stored and chosen == offered[:1]:
+        # Not chosen but the default: the report's first format, whichever that will be.
+        return []
+    ordered = [format for format in [*stored, *offered] if format in chosen]
+    return list(dict.fromkeys([*ordered, *chosen]))
+
+
 def _as_form(report: ReportConfiguration, base: Mapping[str, Any]) -> QueryDict:
-    """Return the stored parameters and format as the form that runs the report has them."""
+    """Return the stored parameters as the form that runs the report has them."""
     data = QueryDict(mutable=True)
-    if base.get("formats"):
-        data["format"] = base["formats"][0]
     for parameter in report.version.declared_parameters() if report.current_id else []:
         if parameter.name in base.get("parameters", {}):
             value = base["parameters"][parameter.name]

@@ -18,6 +18,7 @@ from accounts.caller import caller
 from accounts.models import User
 from accounts.time_zones import is_time_zone
 from common import form_recovery
+from common.exceptions import DomainError
 from common.form_recovery import login_keeping_form
 from reports.editing.differences import Difference, differences
 from reports.editing.version_history import version_history
@@ -93,6 +94,8 @@ def _edit(
     except ScheduleChanged:
         schedule = schedule_to_manage(user, str(schedule.pk if schedule else ""))
         conflict = differences(schedule.definition.entry(), form.entry)
+    except DomainError as error:
+        form.error = gettext(error.message)
     else:
         notice = gettext("Schedule %(name)s saved.") if schedule else gettext("Schedule %(name)s created.")
         messages.success(request, notice % {"name": saved.slug})

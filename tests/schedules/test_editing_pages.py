@@ -25,7 +25,7 @@ FORM = {
     "time_zone": "Europe/Berlin",
     "param.start": "now-1w/w",
     "param.end": "now/w-1d",
-    "format": "csv",
+    "formats": "csv",
     "missed": "last",
     "missed_within": "24h",
     "overlap": "skip",
@@ -78,7 +78,7 @@ def test_a_finished_job_is_repeated_with_what_was_requested(make_schedule: MakeS
         ("start_on", "soon", "Must be a date like 2026-12-31."),
         ("end_on", "2020-01-01", "would never run"),
         ("missed_within", "x", "Must be a number of minutes"),
-        ("format", "xlsx", "Must be one of: pdf, csv."),
+        ("formats", "xlsx", "Must be one of: pdf, csv."),
     ],
 )
 def test_an_error_is_shown_at_its_field_and_nothing_typed_is_lost(
@@ -89,7 +89,7 @@ def test_an_error_is_shown_at_its_field_and_nothing_typed_is_lost(
     assert answer.status_code == 200 and sentence in text and Schedule.objects.count() == 0
     assert 'id="error-summary"' in text and "now/w-1d" in text
     assert field == "slug" or "typed-name" in text
-    assert field == "format" or not value or f'value="{value}"' in text
+    assert field == "formats" or not value or f'value="{value}"' in text
 
 
 def test_buttons_fill_in_the_cron_expression_and_dates(bobs: Client) -> None:
@@ -120,12 +120,13 @@ def test_saving_without_a_change_is_no_version(make_schedule: MakeSchedule, bobs
     fields = {"slug": "hourly", "cron": "0 * * * *", "missed": "last", "missed_within": "24h", "overlap": "queue"}
     shown = Page(page)
     sent = fields | {"param.start": shown.field("From")["value"], "param.end": shown.field("end")["value"]}
-    sent |= {"format": "pdf", "version": "1", "do": "save"}
+    sent |= {"formats": "pdf", "version": "1", "do": "save"}
     assert bobs.post("/schedules/hourly/edit", sent).status_code == 302
     schedule = Schedule.objects.complete().get()
     assert schedule.version.number == 1
-    assert bobs.post("/schedules/hourly/edit", sent | {"format": "csv"}).status_code == 302
-    assert Schedule.objects.complete().get().version.number == 2
+    assert bobs.post("/schedules/hourly/edit", sent | {"formats": ["csv", "pdf"]}).status_code == 302
+    schedule = Schedule.objects.complete().get()
+    assert (schedule.version.number, schedule.definition.formats) == (2, ["pdf", "csv"])
 
 
 def test_an_edit_that_would_overwrite_anothers_is_shown_first(make_schedule: MakeSchedule, bobs: Client) -> None:

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0020_scheduled_jobs'),
+        ('jobs', '0025_deployment'),
     ]
 
     operations = [
