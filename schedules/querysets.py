@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.db import connection, models
@@ -81,6 +82,26 @@ class ScheduleQuerySet(models.QuerySet["Schedule"]):
         schedule = self.complete().get(pk=pk)
         schedule.now = self.clock(pk)
         return schedule
+
+    def lock_all(self, pks: Collection[UUID]) -> list[Schedule]:
+        """Return those of the schedules that nobody else has locked, complete and locked, the longest waiting first.
+
+        Equal reports and owners are the same object, whose rights are then read once.
+        """
+        rows = self.filter(pk__in=pks).order_by("pk")
+        if connection.features.has_select_for_update_skip_locked:
+            rows = rows.select_for_update(skip_locked=True)
+        found = list(rows.values_list("pk", flat=True))
+        # A separate statement, as in `lock`.
+        schedules = list(self.complete().filter(pk__in=found).order_by("next_at"))
+        if not schedules:
+            return []
+        now, shared = self.clock(found[0]), dict[tuple[str, object], Any]()
+        for schedule in schedules:
+            schedule.now = now
+            schedule.report = shared.setdefault(("report", schedule.report_id), schedule.report)
+            schedule.owner = shared.setdefault(("owner", schedule.owner_id), schedule.owner)
+        return schedules
 
     def clock(self, pk: UUID) -> datetime:
         """Return the database's time. `pk` is any schedule's that exists."""

@@ -38,6 +38,8 @@ ON_TIME = timedelta(minutes=10)
 MAX_MADE_UP = 100
 #: The most times of one schedule that one transaction records. After a long outage, several follow each other.
 _MAX_TIMES = 2_000
+#: Slots after which a transaction takes no further schedule: others who write wait for it.
+_ENOUGH = 50
 _MAX_REASON = 1_000
 REPORT_DELETED = "The report was deleted."
 
@@ -77,13 +79,32 @@ def record_due(schedule_id: UUID) -> int:
     """
     with transaction.atomic():
         schedule = Schedule.objects.lock(schedule_id, skip_locked=True)
-        if schedule is None:
-            return 0
-        recorded = record(schedule)
-        if schedule.next_at and schedule.next_zone != schedule.zone.key:
-            schedule.move_on(after=schedule.now)
-            schedule.save(update_fields=["next_at", "next_zone"])
-        return recorded
+        return _record_locked(schedule) if schedule else 0
+
+
+def record_batch(schedule_ids: Sequence[UUID]) -> tuple[int, list[UUID]]:
+    """As `record_due`, for several schedules in one transaction: that takes a third of the time.
+
+    Returns how many slots, and the schedules that were left out because choices of their reports have to be looked up,
+    which could keep the others waiting. After an outage, the last ones may get no slot yet. If one schedule fails, none
+    of them gets a slot.
+    """
+    slow, recorded = [], 0
+    with transaction.atomic():
+        for schedule in Schedule.objects.lock_all(schedule_ids):
+            if schedule.report and schedule.report.current_id and schedule.report.version.has_choices_queries:
+                slow.append(schedule.pk)
+            elif recorded < _ENOUGH:
+                recorded += _record_locked(schedule)
+    return recorded, slow
+
+
+def _record_locked(schedule: Schedule) -> int:
+    recorded = record(schedule)
+    if schedule.next_at and schedule.next_zone != schedule.zone.key:
+        schedule.move_on(after=schedule.now)
+        schedule.save(update_fields=["next_at", "next_zone"])
+    return recorded
 
 
 def record(schedule: Schedule) -> int:
@@ -246,6 +267,8 @@ def _has_unfinished(schedule: Schedule) -> bool:
     """Whether a job of the schedule has not ended, apart from those that somebody started by hand."""
     # Not all slots: after years, there are millions.
     unfinished = Slot.objects.filter(schedule=schedule, unfinished=True)
+    if not unfinished.exists():
+        return False
     unfinished.exclude(job__status__in=UNFINISHED).update(unfinished=False)
     return unfinished.exists()
 

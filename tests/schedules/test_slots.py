@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -369,3 +370,23 @@ def test_a_slot_has_one_job_with_all_formats_of_the_schedule(make_schedule: Make
     record(schedule)
     job = schedule.slots.latest("time").job
     assert job and job.formats == ["csv", "pdf"]
+
+
+def test_slots_of_many_schedules_are_created_together_and_one_that_fails_alone(
+    make_schedule: MakeSchedule, monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: Any
+) -> None:
+    schedules = [make_schedule(slug=f"number-{number}", due=HOUR) for number in range(5)]
+    with django_assert_max_num_queries(60):
+        assert slots.record_batch([schedule.pk for schedule in schedules[:3]]) == (3, [])
+    assert all(len(states(schedule)) == 1 for schedule in schedules[:3])
+    bad, good = schedules[3:]
+    record_one = slots.record
+
+    def fail(schedule: Schedule) -> int:
+        if schedule.pk == bad.pk:
+            raise RuntimeError("no slot")
+        return record_one(schedule)
+
+    monkeypatch.setattr(slots, "record", fail)
+    Scheduler().work()
+    assert (states(bad), len(states(good))) == ([], 1)
