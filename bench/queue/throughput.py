@@ -110,7 +110,7 @@ def _measure_all(folder: Path, jobs: int, python: str, redis: str, postgresql: s
     sqlite = f"sqlite:///{folder / 'plain.sqlite3'}"
     yield "SQLite: this server", _measure_server(folder / "server-sqlite", jobs, None)
     yield "SQLite: plain django-q2", _measure_django_q2({**env, "BENCH_DATABASE_URL": sqlite}, jobs, sys.executable)
-    ours, plain = (_create_database(postgresql, f"{name}_{folder.name}") for name in ("server", "plain"))
+    ours, plain = (create_database(postgresql, f"{name}_{folder.name}") for name in ("server", "plain"))
     yield "PostgreSQL: this server", _measure_server(folder / "server-postgresql", jobs, ours)
     yield "PostgreSQL: plain django-q2", _measure_django_q2({**env, "BENCH_DATABASE_URL": plain}, jobs, sys.executable)
     if not redis:
@@ -139,7 +139,7 @@ def _measure_server(folder: Path, jobs: int, database_url: str | None, **setting
     server.manage("shell", "--no-imports", "-c", _SUBMIT.format(jobs=jobs))
     database = Database(database_url or server.database())
     succeeded = "select count(*) as n from jobs_jobevent where kind = 'succeeded'"
-    with _running([[sys.executable, "manage.py", "jobserver"]], server.env) as workers:
+    with running_commands([[sys.executable, "manage.py", "jobserver"]], server.env) as workers:
         return _watch(workers, lambda: int(database(succeeded)[0]["n"]), jobs)
 
 
@@ -157,7 +157,7 @@ def _measure_peer(
     runs = Path(env["BENCH_RUNS"])
     runs.write_text("")
     subprocess.run(submit, env=env, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    with _running(workers, env) as processes:
+    with running_commands(workers, env) as processes:
         return _watch(processes, lambda: runs.read_text().count("\n"), jobs)
 
 
@@ -167,14 +167,14 @@ def _watch(workers: Sequence[psutil.Process], jobs_done: Callable[[], int], jobs
     while not (first := jobs_done()):
         assert time.monotonic() < deadline, "The workers finished no job within a minute."
         time.sleep(0.02)
-    start, cpu_start = time.monotonic(), _cpu_seconds(workers)
+    start, cpu_start = time.monotonic(), cpu_seconds(workers)
     while (last := jobs_done()) < jobs and time.monotonic() < start + _MAX_SECONDS:
         time.sleep(0.02)
     count, seconds = max(1, last - first), time.monotonic() - start
-    return Throughput(count / seconds, 1000 * (_cpu_seconds(workers) - cpu_start) / count)
+    return Throughput(count / seconds, 1000 * (cpu_seconds(workers) - cpu_start) / count)
 
 
-def _cpu_seconds(workers: Sequence[psutil.Process]) -> float:
+def cpu_seconds(workers: Sequence[psutil.Process]) -> float:
     """Return the CPU seconds of these processes and all their descendants, including those that have ended."""
     seconds = 0.0
     for process in [each for worker in workers for each in (worker, *worker.children(recursive=True))]:
@@ -184,7 +184,7 @@ def _cpu_seconds(workers: Sequence[psutil.Process]) -> float:
 
 
 @contextmanager
-def _running(commands: Sequence[Sequence[str]], env: Mapping[str, str]) -> Iterator[list[psutil.Process]]:
+def running_commands(commands: Sequence[Sequence[str]], env: Mapping[str, str]) -> Iterator[list[psutil.Process]]:
     quiet = subprocess.DEVNULL
     processes = [psutil.Popen(command, env=env, cwd=ROOT, stdout=quiet, stderr=quiet) for command in commands]
     try:
@@ -205,7 +205,7 @@ def _install_peers(folder: Path) -> str:
     return str(python)
 
 
-def _create_database(postgresql: str, name: str) -> str:
+def create_database(postgresql: str, name: str) -> str:
     Database(postgresql)(f"create database {name}")
     return postgresql.rpartition("/")[0] + f"/{name}"
 

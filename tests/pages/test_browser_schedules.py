@@ -1,0 +1,96 @@
+"""A schedule is created, watched and changed in Chromium, against the real server."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.pages.browser import horizontal_overflow, responsive_accessibility_errors
+from tests.server import Client
+
+SLUG = "watched"
+#: A folder for pictures of each page, for a person to look at.
+PICTURES = os.environ.get("SCHEDULE_PICTURES", "")
+TOO_WIDE = """[...document.querySelectorAll('body *')].filter(
+  element => element.getBoundingClientRect().right > document.documentElement.clientWidth + 1
+).map(element => element.outerHTML.slice(0, 90)).slice(0, 4)"""
+
+
+def look(page: Page, name: str) -> list[str]:
+    """Check the page, wide and narrow, and take pictures if they are wanted. Returns what is wrong."""
+    errors = responsive_accessibility_errors(page, name)
+    for width in (320, 1280):
+        page.set_viewport_size({"width": width, "height": 800})
+        if (pixels := horizontal_overflow(page)) > 0:
+            errors.append(f"{name} is {pixels} pixels too wide for {width}: {page.evaluate(TOO_WIDE)}")
+    for width in (1280, 390) if PICTURES else ():
+        page.set_viewport_size({"width": width, "height": 900})
+        scheme = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'")
+        page.screenshot(path=Path(PICTURES) / f"{name}-{scheme}-{width}.png", full_page=True)
+    page.set_viewport_size({"width": 1280, "height": 800})
+    return errors
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_schedule_is_made_from_a_reports_page_changed_and_backfilled(
+    visit: Callable[..., Page], bob: Client, scheme: str
+) -> None:
+    bob.request("DELETE", f"/schedules/{SLUG}")
+    page = visit("bob", "/reports/sales-by-region", color_scheme=scheme, reduced_motion="reduce")
+    page.get_by_role("textbox", name="Since").fill("now-1M/M")
+    page.get_by_role("button", name="Schedule…").click()
+    expect(page.get_by_role("heading", name="New schedule")).to_be_visible()
+    expect(page.get_by_role("textbox", name="Since")).to_have_value("now-1M/M")
+    page.get_by_role("button", name="Weekdays").click()
+    expect(page.get_by_label("Cron expression")).to_have_value("0 7 * * MON-FRI")
+    expect(page.locator("#next-times li")).to_have_count(5)
+    expect(page.locator("#next-times")).to_contain_text("07:00")
+    # By the keyboard: the next times follow what is typed, without a button.
+    page.get_by_label("Cron expression").fill("30 6 * * *")
+    expect(page.locator("#next-times")).to_contain_text("06:30")
+    page.get_by_label("Cron expression").fill("30 6 * *")
+    expect(page.locator("#next-times")).to_contain_text("Must have five fields")
+    page.get_by_label("URL name").fill(SLUG)
+    page.get_by_role("button", name="Create schedule").click()
+    expect(page.locator("#error-summary")).to_be_focused()
+    expect(page.locator("#error-summary")).to_contain_text("Must have five fields")
+    expect(page.get_by_label("URL name")).to_have_value(SLUG)
+    errors = look(page, "editor")
+    page.get_by_label("Cron expression").fill("30 6 * * *")
+    page.get_by_label("Cron expression").press("Tab")
+    page.get_by_role("button", name="Create schedule").click()
+    page.wait_for_url(f"**/schedules/{SLUG}")
+    expect(page.locator("#notices")).to_contain_text("Schedule watched created.")
+    page.get_by_role("link", name="Backfill…").click()
+    first = datetime.now(UTC) - timedelta(days=2)
+    page.get_by_label("First day").fill(str(first.date()))
+    page.get_by_label("Last day").fill(str((first + timedelta(days=1)).date()))
+    page.get_by_role("button", name="Show times").click()
+    expect(page.get_by_role("heading", name="2 times without a job")).to_be_visible()
+    errors += look(page, "backfill")
+    page.get_by_role("button", name="Run 2 jobs").click()
+    expect(page.locator("#notices")).to_contain_text("2 jobs queued")
+    expect(page.get_by_role("region", name="Slots").get_by_role("row")).to_have_count(3)
+    page.get_by_role("link", name="Next month").click()
+    expect(page.locator("#calendar")).to_contain_text("expected")
+    page.get_by_role("button", name="Pause").click()
+    expect(page.locator("#notices")).to_contain_text("watched is paused.")
+    errors += look(page, "schedule")
+    page.get_by_role("link", name="Edit").click()
+    page.get_by_role("button", name="First of the month").click()
+    page.get_by_role("button", name="Save").click()
+    page.get_by_role("link", name="Versions").click()
+    expect(page.get_by_role("region", name="Version 1 → 2")).to_contain_text("30 6 1 * *")
+    errors += look(page, "versions")
+    page.get_by_role("link", name="Edit").click()
+    page.get_by_role("link", name="Delete…").click()
+    errors += look(page, "delete")
+    page.get_by_role("button", name="Delete schedule").click()
+    expect(page.locator("#notices")).to_contain_text("watched deleted.")
+    errors += look(page, "list")
+    assert errors == []
