@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0025_deployment'),
+        ('jobs', '0027_kept_rows'),
     ]
 
     operations = [

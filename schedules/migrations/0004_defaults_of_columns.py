@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('schedules', '0002_unfinished_and_zone'),
+        ('schedules', '0003_deliveries_of_schedules'),
     ]
 
     operations = [
