@@ -27,6 +27,7 @@ from reports.definitions.from_database import prefetch_definitions
 from reports.dry_run.check import CheckResult
 from reports.exceptions import RunError
 from reports.models import ReportConfiguration
+from reports.permissions import rights_on
 
 log = logging.getLogger(__name__)
 _KEY = OpenApiParameter("key", OpenApiTypes.STR, OpenApiParameter.PATH, description="The report's id or slug.")
@@ -57,6 +58,7 @@ class ReportView(GenericAPIView[ReportConfiguration]):
         """Return the report as the caller can see it. 403 without a right on it."""
         visible = self.get_queryset().filter(pk=report.pk).first()
         if visible is None:
+            rights_on(self.user, report.pk)  # a key remembers that it was the reason
             raise PermissionDenied("You don't have access to this report.")
         return dict(self.get_serializer(visible).data)
 
