@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib.auth.models import AbstractUser, Group
 from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.contrib.sessions.models import Session
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
@@ -180,7 +181,33 @@ class Role(models.Model):
         return self.name
 
 
-class RefreshSession(models.Model):
+class SessionOrigin(models.Model):
+    """Where and when a session began, for the list of its user. Unknown for sessions of earlier versions."""
+
+    created_at = models.DateTimeField(null=True)
+    address = models.CharField(max_length=45, blank=True, db_default="", default="")
+    agent = models.CharField(max_length=200, blank=True, db_default="", default="", help_text="The User-Agent header.")
+
+    class Meta:
+        abstract = True
+
+
+class PageSession(SessionOrigin):
+    """Whose a session of the pages is, which Django's own row hides. Ends with that row.
+
+    Its id is shown on pages; the session's key never is.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # No database constraint: processes of an earlier version delete sessions and know nothing of this table.
+    session = models.OneToOneField(Session, on_delete=models.CASCADE, db_constraint=False, related_name="+")
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="page_sessions")
+
+    def __str__(self) -> str:
+        return f"{self.user_id} from {self.address}"
+
+
+class RefreshSession(SessionOrigin):
     """One sign-in through the API. Only its newest refresh token is valid, and only that token's digest is stored.
 
     A token that is used twice revokes the session: one of its two users must have stolen it (RFC 9700, section 4.14.2).

@@ -54,6 +54,8 @@ class Action(models.TextChoices):
     KEY_CREATE = "Key Create", _("API key created")
     KEY_REVOKE = "Key Revoke", _("API key revoked")
     KEY_REFUSED = "Key Refused", _("API key refused")
+    SESSION_END = "Session End", _("Session ended by its user")
+    PASSWORD_CHANGE = "Password Change", _("Password changed")
     AUDIT_EXPORT = "Audit Export", _("Audit log exported")
     DEPLOYMENT_ADOPT = "Deployment Adopt", _("Database adopted")
     AUDIT_ANCHOR = "Audit Anchor", _("Audit log accepted as it is")

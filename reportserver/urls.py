@@ -30,6 +30,7 @@ page_urls: list[URLPattern | URLResolver] = [
     path("", include("jobs.urls")),
     path("", include("schedules.urls")),
     path("", include("audit.urls")),
+    path("", include("reportserver.identity.urls")),
     path("login", views.SignIn.as_view(), name="login"),
     path("logout", views.SignOut.as_view(), name="logout"),
     path("admin/login/", views.admin_sign_in),

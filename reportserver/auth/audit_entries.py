@@ -27,6 +27,13 @@ def origin(request: HttpRequest, channel: Channel) -> dict[str, object]:
     return {"address": request.META.get("REMOTE_ADDR", ""), "channel": channel}
 
 
+def session_origin(request: HttpRequest) -> dict[str, str]:
+    """Where a session begins, as fields of SessionOrigin."""
+    address, agent = request.META.get("REMOTE_ADDR", ""), request.headers.get("User-Agent", "")
+    # PostgreSQL refuses a NUL character.
+    return {"address": address[:45], "agent": agent.replace("\0", "")[:200]}
+
+
 def record_session(action: Action, user: User, request: HttpRequest, channel: Channel) -> None:
     """Record what this user did with a session, in the caller's transaction."""
     target = ("user", user.pk)

@@ -17,7 +17,7 @@ from rest_framework_simplejwt.tokens import AccessToken, RefreshToken, Token
 from accounts.models import RefreshSession, User
 from audit.models import Action
 from jobs.clock import Now, from_now
-from reportserver.auth.audit_entries import record_session
+from reportserver.auth.audit_entries import record_session, session_origin
 from reportserver.auth.authentication import (
     SESSION_CLAIM,
     STATE_CLAIM,
@@ -32,7 +32,7 @@ _REFUSED = "The token is invalid, expired, revoked or was used already. Sign in 
 
 def sign_in(user: User, request: HttpRequest) -> dict[str, str]:
     """Start a session and return its first pair of tokens."""
-    session = RefreshSession(user=user)
+    session = RefreshSession(user=user, created_at=Now(), **session_origin(request))
     refresh = _new_refresh_token(session)
     with transaction.atomic():
         session.save(force_insert=True)

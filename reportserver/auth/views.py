@@ -19,6 +19,7 @@ from common import form_recovery
 from reportserver.auth.audit_entries import Channel, page_channel, record_session
 from reportserver.auth.exceptions import TooManyFailures, TooManySignIns
 from reportserver.auth.forms import SignInForm
+from reportserver.identity.sessions import remember_session
 
 
 class SignIn(LoginView):
@@ -60,6 +61,7 @@ class SignIn(LoginView):
             response = super().form_valid(form)
             form_recovery.discard_others_form(self.request)
             record_session(Action.SIGN_IN, form.get_user(), self.request, page_channel(self.request))
+            remember_session(self.request, form.get_user())
         return response
 
 

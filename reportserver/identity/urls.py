@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+from django.urls import path
+
+from reportserver.identity import account_page
+
+urlpatterns = [
+    path("account", account_page.account, name="account"),
+    path("account/password", account_page.password, name="account-password"),
+    path("account/sessions/end", account_page.end, name="account-end-sessions"),
+    path("account/keys", account_page.new_key, name="account-new-key"),
+    path("account/keys/<str:key_id>/revoke", account_page.revoke, name="account-revoke-key"),
+]
