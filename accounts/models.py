@@ -56,6 +56,12 @@ class Tenant(models.Model):
         help_text=_("To whose addresses schedules of users may send e-mail, separated by spaces: example.com"),
     )
 
+    require_second_factor = models.BooleanField(
+        default=False,
+        db_default=False,
+        help_text=_("Its people sign in with a password and a second factor."),
+    )
+
     def __str__(self) -> str:
         return self.name
 
@@ -179,6 +185,20 @@ class Role(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class SecondFactor(models.Model):
+    """A user's authenticator app: codes by RFC 6238. Without `confirmed_at` it is being set up, and asks nobody yet."""
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="second_factor")
+    encrypted_secret = models.TextField()
+    created_at = models.DateTimeField()
+    confirmed_at = models.DateTimeField(null=True)
+    last_step = models.BigIntegerField(default=0, help_text="Of the last code that was used: none works twice.")
+    recovery = models.JSONField(default=list, help_text="Digests of the recovery codes that are left.")
+
+    def __str__(self) -> str:
+        return f"second factor of {self.user_id}"
 
 
 class SessionOrigin(models.Model):

@@ -77,6 +77,8 @@ STATUS: dict[type[DomainError], int] = {
     schedules.ScheduleReportMissing: 409,
     schedules.TooManySlots: 400,
     schedules.ScheduleChanged: 409,
+    auth.CodeRequired: 401,
+    auth.SecondFactorRequired: 401,
     auth.TooManyFailures: 429,
     TooManyCalls: 429,
     accounts.TooManyNames: 429,

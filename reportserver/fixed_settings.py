@@ -42,6 +42,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "reportserver.web.page_responses.Pages",
     "reportserver.web.page_limit.PageLimit",
+    "reportserver.web.second_factor.SecondFactorFirst",
 ]
 
 CONTENT_SECURITY_POLICY = {

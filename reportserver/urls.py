@@ -32,6 +32,7 @@ page_urls: list[URLPattern | URLResolver] = [
     path("", include("audit.urls")),
     path("", include("reportserver.identity.urls")),
     path("login", views.SignIn.as_view(), name="login"),
+    path("login/code", views.SignInCode.as_view(), name="login-code"),
     path("logout", views.SignOut.as_view(), name="logout"),
     path("admin/login/", views.admin_sign_in),
     path("admin/logout/", views.SignOut.as_view()),

@@ -81,6 +81,7 @@ def sync_tenants(sync: Sync, definitions: Iterable[TenantDefinition]) -> None:
             "name": definition.name,
             "time_zone": definition.time_zone or "",
             "recipient_domains": " ".join(definition.recipient_domains),
+            "require_second_factor": definition.require_second_factor,
         }
         if tenant is None:
             sync.tenants[definition.slug] = Tenant.objects.create(slug=definition.slug, **new)

@@ -43,6 +43,9 @@ class TenantDefinition(Definition):
         description="To whose e-mail addresses schedules of users may send, besides the users' own. Administrators may "
         "send to any.",
     )
+    require_second_factor: bool = Field(
+        default=False, description="Its people sign in with a password and the code of an authenticator app."
+    )
 
 
 class UserDefinition(Definition):

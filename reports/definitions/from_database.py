@@ -87,6 +87,8 @@ def tenant_definition(tenant: Tenant) -> TenantDefinition:
         name=tenant.name,
         time_zone=tenant.time_zone or None,
         recipient_domains=tenant.recipient_domains.split(),
+        # What is the same as a default would only make a file longer.
+        require_second_factor=tenant.require_second_factor or None,
     )
 
 

@@ -1,4 +1,4 @@
-"""Checks a user name and password, for the pages and the API alike, and limits failures.
+"""Checks a user name and password, and codes of second factors, for the pages and the API alike, and limits failures.
 
 Failures count for the identity that is authenticated, however its name is written, and for the address they come from.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 
 from django.conf import settings
 from django.contrib import auth
@@ -16,6 +17,7 @@ from accounts.models import User
 from accounts.names import comparable
 from audit.models import Action
 from common.throttling import StoredUsage, count_in_database
+from reportserver.auth import second_factor
 from reportserver.auth.audit_entries import Channel, FailedSignIn, origin, record_locked_address
 from reportserver.auth.exceptions import TooManyFailures, TooManySignIns
 from reportserver.web.client_address import counted_network
@@ -41,20 +43,49 @@ def check_credentials(request: HttpRequest, username: str, password: str, *, cha
         _places.release()
 
 
+def check_code(request: HttpRequest, user: User, code: str, *, channel: Channel) -> bool:
+    """Whether this is a code of the user's second factor, which it uses up. The audit log will contain a wrong one.
+
+    Raises TooManyFailures without checking it.
+    """
+    address = counted_network(request.META.get("REMOTE_ADDR", ""))
+    # From all addresses together: the password was right, and only six digits are left to guess.
+    limits = {"sign_in": f"code of {user.pk}", "sign_in_address": address}
+    return _limited(
+        request, limits, user.username, channel, lambda: second_factor.use_code(request, user, code, channel)
+    )
+
+
 def _check(request: HttpRequest, username: str, password: str, channel: Channel) -> User | None:
     address = counted_network(request.META.get("REMOTE_ADDR", ""))
     limits = {"sign_in": f"{comparable(username)}@{address}", "sign_in_address": address}
-    # Counted before the password check, so concurrent guesses can't exceed the limits. A success is taken back.
+    found: list[User] = []
+
+    def is_right() -> bool:
+        user = auth.authenticate(request, username=username, password=password)
+        # A service account has no password unless somebody gave it one in the admin.
+        if isinstance(user, User) and not user.service:
+            found.append(user)
+        return bool(found)
+
+    return found[0] if _limited(request, limits, username, channel, is_right) else None
+
+
+def _limited(
+    request: HttpRequest, limits: dict[str, str], username: str, channel: Channel, is_right: Callable[[], bool]
+) -> bool:
+    """Whether a secret is right, which is checked only within the limits. A wrong one is recorded."""
+    # Counted before the check, so concurrent guesses can't exceed the limits. A success is taken back.
     usages = _reserve(limits)
     try:
-        user = auth.authenticate(request, username=username, password=password)
+        right = is_right()
     except BaseException:
         _undo(usages)
         raise
-    # A service account has no password unless somebody gave it one in the admin.
-    if isinstance(user, User) and not user.service:
+    if right:
         _undo(usages)
-        return user
+        return True
+    address = limits["sign_in_address"]
     failures = {scope: count_in_database(scope, _failures_of(caller)) for scope, caller in limits.items()}
     attempt = FailedSignIn(username, origin(request, channel))
     attempt.record(Action.SIGN_IN_FAILED)
@@ -62,7 +93,7 @@ def _check(request: HttpRequest, username: str, password: str, channel: Channel)
         attempt.record(Action.SIGN_IN_LOCKED)
     if failures["sign_in_address"].used == failures["sign_in_address"].limit:
         record_locked_address(address, request, channel)
-    return None
+    return False
 
 
 def _reserve(limits: dict[str, str]) -> list[StoredUsage]:

@@ -6,6 +6,18 @@ from common.exceptions import DomainError
 from common.throttling import Usage
 
 
+class CodeRequired(DomainError):
+    """Send the code of your authenticator app, or a recovery code, as otp."""
+
+    code = "otp_required"
+
+
+class SecondFactorRequired(DomainError):
+    """Your organization requires a second factor. Sign in on the pages and set one up."""
+
+    code = "second_factor_required"
+
+
 class TooManySignIns(DomainError):
     """Too many people are signing in at once. Try again in a few seconds."""
 

@@ -4,22 +4,31 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib import messages
+from django.contrib.auth import login
 from django.contrib.auth.views import LoginView, LogoutView, redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext
+from django.views import View
 from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.caller import HtmxHttpRequest
 from accounts.models import User
 from audit.models import Action
 from common import form_recovery
+from reportserver.auth import pending_sign_in, second_factor
 from reportserver.auth.audit_entries import Channel, page_channel, record_session
+from reportserver.auth.credentials import check_code
 from reportserver.auth.exceptions import TooManyFailures, TooManySignIns
 from reportserver.auth.forms import SignInForm
 from reportserver.identity.sessions import remember_session
+from reportserver.web.second_factor import MISSING
+
+_BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 class SignIn(LoginView):
@@ -57,12 +66,51 @@ class SignIn(LoginView):
         return self.render_to_response(context, status=429, headers={"Retry-After": str(seconds)})
 
     def form_valid(self, form: Any) -> HttpResponse:
-        with transaction.atomic():
-            response = super().form_valid(form)
-            form_recovery.discard_others_form(self.request)
-            record_session(Action.SIGN_IN, form.get_user(), self.request, page_channel(self.request))
-            remember_session(self.request, form.get_user())
+        user = form.get_user()
+        channel, url = page_channel(self.request), self.get_success_url()
+        if second_factor.has_factor(user):
+            pending_sign_in.begin(self.request, user, url, channel)
+            return redirect("login-code")
+        return _sign_in(self.request, user, url, channel)
+
+
+class SignInCode(View):
+    """The second step of a sign-in: the code of an authenticator app, or a recovery code."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return self._page(request) if pending_sign_in.pending(request) else redirect("login")
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        pending = pending_sign_in.pending(request)
+        if pending is None:
+            messages.error(request, gettext("Signing in took too long. Start again."))
+            return redirect("login")
+        try:
+            if check_code(request, pending.user, request.POST.get("code", "")[:50], channel=pending.channel):
+                return _sign_in(request, pending.user, pending.url, pending.channel)
+        except TooManyFailures as error:
+            message = gettext("Too many wrong codes. Try again in a minute.")
+            return self._page(request, message, status=429, headers={"Retry-After": str(error.usage.resets_in)})
+        return self._page(request, gettext("The code is wrong or was used already."))
+
+    def _page(self, request: HttpRequest, message: str = "", **options: Any) -> HttpResponse:
+        response = render(request, "login_code.html", {"message": message}, status=options.get("status"))
+        for name, value in options.get("headers", {}).items():
+            response[name] = value
         return response
+
+
+def _sign_in(request: HttpRequest, user: User, url: str, channel: Channel) -> HttpResponse:
+    """Begin the user's session, and show what was asked for."""
+    with transaction.atomic():
+        pending_sign_in.forget(request)
+        login(request, user, backend=_BACKEND)
+        form_recovery.discard_others_form(request)
+        record_session(Action.SIGN_IN, user, request, channel)
+        remember_session(request, user)
+        if second_factor.is_missing(user):
+            request.session[MISSING] = True
+    return redirect(url)
 
 
 class SignOut(LogoutView):

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
+import segno
+from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext, gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.caller import caller
-from accounts.models import ApiKey, User
+from accounts.models import ApiKey, SecondFactor, User
 from common.exceptions import DomainError
 from reports.exceptions import InvalidParameters
+from reportserver.auth import second_factor
 from reportserver.auth.credentials import check_credentials
 from reportserver.auth.exceptions import TooManyFailures, TooManySignIns
 from reportserver.identity.api_keys import create_key, key_to_revoke, load_report_slugs, revoke_key
-from reportserver.identity.forms import KeyForm, PasswordForm
+from reportserver.identity.forms import CurrentPasswordForm, KeyForm, PasswordForm
 from reportserver.identity.sessions import change_password, end_other_sessions, end_session, own_sessions
+from reportserver.web.second_factor import MISSING
 
 _WRONG_PASSWORD = gettext_lazy("The current password is wrong.")
 _TOO_MANY = gettext_lazy("Too many wrong passwords. Try again in a minute.")
@@ -95,7 +100,43 @@ def revoke(request: HttpRequest, key_id: str) -> HttpResponse:
     return redirect("account")
 
 
-def _is_own_password(request: HttpRequest, user: User, form: PasswordForm) -> bool:
+@login_required
+@require_POST
+def begin_second_factor(request: HttpRequest) -> HttpResponse:
+    """Show the secret for an authenticator app. Nothing asks for it before a code has confirmed it."""
+    second_factor.begin(caller(request))
+    return redirect(f"{reverse('account')}#second-factor")
+
+
+@login_required
+@require_POST
+def confirm_second_factor(request: HttpRequest) -> HttpResponse:
+    """Confirm the second factor by a code, and show the recovery codes, this once."""
+    codes = second_factor.confirm(request, caller(request), "".join(request.POST.get("code", "").split()))
+    if codes is None:
+        wrong = gettext("The code is wrong. Check the clock of your device, and enter the newest code.")
+        return _page(request, code_form=wrong)
+    request.session.pop(MISSING, None)
+    return _page(request, recovery_codes=codes)
+
+
+@login_required
+@require_POST
+@sensitive_post_parameters()
+def remove_second_factor(request: HttpRequest) -> HttpResponse:
+    """Remove the second factor, for somebody who knows the password."""
+    user = caller(request)
+    form = CurrentPasswordForm(request.POST)
+    if form.is_valid() and _is_own_password(request, user, form):
+        second_factor.reset(user, actor=user)
+        if second_factor.is_missing(user):
+            request.session[MISSING] = True
+        messages.success(request, gettext("The second factor was removed."))
+        return redirect("account")
+    return _page(request, remove_form=form)
+
+
+def _is_own_password(request: HttpRequest, user: User, form: forms.Form) -> bool:
     """Whether the current password is right. Guesses of it count as failed sign-ins."""
     try:
         if check_credentials(request, user.username, form.cleaned_data["current"], channel="page"):
@@ -104,6 +145,16 @@ def _is_own_password(request: HttpRequest, user: User, form: PasswordForm) -> bo
     except (TooManyFailures, TooManySignIns):
         form.add_error("current", str(_TOO_MANY))
     return False
+
+
+def _second_factor_context(user: User) -> dict[str, Any]:
+    factor = SecondFactor.objects.filter(user=user).select_related("user").first()
+    context: dict[str, Any] = {"factor": factor, "remove_form": CurrentPasswordForm()}
+    if factor and factor.confirmed_at is None:
+        picture = segno.make(second_factor.provisioning_uri(factor), error="m")
+        context["secret"] = second_factor.secret_of(factor)
+        context["qr_code"] = picture.svg_data_uri(scale=4, border=2)
+    return context
 
 
 def _page(request: HttpRequest, **changed: Any) -> HttpResponse:
@@ -117,6 +168,9 @@ def _page(request: HttpRequest, **changed: Any) -> HttpResponse:
         "sessions": own_sessions(request, user),
         "keys": listed,
         "has_password": user.has_usable_password(),
+        "must_set_up": request.session.get(MISSING, False),
     }
     is_refused = any(name.endswith("_form") for name in changed)
+    if user.has_usable_password():
+        context |= _second_factor_context(user)
     return render(request, "account/page.html", context | changed, status=400 if is_refused else 200)

@@ -24,10 +24,15 @@ _RIGHTS = {
 }
 
 
-class PasswordForm(forms.Form):
-    """The user's own password. Whether the current one is right is checked by the view, which limits guesses."""
+class CurrentPasswordForm(forms.Form):
+    """The user's own password. Whether it is right is checked by the view, which limits guesses."""
 
     current = forms.CharField(label=_("Current password"), strip=False, max_length=1000)
+
+
+class PasswordForm(CurrentPasswordForm):
+    """A new password of the user."""
+
     new = forms.CharField(label=_("New password"), strip=False, max_length=1000)
     repeated = forms.CharField(label=_("New password again"), strip=False, max_length=1000)
 

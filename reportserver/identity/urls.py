@@ -8,6 +8,9 @@ urlpatterns = [
     path("account", account_page.account, name="account"),
     path("account/password", account_page.password, name="account-password"),
     path("account/sessions/end", account_page.end, name="account-end-sessions"),
+    path("account/second-factor/begin", account_page.begin_second_factor, name="account-begin-factor"),
+    path("account/second-factor/confirm", account_page.confirm_second_factor, name="account-confirm-factor"),
+    path("account/second-factor/remove", account_page.remove_second_factor, name="account-remove-factor"),
     path("account/keys", account_page.new_key, name="account-new-key"),
     path("account/keys/<str:key_id>/revoke", account_page.revoke, name="account-revoke-key"),
 ]

@@ -12,11 +12,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.models import User
 from common.api.schema import errors
-from reportserver.auth import tokens
+from reportserver.auth import second_factor, tokens
 from reportserver.auth.api.serializers import CredentialsSerializer, PairSerializer, RefreshSerializer, TokenSerializer
-from reportserver.auth.credentials import check_credentials
-from reportserver.auth.exceptions import TooManyFailures
+from reportserver.auth.credentials import check_code, check_credentials
+from reportserver.auth.exceptions import CodeRequired, SecondFactorRequired, TooManyFailures
 
 
 class PublicView(APIView):
@@ -50,13 +51,25 @@ class SignIn(PublicView):
     def post(self, request: Request) -> Response:
         credentials = self.parse_body(CredentialsSerializer)
         try:
-            user = check_credentials(request._request, credentials["username"], credentials["password"], channel="API")
+            user = self._check(request, **credentials)
         except TooManyFailures as error:
             request._request.rate_usage = error.usage  # type: ignore[attr-defined] # for the RateLimit headers
             raise Throttled(error.usage.resets_in, "Too many failed sign-ins.") from error
+        return Response(tokens.sign_in(user, request._request))
+
+    def _check(self, request: Request, username: str, password: str, otp: str) -> User:
+        """The user with these credentials. Raises AuthenticationFailed, CodeRequired and SecondFactorRequired."""
+        user = check_credentials(request._request, username, password, channel="API")
         if user is None:
             raise AuthenticationFailed("The user name or the password is wrong.")
-        return Response(tokens.sign_in(user, request._request))
+        if not second_factor.has_factor(user):
+            if second_factor.is_missing(user):
+                raise SecondFactorRequired
+        elif not otp:
+            raise CodeRequired
+        elif not check_code(request._request, user, otp, channel="API"):
+            raise AuthenticationFailed("The code is wrong or was used already.")
+        return user
 
 
 class Refresh(PublicView):

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0005_api_keys'),
+        ('accounts', '0006_recipient_domains'),
         ('sessions', '0001_initial'),
     ]
 
