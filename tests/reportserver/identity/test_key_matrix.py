@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import pytest
 from django.db import transaction
 from django.urls import URLPattern, URLResolver
+from django.utils import timezone
 
 from accounts.models import Tenant, User
-from jobs.models import JobExecutionLog
+from jobs.models import Delivery, JobExecutionLog
 from reports.models import ReportConfiguration
 from reportserver.urls import urlpatterns
 from schedules import actions
@@ -72,11 +73,17 @@ EXPECTED: dict[str, set[str]] = {
     "post api/v1/reports/<str:key>/validate": ADMINISTER,
     "post api/v1/reports/<str:key>/generate": RUN,
     "post api/v1/reports/<str:key>/run": RUN,
+    "get api/v1/reports/<str:key>/parameters/<str:name>/choices": RUN,
     "get api/v1/jobs": ANY,
     "get api/v1/jobs/<str:job_id>": READ_JOB,
     "get api/v1/jobs/<str:job_id>/result": READ_JOB,
     "get api/v1/jobs/<str:job_id>/events": READ_JOB,
     "get api/v1/jobs/<str:job_id>/deliveries": READ_JOB,
+    "get api/v1/jobs/<str:job_id>/rows": READ_JOB,
+    # Another format of what the key can read anyway.
+    "post api/v1/jobs/<str:job_id>/convert": READ_JOB,
+    "post api/v1/deliveries/<str:delivery_id>/release": ADMINISTER,
+    "post api/v1/deliveries/<str:delivery_id>/discard": ADMINISTER,
     "post api/v1/jobs/<str:job_id>/retry": ADMINISTER,
     "post api/v1/jobs/<str:job_id>/cancel": OWN,
     "get api/v1/schedules": ANY,
@@ -122,7 +129,15 @@ def urls(
     make_report(acme, "other", "Another report", [])
     entry = {"tenant": "acme", "report": "sales", "cron": "0 * * * *", "parameters": {"start": "2024-01-01"}}
     actions.create_schedule(definition=parse_schedule(entry | {"slug": "sales"}), tenant=acme, actor=people["bob"])
-    return {"<str:key>": "sales", "<str:job_id>": str(make_job("Succeeded").pk), "<str:key_id>": "0" * 16}
+    job = make_job("Succeeded")
+    delivery = Delivery.objects.create(job=job, kind="email", target="a@example.com", available_at=timezone.now())
+    return {
+        "<str:key>": "sales",
+        "<str:name>": "start",
+        "<str:job_id>": str(job.pk),
+        "<str:delivery_id>": str(delivery.pk),
+        "<str:key_id>": "0" * 16,
+    }
 
 
 @pytest.mark.parametrize("call", EXPECTED)
