@@ -33,6 +33,7 @@ def build_run_spec(
     *,
     kept: Path | None = None,
     truncated: str | None = None,
+    digests_content: bool = False,
 ) -> RunSpec:
     """Return the run of a version with stored parameters, which were checked when the job was created.
 
@@ -77,6 +78,7 @@ def build_run_spec(
         keep_rows=_rows_to_keep(version),
         kept=kept,
         truncated=truncated,
+        digests_content=digests_content,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from uuid import UUID
 
 from django.conf import settings
 from django.db import models
@@ -92,3 +93,9 @@ class DeliveryPlan(models.Model):
 
     def __str__(self) -> str:
         return f"{len(self.deliveries)} of {self.slot:%Y-%m-%d %H:%M}"
+
+    @classmethod
+    def compares_results(cls, job_id: UUID) -> bool:
+        """Whether a delivery of the job depends on what was delivered before."""
+        plan = cls.objects.filter(job=job_id).first()
+        return plan is not None and any(entry.get("when") == "changed" for entry in plan.deliveries)

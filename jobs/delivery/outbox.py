@@ -21,7 +21,7 @@ from common.backoff import Backoff
 from jobs import exceptions
 from jobs.actions import record_event
 from jobs.clock import Now, from_now, waits_too_long
-from jobs.delivery import planning, recipients
+from jobs.delivery import planning, receipts, recipients
 from jobs.delivery.states import store_summary
 from jobs.execution.protocol import Result
 from jobs.models import Delivery, DeliveryPlan, JobEvent, JobExecutionLog
@@ -55,6 +55,8 @@ def add_deliveries(job: JobExecutionLog, result: Result) -> None:
 
 
 def _planned(job: JobExecutionLog, result: Result) -> list[Delivery]:
+    if job.converted_from:
+        return []
     if job.is_scheduled:
         # What a schedule sends, and to whom, is not for the report to say.
         plan = DeliveryPlan.objects.filter(job=job).first()
@@ -225,5 +227,7 @@ def _event_details(delivery: Delivery) -> dict[str, object]:
 
 def _audit(action: Action, delivery: Delivery, actor: User | str = audit.SYSTEM) -> None:
     job = delivery.job
-    details = {"delivery": str(delivery.pk), "kind": delivery.kind, "target": delivery.target}
+    details: dict[str, Any] = {"delivery": str(delivery.pk), "kind": delivery.kind, "target": delivery.target}
+    if action == Action.DELIVERY_SENT:
+        details |= receipts.receipt(delivery)
     audit.record(action, actor=actor, tenant_id=job.tenant_id, target=("job", job.pk), details=details)

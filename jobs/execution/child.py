@@ -86,7 +86,7 @@ def _run_report(assignment: Assignment, pipe: int) -> Result:
             kept = _publish(assignment, run.kept) if run.kept else None
             # The share may have been unmounted meanwhile.
             store_marker.check(assignment.store, assignment.store_marker)
-    return Result(rows=run.rows, truncated=run.truncated, files=files, kept=kept)
+    return Result(rows=run.rows, truncated=run.truncated, files=files, kept=kept, content_digest=run.content_digest)
 
 
 def _publish(assignment: Assignment, file: engine.RenderedFile) -> publishing.StoredFile:

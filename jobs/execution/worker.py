@@ -24,7 +24,7 @@ from jobs.execution.lease import LeaseState
 from jobs.execution.protocol import Assignment, Result
 from jobs.failures import Failure
 from jobs.hosts import host_check, host_lock, host_pause
-from jobs.models import Artifact, JobExecutionLog
+from jobs.models import Artifact, DeliveryPlan, JobExecutionLog
 from jobs.queue import broker, next_job
 from jobs.results import kept_rows, opening, storage, store
 from reports.exceptions import ReportDeleted
@@ -142,6 +142,7 @@ def _assignment(job: JobExecutionLog) -> Assignment:
             job.parameter_labels,
             kept=kept,
             truncated=truncated,
+            digests_content=job.is_scheduled and DeliveryPlan.compares_results(job.pk),
         ),
         draft=storage.draft_path(job.pk, job.file_stem),
         results={

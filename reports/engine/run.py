@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from reports.documents.template_renderer import renderer_for
+from reports.engine.content_digest import ContentDigest
 from reports.engine.detachable_file import detachable
 from reports.engine.limiter import Limiter, size_text
 from reports.engine.spec import RenderedFile, RunResult, RunSpec
@@ -31,11 +32,12 @@ Files = Mapping[str, BinaryIO]
 
 
 class _Written(NamedTuple):
-    """How many rows were written, why there are no more, and whether they were kept."""
+    """How many rows were written, why there are no more, whether they were kept, and the digest of what they say."""
 
     rows: int
     truncated: str | None
     is_kept: bool
+    content_digest: str
 
 
 def path_of(path: Path, format: str, spec: RunSpec) -> Path:
@@ -59,7 +61,7 @@ def run(spec: RunSpec, path: Path, report_progress: ReportProgress) -> RunResult
             kept = _finished(kept_rows.NAME, files[kept_rows.NAME]) if written.is_kept else None
         if spec.keep_rows and not kept:
             paths[kept_rows.NAME].unlink()
-        return RunResult(written.rows, written.truncated, finished, kept)
+        return RunResult(written.rows, written.truncated, finished, kept, written.content_digest)
     except BaseException:
         for file in paths.values():
             file.unlink(missing_ok=True)
@@ -125,6 +127,9 @@ def _read_and_write(spec: RunSpec, files: Files, deadline: Deadline, report_prog
 def _write(spec: RunSpec, rows: Rows, outs: Files, deadline: Deadline, report_progress: ReportProgress) -> _Written:
     renderers = {format: renderer_for(format, spec.document.template) for format in spec.formats}
     writers = [renderer.open(outs[format], rows.schema, spec.document) for format, renderer in renderers.items()]
+    digest = ContentDigest(rows.schema) if spec.digests_content else None
+    if digest:
+        writers.append(digest)
     kept = KeptRowsWriter(outs[kept_rows.NAME], rows.schema, spec.keep_rows) if spec.keep_rows else None
     sizes = [outs[format].tell for format in spec.formats]
     limiter = Limiter(spec, list(renderers.values()), largest=lambda: max(size() for size in sizes))
@@ -154,4 +159,4 @@ def _write(spec: RunSpec, rows: Rows, outs: Files, deadline: Deadline, report_pr
                 f"The {format} file is larger than the {limit} that the report allows. Narrow the parameters."
             )
     report_progress(limiter.rows, sum(size() for size in sizes), limiter.rows)
-    return _Written(limiter.rows, truncated, bool(kept and kept.is_kept))
+    return _Written(limiter.rows, truncated, bool(kept and kept.is_kept), digest.hexdigest() if digest else "")

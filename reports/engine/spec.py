@@ -32,6 +32,8 @@ class RunSpec:
     keep_rows: int = 0
     kept: Path | None = None
     truncated: str | None = None
+    #: Whether the result is to have a content digest, which takes some microseconds for each row.
+    digests_content: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,10 +50,11 @@ class RunResult:
     """The finished files, in the order of the run's formats, and the rows in each of them.
 
     `truncated` is a sentence that says why rows are missing; None if none are. `kept` is the file of kept rows, if
-    there is one.
+    there is one. `content_digest` is empty unless the run was to have one.
     """
 
     rows: int
     truncated: str | None
     files: tuple[RenderedFile, ...]
     kept: RenderedFile | None = None
+    content_digest: str = ""

@@ -209,3 +209,21 @@ def test_csv_has_all_rows(spec, path):
 def test_every_format_accepts_the_values_of_a_source(spec, path, format):
     query = "select 1 as i, 0.5 as f, 'ü' as s, null as n, 2 as i"
     assert run(replace(spec, formats=(format,), query=query), path, Seen()).files[0].size > 0
+
+
+def test_the_content_digest_depends_on_columns_and_rows_but_not_on_their_order_or_the_format(spec, path):
+    def digest(query: str, format: str = "csv", **changes: object) -> str:
+        changed = replace(spec, query=query, formats=(format,), digests_content=True, **changes)
+        return run(changed, path, lambda *_: None).content_digest
+
+    first = digest("select a, b from t where a < 9")
+    assert len(first) == 64
+    assert first == digest("select a, b from t where a < 9 order by a desc", "parquet")
+    others = (
+        "select a, b from t where a < 8", "select a, b as c from t where a < 9", "select b, a from t where a < 9",
+        "select a, b from t where a < 9 union all select a, b from t where a < 1",
+        "select a, 'x' as b from t where a < 9", "select a, b from t where a < 0",
+    )  # fmt: skip
+    assert len({first, *map(digest, others)}) == 1 + len(others)
+    assert digest("select 1 union all select 1 union all select 2") != digest("select 1 union all select 2")
+    assert run(replace(spec, formats=("csv",)), path, lambda *_: None).content_digest == ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from schedules.definitions import parse_schedule
 from schedules.models import Schedule
 from tests.reports.choices.conftest import places  # noqa: F401 - a fixture for the tests of this folder
 from tests.reports.definitions.sample_file import apply_definitions, sample
+from tests.sinks import Mails, mail_sink
 
 MakeSchedule = Callable[..., Schedule]
 ENTRY: dict[str, Any] = {
@@ -37,6 +38,20 @@ def sales(db: None, tmp_path: Path) -> ReportConfiguration:
 @pytest.fixture
 def bob(sales: ReportConfiguration) -> User:
     return User.objects.get(username="bob")
+
+
+@pytest.fixture
+def mailable(bob: User) -> None:
+    """Bob has an e-mail address."""
+    User.objects.filter(pk=bob.pk).update(email="bob@example.com")
+
+
+@pytest.fixture
+def mails(settings: Any) -> Iterator[Mails]:
+    with mail_sink() as sink:
+        settings.EMAIL_BACKEND = "jobs.delivery.senders.smtp.EmailBackend"
+        settings.EMAIL_CONFIGURED, settings.EMAIL_HOST, settings.EMAIL_PORT = True, "127.0.0.1", sink.port
+        yield sink
 
 
 @pytest.fixture

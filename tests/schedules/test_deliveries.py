@@ -2,84 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.test import Client
-from rest_framework.test import APIClient
 
 from accounts.models import User
-from audit.models import AuditLog
 from jobs import actions as jobs
 from jobs import failures
 from jobs.delivery import outbox
 from jobs.execution import transitions
-from jobs.models import Artifact, Delivery, DeliveryPlan, JobExecutionLog
-from jobs.results import retention, storage
+from jobs.models import Delivery, DeliveryPlan
 from reports.models import ReportConfiguration
 from schedules import actions
 from schedules.models import Schedule, ScheduleVersion
 from tests.jobs.delivery.helpers import send_next
-from tests.jobs.helpers import reload, succeed_with
-from tests.pages.html import Page
+from tests.jobs.helpers import reload
 from tests.reports.api.clients import client
 from tests.reports.definitions.sample_file import apply_definitions, sample
 from tests.schedules.conftest import ENTRY
-from tests.sinks import Mails, mail_sink
+from tests.schedules.sending import MAIL, URL, alice, end, errors, run, save, schedule_with, states
+from tests.sinks import Mails
 
-URL = "/api/v1/schedules"
-BODY = {name: value for name, value in ENTRY.items() if name != "tenant"} | {"formats": ["csv"]}
-MAIL: dict[str, Any] = {"name": "mail", "kind": "email", "to": ["bob@example.com"]}
 # Calls are counted in a database of their own.
-pytestmark = pytest.mark.django_db(databases="__all__")
-
-
-@pytest.fixture(autouse=True)
-def people(sales: ReportConfiguration) -> None:
-    User.objects.filter(username="bob").update(email="bob@example.com")
-
-
-@pytest.fixture
-def mails(settings: Any) -> Iterator[Mails]:
-    with mail_sink() as sink:
-        settings.EMAIL_BACKEND = "jobs.delivery.senders.smtp.EmailBackend"
-        settings.EMAIL_CONFIGURED, settings.EMAIL_HOST, settings.EMAIL_PORT = True, "127.0.0.1", sink.port
-        yield sink
-
-
-def save(username: str, *deliveries: dict[str, Any], **fields: Any) -> Any:
-    return client(username).post(URL, BODY | {"deliveries": list(deliveries)} | fields, format="json")
-
-
-def schedule_with(*deliveries: dict[str, Any], username: str = "alice") -> Schedule:
-    answer = save(username, *deliveries, run_as="user:bob")
-    assert answer.status_code == 201, answer.content
-    return Schedule.objects.get(pk=answer.json()["id"])
-
-
-def run(schedule: Schedule, **outcome: Any) -> JobExecutionLog:
-    """Run the schedule now, and let its job succeed."""
-    actions.run_now(schedule=schedule, actor="tester")
-    return end(**outcome)
-
-
-def end(**outcome: Any) -> JobExecutionLog:
-    job = transitions.claim(owner="w", host="h", pid=1)
-    assert job
-    succeed_with(job, b"a,b\r\n1,2\r\n", **outcome)
-    return reload(job)
-
-
-def states(job: JobExecutionLog) -> dict[str, str]:
-    return dict(job.deliveries.values_list("name", "state"))
-
-
-def errors(answer: Any) -> dict[str, list[str]]:
-    assert answer.status_code == 400, answer.content
-    return dict(answer.json()["fields"])
+pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.usefixtures("mailable")]
 
 
 # --- Saving -----------------------------------------------------------------------------------------------------------
@@ -241,13 +188,9 @@ def test_a_retry_sends_what_the_failed_job_would_have_sent() -> None:
     actions.run_now(schedule=schedule, actor="tester")
     job = transitions.claim(owner="w", host="h", pid=1)
     assert job and transitions.fail(job, failures.CANCELLED)
-    actions.update_schedule(schedule=schedule, definition=_without_deliveries(schedule), actor=_alice())
-    jobs.retry(job=reload(job), actor=_alice())
+    actions.update_schedule(schedule=schedule, definition=_without_deliveries(schedule), actor=alice())
+    jobs.retry(job=reload(job), actor=alice())
     assert states(end()) == {"mail": "pending"}
-
-
-def _alice() -> User:
-    return User.objects.get(username="alice")
 
 
 def _without_deliveries(schedule: Schedule) -> Any:
@@ -282,7 +225,7 @@ def test_what_was_not_sent_is_discarded_with_the_schedule(mails: Mails) -> None:
     schedule = schedule_with(MAIL, MAIL | {"name": "held", "held": True})
     job = run(schedule)
     actions.run_now(schedule=schedule, actor="tester")
-    actions.delete_schedule(schedule=schedule, actor=_alice())
+    actions.delete_schedule(schedule=schedule, actor=alice())
     assert states(job) == {"mail": "discarded", "held": "discarded"} and reload(job).delivery_state == "Skipped"
     assert not end().deliveries.exists()
     assert outbox.claim() is None
@@ -306,70 +249,3 @@ def test_a_file_is_written_where_the_schedule_says(tmp_path: Path, settings: Any
     again = send_next()
     assert again.state == ("failed" if exists == "fail" else "sent")
     assert len([*settings.FILE_SHARE.rglob("*.csv")]) == (2 if exists == "new" else 1)
-
-
-# --- Held -------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def held(mails: Mails) -> Delivery:
-    return run(schedule_with(MAIL | {"held": True})).deliveries.get()
-
-
-def decide(username: str, delivery: object, verb: str) -> Any:
-    return client(username).post(f"/api/v1/deliveries/{delivery}/{verb}")
-
-
-def test_an_administrator_releases_a_held_delivery(held: Delivery, mails: Mails) -> None:
-    assert outbox.claim() is None
-    for verb in ("release", "discard"):
-        assert decide("bob", held.pk, verb).status_code == 403
-        assert decide("alice", "00000000-0000-0000-0000-000000000000", verb).status_code == 404
-        assert decide("alice", "x", verb).status_code == 404
-        assert APIClient().post(f"/api/v1/deliveries/{held.pk}/{verb}").status_code == 401
-    answer = decide("alice", held.pk, "release")
-    assert (answer.status_code, answer.json()["state"]) == (200, "Pending"), answer.content
-    assert decide("alice", held.pk, "release").json()["code"] == "delivery_not_held"
-    assert decide("alice", held.pk, "discard").status_code == 409
-    assert send_next().state == "sent" and len(mails.received) == 1
-    assert reload(held.job).delivery_state == "Delivered"
-    assert AuditLog.objects.get(action="Delivery Release").actor == "alice"
-
-
-def test_an_administrator_discards_a_held_delivery(held: Delivery) -> None:
-    answer = decide("alice", held.pk, "discard")
-    assert (answer.status_code, answer.json()["state"]) == (200, "Discarded")
-    assert reload(held.job).delivery_state == "Skipped"
-    assert outbox.claim() is None and AuditLog.objects.filter(action="Delivery Discard").exists()
-
-
-def test_what_changed_while_it_was_held_is_checked(held: Delivery, mails: Mails) -> None:
-    User.objects.filter(username="bob").update(is_active=False)
-    answer = decide("alice", held.pk, "release")
-    assert (answer.status_code, answer.json()["code"]) == (409, "delivery_not_allowed")
-    User.objects.filter(username="bob").update(is_active=True)
-    decide("alice", held.pk, "release")
-    artifact = Artifact.objects.get(job=held.job)
-    path = storage.result_path(held.job.pk, artifact.file_stem, "csv")
-    path.chmod(0o600)
-    path.write_bytes(b"a,b\r\n9,9\r\n")
-    assert (send_next().state, mails.received) == ("failed", [])
-
-
-def test_a_held_delivery_is_discarded_with_its_result(held: Delivery) -> None:
-    retention.purge(Artifact.objects.get(job=held.job), actor="system")
-    held.refresh_from_db()
-    assert held.state == "discarded" and reload(held.job).delivery_state == "Skipped"
-
-
-def test_people_decide_on_the_jobs_page(held: Delivery) -> None:
-    alice, bob = Client(), Client()
-    alice.force_login(_alice())
-    bob.force_login(User.objects.get(username="bob"))
-    assert not Page(bob.get(f"/jobs/{held.job_id}").content.decode()).all("button", "Release mail to bob@example.com")
-    page = Page(alice.get(f"/jobs/{held.job_id}").content.decode())
-    assert page.get("button", "Discard mail to bob@example.com")
-    assert bob.post(f"/deliveries/{held.pk}", {"do": "release"}).status_code == 403
-    assert alice.post(f"/deliveries/{held.pk}", {"do": "release"}).status_code == 302
-    held.refresh_from_db()
-    assert held.state == "pending"

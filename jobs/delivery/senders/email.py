@@ -6,12 +6,12 @@ import re
 import smtplib
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.mail import EmailMessage
 from django.utils.translation import gettext, ngettext
 
+from jobs.delivery import receipts
 from jobs.delivery.senders.base import OutgoingResult, Undeliverable
 from jobs.results import downloads
 
@@ -110,8 +110,7 @@ def build_message(result: OutgoingResult, *, is_attached: bool) -> EmailMessage:
         from_email=settings.DEFAULT_FROM_EMAIL,
         to=[result.target],
         headers={
-            # The same in each attempt, so that mail programs can recognize a duplicate.
-            "Message-ID": f"<{result.id}@{urlsplit(settings.PUBLIC_URL).hostname}>",
+            "Message-ID": receipts.message_id(result.id),
             "Auto-Submitted": "auto-generated",
         },
     )

@@ -111,3 +111,13 @@ def test_what_cannot_be_sent_at_all_is_not_delivered(
     job = succeed()
     send_next()
     assert (reload(job).delivery_state, Delivery.objects.get().state) == ("Failed", "failed")
+
+
+def test_a_conversion_sends_nothing(
+    report: ReportConfiguration, user: User, add_target: AddTarget, queued: Callable[[], JobExecutionLog]
+) -> None:
+    add_target("email", to=["a@example.com"])
+    original, conversion = queued(), queued()
+    JobExecutionLog.objects.filter(pk=conversion.pk).update(converted_from=original.pk)
+    jobs = {job.pk: job for job in (end(), end())}
+    assert [jobs[job.pk].deliveries.count() for job in (original, conversion)] == [1, 0]
