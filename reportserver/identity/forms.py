@@ -7,12 +7,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
+from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.api_keys import MAX_DAYS, KeyRight
-from accounts.models import User
+from accounts.models import Tenant, User
+from accounts.roles import roles_to_hand_out
 from reports.models import ReportConfiguration
 from reportserver.identity.api_keys import DEFAULT_RIGHTS, KeyRequest, owner_named
 
@@ -102,6 +104,22 @@ class KeyForm(forms.Form):
             "owner": user.username,
             "rights": list(map(str, DEFAULT_RIGHTS)),
         }
+
+
+class PersonForm(forms.Form):
+    """A new user or service account of a tenant. The name is checked when the user is created."""
+
+    tenant = forms.ModelChoiceField(Tenant.objects.none(), label=_("Organization"), to_field_name="slug")
+    username = forms.CharField(label=_("User name"), max_length=150)
+    email = forms.EmailField(label=_("E-mail"), required=False)
+    roles = forms.ModelMultipleChoiceField(Group.objects.none(), label=_("Roles"), required=False)
+    service = forms.BooleanField(required=False)
+
+    def __init__(self, actor: User, data: Any = None) -> None:
+        super().__init__(data, initial={"roles": []})
+        tenants = Tenant.objects.order_by("name") if actor.is_superuser else Tenant.objects.filter(users=actor)
+        self.fields["tenant"].queryset = tenants  # type: ignore[attr-defined]
+        self.fields["roles"].queryset = roles_to_hand_out(actor)  # type: ignore[attr-defined]
 
 
 def _zone(user: User) -> ZoneInfo:

@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from accounts.models import PageSession, RefreshSession, User
+from audit import actions as audit
 from audit.models import Action
 from common.ids import parse_uuid
 from jobs.clock import Now
@@ -65,6 +66,24 @@ def end_other_sessions(request: HttpRequest, user: User) -> None:
         others = _page_sessions(user).exclude(session_id=request.session.session_key)
         if _end(others, _api_sessions(user)):
             record_session(Action.SESSION_END, user, request, "page")
+
+
+def end_all_sessions(user: User) -> int:
+    """End all sessions of the user, in the caller's transaction. Returns how many ended."""
+    return _end(_page_sessions(user), _api_sessions(user))
+
+
+def end_sessions_of(user: User, *, actor: User) -> None:
+    """End all sessions of another user."""
+    with transaction.atomic():
+        if end_all_sessions(user):
+            audit.record(
+                Action.SESSION_END,
+                actor=actor,
+                tenant_id=user.tenant_id,
+                target=("user", user.pk),
+                details={"user": user.username},
+            )
 
 
 def change_password(request: HttpRequest, user: User, password: str) -> None:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from django.urls import path
 
-from reportserver.identity import account_page
+from reportserver.identity import account_page, people_page
+from reportserver.identity.set_password import SetPassword
 
 urlpatterns = [
     path("account", account_page.account, name="account"),
@@ -11,6 +12,10 @@ urlpatterns = [
     path("account/second-factor/begin", account_page.begin_second_factor, name="account-begin-factor"),
     path("account/second-factor/confirm", account_page.confirm_second_factor, name="account-confirm-factor"),
     path("account/second-factor/remove", account_page.remove_second_factor, name="account-remove-factor"),
+    path("people", people_page.people, name="people"),
+    path("people/new", people_page.new_person, name="person-new"),
+    path("people/<int:user_id>/<str:command>", people_page.change_person, name="person-command"),
+    path("set-password/<uidb64>/<token>", SetPassword.as_view(), name="set-password"),
     path("account/keys", account_page.new_key, name="account-new-key"),
     path("account/keys/<str:key_id>/revoke", account_page.revoke, name="account-revoke-key"),
 ]
