@@ -69,7 +69,7 @@ class TenantUserAdmin(TenantScopedAdmin, UserAdmin):  # type: ignore[type-arg]
     fieldsets = [
         (None, {"fields": ["username", "password"]}),
         (_("Person"), {"fields": ["first_name", "last_name", "email"]}),
-        (_("Organization and roles"), {"fields": ["tenant", "groups"]}),
+        (_("Organization and roles"), {"fields": ["tenant", "groups", "attributes"]}),
         (_("Access"), {"fields": ["is_active", "is_staff", "is_superuser", "user_permissions"]}),
         (_("Dates"), {"fields": ["last_login", "date_joined"]}),
     ]

@@ -16,6 +16,7 @@ from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from accounts.api_keys import KeyRight, KeyScope
+from accounts.attributes import validate_attributes, validate_declarations
 from accounts.domains import NO_DOMAIN, is_domain
 from accounts.names import NOT_AVAILABLE, is_reserved
 from accounts.querysets import ADMINISTRATOR, ApiKeys, Users
@@ -61,6 +62,13 @@ class Tenant(models.Model):
         db_default=False,
         help_text=_("Its people sign in with a password and a second factor."),
     )
+    attributes = models.JSONField(
+        default=dict,
+        db_default={},
+        blank=True,
+        validators=[validate_declarations],
+        help_text=_("What queries can know of a user, by name: type, and whether there can be several values."),
+    )
 
     def __str__(self) -> str:
         return self.name
@@ -93,6 +101,14 @@ class User(AbstractUser):
         default=False,
         db_default=False,
         help_text=_("A program. It has no password and can't sign in; it calls the API with keys."),
+    )
+
+    attributes = models.JSONField(
+        default=dict,
+        db_default={},
+        blank=True,
+        validators=[validate_attributes],
+        help_text=_("Values of the organization's attributes. Reports can depend on them."),
     )
 
     objects = Users()  # type: ignore[misc]

@@ -83,7 +83,11 @@ def may_manage(user: User, other: User) -> bool:
     if other.is_superuser or not names_of(stored) <= user.get_all_permissions():
         return False
     # Administrators have every right on the reports of their tenant, and any role there is theirs to hand out.
-    return user.is_administrator or (_roles_held(other) <= _roles_held(user) and _grants(other) <= _grants(user))
+    if user.is_administrator:
+        return True
+    # Reports can show more to somebody with other attributes.
+    has_own_attributes = bool(other.attributes) and other.attributes != user.attributes
+    return not has_own_attributes and _roles_held(other) <= _roles_held(user) and _grants(other) <= _grants(user)
 
 
 def _roles_held(user: User) -> set[int]:

@@ -30,6 +30,7 @@ from reports.choices.checked import checked_labels
 from reports.choices.checking import check_choices
 from reports.exceptions import InvalidParameters, ReportNotFound
 from reports.models import DeliveryTarget, ReportConfiguration, ReportVersion
+from reports.parameters.caller import caller_values, to_stored
 from reports.parameters.date_math import Moment
 from reports.parameters.values import TypedValue, to_json, typed_values
 
@@ -89,9 +90,9 @@ def submit(
     delivered somewhere. `idempotency`: if the user has already submitted the same request under this key, return the
     earlier job.
 
-    Raise ReportNotAsynchronous, ReportNotSynchronous, InvalidParameters, ChoicesUnavailable, TooManyJobs,
-    QueueUnavailable, IdempotencyConflict if the key was used for another request, or ReportNotFound if the report was
-    deleted in the meantime.
+    Raise CallerAttributeMissing, ReportNotAsynchronous, ReportNotSynchronous, InvalidParameters, ChoicesUnavailable,
+    TooManyJobs, QueueUnavailable, IdempotencyConflict if the key was used for another request, or ReportNotFound if
+    the report was deleted in the meantime.
     """
     if idempotency and (earlier := _earlier_job(report, actor, idempotency)):
         return Submission(earlier, is_replay=True)
@@ -100,6 +101,7 @@ def submit(
         check_mode(report, mode or Mode.ASYNCHRONOUS)
     broker.ping()
     job = _new_job(version, report, actor)
+    _bind_to(job, version, actor)
     moment = moment or report.moment(timezone.now())
     if deliver and not version.has_outbound_delivery:
         raise InvalidParameters({"deliver": ["This report has no addresses, webhooks or file shares to send to."]})
@@ -140,10 +142,11 @@ def enqueue_scheduled(
 
     `waits`: the job isn't claimed before `release_waiting`. `details` are added to the audit entry. `plan`: what it
     sends, without its job; stored unless that is nothing. The transaction is in a function that `looks_up_choices`.
-    Raise InvalidParameters, ChoicesUnavailable or ReportIncomplete.
+    Raise InvalidParameters, ChoicesUnavailable, CallerAttributeMissing or ReportIncomplete.
     """
     version = report.version
     job = _new_job(version, report, owner)
+    _bind_to(job, version, owner)
     job.formats, values = _validate(version, None, formats, parameters, moment, from_text=False)
     job.parameters, job.parameter_labels = to_json(values), checked_labels(version, values, actor=owner)
     job.requested_parameters, job.is_scheduled = dict(parameters), True
@@ -180,6 +183,8 @@ def retry(*, job: JobExecutionLog, actor: User | str) -> JobExecutionLog:
     new_job.requested_parameters, new_job.is_scheduled = job.requested_parameters, job.is_scheduled
     new_job.deliver, new_job.parameter_labels = job.deliver, job.parameter_labels
     new_job.converted_from = job.converted_from
+    # Whoever retries it, it runs as before.
+    new_job.ran_as, new_job.ran_as_name, new_job.caller_values = job.ran_as, job.ran_as_name, job.caller_values
     try:
         with transaction.atomic():
             record_event(job, JobEvent.Kind.RETRIED, {"newJobId": str(new_job.pk), "actor": actor_name(actor)})
@@ -295,6 +300,13 @@ def _plan_of(job: JobExecutionLog) -> DeliveryPlan | None:
     if plan:
         plan.pk = None
     return plan
+
+
+def _bind_to(job: JobExecutionLog, version: ReportVersion, identity: User) -> None:
+    """Give the job the attributes of that user which the version's queries use. Raise CallerAttributeMissing."""
+    if version.caller_names:
+        job.caller_values = to_stored(caller_values(identity, version.caller_names))
+        job.ran_as, job.ran_as_name = identity, identity.username
 
 
 def _given(texts: Mapping[str, object]) -> dict[str, object]:

@@ -24,7 +24,10 @@ class JobAdmin(ReadOnlyAdmin, TenantScopedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         jobs: Any = super().get_queryset(request)
-        return jobs.across_tenants() if request.user.is_superuser else jobs
+        user: Any = request.user
+        if user.is_superuser:
+            return jobs.across_tenants()
+        return jobs if user.is_administrator else jobs.filter(caller_values__isnull=True)
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """Search as the job list does: Django's search would scan the whole table. An invalid search finds nothing."""
@@ -33,7 +36,7 @@ class JobAdmin(ReadOnlyAdmin, TenantScopedAdmin):
 
     def get_exclude(self, request: HttpRequest, obj: JobExecutionLog | None = None) -> Any:
         user: Any = request.user
-        return [] if user.is_administrator else ["error_trace"]
+        return [] if user.is_administrator else ["error_trace", "caller_values"]
 
 
 @admin.register(WorkerHost)

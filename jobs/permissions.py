@@ -24,6 +24,10 @@ def visible_job(user: User, job_id: object) -> JobExecutionLog:
     """Return the job. Raise JobNotFound or, for users who can't see it, PermissionDenied."""
     job = JobExecutionLog.objects.find(user, str(job_id))
     rights = rights_on(user, job.report_id)
+    if job.is_caller_bound and not user.administers(job.tenant_id):
+        if rights and job.ran_as_id == user.pk:
+            return job
+        raise PermissionDenied("Only the user as whom this job ran and Administrators can see it.")
     if Right.VIEW in rights or (Right.GENERATE in rights and job.requested_by_id == user.pk):
         return job
     raise PermissionDenied("You don't have the view right on this job's report.")

@@ -19,7 +19,7 @@ from jobs import sql
 from jobs.clock import Now, from_now
 from jobs.exceptions import JobNotFound
 from jobs.status import UNFINISHED, Status
-from reports.permissions import Right, granted_ids, has_everywhere
+from reports.permissions import Right, granted, has_everywhere
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -41,24 +41,33 @@ _NO_REPORTS = frozenset[UUID]()
 class VisibleScope:
     """The jobs that a user who is no Administrator can see, by the rights at the time.
 
-    All jobs of the reports in `view`, and the user's own jobs of the reports in `generate`. `is_small` is true if
-    reading the whole scope is faster than any index for the other conditions of a query.
+    All jobs of the reports in `view`, and the user's own jobs of the reports in `generate`; of those in `caller_bound`,
+    jobs that depend on who runs them only if they ran as the user. `is_small` is true if reading the whole scope is
+    faster than any index for the other conditions of a query.
     """
 
     user: User
     view: frozenset[UUID]
     generate: frozenset[UUID]
+    caller_bound: frozenset[UUID] = frozenset()
     is_small: bool = False
 
     @classmethod
     def of(cls, user: User) -> VisibleScope:
-        granted = granted_ids(user)
-        return cls(user, frozenset(granted[Right.VIEW]), frozenset(granted[Right.GENERATE] - granted[Right.VIEW]))
+        ids, caller_bound = granted(user)
+        view, generate = frozenset(ids[Right.VIEW]), frozenset(ids[Right.GENERATE])
+        return cls(user, view, generate - view, frozenset(caller_bound))
 
     @property
     def condition(self) -> Q:
         """The condition that a job is in this scope."""
-        return Q(report_id__in=self.view) | Q(requested_by=self.user, report_id__in=self.generate)
+        # Reports that depend on nobody are apart: the indexes have all that their condition tests.
+        view, generate = self.view - self.caller_bound, self.generate - self.caller_bound
+        condition = Q(report_id__in=view) | Q(requested_by=self.user, report_id__in=generate)
+        if bound := (self.view | self.generate) & self.caller_bound:
+            free = Q(report_id__in=bound & self.view) | Q(requested_by=self.user, report_id__in=bound & self.generate)
+            condition |= (free & Q(caller_values__isnull=True)) | Q(report_id__in=bound, ran_as=self.user)
+        return condition
 
     def within(self, reports: Iterable[UUID]) -> VisibleScope:
         """Return the scope narrowed to these reports."""
@@ -96,7 +105,7 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
     def visible_to(self, user: User) -> JobQuerySet:
         """Jobs of reports on which the user has the view right, and the user's own jobs of those with generate."""
         if has_everywhere(user, Right.VIEW):
-            return self.in_tenant_of(user)
+            return self.in_tenant_of(user)._without_those_of_others(user)
         scope = VisibleScope.of(user)
         # The granted reports imply the tenant. With the tenant in the query, SQLite scans all of its jobs in index
         # order; without, it sorts the jobs of the granted reports. The first is faster for large scopes, the second for
@@ -112,7 +121,7 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         The second is None for those who can see all jobs.
         """
         if has_everywhere(user, Right.VIEW):
-            return self.in_tenant_of(user), None
+            return self.in_tenant_of(user)._without_those_of_others(user), None
         scope, jobs = VisibleScope.of(user), self.in_tenant_of(user)
         return (
             jobs._in_scope(replace(scope, generate=_NO_REPORTS)),
@@ -128,6 +137,10 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         # The report implies the tenant, but the index needs both to return the newest jobs first.
         in_tenants = Q(tenant_id__in=set(tenants.values()))
         return in_tenants & (self.scope.within(tenants).condition if self.scope else Q(report_id__in=list(tenants)))
+
+    def _without_those_of_others(self, user: User) -> JobQuerySet:
+        """Leave out what only Administrators can see of others, for a key that doesn't administer."""
+        return self if user.is_administrator else self.filter(Q(caller_values__isnull=True) | Q(ran_as=user))
 
     def _in_scope(self, scope: VisibleScope) -> JobQuerySet:
         jobs = self.filter(scope.condition)

@@ -196,6 +196,8 @@ _NEWEST_RUNS = """
         order by queued_at desc, id desc limit {limit}
     ) ended
 """
+# Own jobs that ran as somebody else are retries by somebody who was an Administrator then.
+_OWN = "and requested_by_id = %s and coalesce(ran_as_id, requested_by_id) = requested_by_id"
 _LATERAL = """
     select newest.* from unnest(%s::uuid[], %s::bigint[]) listed (report, tenant) cross join lateral ({newest}) newest
 """
@@ -215,7 +217,10 @@ def newest_runs(reports: Sequence[tuple[UUID, int]], *, user_id: int | None, lim
         seconds=_SECONDS[connection.vendor],
         report="listed.report" if on_postgresql else "%s",
         tenant="listed.tenant" if on_postgresql else "%s",
-        user="" if user_id is None else "and requested_by_id = %s",
+        # Own jobs that ran as somebody else are retries by somebody who was an Administrator then.
+        user=""
+        if user_id is None
+        else "and requested_by_id = %s and coalesce(ran_as_id, requested_by_id) = requested_by_id",
         limit=limit,
     )
     parameters: list[Any]

@@ -58,6 +58,18 @@ class ChoicesUnavailable(DomainError):
     retryable = True
 
 
+class CallerAttributeMissing(DomainError):
+    """This report depends on who runs it, and an attribute of that user is missing."""
+
+    code = "caller_attribute_missing"
+
+
+class CallerAttributesChanged(DomainError):
+    """The user as whom this job ran has other attributes by now, or was deactivated. Run the report again."""
+
+    code = "caller_attributes_changed"
+
+
 class InvalidDefinition(DomainError):
     """The definition is not valid."""
 

@@ -105,6 +105,9 @@ class ReportConfiguration(models.Model):
     current = models.OneToOneField(
         "ReportVersion", on_delete=models.SET_NULL, null=True, editable=False, related_name="current_of"
     )
+    is_caller_bound = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="A version depends on who runs it."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = ReportQuerySet.as_manager()
@@ -179,6 +182,9 @@ class ReportVersion(models.Model):
     )
     #: Fields of the definition without a column, where they differ from their default; see ReportDefinition.OPTIONS.
     options = models.JSONField(default=dict, blank=True)
+    caller_names = models.JSONField(
+        default=list, db_default=[], editable=False, help_text="The caller's attributes that its queries use."
+    )
     max_attempts = models.PositiveSmallIntegerField(default=3)
     retention_days = models.PositiveIntegerField(default=30)
     created_at = models.DateTimeField(auto_now_add=True)

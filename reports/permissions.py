@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
 
 from django.apps import apps
@@ -52,15 +52,29 @@ def may_generate(user: User, report: ReportConfiguration) -> bool:
     return Right.GENERATE in rights_on(user, report.pk)
 
 
-def granted_ids(user: User) -> dict[Right, set[UUID]]:
-    """Return, by right, the reports of the user's tenant on which the user has it, by role or by name.
+class Granted(NamedTuple):
+    """The reports on which a user has rights, by right; and those among them that depend on who runs them."""
+
+    ids: dict[Right, set[UUID]]
+    caller_bound: set[UUID]
+
+
+def granted(user: User) -> Granted:
+    """Return the reports of the user's tenant on which the user has rights, by role or by name.
 
     With the key of an Administrator, who needs no grant, all that the key covers.
     """
-    granted = _all_reports(user) if user.is_administrator_without_key else _grants(user)
-    if user.key:
-        return {right: user.key.covered(ids) if user.key.allows(right) else set() for right, ids in granted.items()}
-    return granted
+    found = _all_reports(user) if user.is_administrator_without_key else _grants(user)
+    if user.key is None:
+        return found
+    key = user.key
+    ids = {right: key.covered(granted) if key.allows(right) else set() for right, granted in found.ids.items()}
+    return Granted(ids, found.caller_bound)
+
+
+def granted_ids(user: User) -> dict[Right, set[UUID]]:
+    """Return the reports on which the user has rights, by right."""
+    return granted(user).ids
 
 
 def has_grant(user: User, right: Right, report_field: str) -> Q:
@@ -85,14 +99,15 @@ def _granted_rights(user: User, report_id: UUID | None) -> set[Right]:
     return {right for right in Right if right.codename in codenames}
 
 
-def _grants(user: User) -> dict[Right, set[UUID]]:
+def _grants(user: User) -> Granted:
     with connection.cursor() as cursor:
         cursor.execute(sql.GRANTED_REPORTS, [user.pk, user.pk, user.tenant_id])
-        grants = [(codename, uuid_from_db(report_id)) for codename, report_id in cursor]
-    return {right: {report_id for codename, report_id in grants if codename == right.codename} for right in Right}
+        grants = [(codename, uuid_from_db(report_id), bool(bound)) for codename, report_id, bound in cursor]
+    ids = {right: {report_id for codename, report_id, _ in grants if codename == right.codename} for right in Right}
+    return Granted(ids, {report_id for _, report_id, is_bound in grants if is_bound})
 
 
-def _all_reports(user: User) -> dict[Right, set[UUID]]:
+def _all_reports(user: User) -> Granted:
     reports = apps.get_model("reports", "ReportConfiguration")._default_manager.in_tenant_of(user)
-    ids = set(reports.values_list("pk", flat=True))
-    return dict.fromkeys(Right, ids)
+    rows = list(reports.values_list("pk", "is_caller_bound"))
+    return Granted({right: {pk for pk, _ in rows} for right in Right}, {pk for pk, is_bound in rows if is_bound})

@@ -11,6 +11,7 @@ from django.utils import timezone
 from reports import sources
 from reports.engine import RunSpec
 from reports.models import ReportVersion
+from reports.parameters.caller import StoredCaller, from_stored
 from reports.parameters.values import Labels, display_by_label, display_by_name, stored_values
 from reports.rendering.base import CsvOptions, Document, Template, totals_options
 from reports.sources.base import Limits
@@ -29,15 +30,17 @@ def build_run_spec(
     parameters: Mapping[str, object],
     formats: Sequence[str],
     spill_folder: Path,
-    labels: Labels,
     *,
+    labels: Labels,
+    caller: StoredCaller | None,
     kept: Path | None = None,
     truncated: str | None = None,
     digests_content: bool = False,
 ) -> RunSpec:
     """Return the run of a version with stored parameters, which were checked when the job was created.
 
-    `labels` are those of values that were chosen from a query; `kept` and `truncated` are as in RunSpec.
+    `labels` are those of values that were chosen from a query; `caller` are the attributes of the user as whom it runs;
+    `kept` and `truncated` are as in RunSpec.
     """
     declared, options = version.declared_parameters(), version.options
     values = stored_values(declared, parameters)
@@ -54,7 +57,7 @@ def build_run_spec(
     return RunSpec(
         source=version.source(),
         query=version.query,
-        values=values,
+        values=values | from_stored(caller),
         formats=tuple(formats),
         document=Document(
             title=version.name,

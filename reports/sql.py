@@ -26,9 +26,10 @@ RIGHTS_ON_REPORT = """
     )
 """
 
-#: Codename and report of all rights of a user in a tenant. Parameters: user, user, tenant.
+#: Codename and report of all rights of a user in a tenant, and whether the report depends on who runs it. Parameters:
+#: user, user, tenant.
 GRANTED_REPORTS = """
-    select codename, content_object_id from (
+    select codename, content_object_id, is_caller_bound from (
         select permission_id, content_object_id from reports_usergrant where user_id = %s
         union
         select permission_id, content_object_id from reports_rolegrant

@@ -22,7 +22,7 @@ from common.form_recovery import login_keeping_form
 from common.paging import paginate
 from reports.dry_run.check import CheckResult
 from reports.dry_run.run_time_estimate import estimate_run
-from reports.exceptions import ChoicesUnavailable, DryRunBusy, InvalidParameters
+from reports.exceptions import CallerAttributeMissing, ChoicesUnavailable, DryRunBusy, InvalidParameters
 from reports.forms import PREFIX, RunForm, date_meaning, show_errors
 from reports.models import ReportConfiguration
 from reports.parameters.date_math import DATE_TYPES, Moment, is_relative
@@ -79,7 +79,7 @@ def report(request: HttpRequest, slug: str) -> HttpResponse:
     except InvalidParameters as error:
         show_errors(form.fields, error)
         estimated = None
-    except (DryRunBusy, ChoicesUnavailable) as error:
+    except (DryRunBusy, ChoicesUnavailable, CallerAttributeMissing) as error:
         estimated = CheckResult(errors=[error.message])
     return _report_page(request, report, form, moment, may_run, estimated)
 

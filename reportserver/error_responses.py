@@ -47,6 +47,8 @@ STATUS: dict[type[DomainError], int] = {
     reports.DryRunBusy: 503,
     reports.ChoicesNotFound: 404,
     reports.ChoicesUnavailable: 503,
+    reports.CallerAttributeMissing: 403,
+    reports.CallerAttributesChanged: 403,
     jobs.JobNotFound: 404,
     jobs.ReportNotAsynchronous: 409,
     jobs.ReportNotSynchronous: 409,

@@ -25,7 +25,7 @@ from jobs.models import DeliveryPlan, JobExecutionLog
 from jobs.sql import now as database_now
 from jobs.status import UNFINISHED
 from reports.choices.checked import looks_up_choices
-from reports.exceptions import ChoicesUnavailable, InvalidParameters, ReportIncomplete
+from reports.exceptions import CallerAttributeMissing, ChoicesUnavailable, InvalidParameters, ReportIncomplete
 from reports.models import ReportConfiguration
 from schedules.definitions import duration
 from schedules.models import Schedule, Slot
@@ -238,7 +238,7 @@ def _enqueue(schedule: Schedule, slot: Slot, waits: bool) -> JobExecutionLog:
     except InvalidParameters as error:
         sentences = [f"{name}: {' '.join(messages)}" for name, messages in error.fields.items()]
         raise SlotFailed(" ".join(sentences)) from error
-    except (ReportIncomplete, ChoicesUnavailable) as error:
+    except (ReportIncomplete, ChoicesUnavailable, CallerAttributeMissing) as error:
         raise SlotFailed(error.message) from error
 
 

@@ -22,6 +22,7 @@ from jobs.api.serializers import AcceptedSerializer, GenerateSerializer, NoResul
 from jobs.models import JobExecutionLog
 from jobs.results import downloads
 from reports.models import DeliveryTarget, ReportConfiguration
+from reports.parameters.caller import caller_values
 from reports.permissions import may_generate
 from reports.rendering import RENDERERS
 
@@ -42,6 +43,7 @@ class RunReportView(APIView):
         report = ReportConfiguration.objects.find_to_run(user, key)
         if not may_generate(user, report):
             raise PermissionDenied("You don't have the generate right on this report.")
+        caller_values(user, report.version.caller_names)
         actions.check_mode(report, self.mode)
         data = self.request.data if self.request.body else {}
         if not isinstance(data, dict):

@@ -84,6 +84,26 @@ class QueuePositionSerializer(serializers.Serializer[QueuePosition]):
     )
 
 
+def caller_attributes(job: JobExecutionLog) -> dict[str, Any] | None:
+    """Return the attributes of the user as whom the job ran, for Administrators; None if it used none."""
+    values = job.caller_values
+    return None if values is None else {name: each["value"] for name, each in values.items()}
+
+
+@extend_schema_field(serializers.DictField(allow_null=True))
+class CallerAttributesField(serializers.Field[JobExecutionLog, Any, Any, Any]):
+    """The attributes of the user as whom the job ran. Left out for callers who don't administer the job's tenant."""
+
+    def get_attribute(self, job: JobExecutionLog) -> JobExecutionLog:
+        user = self.context.get("user")
+        if user is None or not user.administers(job.tenant_id):
+            raise serializers.SkipField
+        return job
+
+    def to_representation(self, job: JobExecutionLog) -> dict[str, Any] | None:
+        return caller_attributes(job)
+
+
 class JobSerializer(serializers.Serializer[JobExecutionLog]):
     """A job's status. All keys are always present."""
 
@@ -114,6 +134,15 @@ class JobSerializer(serializers.Serializer[JobExecutionLog]):
     retryOf = serializers.UUIDField(source="retry_of_id", allow_null=True)
     convertedFrom = serializers.UUIDField(
         source="converted_from", allow_null=True, help_text="The job whose kept rows it renders."
+    )
+    ranAs = serializers.CharField(
+        source="ran_as_name",
+        allow_null=True,
+        help_text="The user whose attributes its queries used; null if they used none. Only that user and "
+        "Administrators can see the job.",
+    )
+    callerAttributes = CallerAttributesField(
+        required=False, help_text="For Administrators only: the attributes that its queries used, or null."
     )
     expiresAt = serializers.DateTimeField(source="result.expires_at", allow_null=True)
     result = JobResultSerializer(allow_null=True, help_text="The first file.")

@@ -25,6 +25,7 @@ from jobs.api.serializers import (
     JobTimelineSerializer,
     NoResultSerializer,
     RetriedSerializer,
+    caller_attributes,
 )
 from jobs.models import JobExecutionLog
 from jobs.monitoring.filters import JobFilter
@@ -63,6 +64,9 @@ class JobList(ListAPIView[JobExecutionLog]):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return self.list(request, *args, **kwargs)
 
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "user": self.request.user}
+
     def get_queryset(self) -> QuerySet[JobExecutionLog]:
         user: Any = self.request.user
         return JobExecutionLog.objects.visible_to(user).with_result()
@@ -93,7 +97,10 @@ class JobStatus(JobView):
         if preferred and not job.is_ended:
             job = polling.wait_for_change(job, preferred)
         position.annotate_positions([job])
-        return polling.status_response(request, job, _JOB.to_representation(job), waited=preferred is not None)
+        body = _JOB.to_representation(job)
+        if self.user.administers(job.tenant_id):
+            body["callerAttributes"] = caller_attributes(job)
+        return polling.status_response(request, job, body, waited=preferred is not None)
 
 
 class JobResult(JobView):

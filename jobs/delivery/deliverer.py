@@ -14,10 +14,12 @@ from django.db import Error, InterfaceError, OperationalError, connections
 
 from common.processes import restore_umask
 from jobs import deployment
+from jobs.caller_binding import check_caller_unchanged
 from jobs.delivery import outbox, recipients
 from jobs.delivery.lease import kept_lease
 from jobs.delivery.senders import SENDERS, OutgoingResult, Undeliverable
 from jobs.models import Delivery
+from reports.exceptions import CallerAttributesChanged
 
 log = logging.getLogger(__name__)
 #: Deliveries sent at once, so that one slow receiver doesn't delay the others.
@@ -94,6 +96,10 @@ def _send(delivery: Delivery) -> None:
         raise Undeliverable("All attempts failed.", permanent=True)
     if sentence := recipients.refusal(delivery):
         raise Undeliverable(sentence, permanent=True)
+    try:
+        check_caller_unchanged(delivery.job, None)
+    except CallerAttributesChanged as error:
+        raise Undeliverable(error.message, permanent=True) from None
     SENDERS[delivery.kind].send(
         OutgoingResult(delivery.pk, delivery.job, delivery.target, delivery.fence, delivery.options or {})
     )

@@ -31,13 +31,19 @@ def report_stats(user: User, reports: Sequence[ReportConfiguration]) -> dict[UUI
         rows = _newest_runs(reports)
     else:
         scope = VisibleScope.of(user)
-        rows = _newest_runs([report for report in reports if report.pk in scope.view])
-        rows += _newest_runs([report for report in reports if report.pk in scope.generate], only_by=user)
+        # Of reports that depend on who runs them, the own jobs alone.
+        view = scope.view - scope.caller_bound
+        own = (scope.view | scope.generate) - view
+        rows = _newest_runs([report for report in reports if report.pk in view])
+        rows += _newest_runs([report for report in reports if report.pk in own], only_by=user)
     return _stats_by_report(rows)
 
 
 def run_history(report: ReportConfiguration) -> RunHistory | None:
-    """Return statistics of all users' newest runs of the report; None if none succeeded."""
+    """Return statistics of all users' newest runs of the report; None if none succeeded, or if its rows depend on who
+    runs it."""
+    if report.is_caller_bound:
+        return None
     stats = _stats_by_report(_newest_runs([report])).get(report.pk)
     if stats is None or stats.run is None:
         return None

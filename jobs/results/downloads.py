@@ -18,6 +18,7 @@ from accounts.models import User
 from audit import actions as audit
 from audit.models import Action
 from common.conditional import is_not_modified
+from jobs.caller_binding import check_caller_unchanged
 from jobs.exceptions import (
     JobNotFound,
     RangeNotSatisfiable,
@@ -43,8 +44,10 @@ def result_response(request: HttpRequest, job: JobExecutionLog, actor: User) -> 
     """Return the response to a download by a user with access to the result: the file, a range of it, 304, or headers.
 
     The query string can name a `format`, by default the first. Raises ResultNotReady, ResultOfFailedJob, JobNotFound,
-    InvalidParameters, ResultMissing, StorageUnavailable, RangeNotSatisfiable or TooManyDownloads.
+    InvalidParameters, ResultMissing, StorageUnavailable, RangeNotSatisfiable, TooManyDownloads or
+    CallerAttributesChanged.
     """
+    check_caller_unchanged(job, actor)
     artifact = downloadable_artifact(job)
     chosen = _chosen_file(artifact, request.GET.get("format"))
     etag = f'"{chosen.sha256}"'
@@ -81,6 +84,7 @@ def downloadable_artifact(job: JobExecutionLog) -> Artifact:
 
 def first_bytes(job: JobExecutionLog, actor: User, number: int) -> bytes:
     """Return the start of the first file. Audited as a download, since data is read."""
+    check_caller_unchanged(job, actor)
     artifact = downloadable_artifact(job)
     first = artifact.files[0]
     with _open(job, artifact, first, actor) as file:

@@ -42,11 +42,14 @@ def changed_report(body: Any, report: ReportConfiguration) -> ReportDefinition:
     return parse_report({"tenant": report.tenant.slug} | json_object(body))
 
 
-def dry_run_target(body: Mapping[str, Any], report: ReportConfiguration) -> DryRunTarget:
-    """Return the definition in the body, or the stored report without one. Raises InvalidDefinition, SourceMissing."""
+def dry_run_target(body: Mapping[str, Any], report: ReportConfiguration, actor: User) -> DryRunTarget:
+    """Return the definition in the body, or the stored report without one, as the actor would run it.
+
+    Raises InvalidDefinition, SourceMissing, CallerAttributeMissing.
+    """
     if body["definition"] is None:
-        return DryRunTarget.of_version(report.version, report.moment(timezone.now()))
+        return DryRunTarget.of_version(report.version, report.moment(timezone.now()), actor)
     definition = changed_report(body["definition"], report)
     source = check_definition(definition, report.tenant).report
     moment = Moment.of(timezone.now(), definition.time_zone, report.tenant.time_zone)
-    return DryRunTarget.of_definition(definition, source.spec(), moment)
+    return DryRunTarget.of_definition(definition, source.spec(), moment, actor)

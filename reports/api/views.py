@@ -149,7 +149,7 @@ class ReportCheck(ReportView):
 
     def _check(self, report: ReportConfiguration, body: Mapping[str, Any]) -> CheckResult:
         try:
-            target = bodies.dry_run_target(body, report)
+            target = bodies.dry_run_target(body, report, self.user)
         except RunError as error:
             return CheckResult(errors=[error.message])
         return actions.dry_run_report(

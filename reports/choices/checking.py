@@ -13,6 +13,7 @@ from reports.choices.tasks import SECONDS, Listing, find
 from reports.dry_run.limited import run_in_child
 from reports.exceptions import ChoicesNotFound, ChoicesUnavailable, DryRunBusy, InvalidParameters, RunError
 from reports.models import ReportVersion
+from reports.parameters.caller import caller_values
 from reports.parameters.date_math import Moment
 from reports.parameters.limits import text_of
 from reports.parameters.scalars import InvalidValue, quoted
@@ -27,14 +28,15 @@ MAX_TEXT = 200
 def check_choices(version: ReportVersion, values: Mapping[str, TypedValue], *, actor: User | str) -> Labels:
     """Look up the values in the whole of their choices queries. Return their labels.
 
-    Never within a transaction: it takes up to five seconds. Raises InvalidParameters, ChoicesUnavailable.
+    Never within a transaction: it takes up to five seconds. `actor` is as whom the report runs. Raises
+    InvalidParameters, ChoicesUnavailable, CallerAttributeMissing.
     """
     if not version.has_choices_queries:
         return {}
     choices = [each for each in _choices(version) if values[each.name].value not in (None, ())]
     if not choices:
         return {}
-    found = _find(choices, values, None, actor)
+    found = _find(choices, {**values, **caller_values(actor, version.caller_names)}, None, actor)
     if errors := _errors(choices, values, found):
         raise InvalidParameters(errors)
     return {name: _labels_of(values[name], labels) for name, labels in found.labels.items()}
@@ -53,13 +55,14 @@ def list_choices(
     """Return the choices of a parameter that contain the text, for these texts of its parents.
 
     Parents are checked against their own choices first. Other parameters among them are ignored. Raises
-    ChoicesNotFound, InvalidParameters, ChoicesUnavailable.
+    CallerAttributeMissing, ChoicesNotFound, InvalidParameters, ChoicesUnavailable.
     """
     declared = {parameter.name: parameter for parameter in version.declared_parameters()}
     if name not in declared or declared[name].choices_query is None:
         raise ChoicesNotFound
+    values = caller_values(actor, version.caller_names)
     by_name = {each.name: each for each in _choices(version)}
-    values, errors = dict[str, TypedValue](), {each: [_NO_SUCH] for each in parents if each not in declared}
+    errors = {each: [_NO_SUCH] for each in parents if each not in declared}
     before = ancestors(name, by_name)
     for parameter in before:
         try:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
 from reports.exceptions import QueryFailed
+from reports.parameters.caller import PREFIX, undefined
 from reports.parameters.declarations import Parameter
 from reports.sources import placeholders
 from reports.sources.base import SourceSpec
@@ -29,9 +30,12 @@ class ParameterChoices:
         return self.parameter.name
 
 
-def errors(parameters: Sequence[Parameter], dialects: Mapping[str, str]) -> dict[str, _Errors]:
-    """Return what is wrong with the choices queries, by parameter and then by field. `dialects` are by parameter."""
-    declared = {parameter.name for parameter in parameters}
+def errors(parameters: Sequence[Parameter], dialects: Mapping[str, str], caller: Collection[str]) -> dict[str, _Errors]:
+    """Return what is wrong with the choices queries, by parameter and then by field.
+
+    `dialects` are by parameter; `caller` has the names of the caller's attributes.
+    """
+    declared = {parameter.name for parameter in parameters}.union(caller)
     found: dict[str, _Errors] = {}
     for parameter in parameters:
         if parameter.choices_query and (sentences := _errors(parameter, declared, dialects[parameter.name])):
@@ -43,8 +47,9 @@ def errors(parameters: Sequence[Parameter], dialects: Mapping[str, str]) -> dict
 
 
 def used_names(parameter: Parameter, dialect: str) -> list[str]:
-    """Return the names that the parameter's choices query uses as `:name`."""
-    return placeholders.names(parameter.choices_query.query, dialect) if parameter.choices_query else []
+    """Return the parameters that the parameter's choices query uses, and names that nobody has declared."""
+    names = placeholders.names(parameter.choices_query.query, dialect) if parameter.choices_query else []
+    return [name for name in names if not name.startswith(PREFIX)]
 
 
 def ancestors(name: str, choices: Mapping[str, ParameterChoices]) -> list[Parameter]:
@@ -70,7 +75,7 @@ def _errors(parameter: Parameter, declared: set[str], dialect: str) -> list[str]
     except QueryFailed as error:
         return [error.message]
     used = placeholders.names(query, dialect)
-    sentences = [f":{name} isn't defined. Add it as a parameter." for name in used if name not in declared]
+    sentences = [undefined(name) for name in used if name not in declared]
     if parameter.name in used:
         sentences.append(f"The choices of {parameter.name} can't depend on {parameter.name} itself.")
     return sentences

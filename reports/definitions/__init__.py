@@ -9,6 +9,7 @@ This package exposes the types: the meaning, limits and default of each field. T
 
 from reports.definitions.file_schema import (
     SERVERS,
+    AttributeDefinition,
     DataSourceDefinition,
     Definitions,
     TenantDefinition,
@@ -35,6 +36,7 @@ from reports.definitions.report import (
 __all__ = [
     "SERVERS",
     "ApiResponseDelivery",
+    "AttributeDefinition",
     "ChoicesQueryDefinition",
     "CsvDefinition",
     "DataSourceDefinition",

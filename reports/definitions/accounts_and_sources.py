@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
@@ -19,6 +20,7 @@ from reports.definitions import DataSourceDefinition, Definitions, TenantDefinit
 from reports.definitions.errors import FieldErrors
 from reports.exceptions import WrongKey
 from reports.models import DataSource, location_rules
+from reports.parameters.caller import as_json, attribute_errors
 
 #: Any number that nothing else in this database locks.
 _RUN_LOCK = 0x5265706F7274
@@ -77,12 +79,14 @@ def sync_tenants(sync: Sync, definitions: Iterable[TenantDefinition]) -> None:
     sync.tenants |= {tenant.slug: tenant for tenant in Tenant.objects.all()}
     for definition in definitions:
         tenant = sync.tenants.get(definition.slug)
-        new = {
+        new: dict[str, Any] = {
             "name": definition.name,
             "time_zone": definition.time_zone or "",
             "recipient_domains": " ".join(definition.recipient_domains),
             "require_second_factor": definition.require_second_factor,
         }
+        if definition.attributes is not None:
+            new["attributes"] = {name: each.model_dump() for name, each in definition.attributes.items()}
         if tenant is None:
             sync.tenants[definition.slug] = Tenant.objects.create(slug=definition.slug, **new)
             sync.differences.append(f"create tenant {definition.slug}")
@@ -107,6 +111,9 @@ def sync_users(sync: Sync, definitions: Iterable[UserDefinition]) -> None:
         if tenant is None:
             continue
         user = users.get(definition.username)
+        for name, value in (definition.attributes or {}).items():
+            for sentence in attribute_errors(tenant.attributes, name, as_json(value)):
+                sync.add_error(f"{path}.attributes.{name}", sentence)
         if user:
             _update_user(sync, path, user, definition, tenant)
         else:
@@ -126,7 +133,12 @@ def _create_user(sync: Sync, path: str, definition: UserDefinition, tenant: Tena
         sync.add_error(f"{path}.password_env", sentence)
     # Also created without a password, although that is rolled back: grants to a missing user would be a second error.
     user = User.objects.create_user(
-        definition.username, password=password or None, tenant=tenant, service=definition.service
+        definition.username,
+        definition.email,
+        password or None,
+        tenant=tenant,
+        service=definition.service,
+        attributes=as_json(definition.attributes or {}),
     )
     user.groups.set(_roles(definition, tenant))
     sync.differences.append(f"create {'service account' if user.service else 'user'} {definition.username}")
@@ -143,6 +155,7 @@ def _update_user(sync: Sync, path: str, user: User, definition: UserDefinition, 
     if {role_name(group) for group in user.groups.all()} != set(definition.roles):
         user.groups.set(_roles(definition, tenant))
         sync.differences.append(f"change roles of user {user.username}")
+    _update_attributes(sync, user, definition)
     password = sync.secret(definition.password_env)
     if definition.service != user.service:
         if user.service and not password:
@@ -154,6 +167,17 @@ def _update_user(sync: Sync, path: str, user: User, definition: UserDefinition, 
     elif password and not user.check_password(password):
         _set_password(user, password)
         sync.differences.append(f"set password of user {user.username}")
+
+
+def _update_attributes(sync: Sync, user: User, definition: UserDefinition) -> None:
+    """Set the e-mail address and the attributes if the definition has them."""
+    defined = {"email": definition.email, "attributes": as_json(definition.attributes)}
+    changed = {name: value for name, value in defined.items() if value is not None and value != getattr(user, name)}
+    for name, value in changed.items():
+        setattr(user, name, value)
+    if changed:
+        user.save(update_fields=list(changed))
+        sync.differences.append(f"change {' and '.join(changed)} of user {user.username}")
 
 
 def _set_password(user: User, password: str | None) -> None:

@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from django.core.validators import validate_email
 from pydantic import AfterValidator, BeforeValidator, Field
 
+from accounts.attributes import NAME
 from accounts.domains import NO_DOMAIN, is_domain
 from accounts.time_zones import NO_SUCH_ZONE, is_time_zone
 
@@ -115,6 +116,7 @@ EnvName = Annotated[
     Field(min_length=1, max_length=200, json_schema_extra={"pattern": _ENV_NAME}),
     _matches(_ENV_NAME, "Must be the name of an environment variable: letters, digits and _."),
 ]
+AttributeName = Annotated[str, _matches(NAME, "Use letters, digits and _, not starting with a digit.")]
 Role = Annotated[str, Field(min_length=1, max_length=150), _WITHOUT_NUL]
 Principal = Annotated[
     str,

@@ -8,11 +8,15 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, create_model, model_validator
 
+from accounts.attributes import RESERVED
 from reports.definitions.base import Definition
 from reports.definitions.errors import FieldErrors, InvalidFields, duplicates, from_pydantic
 from reports.definitions.field_types import (
+    AttributeName,
     Domain,
+    Email,
     EnvName,
+    FlatValue,
     Name,
     PlainPath,
     Role,
@@ -26,6 +30,15 @@ from reports.definitions.report import ReportDefinition
 
 #: Kinds of data source with a URL. The others have a path.
 SERVERS = ("postgresql", "sql")
+
+
+class AttributeDefinition(Definition):
+    """What a tenant knows of its users, for queries that depend on who runs them."""
+
+    type: Literal["string", "integer", "number", "boolean", "date", "datetime"] = Field(
+        description="The type of the value."
+    )
+    multiple: bool = Field(default=False, description="Whether a user has a list of values, for `in :caller_name`.")
 
 
 class TenantDefinition(Definition):
@@ -46,6 +59,18 @@ class TenantDefinition(Definition):
     require_second_factor: bool = Field(
         default=False, description="Its people sign in with a password and the code of an authenticator app."
     )
+    attributes: dict[AttributeName, AttributeDefinition] | None = Field(
+        default=None,
+        max_length=50,
+        description="What queries can know of a user as :caller_ and the name. By default, what is stored stays.",
+    )
+
+    @model_validator(mode="after")
+    def _check_attributes(self) -> TenantDefinition:
+        reserved = [name for name in self.attributes or {} if name in RESERVED]
+        if reserved:
+            raise InvalidFields({f"attributes.{name}": ["Every user has this one."] for name in reserved})
+        return self
 
 
 class UserDefinition(Definition):
@@ -60,6 +85,12 @@ class UserDefinition(Definition):
     )
     password_env: EnvName | None = Field(
         default=None, description="The environment variable with the password. Required for a new user."
+    )
+    email: Email | None = Field(default=None, description="The e-mail address. By default, what is stored stays.")
+    attributes: dict[AttributeName, FlatValue] | None = Field(
+        default=None,
+        max_length=50,
+        description="Values of the tenant's attributes. By default, what is stored stays.",
     )
     service: bool = Field(
         default=False,

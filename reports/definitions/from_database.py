@@ -13,6 +13,7 @@ from accounts.models import Tenant, User
 from accounts.roles import role_name
 from reports.definitions import (
     ApiResponseDelivery,
+    AttributeDefinition,
     ChoicesQueryDefinition,
     CsvDefinition,
     DataSourceDefinition,
@@ -82,6 +83,7 @@ def fingerprint(definition: ReportDefinition) -> str:
 
 
 def tenant_definition(tenant: Tenant) -> TenantDefinition:
+    attributes = {name: AttributeDefinition.model_construct(**each) for name, each in tenant.attributes.items()}
     return TenantDefinition.model_construct(
         slug=tenant.slug,
         name=tenant.name,
@@ -89,6 +91,7 @@ def tenant_definition(tenant: Tenant) -> TenantDefinition:
         recipient_domains=tenant.recipient_domains.split(),
         # What is the same as a default would only make a file longer.
         require_second_factor=tenant.require_second_factor or None,
+        attributes=attributes or None,
     )
 
 
@@ -100,6 +103,8 @@ def user_definition(user: User, password_env: str) -> UserDefinition:
         roles=sorted(role_name(group) for group in user.groups.all()),
         # What is the same as a default would only make a file longer.
         password_env=None if user.service else password_env,
+        email=user.email or None,
+        attributes=user.attributes or None,
         service=user.service or None,
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, ValidationError, model_validator
@@ -32,6 +32,7 @@ from reports.definitions.field_types import (
 )  # fmt: skip
 from reports.definitions.presentation import ChartSpec, TotalsDefinition
 from reports.exceptions import InvalidDefinition, QueryFailed
+from reports.parameters.caller import caller_names, undefined
 from reports.parameters.declarations import Parameter, contradictions
 from reports.parameters.rules import rule_error
 from reports.parameters.scalars import stable_number
@@ -288,18 +289,22 @@ def parse_report(entry: object) -> ReportDefinition:
 
 
 def query_errors(
-    report: ReportDefinition, dialect: str, choices_dialects: Mapping[str, str] | None = None
+    report: ReportDefinition,
+    dialect: str,
+    choices_dialects: Mapping[str, str] | None = None,
+    caller: Collection[str] = (),
 ) -> FieldErrors:
     """Check the query in its dialect: one statement that uses all declared parameters, and no others.
 
     A parameter may also be used by the choices query of another one. `choices_dialects` are by data source.
+    `caller` has the names of the caller's attributes that may be used.
     """
     declared = [parameter.declaration() for parameter in report.parameters]
     dialects = {each.name: _choices_dialect(each, dialect, choices_dialects or {}) for each in declared}
     positions = {parameter.name: at for at, parameter in enumerate(declared)}
     errors: FieldErrors = {
         join_path(f"parameters[{positions[name]}]", field): sentences
-        for name, fields in choices_errors(declared, dialects).items()
+        for name, fields in choices_errors(declared, dialects, caller).items()
         for field, sentences in fields.items()
     }
     try:
@@ -313,8 +318,18 @@ def query_errors(
         for name, at in positions.items()
         if name not in used and name not in used_by_choices
     }
-    undeclared = [f":{name} isn't defined. Add it as a parameter." for name in used if name not in positions]
+    undeclared = [undefined(name) for name in used if name not in positions and name not in caller]
     return ({"query": undeclared} if undeclared else {}) | errors
+
+
+def definition_caller_names(report: ReportDefinition, dialects: Mapping[str | None, str]) -> list[str]:
+    """Return the caller's attributes that the queries use. `dialects` are by data source; None is the report's."""
+    declared = [parameter.declaration() for parameter in report.parameters]
+    names = placeholders.names(report.query, dialects[None])
+    for each in declared:
+        if each.choices_query:
+            names += placeholders.names(each.choices_query.query, dialects[each.choices_query.data_source])
+    return caller_names(names, [each.name for each in declared])
 
 
 def _choices_dialect(parameter: Parameter, dialect: str, dialects: Mapping[str, str]) -> str:

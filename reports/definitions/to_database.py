@@ -18,8 +18,10 @@ from reports.definitions import GrantsDefinition, ReportDefinition, query_errors
 from reports.definitions.errors import FieldErrors, invalid_definition, join_path
 from reports.definitions.field_types import user_of
 from reports.definitions.from_database import definition_of, reload_report, stored_grants
+from reports.definitions.report import definition_caller_names
 from reports.exceptions import ReportNotFound
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion
+from reports.parameters.caller import known_names
 from reports.parameters.declarations import ChoicesQuery, Parameter
 from reports.permissions import Right
 
@@ -81,6 +83,10 @@ class Sources(NamedTuple):
     report: DataSource
     choices: Mapping[str, DataSource]
 
+    def dialects(self) -> dict[str | None, str]:
+        """Return the SQL dialects by slug; None is the report's."""
+        return {None: self.report.dialect} | {slug: source.dialect for slug, source in self.choices.items()}
+
     def of_choices(self, query: ChoicesQuery) -> DataSource:
         return self.report if query.data_source is None else self.choices[query.data_source]
 
@@ -104,7 +110,8 @@ def check_definition(definition: ReportDefinition, tenant: Tenant) -> Sources:
     source = stored.get(definition.data_source)
     if source is None:
         raise invalid_definition(errors)
-    errors |= query_errors(definition, source.dialect, {slug: other.dialect for slug, other in stored.items()})
+    dialects = {slug: other.dialect for slug, other in stored.items()}
+    errors |= query_errors(definition, source.dialect, dialects, known_names(tenant.attributes))
     if errors:
         raise invalid_definition(errors)
     return Sources(source, stored)
@@ -138,6 +145,7 @@ def _add_version(
         number=report.version.number + 1 if report.current else 1,
         data_source=sources.report,
         created_by=actor_name(actor),
+        caller_names=definition_caller_names(definition, sources.dialects()),
         options=definition.options(),
         **{name: entry[name] for name in _VERSION_FIELDS},
     )
@@ -151,7 +159,8 @@ def _add_version(
         for target in entry["delivery"]
     )
     report.current = version
-    report.save(update_fields=["current"])
+    report.is_caller_bound = report.is_caller_bound or bool(version.caller_names)
+    report.save(update_fields=["current", "is_caller_bound"])
 
 
 def _stored_parameter(parameter: Parameter, sources: Sources) -> dict[str, object]:

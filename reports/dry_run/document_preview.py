@@ -15,7 +15,7 @@ from reports.dry_run import tasks
 from reports.dry_run.limited import run_in_child
 from reports.dry_run.results import DocumentPreview
 from reports.dry_run.target import DryRunTarget
-from reports.exceptions import RunError
+from reports.exceptions import CallerAttributeMissing, RunError
 from reports.parameters.date_math import Moment
 from reports.parameters.values import TypedValue
 from reports.sources.base import SourceSpec
@@ -68,8 +68,13 @@ def definition_errors(
     """Return the template errors of a definition by path; without a source, only the syntax is checked."""
     if definition.template is None:
         return {}
-    if source is None:
+    try:
+        target = DryRunTarget.of_definition(definition, source, moment, actor) if source else None
+    except CallerAttributeMissing:
+        # Its author needn't be somebody for whom it has rows.
+        target = None
+    if target is None:
         errors = syntax_errors(definition.template, actor=actor)
     else:
-        errors = template_errors(DryRunTarget.of_definition(definition, source, moment), {}, actor=actor)
+        errors = template_errors(target, {}, actor=actor)
     return {"template": [str(error) for error in errors]} if errors else {}

@@ -59,7 +59,7 @@ def estimate_run(
     check_choices(version, typed, actor=actor)
     values = to_json(typed)
     try:
-        target = DryRunTarget.of_version(version, moment)
+        target = DryRunTarget.of_version(version, moment, actor)
     except RunError as error:
         return CheckResult(errors=[error.message])
     target = replace(target, formats=[offered for offered in version.formats if offered == format])

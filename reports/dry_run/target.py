@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from reports.parameters.caller import Identity, caller_names, caller_values
 from reports.parameters.date_math import Moment
 from reports.parameters.declarations import Parameter
 from reports.parameters.rules import Rule
 from reports.parameters.values import TypedValue, typed_values
 from reports.rendering.base import TotalsOptions, totals_options
+from reports.sources import placeholders
 from reports.sources.base import SourceSpec
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ class DryRunTarget:
     #: What relative dates in its values are resolved against.
     moment: Moment
     rules: Sequence[Rule] = ()
+    #: The attributes of the user who tries it.
+    caller: Mapping[str, TypedValue] = field(default_factory=dict, repr=False)
     formats: list[str]
     max_rows: int | None
     totals: TotalsOptions | None = None
@@ -39,14 +43,15 @@ class DryRunTarget:
     version: int = 1
 
     @classmethod
-    def of_version(cls, version: ReportVersion, moment: Moment) -> DryRunTarget:
-        """Raises SourceMissing."""
+    def of_version(cls, version: ReportVersion, moment: Moment, actor: Identity | str) -> DryRunTarget:
+        """Raises SourceMissing, and CallerAttributeMissing if it depends on who runs it."""
         return cls(
             source=version.source(),
             query=version.query,
             parameters=version.declared_parameters(),
             moment=moment,
             rules=version.rules,
+            caller=caller_values(actor, version.caller_names),
             formats=version.formats,
             max_rows=version.max_rows,
             totals=totals_options(version.options),
@@ -58,12 +63,18 @@ class DryRunTarget:
         )
 
     @classmethod
-    def of_definition(cls, definition: ReportDefinition, source: SourceSpec, moment: Moment) -> DryRunTarget:
+    def of_definition(
+        cls, definition: ReportDefinition, source: SourceSpec, moment: Moment, actor: Identity | str
+    ) -> DryRunTarget:
+        """Raises CallerAttributeMissing if its query depends on who runs it."""
+        parameters = [parameter.declaration() for parameter in definition.parameters]
+        names = placeholders.names(definition.query, source.dialect)
         return cls(
             source=source,
             query=definition.query,
-            parameters=[parameter.declaration() for parameter in definition.parameters],
+            parameters=parameters,
             moment=moment,
+            caller=caller_values(actor, caller_names(names, [parameter.name for parameter in parameters])),
             rules=[Rule(rule.check, rule.message) for rule in definition.rules],
             formats=list(definition.formats),
             max_rows=definition.max_rows,
@@ -75,6 +86,9 @@ class DryRunTarget:
         )
 
     def typed_values(self, values: Mapping[str, object]) -> dict[str, TypedValue]:
-        """Return the JSON values with their types; a missing required one is NULL. Raises InvalidParameters."""
+        """Return the JSON values with their types, and those of the caller; a missing required one is NULL.
+
+        Raises InvalidParameters.
+        """
         optional = [replace(parameter, required=False) for parameter in self.parameters]
-        return typed_values(optional, values, self.moment, rules=self.rules)
+        return {**typed_values(optional, values, self.moment, rules=self.rules), **self.caller}

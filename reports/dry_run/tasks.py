@@ -166,13 +166,14 @@ def _compile(target: DryRunTarget, values: Values, seconds: int, ppi: int | None
     rows = [row for batch in batches for row in zip(*batch, strict=True)]
     truncated = f"This is a preview of the first {ROWS} rows." if len(rows) > ROWS else None
     columns = list(zip(*rows[:ROWS], strict=True)) or [()] * len(schema)
+    shown = {parameter.name: values[parameter.name] for parameter in target.parameters}
     document = Document(
         title=target.name,
         description=target.description,
         version=target.version,
         generated_at=datetime.now(UTC),
         parameters=display_by_label(target.parameters, values),
-        template=Template(text=target.template or "", parameters=display_by_name(values)),
+        template=Template(text=target.template or "", parameters=display_by_name(shown)),
     )
     return compile_document(
         CompileRequest(

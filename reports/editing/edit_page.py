@@ -19,7 +19,14 @@ from reports.dry_run.target import DryRunTarget
 from reports.editing.differences import Difference, differences
 from reports.editing.form import EditForm
 from reports.editing.form_controls import FormControls
-from reports.exceptions import DryRunBusy, InvalidDefinition, InvalidParameters, ReportChanged, RunError
+from reports.exceptions import (
+    CallerAttributeMissing,
+    DryRunBusy,
+    InvalidDefinition,
+    InvalidParameters,
+    ReportChanged,
+    RunError,
+)
 from reports.forms import Field, json_values, show_errors
 from reports.models import DataSource, ReportConfiguration
 from reports.parameters.date_math import Moment
@@ -93,14 +100,14 @@ class EditPage:
         try:
             self.checked = actions.dry_run_report(
                 report=self.report,
-                target=DryRunTarget.of_definition(definition, source.spec(), moment),
+                target=DryRunTarget.of_definition(definition, source.spec(), moment, self.actor),
                 parameters=json_values(self.test_values, moment),
                 actor=self.actor,
                 with_preview=True,
             )
         except InvalidParameters as error:
             show_errors(self.test_values, error)
-        except (RunError, DryRunBusy) as error:
+        except (RunError, DryRunBusy, CallerAttributeMissing) as error:
             self.checked = CheckResult(errors=[error.message])
 
     def context(self, form: EditForm) -> dict[str, Any]:

@@ -19,7 +19,14 @@ from reports.documents.diagnostics import Diagnostic
 from reports.dry_run.document_preview import MAX_PAGES, template_errors
 from reports.dry_run.results import DocumentPreview
 from reports.dry_run.target import DryRunTarget
-from reports.exceptions import DryRunBusy, InvalidDefinition, InvalidParameters, ReportChanged, RunError
+from reports.exceptions import (
+    CallerAttributeMissing,
+    DryRunBusy,
+    InvalidDefinition,
+    InvalidParameters,
+    ReportChanged,
+    RunError,
+)
 from reports.forms import Field, json_values, show_errors
 from reports.models import ReportConfiguration
 from reports.querysets import report_key
@@ -124,7 +131,7 @@ class TemplatePage:
             )
         except InvalidParameters as error:
             show_errors(self.test_values, error)
-        except (RunError, DryRunBusy) as error:
+        except (RunError, DryRunBusy, CallerAttributeMissing) as error:
             self.error = gettext(error.message)
         else:
             self.errors, self.error = preview.errors, gettext(preview.error) if preview.error else ""
@@ -176,4 +183,4 @@ class TemplatePage:
 
     def _target(self) -> DryRunTarget:
         moment = self.report.moment(timezone.now())
-        return replace(DryRunTarget.of_version(self.report.version, moment), template=self.text)
+        return replace(DryRunTarget.of_version(self.report.version, moment, self.actor), template=self.text)

@@ -99,6 +99,8 @@ def contradictions(parameter: Parameter) -> dict[str, list[str]]:
     """
     if parameter.pattern and (reason := unsupported(parameter.pattern)):
         return {"pattern": [f"This regular expression isn't supported: {reason}. Use the syntax of RE2."]}
+    if parameter.name.startswith("caller_"):
+        return {"name": ["Names that start with caller_ stand for what the server knows of the caller."]}
     if parameter.choices and parameter.choices_query:
         return {"choices_query": ["Use either choices or choices_query, not both."]}
     lowest, highest = bound(parameter, parameter.minimum), bound(parameter, parameter.maximum)

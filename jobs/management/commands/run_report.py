@@ -6,7 +6,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
@@ -20,13 +20,23 @@ from common.exceptions import DomainError
 from reports import engine
 from reports.choices.checking import check_choices
 from reports.exceptions import InvalidParameters
+from reports.management.identity import add_identity, find_identity
 from reports.management.output_file import check_writable, writing
 from reports.models import ReportConfiguration
+from reports.parameters.caller import StoredCaller, caller_values, to_stored
 from reports.parameters.values import Labels, to_json, typed_values
 from reports.rendering import RENDERERS
 from reports.run_spec import build_run_spec
 
 _STDOUT = "-"
+
+
+class _Values(NamedTuple):
+    """What the report runs with, as a job would keep it."""
+
+    parameters: dict[str, object]
+    labels: Labels
+    caller: StoredCaller
 
 
 class Command(BaseCommand):
@@ -50,6 +60,8 @@ class Command(BaseCommand):
             help="default: the report's slug, in the current folder; - writes to standard output",
         )
 
+        add_identity(parser)
+
     def handle(self, *args: object, **options: Any) -> None:
         report = _find(options["slug"], options["tenant"])
         format = options["format"] or report.version.formats[0]
@@ -62,8 +74,10 @@ class Command(BaseCommand):
             version, moment = report.version, report.moment(timezone.now())
             declared = version.declared_parameters()
             values = typed_values(declared, texts, moment, rules=version.rules, from_text=True)
-            labels = check_choices(version, values, actor=audit.operator_actor())
-            self._run(report, to_json(values), labels, format, output)
+            identity = find_identity(options["as_user"]) or audit.operator_actor()
+            caller = to_stored(caller_values(identity, version.caller_names))
+            labels = check_choices(version, values, actor=identity)
+            self._run(report, _Values(to_json(values), labels, caller), format, output)
         except InvalidParameters as error:
             messages = [f"{name}: {message}" for name, errors in error.fields.items() for message in errors]
             raise CommandError("\n".join(messages)) from error
@@ -71,9 +85,7 @@ class Command(BaseCommand):
             raise CommandError(f"{error.message} {error.details.get('driver', '')}".strip()) from error
         self.stderr.write(f"Wrote {'standard output' if output == _STDOUT else output}.")
 
-    def _run(
-        self, report: ReportConfiguration, parameters: dict[str, object], labels: Labels, format: str, output: str
-    ) -> None:
+    def _run(self, report: ReportConfiguration, values: _Values, format: str, output: str) -> None:
         with tempfile.TemporaryDirectory() as folder, tqdm(unit=" rows", unit_scale=True, file=sys.stderr) as bar:
 
             def show_progress(rows: int, size: int, total: int | None) -> None:
@@ -81,7 +93,14 @@ class Command(BaseCommand):
                 bar.update(rows - bar.n)
 
             draft = Path(folder) / "result"
-            spec = build_run_spec(report.version, parameters, [format], Path(folder), labels)
+            spec = build_run_spec(
+                report.version,
+                values.parameters,
+                [format],
+                Path(folder),
+                labels=values.labels,
+                caller=values.caller,
+            )
             result = engine.run(spec, draft, show_progress)
             bar.update(result.rows - bar.n)
             with transaction.atomic():

@@ -14,7 +14,8 @@ from reports.dry_run.check import CheckResult, check
 from reports.dry_run.results import Fits
 from reports.dry_run.run_time_estimate import with_run_times
 from reports.dry_run.target import DryRunTarget
-from reports.exceptions import RunError
+from reports.exceptions import CallerAttributeMissing, RunError
+from reports.management.identity import add_identity, find_identity
 from reports.models import ReportConfiguration
 
 #: What an estimate is based on. For one based on the report's own runs, these are printed instead.
@@ -27,6 +28,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slugs", nargs="*", metavar="SLUG", help="reports (default: all)")
         parser.add_argument("--tenant", metavar="SLUG", help="only reports of this tenant")
+        add_identity(parser)
 
     def handle(self, *args: object, **options: Any) -> None:
         complete = ReportConfiguration.objects.filter(current__isnull=False)
@@ -35,12 +37,18 @@ class Command(BaseCommand):
         if options["tenant"]:
             complete = complete.filter(tenant__slug=options["tenant"])
         reports = list(complete.select_related("tenant", "current__data_source").order_by("tenant__slug", "slug"))
+        identity = find_identity(options["as_user"])
         failed, now = 0, timezone.now()
         for report in reports:
             try:
-                target = DryRunTarget.of_version(report.version, report.moment(now))
+                target = DryRunTarget.of_version(report.version, report.moment(now), identity or operator_actor())
                 result = check(target, {}, actor=operator_actor())
                 result = with_run_times(result, report)
+            except CallerAttributeMissing as error:
+                self.stdout.write(
+                    self.style.WARNING(f"{report.tenant.slug}/{report.slug}: not checked. {error.message}")
+                )
+                continue
             except RunError as error:
                 result = CheckResult(errors=[error.message])
             failed += bool(result.errors)

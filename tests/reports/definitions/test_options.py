@@ -53,7 +53,7 @@ def run_report(
 ) -> tuple[engine.RunResult, bytes]:
     path = folder / f"result.{format}"
     values = to_json(typed_values(report.version.declared_parameters(), parameters, NOON))
-    spec = build_run_spec(report.version, values, [format], folder, labels={})
+    spec = build_run_spec(report.version, values, [format], folder, labels={}, caller=None)
     result = engine.run(spec, path, lambda rows, size, total: None)
     return result, path.read_bytes()
 

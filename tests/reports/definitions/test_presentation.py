@@ -43,9 +43,9 @@ def test_the_definition_is_read_back_and_applied_again_without_a_change(tmp_path
 def test_an_unknown_column_fails_the_run_and_the_check(tmp_path):
     report = define_report(tmp_path, totals={"columns": {"nix": "sum"}})
     sentence = "totals.columns.nix: The query has no column nix. It has n, text."
-    assert check(DryRunTarget.of_version(report.version, NOON), {}, actor="tester").errors == [sentence]
+    assert check(DryRunTarget.of_version(report.version, NOON, "tester"), {}, actor="tester").errors == [sentence]
     assert check(
-        DryRunTarget.of_definition(definition_of(report), report.version.source(), NOON), {}, actor="tester"
+        DryRunTarget.of_definition(definition_of(report), report.version.source(), NOON, "tester"), {}, actor="tester"
     ).errors == [sentence]
     with pytest.raises(DesignMismatch) as caught:
         run_report(report, "pdf", tmp_path)
@@ -97,9 +97,9 @@ def test_a_report_shows_the_chart_of_its_definition(tmp_path):
 def test_a_chart_that_does_not_match_the_columns_fails_the_check(tmp_path):
     report = define_report(tmp_path, chart={"mark": "bar", "encoding": {"x": {"field": "nix"}}})
     sentence = "chart.encoding.x.field: The query has no column nix. It has n, text."
-    assert check(DryRunTarget.of_version(report.version, NOON), {}, actor="tester").errors == [sentence]
+    assert check(DryRunTarget.of_version(report.version, NOON, "tester"), {}, actor="tester").errors == [sentence]
     with pytest.raises(DesignMismatch, match=r"no column nix"):
         run_report(report, "xlsx", tmp_path)
     refused = define_report(tmp_path, chart={"mark": "bar", "encoding": {"x": {"field": "n", "type": "numbers"}}})
-    (error,) = check(DryRunTarget.of_version(refused.version, NOON), {}, actor="tester").errors
+    (error,) = check(DryRunTarget.of_version(refused.version, NOON, "tester"), {}, actor="tester").errors
     assert error.startswith("chart: Vega-Lite refused it: ")
