@@ -183,8 +183,7 @@ def retry(*, job: JobExecutionLog, actor: User | str) -> JobExecutionLog:
     new_job.requested_parameters, new_job.is_scheduled = job.requested_parameters, job.is_scheduled
     new_job.deliver, new_job.parameter_labels = job.deliver, job.parameter_labels
     new_job.converted_from = job.converted_from
-    # Whoever retries it, it runs as before.
-    new_job.ran_as, new_job.ran_as_name, new_job.caller_values = job.ran_as, job.ran_as_name, job.caller_values
+    _run_as_before(new_job, job)
     try:
         with transaction.atomic():
             record_event(job, JobEvent.Kind.RETRIED, {"newJobId": str(new_job.pk), "actor": actor_name(actor)})
@@ -204,10 +203,10 @@ def retry(*, job: JobExecutionLog, actor: User | str) -> JobExecutionLog:
 def convert(*, job: JobExecutionLog, actor: User, format: str) -> JobExecutionLog:
     """Queue a job that renders the kept rows of this one in another format, without reading the source.
 
-    Raise ResultNotReady, ResultOfFailedJob, JobNotFound, RowsNotKept, ReportConfigurationMissing, InvalidParameters,
-    TooManyJobs or QueueUnavailable.
+    Raise CallerAttributesChanged, ResultNotReady, ResultOfFailedJob, JobNotFound, RowsNotKept,
+    ReportConfigurationMissing, InvalidParameters, TooManyJobs or QueueUnavailable.
     """
-    if downloadable_artifact(job).kept is None:
+    if downloadable_artifact(job, actor).kept is None:
         raise exceptions.RowsNotKept
     if job.report is None or job.version is None:
         raise exceptions.ReportConfigurationMissing
@@ -218,6 +217,7 @@ def convert(*, job: JobExecutionLog, actor: User, format: str) -> JobExecutionLo
     new_job.formats, new_job.converted_from = [format], job.pk
     new_job.parameters, new_job.requested_parameters = job.parameters, job.requested_parameters
     new_job.parameter_labels = job.parameter_labels
+    _run_as_before(new_job, job)
     try:
         with transaction.atomic():
             admission = Admission.of(new_job)
@@ -307,6 +307,11 @@ def _bind_to(job: JobExecutionLog, version: ReportVersion, identity: User) -> No
     if version.caller_names:
         job.caller_values = to_stored(caller_values(identity, version.caller_names))
         job.ran_as, job.ran_as_name = identity, identity.username
+
+
+def _run_as_before(new_job: JobExecutionLog, job: JobExecutionLog) -> None:
+    """Keep as whom the job runs, whoever asks for the new one: nobody else may see its rows."""
+    new_job.ran_as, new_job.ran_as_name, new_job.caller_values = job.ran_as, job.ran_as_name, job.caller_values
 
 
 def _given(texts: Mapping[str, object]) -> dict[str, object]:

@@ -80,7 +80,7 @@ class JobRows(JobView):
     )
     def get(self, request: Request, job_id: str) -> HttpResponse:
         job = self.get_job(job_id)
-        artifact = downloadable_artifact(job)
+        artifact = downloadable_artifact(job, self.user)
         kept_rows.check(artifact)
         query = _QuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
@@ -117,7 +117,7 @@ class JobConvert(JobView):
     )
     def post(self, request: Request, job_id: str) -> Response:
         job = self.get_job(job_id)
-        kept_rows.check(downloadable_artifact(job))
+        kept_rows.check(downloadable_artifact(job, self.user))
         body = ConvertSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         if "section" in body.validated_data:

@@ -47,8 +47,7 @@ def result_response(request: HttpRequest, job: JobExecutionLog, actor: User) -> 
     InvalidParameters, ResultMissing, StorageUnavailable, RangeNotSatisfiable, TooManyDownloads or
     CallerAttributesChanged.
     """
-    check_caller_unchanged(job, actor)
-    artifact = downloadable_artifact(job)
+    artifact = downloadable_artifact(job, actor)
     chosen = _chosen_file(artifact, request.GET.get("format"))
     etag = f'"{chosen.sha256}"'
     with ExitStack() as stack:
@@ -71,8 +70,12 @@ def result_response(request: HttpRequest, job: JobExecutionLog, actor: User) -> 
     return _with_headers(response, job, chosen, length=sent.length)
 
 
-def downloadable_artifact(job: JobExecutionLog) -> Artifact:
-    """Return the job's result. Raise ResultNotReady, ResultOfFailedJob or, once it is purged, JobNotFound."""
+def downloadable_artifact(job: JobExecutionLog, actor: User) -> Artifact:
+    """Return the result of a job that the actor can see. Everything of a result is read through this.
+
+    Raise CallerAttributesChanged, ResultNotReady, ResultOfFailedJob or, once it is purged, JobNotFound.
+    """
+    check_caller_unchanged(job, actor)
     if job.status == Status.FAILED:
         raise ResultOfFailedJob(job.status)
     if not job.is_ended:
@@ -84,8 +87,7 @@ def downloadable_artifact(job: JobExecutionLog) -> Artifact:
 
 def first_bytes(job: JobExecutionLog, actor: User, number: int) -> bytes:
     """Return the start of the first file. Audited as a download, since data is read."""
-    check_caller_unchanged(job, actor)
-    artifact = downloadable_artifact(job)
+    artifact = downloadable_artifact(job, actor)
     first = artifact.files[0]
     with _open(job, artifact, first, actor) as file:
         data = file.read(number)

@@ -40,7 +40,7 @@ def read_page(*, job: JobExecutionLog, actor: User, wanted: Wanted, as_json: boo
 
     Raises ResultNotReady, ResultOfFailedJob, JobNotFound, RowsNotKept, InvalidParameters or RowsBusy.
     """
-    path = _verified_path(job, downloadable_artifact(job))
+    path = _verified_path(job, downloadable_artifact(job, actor))
     descending = wanted.sort.startswith("-")
     query = RowsQuery(
         path=str(path),

@@ -264,6 +264,9 @@ def test_changed_attributes_close_the_result_to_all_but_administrators(
         assert answer.status_code == 401
     else:
         assert (answer.status_code, answer.json()["code"]) == (403, "caller_attributes_changed")
+        assert signed_in.get(f"/api/v1/jobs/{bobs_job.pk}/rows").json()["code"] == "caller_attributes_changed"
+        answer = signed_in.post(f"/api/v1/jobs/{bobs_job.pk}/convert", {"format": "csv"}, format="json")
+        assert answer.json()["code"] == "caller_attributes_changed"
         assert signed_in.get(f"/api/v1/jobs/{bobs_job.pk}").status_code == 200
     assert status_of("alice", f"/{bobs_job.pk}/result") == 200
 
