@@ -26,17 +26,6 @@ __all__ = [
     "SavedView", "WorkerHost",
 ]  # fmt: skip
 
-__all__ = [
-    "Artifact",
-    "BulkAction",
-    "Delivery",
-    "JobEvent",
-    "JobExecutionLog",
-    "ResultStore",
-    "SavedView",
-    "WorkerHost",
-]
-
 
 class JobExecutionLog(Claim):
     """One job. This row is authoritative; a queue message only says that there may be work.
@@ -62,18 +51,12 @@ class JobExecutionLog(Claim):
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="jobs", db_index=False
     )
     requested_by_name = models.CharField(max_length=150)
+    # The user whose attributes the queries used, and these; null unless the report depends on who runs it.
     ran_as = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        on_delete=models.SET_NULL,
-        null=True,
-        related_name="+",
-        db_index=False,
-        help_text=_("The user whose attributes the queries used."),
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False
     )
     ran_as_name = models.CharField(max_length=150, null=True)  # noqa: DJ001 - as key_name
-    caller_values = models.JSONField(
-        null=True, help_text=_("Attributes of that user. Null unless the report depends on who runs it.")
-    )
+    caller_values = models.JSONField(null=True)
     # Null instead of empty: SQLite adds such a column without copying the table of all jobs.
     key_name = models.CharField(max_length=100, null=True, help_text=_("The API key it was requested with."))  # noqa: DJ001
     parameters = models.JSONField(default=dict)
@@ -193,7 +176,6 @@ class JobExecutionLog(Claim):
                 name="job_turns_and_limits",
                 condition=Q(status="Queued"),
             ),
-            # Also lets a user be deleted without reading all jobs.
             models.Index(fields=["ran_as"], name="job_ran_as", condition=Q(ran_as__isnull=False)),
             models.Index(fields=["lease_expires_at"], name="job_leased", condition=Q(status="Running")),
             # Jobs that wait for their next attempt: looked for every second, among possibly very many that are queued.
@@ -262,11 +244,6 @@ class JobExecutionLog(Claim):
     @formats.setter
     def formats(self, formats: Sequence[str]) -> None:
         self.format, self.more_formats = formats[0], " ".join(formats[1:])
-
-    @property
-    def is_caller_bound(self) -> bool:
-        """Whether its rows depend on who it ran as: then only that user and Administrators see anything of it."""
-        return self.caller_values is not None
 
     @property
     def is_ended(self) -> bool:

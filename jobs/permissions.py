@@ -24,7 +24,7 @@ def visible_job(user: User, job_id: object) -> JobExecutionLog:
     """Return the job. Raise JobNotFound or, for users who can't see it, PermissionDenied."""
     job = JobExecutionLog.objects.find(user, str(job_id))
     rights = rights_on(user, job.report_id)
-    if job.is_caller_bound and not user.administers(job.tenant_id):
+    if job.caller_values is not None and not user.administers(job.tenant_id):
         if rights and job.ran_as_id == user.pk:
             return job
         raise PermissionDenied("Only the user as whom this job ran and Administrators can see it.")

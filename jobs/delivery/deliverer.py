@@ -14,11 +14,11 @@ from django.db import Error, InterfaceError, OperationalError, connections
 
 from common.processes import restore_umask
 from jobs import deployment
-from jobs.caller_binding import check_caller_unchanged
 from jobs.delivery import outbox, recipients
 from jobs.delivery.lease import kept_lease
 from jobs.delivery.senders import SENDERS, OutgoingResult, Undeliverable
 from jobs.models import Delivery
+from jobs.results.caller_binding import check_caller_unchanged
 from reports.exceptions import CallerAttributesChanged
 
 log = logging.getLogger(__name__)

@@ -18,12 +18,12 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='jobexecutionlog',
             name='caller_values',
-            field=models.JSONField(help_text='Attributes of that user. Null unless the report depends on who runs it.', null=True),
+            field=models.JSONField(null=True),
         ),
         migrations.AddField(
             model_name='jobexecutionlog',
             name='ran_as',
-            field=models.ForeignKey(db_index=False, help_text='The user whose attributes the queries used.', null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
+            field=models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL),
         ),
         migrations.AddField(
             model_name='jobexecutionlog',

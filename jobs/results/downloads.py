@@ -18,7 +18,6 @@ from accounts.models import User
 from audit import actions as audit
 from audit.models import Action
 from common.conditional import is_not_modified
-from jobs.caller_binding import check_caller_unchanged
 from jobs.exceptions import (
     JobNotFound,
     RangeNotSatisfiable,
@@ -29,6 +28,7 @@ from jobs.exceptions import (
 )
 from jobs.models import Artifact, JobExecutionLog
 from jobs.results import download_slots, http_range
+from jobs.results.caller_binding import check_caller_unchanged
 from jobs.results.opening import open_result
 from jobs.results.publishing import StoredFile
 from jobs.status import Status
