@@ -7,10 +7,12 @@ have their own `analysts`. The group's own name is internal, since Django's grou
 from __future__ import annotations
 
 import hashlib
+import secrets
 from collections.abc import Iterable
 
 from django.apps import apps
 from django.contrib.auth.models import Group, Permission
+from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from guardian.models import UserObjectPermissionBase
 
@@ -24,11 +26,17 @@ def role_group(tenant: Tenant, name: str) -> Group:
     """The group of the tenant's role with this name, which is created if it doesn't exist."""
     if name == ADMINISTRATOR:
         return Group.objects.get_or_create(name=name)[0]
-    role = Role.objects.select_related("group").filter(tenant=tenant, name=name).first()
-    if role is None:
-        group, _ = Group.objects.get_or_create(name=group_name(tenant.slug, name))
-        role, _ = Role.objects.get_or_create(group=group, defaults={"tenant": tenant, "name": name})
-    return role.group
+    roles = Role.objects.select_related("group").filter(tenant=tenant, name=name)
+    if role := roles.first():
+        return role.group
+    try:
+        with transaction.atomic():
+            group = Group.objects.create(name=new_group_name(Group.objects.all(), tenant.slug, name))
+            Role.objects.create(group=group, tenant=tenant, name=name)
+            return group
+    except IntegrityError:
+        # Another process has created the role meanwhile.
+        return roles.get().group
 
 
 def role_name(group: Group) -> str:
@@ -43,6 +51,18 @@ def group_name(tenant_slug: str, name: str) -> str:
     if len(full) <= _MAX_GROUP_NAME:
         return full
     return f"{full[: _MAX_GROUP_NAME - 17]}~{hashlib.sha256(full.encode()).hexdigest()[:16]}"
+
+
+def new_group_name(groups: QuerySet[Group], tenant_slug: str, name: str) -> str:
+    """A name for the group of a new role, which no group has.
+
+    A group that has the usual one is a deleted or renamed tenant's, or an operator's: its users and its rights are none
+    of the new role's.
+    """
+    usual = group_name(tenant_slug, name)
+    if not groups.filter(name=usual).exists():
+        return usual
+    return f"{usual[: _MAX_GROUP_NAME - 17]}~{secrets.token_hex(8)}"
 
 
 def roles_of(tenant_id: int | None) -> QuerySet[Group]:

@@ -7,7 +7,7 @@ the group's permissions. A group that nobody uses, and Administrator, which ever
 from django.db import migrations
 
 from accounts.querysets import ADMINISTRATOR
-from accounts.roles import group_name
+from accounts.roles import group_name, new_group_name
 
 
 def split(apps, schema_editor):
@@ -35,9 +35,9 @@ def _give(apps, group, tenant, *, keep):
             group.save()
         Role.objects.create(group=group, tenant=tenant, name=name)
         return
-    own, _ = type(group).objects.get_or_create(name=own_name)
+    own = type(group).objects.create(name=new_group_name(type(group).objects.all(), tenant.slug, name))
     own.permissions.add(*group.permissions.all())
-    Role.objects.get_or_create(group=own, defaults={"tenant": tenant, "name": name})
+    Role.objects.create(group=own, tenant=tenant, name=name)
     for user in apps.get_model("accounts", "User").objects.filter(groups=group, tenant=tenant):
         user.groups.add(own)
         user.groups.remove(group)
