@@ -78,6 +78,8 @@ def examine() -> Iterator[Finding]:
 def _database() -> Iterator[Finding]:
     if sentence := file_systems.not_local():
         yield Finding(Verdict.ERROR, sentence, file_systems.REMEDY)
+    if sentence := file_systems.maybe_shared():
+        yield Finding(Verdict.WARNING, sentence, file_systems.REMEDY)
     if sentence := schema.not_prepared():
         yield Finding(Verdict.ERROR, sentence, schema.REMEDY)
     else:

@@ -7,6 +7,7 @@ work. Neither holds on a network file system: two hosts corrupt the file (https:
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +16,8 @@ from django.core.management.base import CommandError
 
 #: Types as in the mount table: NFS, SMB, and other file systems that several hosts share over a network.
 NETWORK_TYPES = frozenset(
-    {"nfs", "nfs4", "cifs", "smb2", "smb3", "smbfs", "ncpfs", "9p", "afs", "ceph", "glusterfs", "lustre", "beegfs"}
+    {"nfs", "nfs4", "cifs", "smb2", "smb3", "smbfs", "ncpfs", "afs", "ceph", "glusterfs", "lustre", "beegfs"}
+    | {"juicefs", "gpfs", "gfs2", "ocfs2"}
     | {
         "vboxsf",
         "davfs",
@@ -30,6 +32,10 @@ NETWORK_TYPES = frozenset(
         "curlftpfs",
     }
 )
+#: What the clients of these file systems in user space are called begins so: ceph-fuse, mfsmount, mfsbdev.
+_NETWORK_PREFIXES = ("ceph", "mfs")
+#: Types with which a machine hands its folders to virtual machines and containers, which may share them with others.
+SHARED_TYPES = frozenset({"virtiofs", "9p"})
 REMEDY = "Move it to a local disk, or use PostgreSQL: set REPORTSERVER_DATABASE_URL to postgresql://…"
 _MOUNTS = Path("/proc/self/mountinfo")
 _ESCAPE = re.compile(r"\\([0-7]{3})")
@@ -42,14 +48,28 @@ class Mount(NamedTuple):
 
 def not_local() -> str:
     """A sentence about the first file of a database that is on a network file system; empty if there is none."""
+    for file, type in _types():
+        if is_network_type(type):
+            return f"{file} is on a network file system ({type}), where SQLite would lose data."
+    return ""
+
+
+def maybe_shared() -> str:
+    """A sentence about the first file of a database that other machines may share; empty if there is none."""
+    for file, type in _types():
+        if type.removeprefix("fuse.") in SHARED_TYPES:
+            return f"{file} is in a folder of the machine that runs this one ({type}): only one of them may use it."
+    return ""
+
+
+def _types() -> Iterator[tuple[Path, str]]:
+    """Yield the files of the databases, each with the type of its file system."""
     if not settings.SQLITE:
-        return ""
+        return
     mounts = parse_mounts(_MOUNTS.read_text(errors="surrogateescape"))
     for file in (Path(database["NAME"]) for database in settings.DATABASES.values()):
-        mount = mount_of(file.resolve(), mounts)
-        if mount and is_network_type(mount.type):
-            return f"{file} is on a network file system ({mount.type}), where SQLite would lose data."
-    return ""
+        if mount := mount_of(file.resolve(), mounts):
+            yield file, mount.type
 
 
 def require_local() -> None:
@@ -60,7 +80,8 @@ def require_local() -> None:
 
 def is_network_type(type: str) -> bool:
     """True for a type of the mount table that stands for a network file system, also one in user space."""
-    return type.removeprefix("fuse.") in NETWORK_TYPES
+    in_user_space = type.removeprefix("fuse.")
+    return in_user_space in NETWORK_TYPES or in_user_space.startswith(_NETWORK_PREFIXES)
 
 
 def parse_mounts(table: str) -> list[Mount]:

@@ -43,20 +43,37 @@ def test_the_last_and_deepest_mount_holds_a_file(file: str, type: str, is_networ
     assert (mount.type, is_network_type(mount.type)) == (type, is_network)
 
 
+@pytest.mark.parametrize(
+    "type",
+    [
+        *("ceph", "fuse.ceph", "fuse.ceph-fuse", "fuse.juicefs", "gpfs", "gfs2", "ocfs2", "fuse.mfs", "fuse.mfsmount"),
+        *("mfs", "fuse.glusterfs", "fuse.s3fs", "lustre"),
+    ],
+)
+def test_file_systems_of_clusters_and_object_stores_are_network_file_systems(type: str) -> None:
+    assert is_network_type(type)
+
+
+@pytest.mark.parametrize("type", ["ext4", "xfs", "btrfs", "zfs", "overlay", "tmpfs", "fuse.bindfs", "virtiofs", "9p"])
+def test_others_are_not(type: str) -> None:
+    assert not is_network_type(type)
+
+
 def test_lines_that_are_no_mounts_are_ignored() -> None:
     assert parse_mounts("nonsense\n\n22 1 254:0 / / rw - ext4 /dev/vda rw") == [Mount(Path("/"), "ext4")]
     assert mount_of(Path("/db"), []) is None
 
 
 @pytest.fixture
-def network_folder(tmp_path: Path) -> Iterator[Path]:
-    """A folder on a file system of the type fuse.sshfs, which copies another folder."""
+def network_folder(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A folder on a file system of the type fuse.sshfs, or the one given, which copies another folder."""
+    subtype = getattr(request, "param", "sshfs")
     if not shutil.which("bindfs"):
         pytest.skip("bindfs is not installed.")
     source, folder = tmp_path / "source", tmp_path / "folder"
     source.mkdir()
     folder.mkdir()
-    mounted = subprocess.run(["bindfs", "-o", "subtype=sshfs", source, folder], capture_output=True, check=False)
+    mounted = subprocess.run(["bindfs", "-o", f"subtype={subtype}", source, folder], capture_output=True, check=False)
     if mounted.returncode:
         pytest.skip("File systems in user space can't be mounted here.")
     yield folder
@@ -81,3 +98,15 @@ def test_a_link_to_it_is_followed_and_doctor_says_so(network_folder: Path, tmp_p
     server.database().symlink_to(network_folder / "db")
     assert "is on a network file system (fuse.sshfs)" in server.manage("doctor", check=False).stdout
     assert server.manage("serve", check=False).returncode == 1
+
+
+@pytest.mark.parametrize("network_folder", ["virtiofs", "9p"], indirect=True)
+def test_doctor_warns_of_a_folder_that_other_machines_may_share(
+    network_folder: Path, tmp_path: Path, prepared: Path
+) -> None:
+    server = prepare_server(tmp_path / "data", prepared=prepared)
+    shutil.move(server.database(), network_folder / "db")
+    server.database().symlink_to(network_folder / "db")
+    lines = server.manage("doctor", check=False).stdout.splitlines()
+    (line,) = [line for line in lines if "is in a folder of the machine that runs this one (fuse." in line]
+    assert line.startswith("warning")
