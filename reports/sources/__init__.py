@@ -89,11 +89,11 @@ def end_orphaned_query(spec: SourceSpec, temp_dir: Path) -> None:
 def checked_query(query: str, dialect: str, values: Mapping[str, object]) -> str:
     """The query's only statement. Raises QueryFailed for a second one, or a placeholder that is not in `values`."""
     query = single_statement(query, dialect)
-    placeholders = [piece for piece in pieces(query, dialect) if piece.name]
-    undeclared = [piece.name for piece in placeholders if piece.name and piece.name not in values]
+    named = [piece for piece in pieces(query, dialect) if piece.name]
+    undeclared = [piece.name for piece in named if piece.name and piece.name not in values]
     if undeclared:
         raise undeclared_placeholders(list(dict.fromkeys(undeclared)))
-    for piece in placeholders:
+    for piece in named:
         value = values[piece.name or ""]
         is_list = isinstance(value, TypedValue) and isinstance(value.value, tuple)
         if is_list and piece.context is Context.IN_MIXED_LIST:

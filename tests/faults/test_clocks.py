@@ -6,8 +6,6 @@ The database is PostgreSQL: SQLite has no clock but that of its host.
 from __future__ import annotations
 
 import json
-import shutil
-import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +14,7 @@ import pytest
 
 from tests.faults.cluster import Cluster, wait_for
 from tests.faults.database import parse_time
+from tests.shared_library import compile_library
 
 #: The report `harmful` keeps its results for as long as a report does that says nothing about it.
 RETENTION = timedelta(days=30)
@@ -25,12 +24,7 @@ MONTH = 31 * 86_400
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The library that makes the clock of a process wrong."""
-    if not shutil.which("cc"):
-        pytest.skip("There is no C compiler.")
-    path = tmp_path_factory.mktemp("library") / "wrong_clock.so"
-    source = Path(__file__).with_name("wrong_clock.c")
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", path, source, "-ldl"], check=True)
-    return path
+    return compile_library(Path(__file__).with_name("wrong_clock.c"), tmp_path_factory.mktemp("library"))
 
 
 @pytest.fixture

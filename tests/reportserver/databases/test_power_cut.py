@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.server import ROOT, RunningServer, prepare_server
+from tests.shared_library import compile_library
 
 #: Commits, counts calls and runs checkpoints, and says each time when the commit has returned.
 _WORK = """
@@ -41,12 +42,7 @@ COMMITS = 150
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    if not shutil.which("cc"):
-        pytest.skip("There is no C compiler.")
-    path = tmp_path_factory.mktemp("library") / "synced_copies.so"
-    source = Path(__file__).with_name("synced_copies.c")
-    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", path, source, "-ldl"], check=True)
-    return path
+    return compile_library(Path(__file__).with_name("synced_copies.c"), tmp_path_factory.mktemp("library"))
 
 
 @pytest.fixture
