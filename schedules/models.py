@@ -50,6 +50,9 @@ class Schedule(models.Model):
     objects = ScheduleQuerySet.as_manager()
     #: The database's time when `ScheduleQuerySet.lock` read it.
     now: datetime
+    #: What `ScheduleQuerySet.lock_all` read about its slots, none of which `slots` has added since; None if it didn't.
+    newest_slot: datetime | None = None
+    is_idle: bool | None = None
 
     class Meta:
         ordering = ["slug"]

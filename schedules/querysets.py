@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from django.apps import apps
 from django.db import connection, models
-from django.db.models import F, Q, Value
+from django.db.models import Exists, F, OuterRef, Q, Subquery, Value
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Coalesce, NullIf
 
@@ -93,7 +94,12 @@ class ScheduleQuerySet(models.QuerySet["Schedule"]):
             rows = rows.select_for_update(skip_locked=True)
         found = list(rows.values_list("pk", flat=True))
         # A separate statement, as in `lock`.
-        schedules = list(self.complete().filter(pk__in=found).order_by("next_at"))
+        slots = apps.get_model("schedules", "Slot")._default_manager.filter(schedule=OuterRef("pk"))
+        known = {
+            "newest_slot": Subquery(slots.order_by("-time").values("time")[:1]),
+            "is_idle": ~Exists(slots.filter(unfinished=True)),
+        }
+        schedules = list(self.complete().filter(pk__in=found).annotate(**known).order_by("next_at"))
         if not schedules:
             return []
         now, shared = self.clock(found[0]), dict[tuple[str, object], Any]()

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 
 from audit import actions as audit
 from audit.actions import PendingEntry
@@ -23,7 +24,7 @@ from jobs.clock import Now
 from jobs.delivery import outbox
 from jobs.models import DeliveryPlan, JobExecutionLog
 from jobs.sql import now as database_now
-from jobs.status import UNFINISHED
+from jobs.status import UNFINISHED, Status
 from reports.choices.checked import looks_up_choices
 from reports.exceptions import CallerAttributeMissing, ChoicesUnavailable, InvalidParameters, ReportIncomplete
 from reports.models import ReportConfiguration
@@ -167,6 +168,8 @@ def _record(schedule: Schedule, times: list[datetime], now: datetime) -> None:
 
 def _without_slots(schedule: Schedule, planned: Plan, times: list[datetime]) -> Plan:
     """Leave out times that have slots: when the database's clock was set back, the same times come again."""
+    if schedule.is_idle is not None and (schedule.newest_slot is None or schedule.newest_slot < times[0]):
+        return planned
     taken = set(schedule.slots.filter(time__range=(times[0], times[-1])).values_list("time", flat=True))
     return Plan(*([time for time in part if time not in taken] for part in planned)) if taken else planned
 
@@ -195,6 +198,7 @@ def add_slot(
     `waits`: the job waits until the schedule has no other unfinished one. `slot`: use this one again, which has no job.
     """
     new = _slot(schedule, time, State.CREATED, kind=kind)
+    schedule.is_idle = None
     new.pk = slot.pk if slot else None
     try:
         new.job, new.waits, new.unfinished = _enqueue(schedule, new, waits), waits, kind == Slot.Kind.CRON
@@ -265,6 +269,8 @@ def _slot(
 
 def _has_unfinished(schedule: Schedule) -> bool:
     """Whether a job of the schedule has not ended, apart from those that somebody started by hand."""
+    if schedule.is_idle:
+        return False
     # Not all slots: after years, there are millions.
     unfinished = Slot.objects.filter(schedule=schedule, unfinished=True)
     if not unfinished.exists():
@@ -276,7 +282,11 @@ def _has_unfinished(schedule: Schedule) -> bool:
 def release_waiting() -> int:
     """Let the first waiting job of each schedule start whose other jobs have ended. Returns how many."""
     first_of: dict[UUID, Slot] = {}
-    for slot in Slot.objects.filter(waits=True).select_related("job").order_by("time"):
+    running = Slot.objects.filter(schedule=OuterRef("schedule"), unfinished=True, waits=False)
+    blocked = Exists(running.filter(job__status__in=UNFINISHED))
+    # No transaction for those that go on waiting: there may be thousands, which are looked at every few seconds.
+    waiting = Slot.objects.filter(~blocked | ~Q(job__status=Status.QUEUED), waits=True)
+    for slot in waiting.select_related("job").order_by("time"):
         if slot.job is None or slot.job.is_ended:
             Slot.objects.filter(pk=slot.pk).update(waits=False, unfinished=False)
         else:

@@ -17,6 +17,10 @@ from django.utils.translation import gettext_lazy as _
 from accounts.time_zones import is_time_zone
 from reports.definitions.errors import FieldErrors, errors_in
 from reports.definitions.field_types import USER_PREFIX, principal_of
+from reports.editing.controls import Control, field_control
+from reports.editing.field_kinds import FieldKind, kind_of
+from reports.editing.field_texts import label_of
+from reports.editing.submission import Submission
 from reports.exceptions import InvalidDefinition, InvalidParameters
 from reports.forms import PREFIX, Field, RunForm
 from reports.models import ReportConfiguration
@@ -42,6 +46,12 @@ _TITLES: dict[str, str | Promise] = {
 }
 #: Fields that are left out of the definition when they are empty.
 _OPTIONAL = ("time_zone", "start_on", "end_on")
+#: Fields without controls of their own.
+_YAML = [
+    name
+    for name, info in ScheduleDefinition.model_fields.items()
+    if name != "parameters" and kind_of(info.annotation) is FieldKind.YAML
+]
 _TEXTS = ("slug", "cron", "missed", "missed_within", "overlap", *_OPTIONAL)
 
 
@@ -66,6 +76,7 @@ class ScheduleForm:
     entry: dict[str, Any]
     run: RunForm
     time: str
+    submission: Submission = field(default_factory=lambda: Submission(QueryDict()))
     errors: FieldErrors = field(default_factory=dict)
     #: Why the form as a whole was refused.
     error: str = ""
@@ -92,7 +103,11 @@ class ScheduleForm:
         if "owner" in data:
             entry["run_as"] = principal_of(owner) if (owner := data.get("owner", "").strip()) else base.get("run_as")
         entry["formats"] = _formats(base, run.formats, data)
-        return cls(report, base, entry, run, data.get("time", presets.DEFAULT_TIME))
+        submission, sent = Submission(data), {name for name in _YAML if name in data}
+        in_yaml = submission.entry(ScheduleDefinition, "", without=frozenset(ScheduleDefinition.model_fields) - sent)
+        for name in sent:
+            entry.pop(name, None)
+        return cls(report, base, _complete(entry | in_yaml), run, data.get("time", presets.DEFAULT_TIME), submission)
 
     def apply(self, command: str) -> None:
         """Do what a button stands for: "cron daily", "cron time", or a preset of dates. Others do nothing."""
@@ -116,6 +131,7 @@ class ScheduleForm:
             definition = parse_schedule(entry)
         except InvalidDefinition as error:
             errors = errors_in(error) | errors
+        errors |= self.submission.yaml_errors
         if errors:
             raise InvalidDefinition(fields=errors)
         return definition
@@ -131,12 +147,25 @@ class ScheduleForm:
         parameters = {f"parameters.{shown.parameter.name}": shown for shown in self.run.fields}
         links = []
         for path, sentences in self.errors.items():
-            name = path.partition("[")[0]
+            name = _top(path)
             shown = parameters.get(path)
-            title = shown.parameter.title if shown else str(_TITLES.get(name, name.replace("_", " ")))
-            links.append(ErrorLink(shown.id if shown else f"edit-{name.replace('.', '-')}", title, sentences[0]))
+            title = shown.parameter.title if shown else str(_TITLES.get(name, label_of(name)))
+            links.append(ErrorLink(shown.id if shown else f"edit-{name}", title, sentences[0]))
         order = [f"edit-{name}" for name in _TITLES]
         return sorted(links, key=lambda link: order.index(link.id) if link.id in order else len(order))
+
+    @property
+    def yaml_controls(self) -> list[Control]:
+        """The fields that are edited as YAML, such as what is sent to whom."""
+        texts = self.submission.yaml_texts
+        controls = [
+            field_control(ScheduleDefinition.model_fields[name], name, _brief(self.entry[name]), texts)
+            for name in _YAML
+        ]
+        for control in controls:
+            own = {path: said for path, said in self.errors.items() if _top(path) == control.path}
+            control.errors = [_below(path, sentence) for path, said in own.items() for sentence in said]
+        return controls
 
     @property
     def formats(self) -> list[tuple[str, bool]]:
@@ -223,6 +252,26 @@ def _complete(base: Mapping[str, Any]) -> dict[str, Any]:
     fields = ScheduleDefinition.model_fields.items()
     defaults = {name: info.default for name, info in fields if not info.is_required() and info.default_factory is None}
     return defaults | {"slug": "", "cron": ""} | dict(base)
+
+
+def _top(path: str) -> str:
+    """Return the field of the schedule that the path is in."""
+    return path.partition(".")[0].partition("[")[0]
+
+
+def _below(path: str, sentence: str) -> str:
+    """Return the sentence with the part of the field that it is about."""
+    rest = path.removeprefix(_top(path)).lstrip(".")
+    return f"{rest}: {sentence}" if rest else sentence
+
+
+def _brief(value: Any) -> Any:
+    """Leave out what is not set, which an entry writes out."""
+    if isinstance(value, list):
+        return [_brief(item) for item in value]
+    if isinstance(value, Mapping):
+        return {name: _brief(item) for name, item in value.items() if item not in (None, False)}
+    return value
 
 
 def _formats(base: Mapping[str, Any], offered: list[str], data: QueryDict) -> list[str]:

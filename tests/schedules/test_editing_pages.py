@@ -208,3 +208,22 @@ def test_a_schedule_whose_report_was_deleted_gets_another_one(make_schedule: Mak
     assert answer.status_code == 302, answer.content.decode()
     assert Schedule.objects.get().report == copy
     assert bobs.get("/schedules/hourly").status_code == 403
+
+
+def test_deliveries_are_edited_as_yaml(make_schedule: MakeSchedule, bobs: Client) -> None:
+    User.objects.filter(username="bob").update(email="bob@example.com")
+    wrong = bobs.post(NEW, FORM | {"deliveries": "- {name: mail, kind: email, to: [nobody]}"}).content.decode()
+    assert "[0].to[0]: Must be an e-mail address." in wrong and "to: [nobody]" in wrong
+    assert "Line 1:" in bobs.post(NEW, FORM | {"deliveries": "- {"}).content.decode()
+    refused = bobs.post(NEW, FORM | {"deliveries": "- {name: hook, kind: webhook, url: 'https://example.com'}"})
+    assert "Only an Administrator can save a delivery of this kind." in refused.content.decode()
+    mail = {"deliveries": "- {name: mail, kind: email, to: [bob@example.com], when: rows}"}
+    assert bobs.post(NEW, FORM | mail).status_code == 302
+    page = bobs.get("/schedules/weekly/edit").content.decode()
+    assert "bob@example.com" in page and "hold_if" not in page.partition("<textarea")[2].partition("</textarea")[0]
+    kept = Page(bobs.get("/schedules/weekly/edit")).field("Deliveries").text
+    assert bobs.post("/schedules/weekly/edit", FORM | {"deliveries": kept}).status_code == 302
+    schedule = Schedule.objects.complete().get(slug="weekly")
+    assert (schedule.version.number, schedule.definition.deliveries[0].name) == (1, "mail")
+    assert bobs.post("/schedules/weekly/edit", FORM | {"deliveries": ""}).status_code == 302
+    assert Schedule.objects.complete().get(slug="weekly").definition.deliveries == []
