@@ -20,6 +20,7 @@ PICTURES = os.environ.get("SCHEDULE_PICTURES", "")
 
 def look(page: Page, name: str) -> list[str]:
     """Check the page, wide and narrow, and take pictures if they are wanted. Returns what is wrong."""
+    page.wait_for_load_state()
     errors = [f"{name} is wider than the window"] if horizontal_overflow(page) > 0 else []
     errors += responsive_accessibility_errors(page, name)
     if horizontal_overflow(page) > 0:
@@ -86,6 +87,7 @@ def test_a_schedule_is_made_from_a_reports_page_changed_and_backfilled(
     errors += look(page, "versions")
     page.get_by_role("link", name="Edit").click()
     page.get_by_role("link", name="Delete…").click()
+    expect(page.get_by_role("heading", name="Delete schedule")).to_be_visible()
     errors += look(page, "delete")
     page.get_by_role("button", name="Delete schedule").click()
     expect(page.locator("#notices")).to_contain_text("watched deleted.")

@@ -221,7 +221,7 @@ def test_deliveries_are_edited_as_yaml(make_schedule: MakeSchedule, bobs: Client
     assert bobs.post(NEW, FORM | mail).status_code == 302
     page = bobs.get("/schedules/weekly/edit").content.decode()
     assert "bob@example.com" in page and "hold_if" not in page.partition("<textarea")[2].partition("</textarea")[0]
-    kept = Page(bobs.get("/schedules/weekly/edit")).field("Deliveries").text
+    kept = Page(bobs.get("/schedules/weekly/edit")).field("Deliveries YAML").text
     assert bobs.post("/schedules/weekly/edit", FORM | {"deliveries": kept}).status_code == 302
     schedule = Schedule.objects.complete().get(slug="weekly")
     assert (schedule.version.number, schedule.definition.deliveries[0].name) == (1, "mail")

@@ -372,6 +372,7 @@ def test_a_slot_has_one_job_with_all_formats_of_the_schedule(make_schedule: Make
     assert job and job.formats == ["csv", "pdf"]
 
 
+@only_on_sqlite
 def test_slots_of_many_schedules_are_created_together_and_one_that_fails_alone(
     make_schedule: MakeSchedule, monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: Any
 ) -> None:
