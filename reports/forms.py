@@ -130,8 +130,14 @@ class Field:
         return [(text, text) for text in texts]
 
     @property
+    def parents(self) -> str:
+        """The names of the parameters on which its choices depend, with spaces between."""
+        return " ".join(self.parameter.choices_query.parents) if self.parameter.choices_query else ""
+
+    @property
     def input_type(self) -> str:
-        return _INPUT_TYPES.get(self.parameter.type, "text")
+        # Labels are searched for, too, and a field for numbers takes no letters.
+        return "text" if self.parameter.choices_query else _INPUT_TYPES.get(self.parameter.type, "text")
 
     @property
     def picker(self) -> str:

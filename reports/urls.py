@@ -13,6 +13,7 @@ urlpatterns = [
     # Before the page of a report: no report can have the slug "new".
     path("reports/new", editing.new, name="report-new"),
     path("reports/<str:slug>", views.report, name="report"),
+    path("reports/<str:slug>/choices/<str:name>", views.choices, name="report-choices"),
     path("reports/<str:slug>/edit", editing.edit, name="report-edit"),
     path("reports/<str:slug>/template", editing.template, name="report-template"),
     path("reports/<str:slug>/delete", editing.delete, name="report-delete"),

@@ -20,6 +20,8 @@ from common import form_recovery
 from common.exceptions import DomainError
 from common.form_recovery import login_keeping_form
 from common.paging import paginate
+from reports.choices.checking import list_choices
+from reports.choices.tasks import MAX_CHOICES
 from reports.dry_run.check import CheckResult
 from reports.dry_run.run_time_estimate import estimate_run
 from reports.exceptions import CallerAttributeMissing, ChoicesUnavailable, DryRunBusy, InvalidParameters
@@ -28,6 +30,7 @@ from reports.models import ReportConfiguration
 from reports.parameters.date_math import DATE_TYPES, Moment, is_relative
 from reports.parameters.scalars import InvalidValue
 from reports.permissions import may_generate
+from reports.querysets import report_key
 from reports.runner_port import report_runner
 
 #: Digits of a time in seconds: up to the year 5138.
@@ -105,6 +108,32 @@ def relative_date(request: HttpRequest) -> HttpResponse:
     return render(request, "reports/_date_meaning.html", shown)
 
 
+@login_required
+@require_safe
+def choices(request: HttpRequest, slug: str, name: str) -> HttpResponse:
+    """Return the choices that contain the text of a parameter's field, and what is to be said of them, as parts of a
+    page. The query string has the fields of the form."""
+    user = caller(request)
+    report = ReportConfiguration.objects.find_visible(user, slug)
+    if not may_generate(user, report):
+        raise PermissionDenied
+    texts = {
+        field.removeprefix(PREFIX): request.GET.getlist(field) for field in request.GET if field.startswith(PREFIX)
+    }
+    shown: dict[str, object] = {"name": name, "text": "".join(texts.pop(name, [])[:1]).strip()}
+    try:
+        moment, text = report.moment(timezone.now()), str(shown["text"])
+        shown["page"] = list_choices(
+            report.version, name, texts, text=text, limit=MAX_CHOICES, moment=moment, actor=user
+        )
+    except InvalidParameters as error:
+        titles = {each.name: each.title for each in report.version.declared_parameters()}
+        shown["needed"] = ", ".join(titles.get(parent, parent) for parent in error.fields)
+    except (ChoicesUnavailable, CallerAttributeMissing) as error:
+        shown["error"] = gettext(error.message)
+    return render(request, "reports/_choices.html", shown)
+
+
 def _run(request: HttpRequest, report: ReportConfiguration, form: RunForm, moment: Moment) -> HttpResponse:
     try:
         submission = report_runner().submit(
@@ -142,6 +171,7 @@ def _report_page(
         "version": report.current,
         "form": form,
         "zone": moment.zone.key,
+        "choices_key": report_key(user, report.slug, report.pk),
         "may_run": may_run,
         "administers": user.administers(report.tenant_id),
         "recent_jobs": runner.recent_jobs(user, report),

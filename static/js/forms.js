@@ -26,3 +26,15 @@ document.addEventListener("click", (event) => {
   };
   picker.showPicker();
 });
+
+// Choices that depend on another field: a value chosen before that field changed is not among the new ones.
+
+document.addEventListener("change", (event) => {
+  const changed = (event.target.name || "").replace(/^param\./, "");
+  event.target.form?.querySelectorAll("[data-parents]").forEach((field) => {
+    if (!field.dataset.parents.split(" ").includes(changed) || !field.value) return;
+    field.value = "";
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    field.dispatchEvent(new Event("change", { bubbles: true }));
+  });
+});

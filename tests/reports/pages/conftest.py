@@ -21,6 +21,7 @@ from tests.pages.conftest import (  # noqa: F401
     report,
     root,
 )
+from tests.reports.choices.conftest import places  # noqa: F401
 from tests.reports.pages.full_report import FULL_REPORT
 
 
