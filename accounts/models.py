@@ -18,9 +18,9 @@ from django.utils.translation import gettext_lazy as _
 from accounts.api_keys import KeyRight, KeyScope
 from accounts.attributes import validate_attributes, validate_declarations
 from accounts.domains import NO_DOMAIN, is_domain
+from accounts.localization import NO_SUCH_LOCALE, NO_SUCH_ZONE, is_locale, is_time_zone
 from accounts.names import NOT_AVAILABLE, is_reserved
 from accounts.querysets import ADMINISTRATOR, ApiKeys, Users
-from accounts.time_zones import NO_SUCH_ZONE, is_time_zone
 
 
 def validate_time_zone(name: str) -> None:
@@ -34,6 +34,12 @@ def validate_domains(text: str) -> None:
     for name in text.split():
         if not is_domain(name):
             raise ValidationError(_(NO_DOMAIN))
+
+
+def validate_locale(name: str) -> None:
+    """Raise ValidationError unless there is such a locale."""
+    if not is_locale(name):
+        raise ValidationError(_(NO_SUCH_LOCALE))
 
 
 class Tenant(models.Model):
@@ -55,6 +61,14 @@ class Tenant(models.Model):
         default="",
         validators=[validate_domains],
         help_text=_("To whose addresses schedules of users may send e-mail, separated by spaces: example.com"),
+    )
+    locale = models.CharField(
+        max_length=35,
+        blank=True,
+        db_default="",
+        default="",
+        validators=[validate_locale],
+        help_text=_("How reports write numbers and dates, unless a report has its own, for example de-DE."),
     )
 
     require_second_factor = models.BooleanField(

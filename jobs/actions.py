@@ -14,6 +14,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
+from accounts.localization import NO_SUCH_LOCALE, is_locale
 from accounts.models import User
 from audit import actions as audit
 from audit.actions import actor_name
@@ -75,6 +76,7 @@ def submit(
     format: str | None = None,
     formats: Sequence[str] | None = None,
     deliver: bool = False,
+    locale: str = "",
     from_text: bool = False,
     moment: Moment | None = None,
     mode: Mode | None = Mode.ASYNCHRONOUS,
@@ -83,6 +85,7 @@ def submit(
     """Queue a run of the report's current version. Job, event, audit entry and queue message are one transaction.
 
     The result has all `formats`, or one `format`, by default the report's first.
+    `locale`: how the files for people write numbers and dates, by default as the report or its tenant says.
     `deliver`: send the result to the report's targets, also if they only get it on request.
     `from_text`: the parameters are texts from a form. Relative dates are resolved against `moment`, by default now in
     the report's time zone; the job stores both what was sent and what it means. `mode` is how the caller gets the
@@ -105,10 +108,10 @@ def submit(
     moment = moment or report.moment(timezone.now())
     if deliver and not version.has_outbound_delivery:
         raise InvalidParameters({"deliver": ["This report has no addresses, webhooks or file shares to send to."]})
-    job.formats, values = _validate(version, format, formats, parameters, moment, from_text)
+    job.formats, values = _validate(version, format, formats, parameters, moment, from_text, locale)
     job.parameters, job.parameter_labels = to_json(values), check_choices(version, values, actor=actor)
     job.requested_parameters = _given(parameters) if from_text else dict(parameters)
-    job.deliver = deliver
+    job.deliver, job.locale = deliver, locale or None
     if idempotency:
         job.idempotency_key, job.request_fingerprint = idempotency.key, idempotency.fingerprint
     try:
@@ -181,7 +184,7 @@ def retry(*, job: JobExecutionLog, actor: User | str) -> JobExecutionLog:
     new_job = _new_job(job.version, job.report, actor)
     new_job.formats, new_job.parameters, new_job.retry_of = job.formats, job.parameters, job
     new_job.requested_parameters, new_job.is_scheduled = job.requested_parameters, job.is_scheduled
-    new_job.deliver, new_job.parameter_labels = job.deliver, job.parameter_labels
+    new_job.deliver, new_job.parameter_labels, new_job.locale = job.deliver, job.parameter_labels, job.locale
     new_job.converted_from = job.converted_from
     _run_as_before(new_job, job)
     try:
@@ -216,7 +219,7 @@ def convert(*, job: JobExecutionLog, actor: User, format: str) -> JobExecutionLo
     new_job = _new_job(job.version, job.report, actor)
     new_job.formats, new_job.converted_from = [format], job.pk
     new_job.parameters, new_job.requested_parameters = job.parameters, job.requested_parameters
-    new_job.parameter_labels = job.parameter_labels
+    new_job.parameter_labels, new_job.locale = job.parameter_labels, job.locale
     _run_as_before(new_job, job)
     try:
         with transaction.atomic():
@@ -326,6 +329,7 @@ def _validate(
     parameters: Mapping[str, object],
     moment: Moment,
     from_text: bool,
+    locale: str = "",
 ) -> tuple[list[str], dict[str, TypedValue]]:
     """Return the formats and the values of the parameters. Raise InvalidParameters with all errors of both."""
     errors: dict[str, list[str]] = {}
@@ -338,6 +342,8 @@ def _validate(
     # A parameter may have the same name.
     for name, sentences in _format_errors(version, format, formats).items():
         errors.setdefault(name, []).extend(sentences)
+    if locale and not is_locale(locale):
+        errors.setdefault("locale", []).append(NO_SUCH_LOCALE)
     if errors:
         raise InvalidParameters(errors)
     return list(formats or [format or version.formats[0]]), values

@@ -85,6 +85,7 @@ class JobExecutionLog(Claim):
         db_default="",
         help_text=_("What came of its deliveries; empty without any. See DeliveryState."),
     )
+    locale = models.CharField(max_length=35, null=True, help_text=_("Of its files; null: its report's."))  # noqa: DJ001
     retry_of = models.OneToOneField("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="retried_as")
     # No foreign key: without its original, a conversion must not read the source.
     converted_from = models.UUIDField(null=True, help_text=_("The job whose kept rows it renders."))
@@ -180,9 +181,7 @@ class JobExecutionLog(Claim):
             models.Index(fields=["lease_expires_at"], name="job_leased", condition=Q(status="Running")),
             # Jobs that wait for their next attempt: looked for every second, among possibly very many that are queued.
             models.Index(
-                fields=["available_at"],
-                name="job_not_notified",
-                condition=Q(status="Queued", notified_at__isnull=True),
+                fields=["available_at"], name="job_not_notified", condition=Q(status="Queued", notified_at__isnull=True)
             ),
             # Includes the columns that rights test: counts the jobs that failed with the same error.
             models.Index(

@@ -32,6 +32,7 @@ class JobRunner:
         moment: Moment,
         format: str,
         deliver: bool,
+        locale: str,
         form_key: str,
     ) -> Submission:
         body = {"parameters": parameters, "format": format, "from_text": True, "mode": None}
@@ -41,6 +42,7 @@ class JobRunner:
             parameters=parameters,
             format=format,
             deliver=deliver,
+            locale=locale,
             from_text=True,
             moment=moment,
             mode=None,

@@ -29,6 +29,7 @@ from reports.definitions.from_database import definition_of, fingerprint, prefet
 from reports.definitions.to_database import lock_report
 from reports.dry_run import template_checks
 from reports.dry_run.check import CheckResult, check
+from reports.dry_run.column_checks import check_columns
 from reports.dry_run.document_preview import preview_document
 from reports.dry_run.results import DocumentPreview
 from reports.dry_run.row_preview import preview_rows
@@ -45,6 +46,7 @@ def create_report(*, definition: ReportDefinition, tenant: Tenant, actor: User |
     """Create a report and its version 1. Raises InvalidDefinition, also if the slug is taken."""
     # Before the transaction: compiling a template takes seconds, during which nobody else could write.
     template_checks.check_template(None, definition, tenant, actor=actor)
+    check_columns(None, definition, tenant, actor=actor)
     with transaction.atomic():
         report = to_database.create_report(definition, tenant, actor)
         record_all([_report_entry(Action.REPORT_CREATE, report, version=1)], actor)
@@ -63,7 +65,9 @@ def update_report(
     `expected_fingerprint` is that of the definition on which the change is based. Raises ReportChanged if the report
     has a different one by now.
     """
-    template_checks.check_template(definition_of(report), definition, report.tenant, actor=actor)
+    before = definition_of(report)
+    template_checks.check_template(before, definition, report.tenant, actor=actor)
+    check_columns(before, definition, report.tenant, actor=actor)
     with transaction.atomic():
         locked = lock_report(report)
         if expected_fingerprint is not None and expected_fingerprint != fingerprint(definition_of(locked)):
@@ -76,6 +80,7 @@ def patch_report(*, report: ReportConfiguration, patch: Mapping[str, Any], actor
     before = definition_of(report)
     after = parse_report(merge_patch(before.entry(), patch))
     template_checks.check_template(before, after, report.tenant, actor=actor)
+    check_columns(before, after, report.tenant, actor=actor)
     with transaction.atomic():
         # Merged again under the lock: of two patches at the same time, both take effect.
         locked = lock_report(report)

@@ -17,6 +17,7 @@ from django.utils import dateformat
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.localization import locale
 from reports.exceptions import InvalidParameters
 from reports.models import ReportConfiguration
 from reports.parameters import date_math
@@ -26,6 +27,7 @@ from reports.parameters.presets import DAYS, PERIODS
 from reports.parameters.rules import Rule, ordered_pairs
 from reports.parameters.scalars import SCALARS, InvalidValue
 from reports.parameters.values import to_json, typed_values
+from reports.rendering.base import LOCALIZED
 
 #: Precedes a parameter's name in forms and links, so that no parameter collides with another field.
 PREFIX = "param."
@@ -34,6 +36,11 @@ _MAX_CHECKBOXES = 12
 _INPUT_TYPES = {"integer": "number", "number": "number"}
 _STEPS = {"integer": "1", "number": "any"}
 _PICKERS = {"date": "date", "datetime": "datetime-local"}
+#: Any other one can be entered.
+_SUGGESTED_LOCALES = (
+    "en-US", "en-GB", "de-DE", "de-CH", "fr-FR", "es-ES", "it-IT", "nl-NL", "pt-BR", "pl-PL", "sv-SE", "tr-TR", "ru-RU",
+    "ar-EG", "hi-IN", "ja-JP", "zh-CN",
+)  # fmt: skip
 _PRESET_LABELS = {
     "today": _("Today"),
     "yesterday": _("Yesterday"),
@@ -188,6 +195,9 @@ class RunForm:
     rules: list[Rule] = dataclass_field(default_factory=list)
     #: Whether the result is to be sent. Never ticked by a link.
     deliver: bool = False
+    #: How the files write numbers and dates; "" as the report says.
+    locale: str = ""
+    locale_errors: list[str] = dataclass_field(default_factory=list)
 
     @classmethod
     def of(cls, report: ReportConfiguration, data: QueryDict, *, submitted: bool = False) -> RunForm:
@@ -199,7 +209,8 @@ class RunForm:
         token = data.get("token", "") if submitted else uuid.uuid4().hex
         format = data.get("format") or version.formats[0]
         deliver = submitted and "deliver" in data and version.has_outbound_delivery
-        return cls(fields, version.formats, format, token, rules=version.rules, deliver=deliver)
+        locale = data.get("locale", "").strip()
+        return cls(fields, version.formats, format, token, rules=version.rules, deliver=deliver, locale=locale)
 
     def raw(self) -> dict[str, object]:
         """Return the texts by parameter, for typed_values(from_text=True)."""
@@ -210,7 +221,7 @@ class RunForm:
         """Equal for the same form submitted twice with the same values; empty if the form has no token."""
         if not self.token:
             return ""
-        body = json.dumps([self.token, self.format, self.deliver, self.raw()], sort_keys=True)
+        body = json.dumps([self.token, self.format, self.deliver, self.locale, self.raw()], sort_keys=True)
         return hashlib.sha256(body.encode()).hexdigest()
 
     @property
@@ -249,6 +260,16 @@ class RunForm:
         if not found and len(dates) == 2:
             found = list(combinations(dates.values(), 2))
         return [pair for pair in found if pair[0].parameter.type == pair[1].parameter.type]
+
+    @property
+    def takes_locale(self) -> bool:
+        """Whether one of the formats depends on a locale."""
+        return not LOCALIZED.isdisjoint(self.formats)
+
+    @property
+    def locales(self) -> list[tuple[str, str]]:
+        """Some locales with their names, to choose from."""
+        return [(name, str(locale(name).get_display_name("en"))) for name in _SUGGESTED_LOCALES]
 
     @property
     def invalid_fields(self) -> list[Field]:

@@ -8,12 +8,15 @@ from pathlib import Path
 from django.conf import settings
 from django.utils import timezone
 
+from accounts.localization import DEFAULT
+from accounts.models import Tenant
 from reports import sources
 from reports.engine import RunSpec
 from reports.models import ReportVersion
 from reports.parameters.caller import StoredCaller, from_stored
 from reports.parameters.values import Labels, display_by_label, display_by_name, stored_values
-from reports.rendering.base import CsvOptions, Document, Template, totals_options
+from reports.rendering.base import LOCALIZED, CsvOptions, Document, Template, totals_options
+from reports.rendering.columns.options import column_options
 from reports.sources.base import Limits
 
 #: The share of a job's memory for the data source. The rest is for the renderer.
@@ -33,6 +36,7 @@ def build_run_spec(
     *,
     labels: Labels,
     caller: StoredCaller | None,
+    locale: str = "",
     kept: Path | None = None,
     truncated: str | None = None,
     digests_content: bool = False,
@@ -40,18 +44,15 @@ def build_run_spec(
     """Return the run of a version with stored parameters, which were checked when the job was created.
 
     `labels` are those of values that were chosen from a query; `caller` are the attributes of the user as whom it runs;
-    `kept` and `truncated` are as in RunSpec.
+    `locale` is that of this run, "" for the report's, else the tenant's; `kept` and `truncated` are as in RunSpec.
     """
-    declared, options = version.declared_parameters(), version.options
+    options, declared = version.options, version.declared_parameters()
     values = stored_values(declared, parameters)
     template = None
-    if "template" in options:
-        template = Template(
-            text=options["template"],
-            parameters=display_by_name(values, labels),
-            seconds=_DOCUMENT_SECONDS,
-            memory_bytes=int(settings.JOB_MEMORY_BYTES * _DOCUMENT_SHARE),
-        )
+    if text := options.get("template"):
+        memory_bytes = int(settings.JOB_MEMORY_BYTES * _DOCUMENT_SHARE)
+        shown = display_by_name(values, labels)
+        template = Template(text=text, parameters=shown, seconds=_DOCUMENT_SECONDS, memory_bytes=memory_bytes)
     # The kernel limits each file of the child to JOB_FILE_BYTES. Rows stop earlier: the end of a file needs room, too.
     max_bytes = settings.JOB_FILE_BYTES - min(_MAX_FOOTER_BYTES, settings.JOB_FILE_BYTES // 16)
     return RunSpec(
@@ -66,6 +67,8 @@ def build_run_spec(
             generated_at=timezone.now(),
             parameters=display_by_label(declared, values, labels),
             csv=CsvOptions(**options.get("csv", {})),
+            columns=column_options(options),
+            locale=locale or options.get("locale") or _tenant_locale(version, formats),
             totals=totals_options(options),
             template=template,
             chart=options.get("chart"),
@@ -90,6 +93,14 @@ def _rows_to_keep(version: ReportVersion) -> int:
         return 0
     limit: int | None = version.options.get("keep_rows")
     return settings.KEEP_ROWS if limit is None else limit
+
+
+def _tenant_locale(version: ReportVersion, formats: Sequence[str]) -> str:
+    """The locale of a report that has none. Only formats that depend on it cost a query."""
+    if LOCALIZED.isdisjoint(formats):
+        return DEFAULT
+    names = Tenant.objects.filter(reports__pk=version.report_id).values_list("locale", flat=True)
+    return names.first() or DEFAULT
 
 
 def end_orphaned_query(version: ReportVersion | None, spill_folder: Path) -> None:

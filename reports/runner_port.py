@@ -86,6 +86,7 @@ class ReportRunner(Protocol):
         moment: Moment,
         format: str,
         deliver: bool,
+        locale: str,
         form_key: str,
     ) -> Submission:
         """Queue a run with values as a form sends them, once per `form_key`; an empty key doesn't identify a form.

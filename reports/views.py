@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.caller import caller
-from accounts.time_zones import is_time_zone
+from accounts.localization import is_time_zone
 from common import form_recovery
 from common.exceptions import DomainError
 from common.form_recovery import login_keeping_form
@@ -143,10 +143,12 @@ def _run(request: HttpRequest, report: ReportConfiguration, form: RunForm, momen
             moment=moment,
             format=form.format,
             deliver=form.deliver,
+            locale=form.locale,
             form_key=form.key,
         )
     except InvalidParameters as error:
         show_errors(form.fields, error)
+        form.locale_errors = error.fields.get("locale", [])
     except DomainError as error:
         form.error = gettext(error.message)
     else:

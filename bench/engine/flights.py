@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
 from reports.engine import RunSpec
 from reports.parameters.values import TypedValue
 from reports.rendering.base import Document
+from reports.rendering.columns.options import ColumnOptions
 from reports.sources.base import Limits, SourceSpec
 from tests.server import ROOT
 
@@ -27,15 +29,29 @@ limit :row_count
 """
 
 
-def run_spec(format: str, rows: int, folder: Path) -> RunSpec:
-    """Return what a job would pass to the engine to write this many rows."""
+#: A format for each column that has one, and labels for the others.
+COLUMNS = {
+    "flight_date": ColumnOptions(format="dd.MM.yyyy"),
+    "time_hour": ColumnOptions(format="dd.MM.yyyy HH:mm"),
+    "carrier": ColumnOptions(label="Airline"),
+    "flight": ColumnOptions(format="#,##0"),
+    "tailnum": ColumnOptions(label="Aircraft"),
+    "dest": ColumnOptions(label="To"),
+    "dep_delay": ColumnOptions(format="#,##0 'min'"),
+    "speed_mph": ColumnOptions(format="#,##0.0"),
+}
+
+
+def run_spec(format: str, rows: int, folder: Path, *, formatted: bool = False) -> RunSpec:
+    """Return what a job would pass to the engine to write this many rows, with a format on every column or without."""
+    presentation: dict[str, Any] = {"columns": COLUMNS, "locale": "de-DE"} if formatted else {}
     values = {"copies": TypedValue("integer", _copies(rows)), "row_count": TypedValue("integer", rows)}
     return RunSpec(
         source=SourceSpec(kind="files", location=str(FOLDER)),
         query=_QUERY.format(flights="flights"),
         values=values,
         formats=(format,),
-        document=Document(title="Flights", generated_at=datetime.now(UTC)),
+        document=Document(title="Flights", generated_at=datetime.now(UTC), **presentation),
         limits=Limits(timeout_seconds=600, memory_bytes=1_073_741_824, temp_dir=folder),
     )
 

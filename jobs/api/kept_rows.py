@@ -20,6 +20,8 @@ from jobs.api.views import JobView
 from jobs.results import kept_rows
 from jobs.results.downloads import downloadable_artifact
 from reports.exceptions import InvalidParameters
+from reports.rendering.columns.options import column_options
+from reports.rendering.columns.views import label_of
 
 _NO_SECTIONS = "The report has no sections."
 
@@ -87,7 +89,11 @@ class JobRows(JobView):
         values = query.validated_data
         wanted = kept_rows.Wanted(values["offset"], values["limit"], values["sort"], values["q"])
         page = kept_rows.read_page(job=job, actor=self.user, wanted=wanted, as_json=True)
-        columns = [{"name": column.name, "label": column.name, "type": column.type} for column in page.columns]
+        labels = column_options(job.version.options if job.version else {})
+        columns = [
+            {"name": column.name, "label": label_of(column.name, labels), "type": column.type}
+            for column in page.columns
+        ]
         head = {"columns": columns, "total": page.total, "truncated": bool(artifact.truncated)}
         # The rows are JSON already: parsing them would take longer than finding them, and round their numbers.
         body = f'{json.dumps(head, ensure_ascii=False)[:-1]}, "rows": {page.json}}}'

@@ -125,6 +125,7 @@ class JobSerializer(serializers.Serializer[JobExecutionLog]):
     formats = serializers.ListField(child=serializers.CharField())
     parameters = serializers.DictField(help_text="The values that the job runs with. Relative dates are resolved.")
     requestedParameters = serializers.DictField(source="sent_parameters", help_text="The parameters as they were sent.")
+    locale = serializers.CharField(allow_null=True, help_text="The locale that was asked for; null for the report's.")
     progress = JobProgressSerializer(source="*")
     queue = QueuePositionSerializer(
         source="queue_position", allow_null=True, help_text="The position in the queue; null unless Queued."
@@ -184,7 +185,13 @@ class GenerateSerializer(StrictSerializer):
     deliver = serializers.BooleanField(
         required=False, default=False, help_text="Whether to send the result to the report's targets, too."
     )
-    # Without a default: the fingerprints of requests that don't have it stay as they were.
+    # Without defaults: the fingerprints of requests that don't have them stay as they were.
+    locale = serializers.CharField(
+        required=False,
+        max_length=35,
+        help_text="How html, pdf and xlsx write numbers and dates, such as de-DE. By default as the report says, else "
+        "its tenant.",
+    )
     formats = serializers.ListField(
         child=serializers.CharField(max_length=20),
         required=False,

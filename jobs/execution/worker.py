@@ -141,6 +141,7 @@ def _assignment(job: JobExecutionLog) -> Assignment:
             spill_folder,
             labels=job.parameter_labels,
             caller=job.caller_values,
+            locale=job.locale or "",
             kept=kept,
             truncated=truncated,
             digests_content=job.is_scheduled and DeliveryPlan.compares_results(job.pk),

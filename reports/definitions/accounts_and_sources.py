@@ -84,6 +84,7 @@ def sync_tenants(sync: Sync, definitions: Iterable[TenantDefinition]) -> None:
             "time_zone": definition.time_zone or "",
             "recipient_domains": " ".join(definition.recipient_domains),
             "require_second_factor": definition.require_second_factor,
+            "locale": definition.locale or "",
         }
         if definition.attributes is not None:
             new["attributes"] = {name: each.model_dump() for name, each in definition.attributes.items()}

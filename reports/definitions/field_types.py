@@ -14,7 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from accounts.attributes import NAME
 from accounts.domains import NO_DOMAIN, is_domain
-from accounts.time_zones import NO_SUCH_ZONE, is_time_zone
+from accounts.localization import NO_SUCH_LOCALE, NO_SUCH_ZONE, is_locale, is_time_zone
 
 _SLUG = r"^[-a-zA-Z0-9_]+$"
 _USERNAME = r"^[\w.@+-]+$"
@@ -93,9 +93,9 @@ def _flat(value: object) -> object:
     return value
 
 
-_WITHOUT_NUL = _check(lambda text: "\0" not in text, "Must not contain NUL characters.")  # PostgreSQL can't store them
-Text = Annotated[str, _WITHOUT_NUL]
-Name = Annotated[str, Field(min_length=1, max_length=200), _WITHOUT_NUL]
+WITHOUT_NUL = _check(lambda text: "\0" not in text, "Must not contain NUL characters.")  # PostgreSQL can't store them
+Text = Annotated[str, WITHOUT_NUL]
+Name = Annotated[str, Field(min_length=1, max_length=200), WITHOUT_NUL]
 Slug = Annotated[
     str,
     Field(min_length=1, max_length=100, json_schema_extra={"pattern": _SLUG}),
@@ -117,30 +117,31 @@ EnvName = Annotated[
     _matches(_ENV_NAME, "Must be the name of an environment variable: letters, digits and _."),
 ]
 AttributeName = Annotated[str, _matches(NAME, "Use letters, digits and _, not starting with a digit.")]
-Role = Annotated[str, Field(min_length=1, max_length=150), _WITHOUT_NUL]
+Role = Annotated[str, Field(min_length=1, max_length=150), WITHOUT_NUL]
 Principal = Annotated[
     str,
     Field(min_length=1, max_length=155),
-    _WITHOUT_NUL,
+    WITHOUT_NUL,
     _check(lambda name: name != USER_PREFIX, "Must be a role, or user: and a user name."),
 ]
-Email = Annotated[str, Field(max_length=254), _WITHOUT_NUL, AfterValidator(_email)]
-WebAddress = Annotated[str, Field(max_length=2000), _WITHOUT_NUL, AfterValidator(_web_address)]
+Email = Annotated[str, Field(max_length=254), WITHOUT_NUL, AfterValidator(_email)]
+WebAddress = Annotated[str, Field(max_length=2000), WITHOUT_NUL, AfterValidator(_web_address)]
 SharePath = Annotated[
     str,
     Field(min_length=1, max_length=500),
-    _WITHOUT_NUL,
+    WITHOUT_NUL,
     _check(_is_inside_share, "Must be a path inside the file share: not absolute, without .. and backslashes."),
 ]
 PlainPath = Annotated[
     str,
     Field(min_length=1, max_length=1000),
-    _WITHOUT_NUL,
+    WITHOUT_NUL,
     # Doesn't quote the value, which may contain a password.
     _check(lambda path: "://" not in path, "Must be a path. For a URL, name an environment variable in url_env."),
 ]
 TimeZone = Annotated[str, Field(min_length=1, max_length=64), _check(is_time_zone, NO_SUCH_ZONE)]
 Domain = Annotated[str, Field(max_length=253), _check(is_domain, NO_DOMAIN)]
+Locale = Annotated[str, Field(min_length=1, max_length=35), _check(is_locale, NO_SUCH_LOCALE)]
 JobSeconds = Annotated[int, Field(ge=1), AfterValidator(_job_seconds)]
 RowCount = Annotated[int, Field(ge=1, le=2**63 - 1)]
 ByteCount = Annotated[int, Field(ge=1_000, le=2**63 - 1)]
@@ -149,6 +150,6 @@ Delimiter = Annotated[
     Field(min_length=1, max_length=1),
     _matches(_DELIMITER, "Must be one character that occurs in no number, date or name, for example , ; | or a tab."),
 ]
-Template = Annotated[str, Field(min_length=1, max_length=200_000), _WITHOUT_NUL]
+Template = Annotated[str, Field(min_length=1, max_length=200_000), WITHOUT_NUL]
 Format = Literal["pdf", "csv", "xlsx", "json", "ndjson", "parquet", "html"]
 FlatValue = Annotated[Any, BeforeValidator(_flat)]

@@ -17,6 +17,7 @@ from reports.definitions.field_types import (
     Email,
     EnvName,
     FlatValue,
+    Locale,
     Name,
     PlainPath,
     Role,
@@ -63,6 +64,10 @@ class TenantDefinition(Definition):
         default=None,
         max_length=50,
         description="What queries can know of a user as :caller_ and the name. By default, what is stored stays.",
+    )
+    locale: Locale | None = Field(
+        default=None,
+        description="How html, pdf and xlsx write numbers and dates, unless a report has its own. By default, en.",
     )
 
     @model_validator(mode="after")

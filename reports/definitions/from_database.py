@@ -29,7 +29,7 @@ from reports.definitions import (
     WebhookDelivery,
 )
 from reports.definitions.field_types import principal_of
-from reports.definitions.presentation import TotalsDefinition
+from reports.definitions.presentation import ColumnDefinition, HighlightDefinition, TotalsDefinition
 from reports.exceptions import ReportNotFound
 from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion, RoleGrant, UserGrant
 from reports.permissions import Right
@@ -92,6 +92,7 @@ def tenant_definition(tenant: Tenant) -> TenantDefinition:
         # What is the same as a default would only make a file longer.
         require_second_factor=tenant.require_second_factor or None,
         attributes=attributes or None,
+        locale=tenant.locale or None,
     )
 
 
@@ -135,6 +136,8 @@ def _definition(version: ReportVersion, **unversioned: Any) -> ReportDefinition:
         options["csv"] = CsvDefinition.model_construct(**options["csv"])
     if "totals" in options:
         options["totals"] = TotalsDefinition.model_construct(**options["totals"])
+    if "columns" in options:
+        options["columns"] = {name: _column(entry) for name, entry in options["columns"].items()}
     if "rules" in options:
         options["rules"] = [RuleDefinition.model_construct(**rule) for rule in options["rules"]]
     return ReportDefinition.model_construct(
@@ -176,6 +179,11 @@ def _parameter(stored: Mapping[str, Any], slugs: Mapping[str, str]) -> Parameter
             known["data_source"] = slugs.get(query["data_source"], "")
         fields["choices_query"] = ChoicesQueryDefinition.model_construct(**known)
     return ParameterDefinition.model_construct(**fields)
+
+
+def _column(entry: dict[str, Any]) -> ColumnDefinition:
+    rules = [HighlightDefinition.model_construct(**rule) for rule in entry.get("highlight", [])]
+    return ColumnDefinition.model_construct(**entry | ({"highlight": rules} if rules else {}))
 
 
 def _delivery(target: DeliveryTarget) -> DeliveryDefinition:

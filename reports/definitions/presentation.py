@@ -1,19 +1,88 @@
-"""What a report shows besides its rows: totals and a chart."""
+"""How a report shows its rows, and what it shows besides them: columns, totals and a chart."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from reports.definitions.base import Definition
 from reports.definitions.errors import FieldErrors, InvalidFields
-from reports.definitions.field_types import Text
+from reports.definitions.field_types import WITHOUT_NUL, Text
 from reports.rendering.charts import specification
+from reports.rendering.columns.date_format import date_pattern_error
+from reports.rendering.columns.highlights import condition_error
+from reports.rendering.columns.number_patterns import is_currency, is_number_pattern, number_pattern_error
 
 ColumnName = Annotated[Text, Field(min_length=1, max_length=200)]
 Function = Literal["sum", "average", "min", "max", "count"]
 _MAX_TOTALS = 100
+_MAX_COLUMNS = 500
+
+
+def _check_pattern(pattern: str) -> str:
+    error = number_pattern_error(pattern) if is_number_pattern(pattern) else date_pattern_error(pattern)
+    if pattern and error:
+        raise ValueError(error)
+    return pattern
+
+
+def _check_currency(code: str) -> str:
+    if code and not is_currency(code):
+        raise ValueError("Must be the code of a currency, such as EUR.")
+    return code
+
+
+def _check_condition(when: str) -> str:
+    if error := condition_error(when):
+        raise ValueError(error)
+    return when
+
+
+class HighlightDefinition(Definition):
+    """Values that stand out."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    when: Annotated[str, Field(max_length=200), WITHOUT_NUL, AfterValidator(_check_condition)] = Field(
+        description="<, <=, =, !=, >= or > and a value: > 30, = 'late', < 2026-01-31."
+    )
+    style: Literal["good", "bad", "warning"] = Field(alias="as", description="How they look.")
+
+
+class ColumnDefinition(Definition):
+    """How html, pdf and xlsx show a column."""
+
+    label: Text = Field(default="", max_length=200, description="The heading. By default, the name in words.")
+    format: Annotated[str, Field(max_length=100), WITHOUT_NUL, AfterValidator(_check_pattern)] = Field(
+        default="", description="A number or date pattern of CLDR: #,##0.00, 0.0%, ¤#,##0.00, dd.MM.yyyy."
+    )
+    currency: Annotated[str, AfterValidator(_check_currency)] = Field(
+        default="", description="The code of a currency, such as EUR: what ¤ in the format stands for."
+    )
+    width: int | None = Field(default=None, ge=1, le=200, description="In characters. By default, what values need.")
+    align: Literal["left", "center", "right"] | None = Field(
+        default=None, description="By default, numbers are aligned to the right and all others to the left."
+    )
+    hidden: bool = Field(default=False, description="Whether it is left out. Other formats still have it.")
+    highlight: list[HighlightDefinition] = Field(
+        default=[], max_length=20, description="Values that stand out. The first condition that is met counts."
+    )
+
+    @model_validator(mode="after")
+    def _check_consistency(self) -> ColumnDefinition:
+        if "¤" in self.format and not self.currency:
+            raise InvalidFields({"currency": ["The format shows a currency with ¤: say which one."]})
+        return self
+
+
+def _check_columns(columns: dict[str, ColumnDefinition]) -> dict[str, ColumnDefinition]:
+    if len(columns) > _MAX_COLUMNS or any("\0" in name or not 1 <= len(name) <= 200 for name in columns):
+        raise ValueError(f"Must name at most {_MAX_COLUMNS} columns, with 1 to 200 characters each.")
+    return columns
+
+
+Columns = Annotated[dict[str, ColumnDefinition], AfterValidator(_check_columns)]
 
 
 def _check_names(columns: dict[str, Function]) -> dict[str, Function]:

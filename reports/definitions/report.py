@@ -18,6 +18,7 @@ from reports.definitions.field_types import (
     FlatValue,
     Format,
     JobSeconds,
+    Locale,
     Name,
     Principal,
     ReportSlug,
@@ -30,7 +31,7 @@ from reports.definitions.field_types import (
     TimeZone,
     WebAddress,
 )  # fmt: skip
-from reports.definitions.presentation import ChartSpec, TotalsDefinition
+from reports.definitions.presentation import ChartSpec, Columns, TotalsDefinition
 from reports.exceptions import InvalidDefinition, QueryFailed
 from reports.parameters.caller import caller_names, undefined
 from reports.parameters.declarations import Parameter, contradictions
@@ -163,6 +164,9 @@ class CsvDefinition(Definition):
     formula_guard: bool = Field(
         default=True, description="Whether ' is put before text that a spreadsheet would run as a formula."
     )
+    header: Literal["names", "labels"] = Field(
+        default="names", description="Whether the header has the columns' names or their labels."
+    )
 
 
 def _asynchronous() -> list[DeliveryDefinition]:
@@ -223,6 +227,11 @@ class ReportDefinition(Definition):
         description="Results of up to this many rows also keep their rows, to be searched, sorted and converted; 0: "
         "never. By default, the server's own limit.",
     )
+    columns: Columns = Field(default={}, description="By column name, how html, pdf and xlsx show it.")
+    locale: Locale | None = Field(
+        default=None,
+        description="How html, pdf and xlsx write numbers and dates: de-DE. By default, the tenant's, or else en.",
+    )
     csv: CsvDefinition = Field(default=CsvDefinition(), description="The format of CSV files.")
     max_running: int | None = Field(
         default=None,
@@ -245,7 +254,19 @@ class ReportDefinition(Definition):
 
     #: Stored together in the column `options` of a version, where they differ from their default.
     OPTIONS: ClassVar[frozenset[str]] = frozenset(
-        {"csv", "keep_rows", "max_bytes", "on_limit", "template", "totals", "chart", "rules", "time_zone"}
+        {
+            "csv",
+            "keep_rows",
+            "max_bytes",
+            "on_limit",
+            "template",
+            "totals",
+            "chart",
+            "rules",
+            "time_zone",
+            "columns",
+            "locale",
+        }
     )
     #: Stored with the report, not with its versions.
     UNVERSIONED: ClassVar[frozenset[str]] = frozenset({"slug", "tenant", "grants"})
@@ -266,12 +287,17 @@ class ReportDefinition(Definition):
         return self
 
     def entry(self) -> dict[str, Any]:
-        """Return the file's entry, with all defaults written out. `parse_report` reads it back unchanged.
+        """Return the file's entry, with all defaults but those of columns written out. `parse_report` reads it back
+        unchanged.
 
         Equal reports have equal entries, whether they come from a file or from the database.
         """
         entry = self.model_dump(mode="json", exclude={"parameters"})
         entry["parameters"] = [parameter.declaration().to_dict() for parameter in self.parameters]
+        # Of many columns with few options, most of it would be defaults.
+        entry["columns"] = {
+            name: column.model_dump(mode="json", exclude_defaults=True) for name, column in self.columns.items()
+        }
         entry["chart"] = _with_stable_numbers(entry["chart"])
         return entry
 

@@ -12,6 +12,7 @@ from reports.parameters.declarations import Parameter
 from reports.parameters.rules import Rule
 from reports.parameters.values import TypedValue, typed_values
 from reports.rendering.base import TotalsOptions, totals_options
+from reports.rendering.columns.options import ColumnOptions, column_options
 from reports.sources import placeholders
 from reports.sources.base import SourceSpec
 
@@ -34,6 +35,7 @@ class DryRunTarget:
     caller: Mapping[str, TypedValue] = field(default_factory=dict, repr=False)
     formats: list[str]
     max_rows: int | None
+    columns: Mapping[str, ColumnOptions] = field(default_factory=dict)
     totals: TotalsOptions | None = None
     chart: Mapping[str, Any] | None = None
     template: str | None = None
@@ -54,6 +56,7 @@ class DryRunTarget:
             caller=caller_values(actor, version.caller_names),
             formats=version.formats,
             max_rows=version.max_rows,
+            columns=column_options(version.options),
             totals=totals_options(version.options),
             chart=version.options.get("chart"),
             template=version.options.get("template"),
@@ -78,6 +81,7 @@ class DryRunTarget:
             rules=[Rule(rule.check, rule.message) for rule in definition.rules],
             formats=list(definition.formats),
             max_rows=definition.max_rows,
+            columns=column_options(definition.options()),
             totals=totals_options(definition.options()),
             chart=definition.chart,
             template=definition.template,

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from accounts.localization import DEFAULT
 from reports import sources
 from reports.documents import context
 from reports.documents.compiler import (
@@ -42,7 +43,9 @@ from reports.parameters.values import TypedValue, display_by_label, display_by_n
 from reports.rendering.base import Document, Renderer, Template
 from reports.rendering.charts.chart import Chart, ChartLimits
 from reports.rendering.column_kinds import NUMBERS, kind_of
+from reports.rendering.column_lookup import missing_column
 from reports.rendering.column_text import display_text
+from reports.rendering.columns.views import ColumnView
 from reports.rendering.totals.group_totals import Totals
 from reports.sources import errors
 from reports.sources.base import Limits, QueryDescription, Rows, SchemaWidened, Source, SourceSpec
@@ -89,6 +92,16 @@ def describe(target: DryRunTarget, values: Values, is_complete: bool) -> Descrip
             for format in target.formats
         ],
     )
+
+
+def column_errors(target: DryRunTarget, values: Values) -> dict[str, list[str]]:
+    """Return what is wrong with the report's columns, by path; nothing if the data source doesn't tell."""
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            prepared = sources.describe(target.source, target.query, values, _limits(DESCRIBE_SECONDS, folder))
+    except RunError:
+        return {}
+    return _column_errors(target, prepared)
 
 
 def check_source(spec: SourceSpec) -> SourceCheck:
@@ -243,7 +256,7 @@ def type_name(data_type: pa.DataType) -> str:
 
 
 def _design_errors(target: DryRunTarget, prepared: QueryDescription) -> list[str]:
-    errors = []
+    errors = [f"{path}: {sentence}" for path, found in _column_errors(target, prepared).items() for sentence in found]
     try:
         if target.totals:
             Totals(target.totals, prepared.schema)
@@ -254,6 +267,19 @@ def _design_errors(target: DryRunTarget, prepared: QueryDescription) -> list[str
             Chart(target.chart, prepared.schema, _CHART_LIMITS).check(CHART_SECONDS)
     except DesignMismatch as error:
         errors.append(error.message)
+    return errors
+
+
+def _column_errors(target: DryRunTarget, prepared: QueryDescription) -> dict[str, list[str]]:
+    """Options of columns that don't fit. Types that are only inferred may differ in a run, so they aren't compared."""
+    errors: dict[str, list[str]] = {}
+    for name, options in target.columns.items():
+        path, at = f"columns.{name}", prepared.schema.get_field_index(name)
+        if at < 0:
+            errors[path] = [missing_column(prepared.schema, name)]
+        elif prepared.certain:
+            field = prepared.schema.field(at)
+            errors |= {f"{path}.{below}": [text] for below, text in ColumnView(field, options, DEFAULT).mismatches()}
     return errors
 
 

@@ -16,7 +16,7 @@ from pydantic_core import PydanticUndefined
 
 from reports.definitions import yaml
 from reports.definitions.errors import join_path
-from reports.editing.field_kinds import FieldKind, choices_of, is_model, item_type_of, kind_of, without_none
+from reports.editing.field_kinds import FieldKind, choices_of, is_model, kind_of, without_none
 from reports.editing.field_texts import help_of, label_of, option_text
 from reports.editing.parameter_values import EMPTY_LIST, value_text
 
@@ -132,7 +132,7 @@ def _text(kind: FieldKind, value: Any) -> str:
 
 
 def _yaml_text(value: Any) -> str:
-    if value is None or value == []:
+    if value is None or value in ([], {}):
         return ""
     if isinstance(value, str):
         return value
@@ -141,7 +141,9 @@ def _yaml_text(value: Any) -> str:
 
 def _keys(annotation: Any) -> list[tuple[str, str]]:
     field_type = without_none(annotation)
-    model = item_type_of(field_type) if get_origin(field_type) is list and get_args(field_type) else field_type
+    parts = get_args(field_type)
+    # The entries of a list, or of a mapping by name.
+    model = without_none(parts[-1]) if get_origin(field_type) in (list, dict) and parts else field_type
     if not is_model(model):
         return []
     return [(name, help_of(f"{model.__name__}.{name}", info.description)) for name, info in model.model_fields.items()]

@@ -59,6 +59,17 @@ _FIELDS = {
     "time_zone": FieldText(
         _("Time zone"), _("For relative dates such as `today`, for example Europe/Berlin. Leave empty for the default.")
     ),
+    "columns": FieldText(
+        _("Columns"),
+        _(
+            'How HTML, PDF and XLSX files show columns: `mean_delay: {label: Mean delay, format: "#,##0.0", highlight: '
+            '[{when: "> 30", as: bad}]}`. Also `currency`, `width`, `align` and `hidden`.'
+        ),
+    ),
+    "locale": FieldText(
+        _("Locale"),
+        _("How HTML, PDF and XLSX files write numbers and dates, for example de-DE. Leave empty for the default."),
+    ),
     "formats": FieldText(_("Formats")),
     "csv": FieldText(_("CSV files")),
     "csv.delimiter": FieldText(_("Delimiter")),
@@ -66,6 +77,7 @@ _FIELDS = {
     "csv.formula_guard": FieldText(
         _("Guard against formulas"), _("Puts ' before texts that a spreadsheet would run as a formula.")
     ),
+    "csv.header": FieldText(_("Header"), _("The columns' names, or their labels.")),
     "totals": FieldText(_("Totals"), _("Shown in HTML, PDF and XLSX files.")),
     "chart": FieldText(
         _("Chart"), _("A Vega-Lite specification that uses the query's columns. Shown in HTML, PDF and XLSX files.")

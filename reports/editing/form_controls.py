@@ -21,7 +21,7 @@ _SECTIONS = {
     "query": ("data_source", "query"),
     "parameters": ("parameters",),
     "rules": ("rules", "time_zone"),
-    "files": ("formats", "csv"),
+    "files": ("formats", "locale", "csv"),
     "delivery": ("delivery",),
     "sending": ("deliver",),
 }

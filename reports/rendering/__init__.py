@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from accounts.localization import DEFAULT
 from reports.rendering.base import CsvOptions, Document, Renderer, Writer
 from reports.rendering.csv_writer import CsvRenderer
 from reports.rendering.html.writer import HtmlRenderer
@@ -36,10 +37,13 @@ def preload() -> None:
     """
     import reportlab.pdfgen.canvas  # noqa: F401
 
+    from reports.rendering.columns.numerals import numerals_of
     from reports.rendering.pdf import fallback, fonts
 
     # The first cast registers all of Arrow's casts.
     pa.array([0]).cast(pa.string())
+    # Reads a file of the locale's names.
+    numerals_of(DEFAULT)
     fonts.regular()
     fonts.bold()
     fallback.font_for("\u4e2d")

@@ -9,6 +9,12 @@ from typing import Any, BinaryIO, ClassVar, Protocol
 
 import pyarrow as pa
 
+from accounts.localization import DEFAULT
+from reports.rendering.columns.options import ColumnOptions
+
+#: Formats for people: columns and locales affect no other.
+LOCALIZED = frozenset({"html", "pdf", "xlsx"})
+
 
 @dataclass(frozen=True, kw_only=True)
 class CsvOptions:
@@ -17,6 +23,8 @@ class CsvOptions:
     delimiter: str = ","
     byte_order_mark: bool = False
     formula_guard: bool = True
+    #: Whether the header has the columns' names, or their labels.
+    header: str = "names"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +70,10 @@ class Document:
     #: By label, formatted for people.
     parameters: Mapping[str, str] = field(default_factory=dict)
     csv: CsvOptions = field(default_factory=CsvOptions)
+    #: By name.
+    columns: Mapping[str, ColumnOptions] = field(default_factory=dict)
+    #: How html, pdf and xlsx write numbers and dates.
+    locale: str = DEFAULT
     totals: TotalsOptions | None = None
     template: Template | None = None
     #: A Vega-Lite specification without data. Its data is the rows.

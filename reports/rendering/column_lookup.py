@@ -1,4 +1,4 @@
-"""Find the columns that a report's totals and chart name."""
+"""Find the columns that a report's columns, totals and chart name."""
 
 from __future__ import annotations
 
@@ -13,8 +13,13 @@ def column_index(schema: pa.Schema, name: str, path: str) -> int:
     """The index of a column. Raises DesignMismatch, whose message starts with `path`, the field that names it."""
     index = schema.get_field_index(name)
     if index < 0:
-        raise DesignMismatch(f"{path}: The query has no column {name}. It has {column_names(schema)}.")
+        raise DesignMismatch(f"{path}: {missing_column(schema, name)}")
     return int(index)
+
+
+def missing_column(schema: pa.Schema, name: str) -> str:
+    """The sentence about a column that the query doesn't return."""
+    return f"The query has no column {name}. It has {column_names(schema)}."
 
 
 def column_names(schema: pa.Schema) -> str:

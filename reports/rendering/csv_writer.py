@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import BinaryIO, ClassVar
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ from common.csv_guard import FORMULA_BYTES, FORMULA_PATTERN, HARMLESS_PATTERN, P
 from reports.rendering.base import CsvOptions, Document, Renderer, Writer
 from reports.rendering.column_kinds import ColumnKind, kind_of
 from reports.rendering.column_text import as_text
+from reports.rendering.columns.views import column_views
 from reports.rendering.text_arrays import EMPTY, TEXT, concat, contained_characters, join_rows, slices, write_values
 
 _NUMBER = r"^-?([0-9]+(\.[0-9]+)?([eE][-+]?[0-9]+)?|Infinity|NaN)$"
@@ -23,16 +25,16 @@ class CsvWriter:
     """A header and one line per row. NULL is an empty field and an empty text is "". Other fields have quotes only
     if they need them."""
 
-    def __init__(self, out: BinaryIO, schema: pa.Schema, options: CsvOptions) -> None:
+    def __init__(self, out: BinaryIO, schema: pa.Schema, options: CsvOptions, header: Sequence[str]) -> None:
         self._out = out
         self._options = options
         self._special_characters = f'{options.delimiter}"\r\n'
         self._special_pattern = f"[{re.escape(self._special_characters)}]"
         # In a file with one column, a NULL would be an empty line. Most readers skip those, and the row would be lost.
         self._null = '""' if len(schema) == 1 else ""
-        header = self._quoted(self._guarded(pa.array(schema.names, TEXT))).to_pylist()
+        headings = self._quoted(self._guarded(pa.array(header, TEXT))).to_pylist()
         byte_order_mark = "\ufeff" if options.byte_order_mark else ""
-        out.write((byte_order_mark + options.delimiter.join(header) + "\r\n").encode())
+        out.write((byte_order_mark + options.delimiter.join(headings) + "\r\n").encode())
 
     def write(self, batch: pa.RecordBatch) -> None:
         for rows in slices(batch):
@@ -78,4 +80,7 @@ class CsvRenderer(Renderer):
     extension: ClassVar[str] = "csv"
 
     def open(self, out: BinaryIO, schema: pa.Schema, document: Document) -> Writer:
-        return CsvWriter(out, schema, document.csv)
+        header = schema.names
+        if document.csv.header == "labels":
+            header = [view.label for view in column_views(schema, document.columns, document.locale)]
+        return CsvWriter(out, schema, document.csv, header)

@@ -12,7 +12,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.time_zones import NO_SUCH_ZONE, is_time_zone
+from accounts.localization import NO_SUCH_ZONE, is_time_zone
 from common.api.strict import StrictSerializer
 from schedules import cron
 from schedules.models import Schedule, Slot

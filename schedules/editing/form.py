@@ -14,7 +14,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.time_zones import is_time_zone
+from accounts.localization import is_time_zone
 from reports.definitions.errors import FieldErrors, errors_in
 from reports.definitions.field_types import USER_PREFIX, principal_of
 from reports.editing.controls import Control, field_control

@@ -15,8 +15,8 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.caller import caller
+from accounts.localization import is_time_zone
 from accounts.models import User
-from accounts.time_zones import is_time_zone
 from common import form_recovery
 from common.exceptions import DomainError
 from common.form_recovery import login_keeping_form

@@ -80,13 +80,28 @@ def _html(type: Type, value: Any) -> Any:
     if type.kind is Kind.INTERVAL:
         return _interval_for_people(value)
     if type.kind is Kind.TIMESTAMP:
-        return timestamp_text(value, type.unit, zoned=type.zoned, separator=" ")
+        return _timestamp_for_people(type, value)
+    if type.kind is Kind.FLOAT and not type.single and math.isfinite(value):
+        return Number(Decimal(f"{value:.12g}"))
     if type.kind in (Kind.TEXT, Kind.FILE_TEXT, Kind.SERVER_TEXT):
         shown = "".join(chr(0x2400 + ord(c)) if ord(c) < 32 and c not in "\t\n\r" else c for c in value)
         # A browser reads every line end as a line feed.
         shown = shown.replace("\r\n", "\n").replace("\r", "\n")
         return SameAsInFile(value, shown) if type.kind is Kind.FILE_TEXT else shown
     return text(type, value)
+
+
+def _timestamp_for_people(type: Type, value: Any) -> str:
+    shown = timestamp_text(value, type.unit, zoned=type.zoned, separator=" ")
+    return re.sub(r"(?: 00:00:00(?:\.0+)?Z?|\.0+(Z?))$", lambda match: match[1] or "", shown)
+
+
+def _float_for_people(type: Type, value: float) -> str:
+    """A double with twelve significant digits, and exponents only from 1e16 on."""
+    if type.single or not math.isfinite(value):
+        return float_text(value, single=type.single)
+    rounded = float(f"{value:.12g}")
+    return repr(rounded).removesuffix(".0") if 1e10 <= abs(rounded) < 1e16 else float_text(rounded)
 
 
 def _pdf(type: Type, value: Any) -> Any:
@@ -104,9 +119,9 @@ def _pdf(type: Type, value: Any) -> Any:
     if type.kind is Kind.INTERVAL:
         shown = _interval_for_people(value)
     elif type.kind is Kind.FLOAT:
-        shown = float_text(value, single=type.single)
+        shown = _float_for_people(type, value)
     elif type.kind is Kind.TIMESTAMP:
-        shown = re.sub(r"\.0+(Z?)$", r"\1", timestamp_text(value, type.unit, zoned=type.zoned, separator=" "))
+        shown = _timestamp_for_people(type, value)
     return _plain_pattern(shown)
 
 

@@ -99,7 +99,7 @@ def _check_refusal(run_spec: RunSpec, path: Any) -> None:
 
 
 def _expected_rows(format: str, table: Table) -> Rows:
-    rows: Rows = [["n", *(_heading(format, name) for name in table.names)]]
+    rows: Rows = [[_heading(format, name) for name in ("n", *table.names)]]
     number_type = Type(Kind.INTEGER, "integer")
     for number, row in enumerate(table.rows):
         cells = [_expected_cell(format, table, number, column) for column in range(len(row))]
@@ -114,6 +114,9 @@ def _expected_cell(format: str, table: Table, row: int, column: int) -> Any:
 
 
 def _heading(format: str, name: str) -> str:
+    if format in ("html", "pdf", "xlsx") and name.isidentifier():
+        words = name.replace("_", " ").strip() or name
+        return words[0].upper() + words[1:]
     return str(expected("csv", Type(Kind.TEXT), name)) if format == "csv" else name
 
 

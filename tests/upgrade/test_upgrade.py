@@ -139,6 +139,15 @@ def test_relative_dates_and_time_zones_can_be_used(upgraded: Upgraded) -> None:
     assert job["status"] == "Succeeded" and job["requestedParameters"] == {"day": "today"}
 
 
+def test_reports_and_runs_can_have_locales(upgraded: Upgraded) -> None:
+    assert upgraded.bob.get(f"/jobs/{upgraded.job('succeeded')}").json()["locale"] is None
+    change = {"locale": "de-DE", "columns": {"total": {"format": "#,##0.00"}}}
+    assert upgraded.server.client("alice").request("PATCH", "/reports/sales", json=change).status_code == 200
+    answer = upgraded.bob.post("/reports/sales/generate", json={"parameters": {}, "locale": "fr-FR"})
+    job = upgraded.bob.wait(answer.json()["jobId"])
+    assert (job["status"], job["locale"]) == ("Succeeded", "fr-FR")
+
+
 def test_results_are_downloaded_as_they_were(upgraded: Upgraded) -> None:
     result = upgraded.bob.get(f"/jobs/{upgraded.job('succeeded')}/result")
     assert result.text.split() == ["region,total", "north,5", "south,220"]

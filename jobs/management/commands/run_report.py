@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 from tqdm import tqdm
 
+from accounts.localization import NO_SUCH_LOCALE, is_locale
 from audit import actions as audit
 from audit.models import Action
 from common.exceptions import DomainError
@@ -37,6 +38,7 @@ class _Values(NamedTuple):
     parameters: dict[str, object]
     labels: Labels
     caller: StoredCaller
+    locale: str
 
 
 class Command(BaseCommand):
@@ -53,6 +55,7 @@ class Command(BaseCommand):
             help="a parameter; repeat the option for other parameters or for several values",
         )
         parser.add_argument("--format", choices=sorted(RENDERERS), help="default: the report's first format")
+        parser.add_argument("--locale", default="", help="how the file writes numbers and dates, such as de-DE")
         parser.add_argument(
             "-o",
             "--output",
@@ -70,6 +73,8 @@ class Command(BaseCommand):
             # Before the report runs, which may take long.
             check_writable(Path(output))
         texts = _parse_parameters(options["param"])
+        if options["locale"] and not is_locale(options["locale"]):
+            raise CommandError(f"--locale: {NO_SUCH_LOCALE}")
         try:
             version, moment = report.version, report.moment(timezone.now())
             declared = version.declared_parameters()
@@ -77,7 +82,7 @@ class Command(BaseCommand):
             identity = find_identity(options["as_user"]) or audit.operator_actor()
             caller = to_stored(caller_values(identity, version.caller_names))
             labels = check_choices(version, values, actor=identity)
-            self._run(report, _Values(to_json(values), labels, caller), format, output)
+            self._run(report, _Values(to_json(values), labels, caller, options["locale"]), format, output)
         except InvalidParameters as error:
             messages = [f"{name}: {message}" for name, errors in error.fields.items() for message in errors]
             raise CommandError("\n".join(messages)) from error
@@ -100,6 +105,7 @@ class Command(BaseCommand):
                 Path(folder),
                 labels=values.labels,
                 caller=values.caller,
+                locale=values.locale,
             )
             result = engine.run(spec, draft, show_progress)
             bar.update(result.rows - bar.n)

@@ -1,7 +1,11 @@
-"""The fixed parts of the HTML page: the start of its head, and its style sheet."""
+"""The start of the HTML page's head, and its style sheet."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from reports.rendering.column_kinds import NUMBERS, SPANS, TEMPORAL
+from reports.rendering.columns.views import ColumnView
 from reports.rendering.html.sort_script import HASH
 
 HEAD = f"""<!doctype html>
@@ -79,3 +83,33 @@ footer p { margin: 6px 0 }
   .rows th, .rows td { padding: 2pt 5pt }
 }
 """
+
+#: Text and background have a contrast of 7 to 1. Bold, so that they differ without colors, too.
+HIGHLIGHTS = """:root { --bad: #fde2e1; --bad-ink: #7f1d1d; --warning: #fdf0c8; --warning-ink: #6b4300; --good: #dcf3e1;
+  --good-ink: #14532d }
+@media screen and (prefers-color-scheme: dark) {
+  :root { --bad: #4a1d1f; --bad-ink: #fecaca; --warning: #42330d; --warning-ink: #fde68a; --good: #17371f;
+    --good-ink: #bbf7d0 }
+}
+.rows tbody tr td.bad { background: var(--bad); color: var(--bad-ink); font-weight: 600 }
+.rows tbody tr td.warning { background: var(--warning); color: var(--warning-ink); font-weight: 600 }
+.rows tbody tr td.good { background: var(--good); color: var(--good-ink); font-weight: 600 }
+.bad, .warning, .good { print-color-adjust: exact }
+"""
+
+
+def column_rules(views: Sequence[ColumnView]) -> str:
+    """Style rules by column. A class in every cell would double the size of a table with short values."""
+    rules: dict[str, list[str]] = {}
+    for number, view in enumerate(views, 1):
+        declarations = f"text-align: {view.alignment}; " if view.alignment != "left" else ""
+        if view.kind in NUMBERS | SPANS:
+            declarations += "font-variant-numeric: tabular-nums; "
+        if view.kind in NUMBERS | SPANS | TEMPORAL:
+            declarations += "white-space: nowrap; "
+        if view.options.width:
+            declarations += f"width: {view.options.width}ch; min-width: {view.options.width}ch; "
+            declarations += f"max-width: {view.options.width}ch; white-space: pre-wrap; overflow-wrap: break-word; "
+        if declarations:
+            rules.setdefault(declarations, []).append(f".rows tr>:nth-child({number})")
+    return "".join(f"{','.join(cells)} {{ {declarations.strip()} }}\n" for declarations, cells in rules.items())

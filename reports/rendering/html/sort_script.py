@@ -27,6 +27,20 @@ SCRIPT = """"use strict";
   const duration = (a, b) => seconds(a) - seconds(b);
   const year = (text) => /^-?infinity$/.test(text) ? Number(text.replace("i", "I")) : parseInt(text, 10);
   const moment = (a, b) => (year(a) === year(b) ? plain(a, b) : year(a) - year(b));
+  const read = (cell, { zero, point, affixes }) => {
+    const child = cell.firstElementChild, text = child?.dateTime ?? cell.textContent;
+    if (!zero) return child && !child.dateTime ? null : text;
+    if (child) return null;
+    const [plus, minus] = JSON.parse(affixes), fits = ([start, end]) => text.startsWith(start) && text.endsWith(end);
+    const negative = fits(minus) && (!fits(plus) || minus.join("").length > plus.join("").length);
+    const [start, end] = negative ? minus : plus;
+    let plain = negative ? "-" : "";
+    for (const letter of text.slice(start.length, text.length - end.length)) {
+      const digit = letter.codePointAt(0) - zero;
+      plain += digit >= 0 && digit < 10 ? digit : letter === point ? "." : /[eE+-]/.test(letter) ? letter : "";
+    }
+    return /\\d/.test(plain) ? plain : text;
+  };
   const by = { number, duration, moment, text: texts.compare };
   const sort = (head) => {
     const at = head.cellIndex, compare = by[head.dataset.sort];
@@ -38,7 +52,7 @@ SCRIPT = """"use strict";
     for (const row of Array.from(body.rows)) {
       const cell = row.cells[at], group = groups[groups.length - 1];
       if (row.className) groups.push([], []), groups[groups.length - 2].push({ row });
-      else group.push({ row, key: cell.firstElementChild ? null : cell.textContent });
+      else group.push({ row, key: read(cell, head.dataset) });
     }
     const next = body.nextSibling;
     body.remove(); // moving thousands of rows takes minutes while they are displayed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from html import escape
 from typing import BinaryIO, ClassVar
 
@@ -9,32 +11,36 @@ import pyarrow as pa
 
 from reports.rendering.base import Document, Renderer, Writer
 from reports.rendering.charts.chart import Chart
-from reports.rendering.column_kinds import NUMBERS, SPANS, TEMPORAL, ColumnKind, kind_of
+from reports.rendering.column_kinds import NUMBERS, TEMPORAL, ColumnKind
+from reports.rendering.columns.views import ColumnView, column_views
 from reports.rendering.html import figure
-from reports.rendering.html.cells import cell_contents
-from reports.rendering.html.page import HEAD, STYLE
+from reports.rendering.html.cells import rows_html
+from reports.rendering.html.page import HEAD, HIGHLIGHTS, STYLE, column_rules
 from reports.rendering.html.sort_script import SCRIPT
 from reports.rendering.html.totals import total_rows_html
-from reports.rendering.text_arrays import join_rows, slices, write_values
+from reports.rendering.text_arrays import slices, write_values
 from reports.rendering.totals.group_totals import Totals, interleave
 
 
 class HtmlWriter:
     def __init__(self, out: BinaryIO, schema: pa.Schema, document: Document) -> None:
         self._out = out
-        self._totals = Totals(document.totals, schema) if document.totals else None
+        self._views = column_views(schema, document.columns, document.locale)
+        self._totals = Totals(document.totals, schema, self._views) if document.totals else None
         self._chart = Chart(document.chart, schema) if document.chart else None
-        out.write(_opening(schema, document, self._totals).encode())
+        out.write(_opening(_visible(self._views), document, self._totals).encode())
 
     def write(self, batch: pa.RecordBatch) -> None:
         if self._chart:
             self._chart.add(batch)
         for rows in slices(batch):
-            cells = [cell_contents(column) for column in rows.columns]
-            texts = join_rows(cells, "<tr><td>", "</td><td>", "</td></tr>\n")
+            shown = [
+                (view, column) for view, column in zip(self._views, rows.columns, strict=True) if not view.is_hidden
+            ]
+            texts = rows_html(*zip(*shown, strict=True))
             if self._totals:
                 total_rows = self._totals.add(rows)
-                for part in interleave(texts, total_rows, total_rows_html(total_rows, self._totals)):
+                for part in interleave(texts, total_rows, total_rows_html(total_rows, self._totals, self._views)):
                     self._out.write(part)
             else:
                 write_values(self._out, texts)
@@ -43,7 +49,9 @@ class HtmlWriter:
         group_totals, grand_total = "", ""
         if self._totals:
             total_rows = self._totals.finish(truncated=bool(truncated))
-            for row, depth in zip(total_rows_html(total_rows, self._totals), total_rows.depths, strict=True):
+            for row, depth in zip(
+                total_rows_html(total_rows, self._totals, self._views), total_rows.depths, strict=True
+            ):
                 if depth:
                     group_totals += row
                 else:
@@ -58,7 +66,11 @@ class HtmlWriter:
         )
 
 
-def _opening(schema: pa.Schema, document: Document, totals: Totals | None) -> str:
+def _visible(views: Sequence[ColumnView]) -> list[ColumnView]:
+    return [view for view in views if not view.is_hidden]
+
+
+def _opening(views: Sequence[ColumnView], document: Document, totals: Totals | None) -> str:
     """The page up to the first row."""
     title = escape(document.title)
     description = f'<p class="description">{escape(document.description)}</p>\n' if document.description else ""
@@ -66,10 +78,9 @@ def _opening(schema: pa.Schema, document: Document, totals: Totals | None) -> st
         f'<tr><th scope="row">{escape(label)}</th><td>{escape(text)}</td></tr>\n'
         for label, text in document.details(totals.description() if totals else "")
     )
-    headings = "".join(
-        f'<th scope="col" data-sort="{_sort_order(kind_of(field.type))}">{escape(field.name)}</th>' for field in schema
-    )
-    style = STYLE + _alignment(schema) + (figure.STYLE if document.chart else "")
+    headings = "".join(f'<th scope="col"{_sort_attributes(view)}>{escape(view.label)}</th>' for view in views)
+    highlights = HIGHLIGHTS if any(view.options.highlight for view in views) else ""
+    style = STYLE + column_rules(views) + highlights + (figure.STYLE if document.chart else "")
     return (
         f"{HEAD}<title>{title}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<main>\n"
         f'<header>\n<h1>{title}</h1>\n{description}<table class="about">\n{details}</table>\n</header>\n'
@@ -78,27 +89,22 @@ def _opening(schema: pa.Schema, document: Document, totals: Totals | None) -> st
     )
 
 
-def _sort_order(kind: ColumnKind) -> str:
-    """How the script sorts the column. Intervals are sorted as texts, whose digits it compares as numbers."""
-    if kind in NUMBERS:
-        return "number"
-    if kind is ColumnKind.DURATION:
-        return "duration"
-    return "moment" if kind in TEMPORAL else "text"
+def _sort_attributes(view: ColumnView) -> str:
+    """How the script sorts the column, and how it reads numbers that are not written as in programs.
 
-
-def _alignment(schema: pa.Schema) -> str:
-    """Style rules by column. A class in every cell would double the size of a table with short values."""
-    rules = ""
-    for kinds, declarations in (
-        (NUMBERS | SPANS, "text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap"),
-        (TEMPORAL, "white-space: nowrap"),
-    ):
-        columns = [number for number, field in enumerate(schema, 1) if kind_of(field.type) in kinds]
-        if columns:
-            cells = ",".join(f".rows tr>:nth-child({number})" for number in columns)
-            rules += f"{cells} {{ {declarations} }}\n"
-    return rules
+    Intervals are sorted as texts, whose digits it compares as numbers.
+    """
+    kind, numerals = view.kind, view.numerals
+    order = "moment" if kind in TEMPORAL else "duration" if kind is ColumnKind.DURATION else "text"
+    if kind not in NUMBERS:
+        return f' data-sort="{order}"'
+    if not view.pattern and numerals.is_ascii and numerals.point == ".":
+        return ' data-sort="number"'
+    affixes = escape(json.dumps(view.affixes, ensure_ascii=False))
+    return (
+        f' data-sort="number" data-zero="{ord(numerals.digits[0])}" data-point="{escape(numerals.point)}" '
+        f'data-affixes="{affixes}"'
+    )
 
 
 class HtmlRenderer(Renderer):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from reports.rendering.column_kinds import NUMBERS, SPANS, ColumnKind
+from reports.rendering.columns.views import ColumnView
 from reports.rendering.pdf.fonts import Face, bold, regular
 from reports.rendering.pdf.headings import pieces
 
@@ -16,14 +17,14 @@ PADDING = 4.0
 SAMPLE_ROWS = 300
 #: Kinds whose values may wrap. Numbers and dates wrap only if there is no other way.
 _WRAPPING = frozenset({ColumnKind.TEXT, ColumnKind.JSON, ColumnKind.NESTED, ColumnKind.BINARY, ColumnKind.UUID})
-#: Kinds whose values may have fractions of different lengths.
-_ALIGNED_AT_POINT = SPANS | {ColumnKind.FLOAT, ColumnKind.NUMERIC_TEXT}
 _MAX_NATURAL_WIDTH = 260.0
 _MIN_WRAPPING_WIDTH = 42.0
 #: Words are broken only if they are longer than this, in ems.
 _MAX_WORD = 9.0
 #: The smallest column, without its gaps: forty of them fit on a page, with one character in each.
 _MIN_WIDTH = 7.0
+#: The width of a digit, in ems.
+_CHARACTER = 0.64
 #: A table narrower than this share of the page keeps its width; a wider one is stretched to the full page.
 _STRETCH_FROM = 0.55
 
@@ -35,19 +36,23 @@ class Column:
     name: str
     x: float
     width: float
-    is_right_aligned: bool
+    #: left, center or right.
+    alignment: str
     may_wrap: bool
-    #: The room right of the point, where the points of the values stand below each other.
+    #: The room right of the point, where the points of the values stand below each other, and the point.
     fraction: float = 0.0
+    point: str = "."
 
     def start(self, text: str, width: float, face: Face, size: float) -> float:
         """Where a line of this width starts."""
-        if not self.is_right_aligned:
+        if self.alignment == "left":
             return self.x
+        if self.alignment == "center":
+            return self.x + (self.width - width) / 2
         start = self.x + self.width - width
         # A heading ends where its column does.
         if self.fraction and not face.is_bold:
-            point = text.find(".")
+            point = text.find(self.point)
             missing = self.fraction - (face.width(text[point:], size) if point >= 0 else 0.0)
             start = max(self.x, start - max(0.0, missing))
         return start
@@ -107,7 +112,7 @@ class _Measures:
     """Widths of a column's texts in ems."""
 
     name: str
-    kind: ColumnKind
+    view: ColumnView
     #: The longest line of the sample, and its longest word.
     line: float
     word: float
@@ -119,16 +124,24 @@ class _Measures:
 
     @property
     def may_wrap(self) -> bool:
-        return self.kind in _WRAPPING
+        return self.view.kind in _WRAPPING
+
+    def _wanted(self, style: _Style) -> float | None:
+        """The width that the report asks for, in points; None for what the values need."""
+        return self.view.options.width and self.view.options.width * _CHARACTER * style.size + 2 * style.gap
 
     def natural(self, style: _Style) -> float:
         """The width at which nothing has to wrap, with the gaps, in points."""
+        if wanted := self._wanted(style):
+            return wanted
         values = min(_MAX_NATURAL_WIDTH, self.line * style.size) if self.may_wrap else self.line * style.size
         heading = 1.3 if style.upright else self.heading_word
         return max(values, heading * style.size, 1.75 * style.size) + 2 * style.gap + 0.5
 
     def least(self, style: _Style) -> float:
         """The width at which texts and headings wrap, and words and numbers don't."""
+        if wanted := self._wanted(style):
+            return wanted
         values = self.line * style.size
         if self.may_wrap:
             values = min(values, max(_MIN_WRAPPING_WIDTH, min(self.word, _MAX_WORD) * style.size))
@@ -136,9 +149,9 @@ class _Measures:
         return max(values, heading * style.size, 1.75 * style.size) + 2 * style.gap + 0.5
 
 
-def lay_out(names: Sequence[str], kinds: Sequence[ColumnKind], sample: Sequence[Sequence[str | None]]) -> Layout:
-    """Choose the first style that fits. `sample`: texts by column."""
-    measures = [_measured(*column) for column in zip(names, kinds, sample, strict=True)]
+def lay_out(labels: Sequence[str], views: Sequence[ColumnView], sample: Sequence[Sequence[str | None]]) -> Layout:
+    """Choose the first style that fits. `labels`: headings that can be drawn; `sample`: texts by column."""
+    measures = [_measured(*column) for column in zip(labels, views, sample, strict=True)]
     for style in _STYLES:
         natural = [column.natural(style) for column in measures]
         least = [column.least(style) for column in measures]
@@ -149,32 +162,47 @@ def lay_out(names: Sequence[str], kinds: Sequence[ColumnKind], sample: Sequence[
     columns, x = [], MARGIN
     smallest = 2 * style.gap + _MIN_WIDTH
     for column, width in zip(measures, _column_widths(natural, least, smallest, available), strict=True):
-        is_right_aligned = column.kind in NUMBERS | SPANS
-        room = width - 2 * style.gap
-        fraction = column.fraction * style.size
-        columns.append(Column(column.name, x + style.gap, room, is_right_aligned, column.may_wrap, fraction))
+        columns.append(
+            Column(
+                column.name,
+                x=x + style.gap,
+                width=width - 2 * style.gap,
+                alignment=column.view.alignment,
+                may_wrap=column.may_wrap,
+                fraction=column.fraction * style.size,
+                point=_point(column.view),
+            )
+        )
         x += width
     return Layout(style.page, style.size, style.gap, tuple(columns), style.upright)
 
 
-def _measured(name: str, kind: ColumnKind, texts: Sequence[str | None]) -> _Measures:
+def _measured(label: str, view: ColumnView, texts: Sequence[str | None]) -> _Measures:
     lines = {line for text in texts if text for line in text.split("\n")}
     longest = max((regular().width(line, 1.0) for line in lines), default=0.0)
-    fraction = 0.0
-    if kind in _ALIGNED_AT_POINT:
-        fraction = max((regular().width(line[line.find(".") :], 1.0) for line in lines if "." in line), default=0.0)
-        whole = max((regular().width(line.partition(".")[0], 1.0) for line in lines), default=0.0)
+    fraction, point = 0.0, _point(view)
+    if point:
+        fraction = max((regular().width(line[line.find(point) :], 1.0) for line in lines if point in line), default=0.0)
+        whole = max((regular().width(line.partition(point)[0], 1.0) for line in lines), default=0.0)
         longest = max(longest, whole + fraction)
-    words = {word for line in lines for word in line.split(" ")} if kind in _WRAPPING else set()
+    words = {word for line in lines for word in line.split(" ")} if view.kind in _WRAPPING else set()
     return _Measures(
-        name,
-        kind,
+        label,
+        view,
         longest,
         max((regular().width(word, 1.0) for word in words), default=0.0),
         fraction,
-        _widest(name.split()),
-        _widest(pieces(name)),
+        _widest(label.split()),
+        _widest(pieces(label)),
     )
+
+
+def _point(view: ColumnView) -> str:
+    """The point at which the column's values are aligned; "" if their right ends do that."""
+    if view.kind in SPANS:
+        return "."
+    is_plain = view.kind in NUMBERS and view.alignment == "right" and not any(end for _, end in view.affixes)
+    return view.numerals.point if is_plain and not view.has_fixed_fraction else ""
 
 
 def _widest(words: Sequence[str] | Iterator[str]) -> float:

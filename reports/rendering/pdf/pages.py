@@ -12,7 +12,7 @@ from reports.rendering.pdf.chart import ChartSpace
 from reports.rendering.pdf.fonts import Face, MissingGlyphs, bold, is_right_to_left, regular, wrap
 from reports.rendering.pdf.headings import heading_lines
 from reports.rendering.pdf.layout import MARGIN, PADDING, Column, Layout
-from reports.rendering.pdf.pen import ALERT, BAND, FAINT, INK, LINE, SOFT, TOTAL, UPRIGHT, Pen
+from reports.rendering.pdf.pen import ALERT, BAND, FAINT, HIGHLIGHTS, INK, LINE, SOFT, TOTAL, UPRIGHT, Pen
 from reports.rendering.pdf.totals import Band, draw_band
 
 _FOOTER_HEIGHT = 24.0
@@ -64,8 +64,11 @@ class Pages:
         self._chart = self._reserve_chart(chart) if chart else None
         self._draw_headings()
 
-    def draw_row(self, texts: Sequence[str | None]) -> None:
-        """Draw one row. A row that does not fit goes to the next page; one higher than a page is split."""
+    def draw_row(self, texts: Sequence[str | None], highlights: Sequence[int | None] | None = None) -> None:
+        """Draw one row. A row that does not fit goes to the next page; one higher than a page is split.
+
+        `highlights`: the number of each cell's style in highlights.STYLES.
+        """
         face = regular()
         cells = [self._lines(text, column) for text, column in zip(texts, self._layout.columns, strict=True)]
         height = max(map(len, cells), default=1)
@@ -76,7 +79,9 @@ class Pages:
             if self._lines_left() < 1:
                 self._next_page()
             stop = min(height, start + self._lines_left())
-            self._draw_cells(cells, start, stop, face)
+            if highlights:
+                self._draw_highlights(highlights, (stop - start) * self._layout.line_height + PADDING)
+            self._draw_cells(cells, start, stop, face, highlights)
             self._y -= (stop - start) * self._layout.line_height + PADDING
             self._pen.rule(MARGIN, self._y, self._layout.table_width, 0.4, LINE)
             start = stop
@@ -231,17 +236,34 @@ class Pages:
         for lines, column in zip(self._headings, layout.columns, strict=True):
             # A second line would run into the next column.
             line = lines[0] if len(lines) == 1 else f"{lines[0]}…"
-            x = column.x + (column.width if column.is_right_aligned else layout.size * 0.8)
+            x = column.x + (layout.size * 0.8 if column.alignment == "left" else column.width)
             self._pen.text(x, bottom, line, bold(), layout.size, matrix=UPRIGHT)
 
-    def _draw_cells(self, cells: Sequence[Sequence[str]], start: int, stop: int, face: Face) -> None:
+    def _draw_highlights(self, highlights: Sequence[int | None], height: float) -> None:
+        for style, column in zip(highlights, self._layout.columns, strict=True):
+            if style is not None:
+                x, width = column.x - self._layout.gap, column.width + 2 * self._layout.gap
+                self._pen.band(x, self._y - height, width, height, HIGHLIGHTS[style].band)
+
+    def _draw_cells(
+        self,
+        cells: Sequence[Sequence[str]],
+        start: int,
+        stop: int,
+        face: Face,
+        highlights: Sequence[int | None] | None = None,
+    ) -> None:
         """Draw lines `start` to `stop` of each cell."""
         first_baseline = self._first_baseline()
-        for lines, column in zip(cells, self._layout.columns, strict=True):
-            y = first_baseline
+        for at, (lines, column) in enumerate(zip(cells, self._layout.columns, strict=True)):
+            y, ink = first_baseline, INK
+            if lines is _NULL:
+                ink = FAINT
+            elif highlights and (style := highlights[at]) is not None:
+                ink = HIGHLIGHTS[style].ink
             for line in lines[start:stop]:
                 x, size = self._place(line, column, face)
-                self._pen.text(x, y, line, face, size, FAINT if lines is _NULL else INK)
+                self._pen.text(x, y, line, face, size, ink)
                 y -= self._layout.line_height
 
     def _lines(self, text: str | None, column: Column) -> list[str]:

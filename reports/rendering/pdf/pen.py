@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from reports.rendering.pdf.embedding import embed
 from reports.rendering.pdf.fonts import Face
@@ -12,6 +12,18 @@ from reports.rendering.pdf.shaping import shape
 INK, SOFT, FAINT, LINE, BAND = "0.11 0.13 0.17", "0.38 0.42 0.49", "0.60 0.64 0.70", "0.85 0.87 0.90", "0.93 0.94 0.96"
 ALERT, TOTAL = "0.60 0.27 0", "0.95 0.965 0.99"
 
+
+class Highlight(NamedTuple):
+    band: str
+    ink: str
+
+
+#: In the order of highlights.STYLES: bad, warning, good. The inks have a contrast of 7 to 1 on their bands.
+HIGHLIGHTS = (
+    Highlight("0.992 0.886 0.882", "0.498 0.114 0.114"),
+    Highlight("0.992 0.941 0.784", "0.42 0.263 0"),
+    Highlight("0.863 0.953 0.882", "0.078 0.325 0.176"),
+)
 #: The directions in which a text can run, as PDF describes them.
 _HORIZONTAL, UPRIGHT = "1 0 0 1", "0 1 -1 0"
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 
-from reports.rendering.column_text import display_text
+from reports.rendering.columns.views import ColumnView
 from reports.rendering.pdf.fonts import Face, MissingGlyphs, bold, regular
 from reports.rendering.pdf.layout import Layout
 from reports.rendering.pdf.pen import INK, SOFT, Pen
@@ -33,30 +33,35 @@ class Band:
     functions: Sequence[str]
 
 
-def bands(rows: TotalRows, totals: Totals, glyphs: MissingGlyphs) -> Iterator[Band]:
-    """The rows of totals in order."""
+def bands(rows: TotalRows, totals: Totals, views: Sequence[ColumnView], glyphs: MissingGlyphs) -> Iterator[Band]:
+    """The rows of totals in order, with the visible columns."""
+    visible = [column for column, view in enumerate(views) if not view.is_hidden]
     function_of = totals.functions()
-    functions = [function_of.get(column, "") for column in range(totals.width)]
     # A sum needs no name.
-    functions = ["" if function == "sum" else function for function in functions]
-    columns = [None if column is None else _one_line_texts(column, glyphs) for column in rows.columns]
+    functions = ["" if function_of.get(column) == "sum" else function_of.get(column, "") for column in visible]
+    columns = [
+        None if values is None else _one_line_texts(views[column].total_texts(values, function_of[column]), glyphs)
+        for column, values in enumerate(rows.columns)
+    ]
     for row, (depth, label) in enumerate(zip(rows.depths, rows.labels, strict=True)):
-        texts = [column[row] if column else None for column in columns]
+        texts = [texts[row] if (texts := columns[column]) else None for column in visible]
         label = glyphs.replace_in(label).replace("\n", " ")
-        yield Band(depth == 0, label, totals.label_column(depth), texts, functions)
+        label_column = totals.label_column(depth)
+        at = visible.index(label_column) if label_column is not None else None
+        yield Band(depth == 0, label, at, texts, functions)
 
 
 def _one_line_texts(column: pa.Array, glyphs: MissingGlyphs) -> list[str]:
-    texts = ("\u2013" if text is None else text for text in display_text(column).to_pylist())
+    texts = ("\u2013" if text is None else text for text in column.to_pylist())
     return [glyphs.replace_in(text).replace("\n", " ") for text in texts]
 
 
-def widen_sample(sample: Sequence[Sequence[str | None]], totals: Totals) -> list[list[str | None]]:
-    """Add texts that leave room for longer sums, and for the names of other functions."""
+def widen_sample(sample: Sequence[Sequence[str | None]], functions: Mapping[int, str]) -> list[list[str | None]]:
+    """Add texts that leave room for longer sums, and for the names of other functions. `functions`: by column."""
     widened: list[list[str | None]] = [list(texts) for texts in sample]
-    for column, function in totals.functions().items():
+    for column, function in functions.items():
         longest = max((text for text in widened[column] if text and "\n" not in text), key=len, default="")
-        widened[column].append(longest + (_EXTRA_DIGITS if function == "sum" else f"  {function}"))
+        widened[column].append((_EXTRA_DIGITS + longest) if function == "sum" else f"{longest}  {function}")
     return widened
 
 
@@ -72,7 +77,7 @@ def draw_band(pen: Pen, band: Band, layout: Layout, y: float) -> None:
         pen.text(x, y, text, face, fitting_size, INK)
         function_width = regular().width(function, size * _FUNCTION_SIZE)
         if function and width + _GAP + function_width <= column.width:
-            start = x - _GAP - function_width if column.is_right_aligned else x + width + _GAP
+            start = x + width + _GAP if column.alignment == "left" else x - _GAP - function_width
             pen.text(start, y, function, regular(), size * _FUNCTION_SIZE, SOFT)
     if (first := band.label_column) is not None:
         # Up to the next total.

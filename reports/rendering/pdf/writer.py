@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, ClassVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from reports.exceptions import FormatCannotHold
 from reports.rendering.base import Document, Renderer, Writer
 from reports.rendering.charts.chart import Chart
-from reports.rendering.column_kinds import ColumnKind, kind_of
-from reports.rendering.column_text import display_text
+from reports.rendering.columns.views import column_views
 from reports.rendering.pdf.fonts import MissingGlyphs, regular
 from reports.rendering.pdf.layout import SAMPLE_ROWS, lay_out
 from reports.rendering.pdf.pages import Pages
 from reports.rendering.pdf.totals import Band, bands, widen_sample
 from reports.rendering.text_arrays import slices
-from reports.rendering.totals.group_totals import Totals
+from reports.rendering.totals.group_totals import TotalRows, Totals
 
 log = logging.getLogger(__name__)
 MAX_COLUMNS = 40
@@ -29,14 +27,16 @@ class PdfWriter:
     """Draws nothing before the first rows are there, because they decide the layout."""
 
     def __init__(self, out: BinaryIO, schema: pa.Schema, document: Document) -> None:
-        if len(schema) > MAX_COLUMNS:
-            message = f"The result has {len(schema)} columns, but a page fits only {MAX_COLUMNS}. Choose xlsx instead."
+        self._views = column_views(schema, document.columns, document.locale)
+        self._visible = [column for column, view in enumerate(self._views) if not view.is_hidden]
+        if len(self._visible) > MAX_COLUMNS:
+            number = len(self._visible)
+            message = f"The result has {number} columns, but a page fits only {MAX_COLUMNS}. Choose xlsx instead."
             raise FormatCannotHold(message, alternative="xlsx")
         self._canvas = _canvas(out, document)
-        self._schema = schema
         self._document = document
         self._glyphs = MissingGlyphs()
-        self._totals = Totals(document.totals, schema) if document.totals else None
+        self._totals = Totals(document.totals, schema, self._views) if document.totals else None
         self._chart = Chart(document.chart, schema) if document.chart else None
         self._pages: Pages | None = None
 
@@ -44,18 +44,19 @@ class PdfWriter:
         if self._chart is not None:
             self._chart.add(batch)
         for part in slices(batch):
-            columns = [self._texts(column) for column in part.columns]
+            columns = [self._texts(self._views[at].texts(part.column(at))) for at in self._visible]
+            highlights = self._highlights(part)
             pages = self._pages or self._start([_sample(column) for column in columns])
             bands_before_row = self._bands_by_row(part)
             for number, row in enumerate(zip(*columns, strict=True)):
                 for band in bands_before_row.get(number, ()):
                     pages.draw_total(band)
-                pages.draw_row(row)
+                pages.draw_row(row, highlights[number] if highlights else None)
 
     def close(self, *, rows: int, truncated: str | None) -> None:
-        pages = self._pages or self._start([[] for _ in self._schema])
+        pages = self._pages or self._start([[] for _ in self._visible])
         if self._totals is not None:
-            for band in bands(self._totals.finish(truncated=bool(truncated)), self._totals, self._glyphs):
+            for band in self._bands(self._totals.finish(truncated=bool(truncated)), self._totals):
                 pages.draw_total(band)
         pages.finish(rows, truncated)
         self._canvas.save()
@@ -64,12 +65,15 @@ class PdfWriter:
 
     def _start(self, sample: Sequence[Sequence[str | None]]) -> Pages:
         """Decide the layout and draw what stands above the rows. `sample` has the texts of the first rows by column."""
-        names = [self._glyphs.replace_in(name) for name in self._schema.names]
+        views = [self._views[column] for column in self._visible]
+        labels = [self._glyphs.replace_in(view.label) for view in views]
         description_of_totals = ""
         if self._totals is not None:
-            sample = widen_sample(sample, self._totals)
+            functions = self._totals.functions()
+            shown = {at: functions[column] for at, column in enumerate(self._visible) if column in functions}
+            sample = widen_sample(sample, shown)
             description_of_totals = self._totals.description()
-        layout = lay_out(names, [kind_of(field.type) for field in self._schema], sample)
+        layout = lay_out(labels, views, sample)
         self._pages = Pages(
             self._canvas, self._document, layout, self._glyphs, totals=description_of_totals, chart=self._chart
         )
@@ -80,14 +84,22 @@ class PdfWriter:
         by_row: dict[int, list[Band]] = {}
         if self._totals is not None:
             total_rows = self._totals.add(part)
-            for row, band in zip(total_rows.before, bands(total_rows, self._totals, self._glyphs), strict=True):
+            for row, band in zip(total_rows.before, self._bands(total_rows, self._totals), strict=True):
                 by_row.setdefault(row, []).append(band)
         return by_row
 
-    def _texts(self, column: pa.Array) -> list[str | None]:
-        texts = display_text(column)
-        if kind_of(column.type) is ColumnKind.TIMESTAMP:
-            texts = pc.replace_substring_regex(texts, r"\.0+(Z?)$", r"\1")
+    def _bands(self, total_rows: TotalRows, totals: Totals) -> Iterator[Band]:
+        return bands(total_rows, totals, self._views, self._glyphs)
+
+    def _highlights(self, part: pa.RecordBatch) -> list[tuple[int | None, ...]] | None:
+        """By row: the number of each cell's style in highlights.STYLES. None: the report highlights nothing."""
+        columns = [self._views[at].highlighted(part.column(at)) for at in self._visible]
+        if all(column is None for column in columns):
+            return None
+        nothing = [None] * part.num_rows
+        return list(zip(*(nothing if column is None else column.to_pylist() for column in columns), strict=True))
+
+    def _texts(self, texts: pa.Array) -> list[str | None]:
         replace_in = self._glyphs.replace_in
         return [None if text is None else replace_in(text) for text in texts.to_pylist()]
 

@@ -16,9 +16,10 @@ import pyarrow.compute as pc
 
 from reports.exceptions import DesignMismatch
 from reports.rendering.base import TotalsOptions
-from reports.rendering.column_kinds import NUMBERS, kind_of
+from reports.rendering.column_kinds import NUMBERS, TEMPORAL, kind_of
 from reports.rendering.column_lookup import column_index
 from reports.rendering.column_text import display_text
+from reports.rendering.columns.views import ColumnView
 from reports.rendering.text_arrays import value_bytes
 from reports.rendering.totals.aggregates import Aggregate
 
@@ -54,7 +55,14 @@ class _TotalRow(NamedTuple):
 class Totals:
     """The totals of a result, whose rows are added slice by slice. Raises DesignMismatch if the columns don't fit."""
 
-    def __init__(self, options: TotalsOptions, schema: pa.Schema, max_groups: int = MAX_GROUPS) -> None:
+    def __init__(
+        self,
+        options: TotalsOptions,
+        schema: pa.Schema,
+        views: Sequence[ColumnView] = (),
+        max_groups: int = MAX_GROUPS,
+    ) -> None:
+        """`views`: of the columns, whose headings are used in place of their names."""
         self._options = options
         self._schema = schema
         self._max_groups = max_groups
@@ -62,10 +70,15 @@ class Totals:
             column_index(schema, name, f"totals.group_by[{at}]") for at, name in enumerate(options.group_by)
         ]
         self._aggregates = _aggregates(options, schema)
+        self._views = list(views)
+        self._titles = [view.label for view in views] or list(schema.names)
+        self._hidden = {at for at, view in enumerate(views) if view.is_hidden}
         #: Partial results of the open groups, by depth. Depth 0 is the grand total.
         self._partials = [self._no_values() for _ in range(len(self._group_by) + 1)]
         #: Values that define the open groups, the outermost first. Empty before the first row.
         self._group: list[str | None] = []
+        #: The same as they are shown.
+        self._labels: list[str | None] = []
         self._seen_groups: set[int] = set()
         self._rows = 0
 
@@ -85,9 +98,9 @@ class Totals:
 
     def label_column(self, depth: int) -> int | None:
         """The column without totals that holds the labels of this depth. None: every column has totals."""
-        if depth:
+        if depth and self._group_by[depth - 1] not in self._hidden:
             return self._group_by[depth - 1]
-        free = [column for column in range(self.width) if column not in self._aggregates]
+        free = [column for column in range(self.width) if column not in self._hidden.union(self._aggregates)]
         return next((column for column in self._group_by if column in free), free[0] if free else None)
 
     def functions(self) -> dict[int, str]:
@@ -98,10 +111,11 @@ class Totals:
         """The totals in words, such as "sum of flights; average of delay; by origin, carrier"."""
         columns: dict[str, list[str]] = {}
         for column, function in self.functions().items():
-            columns.setdefault(_FUNCTION_NAMES.get(function, function), []).append(self._schema.names[column])
+            if column not in self._hidden:
+                columns.setdefault(_FUNCTION_NAMES.get(function, function), []).append(self._titles[column])
         parts = [f"{function} of {', '.join(names)}" for function, names in columns.items()]
         if self._group_by:
-            parts.append(f"by {', '.join(self._options.group_by)}")
+            parts.append(f"by {', '.join(self._titles[column] for column in self._group_by)}")
         return "; ".join(parts)
 
     def add(self, rows: pa.RecordBatch) -> TotalRows:
@@ -112,11 +126,13 @@ class Totals:
         partials = {
             column: aggregate.partials(rows.column(column), starts) for column, aggregate in self._aggregates.items()
         }
+        labels = self._group_labels(rows, keys, starts)
         finished: list[_TotalRow] = []
         for run, (start, changed_depth) in enumerate(runs.items()):
             if changed_depth is not None:
                 finished += self._close_groups(changed_depth, before=start)
-                self._open_groups(changed_depth, [key[start].as_py() for key in keys], self._rows + start)
+                values = [key[start].as_py() for key in keys]
+                self._open_groups(changed_depth, values, [texts[run] for texts in labels], self._rows + start)
             self._merge(self.depth, {column: of_runs[run] for column, of_runs in partials.items()})
         self._rows += rows.num_rows
         return self._total_rows(finished)
@@ -149,9 +165,21 @@ class Totals:
             runs |= {at + 1: depth for at in pc.indices_nonzero(differ).to_pylist()}
         return dict(sorted(runs.items()))
 
-    def _open_groups(self, depth: int, values: list[str | None], row: int) -> None:
+    def _group_labels(
+        self, rows: pa.RecordBatch, keys: Sequence[pa.Array], starts: Sequence[int]
+    ) -> list[list[str | None]]:
+        """By column of `group_by`: the text of the value with which each run starts, as in the rows."""
+        first = pa.array(starts, pa.int64())
+        return [
+            self._views[column].texts(rows.column(column).take(first)).to_pylist()
+            if self._views and self._views[column].kind in NUMBERS | TEMPORAL
+            else key.take(first).to_pylist()
+            for column, key in zip(self._group_by, keys, strict=True)
+        ]
+
+    def _open_groups(self, depth: int, values: list[str | None], labels: list[str | None], row: int) -> None:
         """Start new groups of this depth and of those inside of it. Raises DesignMismatch."""
-        self._group = values
+        self._group, self._labels = values, labels
         for level in range(depth, self.depth + 1):
             key = hash(tuple(values[:level]))
             if key in self._seen_groups:
@@ -172,7 +200,7 @@ class Totals:
             return []
         finished = []
         for level in range(self.depth, depth - 1, -1):
-            label = f"Total {_display(self._group[level - 1])}{label_suffix}"
+            label = f"Total {_display(self._labels[level - 1])}{label_suffix}"
             finished.append(_TotalRow(before, level, label, self._partials[level]))
             self._merge(level - 1, self._partials[level])
             self._partials[level] = self._no_values()

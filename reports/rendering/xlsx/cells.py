@@ -10,11 +10,14 @@ import pyarrow.compute as pc
 
 from reports.rendering.column_kinds import NUMBERS, TEMPORAL, ColumnKind, kind_of, unwrapped
 from reports.rendering.column_text import as_text, display_text
+from reports.rendering.columns.highlights import STYLES
+from reports.rendering.columns.views import ColumnView
 from reports.rendering.duration_display import duration_display, plain_durations
 from reports.rendering.scalar_text import scalar_text
 from reports.rendering.text_arrays import TEXT, concat, contained_characters, replace_characters, value_bytes
+from reports.rendering.xlsx.number_formats import excel_format
 from reports.rendering.xlsx.serial_numbers import serial_numbers
-from reports.rendering.xlsx.styles import TOTAL, Style, number_style
+from reports.rendering.xlsx.styles import TOTAL, Style, StyleSheet, number_style
 
 #: Excel computes with doubles and shows 15 digits. As a number, a longer number would lose its last digits.
 _MAX_DIGITS = 15
@@ -54,6 +57,22 @@ _FIXED_WIDTHS = {ColumnKind.DATE: 12.0, ColumnKind.TIMESTAMP: 20.0, ColumnKind.T
 _FRACTION_WIDTH = 5.0
 
 
+class ColumnStyles:
+    """The styles of one column's cells: those of Style, as its view changes them."""
+
+    def __init__(self, sheet: StyleSheet, view: ColumnView) -> None:
+        self._sheet = sheet
+        self._code = excel_format(view)
+        self._alignment = view.options.align or ""
+        self._view = view
+
+    def highlighted(self, column: pa.Array) -> pa.Array | None:
+        return self._view.highlighted(column)
+
+    def index(self, base: int, highlight: int | None) -> int:
+        return self._sheet.index(base, code=self._code, alignment=self._alignment, highlight=highlight)
+
+
 class CellBuilder:
     """Builds the cells of columns, in the styles of rows or in those of totals."""
 
@@ -63,6 +82,9 @@ class CellBuilder:
         self._first_style = TOTAL if totals else 0
         #: The width of the column whose cells are built, in characters.
         self._width = inf
+        #: The styles of that column; None for those of Style. And the highlight of each row, if it has any.
+        self._styles: ColumnStyles | None = None
+        self._highlights: pa.Array | None = None
         #: Lines that the texts of each row take. None: one line.
         self._lines: pa.Array | None = None
 
@@ -71,18 +93,23 @@ class CellBuilder:
         columns: Sequence[pa.Array],
         letters: Sequence[str],
         widths: Sequence[float],
+        styles: Sequence[ColumnStyles],
         numbers: pa.Array,
         attributes: str,
     ) -> pa.Array:
         """The `<row>` of each row, with these numbers and attributes. `letters` names the columns."""
         self._lines = None
         cells = []
-        for column, name, self._width in zip(columns, letters, widths, strict=True):
-            cells.append(self.cells(column, name, numbers))
+        for column, name, self._width, column_styles in zip(columns, letters, widths, styles, strict=True):
+            self._highlights = column_styles.highlighted(column)
+            cells.append(self.cells(column, name, numbers, column_styles))
         return concat('<row r="', numbers, f'"{attributes}', self._heights(), ">", *cells, "</row>\n")
 
-    def cells(self, column: pa.Array, letters: str, row_numbers: pa.Array) -> pa.Array:
+    def cells(
+        self, column: pa.Array, letters: str, row_numbers: pa.Array, styles: ColumnStyles | None = None
+    ) -> pa.Array:
         """One `<c>` per row. NULL is an empty text: no cell at all."""
+        self._styles = styles
         content = self._content(column)
         return pc.fill_null(concat(f'<c r="{letters}', row_numbers, '"', content, "</c>"), "")
 
@@ -120,6 +147,10 @@ class CellBuilder:
         style: int | pa.Array = _MOMENT_STYLES[kind]
         if pc.any(has_fraction).as_py():
             style = pc.if_else(has_fraction, style + 1, style)
+        if kind is ColumnKind.TIMESTAMP:
+            is_midnight = pc.equal(days, pc.floor(days))
+            if pc.any(is_midnight).as_py():
+                style = pc.if_else(is_midnight, int(Style.DATE), style)
         return self._typed_or_text(fits, self._typed(days.cast(TEXT), style), as_texts)
 
     def _typed_or_text(self, fits: pa.Array | None, typed: pa.Array, as_texts: Callable[[], pa.Array]) -> pa.Array:
@@ -133,9 +164,19 @@ class CellBuilder:
 
     def _style(self, style: int | pa.Array) -> str | pa.Array:
         """The number of a style, or of each row's style."""
+        if self._highlights is not None:
+            # One number for both, so that each combination is looked up once.
+            base = pa.repeat(style, len(self._highlights)) if isinstance(style, int) else style
+            none = len(STYLES)
+            pairs = pc.add(pc.multiply(base.cast(pa.int64()), none + 1), pc.fill_null(self._highlights, none))
+            return _by_distinct(pairs, lambda pair: self._index(pair // (none + 1), pair % (none + 1)))
         if isinstance(style, int):
-            return str(style + self._first_style)
-        return pc.add(style, self._first_style).cast(TEXT)
+            return str(self._index(style))
+        return _by_distinct(style, self._index)
+
+    def _index(self, style: int, highlight: int = len(STYLES)) -> int:
+        base = style + self._first_style
+        return self._styles.index(base, highlight if highlight < len(STYLES) else None) if self._styles else base
 
     def _texts(self, texts: pa.Array, style: int = Style.TEXT) -> pa.Array:
         longest = pc.max(pc.utf8_length(texts)).as_py() or 0
@@ -177,16 +218,23 @@ def column_letters(index: int) -> str:
     return letters
 
 
-def column_width(name: str, column: pa.Array, *, extra: float = 0.0) -> float:
+def column_width(view: ColumnView, column: pa.Array, *, extra: float = 0.0) -> float:
     """The width in characters for the heading with its filter button and the first rows, and `extra` for totals."""
-    kind = kind_of(column.type)
-    width = _FIXED_WIDTHS.get(kind)
+    if view.options.width:
+        return float(view.options.width)
+    width = None if view.pattern else _FIXED_WIDTHS.get(view.kind)
     if width is None:
-        lengths = pc.utf8_length(display_text(column.slice(0, _SAMPLE_ROWS)))
+        lengths = pc.utf8_length(view.texts(column.slice(0, _SAMPLE_ROWS)))
         width = float(pc.max(lengths).as_py() or 0) + 2 + extra
-    elif kind in (ColumnKind.TIME, ColumnKind.TIMESTAMP) and unwrapped(column.slice(0, 0)).type.unit != "s":
+    elif view.kind in (ColumnKind.TIME, ColumnKind.TIMESTAMP) and unwrapped(column.slice(0, 0)).type.unit != "s":
         width += _FRACTION_WIDTH
-    return min(_MAX_WIDTH, max(8.0, len(name) + 4.0, width))
+    return min(_MAX_WIDTH, max(8.0, len(view.label) + 4.0, width))
+
+
+def _by_distinct(numbers: pa.Array, index_of: Callable[[int], int]) -> pa.Array:
+    distinct = numbers.dictionary_encode()
+    texts = [None if number is None else str(index_of(number)) for number in distinct.dictionary.to_pylist()]
+    return pa.array(texts, TEXT).take(distinct.indices)
 
 
 def _exact_in_double(kind: ColumnKind, values: pa.Array, texts: pa.Array) -> pa.Array | None:

@@ -10,7 +10,7 @@ from html import escape
 from reports.rendering.base import Document
 from reports.rendering.xlsx.about_sheet import ABOUT_NAME
 from reports.rendering.xlsx.namespaces import DECLARATION, MAIN, PACKAGE, RELATIONSHIPS
-from reports.rendering.xlsx.styles import STYLESHEET
+from reports.rendering.xlsx.styles import StyleSheet
 
 _TYPES = "application/vnd.openxmlformats-officedocument.spreadsheetml"
 _ROOT_RELATIONSHIPS = (
@@ -26,7 +26,7 @@ _PICTURE_TYPES = (
 
 
 def package_parts(
-    filtered_rows: Sequence[int], last_letters: str, document: Document, *, has_picture: bool
+    filtered_rows: Sequence[int], last_letters: str, document: Document, styles: StyleSheet, *, has_picture: bool
 ) -> dict[str, str]:
     """The content of each part, by name.
 
@@ -38,7 +38,7 @@ def package_parts(
     return {
         "xl/workbook.xml": _workbook(filtered_rows, other_sheets, last_letters),
         "xl/_rels/workbook.xml.rels": _workbook_relationships(count),
-        "xl/styles.xml": STYLESHEET,
+        "xl/styles.xml": styles.xml(),
         "docProps/core.xml": _core_properties(document),
         "_rels/.rels": _ROOT_RELATIONSHIPS,
         "[Content_Types].xml": _content_types(count, has_picture),

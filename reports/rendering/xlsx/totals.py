@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from reports.rendering.text_arrays import TEXT
 from reports.rendering.totals.group_totals import TotalRows, Totals
-from reports.rendering.xlsx.cells import CellBuilder, inline_text
+from reports.rendering.xlsx.cells import CellBuilder, ColumnStyles, inline_text
 from reports.rendering.xlsx.styles import TOTAL, Style
 
 #: A sum may be this many characters longer than the values of its column. Excel shows ### for a number without room.
@@ -18,13 +18,21 @@ _MAX_OUTLINE_LEVEL = 7
 
 
 def total_rows_xml(
-    total_rows: TotalRows, row_numbers: Sequence[int], totals: Totals, letters: Sequence[str]
+    total_rows: TotalRows,
+    row_numbers: Sequence[int],
+    totals: Totals,
+    letters: Sequence[str],
+    styles: Sequence[ColumnStyles],
 ) -> list[str]:
     """The `<row>` of each total row, with these row numbers. `letters` names the columns."""
     addresses, builder = pa.array(row_numbers, pa.int64()).cast(TEXT), CellBuilder(totals=True)
+    functions = totals.functions()
     columns = [
-        None if values is None else builder.cells(values, column_letters, addresses).to_pylist()
-        for values, column_letters in zip(total_rows.columns, letters, strict=True)
+        # The number of values has no format.
+        builder.cells(values, name, addresses, None if functions[at] == "count" else styles[at]).to_pylist()
+        if values is not None
+        else None
+        for at, (values, name) in enumerate(zip(total_rows.columns, letters, strict=True))
     ]
     rows = []
     for row, (number, depth) in enumerate(zip(row_numbers, total_rows.depths, strict=True)):

@@ -13,16 +13,16 @@ from isal import isal_zlib
 from reports.exceptions import FormatCannotHold
 from reports.rendering.base import Document, Renderer, Writer
 from reports.rendering.charts.chart import Chart
-from reports.rendering.column_kinds import kind_of
+from reports.rendering.columns.views import column_views
 from reports.rendering.text_arrays import TEXT, slices, value_bytes
 from reports.rendering.totals.group_totals import Totals, interleave
 from reports.rendering.xlsx.about_sheet import about_facts, about_sheet, totals_fact
-from reports.rendering.xlsx.cells import CellBuilder, column_letters, column_width, inline_text
+from reports.rendering.xlsx.cells import CellBuilder, ColumnStyles, column_letters, column_width, inline_text
 from reports.rendering.xlsx.chart import PICTURE, chart_parts
 from reports.rendering.xlsx.namespaces import DECLARATION, MAIN
 from reports.rendering.xlsx.package import package_parts
 from reports.rendering.xlsx.paper import FIT_TO_WIDTH, page_setup
-from reports.rendering.xlsx.styles import heading_style
+from reports.rendering.xlsx.styles import StyleSheet, heading_style
 from reports.rendering.xlsx.totals import SUM_EXTRA_WIDTH, outline, row_numbers, total_rows_xml
 
 #: Excel's limits.
@@ -61,7 +61,10 @@ class XlsxWriter:
         self._sheet_rows = sheet_rows
         self._letters = [column_letters(index) for index in range(len(schema))]
         self._cells = CellBuilder()
-        self._totals = Totals(document.totals, schema) if document.totals else None
+        self._views = column_views(schema, document.columns, document.locale)
+        self._style_sheet = StyleSheet()
+        self._styles = [ColumnStyles(self._style_sheet, view) for view in self._views]
+        self._totals = Totals(document.totals, schema, self._views) if document.totals else None
         self._chart = Chart(document.chart, schema) if document.chart else None
         self._widths: list[float] = []
         #: By finished sheet: the number of rows that its filter covers, including the header.
@@ -98,12 +101,22 @@ class XlsxWriter:
         parts: dict[str, str | bytes] = {
             f"xl/worksheets/sheet{about_number}.xml": about_sheet(title, facts),
             **chart,
-            **package_parts(self._filtered_rows, self._last_letters, self._document, has_picture=PICTURE in chart),
+            **package_parts(
+                self._filtered_rows,
+                self._last_letters,
+                self._document,
+                self._style_sheet,
+                has_picture=PICTURE in chart,
+            ),
         }
         for name, content in parts.items():
             with self._zip.open(name, "w") as part:
                 part.write(content.encode() if isinstance(content, str) else content)
         self._zip.close()
+
+    @property
+    def _shown_widths(self) -> list[float]:
+        return [width for width, view in zip(self._widths, self._views, strict=True) if not view.is_hidden]
 
     @property
     def _last_letters(self) -> str:
@@ -112,8 +125,8 @@ class XlsxWriter:
     def _column_widths(self, rows: pa.RecordBatch) -> list[float]:
         functions = self._totals.functions() if self._totals else {}
         return [
-            column_width(name, rows.column(at), extra=SUM_EXTRA_WIDTH if functions.get(at) == "sum" else 0.0)
-            for at, name in enumerate(self._schema.names)
+            column_width(view, rows.column(at), extra=SUM_EXTRA_WIDTH if functions.get(at) == "sum" else 0.0)
+            for at, view in enumerate(self._views)
         ]
 
     # Rows
@@ -132,7 +145,8 @@ class XlsxWriter:
         self._make_room(rows.num_rows + len(total_rows))
         of_rows, of_total_rows = row_numbers(self._rows + 1, rows.num_rows, total_rows)
         texts = self._row_texts(rows, of_rows, outline(totals.depth))
-        for part in interleave(texts, total_rows, total_rows_xml(total_rows, of_total_rows, totals, self._letters)):
+        xml = total_rows_xml(total_rows, of_total_rows, totals, self._letters, self._styles)
+        for part in interleave(texts, total_rows, xml):
             self._write(part)
         self._rows += rows.num_rows + len(total_rows)
 
@@ -140,14 +154,14 @@ class XlsxWriter:
         total_rows = totals.finish(truncated=truncated)
         self._make_room(len(total_rows))
         numbers = range(self._rows + 1, self._rows + len(total_rows) + 1)
-        for row in total_rows_xml(total_rows, numbers, totals, self._letters):
+        for row in total_rows_xml(total_rows, numbers, totals, self._letters, self._styles):
             self._write(row.encode())
         self._rows += len(total_rows)
         self._unfiltered_rows = total_rows.depths.count(0)
 
     def _row_texts(self, rows: pa.RecordBatch, numbers: Sequence[int], attributes: str = "") -> pa.Array:
         addresses = pa.array(numbers, pa.int64()).cast(TEXT)
-        return self._cells.rows(rows.columns, self._letters, self._widths, addresses, attributes)
+        return self._cells.rows(rows.columns, self._letters, self._widths, self._styles, addresses, attributes)
 
     # Sheets
 
@@ -161,16 +175,17 @@ class XlsxWriter:
     def _open_sheet(self) -> None:
         self._sheet = self._zip.open_sheet(f"xl/worksheets/sheet{len(self._filtered_rows) + 1}.xml")
         self._bytes = 0
-        self._widths = self._widths or [float(len(name) + 4) for name in self._schema.names]
+        self._widths = self._widths or [float(view.options.width or len(view.label) + 4) for view in self._views]
+        hidden = [' hidden="1"' if view.is_hidden else "" for view in self._views]
         columns = "".join(
-            f'<col min="{number}" max="{number}" width="{width:.1f}" customWidth="1"/>'
-            for number, width in enumerate(self._widths, 1)
+            f'<col min="{number}" max="{number}" width="{width:.1f}" customWidth="1"{attribute}/>'
+            for number, (width, attribute) in enumerate(zip(self._widths, hidden, strict=True), 1)
         )
         outline_levels = self._totals.depth if self._totals else 0
         row_format = f'<sheetFormatPr defaultRowHeight="15" outlineLevelRow="{outline_levels}"/>'
         headings = "".join(
-            f'<c r="{letters}1" s="{heading_style(kind_of(field.type))}"{inline_text(field.name)}</c>'
-            for letters, field in zip(self._letters, self._schema, strict=True)
+            f'<c r="{letters}1" s="{heading_style(view.kind, view.options.align)}"{inline_text(view.label)}</c>'
+            for letters, view in zip(self._letters, self._views, strict=True)
         )
         self._write(
             f'{DECLARATION}<worksheet xmlns="{MAIN}">{FIT_TO_WIDTH}<sheetViews><sheetView workbookViewId="0">'
@@ -187,7 +202,7 @@ class XlsxWriter:
         filtered_rows = self._rows - self._unfiltered_rows
         self._write(
             f'</sheetData><autoFilter ref="A1:{self._last_letters}{filtered_rows}"/>'
-            f"{page_setup(self._document.title, sum(self._widths))}</worksheet>".encode()
+            f"{page_setup(self._document.title, sum(self._shown_widths))}</worksheet>".encode()
         )
         self._sheet.close()
         self._filtered_rows.append(filtered_rows)

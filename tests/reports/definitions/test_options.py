@@ -123,7 +123,7 @@ def test_html_states_the_truncation_at_its_end(tmp_path):
 
 
 OPTIONS = {
-    "csv": {"delimiter": "|", "byte_order_mark": True, "formula_guard": True},
+    "csv": {"delimiter": "|", "byte_order_mark": True, "formula_guard": True, "header": "names"},
     "max_bytes": 5_000_000,
     "on_limit": "fail",
 }

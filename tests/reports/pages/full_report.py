@@ -47,8 +47,17 @@ FULL_REPORT: dict[str, Any] = {
     "max_rows": 5_000_000_000,
     "max_bytes": 123_456,
     "on_limit": "fail",
-    "csv": {"delimiter": "\t", "byte_order_mark": True, "formula_guard": False},
+    "csv": {"delimiter": "\t", "byte_order_mark": True, "formula_guard": False, "header": "labels"},
+    "columns": {
+        "region": {"label": "Région: \"x\"", "width": 20, "align": "center", "hidden": True},
+        "amount": {
+            "format": "#,##0.00 ¤", "currency": "EUR",
+            "highlight": [{"when": "> 30.5", "as": "bad"}, {"when": "= 'x: #'", "as": "good"}],
+        },
+    },
+    "locale": "de-CH",
     "max_running": 3,
+    "keep_rows": 1_234,
     "totals": {"group_by": ["region"], "columns": {"amount": "sum", "a: b": "count"}, "grand": False, "decimals": 2},
     "template": "\n= A letter\n\nWith a line.\n",
     "chart": {

@@ -61,12 +61,14 @@ class Value:
 
     @property
     def html(self) -> str:
-        return self.csv.replace("T", " ", 1) if self.kind == "timestamp" else self.shown or self.csv
+        """Without a fraction that is zero, and at midnight only the date."""
+        if self.kind != "timestamp":
+            return self.shown or self.csv
+        return re.sub(r"(?: 00:00:00(?:\.0+)?Z?|\.0+(Z?))$", r"\1", self.csv.replace("T", " ", 1))
 
     @property
     def pdf(self) -> str:
-        """Without a fraction that is zero."""
-        return re.sub(r"\.0+(Z?)$", r"\1", self.html) if self.kind == "timestamp" else self.html
+        return self.html
 
     @property
     def parquet_text(self) -> str:

@@ -77,7 +77,7 @@ def test_xlsx_reads_back_with_openpyxl(case: Case) -> None:
     sheet = openpyxl.load_workbook(io.BytesIO(render("xlsx", record_batch(case))))["Data"]
     rows = list(sheet.iter_rows(values_only=True))
     expected = "" if case.xlsx == "" else case.xlsx
-    assert rows[0] == ("n", "v")
+    assert rows[0] == ("N", "V")
     assert (rows[1][1] or "") == expected if expected == "" else rows[1][1] == expected
     assert type(rows[1][1]) is type(expected) or expected in ("", 0)
     assert len(rows) == 3 and (len(rows[2]) == 1 or rows[2][1] is None)

@@ -20,6 +20,7 @@ import pytest
 
 from reports.engine import RunSpec, run
 from reports.rendering import Document
+from reports.rendering.columns.views import humanized
 from reports.sources.base import Limits, SourceSpec
 from tests.fidelity.readers import html_rows
 from tests.reports.rendering.pdf_reader import needs_poppler
@@ -150,7 +151,7 @@ def test_parquet(kind: str, spec: SourceSpec, limits: Limits, document: Document
 def test_xlsx(kind: str, spec: SourceSpec, limits: Limits, document: Document) -> None:
     rows = openpyxl.load_workbook(rendered(spec, "xlsx", limits, document))["Data"].iter_rows(values_only=True)
     header, first, second = rows
-    assert list(header) == names(kind)
+    assert list(header) == [humanized(name) for name in names(kind)]
     assert differences(kind, list(first[1:]), [column.xlsx for column in TYPES[kind]]) == {}
     assert second == (2, *(None for _ in TYPES[kind]))
 
@@ -158,7 +159,7 @@ def test_xlsx(kind: str, spec: SourceSpec, limits: Limits, document: Document) -
 @every_source
 def test_html(kind: str, spec: SourceSpec, limits: Limits, document: Document) -> None:
     header, first, second = html_rows(rendered(spec, "html", limits, document))
-    assert header == names(kind)
+    assert header == [humanized(name) for name in names(kind)]
     assert differences(kind, first[1:], [column.html for column in TYPES[kind]]) == {}
     assert second == ["2", *(None for _ in TYPES[kind])]
 

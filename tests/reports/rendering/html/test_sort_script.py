@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,6 +13,9 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from reports.rendering.base import TotalsOptions
+from reports.rendering.columns.numerals import numerals_of
+from reports.rendering.columns.options import ColumnOptions
+from reports.rendering.columns.views import humanized
 from tests.reports.rendering.arrow_types import DOCUMENT, render
 from tests.reports.rendering.pdf_reader import needs_poppler, tool
 
@@ -44,8 +47,14 @@ def open_page(chromium: Browser, tmp_path: Path) -> Iterator[Callable[..., Page]
     problems: list[str] = []
     contexts = []
 
-    def open_rows(rows: pa.RecordBatch = ROWS, totals: TotalsOptions | None = None, **options: bool) -> Page:
-        document = dataclasses.replace(DOCUMENT, totals=totals)
+    def open_rows(
+        rows: pa.RecordBatch = ROWS,
+        totals: TotalsOptions | None = None,
+        columns: Mapping[str, ColumnOptions] | None = None,
+        locale: str = "en",
+        **options: bool,
+    ) -> Page:
+        document = dataclasses.replace(DOCUMENT, totals=totals, columns=columns or {}, locale=locale)
         (tmp_path / "report.html").write_bytes(render("html", rows, document=document))
         contexts.append(chromium.new_context(**options))
         page = contexts[-1].new_page()
@@ -67,7 +76,7 @@ def column(page: Page, number: int) -> list[str]:
 
 
 def click_heading(page: Page, name: str) -> None:
-    page.get_by_role("button", name=name, exact=True).click()
+    page.get_by_role("button", name=humanized(name), exact=True).click()
 
 
 def test_a_click_sorts_ascending_another_descending_and_null_is_always_last(open_page):
@@ -106,9 +115,33 @@ def test_far_and_infinite_dates_are_in_chronological_order(open_page):
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("locale", ["en", "de-DE", "fr-FR", "ar-EG"])
+def test_formatted_columns_are_sorted_by_their_values(open_page, locale):
+    numbers = [1234.5, -2.25, None, 12345.75, 3.0]
+    rows = pa.record_batch(
+        {
+            "place": [4, 1, 0, 5, 3],
+            "amount": pa.array(numbers),
+            "refund": pa.array(numbers),
+            "day": pa.array([19782, 1, None, 19783, 400], pa.date32()),
+        }
+    )
+    columns = {
+        "amount": ColumnOptions(format="¤¤ #,##0.00", currency="EUR"),
+        "refund": ColumnOptions(format="#,##0.0 'm2';(#,##0.0) 'm2'"),
+        "day": ColumnOptions(format="EEEE, d. MMMM"),
+    }
+    page = open_page(rows, columns=columns, locale=locale)
+    digits = numerals_of(locale).digits
+    for heading in ("amount", "refund", "day"):
+        click_heading(page, "place")
+        click_heading(page, heading)
+        assert column(page, 1) == [digits[number] for number in (1, 3, 4, 5, 0)]
+
+
 def test_the_keyboard_sorts_too(open_page):
     page = open_page()
-    page.get_by_role("button", name="n", exact=True).focus()
+    page.get_by_role("button", name="N", exact=True).focus()
     page.keyboard.press("Enter")
     assert column(page, 1)[0] == "-2"
 
@@ -150,7 +183,7 @@ def test_every_printed_page_has_the_headings_and_only_the_last_the_total(open_pa
     printed = open_page(rows, TotalsOptions(columns={"number": "sum"})).pdf(format="A4")
     sheets = tool("pdftotext", "-layout", "-", "-", data=printed).split("\f")[:-1]
     assert len(sheets) > 1
-    assert all("number" in sheet and "name" in sheet for sheet in sheets)
+    assert all("Number" in sheet and "Name" in sheet for sheet in sheets)
     assert [" 4950 " in f"{sheet} ".replace("\n", " ") for sheet in sheets] == [False] * (len(sheets) - 1) + [True]
 
 

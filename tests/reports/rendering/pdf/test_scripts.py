@@ -58,7 +58,7 @@ def read_back(text: str) -> str:
     shown = tool("pdftotext", "-", "-", data=render("pdf", pa.record_batch({"v": [text]}))).translate(_EMBEDDING)
     lines = [line.strip() for line in shown.splitlines() if line.strip()]
     assert not any("no font" in line for line in lines)
-    return lines[lines.index("v") + 1]
+    return lines[lines.index("V") + 1]
 
 
 @needs_poppler

@@ -64,7 +64,7 @@ def test_html_has_a_total_row_below_each_group_and_a_foot():
     assert [[text for text in row if text] for row in cells] == [[text for text in row if text] for row in EXPECTED]
     assert [row.parent.name for row in rows] == ["tbody"] * (len(rows) - 1) + ["tfoot"]
     totals = page.find("th", string="Totals").find_next_sibling("td")
-    assert totals.get_text() == "largest of day; sum of flights; average of delay; by airport, carrier"
+    assert totals.get_text() == "largest of Day; sum of Flights; average of Delay; by Airport, Carrier"
     assert EVIL not in source
 
 
@@ -85,7 +85,7 @@ def test_xlsx_has_total_rows_that_fold():
     assert sheet.auto_filter.ref == f"A1:F{sheet.max_row - 1}"
     about = dict(book["About this report"].iter_rows(min_row=3, max_col=2, values_only=True))
     assert about["Rows"] == 6
-    assert about["Totals"].startswith("largest of day; sum of flights; average of delay; by airport, carrier. ")
+    assert about["Totals"].startswith("largest of Day; sum of Flights; average of Delay; by Airport, Carrier. ")
 
 
 def test_xlsx_continues_on_the_next_sheet_with_its_totals():
@@ -108,7 +108,7 @@ def test_rows_and_total_rows_of_a_sheet_are_numbered_without_a_gap(before, rows,
 @needs_poppler
 def test_pdf_has_totals_below_each_group_and_at_the_end():
     text = words(render("pdf", ROWS.slice(0, 3), ROWS.slice(3), document=DESIGNED))
-    assert "Totals largest of day; sum of flights; average of delay; by airport, carrier" in text
+    assert "Totals largest of Day; sum of Flights; average of Delay; by Airport, Carrier" in text
     assert "1970-01-03 max 1000000000000000 1.9 average Total AA" in text
     assert "1970-01-06 max 5 1.5 average Total UA 1970-01-06 max 5 1.5 average Total JFK" in text
     assert "1970-01-06 max 1000000000000012 2.2 average Total 6 rows" in text
@@ -123,7 +123,7 @@ def test_a_long_pdf_repeats_its_headings_and_loses_no_totals():
     assert [(int(group), int(total)) for group, total in totals[:-1]] == [
         (group, sum(range(3 * group, 3 * group + 3))) for group in range(333)
     ]
-    assert all(re.search(r"group +n\n", sheet) for sheet in sheets)
+    assert all(re.search(r"Group +N\n", sheet) for sheet in sheets)
 
 
 @pytest.mark.parametrize("format", ["html", "xlsx", "pdf"])

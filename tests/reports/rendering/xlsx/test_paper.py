@@ -33,7 +33,7 @@ def test_nine_wide_columns_fit_the_width_of_a_page_with_headings_and_page_number
     data = printed(tmp_path, pa.record_batch(row))
     sheets = pages(data)
     # The last page is the sheet about the report.
-    assert all(f"column_{n}" in sheet for sheet in sheets[:-1] for n in range(9))
+    assert all(f"Column {n}" in sheet for sheet in sheets[:-1] for n in range(9))
     assert len(sheets) <= 4
     numbers = [re.findall(r"Page (\d+) of (\d+)", sheet) for sheet in sheets]
     assert numbers == [[(str(number), str(len(sheets)))] for number in range(1, len(sheets) + 1)]

@@ -93,9 +93,9 @@ def test_the_sheet_about_the_report_describes_the_file() -> None:
 def test_rows_continue_on_the_next_sheet_when_one_is_full() -> None:
     book = workbook(pa.record_batch({"n": list(range(5))}), pa.record_batch({"n": [5, 6]}), sheet_rows=4)
     assert book.sheetnames == ["Data", "Data 2", "Data 3", "About this report"]
-    assert values(book["Data"]) == [("n",), (0,), (1,), (2,)]
-    assert values(book["Data 2"]) == [("n",), (3,), (4,), (5,)]
-    assert values(book["Data 3"]) == [("n",), (6,)]
+    assert values(book["Data"]) == [("N",), (0,), (1,), (2,)]
+    assert values(book["Data 2"]) == [("N",), (3,), (4,), (5,)]
+    assert values(book["Data 3"]) == [("N",), (6,)]
     assert "3 sheets" in str(values(book["About this report"]))
 
 
@@ -133,7 +133,7 @@ def test_characters_that_xml_cannot_contain_are_escaped_as_excel_does() -> None:
     data = render("xlsx", pa.record_batch({"v": ["a\x00\x1f\rb\ufffe", "_x0041_ & <b>", "  spaces\t\n "]}))
     root = ElementTree.fromstring(zipfile.ZipFile(io.BytesIO(data)).read("xl/worksheets/sheet1.xml"))  # noqa: S314
     texts = [node.text for node in root.iter("{http://schemas.openxmlformats.org/spreadsheetml/2006/main}t")]
-    assert texts == ["v", "a_x0000__x001F__x000D_b\ufffd", "_x005F_x0041_ & <b>", "  spaces\t\n "]
+    assert texts == ["V", "a_x0000__x001F__x000D_b\ufffd", "_x005F_x0041_ & <b>", "  spaces\t\n "]
 
 
 def test_control_characters_in_title_and_parameters_do_not_break_the_file() -> None:
@@ -143,7 +143,7 @@ def test_control_characters_in_title_and_parameters_do_not_break_the_file() -> N
 
 def test_a_result_without_rows_has_a_header() -> None:
     book = workbook(schema=pa.schema({"a": pa.int64(), "b": pa.string()}))
-    assert values(book["Data"]) == [("a", "b")]
+    assert values(book["Data"]) == [("A", "B")]
 
 
 def test_more_columns_than_a_sheet_has_are_refused_at_the_start() -> None:
