@@ -61,6 +61,8 @@ class Action(models.TextChoices):
     RECOVERY_CODE_USED = "Recovery Code Used", _("Signed in with a recovery code")
     USER_CREATE = "User Create", _("User created")
     USER_UPDATE = "User Update", _("User changed")
+    ROLE_CREATE = "Role Create", _("Role created")
+    ROLE_DELETE = "Role Delete", _("Role deleted")
     AUDIT_EXPORT = "Audit Export", _("Audit log exported")
     DEPLOYMENT_ADOPT = "Deployment Adopt", _("Database adopted")
     AUDIT_ANCHOR = "Audit Anchor", _("Audit log accepted as it is")

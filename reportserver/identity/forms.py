@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from django import forms
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -117,9 +118,24 @@ class PersonForm(forms.Form):
 
     def __init__(self, actor: User, data: Any = None) -> None:
         super().__init__(data, initial={"roles": []})
-        tenants = Tenant.objects.order_by("name") if actor.is_superuser else Tenant.objects.filter(users=actor)
-        self.fields["tenant"].queryset = tenants  # type: ignore[attr-defined]
+        self.fields["tenant"].queryset = _tenants_of(actor)  # type: ignore[attr-defined]
         self.fields["roles"].queryset = roles_to_hand_out(actor)  # type: ignore[attr-defined]
+
+
+class RoleForm(forms.Form):
+    """A new role of a tenant."""
+
+    tenant = forms.ModelChoiceField(Tenant.objects.none(), label=_("Organization"), to_field_name="slug")
+    name = forms.CharField(label=_("Name"), max_length=100)
+
+    def __init__(self, actor: User, data: Any = None) -> None:
+        super().__init__(data)
+        self.fields["tenant"].queryset = _tenants_of(actor)  # type: ignore[attr-defined]
+
+
+def _tenants_of(actor: User) -> QuerySet[Tenant]:
+    """The tenants in which the Administrator can create something."""
+    return Tenant.objects.order_by("name") if actor.is_superuser else Tenant.objects.filter(users=actor)
 
 
 def _zone(user: User) -> ZoneInfo:

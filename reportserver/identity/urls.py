@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from reportserver.identity import account_page, people_page
+from reportserver.identity import account_page, people_page, roles_page
 from reportserver.identity.set_password import SetPassword
 
 urlpatterns = [
@@ -15,6 +15,9 @@ urlpatterns = [
     path("people", people_page.people, name="people"),
     path("people/new", people_page.new_person, name="person-new"),
     path("people/<int:user_id>/<str:command>", people_page.change_person, name="person-command"),
+    path("roles", roles_page.roles, name="roles"),
+    path("roles/new", roles_page.new_role, name="role-new"),
+    path("roles/<int:role_id>/delete", roles_page.remove_role, name="role-delete"),
     path("set-password/<uidb64>/<token>", SetPassword.as_view(), name="set-password"),
     path("account/keys", account_page.new_key, name="account-new-key"),
     path("account/keys/<str:key_id>/revoke", account_page.revoke, name="account-revoke-key"),
