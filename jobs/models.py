@@ -12,7 +12,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tenant
-from jobs.delivery.models import Delivery, DeliveryPlan
+from jobs.delivery.models import Delivery, DeliveryPlan, Unsubscription
 from jobs.execution.claim import Claim
 from jobs.monitoring.models import BulkAction, SavedView
 from jobs.querysets import JobQuerySet, WorkerHostQuerySet
@@ -23,7 +23,7 @@ from reports.models import ReportConfiguration, ReportVersion
 
 __all__ = [
     "Artifact", "BulkAction", "Delivery", "DeliveryPlan", "JobEvent", "JobExecutionLog", "ResultStore",
-    "SavedView", "WorkerHost",
+    "SavedView", "Unsubscription", "WorkerHost",
 ]  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from jobs import deployment
 from jobs.delivery import outbox, recipients
 from jobs.delivery.lease import kept_lease
 from jobs.delivery.senders import SENDERS, OutgoingResult, Undeliverable
+from jobs.delivery.unsubscribing import is_unsubscribed
 from jobs.models import Delivery
 from jobs.results.caller_binding import check_caller_unchanged
 from reports.exceptions import CallerAttributesChanged
@@ -26,6 +27,10 @@ log = logging.getLogger(__name__)
 _THREADS = 4
 #: Seconds between two checks of the outbox while nothing is due.
 _IDLE_SECONDS = 1.0
+
+
+class Unwanted(Exception):
+    """The recipient doesn't want the result. The message is a sentence."""
 
 
 def run_deliverer() -> None:
@@ -78,6 +83,8 @@ def deliver(delivery: Delivery) -> None:
     try:
         with kept_lease(delivery):
             _send(delivery)
+    except Unwanted as error:
+        record = partial(outbox.mark_skipped, delivery, str(error))
     except Undeliverable as error:
         log.warning("not delivered: %s", error, extra=_log_fields(delivery), exc_info=error.__cause__)
         record = partial(outbox.mark_failed, delivery, str(error), permanent=error.permanent)
@@ -94,15 +101,17 @@ def _send(delivery: Delivery) -> None:
     # More attempts than allowed: earlier ones killed the deliverer before they could be recorded.
     if delivery.attempt > outbox.MAX_ATTEMPTS:
         raise Undeliverable("All attempts failed.", permanent=True)
+    if is_unsubscribed(delivery):
+        raise Unwanted(recipients.UNSUBSCRIBED)
     if sentence := recipients.refusal(delivery):
         raise Undeliverable(sentence, permanent=True)
     try:
         check_caller_unchanged(delivery.job, None)
     except CallerAttributesChanged as error:
         raise Undeliverable(error.message, permanent=True) from None
-    SENDERS[delivery.kind].send(
-        OutgoingResult(delivery.pk, delivery.job, delivery.target, delivery.fence, delivery.options or {})
-    )
+    options = delivery.options or {}
+    result = OutgoingResult(delivery.pk, delivery.job, delivery.target, delivery.fence, options, delivery.schedule)
+    SENDERS[delivery.kind].send(result)
 
 
 def _persistently(write: Callable[[], bool]) -> bool:

@@ -99,3 +99,17 @@ class DeliveryPlan(models.Model):
         """Whether a delivery of the job depends on what was delivered before."""
         plan = cls.objects.filter(job=job_id).first()
         return plan is not None and any(entry.get("when") == "changed" for entry in plan.deliveries)
+
+
+class Unsubscription(models.Model):
+    """An address that wants no more mails of a schedule. It outlives the address's place in the schedule."""
+
+    schedule = models.UUIDField()
+    address_digest = models.CharField(max_length=64, help_text=_("SHA-256 of the address in lower case."))
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["schedule", "address_digest"], name="unsubscribed_once")]
+
+    def __str__(self) -> str:
+        return f"{self.schedule}"

@@ -23,6 +23,7 @@ from jobs.actions import record_event
 from jobs.clock import Now, from_now, waits_too_long
 from jobs.delivery import planning, receipts, recipients
 from jobs.delivery.states import store_summary
+from jobs.delivery.unsubscribing import is_unsubscribed
 from jobs.execution.protocol import Result
 from jobs.models import Delivery, DeliveryPlan, JobEvent, JobExecutionLog
 from jobs.status import UNFINISHED
@@ -99,6 +100,17 @@ def mark_sent(delivery: Delivery) -> bool:
     return updated
 
 
+def mark_skipped(delivery: Delivery, reason: str) -> bool:
+    """Record that the delivery is not to be sent after all. False if its lease was lost."""
+    with transaction.atomic():
+        updated = bool(_leased(delivery).update(state=State.SKIPPED, ended_at=Now(), error=reason))
+        if updated:
+            store_summary(delivery.job_id)
+            details = {**_event_details(delivery), "message": reason}
+            record_event(delivery.job, JobEvent.Kind.DELIVERY_SKIPPED, details)
+    return updated
+
+
 def mark_failed(delivery: Delivery, error: str, *, permanent: bool = False) -> bool:
     """Record a failed attempt, and retry later unless it was the last or `permanent`. False if the lease was lost."""
     is_last = permanent or delivery.attempt >= MAX_ATTEMPTS
@@ -153,7 +165,7 @@ def release(*, delivery: Delivery, actor: User) -> None:
         raise exceptions.DeliveryNotHeld
     if delivery.job.result is None:
         raise exceptions.ResultPurged
-    if sentence := recipients.refusal(delivery):
+    if sentence := recipients.UNSUBSCRIBED if is_unsubscribed(delivery) else recipients.refusal(delivery):
         raise exceptions.DeliveryNotAllowed(sentence)
     changes = {
         "state": State.PENDING,

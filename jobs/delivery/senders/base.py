@@ -44,6 +44,7 @@ class OutgoingResult:
     target: str
     fence: int
     options: Mapping[str, Any] = field(default_factory=dict)
+    schedule: UUID | None = None
 
     @property
     def artifact(self) -> Artifact:

@@ -11,8 +11,9 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.utils.translation import gettext, ngettext
 
-from jobs.delivery import receipts
+from jobs.delivery import receipts, unsubscribing
 from jobs.delivery.senders.base import OutgoingResult, Undeliverable
+from jobs.delivery.unsubscribing import Subscription
 from jobs.results import downloads
 
 #: At the start of a reply (RFC 2034).
@@ -104,14 +105,16 @@ def build_message(result: OutgoingResult, *, is_attached: bool) -> EmailMessage:
         )
     )
     details = gettext("Details: %(link)s") % {"link": result.link}
+    headers, footer = _unsubscribing(result)
     message = EmailMessage(
         subject=result.options.get("subject") or name,
-        body=f"{result.options.get('body') or summary}\n\n{where}\n{details}\n",
+        body=f"{result.options.get('body') or summary}\n\n{where}\n{details}\n{footer}",
         from_email=settings.DEFAULT_FROM_EMAIL,
         to=[result.target],
         headers={
             "Message-ID": receipts.message_id(result.id),
             "Auto-Submitted": "auto-generated",
+            **headers,
         },
     )
     for stored in artifact.files if is_attached else ():
@@ -119,3 +122,12 @@ def build_message(result: OutgoingResult, *, is_attached: bool) -> EmailMessage:
             media_type = downloads.media_type(stored.format).partition(";")[0]
             message.attach(result.filename(stored), file.read(), media_type)
     return message
+
+
+def _unsubscribing(result: OutgoingResult) -> tuple[dict[str, str], str]:
+    """Return the headers and the last line by which a recipient of a schedule unsubscribes; both empty for others."""
+    if result.schedule is None:
+        return {}, ""
+    url = unsubscribing.url(Subscription(result.schedule, result.target))
+    headers = {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+    return headers, gettext("Unsubscribe: %(url)s") % {"url": url} + "\n"

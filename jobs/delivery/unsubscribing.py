@@ -1,0 +1,54 @@
+"""Unsubscribing from the mails of a schedule: per address, with a link that needs no account (RFC 8058)."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import NamedTuple
+from uuid import UUID
+
+from django.conf import settings
+from django.core import signing
+
+from jobs.delivery.models import Delivery, Unsubscription
+
+_SALT = "jobs.delivery.unsubscribing"
+
+
+class Subscription(NamedTuple):
+    """An address that gets the mails of a schedule."""
+
+    schedule: UUID
+    address: str
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.address.lower().encode()).hexdigest()
+
+
+def url(subscription: Subscription) -> str:
+    """Return the address of the page that unsubscribes. Only this server can make it."""
+    token = signing.dumps([str(subscription.schedule), subscription.address], salt=_SALT)
+    return f"{settings.PUBLIC_URL}/unsubscribe/{token}"
+
+
+def subscription_of(token: str) -> Subscription | None:
+    """Return what a token is for; None if this server didn't make it."""
+    try:
+        schedule, address = signing.loads(token, salt=_SALT)
+    except signing.BadSignature:
+        return None
+    return Subscription(UUID(schedule), address)
+
+
+def unsubscribe(subscription: Subscription) -> None:
+    """Send no mail of the schedule to the address any more. Doing it twice changes nothing."""
+    Unsubscription.objects.get_or_create(schedule=subscription.schedule, address_digest=subscription.digest)
+
+
+def is_unsubscribed(delivery: Delivery) -> bool:
+    """Whether who would receive the delivery wants none."""
+    if delivery.schedule is None or delivery.kind != "email":
+        return False
+    subscription = Subscription(delivery.schedule, delivery.target)
+    found = Unsubscription.objects.filter(schedule=subscription.schedule, address_digest=subscription.digest)
+    return found.exists()
