@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from jobs.delivery import views
-from jobs.monitoring.views import bulk_actions, job_list, job_page, overview
+from jobs.monitoring.views import bulk_actions, job_list, job_page, job_rows, overview
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -17,6 +17,9 @@ urlpatterns = [
     path("jobs/<str:job_id>", job_page.job_page, name="job"),
     path("jobs/<str:job_id>/result", job_page.download, name="job-result"),
     path("jobs/<str:job_id>/preview", job_page.preview, name="job-preview"),
+    path("jobs/<str:job_id>/rows", job_rows.rows, name="job-rows"),
+    path("jobs/<str:job_id>/pdf", job_rows.inline_pdf, name="job-pdf"),
+    path("jobs/<str:job_id>/convert", job_rows.convert, name="job-convert"),
     path("jobs/<str:job_id>/retry", job_page.retry, name="job-retry"),
     path("jobs/<str:job_id>/send-again", job_page.resend, name="job-resend"),
     path("jobs/<str:job_id>/cancel", job_page.cancel, name="job-cancel"),

@@ -141,6 +141,13 @@ def _relative_dates(job: JobExecutionLog, name: str) -> str:
     return (", ".join(map(str, sent)) if isinstance(sent, list) else str(sent)) if differs else ""
 
 
+def convertible_formats(job: JobExecutionLog) -> list[str]:
+    """Return the formats of the version that the job's kept rows can be converted into."""
+    if job.result is None or job.result.kept is None or job.version is None or job.report_id is None:
+        return []
+    return [format for format in job.version.formats if format not in job.formats]
+
+
 def rerun_query(job: JobExecutionLog) -> str:
     """Return the query string that fills the report's form with this job's parameters and format."""
     return _form_query(job, job.parameters)

@@ -40,15 +40,17 @@ log = logging.getLogger(__name__)
 _BLOCK_BYTES = 262_144
 
 
-def result_response(request: HttpRequest, job: JobExecutionLog, actor: User) -> HttpResponseBase:
+def result_response(
+    request: HttpRequest, job: JobExecutionLog, actor: User, *, format: str | None = None
+) -> HttpResponseBase:
     """Return the response to a download by a user with access to the result: the file, a range of it, 304, or headers.
 
-    The query string can name a `format`, by default the first. Raises ResultNotReady, ResultOfFailedJob, JobNotFound,
-    InvalidParameters, ResultMissing, StorageUnavailable, RangeNotSatisfiable, TooManyDownloads or
-    CallerAttributesChanged.
+    Without `format`, the query string can name one; by default, it is the first. Raises ResultNotReady,
+    ResultOfFailedJob, JobNotFound, InvalidParameters, ResultMissing, StorageUnavailable, RangeNotSatisfiable,
+    TooManyDownloads or CallerAttributesChanged.
     """
     artifact = downloadable_artifact(job, actor)
-    chosen = _chosen_file(artifact, request.GET.get("format"))
+    chosen = _chosen_file(artifact, format or request.GET.get("format"))
     etag = f'"{chosen.sha256}"'
     with ExitStack() as stack:
         # Opened first because 304 and HEAD, too, state that the published file is there.

@@ -21,7 +21,7 @@ from jobs.monitoring.live import changing_values, content_hash, live_response
 from jobs.monitoring.views.redirects import next_url
 from jobs.queue.position import annotate_positions
 from jobs.results.downloads import result_response
-from jobs.status import Status
+from jobs.status import UNFINISHED, Status
 from reports.permissions import may_generate
 
 
@@ -45,6 +45,10 @@ def job_page(request: HtmxHttpRequest, job_id: str) -> HttpResponse:
         "similar_failures": job_detail.similar_failures(user, job),
         "changes": job_detail.changes_since(job),
         "has_preview": job.format in result_preview.FORMATS,
+        "has_pdf": "pdf" in job.formats,
+        "convertible": job_detail.convertible_formats(job),
+        # The live region announces it once, when the page that shows the job as unfinished learns of it.
+        "has_just_ended": job.is_ended and request.headers.get("X-Job-Status") in UNFINISHED,
         "deliveries": deliveries,
         "has_pending_deliveries": any(delivery.state == Delivery.State.PENDING for delivery in deliveries),
         "shows_recipients": permissions.may_see_recipients(user, job),
