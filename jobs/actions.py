@@ -62,10 +62,14 @@ class Idempotency:
 
 
 class Submission(NamedTuple):
-    """A submitted job. `is_replay`: an earlier request with the same Idempotency-Key created it."""
+    """A submitted job. `is_replay`: an earlier request with the same Idempotency-Key created it.
+
+    `is_reused`: it is an earlier one whose result is new enough.
+    """
 
     job: JobExecutionLog
     is_replay: bool
+    is_reused: bool = False
 
 
 def submit(
@@ -75,6 +79,7 @@ def submit(
     parameters: Mapping[str, object],
     format: str | None = None,
     formats: Sequence[str] | None = None,
+    max_age: int | None = None,
     deliver: bool = False,
     locale: str = "",
     from_text: bool = False,
@@ -84,18 +89,15 @@ def submit(
 ) -> Submission:
     """Queue a run of the report's current version. Job, event, audit entry and queue message are one transaction.
 
-    The result has all `formats`, or one `format`, by default the report's first.
-    `locale`: how the files for people write numbers and dates, by default as the report or its tenant says.
-    `deliver`: send the result to the report's targets, also if they only get it on request.
+    The result has all `formats`, or one `format`, by default the report's first, and numbers and dates of the `locale`,
+    by default the report's or its tenant's. `max_age`: return a job that already has the user's result, read at most
+    this many seconds ago. `deliver`: send the result to the report's targets, also if they only get it on request.
     `from_text`: the parameters are texts from a form. Relative dates are resolved against `moment`, by default now in
-    the report's time zone; the job stores both what was sent and what it means. `mode` is how the caller gets the
-    result; None if the caller doesn't wait for it, so a report without an API target can be run too, as long as it is
-    delivered somewhere. `idempotency`: if the user has already submitted the same request under this key, return the
-    earlier job.
+    the report's time zone. `mode` is how the caller gets the result; None if nobody waits for it, and it only has to be
+    delivered somewhere. `idempotency`: return the job that the user submitted with the same request under this key.
 
     Raise CallerAttributeMissing, ReportNotAsynchronous, ReportNotSynchronous, InvalidParameters, ChoicesUnavailable,
-    TooManyJobs, QueueUnavailable, IdempotencyConflict if the key was used for another request, or ReportNotFound if
-    the report was deleted in the meantime.
+    TooManyJobs, QueueUnavailable, IdempotencyConflict, or ReportNotFound if the report was deleted meanwhile.
     """
     if idempotency and (earlier := _earlier_job(report, actor, idempotency)):
         return Submission(earlier, is_replay=True)
@@ -105,13 +107,15 @@ def submit(
     broker.ping()
     job = _new_job(version, report, actor)
     _bind_to(job, version, actor)
-    moment = moment or report.moment(timezone.now())
     if deliver and not version.has_outbound_delivery:
         raise InvalidParameters({"deliver": ["This report has no addresses, webhooks or file shares to send to."]})
+    moment = moment or report.moment(timezone.now())
     job.formats, values = _validate(version, format, formats, parameters, moment, from_text, locale)
     job.parameters, job.parameter_labels = to_json(values), check_choices(version, values, actor=actor)
     job.requested_parameters = _given(parameters) if from_text else dict(parameters)
     job.deliver, job.locale = deliver, locale or None
+    if max_age is not None and not deliver and (recent := JobExecutionLog.objects.recent_like(job, max_age)):
+        return Submission(recent, is_replay=False, is_reused=True)
     if idempotency:
         job.idempotency_key, job.request_fingerprint = idempotency.key, idempotency.fingerprint
     try:

@@ -34,6 +34,9 @@ _IS_SMALL_SECONDS = 60
 #: A jobserver reports in every round of the reconciler. It counts as alive for this many rounds after its last report,
 #: and at least for this many seconds: a round takes longer than a short setting says.
 _ALIVE_ROUNDS, _MIN_ALIVE_SECONDS = 4, 20
+#: Jobs of a report and user among which one is looked for whose result can be used again.
+_MOST_RECENT = 200
+_ALIKE = ("parameters", "formats", "locale", "ran_as_id", "caller_values")
 _NO_REPORTS = frozenset[UUID]()
 
 
@@ -146,6 +149,25 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         jobs = self.filter(scope.condition)
         jobs.scope = scope
         return jobs
+
+    def recent_like(self, job: JobExecutionLog, max_age: int) -> JobExecutionLog | None:
+        """The newest job with the result that this one would have, read at most that many seconds ago."""
+        recent = self.filter(
+            requested_by=job.requested_by,
+            report=job.report,
+            tenant=job.tenant_id,
+            version=job.version,
+            status=Status.SUCCEEDED,
+            # A conversion shows rows that are older than itself.
+            converted_from=None,
+            started_at__gte=from_now(-max_age),
+            artifact__purged_at=None,
+        )
+        # Compared here: databases disagree about the equality of JSON.
+        for candidate in recent.newest_first().with_result()[:_MOST_RECENT]:
+            if all(getattr(candidate, name) == getattr(job, name) for name in _ALIKE):
+                return candidate
+        return None
 
     # --- Lists ---
 

@@ -36,7 +36,7 @@ class JobRunner:
         form_key: str,
     ) -> Submission:
         body = {"parameters": parameters, "format": format, "from_text": True, "mode": None}
-        job, is_replay = actions.submit(
+        submission = actions.submit(
             report=report,
             actor=user,
             parameters=parameters,
@@ -48,7 +48,7 @@ class JobRunner:
             mode=None,
             idempotency=actions.Idempotency.of(form_key, body) if form_key else None,
         )
-        return Submission(job.pk, is_replay)
+        return Submission(submission.job.pk, submission.is_replay)
 
     def stats(self, user: User, reports: Sequence[ReportConfiguration]) -> Mapping[UUID, ReportStats]:
         return report_stats.report_stats(user, reports)

@@ -37,7 +37,7 @@ class RunReportView(APIView):
     mode = Mode.ASYNCHRONOUS
 
     def submit(self, key: str) -> tuple[JobExecutionLog, dict[str, str]]:
-        """Return the new job, or the one that an earlier call with the same Idempotency-Key created, and headers."""
+        """Return the new job, or an earlier one: of the same Idempotency-Key, or new enough; and headers."""
         user: Any = self.request.user
         # The checks' order is part of the API: 404, then 403, then 409, then 400.
         report = ReportConfiguration.objects.find_to_run(user, key)
@@ -53,15 +53,16 @@ class RunReportView(APIView):
         # Optional parts only if they are used: a request of before they existed has the same fingerprint.
         given = {name: value for name, value in body.validated_data.items() if value or name in _ALWAYS_COMPARED}
         key_header = self.request.headers.get("Idempotency-Key")
-        job, is_replay = actions.submit(
+        submission = actions.submit(
             report=report,
             actor=user,
             mode=self.mode,
             idempotency=None if key_header is None else actions.Idempotency.of(key_header, given),
             **body.validated_data,
         )
-        self.request._request.job_id = job.pk  # type: ignore[attr-defined] # for the request log
-        return job, {"Idempotency-Replayed": "true"} if is_replay else {}
+        self.request._request.job_id = submission.job.pk  # type: ignore[attr-defined] # for the request log
+        headers = {"Idempotency-Replayed": submission.is_replay, "Reused": submission.is_reused}
+        return submission.job, {name: "true" for name, applies in headers.items() if applies}
 
 
 _RUN_PARAMETERS = [
@@ -71,6 +72,7 @@ _RUN_PARAMETERS = [
     ),
     LOCATION,
     RETRY_AFTER,
+    header("Reused", "`true` if the job is an earlier one, no older than `max_age`.", 200, 202),
     header("Idempotency-Replayed", "`true` if an earlier call with this key created the job.", 200, 202),
 ]
 

@@ -198,6 +198,13 @@ class GenerateSerializer(StrictSerializer):
         max_length=20,
         help_text="Several files from one read of the source, in place of `format`.",
     )
+    max_age = serializers.IntegerField(
+        required=False,
+        min_value=1,
+        max_value=366 * 86_400,
+        help_text="Seconds. If the caller has a result of the same version, parameters and formats that is no older, "
+        "the answer is its job.",
+    )
 
 
 class AcceptedSerializer(serializers.Serializer[JobExecutionLog]):

@@ -22,7 +22,7 @@ from jobs.results.downloads import result_response
 from reports.exceptions import InvalidParameters
 from reports.kept_rows.page import KeptColumn
 
-_PAGE_ROWS = 50
+_PAGE_ROWS = 25
 _MAX_PAGE = 10_000_000
 _MAX_SEARCH = 200
 
