@@ -20,8 +20,6 @@ from jobs.api.views import JobView
 from jobs.results import kept_rows
 from jobs.results.downloads import downloadable_artifact
 from reports.exceptions import InvalidParameters
-from reports.rendering.columns.options import column_options
-from reports.rendering.columns.views import label_of
 
 _NO_SECTIONS = "The report has no sections."
 
@@ -89,10 +87,10 @@ class JobRows(JobView):
         values = query.validated_data
         wanted = kept_rows.Wanted(values["offset"], values["limit"], values["sort"], values["q"])
         page = kept_rows.read_page(job=job, actor=self.user, wanted=wanted, as_json=True)
-        labels = column_options(job.version.options if job.version else {})
+        labels = kept_rows.column_labels(job, page)
         columns = [
-            {"name": column.name, "label": label_of(column.name, labels), "type": column.type}
-            for column in page.columns
+            {"name": column.name, "label": label, "type": column.type}
+            for column, label in zip(page.columns, labels, strict=True)
         ]
         head = {"columns": columns, "total": page.total, "truncated": bool(artifact.truncated)}
         # The rows are JSON already: parsing them would take longer than finding them, and round their numbers.

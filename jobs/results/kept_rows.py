@@ -21,6 +21,8 @@ from jobs.results.opening import open_result, path_of
 from jobs.results.publishing import StoredFile
 from reports.exceptions import InvalidParameters
 from reports.kept_rows.page import RowsPage, RowsQuery, json_page, text_page
+from reports.rendering.columns.options import column_options
+from reports.rendering.columns.views import label_of
 
 MAX_LIMIT = 1_000
 _LIMITS = ChildLimits(seconds=20, result_bytes=160 << 20)
@@ -64,6 +66,12 @@ def read_page(*, job: JobExecutionLog, actor: User, wanted: Wanted, as_json: boo
     with transaction.atomic():
         audit.record(Action.ROWS_READ, actor=actor, tenant_id=job.tenant_id, target=("job", job.pk))
     return page
+
+
+def column_labels(job: JobExecutionLog, page: RowsPage) -> list[str]:
+    """Return the columns' labels, as the formats for people show them."""
+    options = column_options(job.version.options) if job.version else {}
+    return [label_of(column.name, options) for column in page.columns]
 
 
 def check(artifact: Artifact) -> StoredFile:

@@ -31,6 +31,7 @@ def test_rows_are_read_sorted_and_searched(bob, job):
     assert sorted(body) == ["columns", "rows", "total", "truncated"]
     assert [sorted(column) for column in body["columns"]] == 3 * [["label", "name", "type"]]
     assert [column["name"] for column in body["columns"]] == ["region", "sales", "total"]
+    assert [column["label"] for column in body["columns"]] == ["Region", "Sales", "Total"]
     rows = [["north", 100, 14850], ["south", 100, 14950], ["west", 100, 15050]]
     assert (body["rows"], body["total"], body["truncated"]) == (rows, 3, False)
     newest = bob.get(f"/jobs/{job}/rows", params={"sort": "-total", "limit": 2, "offset": 1}).json()

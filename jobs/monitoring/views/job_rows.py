@@ -73,7 +73,10 @@ def rows(request: HtmxHttpRequest, job_id: str) -> HttpResponse:
     numbers = [column.is_number for column in page.columns]
     context = {
         "job": job,
-        "headings": [_heading(column, sort, link(sort=_next_sort(column, sort))) for column in page.columns],
+        "headings": [
+            _heading(column, label, sort, link(sort=_next_sort(column, sort)))
+            for column, label in zip(page.columns, kept_rows.column_labels(job, page), strict=True)
+        ],
         "rows": [list(map(_Cell, row, numbers)) for row in page.texts],
         "total": page.total,
         "first": wanted.offset + 1,
@@ -92,9 +95,9 @@ def _next_sort(column: KeptColumn, sort: str) -> str:
     return f"-{column.name}" if sort == column.name else column.name
 
 
-def _heading(column: KeptColumn, sort: str, url: str) -> _Heading:
+def _heading(column: KeptColumn, label: str, sort: str, url: str) -> _Heading:
     orders = {column.name: "ascending", f"-{column.name}": "descending"}
-    return _Heading(column.name, column.is_number, url, orders.get(sort, ""))
+    return _Heading(label, column.is_number, url, orders.get(sort, ""))
 
 
 @login_required
