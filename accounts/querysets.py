@@ -52,7 +52,9 @@ class ApiKeys(models.QuerySet["ApiKey"]):
     """API keys."""
 
     def visible_to(self, user: User) -> ApiKeys:
-        """The user's own keys; for Administrators, those of all users of the tenant; for superusers, all."""
+        """The user's own keys; for Administrators, those of the tenant except superusers'; for superusers, all."""
         if user.is_superuser:
             return self
-        return self.filter(user__tenant=user.tenant_id) if user.is_administrator else self.filter(user=user)
+        if user.is_administrator:
+            return self.filter(user__tenant=user.tenant_id, user__is_superuser=False)
+        return self.filter(user=user)

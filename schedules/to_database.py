@@ -97,7 +97,7 @@ def _set_version(schedule: Schedule, definition: ScheduleDefinition, actor: User
     schedule.current = ScheduleVersion(
         number=number, definition=stored, approved=approved, created_by=actor_name(actor)
     )
-    _check_values(schedule, definition, report, rights.errors(schedule, definition, report, approved))
+    _check_values(schedule, definition, report, rights.errors(schedule, definition, report, approved, actor))
 
 
 def _save(schedule: Schedule) -> None:

@@ -33,8 +33,8 @@ class SharedMemory:
     def __init__(self) -> None:
         # Never closed: closing any descriptor of the file would release this process's lock.
         self._file = tempfile.TemporaryFile()  # noqa: SIM115
-        self._file.truncate(_ENTRIES * _ENTRY.size)
-        self._table = mmap.mmap(self._file.fileno(), 0)
+        # Not of the file: writing to a page of a file for which the disk has no room kills the process.
+        self._table = mmap.mmap(-1, _ENTRIES * _ENTRY.size)
         self._threads = threading.Lock()
         os.register_at_fork(after_in_child=self._after_fork)
 

@@ -26,7 +26,7 @@ from jobs.delivery.states import store_summary
 from jobs.delivery.unsubscribing import is_unsubscribed
 from jobs.execution.protocol import Result
 from jobs.models import Delivery, DeliveryPlan, JobEvent, JobExecutionLog
-from jobs.status import UNFINISHED
+from jobs.status import Status
 from reports.models import delivers
 
 State = Delivery.State
@@ -203,7 +203,8 @@ def discard_unsent(schedule: UUID, reason: str) -> None:
     """Send nothing more of a schedule, in the caller's transaction: neither what waits nor what its jobs will make."""
     unsent = Delivery.objects.filter(schedule=schedule, state__in=(State.HELD, State.PENDING))
     jobs = sorted(set(unsent.values_list("job_id", flat=True)))
-    DeliveryPlan.objects.filter(schedule=schedule, job__status__in=UNFINISHED).delete()
+    # Also those of failed jobs: a retry would send as they did.
+    DeliveryPlan.objects.filter(schedule=schedule).exclude(job__status=Status.SUCCEEDED).delete()
     # Who is sending one now loses its lease.
     unsent.update(state=State.DISCARDED, ended_at=Now(), error=reason, fence=F("fence") + 1)
     for job_id in jobs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
@@ -55,17 +55,24 @@ def used_names(parameter: Parameter, dialect: str) -> list[str]:
 def ancestors(name: str, choices: Mapping[str, ParameterChoices]) -> list[Parameter]:
     """Return the parameters on which the choices of this one depend, directly or not, the earliest first."""
     found: dict[str, Parameter] = {}
-    for parent in choices[name].parents if name in choices else ():
-        found |= {earlier.name: earlier for earlier in ancestors(parent.name, choices)}
-        found[parent.name] = parent
-    return list(found.values())
+    waiting = [name]
+    while waiting:
+        each = choices.get(waiting.pop())
+        # Each parameter once: the number of ways from one to another can grow exponentially.
+        new = {parent.name: parent for parent in each.parents if parent.name not in found} if each else {}
+        found |= new
+        waiting += new
+    return [found[other] for other in _order(choices.values()) if other in found]
 
 
 def parents_first(choices: Iterable[ParameterChoices]) -> list[ParameterChoices]:
     """Return the choices in an order in which each comes after those that it depends on."""
     by_name = {each.name: each for each in choices}
-    sorter = TopologicalSorter({name: [parent.name for parent in each.parents] for name, each in by_name.items()})
-    return [by_name[name] for name in sorter.static_order() if name in by_name]
+    return [by_name[name] for name in _order(by_name.values()) if name in by_name]
+
+
+def _order(choices: Iterable[ParameterChoices]) -> Iterator[str]:
+    return TopologicalSorter({each.name: [parent.name for parent in each.parents] for each in choices}).static_order()
 
 
 def _errors(parameter: Parameter, declared: set[str], dialect: str) -> list[str]:

@@ -93,9 +93,18 @@ def _flat(value: object) -> object:
     return value
 
 
-WITHOUT_NUL = _check(lambda text: "\0" not in text, "Must not contain NUL characters.")  # PostgreSQL can't store them
-Text = Annotated[str, WITHOUT_NUL]
-Name = Annotated[str, Field(min_length=1, max_length=200), WITHOUT_NUL]
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise ValueError("Must not contain NUL characters.")  # PostgreSQL can't store them
+    # Half of a surrogate pair, which JSON can contain. No answer could be encoded with it.
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("Must be valid Unicode text.")
+    return text
+
+
+STORABLE = AfterValidator(_storable)
+Text = Annotated[str, STORABLE]
+Name = Annotated[str, Field(min_length=1, max_length=200), STORABLE]
 Slug = Annotated[
     str,
     Field(min_length=1, max_length=100, json_schema_extra={"pattern": _SLUG}),
@@ -117,25 +126,25 @@ EnvName = Annotated[
     _matches(_ENV_NAME, "Must be the name of an environment variable: letters, digits and _."),
 ]
 AttributeName = Annotated[str, _matches(NAME, "Use letters, digits and _, not starting with a digit.")]
-Role = Annotated[str, Field(min_length=1, max_length=150), WITHOUT_NUL]
+Role = Annotated[str, Field(min_length=1, max_length=150), STORABLE]
 Principal = Annotated[
     str,
     Field(min_length=1, max_length=155),
-    WITHOUT_NUL,
+    STORABLE,
     _check(lambda name: name != USER_PREFIX, "Must be a role, or user: and a user name."),
 ]
-Email = Annotated[str, Field(max_length=254), WITHOUT_NUL, AfterValidator(_email)]
-WebAddress = Annotated[str, Field(max_length=2000), WITHOUT_NUL, AfterValidator(_web_address)]
+Email = Annotated[str, Field(max_length=254), STORABLE, AfterValidator(_email)]
+WebAddress = Annotated[str, Field(max_length=2000), STORABLE, AfterValidator(_web_address)]
 SharePath = Annotated[
     str,
     Field(min_length=1, max_length=500),
-    WITHOUT_NUL,
+    STORABLE,
     _check(_is_inside_share, "Must be a path inside the file share: not absolute, without .. and backslashes."),
 ]
 PlainPath = Annotated[
     str,
     Field(min_length=1, max_length=1000),
-    WITHOUT_NUL,
+    STORABLE,
     # Doesn't quote the value, which may contain a password.
     _check(lambda path: "://" not in path, "Must be a path. For a URL, name an environment variable in url_env."),
 ]
@@ -150,6 +159,6 @@ Delimiter = Annotated[
     Field(min_length=1, max_length=1),
     _matches(_DELIMITER, "Must be one character that occurs in no number, date or name, for example , ; | or a tab."),
 ]
-Template = Annotated[str, Field(min_length=1, max_length=200_000), WITHOUT_NUL]
+Template = Annotated[str, Field(min_length=1, max_length=200_000), STORABLE]
 Format = Literal["pdf", "csv", "xlsx", "json", "ndjson", "parquet", "html"]
 FlatValue = Annotated[Any, BeforeValidator(_flat)]

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from reports.definitions.base import Definition
 from reports.definitions.errors import FieldErrors, InvalidFields
-from reports.definitions.field_types import WITHOUT_NUL, Text
+from reports.definitions.field_types import STORABLE, Text
 from reports.rendering.charts import specification
 from reports.rendering.columns.date_format import date_pattern_error
 from reports.rendering.columns.highlights import condition_error
@@ -44,7 +44,7 @@ class HighlightDefinition(Definition):
 
     model_config = ConfigDict(serialize_by_alias=True)
 
-    when: Annotated[str, Field(max_length=200), WITHOUT_NUL, AfterValidator(_check_condition)] = Field(
+    when: Annotated[str, Field(max_length=200), STORABLE, AfterValidator(_check_condition)] = Field(
         description="<, <=, =, !=, >= or > and a value: > 30, = 'late', < 2026-01-31."
     )
     style: Literal["good", "bad", "warning"] = Field(alias="as", description="How they look.")
@@ -54,7 +54,7 @@ class ColumnDefinition(Definition):
     """How html, pdf and xlsx show a column."""
 
     label: Text = Field(default="", max_length=200, description="The heading. By default, the name in words.")
-    format: Annotated[str, Field(max_length=100), WITHOUT_NUL, AfterValidator(_check_pattern)] = Field(
+    format: Annotated[str, Field(max_length=100), STORABLE, AfterValidator(_check_pattern)] = Field(
         default="", description="A number or date pattern of CLDR: #,##0.00, 0.0%, ¤#,##0.00, dd.MM.yyyy."
     )
     currency: Annotated[str, AfterValidator(_check_currency)] = Field(

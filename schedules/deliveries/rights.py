@@ -19,21 +19,39 @@ _TEXTS = ("subject", "body", "file_name", "path")
 
 
 def approved(schedule: Schedule, definition: ScheduleDefinition, actor: User | str) -> list[str]:
-    """Return the names of the deliveries that an Administrator saves, or has saved and nobody has changed since."""
-    if not isinstance(actor, User) or actor.administers(schedule.tenant_id):
+    """Return the names of the deliveries that an Administrator saves, or has saved and nobody has changed since.
+
+    An approval is for a receiver and for what it gets. Who changes the report, its parameters or formats afterwards
+    without being an Administrator loses it. An Administrator who changes something else approves nothing more.
+    """
+    if not isinstance(actor, User):
         return [delivery.name for delivery in definition.deliveries]
-    if schedule.current is None:
-        return []
-    before = {delivery.name: delivery for delivery in schedule.definition.deliveries}
-    kept = set(schedule.current.approved or [])
-    same = [delivery for delivery in definition.deliveries if delivery == before.get(delivery.name)]
-    return [delivery.name for delivery in same if delivery.name in kept]
+    earlier = schedule.definition if schedule.current else None
+    before = {delivery.name: delivery for delivery in earlier.deliveries} if earlier else {}
+    administers = actor.administers(schedule.tenant_id)
+    kept: set[str] = set()
+    if schedule.current and (administers or (earlier and _sends_the_same(earlier, definition))):
+        kept = set(schedule.current.approved or [])
+    return [
+        delivery.name
+        for delivery in definition.deliveries
+        if (delivery.name in kept if delivery == before.get(delivery.name) else administers)
+    ]
+
+
+def _sends_the_same(earlier: ScheduleDefinition, definition: ScheduleDefinition) -> bool:
+    return all(getattr(earlier, field) == getattr(definition, field) for field in ("report", "parameters", "formats"))
 
 
 def errors(
-    schedule: Schedule, definition: ScheduleDefinition, report: ReportConfiguration, approved: list[str]
+    schedule: Schedule,
+    definition: ScheduleDefinition,
+    report: ReportConfiguration,
+    approved: list[str],
+    actor: User | str,
 ) -> FieldErrors:
     """Return what is wrong with the deliveries of a schedule whose owner is set, by path."""
+    may_save_any = not isinstance(actor, User) or actor.administers(schedule.tenant_id)
     found: FieldErrors = {}
     names = [parameter.name for parameter in report.version.declared_parameters()]
     for at, delivery in enumerate(definition.deliveries):
@@ -43,7 +61,7 @@ def errors(
             has_file_name = field in ("body", "path")
             if text and (sentence := texts.error(text, parameters=names, has_file_name=has_file_name)):
                 found[f"{path}.{field}"] = [sentence]
-        if delivery.name not in approved:
+        if delivery.name not in approved and not may_save_any:
             found |= _refused(path, schedule, delivery)
     return found
 

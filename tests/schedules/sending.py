@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from accounts.models import User
@@ -19,7 +20,8 @@ MAIL: dict[str, Any] = {"name": "mail", "kind": "email", "to": ["bob@example.com
 
 
 def save(username: str, *deliveries: dict[str, Any], **fields: Any) -> Any:
-    return client(username).post(URL, BODY | {"deliveries": list(deliveries)} | fields, format="json")
+    body = json.dumps(BODY | {"deliveries": list(deliveries)} | fields)
+    return client(username).post(URL, body, content_type="application/json")
 
 
 def schedule_with(*deliveries: dict[str, Any], username: str = "alice") -> Schedule:

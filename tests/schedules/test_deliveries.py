@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from accounts.models import User
+from accounts.models import Tenant, User
 from jobs import actions as jobs
 from jobs import failures
 from jobs.delivery import outbox
@@ -59,9 +59,32 @@ def test_administrators_save_what_others_may_not(delivery: dict[str, Any]) -> No
     assert errors(changed), "it isn't what the Administrator saved"
 
 
+@pytest.mark.parametrize("change", [{"parameters": {"start": "now-2M/M", "end": "now"}}, {"formats": ["csv", "pdf"]}])
+def test_who_changes_what_is_sent_loses_the_approval_of_its_receiver(change: dict[str, Any]) -> None:
+    delivery = MAIL | {"to": ["eve@evil.example"]}
+    assert save("alice", delivery, run_as="user:bob").status_code == 201
+    refused = client("bob").patch(f"{URL}/hourly", change, format="json")
+    assert list(errors(refused)) == ["deliveries[0].to[0]"]
+    assert client("alice").patch(f"{URL}/hourly", change, format="json").status_code == 200
+
+
+def test_an_administrator_approves_only_what_this_save_changes(sales: ReportConfiguration) -> None:
+    Tenant.objects.update(recipient_domains="partner.example")
+    assert save("bob", MAIL | {"to": ["ann@partner.example"]}).status_code == 201
+    Tenant.objects.update(recipient_domains="")
+    api = client("alice")
+    assert api.patch(f"{URL}/hourly", {"cron": "5 * * * *"}, format="json").status_code == 200
+    assert ScheduleVersion.objects.latest("number").approved == []
+    assert api.patch(f"{URL}/hourly", {"deliveries": [MAIL | {"when": "rows"}]}, format="json").status_code == 200
+    assert ScheduleVersion.objects.latest("number").approved == ["mail"]
+
+
 @pytest.mark.parametrize(
     ("change", "path", "words"),
     [
+        ({"subject": "\ud800"}, "deliveries[0].subject", "Must be valid Unicode text."),
+        ({"body": "{slot:\ud800}"}, "deliveries[0].body", "Must be valid Unicode text."),
+        ({"file_name": "\udfff"}, "deliveries[0].file_name", "Must be valid Unicode text."),
         ({"subject": "{nothing}"}, "deliveries[0].subject", "There is no field {nothing}."),
         ({"body": "{parameter.region}"}, "deliveries[0].body", "There is no field"),
         ({"file_name": "{file_name}"}, "deliveries[0].file_name", "There is no field"),
@@ -181,6 +204,16 @@ def test_a_delivery_that_cannot_be_prepared_fails_alone(mails: Mails) -> None:
 
 def test_scheduled_jobs_send_nothing_to_the_reports_targets(sales: ReportConfiguration) -> None:
     assert not run(schedule_with()).deliveries.exists()
+
+
+def test_a_retry_of_a_deleted_schedules_job_sends_nothing() -> None:
+    schedule = schedule_with(MAIL)
+    actions.run_now(schedule=schedule, actor="tester")
+    job = transitions.claim(owner="w", host="h", pid=1)
+    assert job and transitions.fail(job, failures.CANCELLED)
+    actions.delete_schedule(schedule=schedule, actor=alice())
+    jobs.retry(job=reload(job), actor=alice())
+    assert not end().deliveries.exists()
 
 
 def test_a_retry_sends_what_the_failed_job_would_have_sent() -> None:
