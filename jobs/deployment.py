@@ -15,7 +15,7 @@ from audit import actions
 from audit.models import Action
 from jobs.models import Deployment
 
-_CACHE_KEY = "jobs.deployment.is-suspended"
+CACHE_KEY = "jobs.deployment.is-suspended"
 #: Pages may show the state of some seconds ago.
 _CACHE_SECONDS = 10
 
@@ -33,7 +33,7 @@ def is_suspended() -> bool:
 
 def was_suspended() -> bool:
     """`is_suspended` as of some seconds ago, for pages."""
-    return bool(cache.get_or_set(_CACHE_KEY, is_suspended, _CACHE_SECONDS))
+    return bool(cache.get_or_set(CACHE_KEY, is_suspended, _CACHE_SECONDS))
 
 
 def adopt(*, actor: str) -> bool:
@@ -47,5 +47,5 @@ def adopt(*, actor: str) -> bool:
         actions.record(
             Action.DEPLOYMENT_ADOPT, actor=actor, tenant_id=None, target=("deployment", settings.DEPLOYMENT_ID)
         )
-    cache.delete(_CACHE_KEY)
+    cache.delete(CACHE_KEY)
     return True

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.core.cache import cache
 from django.db import connection
 from pytest_django import DjangoDbBlocker
 
 from audit.chain import GENESIS
 from audit.heads.keeping import own_files
 from common import call_counts
+from jobs import deployment
 from reports.models import cached_version
 from tests.postgres import dump, postgres_server
 from tests.server import (
@@ -78,6 +80,12 @@ def heads_of_an_empty_log() -> None:
     if [line.sequence for line in file.read().lines] != [0]:
         file.path.unlink(missing_ok=True)
         file.begin_again(0, GENESIS)
+
+
+@pytest.fixture(autouse=True)
+def belong_to_this_installation() -> None:
+    """Let pages not read which installation the database belongs to, which they do every ten seconds."""
+    cache.set(deployment.CACHE_KEY, False)
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 
@@ -71,7 +71,7 @@ def parents_first(choices: Iterable[ParameterChoices]) -> list[ParameterChoices]
     return [by_name[name] for name in _order(by_name.values()) if name in by_name]
 
 
-def _order(choices: Iterable[ParameterChoices]) -> Iterator[str]:
+def _order(choices: Iterable[ParameterChoices]) -> Iterable[str]:
     return TopologicalSorter({each.name: [parent.name for parent in each.parents] for each in choices}).static_order()
 
 
