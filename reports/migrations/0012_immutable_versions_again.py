@@ -1,0 +1,15 @@
+"""The trigger that keeps versions from being changed: SQLite lost it when 0011 copied the table to add a column."""
+
+from importlib import import_module
+
+from django.db import migrations
+
+_deliver = import_module("reports.migrations.0010_deliver")
+_FIELDS = f"{_deliver.FIELDS}, deliver"
+
+
+class Migration(migrations.Migration):
+    dependencies = [("reports", "0011_callers")]
+    operations = [
+        migrations.RunPython(_deliver._trigger(f"{_FIELDS}, caller_names"), _deliver._trigger(_FIELDS)),
+    ]
