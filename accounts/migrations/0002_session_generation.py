@@ -1,8 +1,4 @@
-"""Counts how often a user was deactivated or activated, in the database itself: no statement can avoid it.
-
-On SQLite, a later migration that makes Django copy the table (most changes of a column) loses the trigger and has to
-create it again.
-"""
+"""Counts how often a user was deactivated or activated, in the database itself: no statement can avoid it."""
 
 from django.db import migrations, models
 

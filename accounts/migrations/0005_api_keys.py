@@ -1,19 +1,8 @@
 """API keys, and service accounts, which have nothing but keys."""
 
-import importlib
-
 import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
-
-_create_trigger = importlib.import_module("accounts.migrations.0002_session_generation").create
-
-
-def create_trigger(apps, schema_editor):
-    # Adding the column made Django copy the table on SQLite, without its trigger.
-    if schema_editor.connection.vendor == "sqlite":
-        _create_trigger(apps, schema_editor)
-
 
 class Migration(migrations.Migration):
     dependencies = [("accounts", "0004_roles")]
@@ -27,7 +16,6 @@ class Migration(migrations.Migration):
                 help_text="A program. It has no password and can't sign in; it calls the API with keys.",
             ),
         ),
-        migrations.RunPython(create_trigger, migrations.RunPython.noop),
         migrations.CreateModel(
             name="ApiKey",
             fields=[

@@ -23,6 +23,7 @@ from django.db.backends.sqlite3 import base
 from django.db.utils import OperationalError
 
 from reportserver.databases.errors import CommitUnconfirmed
+from reportserver.databases.sqlite.schema import DatabaseSchemaEditor
 
 #: Seconds between two attempts to take the lock: the range of a random pause.
 _PAUSE = (0.0005, 0.0015)
@@ -43,6 +44,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     * `timeout`: seconds that a transaction waits for the lock, as in Django.
     """
 
+    SchemaEditorClass = DatabaseSchemaEditor
     #: File descriptor of the write-ahead log, once it was needed.
     _log: int | None = None
 
