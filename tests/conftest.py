@@ -83,8 +83,9 @@ def heads_of_an_empty_log() -> None:
 
 
 @pytest.fixture(autouse=True)
-def belong_to_this_installation() -> None:
-    """Let pages not read which installation the database belongs to, which they do every ten seconds."""
+def cached_deployment() -> None:
+    """Forget what earlier tests cached. Pages read now and then which installation the database belongs to."""
+    cache.clear()
     cache.set(deployment.CACHE_KEY, False)
 
 

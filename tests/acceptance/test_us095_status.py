@@ -29,16 +29,22 @@ KEYS = {
     "errorDetails": (dict, type(None)),
     "queuedTime": str,
     "createdBy": str,
+    "createdWithKey": (str, type(None)),
+    "ranAs": (str, type(None)),
     "report": dict,
     "format": str,
+    "formats": list,
     "parameters": dict,
     "requestedParameters": dict,
     "progress": dict,
     "queue": (dict, type(None)),
     "attempt": int,
+    "deliveryState": (str, type(None)),
     "retryOf": (str, type(None)),
+    "convertedFrom": (str, type(None)),
     "expiresAt": (str, type(None)),
     "result": (dict, type(None)),
+    "results": list,
 }
 
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, Permission
-from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
@@ -33,12 +32,6 @@ PARAMETERS = [
     {"name": "codes", "type": "integer", "multiple": True},
     {"name": "format", "type": "string", "max_length": 3},
 ]
-
-
-@pytest.fixture(autouse=True)
-def empty_cache() -> None:
-    """Statistics and queue snapshots of earlier tests must not be shown."""
-    cache.clear()
 
 
 @pytest.fixture

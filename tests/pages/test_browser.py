@@ -260,7 +260,7 @@ def test_a_failed_delivery_is_resent_from_the_jobs_page(
     mail = {"kind": "email", "to": ["a@example.com"]}
     delivery = [{"kind": "api_response", "mode": "asynchronous"}, mail]
     assert alice.request("PATCH", "/reports/sent", json={"delivery": delivery}).status_code == 200
-    job = alice.generate("sent")
+    job = alice.generate("sent", deliver=True)
     alice.wait(job, "Succeeded")
     server.manage("shell", "--no-imports", "-c", FAIL_DELIVERIES.format(job))
     page = visit("alice", f"/jobs/{job}")

@@ -15,7 +15,7 @@ from tests.server import Client
 def test_a_query_is_edited_in_colours_checked_previewed_and_saved(visit: Callable[..., Page], alice: Client) -> None:
     create_report(alice, "coloured")
     page = visit("alice", "/reports/coloured/edit")
-    query = page.get_by_role("textbox", name="Query")
+    query = page.get_by_role("textbox", name="Query", exact=True)
     assert page.locator(".highlight-layer .hljs-keyword").count() > 5
     assert ":region" in page.locator(".highlight-layer .hljs-variable").all_inner_texts()
     written = "select region, amount from sale\nwhere amount < :least and day >= :since"
@@ -57,7 +57,7 @@ def test_a_query_is_edited_in_colours_checked_previewed_and_saved(visit: Callabl
 def test_a_report_is_edited_without_javascript(visit: Callable[..., Page], alice: Client) -> None:
     create_report(alice, "plain")
     page = visit("alice", "/reports/plain/edit", java_script_enabled=False, viewport={"width": 320, "height": 800})
-    query = page.get_by_role("textbox", name="Query")
+    query = page.get_by_role("textbox", name="Query", exact=True)
     query.fill(query.input_value().replace("day >= :since", "day >= :since and amount > :least"))
     page.get_by_role("button", name="Add parameter").click()
     page.locator("[name='parameters[2].name']").fill("least")

@@ -244,7 +244,8 @@ def test_times_that_come_again_after_the_clock_was_set_back_keep_their_slots(mak
     rewind(schedule, 5 * HOUR)
     again = record(schedule)
     assert again[-len(before) :] == before and len(again) == len(before) + 2
-    assert JobExecutionLog.objects.count() == len(again)
+    # In the first minutes of an hour, its slot is skipped, since another one waits.
+    assert JobExecutionLog.objects.count() == sum(state == "Created" for _, state in again)
 
 
 def test_an_edit_loses_no_time(make_schedule: MakeSchedule, bob: User) -> None:

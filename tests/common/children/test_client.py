@@ -61,11 +61,11 @@ def test_a_stuck_child_is_killed_with_what_it_started_and_leaves_no_files(childr
     assert failure(children, tasks.sleep_for_ever, tmp_path / "notes", limits=limits) is Reason.TIMEOUT
     assert time.monotonic() - started < 15
     pid, other, folder = (tmp_path / "notes").read_text().split()
+    until = time.monotonic() + 5
+    while (is_alive(int(pid)) or is_alive(int(other)) or Path(folder).exists()) and time.monotonic() < until:
+        time.sleep(0.05)
     assert not is_alive(int(pid))
     assert not is_alive(int(other))
-    until = time.monotonic() + 5
-    while Path(folder).exists() and time.monotonic() < until:
-        time.sleep(0.05)
     assert not Path(folder).exists()
 
 

@@ -14,7 +14,6 @@ from reports.models import DataSource, ReportConfiguration
 from tests.pages.conftest import (  # noqa: F401
     acme,
     browse,
-    empty_cache,
     globex,
     make_job,
     people,

@@ -13,6 +13,7 @@ from xml.etree.ElementTree import Element, parse
 import pyarrow as pa
 import pytest
 
+from reports.rendering.columns.views import humanized
 from tests.reports.rendering.arrow_types import CASES, Case, every_case, render
 
 pytestmark = pytest.mark.skipif(
@@ -73,10 +74,14 @@ def workbook(batch: pa.RecordBatch, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture(scope="module")
-def column(workbook: dict[str, list[list[Element]]]) -> dict[str, Element]:
+def column(batch: pa.RecordBatch, workbook: dict[str, list[list[Element]]]) -> dict[str, Element]:
     """The first value of each column."""
     header, first = workbook["Data"][:2]
-    return {text_of(name): cell for name, cell in zip(header, first, strict=False) if text_of(name)}
+    # Headings are names made readable.
+    assert [text_of(heading) for heading in header[: len(batch.schema)]] == [
+        humanized(name) for name in batch.schema.names
+    ]
+    return dict(zip(batch.schema.names, first, strict=False))
 
 
 @every_case
