@@ -47,7 +47,7 @@ class _QuerySerializer(serializers.Serializer[object]):
         raise serializers.ValidationError(_NO_SECTIONS)
 
 
-class _ColumnSerializer(serializers.Serializer[object]):
+class RowsColumnSerializer(serializers.Serializer[object]):
     name = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]
     type = serializers.CharField()
@@ -56,7 +56,7 @@ class _ColumnSerializer(serializers.Serializer[object]):
 class RowsSerializer(serializers.Serializer[object]):
     """A page of rows."""
 
-    columns = _ColumnSerializer(many=True)
+    columns = RowsColumnSerializer(many=True)
     rows = serializers.ListField(
         child=serializers.ListField(child=serializers.JSONField(allow_null=True)),
         help_text="Values as the json format writes them. Fewer than `limit` if they are very long.",

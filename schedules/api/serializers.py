@@ -75,7 +75,7 @@ class ScheduleSerializer(serializers.Serializer[Schedule]):
     def get_url(self, schedule: Schedule) -> str:
         return schedule_url(schedule)
 
-    @extend_schema_field(OpenApiTypes.OBJECT)
+    @extend_schema_field({"$ref": "#/components/schemas/ScheduleDefinitionRequest"})
     def get_definition(self, schedule: Schedule) -> dict[str, Any]:
         return schedule.definition.entry()
 

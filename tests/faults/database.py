@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -41,9 +42,20 @@ class Database:
                 connection.row_factory = sqlite3.Row
                 connection.execute("pragma wal_autocheckpoint = 0")
                 return [dict(row) for row in connection.execute(sql, values)]
-        with psycopg.connect(self.location, autocommit=True, row_factory=dict_row, connect_timeout=5) as connection:
+        with self._connect() as connection:
             cursor = connection.execute(sql.replace("?", "%s"), values or None)
             return cursor.fetchall() if cursor.description else []
+
+    def _connect(self) -> psycopg.Connection[Row]:
+        """Connect to PostgreSQL, which a test may just restart."""
+        give_up_at = time.monotonic() + 15
+        while True:
+            try:
+                return psycopg.connect(self.location, autocommit=True, row_factory=dict_row, connect_timeout=5)
+            except psycopg.OperationalError:
+                if time.monotonic() > give_up_at:
+                    raise
+            time.sleep(0.1)
 
     def job(self, job: str) -> Row:
         (row,) = self("select * from jobs_jobexecutionlog where id = ?", self.stored_id(job))
