@@ -39,6 +39,7 @@ KEYS = {
     "progress": dict,
     "queue": (dict, type(None)),
     "attempt": int,
+    "locale": (str, type(None)),
     "deliveryState": (str, type(None)),
     "retryOf": (str, type(None)),
     "convertedFrom": (str, type(None)),
