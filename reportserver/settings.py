@@ -215,6 +215,8 @@ AUDIT_HEADS_DIR = DATA_DIR / "keys"
 AUDIT_HEADS_FOLDER = optional_folder("REPORTSERVER_AUDIT_HEADS_FOLDER")
 #: Whether the end of the log is also written to the server's own log at each change.
 AUDIT_HEADS_LOG = flag("REPORTSERVER_AUDIT_HEADS_LOG", False)
+#: A larger file of heads is compacted.
+AUDIT_HEADS_LARGE_BYTES = 1 << 20
 #: Entries that verification and export read at once.
 AUDIT_BATCH_ENTRIES = 1000
 

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from django.conf import settings
+
 from audit.exceptions import HeadsDamaged, HeadsMissing, HeadsUnreadable
 from audit.heads.lines import Line, all_intact, new_line, parse, sealed_anew
 from common.files import rename_durably
 
-#: A larger file is to be compacted.
-_LARGE_BYTES = 1 << 20
 #: No file grows to this by what is appended to it.
 _MAX_BYTES = 1 << 26
 #: More than two lines.
@@ -98,7 +98,7 @@ class HeadsFile:
     @property
     def is_large(self) -> bool:
         """True if the file is to be compacted."""
-        return self.path.stat().st_size > _LARGE_BYTES
+        return self.path.stat().st_size > settings.AUDIT_HEADS_LARGE_BYTES
 
     def lines(self) -> list[Line]:
         """All heads. Raises HeadsMissing, HeadsUnreadable, and HeadsDamaged if any line isn't as it was written."""

@@ -57,14 +57,14 @@ def add_deliveries(job: JobExecutionLog, result: Result) -> None:
 
 def _planned(job: JobExecutionLog, result: Result) -> list[Delivery]:
     if job.converted_from:
+        # What it shows was sent before.
         return []
     if job.is_scheduled:
         # What a schedule sends, and to whom, is not for the report to say.
         plan = DeliveryPlan.objects.filter(job=job).first()
         outcome = planning.Outcome(result.rows, bool(result.truncated), result.content_digest)
         return planning.of_plan(plan, job, outcome) if plan else []
-    # A conversion sends nothing a second time.
-    if job.version is None or job.converted_from or not delivers(job.version.pk, requested=job.deliver):
+    if job.version is None or not delivers(job.version.pk, requested=job.deliver):
         return []
     return planning.of_report(job, job.version)
 

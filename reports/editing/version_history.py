@@ -49,7 +49,7 @@ def version_history(
         fields = changed_fields(compare(by_number.get(version.number - 1), version) or [])
         changes.append(Change(version, fields[:_MAX_FIELDS], len(fields[_MAX_FIELDS:])))
     compared = None if old == new else compare(by_number.get(old), by_number.get(new))
-    return {"page": page, "changes": changes, "old": old, "new": new, "compared": compared}
+    return {"page": page, "changes": changes, "current": current, "old": old, "new": new, "compared": compared}
 
 
 def _requested_number(request: HttpRequest, name: str, default: int) -> int:

@@ -11,7 +11,6 @@ FIELDS = (
 def _statements(vendor, fields):
     """Drop the trigger that there is, and make the one over these columns."""
     if vendor == "sqlite":
-        # There is none: SQLite copied the table to add the column.
         return [
             "drop trigger if exists report_version_immutable",
             f"""create trigger report_version_immutable before update of {fields} on reports_reportversion

@@ -1,4 +1,4 @@
-"""The trigger that keeps versions from being changed: SQLite lost it when 0011 copied the table to add a column."""
+"""The database also refuses to change whether a version depends on its caller."""
 
 from importlib import import_module
 

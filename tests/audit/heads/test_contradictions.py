@@ -13,7 +13,6 @@ from pytest_django import Settings
 from accounts.models import User
 from audit import verification
 from audit.chain import VerificationFailure
-from audit.heads import file
 from audit.heads.keeping import own_files
 from audit.models import AuditCheck
 from tests.audit.heads.states import State, put
@@ -41,9 +40,9 @@ def test_a_log_that_was_shortened_is_found_whatever_is_written_to_it_later(
 
 
 def test_a_file_that_is_compacted_remembers_the_other_log(
-    states: dict[str, State], people: dict[str, User], monkeypatch: pytest.MonkeyPatch
+    states: dict[str, State], people: dict[str, User], settings: Settings
 ) -> None:
-    monkeypatch.setattr(file, "_LARGE_BYTES", 1000)
+    settings.AUDIT_HEADS_LARGE_BYTES = 1000
     put(replace(states["old"], file=states["new"].file))
     for _ in range(50):
         record(people["bob"])

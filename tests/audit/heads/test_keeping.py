@@ -19,7 +19,6 @@ from accounts.models import User
 from audit import actions as audit
 from audit import verification
 from audit.chain import GENESIS
-from audit.heads import file
 from audit.heads.file import HeadsFile
 from audit.heads.keeping import own_files
 from audit.models import Action, AuditCheck, AuditLog
@@ -226,9 +225,9 @@ def test_a_line_that_was_being_written_when_the_machine_stopped_is_replaced(tmp_
 
 
 def test_a_file_that_has_grown_is_replaced_by_its_last_line(
-    committing: None, people: dict[str, User], monkeypatch: pytest.MonkeyPatch
+    committing: None, people: dict[str, User], settings: Settings
 ) -> None:
-    monkeypatch.setattr(file, "_LARGE_BYTES", 1000)
+    settings.AUDIT_HEADS_LARGE_BYTES = 1000
     for _ in range(20):
         record(people["bob"])
     assert len(lines()) < 8
