@@ -6,6 +6,7 @@ delivery never changes its job's status.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 from uuid import UUID
 
@@ -196,7 +197,9 @@ def _end_hold(
 def discard_held(job: JobExecutionLog, reason: str) -> None:
     """Discard what is held of a job, in the caller's transaction."""
     for delivery in job.deliveries.filter(state=State.HELD):
-        discard(delivery=delivery, actor=audit.SYSTEM, reason=reason)
+        # Somebody may have released it meanwhile.
+        with contextlib.suppress(exceptions.DeliveryNotHeld):
+            discard(delivery=delivery, actor=audit.SYSTEM, reason=reason)
 
 
 def discard_unsent(schedule: UUID, reason: str) -> None:

@@ -113,5 +113,5 @@ def _plain(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, list):
-        return ", ".join(map(str, value))
+        return ", ".join(map(_plain, value))
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -93,7 +93,8 @@ def _flat(value: object) -> object:
     return value
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
+    """Return the text. Raise ValueError if a database or an answer can't hold it."""
     if "\0" in text:
         raise ValueError("Must not contain NUL characters.")  # PostgreSQL can't store them
     # Half of a surrogate pair, which JSON can contain. No answer could be encoded with it.
@@ -102,7 +103,7 @@ def _storable(text: str) -> str:
     return text
 
 
-STORABLE = AfterValidator(_storable)
+STORABLE = AfterValidator(storable)
 Text = Annotated[str, STORABLE]
 Name = Annotated[str, Field(min_length=1, max_length=200), STORABLE]
 Slug = Annotated[

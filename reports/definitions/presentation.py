@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from reports.definitions.base import Definition
 from reports.definitions.errors import FieldErrors, InvalidFields
-from reports.definitions.field_types import STORABLE, Text
+from reports.definitions.field_types import STORABLE, Text, storable
 from reports.rendering.charts import specification
 from reports.rendering.columns.date_format import date_pattern_error
 from reports.rendering.columns.highlights import condition_error
@@ -76,9 +77,16 @@ class ColumnDefinition(Definition):
         return self
 
 
+def _check_keys(columns: Mapping[str, object], most: int) -> None:
+    # Not declared on the type: limits of keys become propertyNames, which OpenAPI 3.0 doesn't have.
+    if len(columns) > most or not all(1 <= len(name) <= 200 for name in columns):
+        raise ValueError(f"Must name at most {most} columns, with 1 to 200 characters each.")
+    for name in columns:
+        storable(name)
+
+
 def _check_columns(columns: dict[str, ColumnDefinition]) -> dict[str, ColumnDefinition]:
-    if len(columns) > _MAX_COLUMNS or any("\0" in name or not 1 <= len(name) <= 200 for name in columns):
-        raise ValueError(f"Must name at most {_MAX_COLUMNS} columns, with 1 to 200 characters each.")
+    _check_keys(columns, _MAX_COLUMNS)
     return columns
 
 
@@ -86,11 +94,9 @@ Columns = Annotated[dict[str, ColumnDefinition], AfterValidator(_check_columns)]
 
 
 def _check_names(columns: dict[str, Function]) -> dict[str, Function]:
-    # Not declared on the type: limits of keys become propertyNames, which OpenAPI 3.0 doesn't have.
     if not columns:
         raise ValueError("Must name at least one column.")
-    if len(columns) > _MAX_TOTALS or any("\0" in name or not 1 <= len(name) <= 200 for name in columns):
-        raise ValueError(f"Must name at most {_MAX_TOTALS} columns, with 1 to 200 characters each.")
+    _check_keys(columns, _MAX_TOTALS)
     return columns
 
 

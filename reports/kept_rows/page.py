@@ -26,8 +26,8 @@ _CHARACTERS = {
     ColumnKind.DECIMAL: "-.0123456789",
     ColumnKind.FLOAT: "-+.0123456789einfa",
     ColumnKind.BOOLEAN: "truefals",
-    ColumnKind.DATE: "-+0123456789",
-    ColumnKind.TIMESTAMP: "-+:.0123456789tz ",
+    ColumnKind.DATE: "-+0123456789infty",
+    ColumnKind.TIMESTAMP: "-+:.0123456789tz infy",
     ColumnKind.TIME: ":.0123456789",
 }
 

@@ -142,8 +142,10 @@ def _is_own_password(request: HttpRequest, user: User, form: forms.Form) -> bool
         if check_credentials(request, user.username, form.cleaned_data["current"], channel="page"):
             return True
         form.add_error("current", str(_WRONG_PASSWORD))
-    except (TooManyFailures, TooManySignIns):
+    except TooManyFailures:
         form.add_error("current", str(_TOO_MANY))
+    except TooManySignIns as error:
+        form.add_error("current", gettext(error.message))
     return False
 
 

@@ -22,6 +22,7 @@ document.addEventListener("click", (event) => {
   picker.onchange = () => {
     text.value = picker.value;
     text.dispatchEvent(new Event("input", { bubbles: true }));
+    text.dispatchEvent(new Event("change", { bubbles: true }));
     text.focus();
   };
   picker.showPicker();
@@ -31,6 +32,7 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("change", (event) => {
   const changed = (event.target.name || "").replace(/^param\./, "");
+  if (!changed) return; // The calendar of a date field has no name.
   event.target.form?.querySelectorAll("[data-parents]").forEach((field) => {
     if (!field.dataset.parents.split(" ").includes(changed) || !field.value) return;
     field.value = "";

@@ -89,6 +89,9 @@ def test_people_decide_on_the_jobs_page(held: Delivery) -> None:
     page = Page(admin.get(f"/jobs/{held.job_id}").content.decode())
     assert page.get("button", "Discard mail to bob@example.com")
     assert bob.post(f"/deliveries/{held.pk}", {"do": "release"}).status_code == 403
+    assert admin.post(f"/deliveries/{held.pk}").status_code == 302
+    held.refresh_from_db()
+    assert held.state == "held", "nothing was asked for"
     assert admin.post(f"/deliveries/{held.pk}", {"do": "release"}).status_code == 302
     held.refresh_from_db()
     assert held.state == "pending"

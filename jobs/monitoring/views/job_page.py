@@ -129,7 +129,7 @@ def decide_delivery(request: HttpRequest, delivery_id: str) -> HttpResponse:
         if request.POST.get("do") == "release":
             outbox.release(delivery=delivery, actor=user)
             messages.success(request, gettext("Released. It is sent within seconds."))
-        else:
+        elif request.POST.get("do") == "discard":
             outbox.discard(delivery=delivery, actor=user)
             messages.success(request, gettext("Discarded. It won't be sent."))
     except DomainError as error:

@@ -13,7 +13,15 @@ from jobs.delivery.texts import TextFields
 FIELDS = TextFields(
     "Delays\r\nBcc: evil@example.com",
     1234,
-    {"start": "2026-01-01", "path": "../../etc/passwd", "none": None, "many": ["a", "b"], "yes": True, "nul": "a\0b"},
+    {
+        "start": "2026-01-01",
+        "path": "../../etc/passwd",
+        "none": None,
+        "many": ["a", "b"],
+        "yes": True,
+        "flags": [True, None],
+        "nul": "a\0b",
+    },
     datetime(2026, 12, 31, 23, 30, tzinfo=UTC),
     "delays",
 )
@@ -65,8 +73,11 @@ def test_a_long_text_is_read_in_linear_time() -> None:
 
 
 def test_fields_are_filled_in() -> None:
-    text = "{{{rows}}} {parameter.start} {parameter.none}{parameter.many} {parameter.yes} {slot:%Y-%m} {slot}"
-    assert texts.body(text, FIELDS) == "{1234} 2026-01-01 a, b true 2026-12 2026-12-31 23:30"
+    text = (
+        "{{{rows}}} {parameter.start} {parameter.none}{parameter.many} {parameter.yes} {parameter.flags} {slot:%Y-%m}"
+    )
+    assert texts.body(text, FIELDS) == "{1234} 2026-01-01 a, b true true,  2026-12"
+    assert texts.body("{slot}", FIELDS) == "2026-12-31 23:30"
     assert texts.body("{parameter.nul}", FIELDS) == "ab"
     assert texts.body("{parameter.x}" + "{parameter.start}", FIELDS) == "2026-01-01"
 

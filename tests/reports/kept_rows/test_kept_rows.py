@@ -16,6 +16,7 @@ import pytest
 from reports.engine import RunSpec, path_of, run
 from reports.kept_rows.file import BATCH_ROWS, NAME, KeptRowsWriter, read_kept
 from reports.kept_rows.page import RowsPage, RowsQuery, json_page, text_page
+from reports.rendering.infinity import infinity
 from reports.sources.base import SourceSpec
 
 ROWS = 3 * BATCH_ROWS + 100
@@ -120,6 +121,14 @@ def test_a_search_finds_values_that_contain_the_text(path: Path, search: str, ma
     expected = [row["n"] for row in TABLE.to_pylist() if matches(row)]
     assert found.total == len(expected)
     assert [row[0] for row in rows] == expected[::-1][:1_000]
+
+
+def test_a_search_finds_dates_that_are_infinite(tmp_path: Path) -> None:
+    path = tmp_path / "rows"
+    days = pa.array([infinity(pa.date32()), 0, None], pa.int32()).cast(pa.date32())
+    with path.open("wb") as out:
+        assert write(out, pa.table({"day": days}), max_rows=10)
+    assert page_of(path, search="infinity").total == 1
 
 
 def test_an_unknown_column_to_sort_by_is_said(path: Path) -> None:
