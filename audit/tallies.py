@@ -69,7 +69,7 @@ def record_due() -> int:
 
 
 def _add(key: str, times: int) -> bool:
-    """Count so many more. False if nothing was counted yet."""
+    """Add `times` to the count. False if nothing was counted yet."""
     return bool(AuditTally.objects.filter(pk=key).update(count=F("count") + times, last_at=Now()))
 
 

@@ -27,7 +27,7 @@ def visible_job(user: User, job_id: object) -> JobExecutionLog:
     if job.caller_values is not None and not user.administers(job.tenant_id):
         if rights and job.ran_as_id == user.pk:
             return job
-        raise PermissionDenied("Only the user as whom this job ran and Administrators can see it.")
+        raise PermissionDenied("Only Administrators and the user this job ran as can see it.")
     if Right.VIEW in rights or (Right.GENERATE in rights and job.requested_by_id == user.pk):
         return job
     raise PermissionDenied("You don't have the view right on this job's report.")

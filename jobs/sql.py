@@ -217,10 +217,7 @@ def newest_runs(reports: Sequence[tuple[UUID, int]], *, user_id: int | None, lim
         seconds=_SECONDS[connection.vendor],
         report="listed.report" if on_postgresql else "%s",
         tenant="listed.tenant" if on_postgresql else "%s",
-        # Own jobs that ran as somebody else are retries by somebody who was an Administrator then.
-        user=""
-        if user_id is None
-        else "and requested_by_id = %s and coalesce(ran_as_id, requested_by_id) = requested_by_id",
+        user="" if user_id is None else _OWN,
         limit=limit,
     )
     parameters: list[Any]

@@ -65,7 +65,7 @@ class CallerAttributeMissing(DomainError):
 
 
 class CallerAttributesChanged(DomainError):
-    """The user as whom this job ran has other attributes by now, or was deactivated. Run the report again."""
+    """The attributes of the user this job ran as have changed, or the user was deactivated. Run the report again."""
 
     code = "caller_attributes_changed"
 

@@ -172,7 +172,7 @@ class ReportVersion(models.Model):
     max_running = models.PositiveSmallIntegerField(
         null=True, help_text=_("Jobs of the report that can run at the same time.")
     )
-    # Versions of before this column, and of servers that don't know it yet, deliver always.
+    # Versions from before this column, and of servers that don't know it yet, deliver always.
     deliver = models.CharField(
         max_length=10,
         choices=Deliver,

@@ -1,4 +1,4 @@
-"""Does this process run as the user to whom the data folder belongs?"""
+"""Checks that this process runs as the owner of the data folder."""
 
 from __future__ import annotations
 

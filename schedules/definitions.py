@@ -96,7 +96,7 @@ class ScheduleDefinition(Definition):
     deliveries: list[ScheduledDelivery] = Field(
         default=[], max_length=20, description="What is sent to whom when a job succeeds. By default, nothing."
     )
-    paused: bool = Field(default=False, description="Whether it rests.")
+    paused: bool = Field(default=False, description="Whether it is paused.")
 
     #: Stored with the schedule, not with its versions.
     UNVERSIONED: ClassVar[frozenset[str]] = frozenset({"slug", "tenant", "paused"})

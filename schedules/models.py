@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tenant
 from jobs.models import JobExecutionLog
+from reports.definitions.field_types import principal_of
 from reports.models import ReportConfiguration
 from reports.parameters.date_math import Moment
 from schedules import cron
@@ -74,8 +75,8 @@ class Schedule(models.Model):
         """Its definition as it is now; not validated again."""
         fields = dict(self.version.definition)
         fields["report"] = self.report.slug if self.report else ""
-        fields["run_as"] = f"user:{self.owner.username}" if self.owner else None
-        # Versions of before this field don't have it.
+        fields["run_as"] = principal_of(self.owner.username) if self.owner else None
+        # Versions from before this field existed lack it.
         fields["deliveries"] = [stored_delivery(entry) for entry in fields.get("deliveries", [])]
         return ScheduleDefinition.model_construct(slug=self.slug, tenant=self.tenant.slug, paused=self.paused, **fields)
 

@@ -10,7 +10,7 @@ from audit.actions import PendingEntry, actor_name
 from audit.models import Action
 from jobs.sql import now as database_now
 from reports.definitions.errors import FieldErrors, invalid_definition
-from reports.definitions.field_types import user_of
+from reports.definitions.field_types import principal_of, user_of
 from reports.exceptions import InvalidParameters
 from reports.models import ReportConfiguration
 from reports.parameters.values import typed_values
@@ -79,7 +79,7 @@ def _write(
     is_new_version = changed is None or bool(set(changed) - ScheduleDefinition.UNVERSIONED)
     if is_new_version:
         _set_version(schedule, definition, actor)
-    # An owner or report that is gone may have paused it a moment ago: only who says so resumes it.
+    # An owner or report that is gone may have paused it a moment ago: it is resumed only on request.
     apply_paused(schedule, definition.paused if changed is None or "paused" in changed else schedule.paused)
     if is_new_version and schedule.next_at is None and not schedule.paused:
         sentence = "The schedule would never run: no future time matches cron between start_on and end_on."
@@ -91,7 +91,7 @@ def _set_version(schedule: Schedule, definition: ScheduleDefinition, actor: User
     """Give the schedule the report, the owner and a new version, not stored yet. Raises InvalidDefinition."""
     report, owner = _report_and_owner(schedule, definition, actor)
     number = schedule.current.number + 1 if schedule.current else 1
-    stored = definition.versioned() | {"run_as": f"user:{owner.username}"}
+    stored = definition.versioned() | {"run_as": principal_of(owner.username)}
     schedule.report, schedule.owner = report, owner
     approved = rights.approved(schedule, definition, actor)
     schedule.current = ScheduleVersion(
@@ -157,7 +157,7 @@ def _may_own(owner: User, schedule: Schedule, actor: User | str) -> bool:
 def _check_values(
     schedule: Schedule, definition: ScheduleDefinition, report: ReportConfiguration, errors: FieldErrors
 ) -> None:
-    """Check format and parameters as they would be at the next time. Raises InvalidDefinition, also for `errors`."""
+    """Check formats and parameters as they would be at the next time. Raises InvalidDefinition, also for `errors`."""
     version, now = report.version, schedule.now
     for at, format in enumerate(definition.formats):
         if format not in version.formats:

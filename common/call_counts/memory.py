@@ -39,7 +39,7 @@ class SharedMemory:
         os.register_at_fork(after_in_child=self._after_fork)
 
     def add_call(self, caller: str) -> Count:
-        """Count a call. With more than some 10,000 callers in a window, a few counts start again from 0."""
+        """Count a call. With more than about 10,000 callers in a window, a few counts start again from 0."""
         digest = hashlib.sha256(caller.encode()).digest()[:16]
         start = int.from_bytes(digest[:4], "big")
         with self._locked():

@@ -50,7 +50,7 @@ class RunReportView(APIView):
             raise ValidationError({"body": ["The body must be a JSON object."]})
         body = GenerateSerializer(data=data)
         body.is_valid(raise_exception=True)
-        # Optional parts only if they are used: a request of before they existed has the same fingerprint.
+        # Optional parts only if they are used: requests from before they existed keep their fingerprints.
         given = {name: value for name, value in body.validated_data.items() if value or name in _ALWAYS_COMPARED}
         key_header = self.request.headers.get("Idempotency-Key")
         submission = actions.submit(

@@ -160,7 +160,7 @@ def resend(*, job: JobExecutionLog, actor: User | str) -> int:
 def release(*, delivery: Delivery, actor: User) -> None:
     """Send a held delivery. Raises DeliveryNotHeld, DeliveryNotAllowed or ResultPurged.
 
-    Who may receive it is checked again now, and when it is sent; so is the file's SHA-256.
+    Whether the recipient may have it is checked now and again on sending; the file's SHA-256 is checked on sending.
     """
     if delivery.state != State.HELD:
         raise exceptions.DeliveryNotHeld
@@ -208,7 +208,7 @@ def discard_unsent(schedule: UUID, reason: str) -> None:
     jobs = sorted(set(unsent.values_list("job_id", flat=True)))
     # Also those of failed jobs: a retry would send as they did.
     DeliveryPlan.objects.filter(schedule=schedule).exclude(job__status=Status.SUCCEEDED).delete()
-    # Who is sending one now loses its lease.
+    # A deliverer that is sending one now loses its lease.
     unsent.update(state=State.DISCARDED, ended_at=Now(), error=reason, fence=F("fence") + 1)
     for job_id in jobs:
         store_summary(job_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from accounts.models import Tenant, User
 from jobs.delivery.models import Delivery
 
-_NOT_ACTIVE = "The account of the schedule's owner was deactivated or deleted."
+_NOT_ACTIVE = "The schedule owner's account was deactivated or deleted."
 UNSUBSCRIBED = "The recipient has unsubscribed from this schedule."
 _NOT_ALLOWED = "The organization no longer allows schedules to send to this address."
 

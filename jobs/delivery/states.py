@@ -28,7 +28,7 @@ def summary(states: Collection[str]) -> DeliveryState | None:
 def store_summary(job_id: UUID) -> None:
     """Store the state of a job's deliveries, in the transaction that changed one of them."""
     job = JobExecutionLog.objects.filter(pk=job_id)
-    # Two deliveries may end at the same time. Only who has the lock reads what the other one wrote.
+    # Two deliveries may end at the same time. Only the one that has the lock reads what the other one wrote.
     job.select_for_update(no_key=True).values_list("pk").first()
     states = Delivery.objects.filter(job=job_id).order_by().values_list("state", flat=True).distinct()
     job.update(delivery_state=summary(set(states)) or "")

@@ -46,7 +46,7 @@ def unsubscribe(subscription: Subscription) -> None:
 
 
 def is_unsubscribed(delivery: Delivery) -> bool:
-    """Whether who would receive the delivery wants none."""
+    """Whether the delivery's recipient has unsubscribed from its schedule."""
     if delivery.schedule is None or delivery.kind != "email":
         return False
     subscription = Subscription(delivery.schedule, delivery.target)

@@ -228,10 +228,6 @@ def _expiry_of_original(job: JobExecutionLog) -> datetime | None:
     return Artifact.objects.filter(job=job.converted_from).values_list("expires_at", flat=True).first()
 
 
-def _add_deliveries(job: JobExecutionLog, result: Result) -> None:
-    outbox.add_deliveries(job, result)
-
-
 def _record_success(job: JobExecutionLog, result: Result) -> None:
     record_event(job, JobEvent.Kind.SUCCEEDED, {"rows": result.rows, "size": result.size})
 
@@ -358,6 +354,6 @@ WriteOfFailure = Callable[[JobExecutionLog, Failure], None]
 WriteOfRelease = Callable[[JobExecutionLog, Failure, float], None]
 #: What the end of an attempt writes beside the job's row, in its transaction. An error in one of these steps doesn't
 #: keep the job Running: tests/faults/test_ends.py breaks each of them.
-WRITES_OF_SUCCESS: Sequence[WriteOfSuccess] = (_add_artifact, _add_deliveries, _record_success, _audit_success)
+WRITES_OF_SUCCESS: Sequence[WriteOfSuccess] = (_add_artifact, outbox.add_deliveries, _record_success, _audit_success)
 WRITES_OF_FAILURE: Sequence[WriteOfFailure] = (_record_failure, _audit_failure)
 WRITES_OF_RELEASE: Sequence[WriteOfRelease] = (_record_release,)

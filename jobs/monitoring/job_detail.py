@@ -155,8 +155,7 @@ def rerun_query(job: JobExecutionLog) -> str:
 
 def repeat_query(job: JobExecutionLog) -> str:
     """As `rerun_query`, with the parameters as they were sent: relative dates stay relative."""
-    parameters = job.parameters if job.requested_parameters is None else job.requested_parameters
-    return f"{urlencode([('formats', format) for format in job.formats])}&{_form_query(job, parameters)}"
+    return f"{urlencode([('formats', format) for format in job.formats])}&{_form_query(job, job.sent_parameters)}"
 
 
 def _form_query(job: JobExecutionLog, parameters: Mapping[str, Any]) -> str:

@@ -36,7 +36,7 @@ def throughputs(report: ReportConfiguration) -> Mapping[str, Throughput]:
     """
     succeeded = JobExecutionLog.objects.filter(tenant=report.tenant_id, status=Status.SUCCEEDED).newest_first()
     if report.is_caller_bound:
-        # How many rows others got is theirs to know.
+        # How many rows others got is none of this user's business.
         return {}
     own = [_Run(*row) for row in succeeded.filter(report=report).values_list(*_COLUMNS)[:_OWN_RUNS]]
     newest = [_Run(*row) for row in succeeded.values_list(*_COLUMNS)[:_TENANT_RUNS]]

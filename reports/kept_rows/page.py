@@ -100,7 +100,7 @@ def _page(query: RowsQuery) -> tuple[list[KeptColumn], int, pa.RecordBatch | Non
         if query.sort is not None and query.sort not in schema.names:
             return columns, 0, None
         chosen = None
-        total = _rows_of(file)
+        total = _row_count(file)
         if query.search:
             chosen = _found(file, query.search)
             total = len(chosen)
@@ -117,7 +117,7 @@ def _page(query: RowsQuery) -> tuple[list[KeptColumn], int, pa.RecordBatch | Non
         return columns, total, _rows_at(file, chosen.to_pylist())
 
 
-def _rows_of(file: pa.RecordBatchFileReader) -> int:
+def _row_count(file: pa.RecordBatchFileReader) -> int:
     batches = file.num_record_batches
     return (batches - 1) * BATCH_ROWS + file.get_batch(batches - 1).num_rows if batches else 0
 

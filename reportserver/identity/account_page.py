@@ -1,4 +1,4 @@
-"""The account page: the user's own password, sessions and API keys."""
+"""The account page: the user's password, second factor, sessions and API keys."""
 
 from __future__ import annotations
 

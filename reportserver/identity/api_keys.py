@@ -9,7 +9,6 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Q
 
 from accounts.api_keys import MAX_DAYS, KeyRight, NewKey
 from accounts.exceptions import KeyNotFound, TooManyKeys
@@ -18,11 +17,10 @@ from accounts.roles import may_manage
 from audit import actions as audit
 from audit.actions import actor_name
 from audit.models import Action
-from common.ids import parse_uuid
 from jobs.clock import Now
 from jobs.sql import now
 from reports.definitions.errors import FieldErrors
-from reports.exceptions import InvalidParameters
+from reports.exceptions import AmbiguousReport, InvalidParameters, ReportNotFound
 from reports.models import ReportConfiguration
 
 #: Keys that one user can have at once.
@@ -140,11 +138,11 @@ def _expiry_error(expires_at: datetime) -> str | None:
 
 
 def _report_id(user: User, name: str) -> UUID | None:
-    uuid = parse_uuid(name)
-    matches = Q(pk=uuid) if uuid else Q(slug=name.replace("\0", " "))
-    ids = ReportConfiguration.objects.in_tenant_of(user).filter(matches).values_list("pk", flat=True)[:2]
-    # A superuser sees all tenants, where several reports can have the slug.
-    return ids[0] if len(ids) == 1 else None
+    try:
+        return ReportConfiguration.objects.find(user, name).pk
+    except (ReportNotFound, AmbiguousReport):
+        # A superuser sees all tenants, where several reports can have the slug.
+        return None
 
 
 def _record(action: Action, key: ApiKey, actor: User | str, **details: object) -> None:

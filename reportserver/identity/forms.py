@@ -1,4 +1,4 @@
-"""Forms of the account page."""
+"""Forms of the account, people and roles pages."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class HoldIf(Definition):
     rows_change: int = Field(
         ge=1,
         le=1_000_000,
-        description="If the number of rows differs by at least so many percent from that of the last delivery.",
+        description="If the number of rows differs from that of the last delivery by at least this percentage.",
     )
 
 

@@ -21,8 +21,8 @@ _TEXTS = ("subject", "body", "file_name", "path")
 def approved(schedule: Schedule, definition: ScheduleDefinition, actor: User | str) -> list[str]:
     """Return the names of the deliveries that an Administrator saves, or has saved and nobody has changed since.
 
-    An approval is for a receiver and for what it gets. Who changes the report, its parameters or formats afterwards
-    without being an Administrator loses it. An Administrator who changes something else approves nothing more.
+    An approval covers a target and what is sent to it. It is lost when somebody who isn't an Administrator changes the
+    report, its parameters or its formats. An Administrator who changes something else approves nothing more.
     """
     if not isinstance(actor, User):
         return [delivery.name for delivery in definition.deliveries]

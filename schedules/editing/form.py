@@ -20,6 +20,7 @@ from reports.definitions.field_types import USER_PREFIX, principal_of
 from reports.editing.controls import Control, field_control
 from reports.editing.field_kinds import FieldKind, kind_of
 from reports.editing.field_texts import label_of
+from reports.editing.form_controls import ErrorLink
 from reports.editing.submission import Submission
 from reports.exceptions import InvalidDefinition, InvalidParameters
 from reports.forms import PREFIX, Field, RunForm
@@ -53,14 +54,6 @@ _YAML = [
     if name != "parameters" and kind_of(info.annotation) is FieldKind.YAML
 ]
 _TEXTS = ("slug", "cron", "missed", "missed_within", "overlap", *_OPTIONAL)
-
-
-class ErrorLink(NamedTuple):
-    """An entry of the summary of errors: the id of the control, its title, and the sentence."""
-
-    id: str
-    title: str
-    sentence: str
 
 
 @dataclass

@@ -24,7 +24,7 @@ from reports.editing.differences import Difference, differences
 from reports.editing.version_history import version_history
 from reports.exceptions import InvalidDefinition
 from reports.models import ReportConfiguration
-from reports.permissions import granted_ids, may_generate
+from reports.permissions import Right, granted_ids, may_generate
 from reports.querysets import report_key
 from schedules import actions
 from schedules.editing.backfill_form import BackfillForm
@@ -107,7 +107,7 @@ def _save(form: ScheduleForm, schedule: Schedule | None, actor: User, version: s
     definition = form.definition()
     if schedule is None:
         return actions.create_schedule(definition=definition, tenant=form.report.tenant, actor=actor)
-    # A form without a version, as of a program, overwrites what there is.
+    # A form without a version, such as a program's, overwrites whatever is there.
     expected = int(version) if version.isascii() and version.isdigit() and len(version) < 10 else None
     return actions.update_schedule(schedule=schedule, definition=definition, actor=actor, expected_version=expected)
 
@@ -199,7 +199,7 @@ def _choose_report(request: HttpRequest, user: User, schedule: Schedule | None =
     if schedule is not None:
         reports = reports.filter(tenant=schedule.tenant)
     if not user.is_administrator:
-        reports = reports.filter(pk__in=granted_ids(user)["generate"])  # type: ignore[index]
+        reports = reports.filter(pk__in=granted_ids(user)[Right.GENERATE])
     keys = [(report, report_key(user, report.slug, report.pk)) for report in reports.order_by("current__name")]
     return render(request, "schedules/choose_report.html", {"reports": keys, "schedule": schedule})
 

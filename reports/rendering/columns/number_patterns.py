@@ -46,7 +46,6 @@ class CompiledPattern:
     """A number pattern in a locale, perhaps with a currency, taken apart once."""
 
     def __init__(self, pattern: str, locale_name: str, currency: str = "") -> None:
-        self.text = pattern
         self.currency = currency
         self.numerals = numerals_of(locale_name)
         self._locale = locales.locale(locale_name)
