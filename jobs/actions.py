@@ -30,10 +30,11 @@ from jobs.status import Status
 from reports.choices.checked import checked_labels
 from reports.choices.checking import check_choices
 from reports.exceptions import InvalidParameters, ReportNotFound
-from reports.models import DeliveryTarget, ReportConfiguration, ReportVersion
+from reports.models import ReportConfiguration, ReportVersion
 from reports.parameters.caller import caller_values, to_stored
 from reports.parameters.date_math import Moment
 from reports.parameters.values import TypedValue, to_json, typed_values
+from reports.targets.models import DeliveryTarget
 
 Mode = DeliveryTarget.Mode
 #: A tab is the only control character that a header may contain.

@@ -1,4 +1,4 @@
-"""Jobs, their timelines, results and deliveries; worker hosts. Those of the job list are in jobs.monitoring.models."""
+"""Jobs and their timelines, and the models of this app's packages."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Tenant
 from jobs.delivery.models import Delivery, DeliveryPlan, Unsubscription
 from jobs.execution.claim import Claim
+from jobs.hosts.models import Deployment, WorkerHost
 from jobs.monitoring.models import BulkAction, SavedView
-from jobs.querysets import JobQuerySet, WorkerHostQuerySet
+from jobs.querysets import JobQuerySet
 from jobs.queue.admission import Admission
-from jobs.results.publishing import StoredFile
+from jobs.results.models import Artifact, ResultStore
 from jobs.status import ENDED, UNFINISHED, JobError, QueuePosition, Status
 from reports.models import ReportConfiguration, ReportVersion
 
 __all__ = [
-    "Artifact", "BulkAction", "Delivery", "DeliveryPlan", "JobEvent", "JobExecutionLog", "ResultStore",
+    "Artifact", "BulkAction", "Delivery", "DeliveryPlan", "Deployment", "JobEvent", "JobExecutionLog", "ResultStore",
     "SavedView", "Unsubscription", "WorkerHost",
 ]  # fmt: skip
 
@@ -302,94 +303,3 @@ class JobEvent(models.Model):
 
     def __str__(self) -> str:
         return self.kind
-
-
-class Artifact(Claim):
-    """The result of a Succeeded job: one or more files, whose paths derive from the job, the claim and the format."""
-
-    job = models.OneToOneField(JobExecutionLog, on_delete=models.CASCADE, related_name="artifact")
-    size = models.PositiveBigIntegerField()
-    sha256 = models.CharField(max_length=64)
-    rows = models.PositiveBigIntegerField()
-    truncated = models.CharField(
-        max_length=500, blank=True, help_text=_("Why the rows are incomplete; empty if they are complete.")
-    )
-    content_digest = models.CharField(
-        max_length=64,
-        blank=True,
-        default="",
-        db_default="",
-        help_text=_("Of columns and rows in any order, for deliveries of what has changed; else empty."),
-    )
-    stamp = models.CharField(max_length=100, help_text=_("Size, times and inode of the file when it was published."))
-    more_files = models.JSONField(
-        null=True, help_text=_("Format, size, sha256 and stamp of each further file; null if there are none.")
-    )
-    kept_rows = models.JSONField(
-        null=True, help_text=_("Size, sha256 and stamp of the file of kept rows; null if they weren't kept.")
-    )
-    expires_at = models.DateTimeField()
-    purged_at = models.DateTimeField(null=True)
-
-    class Meta:
-        indexes = [models.Index(fields=["expires_at"], name="artifact_expiry", condition=Q(purged_at__isnull=True))]
-
-    def __str__(self) -> str:
-        return f"{self.job_id}: {self.size} bytes"
-
-    @property
-    def kept(self) -> StoredFile | None:
-        """The file of the kept rows; None if they weren't kept."""
-        return StoredFile(**self.kept_rows) if self.kept_rows else None
-
-    @property
-    def files(self) -> list[StoredFile]:
-        """All files, in the order of the job's formats."""
-        first = StoredFile(format=self.job.format, size=self.size, sha256=self.sha256, stamp=self.stamp)
-        return [first, *(StoredFile(**file) for file in self.more_files or ())]
-
-    @property
-    def total_size(self) -> int:
-        """The bytes of all files."""
-        more: int = sum(file["size"] for file in self.more_files or ())
-        return self.size + more
-
-
-class WorkerHost(models.Model):
-    """A running jobserver, shown to people and health checks. It doesn't decide who holds a job."""
-
-    instance = models.CharField(primary_key=True, max_length=32)
-    host = models.CharField(max_length=255)
-    pid = models.PositiveIntegerField()
-    slots = models.PositiveSmallIntegerField()
-    started_at = models.DateTimeField()
-    seen_at = models.DateTimeField()
-    restarts = models.PositiveIntegerField(default=0)
-    paused_until = models.DateTimeField(null=True, help_text=_("The host takes no job before this time."))
-    note = models.CharField(max_length=300, blank=True, help_text=_("Why it takes no job."))
-
-    objects = WorkerHostQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["host", "pid"]
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.pid}"
-
-
-class ResultStore(models.Model):
-    """The store of result files: one row, whose marker is in the store, too (jobs.results.store_marker)."""
-
-    marker = models.CharField(max_length=32)
-
-    def __str__(self) -> str:
-        return self.marker
-
-
-class Deployment(models.Model):
-    """The installation that the database belongs to: one row (jobs.deployment)."""
-
-    identifier = models.CharField(max_length=100)
-
-    def __str__(self) -> str:
-        return self.identifier

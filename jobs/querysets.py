@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from django.conf import settings
 from django.core.cache import cache
 from django.core.exceptions import EmptyResultSet
 from django.db import connections, models
@@ -31,9 +30,6 @@ CLAIM_ORDER = ("priority", "turn", "available_at", "queued_at")
 SMALL_SCOPE = 1000
 #: How long `VisibleScope.is_small` is cached.
 _IS_SMALL_SECONDS = 60
-#: A jobserver reports in every round of the reconciler. It counts as alive for this many rounds after its last report,
-#: and at least for this many seconds: a round takes longer than a short setting says.
-_ALIVE_ROUNDS, _MIN_ALIVE_SECONDS = 4, 20
 #: Jobs of a report and user among which one is looked for whose result can be used again.
 _MOST_RECENT = 200
 _ALIKE = ("parameters", "formats", "locale", "ran_as_id", "caller_values")
@@ -250,18 +246,3 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         """
         overdue = models.Case(models.When(deadline_at__lt=models.F("heartbeat_at"), then=True), default=False)
         return self.annotate(is_overdue=models.ExpressionWrapper(overdue, models.BooleanField()))
-
-
-class WorkerHostQuerySet(models.QuerySet["WorkerHost"]):
-    """Jobservers."""
-
-    def alive(self) -> WorkerHostQuerySet:
-        """Jobservers that reported in one of the last rounds."""
-        seconds = max(_ALIVE_ROUNDS * settings.RECONCILE_SECONDS, _MIN_ALIVE_SECONDS)
-        # A report in the future is one of before the database's clock was set back.
-        return self.filter(seen_at__gte=from_now(-seconds), seen_at__lte=from_now(seconds))
-
-    def total_slots(self) -> int:
-        """How many jobs these hosts can run at once. One that is paused runs none."""
-        running = self.exclude(paused_until__gt=Now())
-        return int(running.aggregate(total=models.Sum("slots", default=0))["total"])

@@ -107,7 +107,8 @@ def _create_tenant() -> _Tenant:
 
 
 def _create_report(number: int, source: Any) -> Any:
-    from reports.models import DeliveryTarget, ReportConfiguration, ReportVersion
+    from reports.models import ReportConfiguration, ReportVersion
+    from reports.targets.models import DeliveryTarget
 
     report = ReportConfiguration.objects.create(tenant=source.tenant, slug=f"report-{number:02}")
     report.current = ReportVersion.objects.create(

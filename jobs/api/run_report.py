@@ -21,10 +21,11 @@ from jobs.api.responses import FILE_HEADERS, LOCATION, RETRY_AFTER, accepted
 from jobs.api.serializers import AcceptedSerializer, GenerateSerializer, NoResultSerializer
 from jobs.models import JobExecutionLog
 from jobs.results import downloads
-from reports.models import DeliveryTarget, ReportConfiguration
+from reports.models import ReportConfiguration
 from reports.parameters.caller import caller_values
 from reports.permissions import may_generate
 from reports.rendering import RENDERERS
+from reports.targets.models import DeliveryTarget
 
 Mode = DeliveryTarget.Mode
 _ALWAYS_COMPARED = ("parameters", "format")

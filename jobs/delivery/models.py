@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from reports.models import DeliveryTarget
+from reports.targets.models import DeliveryTarget
 
 
 class Delivery(models.Model):

@@ -17,7 +17,7 @@ from jobs.models import JobEvent, JobExecutionLog
 from jobs.monitoring.job_detail import attempt_seconds
 from jobs.queue.position import waits_for_another
 from jobs.status import DeliveryState
-from reports.models import DeliveryTarget
+from reports.targets.models import DeliveryTarget
 
 register = template.Library()
 

@@ -16,11 +16,12 @@ from reports.definitions.from_database import definition_of
 from reports.documents.diagnostics import Diagnostic
 from reports.dry_run.check import CheckResult
 from reports.dry_run.results import Column, FormatFit, RowPreview
-from reports.models import DeliveryTarget, ReportConfiguration
+from reports.models import ReportConfiguration
 from reports.parameters.json_schema import json_schema
 from reports.parameters.rules import Rule
 from reports.permissions import Right
 from reports.runner_port import RunHistory
+from reports.targets.models import DeliveryTarget
 
 RIGHTS = (*map(str, Right), "administer")
 

@@ -31,8 +31,9 @@ from reports.definitions import (
 from reports.definitions.field_types import principal_of
 from reports.definitions.presentation import ColumnDefinition, HighlightDefinition, TotalsDefinition
 from reports.exceptions import ReportNotFound
-from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion, RoleGrant, UserGrant
+from reports.models import DataSource, ReportConfiguration, ReportVersion, RoleGrant, UserGrant
 from reports.permissions import Right
+from reports.targets.models import DeliveryTarget
 
 DELIVERY_DEFINITIONS: dict[str, type[DeliveryDefinition]] = {
     DeliveryTarget.Kind.API_RESPONSE: ApiResponseDelivery,

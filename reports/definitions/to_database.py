@@ -20,10 +20,11 @@ from reports.definitions.field_types import user_of
 from reports.definitions.from_database import definition_of, reload_report, stored_grants
 from reports.definitions.report import definition_caller_names
 from reports.exceptions import ReportNotFound
-from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion
+from reports.models import DataSource, ReportConfiguration, ReportVersion
 from reports.parameters.caller import known_names
 from reports.parameters.declarations import ChoicesQuery, Parameter
 from reports.permissions import Right
+from reports.targets.models import DeliveryTarget
 
 #: Columns of a version that are fields of the definition.
 _VERSION_FIELDS = (

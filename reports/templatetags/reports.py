@@ -9,8 +9,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from reports.editing.differences import Difference
-from reports.models import DeliveryTarget
 from reports.querysets import report_key
+from reports.targets.models import DeliveryTarget
 
 register = template.Library()
 

@@ -31,7 +31,8 @@ from reports import crypto
 from reports.definitions import SERVERS
 from reports.dry_run.source_check import check_source
 from reports.exceptions import WrongKey
-from reports.models import DataSource, DeliveryTarget, location_rules
+from reports.models import DataSource, location_rules
+from reports.targets.models import DeliveryTarget
 from reportserver.databases.config import POSTGRESQL_SETTINGS
 from reportserver.operations import file_modes, file_systems, memory_group, schema
 from reportserver.operations.stored_secrets import stored_secrets

@@ -10,7 +10,8 @@ from accounts.models import Tenant, User
 from jobs import actions
 from jobs.execution import transitions
 from jobs.models import JobExecutionLog
-from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion
+from reports.models import DataSource, ReportConfiguration, ReportVersion
+from reports.targets.models import DeliveryTarget
 from tests.jobs.delivery.helpers import CONTENT, Succeed
 from tests.jobs.helpers import succeed_with
 

@@ -16,7 +16,8 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_pla
 from accounts.models import Tenant, User
 from jobs.models import Artifact, JobExecutionLog
 from jobs.status import Status
-from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion, UserGrant
+from reports.models import DataSource, ReportConfiguration, ReportVersion, UserGrant
+from reports.targets.models import DeliveryTarget
 from tests.server import RunningServer
 
 PASSWORD = "a long password 1"

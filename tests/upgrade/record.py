@@ -47,7 +47,8 @@ _MORE_ROWS = """
 from datetime import UTC, datetime
 from accounts.models import User
 from jobs.models import BulkAction, JobExecutionLog, SavedView
-from reports.models import ReportConfiguration, WebhookSecret
+from reports.models import ReportConfiguration
+from reports.targets.models import WebhookSecret
 
 at = datetime(2026, 11, 1, tzinfo=UTC)
 alice = User.objects.get(username="alice")

@@ -16,7 +16,7 @@ from django.conf import settings
 from jobs.delivery.senders import http_client
 from jobs.delivery.senders.base import OutgoingResult, Undeliverable
 from reports.exceptions import WrongKey
-from reports.models import WebhookSecret
+from reports.targets.models import WebhookSecret
 
 _UNKNOWN_AUTHORITY = (
     "This server does not trust the authority of the webhook's certificate. "

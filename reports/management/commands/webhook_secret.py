@@ -6,7 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from reports.models import DeliveryTarget, ReportConfiguration, WebhookSecret
+from reports.models import ReportConfiguration
+from reports.targets.models import DeliveryTarget, WebhookSecret
 
 
 class Command(BaseCommand):

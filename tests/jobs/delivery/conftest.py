@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from reports.models import DeliveryTarget, ReportConfiguration
+from reports.models import ReportConfiguration
+from reports.targets.models import DeliveryTarget
 from tests.jobs.delivery.helpers import AddTarget
 from tests.sinks import Calls, Mails, call_sink, mail_sink
 

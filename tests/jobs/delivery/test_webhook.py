@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from jobs.delivery.senders.webhook import signature_headers
-from reports.models import ReportConfiguration, WebhookSecret
+from reports.models import ReportConfiguration
+from reports.targets.models import WebhookSecret
 from tests.jobs.delivery.helpers import CONTENT, AddTarget, Succeed, send_next
 from tests.sinks import Calls
 

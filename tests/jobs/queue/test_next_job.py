@@ -11,7 +11,8 @@ from jobs import actions, failures
 from jobs.execution import transitions
 from jobs.models import JobExecutionLog
 from jobs.queue import next_job
-from reports.models import DeliveryTarget, ReportConfiguration, ReportVersion
+from reports.models import ReportConfiguration, ReportVersion
+from reports.targets.models import DeliveryTarget
 from tests.plans import plan_by_index
 
 Submit = Callable[[ReportConfiguration], JobExecutionLog]

@@ -13,8 +13,9 @@ from reports.definitions import parse_report
 from reports.definitions.errors import errors_in
 from reports.definitions.from_database import definition_of
 from reports.exceptions import InvalidDefinition
-from reports.models import DataSource, DeliveryTarget, ReportConfiguration, ReportVersion
+from reports.models import DataSource, ReportConfiguration, ReportVersion
 from reports.permissions import Right
+from reports.targets.models import DeliveryTarget
 from reportserver.auth.tokens import sign_in
 from tests.reports.definitions.sample_file import ENV, SAMPLE, apply_definitions, sample
 

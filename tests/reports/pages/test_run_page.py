@@ -16,7 +16,8 @@ from accounts.models import Tenant
 from jobs.models import JobExecutionLog
 from reports import actions
 from reports.definitions import parse_report
-from reports.models import DataSource, DeliveryTarget, ReportConfiguration, UserGrant
+from reports.models import DataSource, ReportConfiguration, UserGrant
+from reports.targets.models import DeliveryTarget
 from tests.pages.conftest import make_report
 from tests.pages.html import Page
 from tests.reports.pages.edit_form import form_data, get_page
