@@ -97,7 +97,8 @@ def _find(
     except (RunError, DryRunBusy) as error:
         raise ChoicesUnavailable(f"The choices can't be read at the moment. {error.message}") from error
     if found.fault:
-        log.warning("Choices can't be read: %s The data source said: %s", found.fault, found.driver_message)
+        # Not why: the sentence may quote values.
+        log.warning("The choices of %s can't be read.", ", ".join(each.name for each in choices))
         raise ChoicesUnavailable(found.fault)
     return found
 

@@ -27,11 +27,9 @@ class Found:
     """The outcome of looking up values, and of listing choices if that was asked for and all values were found.
 
     `labels` are by parameter, in the order of its values; None for one that isn't among the choices. A parameter whose
-    parents weren't found is left out. `fault` is a sentence about a query that failed; `driver_message` is what the
-    driver said about it, which may name hosts and tables.
+    parents weren't found is left out. `fault` is a sentence about a query that failed.
     """
 
     labels: dict[str, list[str | None]] = field(default_factory=dict)
     page: ChoicesPage | None = None
     fault: str = ""
-    driver_message: str = ""

@@ -77,17 +77,13 @@ def find(
                 continue
             if wanted := _wanted(values[each.name].value):
                 labels[each.name] = _read(each, values, deadline, partial(_Labels, each, wanted)).labels()
-        except QueryTimeout as error:
-            return _fault(error, f"The choices of {each.parameter.title} took longer than {SECONDS} seconds.")
+        except QueryTimeout:
+            return Found(fault=f"The choices of {each.parameter.title} took longer than {SECONDS} seconds.")
         except RunError as error:
-            return _fault(error, f"The choices of {each.parameter.title} can't be read. {error.message}")
+            return Found(fault=f"The choices of {each.parameter.title} can't be read. {error.message}")
         if listing is not None and None in labels.get(each.name, ()):
             return Found(labels)
     return Found(labels)
-
-
-def _fault(error: RunError, sentence: str) -> Found:
-    return Found(fault=sentence, driver_message=str(error.details.get("driver", "")))
 
 
 def _wanted(value: object) -> tuple[object, ...]:

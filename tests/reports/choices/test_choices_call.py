@@ -146,9 +146,13 @@ def test_a_query_that_takes_longer_than_five_seconds_is_503(tmp_path: Path) -> N
         ("select nonsense", "The query names a table or column that does not exist."),
     ],
 )
-def test_an_authors_mistake_is_a_clear_sentence(query: str, sentence: str, tmp_path: Path) -> None:
+def test_an_authors_mistake_is_a_clear_sentence_and_values_stay_out_of_the_log(
+    query: str, sentence: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     change_query("number", query, tmp_path)
     assert choices("number", status=503)["error"] == f"The choices of Number can't be read. {sentence}"
+    logged = [record.getMessage() for record in caplog.records if record.name.startswith("reports.")]
+    assert logged == ["The choices of number can't be read."]
 
 
 def test_a_query_without_rows_has_no_choices(tmp_path: Path) -> None:
