@@ -79,8 +79,9 @@ CORS_ALLOW_HEADERS = [
     *("if-none-match", "if-range", "range"),
 ]
 CORS_EXPOSE_HEADERS = [
-    *("Content-Disposition", "Content-Range", "ETag", "Idempotency-Replayed", "Link", "Location", "Preference-Applied"),
-    *("RateLimit", "RateLimit-Policy", "Repr-Digest", "Retry-After", "WWW-Authenticate", "X-Request-ID"),
+    *("Content-Disposition", "Content-Location", "Content-Range", "ETag", "Idempotency-Replayed", "Link", "Location"),
+    *("Preference-Applied", "RateLimit", "RateLimit-Policy", "Repr-Digest", "Retry-After", "WWW-Authenticate"),
+    "X-Request-ID",
 ]
 
 # --- Secrets --------------------------------------------------------------------------------------------------------

@@ -18,7 +18,8 @@ from common.throttling import GenerateThrottle
 from jobs import actions
 from jobs.api import polling
 from jobs.api.responses import FILE_HEADERS, LOCATION, RETRY_AFTER, accepted
-from jobs.api.serializers import AcceptedSerializer, GenerateSerializer, NoResultSerializer
+from jobs.api.serializers import AcceptedSerializer, GenerateSerializer, NoResultSerializer, status_url
+from jobs.exceptions import ResultOfFailedJob
 from jobs.models import JobExecutionLog
 from jobs.results import downloads
 from reports.models import ReportConfiguration
@@ -76,6 +77,7 @@ _RUN_PARAMETERS = [
     header("Reused", "`true` if the job is an earlier one, no older than `max_age`.", 200, 202),
     header("Idempotency-Replayed", "`true` if an earlier call with this key created the job.", 200, 202),
 ]
+_CONTENT_LOCATION = header("Content-Location", "The URL of the job's result.", 200, type=OpenApiTypes.URI)
 
 
 class Generate(RunReportView):
@@ -100,7 +102,7 @@ class Run(RunReportView):
     @extend_schema(
         operation_id="run",
         request=GenerateSerializer,
-        parameters=[*_RUN_PARAMETERS, *FILE_HEADERS],
+        parameters=[*_RUN_PARAMETERS, *FILE_HEADERS, _CONTENT_LOCATION],
         responses={
             **{(200, kind.media_type): OpenApiTypes.BINARY for kind in RENDERERS.values()},
             202: AcceptedSerializer,
@@ -113,7 +115,11 @@ class Run(RunReportView):
         job = polling.wait_for_end(job, settings.SYNCHRONOUS_WAIT_SECONDS)
         if not job.is_ended:
             return accepted(job, headers)
-        response = downloads.result_response(request._request, job, request.user)  # type: ignore[arg-type]
-        for name, value in headers.items():
+        try:
+            response = downloads.result_response(request._request, job, request.user)  # type: ignore[arg-type]
+        except ResultOfFailedJob as error:
+            error.details["jobId"] = str(job.pk)
+            raise
+        for name, value in {**headers, "Content-Location": f"{status_url(job)}/result"}.items():
             response[name] = value
         return response

@@ -291,3 +291,4 @@ class NoResultSerializer(ErrorSerializer):
 
     status = serializers.ChoiceField(choices=Status.choices)
     message = serializers.CharField()
+    jobId = serializers.UUIDField(required=False, help_text="The job that `run` created.")

@@ -19,6 +19,16 @@ def test_a_program_runs_a_report_with_a_key(server, bob):
     assert created.status_code == 201, created.text
     key = created.json()["key"]
     program = server.client()
+    me = program.get("/me", headers=headers(key)).json()
+    assert (me["username"], me["tenant"], me["administrator"]) == ("bob", "acme", False)
+    assert {**me["key"], "expires": datetime.fromisoformat(me["key"]["expires"])} == {
+        "id": created.json()["id"],
+        "name": "nightly",
+        "rights": ["view", "generate"],
+        "reports": ["sales-by-region"],
+        "expires": datetime.fromisoformat(expires),
+    }
+    assert bob.get("/me").json()["key"] is None
     accepted = program.post("/reports/sales-by-region/generate", headers=headers(key))
     assert accepted.status_code == 202, accepted.text
     job = accepted.json()["jobId"]

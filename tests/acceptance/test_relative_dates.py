@@ -110,3 +110,23 @@ def test_run_report_takes_relative_dates(server, tmp_path):
     server.manage("run_report", "days", "--param", "start=now-1M/M", "-o", str(result))
     start, end = last_month()
     assert result.read_text().split() == ["start,end,at", f"{start},{end},"]
+
+
+def test_resolve_tells_the_values_that_generate_would_run_with(idle, idle_bob):
+    before = row_counts(idle)
+    url = "/reports/days/resolve"
+    start, end = last_month()
+    assert idle_bob.post(url, json={"parameters": {}}).json()["parameters"] == {"start": start, "end": end}
+    answer = idle_bob.post(url, json={"parameters": {"start": "now-1y/y", "end": "today"}})
+    assert answer.status_code == 200 and answer.headers["Cache-Control"] == "private, no-store"
+    assert answer.json()["parameters"]["start"].endswith("-01-01")
+    for wrong in ({"end": "today+1d"}, {"start": "today", "end": "2024-01-01"}, {"at": "soon"}, {"no": 1}):
+        refused = assert_error(idle_bob.post(url, json={"parameters": wrong}), 400, "invalid_parameters")
+        generate = assert_error(idle_bob.post(DAYS, json={"parameters": wrong}), 400, "invalid_parameters")
+        assert refused["fields"] == generate["fields"]
+    assert row_counts(idle) == before
+    dave = idle.client("dave")
+    assert_error(dave.post(url, json={}), 403, "permission_denied")
+    assert_error(idle.client("hank").post(url, json={}), 404, "report_not_found")
+    assert_error(idle.client().post(url, json={}), 401, "not_authenticated")
+    assert_error(idle_bob.post(url, json={"format": "csv"}), 400, "invalid_parameters")

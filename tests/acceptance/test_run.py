@@ -15,6 +15,7 @@ def test_a_synchronous_report_is_answered_with_its_file(bob):
     assert answer.headers["Content-Disposition"].startswith('attachment; filename="at-once-')
     (job,) = bob.get("/jobs", params={"report": "at-once", "pageSize": 1}).json()["results"]
     assert (job["status"], job["result"]["sha256"]) == ("Succeeded", answer.headers["ETag"].strip('"'))
+    assert answer.headers["Content-Location"] == job["resultUrl"]
 
 
 def test_ranges_and_conditions_do_not_apply_to_a_post(bob):
@@ -38,6 +39,7 @@ def test_a_synchronous_report_that_fails_is_answered_with_410(alice, bob):
     try:
         body = assert_error(bob.post("/reports/at-once-broken/run"), 410, "job_failed")
         assert body["status"] == "Failed"
+        assert bob.get(f"/jobs/{body['jobId']}").json()["errorDetails"]["code"] == "query_failed"
     finally:
         alice.request("DELETE", "/reports/at-once-broken")
 

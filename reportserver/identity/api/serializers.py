@@ -57,22 +57,40 @@ class NewKeySerializer(StrictSerializer):
     )
 
 
-class KeySerializer(serializers.Serializer[ApiKey]):
-    """A key that was not revoked. Expired ones are listed too."""
+class UsedKeySerializer(serializers.Serializer[ApiKey]):
+    """The key that a call is made with."""
 
     id = serializers.CharField()
     name = serializers.CharField()
-    user = serializers.CharField(source="user.username")
     rights = serializers.ListField(child=serializers.ChoiceField(choices=[str(right) for right in KeyRight]))
     reports = serializers.SerializerMethodField(help_text="Slugs; null: all reports.")
     expires = serializers.DateTimeField(source="expires_at")
-    createdAt = serializers.DateTimeField(source="created_at")
-    createdBy = serializers.CharField(source="created_by")
-    lastUsedAt = serializers.DateTimeField(source="last_used_at", allow_null=True, help_text="To the minute.")
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField(), allow_null=True))
     def get_reports(self, key: ApiKey) -> list[str] | None:
         return key.report_slugs
+
+
+class KeySerializer(UsedKeySerializer):
+    """A key that was not revoked. Expired ones are listed too."""
+
+    user = serializers.CharField(source="user.username")
+    createdAt = serializers.DateTimeField(source="created_at")
+    createdBy = serializers.CharField(source="created_by")
+    lastUsedAt = serializers.DateTimeField(source="last_used_at", allow_null=True, help_text="To the minute.")
+
+
+class CallerSerializer(serializers.Serializer[Any]):
+    """Who makes the call."""
+
+    username = serializers.CharField(source="user.username")
+    tenant = serializers.CharField(
+        source="user.tenant.slug", allow_null=True, default=None, help_text="null for superusers without a tenant."
+    )
+    administrator = serializers.BooleanField(
+        source="user.is_administrator", help_text="Whether the caller can do everything in the tenant, with this key."
+    )
+    key = UsedKeySerializer(allow_null=True, help_text="null for a call with an access token.")
 
 
 class CreatedKeySerializer(KeySerializer):

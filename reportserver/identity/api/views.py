@@ -1,4 +1,4 @@
-"""API calls about API keys, for people who are signed in: no key can be used for them."""
+"""API calls about the caller, and about API keys: for those people sign in, and no key can be used."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ from rest_framework.views import APIView
 from accounts.api.permissions import IsWithoutKey
 from accounts.models import ApiKey, User
 from common.api.schema import errors, header
-from reportserver.identity.api.serializers import CreatedKeySerializer, KeySerializer, NewKeySerializer
+from reportserver.identity.api.serializers import (
+    CallerSerializer,
+    CreatedKeySerializer,
+    KeySerializer,
+    NewKeySerializer,
+)
 from reportserver.identity.api_keys import (
     KeyRequest,
     create_key,
@@ -29,6 +34,19 @@ from reportserver.identity.api_keys import (
 
 _LOCATION = header("Location", "The URL of the key.", 201, type=OpenApiTypes.URI)
 _ID = OpenApiParameter("key_id", str, OpenApiParameter.PATH)
+
+
+class Me(APIView):
+    """The caller: a user, and the key that the call is made with."""
+
+    @extend_schema(operation_id="me", responses={200: CallerSerializer, **errors(401, 429)})
+    def get(self, request: Request) -> Response:
+        """Return who makes the call. A program finds out what its key allows, and when it expires."""
+        user: User = request.user  # type: ignore[assignment]
+        key = ApiKey.objects.filter(pk=user.key.id).first() if user.key else None
+        load_report_slugs([key] if key else [])
+        caller = CallerSerializer({"user": user, "key": key})
+        return Response(caller.data, headers={"Cache-Control": "private, no-store"})
 
 
 class KeyList(ListAPIView[ApiKey]):

@@ -61,6 +61,7 @@ NONE: set[str] = set()
 EXPECTED: dict[str, set[str]] = {
     "get api/schema": ANY,
     "get api/docs": ANY,
+    "get api/v1/me": ANY,
     "get api/v1/keys": NONE,
     "post api/v1/keys": NONE,
     "delete api/v1/keys/<str:key_id>": NONE,
@@ -71,6 +72,7 @@ EXPECTED: dict[str, set[str]] = {
     "patch api/v1/reports/<str:key>": ADMINISTER,
     "delete api/v1/reports/<str:key>": ADMINISTER,
     "post api/v1/reports/<str:key>/validate": ADMINISTER,
+    "post api/v1/reports/<str:key>/resolve": RUN,
     "post api/v1/reports/<str:key>/generate": RUN,
     "post api/v1/reports/<str:key>/run": RUN,
     "get api/v1/reports/<str:key>/parameters/<str:name>/choices": RUN,
