@@ -33,6 +33,10 @@ class Users(UserManager["User"]):
             return None
         return next(iter(self.raw(SIGNED_IN_USER, [ADMINISTRATOR, user_id, uuid_to_db(session_id)])), None)
 
+    def administrators_of(self, tenant_id: int) -> models.QuerySet[User]:
+        """The active users who may do everything in this tenant, without superusers."""
+        return self.filter(tenant=tenant_id, is_active=True, groups__name=ADMINISTRATOR)
+
     def get_by_key(self, text: str) -> tuple[User | None, bool]:
         """The user of the key with this text, who has it as `key`, and whether the key may be used now.
 

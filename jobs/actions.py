@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import json
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
@@ -23,8 +18,10 @@ from common.compiled_sql import insert
 from jobs import exceptions
 from jobs.clock import WAITING, Now
 from jobs.models import DeliveryPlan, JobEvent, JobExecutionLog
+from jobs.notices import events
 from jobs.queue import broker
 from jobs.queue.admission import Admission
+from jobs.queue.idempotency import Idempotency
 from jobs.results.downloads import downloadable_artifact
 from jobs.status import Status
 from reports.choices.checked import checked_labels
@@ -37,29 +34,6 @@ from reports.parameters.values import TypedValue, to_json, typed_values
 from reports.targets.models import DeliveryTarget
 
 Mode = DeliveryTarget.Mode
-#: A tab is the only control character that a header may contain.
-_KEY = re.compile(r"[\t\x20-\x7e\xa0-\U0010ffff]{1,255}")
-
-
-@dataclass(frozen=True)
-class Idempotency:
-    """An Idempotency-Key and a fingerprint of the request, which tells a repetition from another request."""
-
-    key: str
-    fingerprint: str
-
-    @classmethod
-    def of(cls, key: str, body: object) -> Idempotency:
-        """Build from the header's value, bare or a quoted structured string, and the parsed body."""
-        # WSGI decodes headers as Latin-1, but clients send UTF-8. An error means that it really was Latin-1.
-        with contextlib.suppress(UnicodeError):
-            key = key.encode("latin-1").decode()
-        if len(key) >= 2 and key[0] == key[-1] == '"':
-            key = key[1:-1]
-        if not _KEY.fullmatch(key):
-            raise exceptions.InvalidIdempotencyKey
-        canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), default=str)
-        return cls(key, hashlib.sha256(canonical.encode()).hexdigest())
 
 
 class Submission(NamedTuple):
@@ -82,6 +56,7 @@ def submit(
     formats: Sequence[str] | None = None,
     max_age: int | None = None,
     deliver: bool = False,
+    notify: bool = False,
     locale: str = "",
     from_text: bool = False,
     moment: Moment | None = None,
@@ -93,9 +68,10 @@ def submit(
     The result has all `formats`, or one `format`, by default the report's first, and numbers and dates of the `locale`,
     by default the report's or its tenant's. `max_age`: return a job that already has the user's result, read at most
     this many seconds ago. `deliver`: send the result to the report's targets, also if they only get it on request.
-    `from_text`: the parameters are texts from a form. Relative dates are resolved against `moment`, by default now in
-    the report's time zone. `mode` is how the caller gets the result; None if nobody waits for it, and it only has to be
-    delivered somewhere. `idempotency`: return the job that the user submitted with the same request under this key.
+    `notify`: send the user a mail when the job has ended. `from_text`: the parameters are texts from a form. Relative
+    dates are resolved against `moment`, by default now in the report's time zone. `mode` is how the caller gets the
+    result; None if nobody waits for it, and it only has to be delivered somewhere. `idempotency`: return the job that
+    the user submitted with the same request under this key.
 
     Raise CallerAttributeMissing, ReportNotAsynchronous, ReportNotSynchronous, InvalidParameters, ChoicesUnavailable,
     TooManyJobs, QueueUnavailable, IdempotencyConflict, or ReportNotFound if the report was deleted meanwhile.
@@ -108,22 +84,19 @@ def submit(
     broker.ping()
     job = _new_job(version, report, actor)
     _bind_to(job, version, actor)
-    if deliver and not version.has_outbound_delivery:
-        raise InvalidParameters({"deliver": ["This report has no addresses, webhooks or file shares to send to."]})
+    _check_addresses(version, actor, deliver=deliver, notify=notify)
     moment = moment or report.moment(timezone.now())
     job.formats, values = _validate(version, format, formats, parameters, moment, from_text, locale)
     job.parameters, job.parameter_labels = to_json(values), check_choices(version, values, actor=actor)
     job.requested_parameters = _given(parameters) if from_text else dict(parameters)
-    job.deliver, job.locale = deliver, locale or None
-    if max_age is not None and not deliver and (recent := JobExecutionLog.objects.recent_like(job, max_age)):
+    job.deliver, job.locale, job.notify = deliver, locale or None, actor if notify else None
+    if max_age is not None and not deliver and (recent := _recent(job, max_age)):
         return Submission(recent, is_replay=False, is_reused=True)
     if idempotency:
         job.idempotency_key, job.request_fingerprint = idempotency.key, idempotency.fingerprint
     try:
         with transaction.atomic():
-            admission = Admission.of(job)
-            admission.check_limits()
-            job.turn = admission.turn
+            job.turn = _admitted(job)
             _enqueue(job, actor, Action.JOB_GENERATE, {"report": report.slug, "version": version.number})
     except IntegrityError:
         # Either the report was deleted since it was read, or a concurrent request with the same key was faster.
@@ -190,7 +163,7 @@ def retry(*, job: JobExecutionLog, actor: User | str) -> JobExecutionLog:
     new_job.formats, new_job.parameters, new_job.retry_of = job.formats, job.parameters, job
     new_job.requested_parameters, new_job.is_scheduled = job.requested_parameters, job.is_scheduled
     new_job.deliver, new_job.parameter_labels, new_job.locale = job.deliver, job.parameter_labels, job.locale
-    new_job.converted_from = job.converted_from
+    new_job.converted_from, new_job.notify_id = job.converted_from, job.notify_id
     _run_as_before(new_job, job)
     try:
         with transaction.atomic():
@@ -228,9 +201,7 @@ def convert(*, job: JobExecutionLog, actor: User, format: str) -> JobExecutionLo
     _run_as_before(new_job, job)
     try:
         with transaction.atomic():
-            admission = Admission.of(new_job)
-            admission.check_limits()
-            new_job.turn = admission.turn
+            new_job.turn = _admitted(new_job)
             details = {"originalJobId": str(job.pk), "newJobId": str(new_job.pk), "format": format}
             _enqueue(new_job, actor, Action.JOB_CONVERT, details, target=job)
     except IntegrityError:
@@ -256,6 +227,7 @@ def cancel(*, job: JobExecutionLog, actor: User | str) -> None:
             error_message=f"The job was cancelled by {name}.",
         ):
             record_event(job, JobEvent.Kind.FAILED, {"code": "cancelled", "actor": name})
+            events.job_ended(job, error=f"The job was cancelled by {name}.")
         elif current.filter(status=Status.RUNNING, cancel_requested_at=None).update(
             cancel_requested_at=Now(), cancel_requested_by=name
         ):
@@ -279,6 +251,33 @@ def _earlier_job(report: ReportConfiguration, actor: User, idempotency: Idempote
     if job and job.request_fingerprint != idempotency.fingerprint:
         raise exceptions.IdempotencyConflict
     return job
+
+
+def _admitted(job: JobExecutionLog) -> int:
+    """Return the job's turn in the queue. Raise TooManyJobs."""
+    admission = Admission.of(job)
+    admission.check_limits()
+    return admission.turn
+
+
+def _check_addresses(version: ReportVersion, actor: User, *, deliver: bool, notify: bool) -> None:
+    """Raise InvalidParameters if there is no address to which something is to be sent."""
+    errors: dict[str, list[str]] = {}
+    if deliver and not version.has_outbound_delivery:
+        errors["deliver"] = ["This report has no addresses, webhooks or file shares to send to."]
+    if notify and not actor.email:
+        errors["notify"] = ["Your account has no e-mail address."]
+    if errors:
+        raise InvalidParameters(errors)
+
+
+def _recent(job: JobExecutionLog, max_age: int) -> JobExecutionLog | None:
+    """Return an earlier job with the result that this one would have. Tells the user, if that was asked for."""
+    recent: JobExecutionLog | None = JobExecutionLog.objects.recent_like(job, max_age)
+    if recent and job.notify:
+        with transaction.atomic():
+            events.tell_user(recent, job.notify)
+    return recent
 
 
 def _new_job(version: ReportVersion, report: ReportConfiguration, actor: User | str) -> JobExecutionLog:
@@ -383,7 +382,7 @@ def _enqueue(
     """Insert the job with its plan, notify the workers and audit the action, by default as done to the job itself."""
     job.assign_turn()
     insert(job)
-    if plan and plan.deliveries:
+    if plan and (plan.deliveries or plan.notify):
         plan.job = job
         plan.save(force_insert=True)
     record_event(job, JobEvent.Kind.QUEUED, {"actor": actor_name(actor)})

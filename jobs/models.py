@@ -16,6 +16,7 @@ from jobs.delivery.models import Delivery, DeliveryPlan, Unsubscription
 from jobs.execution.claim import Claim
 from jobs.hosts.models import Deployment, WorkerHost
 from jobs.monitoring.models import BulkAction, SavedView
+from jobs.notices.models import Notice, Streak
 from jobs.querysets import JobQuerySet
 from jobs.queue.admission import Admission
 from jobs.results.models import Artifact, ResultStore
@@ -23,8 +24,8 @@ from jobs.status import ENDED, UNFINISHED, JobError, QueuePosition, Status
 from reports.models import ReportConfiguration, ReportVersion
 
 __all__ = [
-    "Artifact", "BulkAction", "Delivery", "DeliveryPlan", "Deployment", "JobEvent", "JobExecutionLog", "ResultStore",
-    "SavedView", "Unsubscription", "WorkerHost",
+    "Artifact", "BulkAction", "Delivery", "DeliveryPlan", "Deployment", "JobEvent", "JobExecutionLog", "Notice",
+    "ResultStore", "SavedView", "Streak", "Unsubscription", "WorkerHost",
 ]  # fmt: skip
 
 
@@ -78,6 +79,14 @@ class JobExecutionLog(Claim):
     )
     deliver = models.BooleanField(
         default=False, db_default=False, help_text=_("Its result is sent to the report's targets on request.")
+    )
+    notify = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        db_index=False,
+        help_text=_("Who gets a mail when it ends."),
     )
     delivery_state = models.CharField(
         max_length=15,
@@ -179,6 +188,7 @@ class JobExecutionLog(Claim):
                 condition=Q(status="Queued"),
             ),
             models.Index(fields=["ran_as"], name="job_ran_as", condition=Q(ran_as__isnull=False)),
+            models.Index(fields=["notify"], name="job_notify", condition=Q(notify__isnull=False)),
             models.Index(fields=["lease_expires_at"], name="job_leased", condition=Q(status="Running")),
             # Jobs that wait for their next attempt: looked for every second, among possibly very many that are queued.
             models.Index(

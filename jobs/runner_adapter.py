@@ -13,6 +13,7 @@ from accounts.models import User
 from jobs import actions
 from jobs.models import JobExecutionLog
 from jobs.monitoring import past_runs, report_stats
+from jobs.queue.idempotency import Idempotency
 from reports.models import ReportConfiguration
 from reports.parameters.date_math import Moment
 from reports.runner_port import ReportStats, RunHistory, Submission, Throughput
@@ -32,6 +33,7 @@ class JobRunner:
         moment: Moment,
         format: str,
         deliver: bool,
+        notify: bool,
         locale: str,
         form_key: str,
     ) -> Submission:
@@ -42,11 +44,12 @@ class JobRunner:
             parameters=parameters,
             format=format,
             deliver=deliver,
+            notify=notify,
             locale=locale,
             from_text=True,
             moment=moment,
             mode=None,
-            idempotency=actions.Idempotency.of(form_key, body) if form_key else None,
+            idempotency=Idempotency.of(form_key, body) if form_key else None,
         )
         return Submission(submission.job.pk, submission.is_replay)
 

@@ -195,6 +195,8 @@ class RunForm:
     rules: list[Rule] = dataclass_field(default_factory=list)
     #: Whether the result is to be sent. Never ticked by a link.
     deliver: bool = False
+    #: Whether the user gets a mail when the job has ended. Never ticked by a link.
+    notify: bool = False
     #: How the files write numbers and dates; "" as the report says.
     locale: str = ""
     locale_errors: list[str] = dataclass_field(default_factory=list)
@@ -209,8 +211,9 @@ class RunForm:
         token = data.get("token", "") if submitted else uuid.uuid4().hex
         format = data.get("format") or version.formats[0]
         deliver = submitted and "deliver" in data and version.has_outbound_delivery
-        locale = data.get("locale", "").strip()
-        return cls(fields, version.formats, format, token, rules=version.rules, deliver=deliver, locale=locale)
+        form = cls(fields, version.formats, format, token, rules=version.rules, deliver=deliver)
+        form.notify, form.locale = submitted and "notify" in data, data.get("locale", "").strip()
+        return form
 
     def raw(self) -> dict[str, object]:
         """Return the texts by parameter, for typed_values(from_text=True)."""
@@ -221,7 +224,7 @@ class RunForm:
         """Equal for the same form submitted twice with the same values; empty if the form has no token."""
         if not self.token:
             return ""
-        body = json.dumps([self.token, self.format, self.deliver, self.locale, self.raw()], sort_keys=True)
+        body = json.dumps([self.token, self.format, self.deliver, self.notify, self.locale, self.raw()], sort_keys=True)
         return hashlib.sha256(body.encode()).hexdigest()
 
     @property

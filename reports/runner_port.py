@@ -86,12 +86,14 @@ class ReportRunner(Protocol):
         moment: Moment,
         format: str,
         deliver: bool,
+        notify: bool,
         locale: str,
         form_key: str,
     ) -> Submission:
         """Queue a run with values as a form sends them, once per `form_key`; an empty key doesn't identify a form.
 
         Relative dates are resolved against `moment`. `deliver`: send the result to the report's targets.
+        `notify`: send the user a mail when the job has ended.
 
         Raises InvalidParameters, and other DomainErrors with a message for the user.
         """

@@ -143,12 +143,14 @@ def _run(request: HttpRequest, report: ReportConfiguration, form: RunForm, momen
             moment=moment,
             format=form.format,
             deliver=form.deliver,
+            notify=form.notify,
             locale=form.locale,
             form_key=form.key,
         )
     except InvalidParameters as error:
         show_errors(form.fields, error)
         form.locale_errors = error.fields.get("locale", [])
+        form.error = " ".join(gettext(sentence) for sentence in error.fields.get("notify", []))
     except DomainError as error:
         form.error = gettext(error.message)
     else:

@@ -21,6 +21,7 @@ from jobs.api.responses import FILE_HEADERS, LOCATION, RETRY_AFTER, accepted
 from jobs.api.serializers import AcceptedSerializer, GenerateSerializer, NoResultSerializer, status_url
 from jobs.exceptions import ResultOfFailedJob
 from jobs.models import JobExecutionLog
+from jobs.queue.idempotency import Idempotency
 from jobs.results import downloads
 from reports.models import ReportConfiguration
 from reports.parameters.caller import caller_values
@@ -59,7 +60,7 @@ class RunReportView(APIView):
             report=report,
             actor=user,
             mode=self.mode,
-            idempotency=None if key_header is None else actions.Idempotency.of(key_header, given),
+            idempotency=None if key_header is None else Idempotency.of(key_header, given),
             **body.validated_data,
         )
         self.request._request.job_id = submission.job.pk  # type: ignore[attr-defined] # for the request log

@@ -185,6 +185,9 @@ class GenerateSerializer(StrictSerializer):
     deliver = serializers.BooleanField(
         required=False, default=False, help_text="Whether to send the result to the report's targets, too."
     )
+    notify = serializers.BooleanField(
+        required=False, default=False, help_text="Whether to send the caller a mail when the job has ended."
+    )
     # Without defaults: the fingerprints of requests that don't have them stay as they were.
     locale = serializers.CharField(
         required=False,

@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from django.conf import settings
 from django.db import Error, connections
 
-from jobs.delivery import outbox
-from jobs.models import Delivery
+from jobs.delivery.outgoing import Outgoing, renew
 
 log = logging.getLogger(__name__)
 #: The share of a lease after which it is renewed: two renewals may fail before it ends.
@@ -21,10 +20,10 @@ _RETRY_SECONDS = 1
 
 
 @contextmanager
-def kept_lease(delivery: Delivery) -> Iterator[None]:
-    """Renew the lease during the block. After it, nothing changes the delivery any more."""
+def kept_lease(row: Outgoing) -> Iterator[None]:
+    """Renew the lease during the block. After it, nothing changes the row any more."""
     done = threading.Event()
-    thread = threading.Thread(target=_renew_until, args=(done, delivery), daemon=True)
+    thread = threading.Thread(target=_renew_until, args=(done, row), daemon=True)
     thread.start()
     try:
         yield
@@ -33,17 +32,17 @@ def kept_lease(delivery: Delivery) -> Iterator[None]:
         thread.join()
 
 
-def _renew_until(done: threading.Event, delivery: Delivery) -> None:
+def _renew_until(done: threading.Event, row: Outgoing) -> None:
     wait = settings.DELIVERY_LEASE_SECONDS * _RENEWAL_SHARE
     seconds = wait
     while not done.wait(seconds):
         try:
-            outbox.renew(delivery)
+            renew(row)
             seconds = wait
         except Error:
             # After an outage the lease may have ended: nobody else may send the delivery before it is renewed.
             seconds = min(wait, _RETRY_SECONDS)
-            log.warning("The lease of a delivery could not be renewed.", extra={"delivery": str(delivery.pk)})
+            log.warning("The lease of a delivery could not be renewed.", extra={"delivery": str(row.pk)})
         finally:
             # This thread's own connection, which would be idle until the next renewal.
             connections.close_all()

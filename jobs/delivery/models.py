@@ -10,10 +10,11 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from jobs.delivery.outgoing import Outgoing
 from reports.targets.models import DeliveryTarget
 
 
-class Delivery(models.Model):
+class Delivery(Outgoing):
     """One result to send to one target. The row is written in the transaction in which the job succeeds.
 
     The id stays the same when the delivery is sent again, so that receivers can recognize duplicates.
@@ -41,16 +42,6 @@ class Delivery(models.Model):
     schedule = models.UUIDField(null=True, help_text=_("The schedule that sends it, which may have been deleted."))
     options = models.JSONField(null=True, help_text=_("Of a schedule: subject, file name and the like, filled in."))
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
-    available_at = models.DateTimeField(
-        help_text=_("The delivery isn't claimed before this time. Once claimed: when the lease ends.")
-    )
-    fence = models.PositiveIntegerField(default=0)
-    attempt = models.PositiveSmallIntegerField(default=0)
-    error = models.CharField(
-        max_length=300, blank=True, help_text=_("Why the last attempt failed, or why it is held or not sent.")
-    )
-    created_at = models.DateTimeField(auto_now_add=True)
-    ended_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["created_at", "id"]
@@ -87,6 +78,10 @@ class DeliveryPlan(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
     slot = models.DateTimeField()
     time_zone = models.CharField(max_length=64)
+    schedule_slug = models.CharField(max_length=100, blank=True, db_default="", default="")
+    notify = models.JSONField(
+        null=True, help_text=_("Whom the schedule tells of what, and whether an Administrator saved it: approved.")
+    )
     deliveries = models.JSONField(
         help_text=_("As in the schedule's definition, and whether an Administrator saved it: approved.")
     )

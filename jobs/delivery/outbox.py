@@ -10,31 +10,27 @@ import contextlib
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
-from django.db import connection, transaction
-from django.db.models import F, Q, QuerySet
+from django.db import transaction
+from django.db.models import F
 
 from accounts.models import User
 from audit import actions as audit
 from audit.actions import actor_name
 from audit.models import Action
-from common.backoff import Backoff
 from jobs import exceptions
 from jobs.actions import record_event
-from jobs.clock import Now, from_now, waits_too_long
+from jobs.clock import Now
 from jobs.delivery import planning, receipts, recipients
+from jobs.delivery.outgoing import after_failure, claim_due, leased
 from jobs.delivery.states import store_summary
 from jobs.delivery.unsubscribing import is_unsubscribed
 from jobs.execution.protocol import Result
 from jobs.models import Delivery, DeliveryPlan, JobEvent, JobExecutionLog
+from jobs.notices import events
 from jobs.status import Status
 from reports.models import delivers
 
 State = Delivery.State
-#: Attempts, over about three hours, after which a delivery has failed.
-MAX_ATTEMPTS = 12
-RETRY_WAITS = Backoff(first=5, longest=3600)
-_OVERDUE_SECONDS = 600
 #: Events of deliveries that aren't sent at once.
 _EVENTS_AT_ONCE = {
     State.SKIPPED: JobEvent.Kind.DELIVERY_SKIPPED,
@@ -54,6 +50,8 @@ def add_deliveries(job: JobExecutionLog, result: Result) -> None:
         if delivery.state in _EVENTS_AT_ONCE:
             details = {**_event_details(delivery), "message": delivery.error}
             record_event(job, _EVENTS_AT_ONCE[State(delivery.state)], details)
+        if delivery.state == State.FAILED:
+            events.delivery_given_up(delivery)
 
 
 def _planned(job: JobExecutionLog, result: Result) -> list[Delivery]:
@@ -72,31 +70,21 @@ def _planned(job: JobExecutionLog, result: Result) -> list[Delivery]:
 
 def claim() -> Delivery | None:
     """Claim the next due delivery until its lease ends; None if none is due. Counts as an attempt from now on."""
-    with transaction.atomic():
-        due = Delivery.objects.filter(state=State.PENDING, available_at__lte=Now()).order_by("available_at")
-        if connection.features.has_select_for_update_skip_locked:
-            due = due.select_for_update(skip_locked=True)
-        delivery = due.first()
-        if delivery is None:
-            return None
-        lease_end = from_now(settings.DELIVERY_LEASE_SECONDS)
-        _leased(delivery).update(fence=F("fence") + 1, attempt=F("attempt") + 1, available_at=lease_end)
+    key = claim_due(Delivery.objects.all())
+    if key is None:
+        return None
     related = ("job__artifact", "job__tenant", "job__report", "job__delivery_plan__owner")
-    return Delivery.objects.select_related(*related).get(pk=delivery.pk)
-
-
-def renew(delivery: Delivery) -> bool:
-    """Extend the lease from now on. False if it was lost."""
-    return bool(_leased(delivery).update(available_at=from_now(settings.DELIVERY_LEASE_SECONDS)))
+    return Delivery.objects.select_related(*related).get(pk=key)
 
 
 def mark_sent(delivery: Delivery) -> bool:
     """Record that the delivery was sent. False if its lease was lost: it will be sent again, with the same id."""
     with transaction.atomic():
-        updated = bool(_leased(delivery).update(state=State.SENT, ended_at=Now(), error=""))
+        updated = bool(leased(delivery).update(state=State.SENT, ended_at=Now(), error=""))
         if updated:
             store_summary(delivery.job_id)
             record_event(delivery.job, JobEvent.Kind.DELIVERED, _event_details(delivery))
+            events.delivery_sent(delivery)
             _audit(Action.DELIVERY_SENT, delivery)
     return updated
 
@@ -104,7 +92,7 @@ def mark_sent(delivery: Delivery) -> bool:
 def mark_skipped(delivery: Delivery, reason: str) -> bool:
     """Record that the delivery is not to be sent after all. False if its lease was lost."""
     with transaction.atomic():
-        updated = bool(_leased(delivery).update(state=State.SKIPPED, ended_at=Now(), error=reason))
+        updated = bool(leased(delivery).update(state=State.SKIPPED, ended_at=Now(), error=reason))
         if updated:
             store_summary(delivery.job_id)
             details = {**_event_details(delivery), "message": reason}
@@ -114,16 +102,16 @@ def mark_skipped(delivery: Delivery, reason: str) -> bool:
 
 def mark_failed(delivery: Delivery, error: str, *, permanent: bool = False) -> bool:
     """Record a failed attempt, and retry later unless it was the last or `permanent`. False if the lease was lost."""
-    is_last = permanent or delivery.attempt >= MAX_ATTEMPTS
-    wait = 0.0 if is_last else RETRY_WAITS.jittered(delivery.attempt)
+    changes, wait = after_failure(delivery, failed=State.FAILED, permanent=permanent)
     with transaction.atomic():
-        changes = {"state": State.FAILED, "ended_at": Now()} if is_last else {"available_at": from_now(wait)}
-        updated = bool(_leased(delivery).update(error=error, **changes))
+        updated = bool(leased(delivery).update(error=error, **changes))
         if updated:
             store_summary(delivery.job_id)
-            kind = JobEvent.Kind.DELIVERY_GIVEN_UP if is_last else JobEvent.Kind.DELIVERY_FAILED
-            record_event(delivery.job, kind, {**_event_details(delivery), "message": error, "seconds": wait})
-        if updated and is_last:
+            kind = JobEvent.Kind.DELIVERY_GIVEN_UP if wait is None else JobEvent.Kind.DELIVERY_FAILED
+            record_event(delivery.job, kind, {**_event_details(delivery), "message": error, "seconds": wait or 0.0})
+        if updated and wait is None:
+            delivery.error = error
+            events.delivery_given_up(delivery)
             _audit(Action.DELIVERY_FAILED, delivery)
     return updated
 
@@ -212,28 +200,6 @@ def discard_unsent(schedule: UUID, reason: str) -> None:
     unsent.update(state=State.DISCARDED, ended_at=Now(), error=reason, fence=F("fence") + 1)
     for job_id in jobs:
         store_summary(job_id)
-
-
-def bring_forward() -> int:
-    """Send deliveries soon that would wait for longer than attempts ever do. Return how many.
-
-    One that is being sent keeps a lease.
-    """
-    lease = settings.DELIVERY_LEASE_SECONDS
-    waiting = Delivery.objects.filter(waits_too_long(RETRY_WAITS, lease=lease), state=State.PENDING)
-    return waiting.filter(attempt=0).update(available_at=Now()) + waiting.update(available_at=from_now(lease))
-
-
-def count_overdue() -> int:
-    """Count the deliveries that have waited for more than ten minutes; after a resend, only once they failed again."""
-    limit = from_now(-_OVERDUE_SECONDS)
-    overdue = Q(attempt__gt=0) | Q(available_at__lt=limit)
-    return Delivery.objects.filter(overdue, state=State.PENDING, created_at__lt=limit).count()
-
-
-def _leased(delivery: Delivery) -> QuerySet[Delivery]:
-    """The delivery, if its lease is still held: the condition of every write."""
-    return Delivery.objects.filter(pk=delivery.pk, fence=delivery.fence, state=State.PENDING)
 
 
 def _event_details(delivery: Delivery) -> dict[str, object]:

@@ -7,7 +7,7 @@ from jobs.delivery.models import Delivery
 
 _NOT_ACTIVE = "The schedule owner's account was deactivated or deleted."
 UNSUBSCRIBED = "The recipient has unsubscribed from this schedule."
-_NOT_ALLOWED = "The organization no longer allows schedules to send to this address."
+NOT_ALLOWED = "The organization no longer allows schedules to send to this address."
 
 
 def may_mail(owner: User, tenant: Tenant, address: str) -> bool:
@@ -27,5 +27,5 @@ def refusal(delivery: Delivery) -> str | None:
     if (delivery.options or {}).get("approved"):
         return None
     if delivery.kind != "email" or not may_mail(owner, job.tenant, delivery.target):
-        return _NOT_ALLOWED
+        return NOT_ALLOWED
     return None

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core import signing
+from django.utils.translation import gettext
 
 from jobs.delivery.models import Delivery, Unsubscription
 
@@ -31,6 +32,13 @@ def url(subscription: Subscription) -> str:
     return f"{settings.PUBLIC_URL}/unsubscribe/{token}"
 
 
+def headers_and_line(subscription: Subscription) -> tuple[dict[str, str], str]:
+    """Return the headers and the last line of a mail by which its recipient unsubscribes."""
+    link = url(subscription)
+    headers = {"List-Unsubscribe": f"<{link}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+    return headers, gettext("Unsubscribe: %(url)s") % {"url": link}
+
+
 def subscription_of(token: str) -> Subscription | None:
     """Return what a token is for; None if this server didn't make it."""
     try:
@@ -45,10 +53,13 @@ def unsubscribe(subscription: Subscription) -> None:
     Unsubscription.objects.get_or_create(schedule=subscription.schedule, address_digest=subscription.digest)
 
 
+def has_unsubscribed(subscription: Subscription) -> bool:
+    found = Unsubscription.objects.filter(schedule=subscription.schedule, address_digest=subscription.digest)
+    return found.exists()
+
+
 def is_unsubscribed(delivery: Delivery) -> bool:
     """Whether the delivery's recipient has unsubscribed from its schedule."""
     if delivery.schedule is None or delivery.kind != "email":
         return False
-    subscription = Subscription(delivery.schedule, delivery.target)
-    found = Unsubscription.objects.filter(schedule=subscription.schedule, address_digest=subscription.digest)
-    return found.exists()
+    return has_unsubscribed(Subscription(delivery.schedule, delivery.target))

@@ -20,11 +20,11 @@ from audit import tallies
 from common.processes import is_alive, kill_by_environment
 from jobs import failures
 from jobs.clock import WAITING, ClockWatch, Now, from_now, waits_too_long
-from jobs.delivery import outbox
+from jobs.delivery import outgoing
 from jobs.execution import attempt_cleanup, lease, transitions
 from jobs.execution.sqlite_checkpoint import checkpoint
 from jobs.hosts import host_lock
-from jobs.models import JobExecutionLog, WorkerHost
+from jobs.models import Delivery, JobExecutionLog, Notice, WorkerHost
 from jobs.queue import broker, next_job
 from jobs.status import Status
 
@@ -63,8 +63,13 @@ def _follow_clock() -> None:
         log.warning("The database's clock was set by %.0f s, or this machine slept.", step)
     # The first round doesn't know.
     if step is None or step < 0:
-        for correction in (lease.move_back, _bring_jobs_forward, broker.move_messages_back, outbox.bring_forward):
+        for correction in (lease.move_back, _bring_jobs_forward, broker.move_messages_back, _bring_mails_forward):
             _try(correction)
+
+
+def _bring_mails_forward() -> int:
+    """Send deliveries and notices soon that would wait for longer than attempts ever do. Return how many."""
+    return outgoing.bring_forward(Delivery.objects.all()) + outgoing.bring_forward(Notice.objects.all())
 
 
 def _bring_jobs_forward() -> int:

@@ -15,6 +15,7 @@ from django.db import connections
 
 from accounts import expired_sessions
 from common.throttling import delete_old_counts
+from jobs.notices import outbox as notices
 from jobs.queue import broker
 from jobs.results import retention, stray_files
 
@@ -42,6 +43,7 @@ STEPS: Sequence[Step] = (
     expired_sessions.delete_page_sessions,
     expired_sessions.delete_api_sessions,
     expired_sessions.delete_api_keys,
+    _in_one_piece(notices.delete_old),
 )
 
 

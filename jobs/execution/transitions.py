@@ -32,6 +32,7 @@ from jobs.exceptions import ClaimsBusy, IllegalTransition, QueueUnavailable
 from jobs.execution.protocol import Result
 from jobs.failures import CANCELLED, DATABASE_LOST, MAX_TRACE_CHARACTERS, NOT_RECORDED, Failure
 from jobs.models import Artifact, JobEvent, JobExecutionLog
+from jobs.notices import events
 from jobs.queue import broker, next_job
 from jobs.status import SUCCESSORS, Status
 from reports.models import version_with_source
@@ -193,6 +194,7 @@ def _succeed(job: JobExecutionLog, result: Result) -> bool:
         if succeeded is None:
             return False
         job.ended_at = succeeded.ended_at
+        events.job_ended(job, error=None, rows=result.rows)
         for write in WRITES_OF_SUCCESS:
             write(job, result)
     return True
@@ -317,6 +319,7 @@ def _mark_failed(job: JobExecutionLog, failure: Failure, writes: Sequence[WriteO
         )
         if not failed:
             return False
+        events.job_ended(job, error=failure.message)
         for write in writes:
             write(job, failure)
     return True

@@ -21,9 +21,9 @@ from audit.actions import SYSTEM
 from audit.verification import verify_log
 from jobs import deployment
 from jobs.clock import Now, from_now
-from jobs.delivery import outbox
+from jobs.delivery.outgoing import count_overdue
 from jobs.exceptions import QueueUnavailable, WrongStore
-from jobs.models import Delivery, JobExecutionLog
+from jobs.models import Delivery, JobExecutionLog, Notice
 from jobs.monitoring import workload
 from jobs.queue import broker
 from jobs.results import store
@@ -278,10 +278,11 @@ def _deliveries() -> Iterator[Finding]:
     if "file_share" in kinds and settings.FILE_SHARE is None:
         sentence = "Some reports are delivered to a file share, but none is configured."
         yield Finding(Verdict.ERROR, sentence, "Set REPORTSERVER_FILE_SHARE to a folder.")
-    overdue = outbox.count_overdue()
+    overdue = count_overdue(Delivery.objects.all()) + count_overdue(Notice.objects.all())
     failed = Delivery.objects.filter(state=Delivery.State.FAILED, ended_at__gt=from_now(-_DAY_SECONDS)).count()
     if overdue or failed:
-        sentence = f"Deliveries pending for more than ten minutes: {overdue}; failed in the last day: {failed}."
+        pending = f"Deliveries and notices pending for more than ten minutes: {overdue}"
+        sentence = f"{pending}; deliveries failed in the last day: {failed}."
         yield Finding(Verdict.WARNING, sentence, "The pages of their jobs show the reasons.")
     else:
         yield Finding(Verdict.OK, "No delivery is overdue, and none failed in the last day.")

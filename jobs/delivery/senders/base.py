@@ -32,6 +32,10 @@ class Undeliverable(Exception):
         self.permanent = permanent
 
 
+class Unwanted(Exception):
+    """The recipient doesn't want it, or may not have it any more. The message is a sentence."""
+
+
 @dataclass(frozen=True)
 class OutgoingResult:
     """A result to send to one target. The id is the same in each attempt, so that receivers recognize duplicates.

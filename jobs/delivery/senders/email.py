@@ -12,7 +12,8 @@ from django.core.mail import EmailMessage
 from django.utils.translation import gettext, ngettext
 
 from jobs.delivery import receipts, unsubscribing
-from jobs.delivery.senders.base import OutgoingResult, Undeliverable
+from jobs.delivery.senders.base import OutgoingResult
+from jobs.delivery.senders.mail_server import mail_errors
 from jobs.delivery.unsubscribing import Subscription
 from jobs.results import downloads
 
@@ -31,20 +32,8 @@ class Email:
         yield from dict.fromkeys(options["to"])
 
     def send(self, result: OutgoingResult) -> None:
-        if not settings.EMAIL_CONFIGURED:
-            raise Undeliverable("No mail server is configured.")
-        try:
+        with mail_errors():
             _send(result)
-        except smtplib.SMTPRecipientsRefused as error:
-            codes = [code for code, _ in error.recipients.values()]
-            raise Undeliverable("The mail server refused the address.", permanent=min(codes) >= 500) from error
-        except smtplib.SMTPResponseException as error:
-            # A wrong password can be corrected, although its code says permanent.
-            permanent = error.smtp_code >= 500 and not isinstance(error, smtplib.SMTPAuthenticationError)
-            message = f"The mail server refused the message ({error.smtp_code})."
-            raise Undeliverable(message, permanent=permanent) from error
-        except (OSError, smtplib.SMTPException) as error:
-            raise Undeliverable("The mail server is not responding.") from error
 
 
 def _send(result: OutgoingResult) -> None:
@@ -105,10 +94,12 @@ def build_message(result: OutgoingResult, *, is_attached: bool) -> EmailMessage:
         )
     )
     details = gettext("Details: %(link)s") % {"link": result.link}
-    headers, footer = _unsubscribing(result)
+    headers, footer = dict[str, str](), ""
+    if result.schedule is not None:
+        headers, footer = unsubscribing.headers_and_line(Subscription(result.schedule, result.target))
     message = EmailMessage(
         subject=result.options.get("subject") or name,
-        body=f"{result.options.get('body') or summary}\n\n{where}\n{details}\n{footer}",
+        body=f"{result.options.get('body') or summary}\n\n{where}\n{details}\n{footer}\n",
         from_email=settings.DEFAULT_FROM_EMAIL,
         to=[result.target],
         headers={
@@ -122,12 +113,3 @@ def build_message(result: OutgoingResult, *, is_attached: bool) -> EmailMessage:
             media_type = downloads.media_type(stored.format).partition(";")[0]
             message.attach(result.filename(stored), file.read(), media_type)
     return message
-
-
-def _unsubscribing(result: OutgoingResult) -> tuple[dict[str, str], str]:
-    """Return the headers and the last line by which a recipient of a schedule unsubscribes; both empty for others."""
-    if result.schedule is None:
-        return {}, ""
-    url = unsubscribing.url(Subscription(result.schedule, result.target))
-    headers = {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
-    return headers, gettext("Unsubscribe: %(url)s") % {"url": url} + "\n"

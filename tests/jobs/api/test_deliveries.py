@@ -51,6 +51,19 @@ def test_a_request_that_asks_for_deliveries_is_another_one(report: ReportConfigu
     assert api.post(url, BODY | {"deliver": True}, format="json", **key).status_code == 422
 
 
+def test_generate_asks_for_a_mail_when_the_job_has_ended(report: ReportConfiguration) -> None:
+    assert generate(notify=True).json()["fields"] == {"notify": ["Your account has no e-mail address."]}
+    User.objects.filter(username="bob").update(email="bob@example.com")
+    api, url = client("bob"), "/api/v1/reports/carrier-delays/generate"
+    key = {"HTTP_IDEMPOTENCY_KEY": "once"}
+    answer = api.post(url, BODY | {"notify": True}, format="json", **key)
+    job = JobExecutionLog.objects.get(pk=answer.json()["jobId"])
+    assert job.notify and job.notify.username == "bob"
+    assert api.post(url, BODY | {"notify": True}, format="json", **key)["Idempotency-Replayed"] == "true"
+    assert api.post(url, BODY, format="json", **key).status_code == 422
+    assert "notify" in generate(notify="perhaps").json()["fields"]
+
+
 def test_a_report_that_only_mails_is_refused_whatever_it_asks_for(report: ReportConfiguration) -> None:
     ReportVersion.objects.get(report=report).delivery_targets.filter(mode="asynchronous").delete()
     answer = generate(deliver=True)

@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 
 from audit.models import AuditLog
 from jobs import failures
-from jobs.delivery import outbox
+from jobs.delivery import outbox, outgoing
 from jobs.execution import transitions
 from jobs.execution.protocol import Result
 from jobs.models import Delivery, JobExecutionLog
@@ -59,21 +59,21 @@ def test_a_failed_attempt_is_retried_until_the_last(add_target: AddTarget, succe
     settings.EMAIL_CONFIGURED = False
     add_target("email", to=["a@example.com"])
     job = succeed()
-    for attempt in range(1, outbox.MAX_ATTEMPTS + 1):
+    for attempt in range(1, outgoing.MAX_ATTEMPTS + 1):
         delivery = send_next()
         assert delivery.attempt == attempt and delivery.error == "No mail server is configured."
         assert outbox.claim() is None
         make_due()
     assert delivery.state == "failed"
     kinds = event_kinds(job)
-    assert kinds[-1] == "delivery_given_up" and kinds.count("delivery_failed") == outbox.MAX_ATTEMPTS - 1
+    assert kinds[-1] == "delivery_given_up" and kinds.count("delivery_failed") == outgoing.MAX_ATTEMPTS - 1
     assert AuditLog.objects.get(action="Delivery Failed").details["target"] == "a@example.com"
     assert JobExecutionLog.objects.get(pk=job.pk).status == "Succeeded"
     assert "a@example.com" not in json.dumps(list(job.events.values_list("details", flat=True)))
 
 
 def test_waits_grow_and_have_jitter() -> None:
-    wait = outbox.RETRY_WAITS.jittered
+    wait = outgoing.RETRY_WAITS.jittered
     assert 2.5 <= wait(1) <= 5 and 40 <= wait(5) <= 80 and wait(99) <= 3600
     assert len({wait(5) for _ in range(20)}) > 1
 

@@ -12,7 +12,7 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from accounts.models import Tenant
+from accounts.models import Tenant, User
 from jobs.models import JobExecutionLog
 from reports import actions
 from reports.definitions import parse_report
@@ -193,6 +193,20 @@ def test_a_result_is_sent_only_if_the_box_is_ticked(browse: Browse, report: Repo
     assert sorted(JobExecutionLog.objects.values_list("deliver", flat=True)) == [False, True]
     refused = browse("bob").post("/reports/sales", VALID | {"deliver": "true", "param.least": "11"})
     assert "checked" in Page(refused.content.decode()).field("Also send the result to 3 recipients")
+
+
+def test_who_has_an_address_can_ask_for_a_mail_when_it_is_done(browse: Browse, report: ReportConfiguration) -> None:
+    words = "E-mail me when it's done"
+    assert words not in run_page(browse).text, "bob has no address"
+    refused = Page(browse("bob").post("/reports/sales", VALID | {"notify": "true"}).content.decode())
+    assert "Your account has no e-mail address." in refused.text
+    User.objects.filter(username="bob").update(email="bob@example.com")
+    assert "checked" not in run_page(browse, query="?notify=true").field(words)
+    browse("bob").post("/reports/sales", VALID | {"notify": "true"})
+    job = JobExecutionLog.objects.get()
+    assert job.notify and job.notify.username == "bob"
+    again = browse("bob").post("/reports/sales", VALID | {"notify": "true", "param.least": "11"})
+    assert "checked" in Page(again.content.decode()).field(words)
 
 
 def test_a_form_that_is_submitted_twice_runs_the_report_once(browse: Browse, report: ReportConfiguration) -> None:

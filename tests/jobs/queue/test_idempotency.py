@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.actions import Idempotency
 from jobs.exceptions import InvalidIdempotencyKey
+from jobs.queue.idempotency import Idempotency
 
 
 @pytest.mark.parametrize(
