@@ -196,13 +196,15 @@ def _apply(sync: Sync, definitions: Definitions, actor: User | str, prune: bool)
         for section in file_sections():
             entries += section.prune(sync, _listed_tenants(definitions), definitions.section(section.name))
         prune_users(sync, definitions)
-        prune_sources(sync, definitions)
-    # Read again: pruning may have removed grants and data sources, and joined rows may be older than the lock.
+    # Read again: pruning may have removed grants, and joined rows may be older than the lock.
     reports = prefetch_definitions(ReportConfiguration.objects.filter(pk__in=[report.pk for report in locked]))
     stored = {(report.tenant.slug, report.slug): report for report in reports}
     entries += _apply_reports(sync, definitions.reports, stored, actor)
     if prune:
         entries += _prune_reports(sync, definitions, stored)
+        # Only now: reports that change to another source, or are deleted, use it no longer.
+        if not sync.errors:
+            prune_sources(sync, definitions)
     # What depends on a report that could not be stored would only add errors that follow from the first.
     if not sync.errors:
         for section in file_sections():

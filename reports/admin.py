@@ -21,13 +21,14 @@ from accounts.roles import role_name, roles_visible_to
 from audit import actions as audit
 from audit.models import Action
 from common.admin import TenantScopedAdmin, limit_to_tenant
+from reports.data_sources.place import set_place
+from reports.data_sources.usage import uses_of
 from reports.definitions import SERVERS
-from reports.definitions.accounts_and_sources import url_error
 from reports.definitions.field_types import principal_of
 from reports.dry_run.results import SourceCheck
 from reports.dry_run.source_check import check_source
 from reports.exceptions import DryRunBusy, WrongKey
-from reports.models import DataSource, ReportConfiguration, ReportVersion, location_rules
+from reports.models import DataSource, ReportConfiguration, ReportVersion
 from reports.permissions import Right
 
 #: The most connections that are tested at once: each may take seconds.
@@ -53,27 +54,10 @@ class DataSourceForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or self.cleaned_data
-        kind, location, url = values.get("kind"), values.get("location"), values.get("url")
-        if kind in SERVERS:
-            if location:
-                self.add_error("location", gettext("A server has a connection URL, not a path."))
-            if not url and not self.instance.encrypted_url:
-                self.add_error("url", gettext("Enter the connection URL."))
-            elif url and (sentence := url_error(kind, url)):
-                self.add_error("url", gettext(sentence))
-            elif url:
-                self.instance.url = url
-        elif kind:
-            if url:
-                self.add_error("url", gettext("A file or folder has a path, not a connection URL."))
-            if not location:
-                self.add_error("location", gettext("Enter the absolute path of the file or folder."))
-            elif {"location", "kind"} & set(self.changed_data):
-                self.instance.is_operators = False
-                if sentence := location_rules(by_operator=False).error(location):
-                    self.add_error("location", gettext(sentence))
-            # A source that was a server keeps no URL, and no password with it.
-            self.instance.url = ""
+        if kind := values.get("kind"):
+            location, url = values.get("location") or "", values.get("url") or ""
+            for name, sentences in set_place(self.instance, kind=kind, location=location, url=url).items():
+                self.add_error(name, [gettext(sentence) for sentence in sentences])
         return values
 
 
@@ -105,6 +89,14 @@ class DataSourceAdmin(TenantScopedAdmin):
             return super().response_change(request, obj)
         self._test(request, obj)
         return redirect(request.get_full_path())
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """Name what is used among what can't be deleted."""
+        deleted, counts, lacking, protected = super().get_deleted_objects(objs, request)
+        sources = list(objs)
+        uses = uses_of(sources)
+        reports = {f"{source}: {report}" for source in sources for report in uses[source.pk].all_reports}
+        return deleted, counts, lacking, [*protected, *sorted(reports)]
 
     def _test(self, request: HttpRequest, source: DataSource) -> None:
         check = check_source(source.spec(), actor=caller(request))

@@ -76,6 +76,24 @@ class InvalidDefinition(DomainError):
     code = "invalid_definition"
 
 
+class SourceNotFound(DomainError):
+    """No such data source."""
+
+    code = "source_not_found"
+
+
+class AmbiguousSource(DomainError):
+    """Several tenants have a data source with this slug. Use its id, a UUID, instead."""
+
+    code = "ambiguous_source"
+
+
+class SourceInUse(DomainError):
+    """Reports use this data source. Change them first."""
+
+    code = "source_in_use"
+
+
 class RunError(DomainError):
     """The report could not be run."""
 

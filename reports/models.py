@@ -22,7 +22,7 @@ from reports.parameters.date_math import DATE_TYPES, Moment
 from reports.parameters.declarations import Parameter
 from reports.parameters.rules import Rule
 from reports.permissions import Right
-from reports.querysets import ReportQuerySet
+from reports.querysets import DataSourceQuerySet, ReportQuerySet
 from reports.sources.base import SourceSpec
 from reports.sources.locations import LocationRules
 from reports.targets.models import DeliveryTarget
@@ -52,6 +52,12 @@ class DataSource(models.Model):
     is_operators = models.BooleanField(
         default=False, db_default=False, editable=False, help_text="A definitions file has set the location."
     )
+    checked_at = models.DateTimeField(null=True, editable=False, help_text=_("When it was last tested."))
+    fault = models.CharField(
+        max_length=500, blank=True, default="", db_default="", editable=False, help_text=_("Why it didn't answer then.")
+    )
+
+    objects = DataSourceQuerySet.as_manager()
 
     class Meta:
         ordering = ["tenant", "slug"]

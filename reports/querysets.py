@@ -10,12 +10,12 @@ from django.db.models import ExpressionWrapper, Q
 
 from common.ids import parse_uuid, uuid_to_db
 from reports import sql
-from reports.exceptions import AmbiguousReport, ReportNotFound
+from reports.exceptions import AmbiguousReport, AmbiguousSource, ReportNotFound, SourceNotFound
 from reports.permissions import Right, granted_ids, has_everywhere, has_grant, rights_on
 
 if TYPE_CHECKING:
     from accounts.models import User
-    from reports.models import ReportConfiguration
+    from reports.models import DataSource, ReportConfiguration
 
 
 class ReportQuerySet(models.QuerySet["ReportConfiguration"]):
@@ -91,6 +91,34 @@ class ReportQuerySet(models.QuerySet["ReportConfiguration"]):
         return report
 
 
+class DataSourceQuerySet(models.QuerySet["DataSource"]):
+    def in_tenant_of(self, user: User) -> DataSourceQuerySet:
+        """Return the data sources of the user's tenant; of all tenants for a superuser."""
+        return self if user.is_superuser else self.filter(tenant=user.tenant_id)
+
+    def find_administered(self, user: User, key: str) -> DataSource:
+        """Return the data source with this id or slug in the user's tenant.
+
+        Raises SourceNotFound; AmbiguousSource for a superuser when several tenants use the slug; PermissionDenied
+        unless the user is an Administrator.
+        """
+        uuid = parse_uuid(key)
+        match = Q(pk=uuid) if uuid else Q(slug=key.replace("\0", " ").encode("ascii", "replace").decode())
+        sources = list(self.in_tenant_of(user).select_related("tenant").filter(match)[:2])
+        if not sources:
+            raise SourceNotFound
+        if not user.administers(sources[0].tenant_id):
+            raise PermissionDenied("Only an Administrator can do this.")
+        if len(sources) > 1:
+            raise AmbiguousSource
+        return sources[0]
+
+
 def report_key(user: User, slug: str, report_id: object) -> str:
     """Return what identifies a report in a URL: the slug, or the id for a superuser, to whom slugs are ambiguous."""
     return str(report_id) if user.is_superuser else slug
+
+
+def source_key(user: User, source: DataSource) -> str:
+    """Return what identifies a data source in a URL: the slug; the id for a superuser, or if a page has the slug."""
+    return str(source.pk) if user.is_superuser or source.slug == "new" else source.slug

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from reports import views
+from reports.data_sources import pages as sources
 from reports.editing import views as editing
 
 urlpatterns = [
@@ -19,4 +20,11 @@ urlpatterns = [
     path("reports/<str:slug>/delete", editing.delete, name="report-delete"),
     path("reports/<str:slug>/versions", editing.versions, name="report-versions"),
     path("reports/<str:slug>/versions/<int:number>/restore", editing.restore, name="report-restore"),
+    path("sources", sources.source_list, name="sources"),
+    path("sources/new", sources.new, name="source-new"),
+    path("sources/<str:key>", sources.source, name="source"),
+    path("sources/<str:key>/edit", sources.edit, name="source-edit"),
+    path("sources/<str:key>/test", sources.test, name="source-test"),
+    path("sources/<str:key>/tables", sources.tables, name="source-tables"),
+    path("sources/<str:key>/delete", sources.delete, name="source-delete"),
 ]

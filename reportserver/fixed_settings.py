@@ -84,6 +84,6 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"JobStatus": "jobs.status.Status"},
+    "ENUM_NAME_OVERRIDES": {"JobStatus": "jobs.status.Status", "DataSourceKind": "reports.models.DataSource.Kind"},
     "SCHEMA_PATH_PREFIX": "/api/v1",
 }

@@ -9,10 +9,13 @@ class SchedulesConfig(AppConfig):
     verbose_name = _("Schedules")
 
     def ready(self) -> None:
+        from reports.data_sources import usage
         from reports.definitions import file_sections
         from reports.models import deleting_report
         from schedules.file_section import SchedulesSection
+        from schedules.models import Schedule
         from schedules.slots import pause_for_deleted_report
 
         file_sections.register(SchedulesSection())
+        usage.register_schedules(Schedule.objects.of_reports)
         deleting_report.connect(pause_for_deleted_report)

@@ -12,9 +12,11 @@ from django.db import connection, models
 from django.db.models import Exists, F, OuterRef, Q, Subquery, Value
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Coalesce, NullIf
+from django.urls import reverse
 
 from common.ids import parse_uuid
 from jobs.clock import Now
+from reports.data_sources.usage import UsingSchedule
 from reports.permissions import Right
 from schedules.exceptions import AmbiguousSchedule, ScheduleNotFound
 
@@ -52,6 +54,13 @@ class ScheduleQuerySet(models.QuerySet["Schedule"]):
         if len(found) > 1:
             raise AmbiguousSchedule
         return found[0]
+
+    def of_reports(self, reports: Collection[UUID]) -> dict[UUID, list[UsingSchedule]]:
+        """Return the schedules of these reports, with their pages, by report."""
+        found: dict[UUID, list[UsingSchedule]] = {}
+        for pk, slug, report_id in self.filter(report__in=reports).values_list("pk", "slug", "report_id"):
+            found.setdefault(report_id, []).append(UsingSchedule(slug, reverse("schedule", args=[pk])))
+        return found
 
     def due(self) -> ScheduleQuerySet:
         """Return the schedules with a time that has come and has no slot, the longest waiting first."""

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from reports.api import choices, resolve, views
+from reports.api import choices, resolve, sources, views
 
 urlpatterns = [
     path("reports", views.ReportList.as_view(), name="api-reports"),
@@ -11,5 +11,9 @@ urlpatterns = [
     path(
         "reports/<str:key>/parameters/<str:name>/choices", choices.ParameterChoices.as_view(), name="api-report-choices"
     ),
+    path("sources", sources.SourceList.as_view(), name="api-sources"),
+    path("sources/<str:key>", sources.SourceDetail.as_view(), name="api-source"),
+    path("sources/<str:key>/test", sources.SourceTest.as_view(), name="api-source-test"),
+    path("sources/<str:key>/tables", sources.SourceTableList.as_view(), name="api-source-tables"),
     path("reports/<str:key>", views.ReportDetail.as_view(), name="api-report"),
 ]

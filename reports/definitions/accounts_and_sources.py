@@ -18,7 +18,7 @@ from accounts.roles import role_group, role_name
 from reports import sql
 from reports.definitions import DataSourceDefinition, Definitions, TenantDefinition, UserDefinition
 from reports.definitions.errors import FieldErrors
-from reports.exceptions import WrongKey
+from reports.exceptions import SourceInUse, WrongKey
 from reports.models import DataSource, location_rules
 from reports.parameters.caller import as_json, attribute_errors
 
@@ -272,10 +272,14 @@ def _write_source(sync: Sync, source: DataSource, definition: DataSourceDefiniti
 
 
 def prune_sources(sync: Sync, definitions: Definitions) -> None:
-    """Delete the data sources of the file's tenants that it does not list."""
+    """Delete the data sources of the file's tenants that it does not list. One that is used is an error."""
     tenants = [tenant.slug for tenant in definitions.tenants]
     kept = {(source.tenant, source.slug) for source in definitions.data_sources}
     for source in DataSource.objects.filter(tenant__slug__in=tenants).select_related("tenant"):
         if (source.tenant.slug, source.slug) not in kept:
-            source.delete()
-            sync.differences.append(f"delete data source {source.slug} in {source.tenant.slug}")
+            try:
+                source.delete()
+            except SourceInUse as error:
+                sync.add_error("data_sources", error.message)
+            else:
+                sync.differences.append(f"delete data source {source.slug} in {source.tenant.slug}")

@@ -38,6 +38,7 @@ def create_report(definition: ReportDefinition, tenant: Tenant, actor: User | st
     sources = check_definition(definition, tenant)
     report = ReportConfiguration(tenant=tenant, slug=definition.slug)
     _save_slug(report)
+    _lock_sources(sources)
     _add_version(report, definition, sources, actor)
     _set_grants(report, definition.grants)
     return report
@@ -62,6 +63,7 @@ def update_report(report: ReportConfiguration, definition: ReportDefinition, act
         report.slug = definition.slug
         _save_slug(report)
     if set(changed) - ReportDefinition.UNVERSIONED:
+        _lock_sources(sources)
         _add_version(report, definition, sources, actor)
     if "grants" in changed:
         _set_grants(report, definition.grants)
@@ -116,6 +118,15 @@ def check_definition(definition: ReportDefinition, tenant: Tenant) -> Sources:
     if errors:
         raise invalid_definition(errors)
     return Sources(source, stored)
+
+
+def _lock_sources(sources: Sources) -> None:
+    """Keep the sources from being deleted until the transaction ends. Raises InvalidDefinition if one was."""
+    named = {source.pk: source.slug for source in [sources.report, *sources.choices.values()]}
+    rows = DataSource.objects.select_for_update(no_key=True).filter(pk__in=named).order_by("pk")
+    if gone := set(named) - set(rows.values_list("pk", flat=True)):
+        slugs = ", ".join(sorted(named[source_id] for source_id in gone))
+        raise invalid_definition({"data_source": [f"Data source {slugs} does not exist in this tenant."]})
 
 
 def _changed_fields(before: ReportDefinition, after: ReportDefinition) -> list[str]:

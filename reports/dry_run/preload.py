@@ -5,12 +5,21 @@ from __future__ import annotations
 from common.children.messages import result_type
 from reports import rendering, sources
 from reports.choices.tasks import find
+from reports.data_sources.tasks import list_tables
 from reports.dry_run import tasks
 from reports.kept_rows import page
 
 rendering.preload()
 sources.preload()
-for _task in (tasks.describe, tasks.check_source, tasks.preview_rows, tasks.preview_document, tasks.check_syntax, find):
+for _task in (
+    tasks.describe,
+    tasks.check_source,
+    tasks.preview_rows,
+    tasks.preview_document,
+    tasks.check_syntax,
+    find,
+    list_tables,
+):
     result_type(_task)
 for _page in (page.json_page, page.text_page):
     result_type(_page)

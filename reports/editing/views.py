@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
@@ -40,7 +42,18 @@ def new(request: HttpRequest) -> HttpResponse:
         tenant = Tenant.objects.filter(slug=slug).first()
     if tenant is None:
         return render(request, "reports/choose_tenant.html", {"tenants": Tenant.objects.order_by("name")})
-    return _edit(request, EditPage(ReportConfiguration(tenant=tenant), {"tenant": tenant.slug}, user))
+    base = {"tenant": tenant.slug, **_first_query(request)}
+    return _edit(request, EditPage(ReportConfiguration(tenant=tenant), base, user))
+
+
+def _first_query(request: HttpRequest) -> dict[str, str]:
+    """Fields that a link from the tables of a data source fills in."""
+    source, table = request.GET.get("source", ""), request.GET.get("table", "")
+    if not (source and table):
+        return {}
+    words = re.sub(r"[^A-Za-z0-9]+", " ", table).split()
+    name = " ".join(words).capitalize()
+    return {"data_source": source, "query": f"select *\nfrom {table}", "name": name, "slug": "-".join(words).lower()}
 
 
 @login_keeping_form

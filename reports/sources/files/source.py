@@ -17,7 +17,7 @@ from reports.sources.files.csv import csv_view
 from reports.sources.files.json import json_view
 from reports.sources.files.open_files import OpenFiles
 from reports.sources.files.parquet import parquet_view
-from reports.sources.files.tables import suffix, tables_in
+from reports.sources.files.tables import suffix, table_files, table_name, tables_in
 from reports.sources.placeholders import identifier
 
 #: SQL of a file's rows, given whether types must fit the whole file or the beginning of it is enough.
@@ -58,3 +58,11 @@ class FilesSource(DuckdbEngine):
                 # A view can't have bound values, so name and path are quoted as DuckDB reads them.
                 connection.execute(f"create view {identifier(name)} as {rows}")
         return files
+
+
+def table_names(spec: SourceSpec) -> list[str]:
+    """Return the names of the tables, each once. Raises SourceUnusable."""
+    location = Path(spec.location)
+    if spec.rules:
+        spec.rules.check(location)
+    return sorted({table_name(path) for path in table_files(location, _VIEWS)}, key=str.lower)

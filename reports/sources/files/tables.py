@@ -15,8 +15,8 @@ def tables_in(location: Path, query: str, suffixes: Collection[str]) -> dict[str
     """Files by table name, for names that occur in the query. A damaged file doesn't disturb reports on the others."""
     searched = query.lower().replace('""', '"')
     tables: dict[str, Path] = {}
-    for path in _files(location, suffixes):
-        name = Path(_uncompressed_name(path)).stem
+    for path in table_files(location, suffixes):
+        name = table_name(path)
         if not re.search(rf"(?<!\w){re.escape(name.lower())}(?!\w)", searched):
             continue
         if name.lower() in map(str.lower, tables):
@@ -30,7 +30,12 @@ def suffix(path: Path) -> str:
     return Path(_uncompressed_name(path)).suffix.lower()
 
 
-def _files(location: Path, suffixes: Collection[str]) -> list[Path]:
+def table_name(path: Path) -> str:
+    """The name of the file's table: `Sales` for `Sales.CSV.gz`."""
+    return Path(_uncompressed_name(path)).stem
+
+
+def table_files(location: Path, suffixes: Collection[str]) -> list[Path]:
     """The data files, without links that lead out of the folder: they would make any file of the machine a table."""
     try:
         paths = [location] if location.is_file() else sorted(location.iterdir())

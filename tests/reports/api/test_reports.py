@@ -13,9 +13,10 @@ from rest_framework.test import APIClient
 
 from accounts.models import Tenant, User
 from audit.models import Action, AuditLog
-from reports.models import DataSource, ReportConfiguration
+from reports.models import ReportConfiguration
 from tests.reports.api.clients import client
 from tests.reports.definitions.sample_file import SAMPLE, apply_definitions
+from tests.reports.deleted_sources import delete_source
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -315,7 +316,7 @@ def test_a_report_can_be_renamed_but_not_moved():
 
 
 def test_a_report_whose_source_was_deleted_can_be_given_another():
-    DataSource.objects.get(slug="crm").delete()
+    delete_source("crm")
     alice = client("alice")
     assert alice.get(f"{URL}/customers").json()["definition"]["data_source"] == ""
     fixed = alice.patch(f"{URL}/customers", {"data_source": "flights"}, format="json")

@@ -15,6 +15,7 @@ from reports.models import DataSource
 from tests.reports.api.clients import client
 from tests.reports.choices.conftest import with_choices
 from tests.reports.definitions.sample_file import apply_definitions
+from tests.reports.deleted_sources import delete_source
 
 pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.usefixtures("places")]
 URL = "/api/v1/reports/carrier-delays"
@@ -126,7 +127,7 @@ def test_a_source_that_is_down_is_503_and_leaves_no_job(places: Path) -> None:
     for body in (choices("country", status=503), generate(503, country="DE")):
         assert body["code"] == "choices_unavailable"
         assert "places.db" not in body["error"] and "choices of Country" in body["error"]
-    DataSource.objects.filter(slug="places").delete()
+    delete_source("places")
     assert generate(503, country="DE")["code"] == "choices_unavailable"
 
 

@@ -285,8 +285,23 @@ def test_prune_refuses_to_leave_a_report_without_its_source(tmp_path):
     less = sample()
     del less["data_sources"][1]
     assert apply_errors(tmp_path, less, prune=True) == {
-        "reports[1].data_source": ["Data source crm does not exist in this tenant."]
+        "data_sources": ["Data source crm is used by: customers. Change these reports first."]
     }
+    assert DataSource.objects.filter(slug="crm").exists()
+    less["reports"][1]["data_source"] = "flights"
+    assert "delete data source crm in acme" in apply_definitions(tmp_path, less, prune=True)
+
+
+def test_prune_refuses_to_delete_a_source_of_choices(tmp_path):
+    data = sample()
+    query = {"query": "select 'x'", "data_source": "crm"}
+    parameter = {"name": "x", "type": "string", "choices_query": query}
+    data["reports"][1] |= {"data_source": "flights", "query": "select :x as x", "parameters": [parameter]}
+    apply_definitions(tmp_path, data)
+    del data["data_sources"][1]
+    assert "customers (choices of x)" in apply_errors(tmp_path, data, prune=True)["data_sources"][0]
+    del data["reports"][1]
+    assert "delete data source crm in acme" in apply_definitions(tmp_path, data, prune=True)
 
 
 def test_prune_ignores_tenants_that_the_file_does_not_list(tmp_path):

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from audit.models import Action, AuditLog
-from reports.models import ReportConfiguration, ReportVersion
+from reports.models import ReportVersion
 from tests.reports.api.clients import client
+from tests.reports.deleted_sources import delete_source
 from tests.reports.dry_run.helpers import URL, definition, validate
 
 pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.usefixtures("stored_reports")]
@@ -77,7 +78,7 @@ def test_only_administrators_of_the_tenant_can_check(username: str, status: int)
 def test_a_missing_data_source_is_an_error_of_the_report(tmp_path: Path) -> None:
     (tmp_path / "data/flights.db").unlink()
     assert validate()["faults"] == ["The data source's file does not exist."]
-    ReportConfiguration.objects.get(slug="carrier-delays").version.data_source.delete()
+    delete_source("flights")
     assert "data source was deleted" in validate()["faults"][0]
 
 

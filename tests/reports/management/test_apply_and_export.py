@@ -11,6 +11,7 @@ from accounts.models import Tenant
 from audit.models import AuditLog
 from reports.models import ReportConfiguration
 from tests.reports.definitions.sample_file import ENV, SAMPLE, sample, write_definitions
+from tests.reports.deleted_sources import delete_source
 from tests.server import ROOT
 
 
@@ -177,7 +178,7 @@ def test_an_export_can_be_limited_to_one_tenant(tmp_path):
 @pytest.mark.django_db
 def test_a_report_whose_source_was_deleted_is_left_out_with_a_warning(tmp_path):
     run("apply", write_definitions(tmp_path, SAMPLE))
-    ReportConfiguration.objects.get(slug="customers").version.data_source.delete()
+    delete_source("crm")
     code, out, err = run("export")
     assert (code, "customers" in out) == (0, False)
     assert err == "Warning: report customers in acme is left out: its data source was deleted.\n"

@@ -19,6 +19,7 @@ from reports.definitions import ParameterDefinition, ReportDefinition, parse_rep
 from reports.definitions.from_database import DELIVERY_DEFINITIONS
 from reports.models import DataSource, ReportConfiguration
 from tests.pages.html import Page
+from tests.reports.deleted_sources import delete_source
 from tests.reports.pages.edit_form import current_entry, edit_form, form_data, get_page, submit, version_number
 from tests.reports.pages.full_report import FULL_REPORT
 
@@ -141,7 +142,7 @@ def test_a_superuser_chooses_the_tenant_of_a_new_report(root: Client, source: Da
 def test_a_report_whose_data_source_was_deleted_can_get_another(browse: Browse, small: ReportConfiguration) -> None:
     client = browse("alice")
     DataSource.objects.create(tenant=small.tenant, slug="other", kind="sqlite", location="/other.db")
-    DataSource.objects.filter(slug="sales").delete()
+    delete_source("sales")
     data = edit_form(client, "small")
     assert data["data_source"] == [""]
     assert submit(client, data, "save", name="N").status_code == 200

@@ -15,6 +15,7 @@ from reports.definitions import parse_report
 from reports.definitions.from_database import version_entry
 from reports.models import DataSource, ReportConfiguration
 from tests.pages.html import Element, Page
+from tests.reports.deleted_sources import delete_source
 from tests.reports.pages.edit_form import get_page
 
 Browse = Callable[[str], Client]
@@ -115,7 +116,7 @@ def test_a_version_is_restored_as_a_new_one(browse: Browse, changed: ReportConfi
 
 
 def test_a_version_that_cannot_be_restored_says_why(browse: Browse, changed: ReportConfiguration) -> None:
-    DataSource.objects.all().delete()
+    delete_source("somewhere")
     client = browse("alice")
     client.post("/reports/sales/versions/1/restore")
     assert "Version 1 can't be restored: " in versions_page(client).by_id("alerts").text

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import Tenant, User
 from jobs.models import Delivery, JobExecutionLog
-from reports.models import ReportConfiguration
+from reports.models import DataSource, ReportConfiguration
 from reportserver.urls import urlpatterns
 from schedules import actions
 from schedules.definitions import parse_schedule
@@ -100,6 +100,14 @@ EXPECTED: dict[str, set[str]] = {
     "post api/v1/schedules/<str:key>/resume": OWN,
     "post api/v1/schedules/<str:key>/backfill": OWN,
     "get api/v1/schedules/<str:key>/slots": OWN,
+    "get api/v1/sources": ADMINISTER,
+    "post api/v1/sources": ADMINISTER,
+    "get api/v1/sources/<str:key>": ADMINISTER,
+    "put api/v1/sources/<str:key>": ADMINISTER,
+    "patch api/v1/sources/<str:key>": ADMINISTER,
+    "delete api/v1/sources/<str:key>": ADMINISTER,
+    "post api/v1/sources/<str:key>/test": ADMINISTER,
+    "get api/v1/sources/<str:key>/tables": ADMINISTER,
     "get api/v1/audit": ADMINISTER,
 }
 #: Calls that authenticate nobody by a header.
@@ -131,6 +139,7 @@ def urls(
     make_report(acme, "other", "Another report", [])
     entry = {"tenant": "acme", "report": "sales", "cron": "0 * * * *", "parameters": {"start": "2024-01-01"}}
     actions.create_schedule(definition=parse_schedule(entry | {"slug": "sales"}), tenant=acme, actor=people["bob"])
+    DataSource.objects.create(tenant=acme, slug="sales", kind="sqlite", location="/sales.db")
     job = make_job("Succeeded")
     delivery = Delivery.objects.create(job=job, kind="email", target="a@example.com", available_at=timezone.now())
     return {

@@ -1,0 +1,40 @@
+"""The form of a data source. The stored URL never leaves the server."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from reports.data_sources.body import SourceBody, parse_source
+from reports.definitions.errors import errors_in
+from reports.exceptions import InvalidDefinition
+from reports.models import DataSource
+
+
+class SourceForm(forms.Form):
+    """What to store of a data source. Its rules are those of the API: see `body`."""
+
+    slug = forms.CharField(label=_("URL name"), required=False)
+    kind = forms.ChoiceField(label=_("Kind"), choices=DataSource.Kind.choices, required=False)
+    location = forms.CharField(label=_("Path"), required=False)
+    url = forms.CharField(label=_("Connection URL"), required=False, strip=True)
+
+    def __init__(self, source: DataSource, data: Any = None) -> None:
+        super().__init__(data, initial={"slug": source.slug, "kind": source.kind, "location": source.location})
+        self.source = source
+
+    def body(self) -> SourceBody:
+        """What the form says. Raises InvalidDefinition."""
+        self.full_clean()
+        entered = {name: self.cleaned_data.get(name) or self.data.get(name, "") for name in ("slug", "kind")}
+        optional = {name: self.cleaned_data.get(name) or None for name in ("location", "url")}
+        return parse_source({**entered, **optional, "tenant": self.source.tenant.slug})
+
+    def show_errors(self, error: InvalidDefinition) -> None:
+        """Put the sentences of the error beside the fields that they are about."""
+        for path, sentences in errors_in(error).items():
+            name = path if path in self.fields else None
+            self.add_error(name, [gettext(sentence) for sentence in sentences])

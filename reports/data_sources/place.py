@@ -1,0 +1,55 @@
+"""Where the rows of a data source come from: the rules for paths and URLs that people enter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reports.definitions import SERVERS
+from reports.definitions.accounts_and_sources import url_error
+from reports.definitions.errors import FieldErrors
+from reports.exceptions import WrongKey
+from reports.models import DataSource, location_rules
+
+
+def set_place(source: DataSource, *, kind: str, location: str, url: str) -> FieldErrors:
+    """Set kind, path and URL of the source. Return what is wrong with them, by field; then it must not be saved.
+
+    Without `url`, a server keeps the URL that is stored. A path that somebody changes is no longer the operator's.
+    """
+    errors: FieldErrors = {}
+    if kind in SERVERS:
+        if location:
+            errors["location"] = ["A server has a connection URL, not a path."]
+        if sentence := _new_url_error(source, kind, url):
+            errors["url"] = [sentence]
+        elif url:
+            source.url = url
+        source.location = ""
+    else:
+        if url:
+            errors["url"] = ["A file or folder has a path, not a connection URL."]
+        if (source.kind, source.location) != (kind, location):
+            source.is_operators = False
+        if sentence := _location_error(source, location):
+            errors["location"] = [sentence]
+        source.location = location
+        # A source that was a server keeps no URL, and no password with it.
+        source.url = ""
+    source.kind = kind
+    return errors
+
+
+def _new_url_error(source: DataSource, kind: str, url: str) -> str | None:
+    try:
+        effective = url or source.url
+    except WrongKey:
+        return "The stored URL can't be read with the server's keys. Enter it again."
+    return url_error(kind, effective) if effective else "Enter the connection URL."
+
+
+def _location_error(source: DataSource, location: str) -> str | None:
+    if not location:
+        return "Enter the absolute path of the file or folder."
+    if "\0" in location or not Path(location).is_absolute():
+        return "Must be an absolute path."
+    return location_rules(by_operator=source.is_operators).error(location)
