@@ -9,7 +9,10 @@ class JobsConfig(AppConfig):
     verbose_name = _("Jobs")
 
     def ready(self) -> None:
+        from jobs.connections.file_section import ConnectionsSection
         from jobs.runner_adapter import JobRunner
         from reports import runner_port
+        from reports.definitions import file_sections
 
         runner_port.register(JobRunner())
+        file_sections.register(ConnectionsSection())

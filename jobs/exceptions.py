@@ -208,3 +208,21 @@ class TooManySavedViews(DomainError):
     """You have 30 saved views, the maximum. Delete one first."""
 
     code = "too_many_views"
+
+
+class ConnectionNotFound(DomainError):
+    """No such connection."""
+
+    code = "connection_not_found"
+
+
+class AmbiguousConnection(DomainError):
+    """Several tenants have a connection with this slug. Use the connection's id, a UUID, instead."""
+
+    code = "ambiguous_connection"
+
+
+class ConnectionInUse(DomainError):
+    """Schedules send to this connection. Change or delete them first."""
+
+    code = "connection_in_use"

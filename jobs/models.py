@@ -12,6 +12,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tenant
+from jobs.connections.models import Connection
 from jobs.delivery.models import Delivery, DeliveryPlan, Unsubscription
 from jobs.execution.claim import Claim
 from jobs.hosts.models import Deployment, WorkerHost
@@ -24,8 +25,8 @@ from jobs.status import ENDED, UNFINISHED, JobError, QueuePosition, Status
 from reports.models import ReportConfiguration, ReportVersion
 
 __all__ = [
-    "Artifact", "BulkAction", "Delivery", "DeliveryPlan", "Deployment", "JobEvent", "JobExecutionLog", "Notice",
-    "ResultStore", "SavedView", "Streak", "Unsubscription", "WorkerHost",
+    "Artifact", "BulkAction", "Connection", "Delivery", "DeliveryPlan", "Deployment", "JobEvent", "JobExecutionLog",
+    "Notice", "ResultStore", "SavedView", "Streak", "Unsubscription", "WorkerHost",
 ]  # fmt: skip
 
 

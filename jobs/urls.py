@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from jobs.connections import views as connections
 from jobs.delivery import views
 from jobs.monitoring.views import bulk_actions, job_list, job_page, job_rows, overview
 
@@ -23,6 +24,9 @@ urlpatterns = [
     path("jobs/<str:job_id>/retry", job_page.retry, name="job-retry"),
     path("jobs/<str:job_id>/send-again", job_page.resend, name="job-resend"),
     path("jobs/<str:job_id>/cancel", job_page.cancel, name="job-cancel"),
+    path("connections", connections.connections, name="connections"),
+    path("connections/new", connections.new, name="connection-new"),
+    path("connections/<str:key>/<str:command>", connections.command, name="connection-command"),
     path("unsubscribe/<str:token>", views.unsubscribe, name="unsubscribe"),
     path("deliveries/<str:delivery_id>", job_page.decide_delivery, name="delivery-decide"),
 ]

@@ -24,7 +24,7 @@ from reports.definitions.accounts_and_sources import (
     wait_for_other_runs,
 )
 from reports.definitions.errors import errors_in, invalid_definition, join_path
-from reports.definitions.file_sections import file_sections
+from reports.definitions.file_sections import FileSection, file_sections
 from reports.definitions.from_database import definition_of, fingerprint, prefetch_definitions
 from reports.definitions.to_database import lock_report
 from reports.dry_run import template_checks
@@ -194,7 +194,8 @@ def _apply(sync: Sync, definitions: Definitions, actor: User | str, prune: bool)
     entries: list[PendingEntry] = []
     if prune:
         for section in file_sections():
-            entries += section.prune(sync, _listed_tenants(definitions), definitions.section(section.name))
+            if not section.prunes_last:
+                entries += _prune_section(section, sync, definitions)
         prune_users(sync, definitions)
     # Read again: pruning may have removed grants, and joined rows may be older than the lock.
     reports = prefetch_definitions(ReportConfiguration.objects.filter(pk__in=[report.pk for report in locked]))
@@ -209,7 +210,14 @@ def _apply(sync: Sync, definitions: Definitions, actor: User | str, prune: bool)
     if not sync.errors:
         for section in file_sections():
             entries += section.sync(sync, definitions.section(section.name), actor)
+        for section in file_sections():
+            if prune and section.prunes_last:
+                entries += _prune_section(section, sync, definitions)
     return entries
+
+
+def _prune_section(section: FileSection, sync: Sync, definitions: Definitions) -> list[PendingEntry]:
+    return section.prune(sync, _listed_tenants(definitions), definitions.section(section.name))
 
 
 def _apply_reports(

@@ -10,6 +10,7 @@ from audit.actions import PendingEntry
 from audit.models import Action
 from reports.definitions.accounts_and_sources import Sync
 from reports.definitions.errors import errors_in, join_path
+from reports.definitions.export import VariableNames
 from reports.exceptions import InvalidDefinition
 from schedules import slots, to_database
 from schedules.definitions import FileSchedule
@@ -21,6 +22,7 @@ class SchedulesSection:
 
     name = "schedules"
     definition = FileSchedule
+    prunes_last = False
 
     def lock(self, tenants: Collection[str]) -> None:
         # Before any job is locked, which deleting users, reports and schedules does: a scheduler, too, locks schedules
@@ -58,7 +60,7 @@ class SchedulesSection:
                 sync.errors |= {join_path(path, below): sentences for below, sentences in errors_in(error).items()}
         return pending
 
-    def export(self, tenants: Iterable[Tenant]) -> tuple[list[dict[str, Any]], list[str]]:
+    def export(self, tenants: Iterable[Tenant], variables: VariableNames) -> tuple[list[dict[str, Any]], list[str]]:
         rows = Schedule.objects.filter(tenant__in=list(tenants)).complete().order_by("tenant__slug", "slug")
         schedules = list(rows)
         whole = [schedule for schedule in schedules if schedule.report and schedule.owner]

@@ -28,6 +28,7 @@ from tests.server import (
     prepare_server,
     running_server,
 )
+from tests.weed import Weed, weed_server
 
 DATA = Path(__file__).parent / "data"
 USERS = ("alice", "bob", "carol", "dave", "erin", "gina", "hank", "ivan", "judy")
@@ -126,6 +127,13 @@ def server(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator
     with running_server(folder, prepared=prepared, **passwords(), **coverage_variables()) as running:
         yield running
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def weed() -> Iterator[Weed]:
+    """Storage that speaks S3, and an SFTP server."""
+    with weed_server() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,8 @@ from rest_framework import serializers
 
 from common.api.schema import ErrorSerializer
 from common.api.strict import StrictSerializer
-from jobs.models import Artifact, Delivery, JobEvent, JobExecutionLog
+from jobs.connections import to_database
+from jobs.models import Artifact, Connection, Delivery, JobEvent, JobExecutionLog
 from jobs.results import downloads
 from jobs.status import DeliveryState, JobError, QueuePosition, Status
 
@@ -295,3 +296,39 @@ class NoResultSerializer(ErrorSerializer):
     status = serializers.ChoiceField(choices=Status.choices)
     message = serializers.CharField()
     jobId = serializers.UUIDField(required=False, help_text="The job that `run` created.")
+
+
+class ConnectionSerializer(serializers.Serializer[Connection]):
+    """A connection, without its secrets."""
+
+    id = serializers.UUIDField()
+    slug = serializers.CharField()
+    kind = serializers.ChoiceField(choices=Connection.Kind.choices)
+    shownUrl = serializers.CharField(
+        source="shown_url", help_text="Its URL without secrets; empty if it can't be decrypted."
+    )
+    hostKey = serializers.CharField(source="host_key", help_text="Of the only SSH server it talks to, or empty.")
+    anyAddress = serializers.BooleanField(
+        source="is_operators", help_text="Whether a definitions file has set the URL, so that it may be private."
+    )
+    grants = serializers.SerializerMethodField(help_text="Who may use it, besides Administrators.")
+    createdAt = serializers.DateTimeField(source="created_at")
+    definition = serializers.SerializerMethodField(help_text="What PUT takes, without secrets, which then stay.")
+
+    @extend_schema_field({"type": "object", "properties": {"use": {"type": "array", "items": {"type": "string"}}}})
+    def get_grants(self, connection: Connection) -> dict[str, Any]:
+        return {"use": to_database.grants(connection)}
+
+    @extend_schema_field({"$ref": "#/components/schemas/SentConnectionRequest"})
+    def get_definition(self, connection: Connection) -> dict[str, Any]:
+        return to_database.entry(connection)
+
+
+class ConnectionTestSerializer(serializers.Serializer[Any]):
+    """Whether a connection works, and why not."""
+
+    ok = serializers.BooleanField()
+    message = serializers.CharField()
+    hostKey = serializers.CharField(
+        source="host_key", help_text="Of a server whose key isn't pinned yet, to be compared; else empty."
+    )

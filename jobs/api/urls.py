@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from jobs.api import deliveries, kept_rows, run_report, views
+from jobs.api import connections, deliveries, kept_rows, run_report, views
 
 urlpatterns = [
     path("reports/<str:key>/generate", run_report.Generate.as_view(), name="api-generate"),
@@ -15,6 +15,9 @@ urlpatterns = [
     path("jobs/<str:job_id>/deliveries", deliveries.JobDeliveries.as_view(), name="api-job-deliveries"),
     path("deliveries/<str:delivery_id>/release", deliveries.Release.as_view(), name="api-delivery-release"),
     path("deliveries/<str:delivery_id>/discard", deliveries.Discard.as_view(), name="api-delivery-discard"),
+    path("connections", connections.ConnectionList.as_view(), name="api-connections"),
+    path("connections/<str:key>", connections.ConnectionDetail.as_view(), name="api-connection"),
+    path("connections/<str:key>/test", connections.ConnectionTestCall.as_view(), name="api-connection-test"),
     path("jobs/<str:job_id>/rows", kept_rows.JobRows.as_view(), name="api-job-rows"),
     path("jobs/<str:job_id>/convert", kept_rows.JobConvert.as_view(), name="api-job-convert"),
     path("jobs/<str:job_id>/events", views.JobEvents.as_view(), name="api-job-events"),

@@ -25,7 +25,7 @@ _HEAD = "# Passwords and connection URLs come from the environment variables nam
 def export_definitions(tenants: Iterable[Tenant]) -> tuple[str, list[str]]:
     """Return a definitions file for these tenants, and warnings about what it leaves out."""
     exported = list(tenants)
-    variables = _VariableNames()
+    variables = VariableNames()
     users = User.objects.filter(tenant__in=exported, is_superuser=False).order_by("username")
     sources = DataSource.objects.filter(tenant__in=exported).order_by("tenant__slug", "slug")
     complete = ReportConfiguration.objects.filter(tenant__in=exported, current__isnull=False)
@@ -47,14 +47,14 @@ def export_definitions(tenants: Iterable[Tenant]) -> tuple[str, list[str]]:
         for report in reports.filter(current__data_source=None)
     ]
     for section in file_sections():
-        entries, left_out = section.export(exported)
+        entries, left_out = section.export(exported, variables)
         # Not an empty list: files of those who don't use the section stay as they are.
         data |= {section.name: entries} if entries else {}
         warnings += left_out
     return _HEAD + yaml.write(data), warnings
 
 
-class _VariableNames:
+class VariableNames:
     """Names of environment variables, each used once: users "a.b" and "a-b" must not share a password."""
 
     def __init__(self) -> None:

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from audit.actions import PendingEntry
     from reports.definitions.accounts_and_sources import Sync
     from reports.definitions.base import Definition
+    from reports.definitions.export import VariableNames
 
 
 class FileSection(Protocol):
-    """A section. All calls but `export` are in the transaction of one run of `apply`, in the order listed here.
+    """A section. All calls but `export` are in the transaction of one run of `apply`, in the order listed here unless
+    `prunes_last`.
 
     Audit entries are returned, to be written after all rows have been changed.
     """
@@ -28,6 +30,10 @@ class FileSection(Protocol):
     def definition(self) -> type[Definition]:
         """The type of an entry."""
 
+    @property
+    def prunes_last(self) -> bool:
+        """Whether it is pruned once all sections match the file, since other entries refer to it until then."""
+
     def lock(self, tenants: Collection[str]) -> None:
         """Lock what these tenants have, in a fixed order, until the transaction ends."""
 
@@ -37,8 +43,8 @@ class FileSection(Protocol):
     def sync(self, sync: Sync, entries: Sequence[Any], actor: User | str) -> list[PendingEntry]:
         """Create what is missing and update what differs. Reports already match the file."""
 
-    def export(self, tenants: Iterable[Tenant]) -> tuple[list[dict[str, Any]], list[str]]:
-        """Return the entries of these tenants, and warnings about what is left out."""
+    def export(self, tenants: Iterable[Tenant], variables: VariableNames) -> tuple[list[dict[str, Any]], list[str]]:
+        """Return the entries of these tenants, and warnings about what is left out. `variables`: for its secrets."""
 
 
 _registered: dict[str, FileSection] = {}

@@ -185,13 +185,15 @@ def test_the_help_lists_only_the_shortcuts_of_its_page(visit: Callable[..., Page
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_pages_are_accessible_small_and_as_wide_as_the_window(
-    visit: Callable[..., Page], bob: Client, scheme: str
+    visit: Callable[..., Page], bob: Client, alice: Client, scheme: str
 ) -> None:
     failed, done = failed_job(bob), bob.generate("sales-by-region", {"region": "north"})
     bob.wait(done, "Succeeded")
     schedule = {"slug": f"mondays-{scheme}", "report": "sales-by-region", "cron": "0 7 * * MON"}
     assert bob.post("/schedules", json=schedule).status_code == 201
     bob.post(f"/schedules/{schedule['slug']}/run")
+    chat = {"slug": f"chat-{scheme}", "kind": "slack", "url": "https://hooks.slack.com/services/T0/B0/x"}
+    assert alice.post("/connections", json=chat).status_code == 201
     page = visit("alice", "/", color_scheme=scheme, viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
     pages = ("/", "/jobs", "/jobs?q=status:lost", f"/jobs/{failed}", f"/jobs/{done}", f"/jobs/{done}/preview")
     for path in (
@@ -204,6 +206,7 @@ def test_pages_are_accessible_small_and_as_wide_as_the_window(
         "/reports/sales-by-region/template",
         "/reports/days?param.start=now-1M/M",
         "/schedules",
+        "/connections",
         f"/schedules/{schedule['slug']}",
         "/audit",
         "/audit/1",

@@ -13,7 +13,8 @@ from typing import Any
 
 from django.conf import settings
 
-from jobs.delivery.senders import http_client
+from common.outbound import http_client
+from common.outbound.connecting import AddressRules
 from jobs.delivery.senders.base import OutgoingResult, Undeliverable
 from reports.exceptions import WrongKey
 from reports.targets.models import WebhookSecret
@@ -57,7 +58,7 @@ class Webhook:
         headers = {"Content-Type": "application/json", "User-Agent": "reportserver", "Idempotency-Key": str(result.id)}
         headers |= signature_headers(str(result.id), body, secret)
         try:
-            status = http_client.post(result.target, body, headers)
+            status = http_client.post(result.target, body, headers, AddressRules(tuple(settings.WEBHOOK_ALLOW)))
         except http_client.AddressNotAllowed as error:
             raise Undeliverable("This server is not allowed to call the webhook's address.", permanent=True) from error
         except ssl.SSLCertVerificationError as error:

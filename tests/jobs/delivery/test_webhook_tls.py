@@ -13,13 +13,15 @@ from typing import Any
 
 import pytest
 
-from jobs.delivery.senders import http_client
+from common.outbound import connecting, http_client
+from common.outbound.connecting import AddressRules
 from jobs.models import Delivery
 from tests.certificates import Authority
 from tests.jobs.delivery.helpers import AddTarget, Succeed, send_next
 from tests.sinks import call_sink
 
 HOST = "hook.example.com"
+LOCAL = AddressRules((ip_network("127.0.0.0/8"),))
 SECRET = "s3cr3t-of-the-address"
 WRONG_HOST = (
     "The webhook's certificate is for another host than the one in its URL. "
@@ -45,7 +47,7 @@ def resolved(monkeypatch: pytest.MonkeyPatch, settings: Any) -> list[str]:
         names.append(host)
         return getaddrinfo("127.0.0.1" if host == HOST else host, *args, **kwargs)
 
-    monkeypatch.setattr(http_client.socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(connecting.socket, "getaddrinfo", resolve)
     settings.WEBHOOK_ALLOW = [ip_network("127.0.0.0/8")]
     return names
 
@@ -142,7 +144,7 @@ def test_a_handshake_that_never_ends_is_ended(authority: Authority) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=_drip, args=(server, hung_up), daemon=True).start()
         with pytest.raises(OSError, match=r"."):
-            http_client.post(f"https://{HOST}:{server.getsockname()[1]}/", b"", {}, timeout=0.5)
+            http_client.post(f"https://{HOST}:{server.getsockname()[1]}/", b"", {}, LOCAL, timeout=0.5)
         assert hung_up.wait(5), "the connection was kept for as long as something came"
 
 

@@ -13,6 +13,8 @@ from django.utils import timezone
 from accounts.models import Tenant, User
 from jobs.models import Delivery, JobExecutionLog
 from reports.models import DataSource, ReportConfiguration
+from jobs.models import Connection, Delivery, JobExecutionLog
+from reports.models import ReportConfiguration
 from reportserver.urls import urlpatterns
 from schedules import actions
 from schedules.definitions import parse_schedule
@@ -108,6 +110,13 @@ EXPECTED: dict[str, set[str]] = {
     "delete api/v1/sources/<str:key>": ADMINISTER,
     "post api/v1/sources/<str:key>/test": ADMINISTER,
     "get api/v1/sources/<str:key>/tables": ADMINISTER,
+    "get api/v1/connections": ADMINISTER,
+    "post api/v1/connections": ADMINISTER,
+    "get api/v1/connections/<str:key>": ADMINISTER,
+    "put api/v1/connections/<str:key>": ADMINISTER,
+    "patch api/v1/connections/<str:key>": ADMINISTER,
+    "delete api/v1/connections/<str:key>": ADMINISTER,
+    "post api/v1/connections/<str:key>/test": ADMINISTER,
     "get api/v1/audit": ADMINISTER,
 }
 #: Calls that authenticate nobody by a header.
@@ -141,6 +150,9 @@ def urls(
     actions.create_schedule(definition=parse_schedule(entry | {"slug": "sales"}), tenant=acme, actor=people["bob"])
     DataSource.objects.create(tenant=acme, slug="sales", kind="sqlite", location="/sales.db")
     job = make_job("Succeeded")
+    connection = Connection(tenant=acme, slug="sales", kind="slack")
+    connection.secret = {"url": "http://127.0.0.1:1/x"}
+    connection.save()
     delivery = Delivery.objects.create(job=job, kind="email", target="a@example.com", available_at=timezone.now())
     return {
         "<str:key>": "sales",
