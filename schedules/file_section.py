@@ -10,7 +10,7 @@ from audit.actions import PendingEntry
 from audit.models import Action
 from reports.definitions.accounts_and_sources import Sync
 from reports.definitions.errors import errors_in, join_path
-from reports.definitions.export import VariableNames
+from reports.definitions.file_sections import VariableNames
 from reports.exceptions import InvalidDefinition
 from schedules import slots, to_database
 from schedules.definitions import FileSchedule

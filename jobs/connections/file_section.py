@@ -14,7 +14,7 @@ from jobs.connections.models import Connection
 from jobs.exceptions import ConnectionInUse
 from reports.definitions.accounts_and_sources import Sync
 from reports.definitions.errors import FieldErrors, errors_in, invalid_definition, join_path
-from reports.definitions.export import VariableNames
+from reports.definitions.file_sections import VariableNames
 from reports.exceptions import InvalidDefinition
 
 

@@ -109,7 +109,7 @@ def _page(
         for connection in page.rows
     ]
     context = {"page": page, "connections": rows, "form": form or ConnectionForm(actor)}
-    return render(request, "connections/list.html", context, status=400 if form or changed else 200)
+    return render(request, "jobs/connections.html", context, status=400 if form or changed else 200)
 
 
 def _is_of(form: ConnectionForm | None, connection: Connection) -> bool:

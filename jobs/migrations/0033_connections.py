@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('accounts', '0010_tenant_locale'),
         ('auth', '0012_alter_user_first_name_max_length'),
-        ('jobs', '0031_unsubscriptions'),
+        ('jobs', '0032_notices'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import Any
 
 from accounts.models import Tenant, User
 from reports.definitions import yaml
 from reports.definitions.base import Definition
-from reports.definitions.file_sections import file_sections
+from reports.definitions.file_sections import VariableNames, file_sections
 from reports.definitions.from_database import (
     definition_of,
     prefetch_definitions,
@@ -52,24 +51,6 @@ def export_definitions(tenants: Iterable[Tenant]) -> tuple[str, list[str]]:
         data |= {section.name: entries} if entries else {}
         warnings += left_out
     return _HEAD + yaml.write(data), warnings
-
-
-class VariableNames:
-    """Names of environment variables, each used once: users "a.b" and "a-b" must not share a password."""
-
-    def __init__(self) -> None:
-        self._used: set[str] = set()
-
-    def name(self, slug: str, suffix: str) -> str:
-        """Return a name for this slug or user name: "crm" and "URL" give CRM_URL."""
-        base = re.sub(r"[^A-Z0-9]", "_", slug.upper())
-        base = f"_{base}" if base[0].isdigit() else base
-        name, number = f"{base}_{suffix}", 1
-        while name in self._used:
-            number += 1
-            name = f"{base}_{number}_{suffix}"
-        self._used.add(name)
-        return name
 
 
 def _entry(definition: Definition) -> dict[str, Any]:

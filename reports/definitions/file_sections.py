@@ -5,6 +5,7 @@ An entry has the fields `slug`, unique in the tenant, and `tenant`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,7 +14,24 @@ if TYPE_CHECKING:
     from audit.actions import PendingEntry
     from reports.definitions.accounts_and_sources import Sync
     from reports.definitions.base import Definition
-    from reports.definitions.export import VariableNames
+
+
+class VariableNames:
+    """Names of environment variables, each used once: users "a.b" and "a-b" must not share a password."""
+
+    def __init__(self) -> None:
+        self._used: set[str] = set()
+
+    def name(self, slug: str, suffix: str) -> str:
+        """Return a name for this slug or user name: "crm" and "URL" give CRM_URL."""
+        base = re.sub(r"[^A-Z0-9]", "_", slug.upper())
+        base = f"_{base}" if base[0].isdigit() else base
+        name, number = f"{base}_{suffix}", 1
+        while name in self._used:
+            number += 1
+            name = f"{base}_{number}_{suffix}"
+        self._used.add(name)
+        return name
 
 
 class FileSection(Protocol):
