@@ -11,8 +11,8 @@ from django.urls import URLPattern, URLResolver
 from django.utils import timezone
 
 from accounts.models import Tenant, User
-from reports.models import DataSource, ReportConfiguration
 from jobs.models import Connection, Delivery, JobExecutionLog
+from reports.models import DataSource, ReportConfiguration
 from reportserver.urls import urlpatterns
 from schedules import actions
 from schedules.definitions import parse_schedule
