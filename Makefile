@@ -44,8 +44,9 @@ postgresql: $(VENV)/.dev ## run the tests that use the database over PostgreSQL
 lint: $(VENV)/.dev ## check style, types, layers, sizes, migrations and the OpenAPI document
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy reportserver schedules jobs reports audit accounts common
+	$(BIN)/mypy reportserver schedules jobs reports audit accounts common client/reportserver_client
 	$(BIN)/lint-imports
+	cd client && PYTHONPATH=. ../$(BIN)/lint-imports
 	$(BIN)/python -m tests.check_project
 
 bench: $(VENV)/.dev ## run the benchmarks; docs/benchmarks.md holds their results

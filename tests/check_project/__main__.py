@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import sys
 
-from tests.check_project import architecture, commands, cycles, sizes, template_layers, template_text
+from tests.check_project import architecture, client, commands, cycles, sizes, template_layers, template_text
 
 
 def main() -> int:
     """Print what is wrong. Returns the exit code. `--no-commands` leaves out manage.py's checks, which take seconds."""
-    checks = [architecture, sizes, cycles, template_layers, template_text]
+    checks = [architecture, sizes, cycles, template_layers, template_text, client]
     if "--no-commands" not in sys.argv:
         checks.append(commands)
     failed = False

@@ -1,0 +1,7 @@
+"""`python -m reportserver_client` is `rs`."""
+
+import sys
+
+from reportserver_client.cli import main
+
+sys.exit(main())
