@@ -65,6 +65,7 @@ class AsyncClient:
         locale: str | None = None,
         max_age: int | None = None,
         deliver: bool = False,
+        notify: bool = False,
         idempotency_key: str | None = None,
         timeout: float | None = None,
         on_progress: OnProgress = None,
@@ -80,6 +81,7 @@ class AsyncClient:
             locale=locale,
             max_age=max_age,
             deliver=deliver,
+            notify=notify,
         )
         job_id = await self._do(calls.submit(report, body, idempotency_key, self._retries))
         return await self.result(job_id, timeout=timeout, on_progress=on_progress)
@@ -96,6 +98,7 @@ class AsyncClient:
         locale: str | None = None,
         max_age: int | None = None,
         deliver: bool = False,
+        notify: bool = False,
         idempotency_key: str | None = None,
         **more: Value | Sequence[Value],
     ) -> Job:
@@ -109,6 +112,7 @@ class AsyncClient:
             locale=locale,
             max_age=max_age,
             deliver=deliver,
+            notify=notify,
         )
         return await self.status(await self._do(calls.submit(report, body, idempotency_key, self._retries)))
 

@@ -81,6 +81,7 @@ def run_body(
     locale: str | None,
     max_age: int | None,
     deliver: bool,
+    notify: bool,
 ) -> dict[str, Any]:
     """The body of generate, with only what is given."""
     optional = {
@@ -90,6 +91,7 @@ def run_body(
         "locale": locale,
         "max_age": max_age,
         "deliver": deliver or None,
+        "notify": notify or None,
     }
     given = {name: value for name, value in optional.items() if value is not None}
     return {"parameters": json_values({**(parameters or {}), **more}), **given}

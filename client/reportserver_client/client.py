@@ -73,6 +73,7 @@ class Client:
         locale: str | None = None,
         max_age: int | None = None,
         deliver: bool = False,
+        notify: bool = False,
         idempotency_key: str | None = None,
         timeout: float | None = None,
         on_progress: OnProgress = None,
@@ -83,7 +84,8 @@ class Client:
         Parameters are arguments, `start="now-1M/M"`; those that are named like one of these are in `parameters`. The
         result has one `format` or several `formats`, by default the report's first. `section` is the one that csv,
         ndjson and parquet have. `max_age`: take your own result of the same if it is at most this many seconds old.
-        `deliver`: also send it to the report's targets. `on_progress` is called with the job about every two seconds.
+        `deliver`: also send it to the report's targets. `notify`: mail you when the job has ended.
+        `on_progress` is called with the job about every two seconds.
 
         Raises InvalidParametersError and other ApiErrors, JobFailedError, and after `timeout` seconds
         WaitTimeoutError: then the job goes on.
@@ -97,6 +99,7 @@ class Client:
             locale=locale,
             max_age=max_age,
             deliver=deliver,
+            notify=notify,
         )
         job_id = self._do(calls.submit(report, body, idempotency_key, self._retries))
         return self.result(job_id, timeout=timeout, on_progress=on_progress)
@@ -113,6 +116,7 @@ class Client:
         locale: str | None = None,
         max_age: int | None = None,
         deliver: bool = False,
+        notify: bool = False,
         idempotency_key: str | None = None,
         **more: Value | Sequence[Value],
     ) -> Job:
@@ -129,6 +133,7 @@ class Client:
             locale=locale,
             max_age=max_age,
             deliver=deliver,
+            notify=notify,
         )
         return self.status(self._do(calls.submit(report, body, idempotency_key, self._retries)))
 

@@ -35,6 +35,7 @@ def run(client: Client, arguments: argparse.Namespace) -> int:
         "locale": arguments.locale,
         "max_age": arguments.max_age,
         "deliver": arguments.deliver,
+        "notify": arguments.notify,
         "idempotency_key": str(uuid.uuid4()),
     }
     parameters = _parameters(arguments.param, client.report(arguments.report).parameters)
