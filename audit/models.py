@@ -37,6 +37,7 @@ class Action(models.TextChoices):
     SCHEDULE_DELETE = "Schedule Delete", _("Schedule deleted")
     SCHEDULE_PAUSE = "Schedule Pause", _("Schedule paused")
     SCHEDULE_RESUME = "Schedule Resume", _("Schedule resumed")
+    SCHEDULE_TAKE_OVER = "Schedule Take Over", _("Schedule taken over")
     SCHEDULE_RUN = "Schedule Run", _("Schedule run now")
     SCHEDULE_BACKFILL = "Schedule Backfill", _("Schedule backfilled")
     REPORT_PREVIEW = "Report Preview", _("Report previewed")

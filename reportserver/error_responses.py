@@ -83,6 +83,7 @@ STATUS: dict[type[DomainError], int] = {
     schedules.AmbiguousSchedule: 409,
     schedules.OwnerMayNotRun: 409,
     schedules.ScheduleReportMissing: 409,
+    schedules.ScheduleHasOwner: 409,
     schedules.TooManySlots: 400,
     schedules.ScheduleChanged: 409,
     auth.CodeRequired: 401,

@@ -206,6 +206,8 @@ FILE_SHARE = Path(_file_share).resolve() if (_file_share := text("REPORTSERVER_F
 #: Private networks that webhooks may call.
 WEBHOOK_ALLOW = networks("REPORTSERVER_WEBHOOK_ALLOW")
 #: A delivery whose process has ended is sent again after this time. While a delivery is sent, its lease is renewed.
+#: Times in a row that a schedule can't be run before it pauses. 0: it goes on.
+SCHEDULE_FAILURES = whole_number("REPORTSERVER_SCHEDULE_FAILURES", 5, minimum=0, maximum=32_767)
 DELIVERY_LEASE_SECONDS = whole_number("REPORTSERVER_DELIVERY_LEASE_SECONDS", 90)
 
 # --- Audit log ------------------------------------------------------------------------------------------------------

@@ -17,11 +17,13 @@ from jobs.queue import broker
 from reports.choices.checked import looks_up_choices
 from reports.definitions import merge_patch
 from reports.definitions.errors import invalid_definition
+from reports.definitions.field_types import principal_of
 from reports.exceptions import InvalidParameters
 from schedules import cron, exceptions, slots, to_database
 from schedules.definitions import ScheduleDefinition, parse_schedule
 from schedules.models import Schedule, Slot
 from schedules.permissions import may_run_for
+from schedules.trouble.pausing import OWNER_GONE
 
 MAX_BACKFILL = 100
 _SECOND = timedelta(seconds=1)
@@ -69,6 +71,28 @@ def delete_schedule(*, schedule: Schedule, actor: User) -> None:
         entry = to_database.audit_entry(Action.SCHEDULE_DELETE, locked)
         locked.delete()
         audit.record_all([entry], actor)
+
+
+@looks_up_choices
+def take_over(*, schedule: Schedule, owner: User, actor: User | str) -> Schedule:
+    """Give a schedule whose owner is gone another one, and let it run again if it was paused for that.
+
+    Raises ScheduleHasOwner, ScheduleReportMissing or, like `update_schedule`, InvalidDefinition.
+    """
+    with transaction.atomic():
+        locked = _locked(schedule)
+        if locked.has_owner:
+            raise exceptions.ScheduleHasOwner
+        if locked.report is None:
+            raise exceptions.ScheduleReportMissing
+        # The times that have come failed: nobody was there as whom they could run.
+        to_database.record_due(locked)
+        before = locked.definition.run_as
+        paused = locked.paused and locked.paused_reason != OWNER_GONE
+        changes = {"run_as": principal_of(owner.username), "paused": paused}
+        to_database.update_schedule(locked, parse_schedule(locked.definition.entry() | changes), actor)
+        _record(Action.SCHEDULE_TAKE_OVER, locked, actor, version=locked.version.number, before=before, **changes)
+    return locked
 
 
 def pause(*, schedule: Schedule, actor: User | str) -> Schedule:

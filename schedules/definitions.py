@@ -7,13 +7,13 @@ from datetime import date, timedelta
 from typing import Annotated, Any, ClassVar, Literal
 
 from django.utils import timezone
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, create_model, model_validator
 
 from reports.definitions.base import Definition
 from reports.definitions.errors import InvalidFields, duplicates, from_pydantic
 from reports.definitions.field_types import Format, Principal, TenantSlug, ThingSlug, TimeZone, user_of
 from schedules import cron
-from schedules.deliveries.definitions import ScheduledDelivery
+from schedules.deliveries.definitions import Notify, ScheduledDelivery
 
 _DURATION = re.compile(r"([1-9][0-9]{0,3})([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
@@ -96,6 +96,7 @@ class ScheduleDefinition(Definition):
     deliveries: list[ScheduledDelivery] = Field(
         default=[], max_length=20, description="What is sent to whom when a job succeeds. By default, nothing."
     )
+    notify: Notify | None = Field(default=None, description="Who is told of trouble by e-mail. By default, nobody.")
     paused: bool = Field(default=False, description="Whether it is paused.")
 
     #: Stored with the schedule, not with its versions.
@@ -104,6 +105,12 @@ class ScheduleDefinition(Definition):
     @model_validator(mode="after")
     def _check_consistency(self) -> ScheduleDefinition:
         errors = duplicates("deliveries", [delivery.name for delivery in self.deliveries], "name")
+        if self.notify:
+            errors |= {
+                f"notify.on[{at}]": ["Is already named."]
+                for at, event in enumerate(self.notify.on)
+                if event in self.notify.on[:at]
+            }
         if self.start_on and date.fromisoformat(self.start_on) > (timezone.now() + cron.HORIZON).date():
             errors["start_on"] = ["Must be at most five years ahead."]
         if self.start_on and self.end_on and self.end_on < self.start_on:
@@ -121,6 +128,19 @@ class ScheduleDefinition(Definition):
     def versioned(self) -> dict[str, Any]:
         """Return what a version stores."""
         return self.model_dump(mode="json", exclude=set(self.UNVERSIONED))
+
+
+def _optional(name: str, info: Any) -> tuple[Any, Any]:
+    return (info.rebuild_annotation() | None, Field(default=None, description=info.description))
+
+
+#: What a PATCH of a schedule takes: some of the fields. null resets one to its default.
+ScheduleChanges: type[Definition] = create_model(  # type: ignore[call-overload] # the fields aren't known here
+    "ScheduleChanges",
+    __base__=Definition,
+    __doc__="Fields of a schedule to change, by a JSON merge patch (RFC 7396). null resets one to its default.",
+    **{name: _optional(name, info) for name, info in ScheduleDefinition.model_fields.items() if name != "tenant"},
+)
 
 
 class FileSchedule(ScheduleDefinition):

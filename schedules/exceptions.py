@@ -29,6 +29,12 @@ class OwnerMayNotRun(DomainError):
     code = "owner_may_not_run"
 
 
+class ScheduleHasOwner(DomainError):
+    """The schedule has an owner who is active, so it can't be taken over."""
+
+    code = "schedule_has_owner"
+
+
 class ScheduleChanged(DomainError):
     """Somebody else changed or deleted the schedule in the meantime."""
 

@@ -14,12 +14,13 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tenant
 from jobs.models import JobExecutionLog
+from jobs.notices.events import Told
 from reports.definitions.field_types import principal_of
 from reports.models import ReportConfiguration
 from reports.parameters.date_math import Moment
 from schedules import cron
 from schedules.definitions import ScheduleDefinition
-from schedules.deliveries.definitions import stored_delivery
+from schedules.deliveries.definitions import stored_delivery, stored_notify
 from schedules.querysets import ScheduleQuerySet
 
 
@@ -41,6 +42,9 @@ class Schedule(models.Model):
     paused = models.BooleanField(default=False, db_default=False)
     paused_reason = models.CharField(
         max_length=300, blank=True, db_default="", help_text=_("Why the server paused it.")
+    )
+    failed_slots = models.PositiveSmallIntegerField(
+        default=0, db_default=0, help_text=_("How many times in a row it could not be run.")
     )
     next_at = models.DateTimeField(null=True, help_text=_("The first time that has no slot yet."))
     next_zone = models.CharField(
@@ -64,6 +68,18 @@ class Schedule(models.Model):
         return self.slug
 
     @property
+    def has_owner(self) -> bool:
+        """Whether somebody is left as whom its jobs can run."""
+        return self.owner is not None and self.owner.is_active
+
+    @property
+    def told(self) -> Told:
+        """Whom it tells of trouble, as its version says; perhaps nobody."""
+        fields = self.version.definition.get("notify") or {"to": [], "on": []}
+        approved = self.version.notify_approved
+        return Told(self.pk, self.slug, self.tenant_id, self.owner_id, fields["to"], fields["on"], approved)
+
+    @property
     def version(self) -> ScheduleVersion:
         version = self.current
         if version is None:
@@ -76,7 +92,8 @@ class Schedule(models.Model):
         fields = dict(self.version.definition)
         fields["report"] = self.report.slug if self.report else ""
         fields["run_as"] = principal_of(self.owner.username) if self.owner else None
-        # Versions from before this field existed lack it.
+        # Versions from before these fields existed lack them.
+        fields["notify"] = stored_notify(fields.get("notify"))
         fields["deliveries"] = [stored_delivery(entry) for entry in fields.get("deliveries", [])]
         return ScheduleDefinition.model_construct(slug=self.slug, tenant=self.tenant.slug, paused=self.paused, **fields)
 
@@ -112,6 +129,9 @@ class ScheduleVersion(models.Model):
     number = models.PositiveIntegerField()
     definition = models.JSONField()
     approved = models.JSONField(null=True, help_text=_("Names of its deliveries that an Administrator has saved."))
+    notify_approved = models.BooleanField(
+        default=False, db_default=False, help_text=_("Whether an Administrator has saved whom it tells of trouble.")
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     # A name, not a foreign key: it outlives the user.
     created_by = models.CharField(max_length=150)

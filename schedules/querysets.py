@@ -35,6 +35,10 @@ class ScheduleQuerySet(models.QuerySet["Schedule"]):
         reports = user.key.reports if user.key else None
         return own if reports is None else own.filter(report_id__in=list(reports))
 
+    def without_owner(self) -> ScheduleQuerySet:
+        """Return the schedules as whose owner no job can run any more: deactivated or deleted."""
+        return self.filter(Q(owner__isnull=True) | Q(owner__is_active=False))
+
     def complete(self) -> ScheduleQuerySet:
         """Load what a schedule's definition, times and slots need."""
         return self.select_related("tenant", "report__current", "owner", "current")

@@ -16,6 +16,7 @@ from jobs.clock import Now
 from jobs.queue import broker
 from schedules import slots
 from schedules.models import Schedule
+from schedules.trouble import owners
 
 log = logging.getLogger(__name__)
 #: The longest sleep in seconds: a schedule may be added meanwhile, or a waiting job may start.
@@ -23,6 +24,8 @@ _LONGEST_SLEEP = 5.0
 _SHORTEST_SLEEP = 0.05
 #: The sleep while another host holds what is due.
 _LOCKED_SLEEP = 0.5
+#: Seconds between two looks for schedules that have lost their owner.
+_OWNER_CHECK_SECONDS = 5.0
 #: Schedules that are looked for at once.
 _BATCH = 200
 #: Schedules whose slots are created in one transaction. Others who write wait for it: a tenth of a second.
@@ -47,6 +50,7 @@ class Scheduler:
     def __init__(self) -> None:
         #: The failures in a row of each schedule, and until when it is left alone, by the monotonic clock.
         self._failures: dict[UUID, tuple[int, float]] = {}
+        self._owners_checked_at = float("-inf")
 
     def work(self) -> float:
         """Create the slots that are due. Returns after how many seconds to do it again."""
@@ -60,11 +64,18 @@ class Scheduler:
             ids += schedules.in_another_zone().values_list("pk", flat=True)[:_BATCH]
             recorded = self._record_all(list(dict.fromkeys(ids)))
             slots.release_waiting()
+            self._check_owners()
             return self._seconds_to_next(more_may_be_due=recorded > 0)
         except Exception:
             log.exception("The scheduler could not create slots.")
             connections.close_all()
             return _LONGEST_SLEEP / 2
+
+    def _check_owners(self) -> None:
+        """Pause the schedules whose owner is gone: an account can be deactivated in many ways, in SQL too."""
+        if time.monotonic() - self._owners_checked_at >= _OWNER_CHECK_SECONDS:
+            owners.pause_without_owner()
+            self._owners_checked_at = time.monotonic()
 
     def _left_alone(self) -> list[UUID]:
         now = time.monotonic()

@@ -16,13 +16,13 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from audit import actions as audit
 from audit.actions import PendingEntry
-from audit.models import Action
 from jobs import actions as jobs
 from jobs.clock import Now
 from jobs.delivery import outbox
 from jobs.models import DeliveryPlan, JobExecutionLog
+from jobs.notices import events
+from jobs.notices import outbox as notices
 from jobs.sql import now as database_now
 from jobs.status import UNFINISHED, Status
 from reports.choices.checked import looks_up_choices
@@ -31,6 +31,8 @@ from reports.models import ReportConfiguration
 from schedules.definitions import duration
 from schedules.models import Schedule, Slot
 from schedules.permissions import may_run_for
+from schedules.trouble import pausing
+from schedules.trouble.pausing import OWNER_GONE, REPORT_DELETED, SlotFailed
 
 log = logging.getLogger(__name__)
 #: How late a slot may be and still count as on time.
@@ -42,17 +44,9 @@ _MAX_TIMES = 2_000
 #: Slots after which a transaction takes no further schedule: others who write wait for it.
 _ENOUGH = 50
 _MAX_REASON = 1_000
-REPORT_DELETED = "The report was deleted."
+SCHEDULE_DELETED = "The schedule was deleted."
 
 State = Slot.State
-
-
-class SlotFailed(Exception):
-    """A slot gets no job; the message says why. `pauses`: nor would any later one."""
-
-    def __init__(self, reason: str, *, pauses: bool = False) -> None:
-        super().__init__(reason)
-        self.pauses = pauses
 
 
 class Plan(NamedTuple):
@@ -118,7 +112,7 @@ def record(schedule: Schedule) -> int:
         return 0
     _record(schedule, times, schedule.now)
     schedule.move_on(after=times[-1])
-    schedule.save(update_fields=["next_at", "next_zone", "paused", "paused_reason"])
+    schedule.save(update_fields=["next_at", "next_zone", "paused", "paused_reason", "failed_slots"])
     return len(times)
 
 
@@ -138,7 +132,8 @@ def pause_for_deleted_report(report: ReportConfiguration, **_signal: object) -> 
         Slot.objects.bulk_create(failed, batch_size=500, ignore_conflicts=True)
         schedule.paused, schedule.paused_reason, schedule.next_at = True, REPORT_DELETED, None
         schedule.save(update_fields=["next_at", "paused", "paused_reason"])
-        entries.append(_paused_entry(schedule))
+        events.schedule_paused(schedule.told, slot=schedule.now.isoformat(), reason=REPORT_DELETED)
+        entries.append(pausing.paused_entry(schedule))
     return entries
 
 
@@ -160,6 +155,9 @@ def _record(schedule: Schedule, times: list[datetime], now: datetime) -> None:
     planned = _without_slots(schedule, planned, times)
     reason = "No server created a job in time."
     Slot.objects.bulk_create([_slot(schedule, time, State.MISSED, reason) for time in planned.missed], batch_size=500)
+    if planned.missed:
+        last = planned.missed[-1].isoformat()
+        events.times_missed(schedule.told, slot=last, number=len(planned.missed))
     for time in planned.made_up:
         add_slot(schedule, time, waits=_has_unfinished(schedule))
     for time in planned.on_time:
@@ -202,22 +200,14 @@ def add_slot(
     new.pk = slot.pk if slot else None
     try:
         new.job, new.waits, new.unfinished = _enqueue(schedule, new, waits), waits, kind == Slot.Kind.CRON
+        schedule.failed_slots = 0
     except SlotFailed as failure:
         new.state, new.reason = State.FAILED, str(failure)[:_MAX_REASON]
-        if failure.pauses and not schedule.paused:
-            _pause(schedule, new.reason)
+        # Somebody waits for the others, and sees that they failed.
+        if kind == Slot.Kind.CRON:
+            pausing.note_failure(schedule, new, failure)
     new.save(force_update=slot is not None, force_insert=slot is None)
     return new
-
-
-def _pause(schedule: Schedule, reason: str) -> None:
-    schedule.paused, schedule.paused_reason, schedule.next_at = True, reason[:300], None
-    audit.record_all([_paused_entry(schedule)], audit.SYSTEM)
-
-
-def _paused_entry(schedule: Schedule) -> PendingEntry:
-    details = {"schedule": schedule.slug, "reason": schedule.paused_reason}
-    return PendingEntry(Action.SCHEDULE_PAUSE, schedule.tenant_id, ("schedule", schedule.pk), details)
 
 
 def _enqueue(schedule: Schedule, slot: Slot, waits: bool) -> JobExecutionLog:
@@ -225,7 +215,7 @@ def _enqueue(schedule: Schedule, slot: Slot, waits: bool) -> JobExecutionLog:
     if report is None:
         raise SlotFailed(REPORT_DELETED, pauses=True)
     if owner is None or not owner.is_active:
-        raise SlotFailed("The owner's account was deactivated or deleted.", pauses=True)
+        raise SlotFailed(OWNER_GONE, pauses=True)
     if not may_run_for(owner, report):
         raise SlotFailed(f"{owner.username} has no right to run the report.")
     try:
@@ -242,20 +232,24 @@ def _enqueue(schedule: Schedule, slot: Slot, waits: bool) -> JobExecutionLog:
     except InvalidParameters as error:
         sentences = [f"{name}: {' '.join(messages)}" for name, messages in error.fields.items()]
         raise SlotFailed(" ".join(sentences)) from error
-    except (ReportIncomplete, ChoicesUnavailable, CallerAttributeMissing) as error:
+    except (ReportIncomplete, CallerAttributeMissing) as error:
         raise SlotFailed(error.message) from error
+    except ChoicesUnavailable as error:
+        raise SlotFailed(error.message, may_pass=True) from error
 
 
 def _delivery_plan(schedule: Schedule, slot: Slot) -> DeliveryPlan:
     version = schedule.version
-    approved = version.approved or []
+    approved, notify = version.approved or [], version.definition.get("notify")
     deliveries = [entry | {"approved": entry["name"] in approved} for entry in version.definition.get("deliveries", [])]
     return DeliveryPlan(
         schedule=schedule.pk,
+        schedule_slug=schedule.slug,
         owner=schedule.owner,
         slot=slot.time,
         time_zone=schedule.zone.key,
         deliveries=deliveries,
+        notify=notify and notify | {"approved": version.notify_approved},
     )
 
 
@@ -296,7 +290,9 @@ def release_waiting() -> int:
 
 def forget(schedule: Schedule) -> None:
     """Let all waiting jobs of a schedule start, before its slots are deleted, and let nothing more be sent."""
-    outbox.discard_unsent(schedule.pk, "The schedule was deleted.")
+    outbox.discard_unsent(schedule.pk, SCHEDULE_DELETED)
+    notices.discard_unsent(schedule.pk, SCHEDULE_DELETED)
+    events.forget(schedule.pk)
     for job_id in schedule.slots.filter(waits=True, job__isnull=False).values_list("job_id", flat=True):
         if job_id:
             jobs.release_waiting(job_id)

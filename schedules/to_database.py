@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from accounts.models import Tenant, User
 from audit.actions import PendingEntry, actor_name
 from audit.models import Action
+from jobs.notices import events
 from jobs.sql import now as database_now
 from reports.definitions.errors import FieldErrors, invalid_definition
 from reports.definitions.field_types import principal_of, user_of
@@ -48,12 +49,14 @@ def update_schedule(locked: Schedule, definition: ScheduleDefinition, actor: Use
     if changed:
         record_due(locked)
         _write(locked, definition, actor, changed)
+    if "notify" in changed:
+        events.forget(locked.pk)
     return changed
 
 
 def apply_paused(schedule: Schedule, paused: bool) -> None:
     if paused != schedule.paused:
-        schedule.paused, schedule.paused_reason = paused, ""
+        schedule.paused, schedule.paused_reason, schedule.failed_slots = paused, "", 0
     schedule.move_on(after=schedule.now)
 
 
@@ -93,11 +96,15 @@ def _set_version(schedule: Schedule, definition: ScheduleDefinition, actor: User
     number = schedule.current.number + 1 if schedule.current else 1
     stored = definition.versioned() | {"run_as": principal_of(owner.username)}
     schedule.report, schedule.owner = report, owner
-    approved = rights.approved(schedule, definition, actor)
-    schedule.current = ScheduleVersion(
-        number=number, definition=stored, approved=approved, created_by=actor_name(actor)
+    version = ScheduleVersion(
+        number=number,
+        definition=stored,
+        approved=rights.approved(schedule, definition, actor),
+        notify_approved=rights.notify_approved(schedule, definition, actor),
+        created_by=actor_name(actor),
     )
-    _check_values(schedule, definition, report, rights.errors(schedule, definition, report, approved, actor))
+    schedule.current = version
+    _check_values(schedule, definition, report, rights.errors(schedule, definition, report, version, actor))
 
 
 def _save(schedule: Schedule) -> None:

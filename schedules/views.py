@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db.models import OuterRef, Subquery
@@ -30,12 +31,19 @@ _NEXT_TIMES = 5
 @require_safe
 def schedule_list(request: HttpRequest) -> HttpResponse:
     """List the user's schedules; for Administrators, all of the tenant."""
+    user = caller(request)
+    visible = Schedule.objects.visible_to(user)
+    # Their former owners can't see them any more.
+    needs_owner = user.is_administrator and request.GET.get("needs") == "owner"
+    without_owner = visible.without_owner().count() if user.is_administrator else 0
     last_slot = Slot.objects.filter(schedule=OuterRef("pk")).order_by("-time").values("pk")[:1]
-    schedules = Schedule.objects.visible_to(caller(request)).complete().annotate(last_slot_id=Subquery(last_slot))
+    listed = visible.without_owner() if needs_owner else visible
+    schedules = listed.complete().annotate(last_slot_id=Subquery(last_slot))
     page = paginate(request, schedules, "slug", "id")
     slots = Slot.objects.select_related("job").in_bulk([schedule.last_slot_id for schedule in page.rows])
     rows = [(schedule, slots.get(schedule.last_slot_id)) for schedule in page.rows]
-    return render(request, "schedules/list.html", {"page": page, "rows": rows})
+    context = {"page": page, "rows": rows, "needs_owner": needs_owner, "without_owner": without_owner}
+    return render(request, "schedules/list.html", context)
 
 
 @login_required
@@ -51,6 +59,7 @@ def schedule_page(request: HttpRequest, key: str) -> HttpResponse:
         "next_times": [] if schedule.paused else list(islice(schedule.times(after=timezone.now()), _NEXT_TIMES)),
         "words": presets.words(fields["cron"]),
         "month": month_of(schedule, request.GET.get("month", "")),
+        "failures_allowed": settings.SCHEDULE_FAILURES,
         "warning": cron.warning(fields["cron"]),
         "page": paginate(request, slots, "-time", "id"),
     }
@@ -71,6 +80,11 @@ def command(request: HttpRequest, key: str, command: str) -> HttpResponse:
             case "pause":
                 actions.pause(schedule=schedule, actor=user)
                 messages.success(request, gettext("%(name)s is paused.") % {"name": schedule.slug})
+            case "take-over":
+                taken = actions.take_over(schedule=schedule, owner=user, actor=user)
+                paused = gettext("%(name)s is yours. It is still paused.")
+                notice = paused if taken.paused else gettext("%(name)s is yours and runs again.")
+                messages.success(request, notice % {"name": schedule.slug})
             case "resume":
                 actions.resume(schedule=schedule, actor=user)
                 messages.success(request, gettext("%(name)s runs again from now on.") % {"name": schedule.slug})

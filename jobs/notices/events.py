@@ -171,6 +171,8 @@ def _start_streak(
     job: UUID | None = None,
     key: str = "",
 ) -> None:
+    if not told.to:
+        return
     identity = {"schedule": told.schedule, "kind": streak_kind, "key": key}
     streak, is_new = Streak.objects.get_or_create(**identity, defaults={"since": Now()})
     if is_new and not on.isdisjoint(told.on):  # type: ignore[attr-defined]

@@ -12,6 +12,7 @@ urlpatterns = [
     path("schedules/<str:key>/run", views.RunNow.as_view(), name="api-schedule-run"),
     path("schedules/<str:key>/pause", views.Pause.as_view(), name="api-schedule-pause"),
     path("schedules/<str:key>/resume", views.Resume.as_view(), name="api-schedule-resume"),
+    path("schedules/<str:key>/take-over", views.TakeOver.as_view(), name="api-schedule-take-over"),
     path("schedules/<str:key>/backfill", views.Backfill.as_view(), name="api-schedule-backfill"),
     path("schedules/<str:key>/slots", views.SlotList.as_view(), name="api-schedule-slots"),
 ]

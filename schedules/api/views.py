@@ -36,7 +36,7 @@ from schedules.api.serializers import (
     TimesSerializer,
     schedule_url,
 )
-from schedules.definitions import ScheduleDefinition, parse_schedule
+from schedules.definitions import ScheduleChanges, ScheduleDefinition, parse_schedule
 from schedules.models import Schedule, Slot
 from schedules.permissions import schedule_to_manage
 
@@ -122,9 +122,7 @@ class ScheduleDetail(ScheduleView):
         changed = actions.update_schedule(schedule=schedule, definition=definition, actor=self.user)
         return Response(self.represent(changed))
 
-    @extend_schema(
-        parameters=[_KEY], request=OpenApiTypes.OBJECT, responses={200: ScheduleSerializer, **_CHANGE_ERRORS}
-    )
+    @extend_schema(parameters=[_KEY], request=ScheduleChanges, responses={200: ScheduleSerializer, **_CHANGE_ERRORS})
     def patch(self, request: Request, key: str) -> Response:
         """Change some fields of the definition by a JSON merge patch (RFC 7396). null resets one to its default."""
         schedule = self.schedule(key)
@@ -209,6 +207,22 @@ class Resume(ScheduleView):
     def post(self, request: Request, key: str) -> Response:
         """Let the schedule run again from now on. Times of the pause aren't made up for."""
         return Response(self.represent(actions.resume(schedule=self.schedule(key), actor=self.user)))
+
+
+class TakeOver(ScheduleView):
+    """A new owner of a schedule whose owner is gone."""
+
+    @extend_schema(
+        operation_id="schedule_take_over",
+        parameters=[_KEY],
+        request=None,
+        responses={200: ScheduleSerializer, **errors(400, 401, 403, 404, 409, 429)},
+    )
+    def post(self, request: Request, key: str) -> Response:
+        """Become the owner of a schedule whose owner was deactivated or deleted. It runs again if it was paused for
+        that. For Administrators."""
+        schedule = self.schedule(key)
+        return Response(self.represent(actions.take_over(schedule=schedule, owner=self.user, actor=self.user)))
 
 
 class Backfill(ScheduleView):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -20,6 +20,18 @@ class HoldIf(Definition):
         ge=1,
         le=1_000_000,
         description="If the number of rows differs from that of the last delivery by at least this percentage.",
+    )
+
+
+class Notify(Definition):
+    """Who is told of trouble, and of what. Each streak of trouble is told once, and its end."""
+
+    to: list[Email] = Field(min_length=1, max_length=20, description="Addresses. Each gets its own message.")
+    on: list[Literal["failure", "delivery", "missed", "recovery"]] = Field(
+        default=["failure", "delivery", "missed", "recovery"],
+        min_length=1,
+        description="failure: a job has failed for good, or could not be created. delivery: a delivery was given up. "
+        "missed: a time was missed, or its job could not be created. recovery: it works again.",
     )
 
 
@@ -76,6 +88,11 @@ DELIVERY_KINDS: dict[str, type[ScheduledEmail | ScheduledWebhook | ScheduledFile
     "webhook": ScheduledWebhook,
     "file_share": ScheduledFile,
 }
+
+
+def stored_notify(entry: dict[str, Any] | None) -> Notify | None:
+    """Return the field `notify` as a version has it; not validated again."""
+    return Notify.model_construct(None, **entry) if entry else None
 
 
 def stored_delivery(entry: dict[str, object]) -> ScheduledEmail | ScheduledWebhook | ScheduledFile:

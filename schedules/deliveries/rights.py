@@ -7,7 +7,7 @@ from jobs.delivery import recipients, texts
 from reports.definitions.errors import FieldErrors
 from reports.models import ReportConfiguration
 from schedules.definitions import ScheduleDefinition
-from schedules.models import Schedule
+from schedules.models import Schedule, ScheduleVersion
 
 _ADMINISTRATORS_ONLY = "Only an Administrator can save a delivery of this kind."
 _NOT_ALLOWED = (
@@ -39,6 +39,15 @@ def approved(schedule: Schedule, definition: ScheduleDefinition, actor: User | s
     ]
 
 
+def notify_approved(schedule: Schedule, definition: ScheduleDefinition, actor: User | str) -> bool:
+    """Whether an Administrator saves whom the schedule tells of trouble, or has saved it and nobody has changed it."""
+    if not isinstance(actor, User):
+        return True
+    if schedule.current and definition.notify == schedule.definition.notify:
+        return schedule.current.notify_approved
+    return actor.administers(schedule.tenant_id)
+
+
 def _sends_the_same(earlier: ScheduleDefinition, definition: ScheduleDefinition) -> bool:
     return all(getattr(earlier, field) == getattr(definition, field) for field in ("report", "parameters", "formats"))
 
@@ -47,10 +56,10 @@ def errors(
     schedule: Schedule,
     definition: ScheduleDefinition,
     report: ReportConfiguration,
-    approved: list[str],
+    version: ScheduleVersion,
     actor: User | str,
 ) -> FieldErrors:
-    """Return what is wrong with the deliveries of a schedule whose owner is set, by path."""
+    """Return what is wrong with the deliveries and notices of a schedule whose owner is set, by path."""
     may_save_any = not isinstance(actor, User) or actor.administers(schedule.tenant_id)
     found: FieldErrors = {}
     names = [parameter.name for parameter in report.version.declared_parameters()]
@@ -61,8 +70,10 @@ def errors(
             has_file_name = field in ("body", "path")
             if text and (sentence := texts.error(text, parameters=names, has_file_name=has_file_name)):
                 found[f"{path}.{field}"] = [sentence]
-        if delivery.name not in approved and not may_save_any:
+        if delivery.name not in (version.approved or []) and not may_save_any:
             found |= _refused(path, schedule, delivery)
+    if definition.notify and not version.notify_approved and not may_save_any:
+        found |= _refused("notify", schedule, definition.notify)
     return found
 
 

@@ -44,6 +44,13 @@ _TITLES: dict[str, str | Promise] = {
     "missed": _("After an outage"),
     "missed_within": _("How far back"),
     "overlap": _("If an earlier job has not ended"),
+    "notify": _("Who is told of trouble"),
+}
+_NOTIFY_EVENTS: dict[str, str | Promise] = {
+    "failure": _("a job fails"),
+    "delivery": _("a delivery is given up"),
+    "missed": _("a time is missed"),
+    "recovery": _("it works again"),
 }
 #: Fields that are left out of the definition when they are empty.
 _OPTIONAL = ("time_zone", "start_on", "end_on")
@@ -51,7 +58,7 @@ _OPTIONAL = ("time_zone", "start_on", "end_on")
 _YAML = [
     name
     for name, info in ScheduleDefinition.model_fields.items()
-    if name != "parameters" and kind_of(info.annotation) is FieldKind.YAML
+    if name not in ("parameters", "notify") and kind_of(info.annotation) is FieldKind.YAML
 ]
 _TEXTS = ("slug", "cron", "missed", "missed_within", "overlap", *_OPTIONAL)
 
@@ -95,6 +102,9 @@ class ScheduleForm:
         entry |= {name: entry[name] or None for name in _OPTIONAL}
         if "owner" in data:
             entry["run_as"] = principal_of(owner) if (owner := data.get("owner", "").strip()) else base.get("run_as")
+        if "notify.to" in data:
+            to = [line for line in map(str.strip, data.get("notify.to", "").splitlines()) if line]
+            entry["notify"] = {"to": to, "on": data.getlist("notify.on")} if to else None
         entry["formats"] = _formats(base, run.formats, data)
         submission, sent = Submission(data), {name for name in _YAML if name in data}
         in_yaml = submission.entry(ScheduleDefinition, "", without=frozenset(ScheduleDefinition.model_fields) - sent)
@@ -165,6 +175,22 @@ class ScheduleForm:
         """Each format of the report, and whether it is chosen. Without a choice, the first one applies."""
         chosen = self.entry["formats"] or self.run.formats[:1]
         return [(format, format in chosen) for format in dict.fromkeys([*self.run.formats, *chosen])]
+
+    @property
+    def notify_to(self) -> str:
+        """The addresses that are told of trouble, one per line."""
+        return "\n".join((self.entry["notify"] or {}).get("to", []))
+
+    @property
+    def notify_on(self) -> list[tuple[str, str, bool]]:
+        """Of what they are told: each event, its label, and whether it is chosen. By default, of everything."""
+        chosen = (self.entry["notify"] or {}).get("on", list(_NOTIFY_EVENTS))
+        return [(event, str(label), event in chosen) for event, label in _NOTIFY_EVENTS.items()]
+
+    @property
+    def notify_errors(self) -> list[str]:
+        paths = [path for path in self.errors if _top(path) == "notify"]
+        return [_below(path, sentence) for path in paths for sentence in self.errors[path]]
 
     @property
     def format_errors(self) -> list[str]:

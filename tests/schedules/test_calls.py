@@ -285,3 +285,12 @@ def test_characters_that_no_database_stores_are_refused(api: APIClient, text: st
         assert answer.status_code in (400, 403, 404), (field, answer.content)
     answer = api.post(URL, json.dumps(BODY | {"parameters": {text: 1}}), content_type="application/json")
     assert answer.status_code == 400
+
+
+def test_the_document_describes_what_a_patch_takes(api: APIClient) -> None:
+    document = api.get("/api/schema", HTTP_ACCEPT="application/vnd.oai.openapi+json").json()
+    body = document["paths"]["/api/v1/schedules/{key}"]["patch"]["requestBody"]["content"]["application/json"]["schema"]
+    changes = document["components"]["schemas"][body["$ref"].rpartition("/")[2]]
+    assert {"cron", "notify", "deliveries", "paused", "run_as"} <= set(changes["properties"])
+    assert "tenant" not in changes["properties"] and not changes.get("required")
+    assert "null" in str(changes["properties"]["cron"]) and changes["properties"]["cron"]["description"]

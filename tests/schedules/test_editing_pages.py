@@ -229,3 +229,19 @@ def test_deliveries_are_edited_as_yaml(make_schedule: MakeSchedule, bobs: Client
     assert (schedule.version.number, schedule.definition.deliveries[0].name) == (1, "mail")
     assert bobs.post("/schedules/weekly/edit", FORM | {"deliveries": ""}).status_code == 302
     assert Schedule.objects.complete().get(slug="weekly").definition.deliveries == []
+
+
+def test_who_is_told_of_trouble_is_edited(make_schedule: MakeSchedule, bobs: Client) -> None:
+    User.objects.filter(username="bob").update(email="bob@example.com")
+    told = {"notify.to": "bob@example.com\r\n", "notify.on": ["failure", "missed"]}
+    refused = bobs.post(NEW, FORM | told | {"notify.to": "bob@example.com\neve@evil.example"}).content.decode()
+    assert "to[1]: You can send to your own address" in refused and "eve@evil.example" in refused
+    assert "on: " in bobs.post(NEW, FORM | told | {"notify.on": []}).content.decode()
+    assert bobs.post(NEW, FORM | told).status_code == 302
+    notify = Schedule.objects.complete().get(slug="weekly").definition.entry()["notify"]
+    assert notify == {"to": ["bob@example.com"], "on": ["failure", "missed"]}
+    assert "bob@example.com" in bobs.get("/schedules/weekly").content.decode()
+    page = Page(bobs.get("/schedules/weekly/edit").content.decode())
+    assert "checked" in page.field("a job fails") and "checked" not in page.field("it works again")
+    assert bobs.post("/schedules/weekly/edit", FORM | told | {"notify.to": ""}).status_code == 302
+    assert Schedule.objects.complete().get(slug="weekly").definition.notify is None

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.serializers.json import DjangoJSONEncoder
 from django.utils import timezone
 
+from accounts.models import User
 from audit.actions import operator_actor
 from common.exceptions import DomainError
 from common.ids import parse_uuid
@@ -33,16 +34,20 @@ class Command(BaseCommand):
             "pause": "pause a schedule",
             "resume": "resume a schedule",
             "next": "print the next times of a schedule",
+            "take-over": "give a schedule whose owner is gone another one",
         }.items():
             verbs.add_parser(name, help=help).add_argument("schedule", help="the schedule's id or slug")
         verbs.choices["next"].add_argument("--count", type=int, default=5, help="how many times (default: 5)")
+        verbs.choices["take-over"].add_argument(
+            "--as", dest="owner", required=True, metavar="USER", help="the new owner"
+        )
         for verb in verbs.choices.values():
             verb.add_argument("--tenant", metavar="SLUG", help="needed if several tenants have a schedule of this slug")
             verb.add_argument("--json", action="store_true", help="print JSON, for scripts")
 
     def handle(self, *args: object, **options: Any) -> None:
         try:
-            getattr(self, f"_{options['verb']}")(options)
+            getattr(self, f"_{options['verb'].replace('-', '_')}")(options)
         except DomainError as error:
             raise CommandError(error.message) from error
 
@@ -79,6 +84,16 @@ class Command(BaseCommand):
         schedule = actions.resume(schedule=_find(options), actor=operator_actor())
         next_at = f"{schedule.next_at:%Y-%m-%d %H:%M} UTC" if schedule.next_at else "never: its last day has passed"
         self._print(options, {"paused": False, "next": schedule.next_at}, f"Resumed {schedule.slug}. Next: {next_at}.")
+
+    def _take_over(self, options: dict[str, Any]) -> None:
+        schedule = _find(options)
+        owner = User.objects.filter(username=options["owner"]).first()
+        if owner is None:
+            raise CommandError(f"User {options['owner']!r} does not exist.")
+        changed = actions.take_over(schedule=schedule, owner=owner, actor=operator_actor())
+        state = "It is still paused." if changed.paused else "It runs again."
+        shown = {"owner": owner.username, "paused": changed.paused}
+        self._print(options, shown, f"{schedule.slug} belongs to {owner.username}. {state}")
 
     def _next(self, options: dict[str, Any]) -> None:
         schedule = _find(options)

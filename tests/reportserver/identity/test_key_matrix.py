@@ -98,6 +98,7 @@ EXPECTED: dict[str, set[str]] = {
     "post api/v1/schedules/<str:key>/run": OWN,
     "post api/v1/schedules/<str:key>/pause": OWN,
     "post api/v1/schedules/<str:key>/resume": OWN,
+    "post api/v1/schedules/<str:key>/take-over": OWN,
     "post api/v1/schedules/<str:key>/backfill": OWN,
     "get api/v1/schedules/<str:key>/slots": OWN,
     "get api/v1/sources": ADMINISTER,
