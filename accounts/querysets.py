@@ -11,6 +11,7 @@ from django.db import models
 
 from accounts.api_keys import KeyScope, is_key, key_id
 from accounts.sql import SIGNED_IN_USER, USER_OF_KEY
+from common.compiled_sql import fetch_models
 from common.ids import uuid_to_db
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ class Users(UserManager["User"]):
         """
         if user_id > _MAX_ID:  # SQLite raises OverflowError for it, PostgreSQL DataError
             return None
-        return next(iter(self.raw(SIGNED_IN_USER, [ADMINISTRATOR, user_id, uuid_to_db(session_id)])), None)
+        parameters = [ADMINISTRATOR, user_id, uuid_to_db(session_id)]
+        return next(iter(fetch_models(self.model, SIGNED_IN_USER, parameters)), None)
 
     def administrators_of(self, tenant_id: int) -> models.QuerySet[User]:
         """The active users who may do everything in this tenant, without superusers."""
@@ -43,7 +45,7 @@ class Users(UserManager["User"]):
         (None, False) if there is no such key. (user, False) if it has expired, was revoked, or its user has been
         deactivated since. Takes one query.
         """
-        found: Any = next(iter(self.raw(USER_OF_KEY, [ADMINISTRATOR, key_id(text) or ""])), None)
+        found: Any = next(iter(fetch_models(self.model, USER_OF_KEY, [ADMINISTRATOR, key_id(text) or ""])), None)
         if found is None or not is_key(text, found.key_digest):
             return None, False
         reports = json.loads(found.key_reports or "null")

@@ -10,7 +10,7 @@ from bench.engine import csv_files, formats, postgresql
 from bench.harness import machine, markdown
 from bench.monitor import pages
 from bench.queue import schedules, throughput
-from bench.web import download, endpoints, job_latency, stalled_clients
+from bench.web import download, endpoints, job_latency, stalled_clients, status_calls
 from bench.web.server import running_server
 
 
@@ -34,6 +34,7 @@ def _web(quick: bool) -> Iterator[tuple[str, str]]:
         yield "job-latency", job_latency.measure(server, 10 if quick else 50)
         yield "download", download.measure(server, 5 if quick else 20)
         yield "endpoints", endpoints.measure(server, 40 if quick else 304)
+        yield "status-calls", status_calls.measure(server, 400 if quick else 2000)
         yield "stalled-clients", stalled_clients.measure(server, 200 if quick else 2000)
 
 

@@ -6,10 +6,10 @@ that every job or call needs is therefore compiled at its first use and run with
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import Expression, Field, Model, QuerySet
 from django.db.models.sql import InsertQuery, Query, UpdateQuery
 
@@ -49,7 +49,7 @@ class Statement:
     def fetch(self, **values: Any) -> list[Any]:
         """Run a SELECT. Returns model instances; fields that it didn't select are deferred."""
         model, sql, parameters = self._bind(values)
-        return list(model._default_manager.raw(sql, parameters))
+        return fetch_models(model, sql, parameters)
 
     def execute(self, **values: Any) -> int:
         """Run an UPDATE. Returns the number of rows it changed."""
@@ -61,7 +61,7 @@ class Statement:
     def execute_returning(self, **values: Any) -> list[Any]:
         """Run an UPDATE. Returns the rows it changed, with their new values."""
         model, sql, parameters = self._bind(values)
-        return list(model._default_manager.raw(f"{sql} returning *", parameters))
+        return fetch_models(model, f"{sql} returning *", parameters)
 
     def _bind(self, values: Mapping[str, Any]) -> _Compiled:
         if connection.vendor not in self._compiled:
@@ -82,6 +82,66 @@ def update_query(rows: QuerySet[Any], changes: Mapping[str, Any]) -> Query:
     query: Any = rows.query.chain(UpdateQuery)
     query.add_update_values(changes)
     return query  # type: ignore[no-any-return]
+
+
+class _RowReader(NamedTuple):
+    """How rows with certain columns become instances of a model."""
+
+    #: The fields that were selected, in the order of the model, and the column of each.
+    fields: list[str]
+    columns: list[int]
+    #: Name and column of each value that is no field.
+    annotations: list[tuple[str, int]]
+    #: Column, converter, and the expression that it takes, in the order in which they convert.
+    converters: list[tuple[int, Callable[..., Any], Any]]
+
+
+#: By vendor, model and statement.
+_row_readers: dict[tuple[object, ...], _RowReader] = {}
+
+
+def fetch_models(model: type[Model], sql: str, parameters: Sequence[Any]) -> list[Any]:
+    """Run a SELECT. Returns instances of the model, like `Manager.raw`.
+
+    Fields that it didn't select are deferred; further columns become attributes. `raw` looks up how values are
+    converted anew for each statement, which takes several times as long as the database.
+    """
+    # The proxy `connection` looks up the thread's connection with each access.
+    database = connections[DEFAULT_DB_ALIAS]
+    with database.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        rows = cursor.fetchall()
+        key = (database.vendor, model, sql)
+        if rows and key not in _row_readers:
+            _row_readers[key] = _row_reader(model, [column[0] for column in cursor.description], database)
+    return [_instance(model, _row_readers[key], row, database) for row in rows]
+
+
+def _row_reader(model: type[Model], names: Sequence[str], database: Any) -> _RowReader:
+    column_of = {name: number for number, name in enumerate(names)}
+    fields: list[Any] = [field for field in model._meta.concrete_fields if field.column in column_of]
+    converters = []
+    for field in fields:
+        expression = field.get_col(model._meta.db_table)
+        found = database.ops.get_db_converters(expression) + expression.get_db_converters(database)
+        converters += [(column_of[field.column], converter, expression) for converter in found]
+    others = column_of.keys() - {field.column for field in fields}
+    return _RowReader(
+        [field.attname for field in fields],
+        [column_of[field.column] for field in fields],
+        [(name, column_of[name]) for name in others],
+        converters,
+    )
+
+
+def _instance(model: type[Model], reader: _RowReader, row: Sequence[Any], database: Any) -> Model:
+    values = list(row)
+    for column, converter, expression in reader.converters:
+        values[column] = converter(values[column], expression, database)
+    instance = model.from_db(database.alias, reader.fields, [values[column] for column in reader.columns])
+    for name, column in reader.annotations:
+        setattr(instance, name, values[column])
+    return instance
 
 
 #: By vendor, model, whether the key is set, and the fields whose value is an expression with the expression's type.

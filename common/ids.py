@@ -17,9 +17,12 @@ def parse_uuid(text: str) -> UUID | None:
     return uuid if str(uuid) == text.lower() else None
 
 
+_FIELD: models.UUIDField[Any, Any] = models.UUIDField()
+
+
 def uuid_to_db(uuid: UUID | None) -> Any:
     """The value as a parameter of hand-written SQL: text on SQLite, UUID on PostgreSQL."""
-    return models.UUIDField().get_db_prep_value(uuid, connection)
+    return _FIELD.get_db_prep_value(uuid, connection)
 
 
 def uuid_from_db(value: Any) -> UUID:

@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from django.apps import apps
 from django.core.cache import cache
 from django.core.exceptions import EmptyResultSet
 from django.db import connections, models
 from django.db.models import Q
+from django.db.models.sql import Query
 
-from common.compiled_sql import Param
+from common.compiled_sql import Param, Statement, fetch_models, params
 from common.ids import parse_uuid, uuid_to_db
 from jobs import sql
 from jobs.clock import Now, from_now
@@ -89,9 +91,16 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
     def find(self, user: User, job_id: str) -> JobExecutionLog:
         """Return the job with this id in the user's tenant. Raise JobNotFound for anything else."""
         uuid = parse_uuid(job_id)
-        for job in self.raw(sql.FIND_JOB, [uuid_to_db(uuid), user.is_superuser, user.tenant_id]) if uuid else []:
-            return job
+        parameters = [uuid_to_db(uuid), user.is_superuser, user.tenant_id]
+        for job in fetch_models(self.model, sql.FIND_JOB, parameters) if uuid else []:
+            return job  # type: ignore[no-any-return]
         raise JobNotFound(job_id)
+
+    def load_result(self, job: JobExecutionLog) -> None:
+        """Load the result of a job that `find` returned, as `with_result` does."""
+        if job.status == Status.SUCCEEDED:
+            for artifact in _RESULT.fetch(job=job.pk):
+                job.artifact = artifact
 
     def in_tenant_of(self, user: User) -> JobQuerySet:
         """Jobs of the user's tenant; of all tenants for superusers."""
@@ -246,3 +255,11 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
         """
         overdue = models.Case(models.When(deadline_at__lt=models.F("heartbeat_at"), then=True), default=False)
         return self.annotate(is_overdue=models.ExpressionWrapper(overdue, models.BooleanField()))
+
+
+def _result_query() -> Query:
+    artifacts = apps.get_model("jobs", "Artifact")
+    return artifacts._default_manager.filter(**params(artifacts, "job")).order_by().query
+
+
+_RESULT = Statement(_result_query)

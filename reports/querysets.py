@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import models
 from django.db.models import ExpressionWrapper, Q
 
+from common.compiled_sql import fetch_models
 from common.ids import parse_uuid, uuid_to_db
 from reports import sql
 from reports.exceptions import AmbiguousReport, AmbiguousSource, ReportNotFound, SourceNotFound
@@ -55,7 +56,8 @@ class ReportQuerySet(models.QuerySet["ReportConfiguration"]):
             # No database takes half of a surrogate pair, and PostgreSQL no NUL, which a URL can contain as %00. No slug
             # has a space.
             statement, match = sql.FIND_REPORT_BY_SLUG, key if key.isascii() and "\0" not in key else " "
-        reports = list(self.raw(statement, [match, user.is_superuser, user.tenant_id]))
+        parameters = [match, user.is_superuser, user.tenant_id]
+        reports: list[ReportConfiguration] = fetch_models(self.model, statement, parameters)
         if not reports:
             raise ReportNotFound
         if len(reports) > 1:

@@ -11,6 +11,9 @@ from reportserver.web.chunked_bodies import ChunkedBodies
 from reportserver.web.client_address import ClientAddress
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "reportserver.settings")
-application = ClientAddress(ChunkedBodies(get_wsgi_application()))
+_django = get_wsgi_application()
+from reportserver.web.status_calls import StatusCalls  # noqa: E402 - needs the models, which Django has loaded now
+
+application = ClientAddress(StatusCalls(ChunkedBodies(_django)))
 # Only for calls: a command such as a migration may wait longer for the database.
 connections.settings["default"]["RESPONSE_TIMEOUT_SECONDS"] = 60

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import socket
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,9 +14,8 @@ import psutil
 from bench.harness.formatting import below, milliseconds, number, ratio
 from bench.harness.markdown import table
 from bench.harness.statistics import median, percentile
+from bench.web.gunicorn import gunicorn
 from bench.web.server import Server
-from tests.ports import free_port
-from tests.server import ROOT
 
 #: Milliseconds to the first byte, and MB by which a web process may grow.
 FIRST_BYTE_GOAL, GROWTH_GOAL = 500, 20
@@ -30,8 +24,6 @@ _CLIENTS = 8
 _BUFFER_SIZE = 262_144
 #: Seconds that a slow client takes for the file.
 _SLOW_SECONDS = 8.0
-#: As in reportserver/web/gunicorn_config.py.
-_GUNICORN = ["--worker-class=gthread", "--workers=2", "--threads=16", "--log-level=warning", "--no-control-socket"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +45,7 @@ def measure(server: Server, downloads: int) -> str:
     size = server.analyst.wait(job, seconds=600)["result"]["size"]
     url, token = f"{server.url}/api/v1/jobs/{job}/result", server.analyst.token
     ours, baseline = [], []
-    with _file_server(server.result_file(job)) as file_url:
+    with gunicorn("bench.web.file_server", BENCH_FILE=str(server.result_file(job))) as file_url:
         for _ in range(downloads):
             ours.append(_download(url, token))
             baseline.append(_download(file_url, ""))
@@ -86,33 +78,6 @@ def _request(url: str, authorization: str) -> socket.socket:
     credentials = f"Authorization: {authorization}\r\n" if authorization else ""
     connection.sendall(f"{head}{credentials}\r\n".encode())
     return connection
-
-
-@contextmanager
-def _file_server(path: Path) -> Iterator[str]:
-    """Run gunicorn with bench.web.file_server. Yields its URL."""
-    port = free_port()
-    application = "bench.web.file_server:application"
-    command = [sys.executable, "-m", "gunicorn", *_GUNICORN, f"--bind=127.0.0.1:{port}", application]
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, "BENCH_FILE": str(path)})
-    try:
-        _wait_for(port)
-        yield f"http://127.0.0.1:{port}/"
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _wait_for(port: int) -> None:
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise AssertionError("The file server did not start.")
 
 
 def _memory_growth(processes: list[psutil.Process], url: str, authorization: str, size: int) -> dict[str, float]:

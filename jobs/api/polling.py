@@ -61,18 +61,23 @@ def _wait_while(jobs: JobQuerySet, job: JobExecutionLog, seconds: int) -> JobExe
 
 def status_response(request: Request, job: JobExecutionLog, body: Mapping[str, Any], *, waited: bool) -> Response:
     """Return 200 with the body, or 304 if the client already has it."""
-    # Without the estimate, which changes every second although nothing happened.
-    queue = body["queue"] and {**body["queue"], "estimatedStart": None}
-    digest = hashlib.sha256(json.dumps({**body, "queue": queue}, default=str).encode()).hexdigest()
-    etag = f'W/"{digest[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache", "Vary": "Prefer"}
-    if not job.is_ended:
-        headers["Retry-After"] = str(retry_after(job))
+    headers = status_headers(job, body)
     if waited:
         headers["Preference-Applied"] = "wait"
-    if is_not_modified(request._request, etag):
+    if is_not_modified(request._request, headers["ETag"]):
         return Response(status=304, headers=headers)
     return Response(body, headers=headers)
+
+
+def status_headers(job: JobExecutionLog, body: Mapping[str, Any]) -> dict[str, str]:
+    """Return the headers of an answer with this body."""
+    # Without the estimate, which changes every second although nothing happened.
+    queue = body["queue"] and {**body["queue"], "estimatedStart": None}
+    digest = hashlib.sha256(json.dumps({**body, "queue": queue}).encode()).hexdigest()
+    headers = {"ETag": f'W/"{digest[:32]}"', "Cache-Control": "private, no-cache", "Vary": "Prefer"}
+    if not job.is_ended:
+        headers["Retry-After"] = str(retry_after(job))
+    return headers
 
 
 def retry_after(job: JobExecutionLog) -> int:

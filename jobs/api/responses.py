@@ -10,7 +10,8 @@ from rest_framework import status
 from rest_framework.response import Response
 
 from common.api.schema import header
-from jobs.api.serializers import AcceptedSerializer, status_url
+from jobs.api.job_body import status_url
+from jobs.api.serializers import AcceptedSerializer
 from jobs.models import JobExecutionLog
 
 JOB_ID = OpenApiParameter("job_id", OpenApiTypes.UUID, OpenApiParameter.PATH)

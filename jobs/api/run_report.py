@@ -17,8 +17,9 @@ from common.api.schema import errors, header
 from common.throttling import GenerateThrottle
 from jobs import actions
 from jobs.api import polling
+from jobs.api.job_body import status_url
 from jobs.api.responses import FILE_HEADERS, LOCATION, RETRY_AFTER, accepted
-from jobs.api.serializers import AcceptedSerializer, GenerateSerializer, NoResultSerializer, status_url
+from jobs.api.serializers import AcceptedSerializer, GenerateSerializer, NoResultSerializer
 from jobs.exceptions import ResultOfFailedJob
 from jobs.models import JobExecutionLog
 from jobs.queue.idempotency import Idempotency

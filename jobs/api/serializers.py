@@ -4,61 +4,46 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from common.api.schema import ErrorSerializer
 from common.api.strict import StrictSerializer
+from jobs.api.job_body import job_body, status_url
 from jobs.connections import to_database
-from jobs.models import Artifact, Connection, Delivery, JobEvent, JobExecutionLog
-from jobs.results import downloads
-from jobs.status import DeliveryState, JobError, QueuePosition, Status
+from jobs.models import Connection, Delivery, JobEvent, JobExecutionLog
+from jobs.status import DeliveryState, Status
 
 
-def status_url(job: JobExecutionLog) -> str:
-    """Return the absolute URL of the job's status, from REPORTSERVER_PUBLIC_URL: a client can forge the Host header."""
-    return f"{settings.PUBLIC_URL}/api/v1/jobs/{job.pk}"
+class JobReportSerializer(serializers.Serializer[Any]):
+    id = serializers.UUIDField()
+    slug = serializers.CharField()
+    name = serializers.CharField()
+    version = serializers.IntegerField()
 
 
-class JobReportSerializer(serializers.Serializer[JobExecutionLog]):
-    id = serializers.UUIDField(source="report_uuid")
-    slug = serializers.CharField(source="report_slug")
-    name = serializers.CharField(source="report_name")
-    version = serializers.IntegerField(source="version_number")
-
-
-class JobProgressSerializer(serializers.Serializer[JobExecutionLog]):
+class JobProgressSerializer(serializers.Serializer[Any]):
     percent = serializers.IntegerField(allow_null=True)
     rows = serializers.IntegerField()
     bytes = serializers.IntegerField()
 
 
-class JobErrorSerializer(serializers.Serializer[JobError]):
+class JobErrorSerializer(serializers.Serializer[Any]):
     code = serializers.CharField()
     message = serializers.CharField()
     retryable = serializers.BooleanField()
     attempts = serializers.IntegerField()
 
 
-class JobResultSerializer(serializers.Serializer[Artifact]):
-    filename = serializers.SerializerMethodField()
-    contentType = serializers.SerializerMethodField()
+class JobResultSerializer(serializers.Serializer[Any]):
+    filename = serializers.CharField()
+    contentType = serializers.CharField()
     size = serializers.IntegerField()
     sha256 = serializers.CharField()
     rows = serializers.IntegerField()
-    truncated = serializers.SerializerMethodField()
-    truncatedReason = serializers.CharField(source="truncated")
-
-    def get_filename(self, artifact: Artifact) -> str:
-        return downloads.filename(artifact.job, artifact.job.format)
-
-    def get_contentType(self, artifact: Artifact) -> str:
-        return downloads.media_type(artifact.job.format)
-
-    def get_truncated(self, artifact: Artifact) -> bool:
-        return bool(artifact.truncated)
+    truncated = serializers.BooleanField()
+    truncatedReason = serializers.CharField()
 
 
 class JobResultFileSerializer(serializers.Serializer[Any]):
@@ -72,112 +57,68 @@ class JobResultFileSerializer(serializers.Serializer[Any]):
     resultUrl = serializers.URLField()
 
 
-class QueuePositionSerializer(serializers.Serializer[QueuePosition]):
+class QueuePositionSerializer(serializers.Serializer[Any]):
     position = serializers.IntegerField(
         help_text="1: claimed next. For a report that limits its running jobs: the position among its jobs."
     )
-    isMore = serializers.BooleanField(source="is_more", help_text="True if `position` is a lower bound.")
+    isMore = serializers.BooleanField(help_text="True if `position` is a lower bound.")
     estimatedStart = serializers.DateTimeField(
-        source="start",
         allow_null=True,
         help_text="Estimated from past run times; null while no worker is alive, or the job waits for an earlier one "
         "of its schedule.",
     )
 
 
-def caller_attributes(job: JobExecutionLog) -> dict[str, Any] | None:
-    """Return the attributes of the user as whom the job ran, for Administrators; None if it used none."""
-    values = job.caller_values
-    return None if values is None else {name: each["value"] for name, each in values.items()}
-
-
-@extend_schema_field(serializers.DictField(allow_null=True))
-class CallerAttributesField(serializers.Field[JobExecutionLog, Any, Any, Any]):
-    """The attributes of the user as whom the job ran. Left out for callers who don't administer the job's tenant."""
-
-    def get_attribute(self, job: JobExecutionLog) -> JobExecutionLog:
-        user = self.context.get("user")
-        if user is None or not user.administers(job.tenant_id):
-            raise serializers.SkipField
-        return job
-
-    def to_representation(self, job: JobExecutionLog) -> dict[str, Any] | None:
-        return caller_attributes(job)
-
-
 class JobSerializer(serializers.Serializer[JobExecutionLog]):
     """A job's status. All keys are always present."""
 
-    jobId = serializers.UUIDField(source="pk")
+    # The fields say what `job_body` returns.
+    jobId = serializers.UUIDField()
     status = serializers.ChoiceField(choices=Status.choices)
-    startTime = serializers.SerializerMethodField(
+    startTime = serializers.DateTimeField(
         help_text="When the last attempt started; while Queued, when the job was accepted."
     )
-    endTime = serializers.DateTimeField(source="ended_at", allow_null=True)
-    resultUrl = serializers.SerializerMethodField()
-    errorDetails = JobErrorSerializer(source="error", allow_null=True)
-    queuedTime = serializers.DateTimeField(source="queued_at")
-    createdBy = serializers.CharField(source="requested_by_name")
+    endTime = serializers.DateTimeField(allow_null=True)
+    resultUrl = serializers.URLField(allow_null=True)
+    errorDetails = JobErrorSerializer(allow_null=True)
+    queuedTime = serializers.DateTimeField()
+    createdBy = serializers.CharField()
     createdWithKey = serializers.CharField(
-        source="key_name", allow_null=True, help_text="The name of the API key that it was requested with, if any."
+        allow_null=True, help_text="The name of the API key that it was requested with, if any."
     )
-    report = JobReportSerializer(source="*")
+    report = JobReportSerializer()
     format = serializers.CharField(help_text="The first of `formats`.")
     formats = serializers.ListField(child=serializers.CharField())
     parameters = serializers.DictField(help_text="The values that the job runs with. Relative dates are resolved.")
-    requestedParameters = serializers.DictField(source="sent_parameters", help_text="The parameters as they were sent.")
+    requestedParameters = serializers.DictField(help_text="The parameters as they were sent.")
     locale = serializers.CharField(allow_null=True, help_text="The locale that was asked for; null for the report's.")
-    progress = JobProgressSerializer(source="*")
-    queue = QueuePositionSerializer(
-        source="queue_position", allow_null=True, help_text="The position in the queue; null unless Queued."
-    )
+    progress = JobProgressSerializer()
+    queue = QueuePositionSerializer(allow_null=True, help_text="The position in the queue; null unless Queued.")
     attempt = serializers.IntegerField()
-    deliveryState = serializers.SerializerMethodField(help_text="What came of its deliveries; null without any.")
-    retryOf = serializers.UUIDField(source="retry_of_id", allow_null=True)
-    convertedFrom = serializers.UUIDField(
-        source="converted_from", allow_null=True, help_text="The job whose kept rows it renders."
+    deliveryState = serializers.ChoiceField(
+        choices=DeliveryState.choices, allow_null=True, help_text="What came of its deliveries; null without any."
     )
+    retryOf = serializers.UUIDField(allow_null=True)
+    convertedFrom = serializers.UUIDField(allow_null=True, help_text="The job whose kept rows it renders.")
     ranAs = serializers.CharField(
-        source="ran_as_name",
         allow_null=True,
         help_text="The user whose attributes its queries used; null if they used none. Only that user and "
         "Administrators can see the job.",
     )
-    callerAttributes = CallerAttributesField(
-        required=False, help_text="For Administrators only: the attributes that its queries used, or null."
+    callerAttributes = serializers.DictField(
+        allow_null=True,
+        required=False,
+        help_text="For Administrators only: the attributes that its queries used, or null.",
     )
-    expiresAt = serializers.DateTimeField(source="result.expires_at", allow_null=True)
+    expiresAt = serializers.DateTimeField(allow_null=True)
     result = JobResultSerializer(allow_null=True, help_text="The first file.")
-    results = serializers.SerializerMethodField(help_text="All files, in the order of the formats that were asked for.")
+    results = JobResultFileSerializer(
+        many=True, help_text="All files, in the order of the formats that were asked for."
+    )
 
-    @extend_schema_field(OpenApiTypes.DATETIME)
-    def get_startTime(self, job: JobExecutionLog) -> str:
-        # A job queued for another attempt has a started_at, too: that of the attempt before.
-        started_at = job.started_at if job.status != Status.QUEUED else None
-        return (started_at or job.queued_at).isoformat().replace("+00:00", "Z")
-
-    @extend_schema_field(serializers.ChoiceField(choices=DeliveryState.choices, allow_null=True))
-    def get_deliveryState(self, job: JobExecutionLog) -> str | None:
-        return job.delivery_state or None
-
-    @extend_schema_field(serializers.URLField(allow_null=True))
-    def get_resultUrl(self, job: JobExecutionLog) -> str | None:
-        return f"{status_url(job)}/result" if job.result else None
-
-    @extend_schema_field(JobResultFileSerializer(many=True))
-    def get_results(self, job: JobExecutionLog) -> list[dict[str, object]]:
-        # Without the serializer, which costs more than the rest of a status call.
-        return [
-            {
-                "format": file.format,
-                "filename": downloads.filename(job, file.format),
-                "contentType": downloads.media_type(file.format),
-                "size": file.size,
-                "sha256": file.sha256,
-                "resultUrl": f"{status_url(job)}/result?format={file.format}",
-            }
-            for file in (job.result.files if job.result else ())
-        ]
+    def to_representation(self, job: JobExecutionLog) -> dict[str, Any]:
+        user = self.context.get("user")
+        return job_body(job, shows_caller=user is not None and user.administers(job.tenant_id))
 
 
 class GenerateSerializer(StrictSerializer):

@@ -18,6 +18,7 @@ from common.api.schema import errors, header
 from common.throttling import GenerateThrottle
 from jobs import actions, permissions
 from jobs.api import polling
+from jobs.api.job_body import job_body
 from jobs.api.responses import FILE_HEADERS, JOB_ID, LOCATION, RETRY_AFTER, accepted
 from jobs.api.serializers import (
     AcceptedSerializer,
@@ -25,7 +26,6 @@ from jobs.api.serializers import (
     JobTimelineSerializer,
     NoResultSerializer,
     RetriedSerializer,
-    caller_attributes,
 )
 from jobs.models import JobExecutionLog
 from jobs.monitoring.filters import JobFilter
@@ -35,8 +35,6 @@ from reports.rendering import RENDERERS
 
 #: Generated clients read the result as the first of these says: as bytes, not as text.
 _MEDIA_TYPES = ["application/octet-stream", *(renderer.media_type for renderer in RENDERERS.values())]
-#: Made once: a serializer copies its forty fields whenever it is made, which took a sixth of a status call.
-_JOB = JobSerializer()
 _LINK = header("Link", "The URLs of the next and the previous page (RFC 8288).", 200)
 
 
@@ -97,9 +95,7 @@ class JobStatus(JobView):
         if preferred and not job.is_ended:
             job = polling.wait_for_change(job, preferred)
         position.annotate_positions([job])
-        body = _JOB.to_representation(job)
-        if self.user.administers(job.tenant_id):
-            body["callerAttributes"] = caller_attributes(job)
+        body = job_body(job, shows_caller=self.user.administers(job.tenant_id))
         return polling.status_response(request, job, body, waited=preferred is not None)
 
 

@@ -6,7 +6,7 @@ import logging
 import re
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -25,8 +25,7 @@ class RequestLog:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        client_id = request.headers.get("X-Request-ID", "")
-        request.request_id = client_id if _CLIENT_ID.fullmatch(client_id) else uuid.uuid4().hex  # type: ignore[attr-defined]
+        request.request_id = request_id(request.META)  # type: ignore[attr-defined]
         started = time.monotonic()
         response = self.get_response(request)
         seconds = time.monotonic() - started
@@ -38,25 +37,40 @@ class RequestLog:
             # Django sets the length of the empty body. In a 304 it means the length of what the client has (RFC 9110,
             # section 8.6).
             del response["Content-Length"]
-        log.info("call", extra=_fields(request, response, seconds))
+        match = request.resolver_match
+        log_call(
+            request.META,
+            request.request_id,  # type: ignore[attr-defined]
+            match.route if match else "(unknown)",
+            response.status_code,
+            seconds,
+            user=getattr(request, "user", None),
+            job_id=getattr(request, "job_id", None) or (match.kwargs.get("job_id") if match else None),
+        )
         return response
 
 
-def _fields(request: HttpRequest, response: HttpResponseBase, seconds: float) -> dict[str, Any]:
-    match = request.resolver_match
-    user = getattr(request, "user", None)
+def request_id(environ: Mapping[str, Any]) -> str:
+    """The id that the client gave the request, or a new one."""
+    client_id = environ.get("HTTP_X_REQUEST_ID", "")
+    return client_id if _CLIENT_ID.fullmatch(client_id) else uuid.uuid4().hex
+
+
+def log_call(
+    environ: Mapping[str, Any], request_id: str, route: str, status: int, seconds: float, *, user: Any, job_id: object
+) -> None:
+    """Write the line of one request."""
     fields = {
-        "request_id": request.request_id,  # type: ignore[attr-defined]
-        "call": f"{request.method} {match.route if match else '(unknown)'}",
-        "status": response.status_code,
+        "request_id": request_id,
+        "call": f"{environ['REQUEST_METHOD']} {route}",
+        "status": status,
         "milliseconds": round(seconds * 1000, 1),
         "user": user.get_username() if user is not None and user.is_authenticated else None,
         "key": getattr(getattr(user, "key", None), "id", None),
         "tenant": getattr(user, "tenant_id", None),
-        "address": request.META.get("REMOTE_ADDR"),
+        "address": environ.get("REMOTE_ADDR"),
     }
-    job_id = getattr(request, "job_id", None) or (match.kwargs.get("job_id") if match else None)
     # Parsed, because anything can be typed in place of an id.
     if job_id and (job_uuid := parse_uuid(str(job_id))):
         fields["job_id"] = str(job_uuid)
-    return fields
+    log.info("call", extra=fields)
