@@ -20,7 +20,22 @@ from accounts.attributes import validate_attributes, validate_declarations
 from accounts.domains import NO_DOMAIN, is_domain
 from accounts.localization import NO_SUCH_LOCALE, NO_SUCH_ZONE, is_locale, is_time_zone
 from accounts.names import NOT_AVAILABLE, is_reserved
+from accounts.providers.models import IdentityProvider, LinkedIdentity, ProviderRole
 from accounts.querysets import ADMINISTRATOR, ApiKeys, Users
+
+__all__ = [
+    "ApiKey",
+    "IdentityProvider",
+    "LinkedIdentity",
+    "PageSession",
+    "ProviderRole",
+    "RefreshSession",
+    "Role",
+    "SecondFactor",
+    "SessionOrigin",
+    "Tenant",
+    "User",
+]
 
 
 def validate_time_zone(name: str) -> None:

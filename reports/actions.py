@@ -26,6 +26,7 @@ from reports.definitions.accounts_and_sources import (
 from reports.definitions.errors import errors_in, invalid_definition, join_path
 from reports.definitions.file_sections import FileSection, file_sections
 from reports.definitions.from_database import definition_of, fingerprint, prefetch_definitions
+from reports.definitions.providers.to_database import prune_providers, sync_identities, sync_providers
 from reports.definitions.to_database import lock_report
 from reports.dry_run import template_checks
 from reports.dry_run.check import CheckResult, check
@@ -189,7 +190,9 @@ def _apply(sync: Sync, definitions: Definitions, actor: User | str, prune: bool)
     for section in file_sections():
         section.lock(_tenant_slugs(definitions))
     sync_tenants(sync, definitions.tenants)
+    sync_providers(sync, definitions.identity_providers)
     sync_users(sync, definitions.users)
+    sync_identities(sync, definitions.users)
     sync_sources(sync, definitions.data_sources)
     entries: list[PendingEntry] = []
     if prune:
@@ -197,6 +200,7 @@ def _apply(sync: Sync, definitions: Definitions, actor: User | str, prune: bool)
             if not section.prunes_last:
                 entries += _prune_section(section, sync, definitions)
         prune_users(sync, definitions)
+        prune_providers(sync, definitions)
     # Read again: pruning may have removed grants, and joined rows may be older than the lock.
     reports = prefetch_definitions(ReportConfiguration.objects.filter(pk__in=[report.pk for report in locked]))
     stored = {(report.tenant.slug, report.slug): report for report in reports}
@@ -272,7 +276,7 @@ def _listed_tenants(definitions: Definitions) -> set[str]:
 
 def _tenant_slugs(definitions: Definitions) -> list[str]:
     """All tenants that the definitions mention, sorted."""
-    names = ("users", "data_sources", "reports", *(section.name for section in file_sections()))
+    names = ("identity_providers", "users", "data_sources", "reports", *(section.name for section in file_sections()))
     slugs = _listed_tenants(definitions)
     for name in names:
         slugs |= {entry.tenant for entry in definitions.section(name)}

@@ -25,6 +25,7 @@ from jobs import exceptions as jobs
 from reports import exceptions as reports
 from reportserver.auth import exceptions as auth
 from reportserver.databases.errors import CommitUnconfirmed
+from reportserver.openid.exceptions import ProviderNotFound
 from schedules import exceptions as schedules
 
 log = logging.getLogger("reportserver.errors")
@@ -94,6 +95,7 @@ STATUS: dict[type[DomainError], int] = {
     accounts.KeyNotFound: 404,
     accounts.TooManyKeys: 409,
     auth.TooManySignIns: 429,
+    ProviderNotFound: 404,
 }
 _WITH_RETRY_AFTER = (
     jobs.TooManyJobs,

@@ -13,6 +13,7 @@ from reportserver.operations.metrics import metrics
 api_urls = [
     path("", include("reportserver.auth.api.urls")),
     path("", include("reportserver.identity.api.urls")),
+    path("", include("reportserver.openid.api.urls")),
     path("", include("reports.api.urls")),
     path("", include("jobs.api.urls")),
     path("", include("schedules.api.urls")),
@@ -31,6 +32,7 @@ page_urls: list[URLPattern | URLResolver] = [
     path("", include("schedules.urls")),
     path("", include("audit.urls")),
     path("", include("reportserver.identity.urls")),
+    path("", include("reportserver.openid.urls")),
     path("login", views.SignIn.as_view(), name="login"),
     path("login/code", views.SignInCode.as_view(), name="login-code"),
     path("logout", views.SignOut.as_view(), name="logout"),

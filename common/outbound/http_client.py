@@ -23,7 +23,7 @@ _READ_BYTES = 4096
 
 
 class Response(NamedTuple):
-    """A status code, headers with names in lower case, and the start of the body; only of an error."""
+    """A status code, headers with names in lower case, and the start of the body."""
 
     status: int
     headers: Mapping[str, str]
@@ -40,14 +40,16 @@ def post(
 def request(
     method: str,
     url: str,
-    body: bytes | BinaryIO,
+    body: bytes | BinaryIO | None,
     headers: Mapping[str, str],
     rules: AddressRules,
     *,
     timeout: float = TOTAL_SECONDS,
+    max_body: int | None = None,
 ) -> Response:
     """Send a request and return the response. Redirects aren't followed and proxies aren't used.
 
+    At most `max_body` bytes of the body are read; by default a few, and none of a success.
     The certificate must be valid for the host in `url`, issued by an authority of the system or of SSL_CERT_FILE.
     Raise AddressNotAllowed, OSError (ssl.SSLCertVerificationError for a bad certificate) or HTTPException.
     """
@@ -67,7 +69,9 @@ def request(
         connection.request(method, _request_target(parts), body, dict(headers))
         answer = connection.getresponse()
         found = {name.lower(): value for name, value in answer.getheaders()}
-        return Response(answer.status, found, answer.read(_READ_BYTES) if answer.status >= 300 else b"")
+        if max_body is None:
+            max_body = _READ_BYTES if answer.status >= 300 else 0
+        return Response(answer.status, found, answer.read(max_body) if max_body else b"")
     finally:
         timer.cancel()
         connection.close()

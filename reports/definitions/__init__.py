@@ -16,6 +16,7 @@ from reports.definitions.file_schema import (
     UserDefinition,
     editor_schema,
 )
+from reports.definitions.providers.definition import IdentityDefinition, IdentityProviderDefinition
 from reports.definitions.report import (
     ApiResponseDelivery,
     ChoicesQueryDefinition,
@@ -45,6 +46,8 @@ __all__ = [
     "EmailDelivery",
     "FileShareDelivery",
     "GrantsDefinition",
+    "IdentityDefinition",
+    "IdentityProviderDefinition",
     "ParameterDefinition",
     "ReportDefinition",
     "RuleDefinition",

@@ -127,7 +127,7 @@ def _create_user(sync: Sync, path: str, definition: UserDefinition, tenant: Tena
         return
     variable = definition.password_env
     password = sync.secret(variable)
-    if variable is None and not definition.service:
+    if variable is None and not definition.service and not definition.identities:
         sync.add_error(f"{path}.password_env", "Required for a new user.")
     elif variable and not password:
         sentence = f"The environment variable {variable} is not set. Set it to the new user's password."

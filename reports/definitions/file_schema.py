@@ -27,6 +27,7 @@ from reports.definitions.field_types import (
     Username,
 )  # fmt: skip
 from reports.definitions.file_sections import file_sections
+from reports.definitions.providers.definition import IdentityDefinition, IdentityProviderDefinition
 from reports.definitions.report import ReportDefinition
 
 #: Kinds of data source with a URL. The others have a path.
@@ -89,13 +90,19 @@ class UserDefinition(Definition):
         description="Administrators can do everything in the tenant. Other roles are names of your choice.",
     )
     password_env: EnvName | None = Field(
-        default=None, description="The environment variable with the password. Required for a new user."
+        default=None,
+        description="The environment variable with the password. Required for a new user without identities.",
     )
     email: Email | None = Field(default=None, description="The e-mail address. By default, what is stored stays.")
     attributes: dict[AttributeName, FlatValue] | None = Field(
         default=None,
         max_length=50,
         description="Values of the tenant's attributes. By default, what is stored stays.",
+    )
+    identities: list[IdentityDefinition] | None = Field(
+        default=None,
+        max_length=20,
+        description="How identity providers know the user. By default, what is stored stays.",
     )
     service: bool = Field(
         default=False,
@@ -143,6 +150,7 @@ class Definitions(Definition):
     """The definitions file of the report server."""
 
     tenants: list[TenantDefinition] = []
+    identity_providers: list[IdentityProviderDefinition] = []
     users: list[UserDefinition] = []
     data_sources: list[DataSourceDefinition] = []
     reports: list[ReportDefinition] = []
@@ -155,7 +163,7 @@ class Definitions(Definition):
     def _check_duplicates(self) -> Definitions:
         errors = duplicates("tenants", [tenant.slug for tenant in self.tenants], "slug")
         errors |= duplicates("users", [user.username for user in self.users], "username")
-        for name in ("data_sources", "reports", *(section.name for section in file_sections())):
+        for name in ("identity_providers", "data_sources", "reports", *(section.name for section in file_sections())):
             errors |= duplicates(name, [(entry.tenant, entry.slug) for entry in self.section(name)], "slug")
         if errors:
             raise InvalidFields(errors)

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import Prefetch, QuerySet
 
-from accounts.models import Tenant, User
+from accounts.models import IdentityProvider, Tenant, User
 from accounts.roles import role_name
 from reports.definitions import (
     ApiResponseDelivery,
@@ -21,6 +21,8 @@ from reports.definitions import (
     EmailDelivery,
     FileShareDelivery,
     GrantsDefinition,
+    IdentityDefinition,
+    IdentityProviderDefinition,
     ParameterDefinition,
     ReportDefinition,
     RuleDefinition,
@@ -99,15 +101,41 @@ def tenant_definition(tenant: Tenant) -> TenantDefinition:
 
 def user_definition(user: User, password_env: str) -> UserDefinition:
     """Return the definition of a user, with the name of a variable in place of the password."""
+    identities = [
+        IdentityDefinition.model_construct(provider=identity.provider.slug, sub=identity.subject)
+        for identity in user.identities.all()
+        if identity.issuer == identity.provider.issuer
+    ]
+    # Whoever signs in through a provider needs no password.
+    needs_password = not user.service and not (identities and not user.has_usable_password())
     return UserDefinition.model_construct(
         username=user.username,
         tenant=user.tenant.slug if user.tenant else "",
         roles=sorted(role_name(group) for group in user.groups.all()),
         # What is the same as a default would only make a file longer.
-        password_env=None if user.service else password_env,
+        password_env=password_env if needs_password else None,
         email=user.email or None,
         attributes=user.attributes or None,
+        identities=identities or None,
         service=user.service or None,
+    )
+
+
+def provider_definition(provider: IdentityProvider, client_secret_env: str) -> IdentityProviderDefinition:
+    """Return the definition of an identity provider, with the name of a variable in place of the secret."""
+    return IdentityProviderDefinition.model_construct(
+        slug=provider.slug,
+        tenant=provider.tenant.slug,
+        name=provider.name,
+        issuer=provider.issuer,
+        client_id=provider.client_id,
+        client_secret_env=client_secret_env if provider.encrypted_client_secret else None,
+        groups_claim=provider.groups_claim or None,
+        roles={role.value: role_name(role.group) for role in provider.roles.all()},
+        attributes=provider.attributes,
+        provision=provider.provision,
+        # What is the same as a default would only make a file longer.
+        enabled=None if provider.enabled else False,
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from django.http import HttpRequest
 
-from accounts.models import User
+from accounts.models import IdentityProvider, User
 from audit import actions as audit
 from audit import tallies
 from audit.models import Action
@@ -34,10 +34,36 @@ def session_origin(request: HttpRequest) -> dict[str, str]:
     return {"address": address[:45], "agent": agent.replace("\0", "")[:200]}
 
 
-def record_session(action: Action, user: User, request: HttpRequest, channel: Channel) -> None:
+def record_session(action: Action, user: User, request: HttpRequest, channel: Channel, **details: object) -> None:
     """Record what this user did with a session, in the caller's transaction."""
     target = ("user", user.pk)
-    audit.record(action, actor=user, tenant_id=user.tenant_id, target=target, details=origin(request, channel))
+    details |= origin(request, channel)
+    audit.record(action, actor=user, tenant_id=user.tenant_id, target=target, details=details)
+
+
+class Failed(Protocol):
+    """A sign-in that was refused."""
+
+    def record(self, action: Action) -> None:
+        """Count it for an audit entry. A lock-out has one at once."""
+
+
+@dataclass(frozen=True)
+class FailedProviderSignIn:
+    """A sign-in through an identity provider that was refused, for a reason that quotes nobody."""
+
+    provider: IdentityProvider
+    reason: str
+    origin: dict[str, object]
+
+    def record(self, action: Action) -> None:
+        tallies.count(
+            action,
+            tenant_id=self.provider.tenant_id,
+            target=("identity provider", self.provider.pk),
+            details={"provider": self.provider.slug, "reason": self.reason} | self.origin,
+            at_once=False,
+        )
 
 
 @dataclass(frozen=True)
@@ -48,7 +74,6 @@ class FailedSignIn:
     origin: dict[str, object]
 
     def record(self, action: Action) -> None:
-        """Count it for an audit entry. A lock-out has one at once."""
         user = self._user(any_case=action == Action.SIGN_IN_LOCKED)
         # People enter passwords in place of their names, so a name that no user has isn't recorded.
         name = {"user": user.username} if user else {"user": None}

@@ -8,19 +8,30 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from django.conf import settings
 from django.contrib import auth
 from django.http import HttpRequest
 
-from accounts.models import User
+from accounts.models import IdentityProvider, User
 from accounts.names import comparable
 from audit.models import Action
 from common.throttling import StoredUsage, count_in_database
 from reportserver.auth import second_factor
-from reportserver.auth.audit_entries import Channel, FailedSignIn, origin, record_locked_address
+from reportserver.auth.audit_entries import (
+    Channel,
+    Failed,
+    FailedProviderSignIn,
+    FailedSignIn,
+    origin,
+    record_locked_address,
+)
 from reportserver.auth.exceptions import TooManyFailures, TooManySignIns
+from reportserver.openid.exceptions import ProviderError, ProviderUnavailable
 from reportserver.web.client_address import counted_network
+
+Completed = TypeVar("Completed")
 
 #: How long a sign-in waits for others that are being checked, and the time between its checks.
 _MAX_WAIT_SECONDS = 15.0
@@ -56,6 +67,33 @@ def check_code(request: HttpRequest, user: User, code: str, *, channel: Channel)
     )
 
 
+def check_provider(
+    request: HttpRequest, provider: IdentityProvider, complete: Callable[[], Completed], *, channel: Channel
+) -> Completed:
+    """Return what `complete` returns, which asks the provider who signs in there.
+
+    The audit log will contain a ProviderError that it raises. All but an outage count as failures of the address.
+    Raises TooManyFailures without calling it.
+    """
+    limits = {"sign_in_address": counted_network(request.META.get("REMOTE_ADDR", ""))}
+    usages = _reserve(limits)
+    try:
+        completed = complete()
+    except ProviderError as error:
+        attempt = FailedProviderSignIn(provider, error.reason, origin(request, channel))
+        if isinstance(error, ProviderUnavailable):
+            _undo(usages)
+            attempt.record(Action.SIGN_IN_FAILED)
+        else:
+            _record_failure(request, limits, attempt, channel)
+        raise
+    except BaseException:
+        _undo(usages)
+        raise
+    _undo(usages)
+    return completed
+
+
 def _check(request: HttpRequest, username: str, password: str, channel: Channel) -> User | None:
     address = counted_network(request.META.get("REMOTE_ADDR", ""))
     limits = {"sign_in": f"{comparable(username)}@{address}", "sign_in_address": address}
@@ -85,15 +123,18 @@ def _limited(
     if right:
         _undo(usages)
         return True
+    _record_failure(request, limits, FailedSignIn(username, origin(request, channel)), channel)
+    return False
+
+
+def _record_failure(request: HttpRequest, limits: dict[str, str], attempt: Failed, channel: Channel) -> None:
     address = limits["sign_in_address"]
     failures = {scope: count_in_database(scope, _failures_of(caller)) for scope, caller in limits.items()}
-    attempt = FailedSignIn(username, origin(request, channel))
     attempt.record(Action.SIGN_IN_FAILED)
-    if failures["sign_in"].used == failures["sign_in"].limit:
+    if "sign_in" in failures and failures["sign_in"].used == failures["sign_in"].limit:
         attempt.record(Action.SIGN_IN_LOCKED)
     if failures["sign_in_address"].used == failures["sign_in_address"].limit:
         record_locked_address(address, request, channel)
-    return False
 
 
 def _reserve(limits: dict[str, str]) -> list[StoredUsage]:

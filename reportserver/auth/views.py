@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.contrib.auth import login
 from django.contrib.auth.views import LoginView, LogoutView, redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
@@ -17,18 +16,16 @@ from django.views import View
 from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.caller import HtmxHttpRequest
-from accounts.models import User
+from accounts.models import IdentityProvider, User
 from audit.models import Action
-from common import form_recovery
 from reportserver.auth import pending_sign_in, second_factor
 from reportserver.auth.audit_entries import Channel, page_channel, record_session
+from reportserver.auth.begin_session import begin_session
 from reportserver.auth.credentials import check_code
 from reportserver.auth.exceptions import TooManyFailures, TooManySignIns
 from reportserver.auth.forms import SignInForm
-from reportserver.identity.sessions import remember_session
-from reportserver.web.second_factor import MISSING
-
-_BACKEND = "django.contrib.auth.backends.ModelBackend"
+from reportserver.openid import sign_out
+from reportserver.openid.redirect_page import to_provider
 
 
 class SignIn(LoginView):
@@ -36,6 +33,10 @@ class SignIn(LoginView):
     authentication_form = SignInForm
     redirect_authenticated_user = True
     request: HtmxHttpRequest
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        providers = IdentityProvider.objects.filter(enabled=True).select_related("tenant")
+        return super().get_context_data(providers=providers.order_by("name", "tenant__slug", "slug"), **kwargs)
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if self.request.htmx:
@@ -71,7 +72,7 @@ class SignIn(LoginView):
         if second_factor.has_factor(user):
             pending_sign_in.begin(self.request, user, url, channel)
             return redirect("login-code")
-        return _sign_in(self.request, user, url, channel)
+        return _begin(self.request, user, url, channel)
 
 
 class SignInCode(View):
@@ -87,7 +88,7 @@ class SignInCode(View):
             return redirect("login")
         try:
             if check_code(request, pending.user, request.POST.get("code", "")[:50], channel=pending.channel):
-                return _sign_in(request, pending.user, pending.url, pending.channel)
+                return _begin(request, pending.user, pending.url, pending.channel)
         except TooManyFailures as error:
             message = gettext("Too many wrong codes. Try again in a minute.")
             return self._page(request, message, status=429, headers={"Retry-After": str(error.usage.resets_in)})
@@ -100,28 +101,22 @@ class SignInCode(View):
         return response
 
 
-def _sign_in(request: HttpRequest, user: User, url: str, channel: Channel) -> HttpResponse:
-    """Begin the user's session, and show what was asked for."""
-    with transaction.atomic():
-        pending_sign_in.forget(request)
-        login(request, user, backend=_BACKEND)
-        form_recovery.discard_others_form(request)
-        record_session(Action.SIGN_IN, user, request, channel)
-        remember_session(request, user)
-        if second_factor.is_missing(user):
-            request.session[MISSING] = True
+def _begin(request: HttpRequest, user: User, url: str, channel: Channel) -> HttpResponse:
+    begin_session(request, user, channel)
     return redirect(url)
 
 
 class SignOut(LogoutView):
-    """Sign-out, by POST only."""
+    """Sign-out, by POST only: here, and then at the provider through which the session began."""
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         if isinstance(request.user, User):
             with transaction.atomic():
                 channel: Channel = "admin" if request.path.startswith("/admin/") else "page"
                 record_session(Action.SIGN_OUT, request.user, request, channel)
-        return super().post(request, *args, **kwargs)
+        url = sign_out.provider_url(request)
+        response = super().post(request, *args, **kwargs)
+        return to_provider(request, url, gettext("Signing out")) if url else response
 
 
 def admin_sign_in(request: HttpRequest) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""The account page: the user's password, second factor, sessions and API keys."""
+"""The account page: the user's password, second factor, linked identities, sessions and API keys."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ from reportserver.auth.exceptions import TooManyFailures, TooManySignIns
 from reportserver.identity.api_keys import create_key, key_to_revoke, load_report_slugs, revoke_key
 from reportserver.identity.forms import CurrentPasswordForm, KeyForm, PasswordForm
 from reportserver.identity.sessions import change_password, end_other_sessions, end_session, own_sessions
+from reportserver.openid.linking import providers_to_link
 from reportserver.web.second_factor import MISSING
 
 _WRONG_PASSWORD = gettext_lazy("The current password is wrong.")
@@ -37,7 +38,7 @@ _MAX_KEYS = 200
 @require_safe
 def account(request: HttpRequest) -> HttpResponse:
     """Show the account of the user."""
-    return _page(request)
+    return page(request)
 
 
 @login_required
@@ -47,11 +48,11 @@ def password(request: HttpRequest) -> HttpResponse:
     """Change the user's password."""
     user = caller(request)
     form = PasswordForm(user, request.POST)
-    if form.is_valid() and _is_own_password(request, user, form):
+    if form.is_valid() and is_own_password(request, user, form):
         change_password(request, user, form.cleaned_data["new"])
         messages.success(request, gettext("Password changed. Your other sessions have ended."))
         return redirect("account")
-    return _page(request, password_form=form)
+    return page(request, password_form=form)
 
 
 @login_required
@@ -85,8 +86,8 @@ def new_key(request: HttpRequest) -> HttpResponse:
         except DomainError as error:
             form.add_error(None, error.message)
         else:
-            return _page(request, created=key, text=text)
-    return _page(request, key_form=form)
+            return page(request, created=key, text=text)
+    return page(request, key_form=form)
 
 
 @login_required
@@ -115,9 +116,9 @@ def confirm_second_factor(request: HttpRequest) -> HttpResponse:
     codes = second_factor.confirm(request, caller(request), "".join(request.POST.get("code", "").split()))
     if codes is None:
         wrong = gettext("The code is wrong. Check the clock of your device, and enter the newest code.")
-        return _page(request, code_form=wrong)
+        return page(request, code_form=wrong)
     request.session.pop(MISSING, None)
-    return _page(request, recovery_codes=codes)
+    return page(request, recovery_codes=codes)
 
 
 @login_required
@@ -127,16 +128,16 @@ def remove_second_factor(request: HttpRequest) -> HttpResponse:
     """Remove the second factor, for somebody who knows the password."""
     user = caller(request)
     form = CurrentPasswordForm(request.POST)
-    if form.is_valid() and _is_own_password(request, user, form):
+    if form.is_valid() and is_own_password(request, user, form):
         second_factor.reset(user, actor=user)
         if second_factor.is_missing(user):
             request.session[MISSING] = True
         messages.success(request, gettext("The second factor was removed."))
         return redirect("account")
-    return _page(request, remove_form=form)
+    return page(request, remove_form=form)
 
 
-def _is_own_password(request: HttpRequest, user: User, form: forms.Form) -> bool:
+def is_own_password(request: HttpRequest, user: User, form: forms.Form) -> bool:
     """Whether the current password is right. Guesses of it count as failed sign-ins."""
     try:
         if check_credentials(request, user.username, form.cleaned_data["current"], channel="page"):
@@ -159,7 +160,8 @@ def _second_factor_context(user: User) -> dict[str, Any]:
     return context
 
 
-def _page(request: HttpRequest, **changed: Any) -> HttpResponse:
+def page(request: HttpRequest, **changed: Any) -> HttpResponse:
+    """The page, with what an action changed of it."""
     user = caller(request)
     keys = ApiKey.objects.visible_to(user).filter(revoked_at=None).select_related("user")
     listed = list(keys.order_by("user__username", "created_at", "id")[:_MAX_KEYS])
@@ -170,6 +172,9 @@ def _page(request: HttpRequest, **changed: Any) -> HttpResponse:
         "sessions": own_sessions(request, user),
         "keys": listed,
         "has_password": user.has_usable_password(),
+        "identities": user.identities.select_related("provider"),
+        "providers": providers_to_link(user),
+        "link_form": CurrentPasswordForm(),
         "must_set_up": request.session.get(MISSING, False),
     }
     is_refused = any(name.endswith("_form") for name in changed)

@@ -26,7 +26,9 @@ from reports.exceptions import InvalidParameters
 
 def people_of(actor: User) -> QuerySet[User]:
     """The users of the actor's tenant; for a superuser, all users."""
-    users = User.objects.select_related("tenant", "second_factor").prefetch_related("groups__role")
+    users = User.objects.select_related("tenant", "second_factor").prefetch_related(
+        "groups__role", "identities__provider"
+    )
     return users if actor.is_superuser else users.filter(tenant=actor.tenant_id, is_superuser=False)
 
 

@@ -11,7 +11,7 @@ from django.shortcuts import redirect
 #: Set in sessions that began without the required factor.
 MISSING = "second_factor_is_missing"
 #: Where to set it up or sign out. The API takes no session, apart from its documentation.
-_OPEN = ("/account", "/logout", "/admin/logout/", "/static/", "/api/", "/livez", "/readyz", "/metrics")
+_OPEN = ("/account", "/login", "/logout", "/admin/logout/", "/static/", "/api/", "/livez", "/readyz", "/metrics")
 
 
 class SecondFactorFirst:

@@ -65,6 +65,12 @@ EXPECTED: dict[str, set[str]] = {
     "get api/v1/keys": NONE,
     "post api/v1/keys": NONE,
     "delete api/v1/keys/<str:key_id>": NONE,
+    "get api/v1/identity-providers": NONE,
+    "post api/v1/identity-providers": NONE,
+    "get api/v1/identity-providers/<str:provider_id>": NONE,
+    "patch api/v1/identity-providers/<str:provider_id>": NONE,
+    "delete api/v1/identity-providers/<str:provider_id>": NONE,
+    "post api/v1/identity-providers/<str:provider_id>/test": NONE,
     "get api/v1/reports": ANY,
     "post api/v1/reports": ADMINISTER,
     "get api/v1/reports/<str:key>": READ_REPORT,
@@ -159,6 +165,7 @@ def urls(
         "<str:job_id>": str(job.pk),
         "<str:delivery_id>": str(delivery.pk),
         "<str:key_id>": "0" * 16,
+        "<str:provider_id>": "0" * 16,
     }
 
 

@@ -1,0 +1,1 @@
+"""Identity providers of tenants, and the identities by which they know users."""

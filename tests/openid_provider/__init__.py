@@ -1,0 +1,1 @@
+"""Real identity providers for tests: a certified one, and one that does wrong."""
