@@ -7,71 +7,111 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('accounts', '0010_tenant_locale'),
-        ('auth', '0012_alter_user_first_name_max_length'),
+        ("accounts", "0010_tenant_locale"),
+        ("auth", "0012_alter_user_first_name_max_length"),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='IdentityProvider',
+            name="IdentityProvider",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('slug', models.SlugField(max_length=100)),
-                ('name', models.CharField(max_length=200)),
-                ('issuer', models.CharField(max_length=500)),
-                ('client_id', models.CharField(max_length=500)),
-                ('encrypted_client_secret', models.TextField(blank=True, default='', help_text='Empty for a public client.')),
-                ('groups_claim', models.CharField(blank=True, default='', max_length=200)),
-                ('attributes', models.JSONField(default=dict, help_text='Attributes of the tenant by claim.')),
-                ('provision', models.BooleanField(default=False, help_text='Whether a first sign-in creates a user.')),
-                ('enabled', models.BooleanField(default=True, help_text='Whether people can sign in through it.')),
-                ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='identity_providers', to='accounts.tenant')),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("slug", models.SlugField(max_length=100)),
+                ("name", models.CharField(max_length=200)),
+                ("issuer", models.CharField(max_length=500)),
+                ("client_id", models.CharField(max_length=500)),
+                (
+                    "encrypted_client_secret",
+                    models.TextField(blank=True, default="", help_text="Empty for a public client."),
+                ),
+                ("groups_claim", models.CharField(blank=True, default="", max_length=200)),
+                ("attributes", models.JSONField(default=dict, help_text="Attributes of the tenant by claim.")),
+                ("provision", models.BooleanField(default=False, help_text="Whether a first sign-in creates a user.")),
+                ("enabled", models.BooleanField(default=True, help_text="Whether people can sign in through it.")),
+                (
+                    "tenant",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="identity_providers",
+                        to="accounts.tenant",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'identity provider',
-                'verbose_name_plural': 'identity providers',
-                'ordering': ['tenant', 'name', 'slug'],
+                "verbose_name": "identity provider",
+                "verbose_name_plural": "identity providers",
+                "ordering": ["tenant", "name", "slug"],
             },
         ),
         migrations.CreateModel(
-            name='LinkedIdentity',
+            name="LinkedIdentity",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('issuer', models.CharField(max_length=500)),
-                ('subject', models.CharField(max_length=255)),
-                ('created_at', models.DateTimeField()),
-                ('last_used_at', models.DateTimeField(null=True)),
-                ('provider', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='identities', to='accounts.identityprovider')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='identities', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("issuer", models.CharField(max_length=500)),
+                ("subject", models.CharField(max_length=255)),
+                ("created_at", models.DateTimeField()),
+                ("last_used_at", models.DateTimeField(null=True)),
+                (
+                    "provider",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="identities",
+                        to="accounts.identityprovider",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="identities",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['created_at', 'id'],
+                "ordering": ["created_at", "id"],
             },
         ),
         migrations.CreateModel(
-            name='ProviderRole',
+            name="ProviderRole",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('value', models.CharField(help_text='The group, as the claim has it.', max_length=250)),
-                ('group', models.ForeignKey(help_text='The role.', on_delete=django.db.models.deletion.CASCADE, related_name='+', to='auth.group')),
-                ('provider', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='roles', to='accounts.identityprovider')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("value", models.CharField(help_text="The group, as the claim has it.", max_length=250)),
+                (
+                    "group",
+                    models.ForeignKey(
+                        help_text="The role.",
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="auth.group",
+                    ),
+                ),
+                (
+                    "provider",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="roles",
+                        to="accounts.identityprovider",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['value'],
+                "ordering": ["value"],
             },
         ),
         migrations.AddConstraint(
-            model_name='identityprovider',
-            constraint=models.UniqueConstraint(fields=('tenant', 'slug'), name='identity_provider_slug_in_tenant'),
+            model_name="identityprovider",
+            constraint=models.UniqueConstraint(fields=("tenant", "slug"), name="identity_provider_slug_in_tenant"),
         ),
         migrations.AddConstraint(
-            model_name='linkedidentity',
-            constraint=models.UniqueConstraint(fields=('provider', 'issuer', 'subject'), name='linked_identity_of_one_user'),
+            model_name="linkedidentity",
+            constraint=models.UniqueConstraint(
+                fields=("provider", "issuer", "subject"), name="linked_identity_of_one_user"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='providerrole',
-            constraint=models.UniqueConstraint(fields=('provider', 'value'), name='provider_role_of_group'),
+            model_name="providerrole",
+            constraint=models.UniqueConstraint(fields=("provider", "value"), name="provider_role_of_group"),
         ),
     ]
