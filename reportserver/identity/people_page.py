@@ -30,6 +30,7 @@ from reportserver.identity.people import (
     set_roles,
 )
 from reportserver.identity.sessions import end_sessions_of
+from reportserver.openid.linking import unlink
 
 
 @login_required
@@ -76,6 +77,8 @@ def change_person(request: HttpRequest, user_id: int, command: str) -> HttpRespo
         end_sessions_of(user, actor=actor)
     elif command == "reset-second-factor":
         second_factor.reset(user, actor=actor)
+    elif command == "unlink":
+        unlink(user=user, identity_id=request.POST.get("identity", ""), actor=actor)
     else:
         raise Http404
     messages.success(request, gettext("“%(name)s” was changed.") % {"name": user.username})

@@ -37,7 +37,7 @@ def link(*, request: HttpRequest, user: User, provider: IdentityProvider, subjec
             _record(Action.IDENTITY_LINK, user, identity, user, **origin(request, "page"))
 
 
-def unlink(*, user: User, identity_id: int, actor: User) -> LinkedIdentity:
+def unlink(*, user: User, identity_id: str, actor: User) -> LinkedIdentity:
     """Unlink an identity of the user. Raises Http404.
 
     Raises SignInRefused if the user would be left without a way to sign in: nobody could then get in but by an
@@ -45,7 +45,9 @@ def unlink(*, user: User, identity_id: int, actor: User) -> LinkedIdentity:
     """
     with transaction.atomic():
         # Locked, so of two at once the second sees what the first has left.
-        held = {identity.pk: identity for identity in user.identities.select_for_update().select_related("provider")}
+        held = {
+            str(identity.pk): identity for identity in user.identities.select_for_update().select_related("provider")
+        }
         identity = held.get(identity_id)
         if identity is None:
             raise Http404
@@ -53,7 +55,6 @@ def unlink(*, user: User, identity_id: int, actor: User) -> LinkedIdentity:
             message = gettext("This is your only way to sign in. Ask an administrator for a password link first.")
             raise SignInRefused(message, "The only identity of a user without a password.")
         identity.delete()
-        identity.pk = identity_id
         _record(Action.IDENTITY_UNLINK, user, identity, actor)
     return identity
 

@@ -62,7 +62,7 @@ def begin_link(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_POST
-def unlink(request: HttpRequest, identity_id: int) -> HttpResponse:
+def unlink(request: HttpRequest, identity_id: str) -> HttpResponse:
     """Unlink an identity of the user."""
     user = caller(request)
     try:

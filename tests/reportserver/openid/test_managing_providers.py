@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
+from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.models import IdentityProvider, Tenant, User
+from accounts.models import IdentityProvider, LinkedIdentity, Tenant, User
 from accounts.roles import role_group
 from audit.models import AuditLog
 from reports.definitions.providers.to_database import client_secret
@@ -168,6 +169,25 @@ def test_the_page_takes_groups_with_equals_signs(browse: Callable[[str], Client]
     assert alice.post(created.url, kept).status_code == 302
     provider.refresh_from_db()
     assert not provider.provision and not provider.roles.exists() and client_secret(provider) == "hush hush"
+
+
+def test_administrators_see_and_unlink_identities(
+    acme: Tenant, people: dict[str, User], browse: Callable[[str], Client]
+) -> None:
+    provider = IdentityProvider.objects.create(tenant=acme, slug="x", issuer="https://x", client_id="x", name="Xaver")
+    identity = LinkedIdentity.objects.create(
+        provider=provider, user=people["bob"], issuer="https://x", subject="sub-1", created_at=timezone.now()
+    )
+    page = browse("alice").get("/people").content.decode()
+    assert "Xaver" in page and "sub-1" in page
+    url = f"/people/{people['bob'].pk}/unlink"
+    for wrong in ({}, {"identity": "x"}, {"identity": identity.pk + 1}):
+        assert browse("alice").post(url, wrong).status_code == 404
+    assert browse("gina").post(url, {"identity": identity.pk}).status_code == 404
+    assert browse("alice").post(url, {"identity": identity.pk}).status_code == 302
+    assert not people["bob"].identities.exists()
+    entry = AuditLog.objects.get(action="Identity Unlink")
+    assert (entry.actor, entry.details["subject"]) == ("alice", "sub-1")
 
 
 def test_a_superusers_sessions_cannot_come_from_a_provider(acme: Tenant, people: dict[str, User]) -> None:
