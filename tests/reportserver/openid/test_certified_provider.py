@@ -28,7 +28,7 @@ def page(context: BrowserContext) -> Page:
 def sign_in(page: Page, subject: str, path: str = "/login") -> None:
     """Sign in at the provider, which may know the browser already."""
     page.goto(path)
-    page.get_by_role("button", name="Sign in with Corporate").click()
+    page.get_by_role("button", name="Continue with Corporate").click()
     enter(page, subject)
 
 
@@ -83,7 +83,7 @@ def test_provisioning_roles_attributes_and_sign_out(site: Site, context: Browser
     page.get_by_role("button", name="Sign out", exact=True).click()
     page.get_by_role("button", name="Yes, sign me out").click()
     page.wait_for_url("**/login**")
-    page.get_by_role("button", name="Sign in with Corporate").click()
+    page.get_by_role("button", name="Continue with Corporate").click()
     expect(page.get_by_placeholder("Enter any login")).to_be_visible()
     # The provider has withdrawn the role and the attribute, and given another role.
     site.certified.account("s-pia", preferred_username="bob", groups=["bosses"])
@@ -157,7 +157,7 @@ def test_a_deactivated_user_and_a_second_factor(site: Site, page: Page, administ
     page.goto("/reports")
     page.wait_for_url("**/login**")
     # The provider still knows the browser.
-    page.get_by_role("button", name="Sign in with Corporate").click()
+    page.get_by_role("button", name="Continue with Corporate").click()
     expect(page.get_by_role("alert")).to_contain_text("Your user is deactivated")
 
 
@@ -172,7 +172,7 @@ def test_new_keys_and_an_outage_of_the_provider(site: Site, page: Page) -> None:
     # The configuration of a minute ago is good enough to begin; a server that has none says so.
     site.apply(identity_providers=[site.corporate(issuer=f"{site.certified.issuer}/")])
     page.goto("/login")
-    page.get_by_role("button", name="Sign in with Corporate").click()
+    page.get_by_role("button", name="Continue with Corporate").click()
     expect(page.get_by_role("alert")).to_contain_text("Corporate is not responding")
     # The emergency account.
     sign_in_here(page, "judy", "/account")
