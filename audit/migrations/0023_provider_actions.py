@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("audit", "0021_connections"),
+        ("audit", "0022_schedule_take_over"),
     ]
 
     operations = [
