@@ -85,7 +85,7 @@ class Client:
         result has one `format` or several `formats`, by default the report's first. `section` is the one that csv,
         ndjson and parquet have. `max_age`: take your own result of the same if it is at most this many seconds old.
         `deliver`: also send it to the report's targets. `notify`: mail you when the job has ended.
-        `on_progress` is called with the job about every two seconds.
+        `on_progress` is called with the job every few seconds.
 
         Raises InvalidParametersError and other ApiErrors, JobFailedError, and after `timeout` seconds
         WaitTimeoutError: then the job goes on.

@@ -42,7 +42,7 @@ class WaitTimeoutError(ReportServerError, TimeoutError):
     """The job hasn't ended in time. It goes on; `job` is its last status."""
 
     def __init__(self, job: Job) -> None:
-        super().__init__(f"Job {job.id} is still {job.status}.")
+        super().__init__(f"Job {job.id} is still {job.status}. It goes on.")
         self.job = job
 
 

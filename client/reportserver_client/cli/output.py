@@ -52,6 +52,7 @@ class JobProgress:
 
     def __init__(self) -> None:
         self._bar = tqdm(
+            desc="Waiting",
             total=100,
             file=sys.stderr,
             disable=None,  # shown on terminals only
