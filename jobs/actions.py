@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.dispatch import Signal
 from django.utils import timezone
 
 from accounts.localization import NO_SUCH_LOCALE, is_locale
@@ -34,6 +35,8 @@ from reports.parameters.values import TypedValue, to_json, typed_values
 from reports.targets.models import DeliveryTarget
 
 Mode = DeliveryTarget.Mode
+#: Sent with `job`, which has failed, and the `new_job` that takes its place, in the transaction of the retry.
+job_retried = Signal()
 
 
 class Submission(NamedTuple):
@@ -137,9 +140,9 @@ def enqueue_scheduled(
     return job
 
 
-def release_waiting(job_id: UUID) -> None:
-    """Let a job be claimed that was queued with `waits`. The reconciler notifies the workers."""
-    queued = JobExecutionLog.objects.filter(pk=job_id, status=Status.QUEUED)
+def release_waiting(job_ids: Collection[UUID]) -> None:
+    """Let jobs be claimed that were queued with `waits`. The reconciler notifies the workers."""
+    queued = JobExecutionLog.objects.filter(pk__in=job_ids, status=Status.QUEUED)
     queued.update(available_at=Now(), notified_at=None)
 
 
@@ -149,9 +152,10 @@ def check_mode(report: ReportConfiguration, mode: Mode) -> None:
         raise exceptions.ReportNotSynchronous if mode == Mode.SYNCHRONOUS else exceptions.ReportNotAsynchronous
 
 
-def retry(*, job: JobExecutionLog, actor: User | str) -> JobExecutionLog:
+def retry(*, job: JobExecutionLog, actor: User | str, requested_by: User | None = None) -> JobExecutionLog:
     """Queue a new job with the failed job's version, parameters and formats. The failed job doesn't change.
 
+    It is the actor's, or that of the user whom it was `requested_by`.
     Raise JobNotFailed, JobAlreadyRetried, ReportConfigurationMissing or QueueUnavailable.
     """
     if job.status != Status.FAILED:
@@ -159,7 +163,7 @@ def retry(*, job: JobExecutionLog, actor: User | str) -> JobExecutionLog:
     if job.report is None or job.version is None:
         raise exceptions.ReportConfigurationMissing
     broker.ping()
-    new_job = _new_job(job.version, job.report, actor)
+    new_job = _new_job(job.version, job.report, requested_by or actor)
     new_job.formats, new_job.parameters, new_job.retry_of = job.formats, job.parameters, job
     new_job.requested_parameters, new_job.is_scheduled = job.requested_parameters, job.is_scheduled
     new_job.deliver, new_job.parameter_labels, new_job.locale = job.deliver, job.parameter_labels, job.locale
@@ -170,6 +174,7 @@ def retry(*, job: JobExecutionLog, actor: User | str) -> JobExecutionLog:
             record_event(job, JobEvent.Kind.RETRIED, {"newJobId": str(new_job.pk), "actor": actor_name(actor)})
             details = {"originalJobId": str(job.pk), "newJobId": str(new_job.pk)}
             _enqueue(new_job, actor, Action.JOB_RETRY, details, target=job, plan=_plan_of(job))
+            job_retried.send(JobExecutionLog, job=job, new_job=new_job)
     except IntegrityError:
         # Either a foreign key failed, or `retry_of`, which is unique: two clicks must not create two jobs.
         if _is_deleted(job.report):

@@ -117,7 +117,8 @@ def run_now(*, schedule: Schedule, actor: User | str) -> Slot:
         check_can_run(locked)
         slot = slots.add_slot(locked, locked.now, kind=Slot.Kind.MANUAL)
         _raise_if_failed(locked, slot)
-        _record(Action.SCHEDULE_RUN, locked, actor, jobId=str(slot.job_id))
+        made = {"jobId": str(slot.job_id)} if slot.job_id else {"jobs": len(slot.job_ids())}
+        _record(Action.SCHEDULE_RUN, locked, actor, **made)
     return slot
 
 
@@ -168,7 +169,7 @@ def _times_without_job(schedule: Schedule, first: datetime, last: datetime) -> l
 def _raise_if_failed(schedule: Schedule, slot: Slot) -> None:
     """Roll back a slot that somebody waits for: the caller is told instead."""
     if slot.state == Slot.State.FAILED:
-        raise InvalidParameters({"parameters": [slot.reason]})
+        raise InvalidParameters({"recipients" if slot.schedule.recipients else "parameters": [slot.reason]})
 
 
 @looks_up_choices

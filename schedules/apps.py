@@ -9,9 +9,11 @@ class SchedulesConfig(AppConfig):
     verbose_name = _("Schedules")
 
     def ready(self) -> None:
+        from jobs.actions import job_retried
         from reports.data_sources import usage
         from reports.definitions import file_sections
         from reports.models import deleting_report
+        from schedules.bursting.children import follow_retry
         from schedules.file_section import SchedulesSection
         from schedules.models import Schedule
         from schedules.slots import pause_for_deleted_report
@@ -19,3 +21,4 @@ class SchedulesConfig(AppConfig):
         file_sections.register(SchedulesSection())
         usage.register_schedules(Schedule.objects.of_reports)
         deleting_report.connect(pause_for_deleted_report)
+        job_retried.connect(follow_retry)

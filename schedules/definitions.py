@@ -9,10 +9,13 @@ from typing import Annotated, Any, ClassVar, Literal
 from django.utils import timezone
 from pydantic import AfterValidator, Field, ValidationError, create_model, model_validator
 
+from jobs.delivery import brace_fields
+from jobs.delivery.texts import KEY_FIELD
 from reports.definitions.base import Definition
-from reports.definitions.errors import InvalidFields, duplicates, from_pydantic
+from reports.definitions.errors import FieldErrors, InvalidFields, duplicates, from_pydantic
 from reports.definitions.field_types import Format, Principal, TenantSlug, ThingSlug, TimeZone, user_of
 from schedules import cron
+from schedules.bursting.definitions import Recipients
 from schedules.deliveries.definitions import Notify, ScheduledDelivery
 
 _DURATION = re.compile(r"([1-9][0-9]{0,3})([mhd])")
@@ -96,6 +99,9 @@ class ScheduleDefinition(Definition):
     deliveries: list[ScheduledDelivery] = Field(
         default=[], max_length=20, description="What is sent to whom when a job succeeds. By default, nothing."
     )
+    recipients: Recipients | None = Field(
+        default=None, description="Whom it runs for, each with values of their own. By default, it runs once."
+    )
     notify: Notify | None = Field(default=None, description="Who is told of trouble by e-mail. By default, nobody.")
     paused: bool = Field(default=False, description="Whether it is paused.")
 
@@ -117,6 +123,7 @@ class ScheduleDefinition(Definition):
             errors["end_on"] = ["Must not be before start_on."]
         if self.slug in ("new", "preview"):
             errors["slug"] = ["This name is reserved. Choose another."]
+        errors |= _recipients_errors(self)
         if errors:
             raise InvalidFields(errors)
         return self
@@ -128,6 +135,31 @@ class ScheduleDefinition(Definition):
     def versioned(self) -> dict[str, Any]:
         """Return what a version stores."""
         return self.model_dump(mode="json", exclude=set(self.UNVERSIONED))
+
+
+def _recipients_errors(definition: ScheduleDefinition) -> FieldErrors:
+    """Return what doesn't fit together between the recipients and what is sent to them."""
+    errors: FieldErrors = {}
+    recipients = definition.recipients
+    for at, delivery in enumerate(definition.deliveries):
+        path, addresses = f"deliveries[{at}]", getattr(delivery, "to", None)
+        if addresses is not None and recipients is None and not addresses:
+            errors[f"{path}.to"] = ["This field is required."]
+        elif addresses and recipients is not None:
+            errors[f"{path}.to"] = ["Leave it out: the recipients' query has the addresses."]
+        if recipients is not None and hasattr(delivery, "path") and not _names_key(delivery):
+            errors[f"{path}.path"] = ["Must have {recipient.key}: recipients would get each other's files."]
+    sends_mail = any(delivery.kind == "email" for delivery in definition.deliveries)
+    if recipients is not None and sends_mail and recipients.to is None:
+        errors["recipients.to"] = ["Name the column with the e-mail addresses."]
+    if recipients is not None and recipients.split_by is not None:
+        errors["recipients.split_by"] = ["One read for all recipients is not possible yet. Leave this field out."]
+    return errors
+
+
+def _names_key(delivery: object) -> bool:
+    texts = [getattr(delivery, name, None) for name in ("path", "file_name")]
+    return any(KEY_FIELD in brace_fields.names(text) for text in texts if text)
 
 
 def _optional(name: str, info: Any) -> tuple[Any, Any]:

@@ -45,3 +45,33 @@ class TooManySlots(DomainError):
     """A backfill creates at most 100 slots. Choose a shorter range."""
 
     code = "too_many_slots"
+
+
+class RecipientsUnusable(DomainError):
+    """The recipients can't be used as the query returns them."""
+
+    code = "recipients_unusable"
+
+
+class RecipientsUnreadable(RecipientsUnusable):
+    """The recipients' query failed."""
+
+    retryable = True
+
+
+class NoRecipientsQuery(DomainError):
+    """The schedule has no recipients' query."""
+
+    code = "no_recipients_query"
+
+
+class NothingToRetry(DomainError):
+    """Nothing of this slot has failed."""
+
+    code = "nothing_to_retry"
+
+
+class SlotNotFound(DomainError):
+    """The schedule has no such slot."""
+
+    code = "slot_not_found"

@@ -16,12 +16,16 @@ from accounts.models import Tenant
 from jobs.models import JobExecutionLog
 from jobs.notices.events import Told
 from reports.definitions.field_types import principal_of
-from reports.models import ReportConfiguration
+from reports.models import DataSource, ReportConfiguration
 from reports.parameters.date_math import Moment
 from schedules import cron
+from schedules.bursting.definitions import Recipients, stored_recipients
+from schedules.bursting.models import SlotRecipient
 from schedules.definitions import ScheduleDefinition
 from schedules.deliveries.definitions import stored_delivery, stored_notify
-from schedules.querysets import ScheduleQuerySet
+from schedules.querysets import ScheduleQuerySet, SlotQuerySet
+
+__all__ = ["Schedule", "ScheduleVersion", "Slot", "SlotRecipient"]
 
 
 class Schedule(models.Model):
@@ -95,7 +99,15 @@ class Schedule(models.Model):
         # Versions from before these fields existed lack them.
         fields["notify"] = stored_notify(fields.get("notify"))
         fields["deliveries"] = [stored_delivery(entry) for entry in fields.get("deliveries", [])]
+        fields["recipients"] = self.recipients and self.recipients.model_copy(
+            update={"data_source": slug_of_source(self.recipients.data_source)}
+        )
         return ScheduleDefinition.model_construct(slug=self.slug, tenant=self.tenant.slug, paused=self.paused, **fields)
+
+    @property
+    def recipients(self) -> Recipients | None:
+        """Whom it bursts to, with the data source's id in place of its slug; None if it doesn't."""
+        return stored_recipients(self.version.definition.get("recipients"))
 
     @property
     def zone(self) -> ZoneInfo:
@@ -120,6 +132,11 @@ class Schedule(models.Model):
 
     def next_time(self, *, after: datetime) -> datetime | None:
         return next(self.times(after=after), None)
+
+
+def slug_of_source(pk: str | None) -> str | None:
+    """Return the slug of the data source with this id; None for None, and "" if it was deleted."""
+    return pk and (DataSource.objects.filter(pk=pk).values_list("slug", flat=True).first() or "")
 
 
 class ScheduleVersion(models.Model):
@@ -175,6 +192,8 @@ class Slot(models.Model):
     )
     created_at = models.DateTimeField()
 
+    objects = SlotQuerySet.as_manager()
+
     class Meta:
         ordering = ["-time"]
         indexes = [
@@ -188,3 +207,9 @@ class Slot(models.Model):
 
     def __str__(self) -> str:
         return f"{self.time:%Y-%m-%d %H:%M} {self.state}"
+
+    def job_ids(self) -> list[uuid.UUID]:
+        """Return its job, or those of its recipients."""
+        if self.job_id:
+            return [self.job_id]
+        return [pk for pk in self.recipients.values_list("job_id", flat=True) if pk]

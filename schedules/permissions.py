@@ -7,7 +7,8 @@ from django.core.exceptions import PermissionDenied
 from accounts.models import User
 from reports.models import ReportConfiguration
 from reports.permissions import Right, may_generate
-from schedules.models import Schedule
+from schedules.exceptions import SlotNotFound
+from schedules.models import Schedule, Slot
 
 
 def schedule_to_manage(user: User, key: str) -> Schedule:
@@ -25,3 +26,11 @@ def may_run_for(owner: User | None, report: ReportConfiguration) -> bool:
         return False
     in_tenant = owner.is_superuser or owner.tenant_id == report.tenant_id
     return in_tenant and may_generate(owner, report)
+
+
+def slot_to_manage(schedule: Schedule, slot_id: int) -> Slot:
+    """Return a slot of a schedule that the caller can manage. Raises SlotNotFound."""
+    slot = schedule.slots.filter(pk=slot_id).first() if slot_id < 2**63 else None
+    if slot is None:
+        raise SlotNotFound
+    return slot

@@ -16,13 +16,25 @@ from django.urls import reverse
 
 from common.ids import parse_uuid
 from jobs.clock import Now
+from jobs.status import UNFINISHED
 from reports.data_sources.usage import UsingSchedule
 from reports.permissions import Right
 from schedules.exceptions import AmbiguousSchedule, ScheduleNotFound
 
 if TYPE_CHECKING:
     from accounts.models import User
-    from schedules.models import Schedule
+    from schedules.models import Schedule, Slot  # noqa: F401 - in the string that names the querysets' models
+
+
+class SlotQuerySet(models.QuerySet["Slot"]):
+    def complete(self) -> SlotQuerySet:
+        """Load what the API says about slots."""
+        return self.select_related("job", "version").prefetch_related("recipients__job")
+
+    def with_unfinished_jobs(self) -> SlotQuerySet:
+        """Return the slots with a job that has not ended, their own or a recipient's."""
+        of_recipient = apps.get_model("schedules", "SlotRecipient")._default_manager.filter(slot=OuterRef("pk"))
+        return self.filter(Q(job__status__in=UNFINISHED) | Exists(of_recipient.filter(job__status__in=UNFINISHED)))
 
 
 class ScheduleQuerySet(models.QuerySet["Schedule"]):

@@ -14,8 +14,9 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef
 
+from accounts.models import User
 from audit.actions import PendingEntry
 from jobs import actions as jobs
 from jobs.clock import Now
@@ -24,12 +25,14 @@ from jobs.models import DeliveryPlan, JobExecutionLog
 from jobs.notices import events
 from jobs.notices import outbox as notices
 from jobs.sql import now as database_now
-from jobs.status import UNFINISHED, Status
 from reports.choices.checked import looks_up_choices
 from reports.exceptions import CallerAttributeMissing, ChoicesUnavailable, InvalidParameters, ReportIncomplete
 from reports.models import ReportConfiguration
+from schedules.bursting.children import create_children
+from schedules.bursting.reading import read_recipients, sentences
 from schedules.definitions import duration
-from schedules.models import Schedule, Slot
+from schedules.exceptions import RecipientsUnusable
+from schedules.models import Schedule, Slot, SlotRecipient
 from schedules.permissions import may_run_for
 from schedules.trouble import pausing
 from schedules.trouble.pausing import OWNER_GONE, REPORT_DELETED, SlotFailed
@@ -80,14 +83,15 @@ def record_due(schedule_id: UUID) -> int:
 def record_batch(schedule_ids: Sequence[UUID]) -> tuple[int, list[UUID]]:
     """As `record_due`, for several schedules in one transaction: that takes a third of the time.
 
-    Returns how many slots, and the schedules that were left out because choices of their reports have to be looked up,
-    which could keep the others waiting. After an outage, the last ones may get no slot yet. If one schedule fails, none
-    of them gets a slot.
+    Returns how many slots, and the schedules that were left out because their recipients or choices of their reports
+    have to be looked up, which could keep the others waiting. After an outage, the last ones may get no slot yet. If
+    one schedule fails, none of them gets a slot.
     """
     slow, recorded = [], 0
     with transaction.atomic():
         for schedule in Schedule.objects.lock_all(schedule_ids):
-            if schedule.report and schedule.report.current_id and schedule.report.version.has_choices_queries:
+            has_choices = schedule.report and schedule.report.current_id and schedule.report.version.has_choices_queries
+            if has_choices or schedule.recipients is not None:
                 slow.append(schedule.pk)
             elif recorded < _ENOUGH:
                 recorded += _record_locked(schedule)
@@ -152,6 +156,8 @@ def _record(schedule: Schedule, times: list[datetime], now: datetime) -> None:
         # More times follow, of which the newest count: these are missed, except those that may be among them.
         planned = Plan(times[:-MAX_MADE_UP], [], [])
         del times[-MAX_MADE_UP:]
+    if schedule.recipients is not None:
+        planned = _up_to_first(planned, times)
     planned = _without_slots(schedule, planned, times)
     reason = "No server created a job in time."
     Slot.objects.bulk_create([_slot(schedule, time, State.MISSED, reason) for time in planned.missed], batch_size=500)
@@ -162,6 +168,16 @@ def _record(schedule: Schedule, times: list[datetime], now: datetime) -> None:
         add_slot(schedule, time, waits=_has_unfinished(schedule))
     for time in planned.on_time:
         _add_on_time(schedule, time, fields["overlap"])
+
+
+def _up_to_first(planned: Plan, times: list[datetime]) -> Plan:
+    """Leave all times after the first that gets a slot with jobs to later transactions: each makes hundreds of jobs.
+
+    What becomes of a time depends on later ones only, so that doesn't change.
+    """
+    first = min([*planned.made_up, *planned.on_time], default=times[-1])
+    times[:] = [time for time in times if time <= first]
+    return Plan(*([time for time in part if time <= first] for part in planned))
 
 
 def _without_slots(schedule: Schedule, planned: Plan, times: list[datetime]) -> Plan:
@@ -195,50 +211,74 @@ def add_slot(
 
     `waits`: the job waits until the schedule has no other unfinished one. `slot`: use this one again, which has no job.
     """
-    new = _slot(schedule, time, State.CREATED, kind=kind)
+    new, children = _slot(schedule, time, State.CREATED, kind=kind), list[SlotRecipient]()
     schedule.is_idle = None
     new.pk = slot.pk if slot else None
     try:
-        new.job, new.waits, new.unfinished = _enqueue(schedule, new, waits), waits, kind == Slot.Kind.CRON
+        children = _add_jobs(schedule, new, waits)
         schedule.failed_slots = 0
     except SlotFailed as failure:
         new.state, new.reason = State.FAILED, str(failure)[:_MAX_REASON]
         # Somebody waits for the others, and sees that they failed.
         if kind == Slot.Kind.CRON:
             pausing.note_failure(schedule, new, failure)
+    has_job = new.job is not None or any(child.job for child in children)
+    new.waits, new.unfinished = waits and has_job, has_job and kind == Slot.Kind.CRON
     new.save(force_update=slot is not None, force_insert=slot is None)
+    for child in children:
+        child.slot = new
+    SlotRecipient.objects.bulk_create(children, batch_size=200)
     return new
 
 
-def _enqueue(schedule: Schedule, slot: Slot, waits: bool) -> JobExecutionLog:
-    report, owner, fields = schedule.report, schedule.owner, schedule.version.definition
+def _add_jobs(schedule: Schedule, slot: Slot, waits: bool) -> list[SlotRecipient]:
+    """Give the slot its job; or Skipped, if it has no recipients; or return its recipients with theirs."""
+    report, owner = _who_runs(schedule)
+    try:
+        if schedule.recipients is None:
+            slot.job = _enqueue(schedule, report, owner, slot, waits)
+            return []
+        found = read_recipients(schedule, schedule.recipients)
+        if not found:
+            slot.state, slot.reason = State.SKIPPED, "The recipients' query returned no rows."
+            return []
+        # All or none, also if what is wrong shows only with the last recipient.
+        with transaction.atomic():
+            return create_children(schedule, slot, found, delivery_plan(schedule, slot), waits=waits)
+    except InvalidParameters as error:
+        raise SlotFailed(sentences(error)) from error
+    except (ReportIncomplete, ChoicesUnavailable, CallerAttributeMissing, RecipientsUnusable) as error:
+        raise SlotFailed(error.message, may_pass=error.retryable) from error
+
+
+def _who_runs(schedule: Schedule) -> tuple[ReportConfiguration, User]:
+    """Return the report, and the owner who may run it now. Raises SlotFailed."""
+    report, owner = schedule.report, schedule.owner
     if report is None:
         raise SlotFailed(REPORT_DELETED, pauses=True)
     if owner is None or not owner.is_active:
         raise SlotFailed(OWNER_GONE, pauses=True)
     if not may_run_for(owner, report):
         raise SlotFailed(f"{owner.username} has no right to run the report.")
-    try:
-        return jobs.enqueue_scheduled(
-            report=report,
-            owner=owner,
-            parameters=fields["parameters"],
-            formats=fields["formats"] or None,
-            moment=schedule.moment(slot.time),
-            waits=waits,
-            details={"schedule": schedule.slug, "slot": slot.time.isoformat()},
-            plan=_delivery_plan(schedule, slot),
-        )
-    except InvalidParameters as error:
-        sentences = [f"{name}: {' '.join(messages)}" for name, messages in error.fields.items()]
-        raise SlotFailed(" ".join(sentences)) from error
-    except (ReportIncomplete, CallerAttributeMissing) as error:
-        raise SlotFailed(error.message) from error
-    except ChoicesUnavailable as error:
-        raise SlotFailed(error.message, may_pass=True) from error
+    return report, owner
 
 
-def _delivery_plan(schedule: Schedule, slot: Slot) -> DeliveryPlan:
+def _enqueue(schedule: Schedule, report: ReportConfiguration, owner: User, slot: Slot, waits: bool) -> JobExecutionLog:
+    fields = schedule.version.definition
+    return jobs.enqueue_scheduled(
+        report=report,
+        owner=owner,
+        parameters=fields["parameters"],
+        formats=fields["formats"] or None,
+        moment=schedule.moment(slot.time),
+        waits=waits,
+        details={"schedule": schedule.slug, "slot": slot.time.isoformat()},
+        plan=delivery_plan(schedule, slot),
+    )
+
+
+def delivery_plan(schedule: Schedule, slot: Slot) -> DeliveryPlan:
+    """Return what a job of the slot sends, without its job."""
     version = schedule.version
     approved, notify = version.approved or [], version.definition.get("notify")
     deliveries = [entry | {"approved": entry["name"] in approved} for entry in version.definition.get("deliveries", [])]
@@ -266,25 +306,25 @@ def _has_unfinished(schedule: Schedule) -> bool:
     if schedule.is_idle:
         return False
     # Not all slots: after years, there are millions.
-    unfinished = Slot.objects.filter(schedule=schedule, unfinished=True)
-    if not unfinished.exists():
+    marked = Slot.objects.filter(schedule=schedule, unfinished=True)
+    if not marked.exists():
         return False
-    unfinished.exclude(job__status__in=UNFINISHED).update(unfinished=False)
-    return unfinished.exists()
+    unfinished = list(marked.with_unfinished_jobs().values_list("pk", flat=True))
+    marked.exclude(pk__in=unfinished).update(unfinished=False)
+    return bool(unfinished)
 
 
 def release_waiting() -> int:
-    """Let the first waiting job of each schedule start whose other jobs have ended. Returns how many."""
+    """Let the jobs of the first waiting slot of each schedule start whose other jobs have ended. Returns how many."""
     first_of: dict[UUID, Slot] = {}
     running = Slot.objects.filter(schedule=OuterRef("schedule"), unfinished=True, waits=False)
-    blocked = Exists(running.filter(job__status__in=UNFINISHED))
     # No transaction for those that go on waiting: there may be thousands, which are looked at every few seconds.
-    waiting = Slot.objects.filter(~blocked | ~Q(job__status=Status.QUEUED), waits=True)
-    for slot in waiting.select_related("job").order_by("time"):
-        if slot.job is None or slot.job.is_ended:
-            Slot.objects.filter(pk=slot.pk).update(waits=False, unfinished=False)
-        else:
-            first_of.setdefault(slot.schedule_id, slot)
+    waiting = Slot.objects.filter(waits=True)
+    ended = list(waiting.exclude(pk__in=waiting.with_unfinished_jobs()).values_list("pk", flat=True))
+    if ended:
+        Slot.objects.filter(pk__in=ended).update(waits=False, unfinished=False)
+    for slot in waiting.filter(~Exists(running.with_unfinished_jobs())).order_by("time"):
+        first_of.setdefault(slot.schedule_id, slot)
     return sum(_release(slot) for slot in first_of.values())
 
 
@@ -293,9 +333,8 @@ def forget(schedule: Schedule) -> None:
     outbox.discard_unsent(schedule.pk, SCHEDULE_DELETED)
     notices.discard_unsent(schedule.pk, SCHEDULE_DELETED)
     events.forget(schedule.pk)
-    for job_id in schedule.slots.filter(waits=True, job__isnull=False).values_list("job_id", flat=True):
-        if job_id:
-            jobs.release_waiting(job_id)
+    for slot in schedule.slots.filter(waits=True):
+        jobs.release_waiting(slot.job_ids())
 
 
 def _release(slot: Slot) -> bool:
@@ -303,11 +342,11 @@ def _release(slot: Slot) -> bool:
         if Schedule.objects.lock(slot.schedule_id, skip_locked=True) is None:
             return False
         others = Slot.objects.filter(schedule=slot.schedule_id, unfinished=True, waits=False)
-        if others.filter(job__status__in=UNFINISHED).exists():
+        if others.with_unfinished_jobs().exists():
             return False
-        if slot.job_id is None or not Slot.objects.filter(pk=slot.pk, waits=True).update(waits=False):
+        if not Slot.objects.filter(pk=slot.pk, waits=True).update(waits=False):
             return False
-        jobs.release_waiting(slot.job_id)
+        jobs.release_waiting(slot.job_ids())
     return True
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
 
@@ -16,6 +18,7 @@ from reports.exceptions import InvalidParameters
 from reports.models import ReportConfiguration
 from reports.parameters.values import typed_values
 from schedules import slots
+from schedules.bursting import saving
 from schedules.definitions import ScheduleDefinition
 from schedules.deliveries import rights
 from schedules.models import Schedule, ScheduleVersion
@@ -94,7 +97,11 @@ def _set_version(schedule: Schedule, definition: ScheduleDefinition, actor: User
     """Give the schedule the report, the owner and a new version, not stored yet. Raises InvalidDefinition."""
     report, owner = _report_and_owner(schedule, definition, actor)
     number = schedule.current.number + 1 if schedule.current else 1
-    stored = definition.versioned() | {"run_as": principal_of(owner.username)}
+    faults = saving.errors(schedule, definition, report, actor)
+    stored = definition.versioned() | {
+        "run_as": principal_of(owner.username),
+        "recipients": saving.stored(schedule, definition.recipients),
+    }
     schedule.report, schedule.owner = report, owner
     version = ScheduleVersion(
         number=number,
@@ -104,7 +111,8 @@ def _set_version(schedule: Schedule, definition: ScheduleDefinition, actor: User
         created_by=actor_name(actor),
     )
     schedule.current = version
-    _check_values(schedule, definition, report, rights.errors(schedule, definition, report, version, actor))
+    faults |= rights.errors(schedule, definition, report, version, actor)
+    _check_values(schedule, definition, report, faults)
 
 
 def _save(schedule: Schedule) -> None:
@@ -173,7 +181,13 @@ def _check_values(
             errors[f"formats[{at}]"] = ["Is already named."]
     try:
         moment = schedule.moment(schedule.next_time(after=now) or now)
-        typed_values(version.declared_parameters(), definition.parameters, moment, rules=version.rules)
+        own = definition.recipients.parameters if definition.recipients else {}
+        declared = [
+            replace(parameter, required=False, default=None) if parameter.name in own else parameter
+            for parameter in version.declared_parameters()
+        ]
+        given = {name: value for name, value in definition.parameters.items() if name not in own}
+        typed_values(declared, given, moment, rules=version.rules)
     except InvalidParameters as error:
         errors |= {f"parameters.{name}": sentences for name, sentences in error.fields.items()}
     if errors:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from schedules import views
+from schedules.bursting import views as bursting
 from schedules.editing import views as editing
 
 urlpatterns = [
@@ -17,5 +18,8 @@ urlpatterns = [
     path("schedules/<str:key>/delete", editing.delete, name="schedule-delete"),
     path("schedules/<str:key>/versions", editing.versions, name="schedule-versions"),
     path("schedules/<str:key>/backfill", editing.backfill, name="schedule-backfill"),
+    path("schedules/<str:key>/recipients", bursting.recipients, name="schedule-recipients"),
+    path("schedules/<str:key>/slots/<int:slot_id>", bursting.slot_page, name="schedule-slot"),
+    path("schedules/<str:key>/slots/<int:slot_id>/retry", bursting.retry, name="schedule-slot-retry"),
     path("schedules/<str:key>/<str:command>", views.command, name="schedule-command"),
 ]

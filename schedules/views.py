@@ -19,6 +19,7 @@ from accounts.caller import caller
 from common.exceptions import DomainError
 from common.paging import paginate
 from schedules import actions, cron
+from schedules.bursting.progress import progress_of
 from schedules.calendar import month_of
 from schedules.editing import presets
 from schedules.models import Schedule, Slot
@@ -41,7 +42,8 @@ def schedule_list(request: HttpRequest) -> HttpResponse:
     schedules = listed.complete().annotate(last_slot_id=Subquery(last_slot))
     page = paginate(request, schedules, "slug", "id")
     slots = Slot.objects.select_related("job").in_bulk([schedule.last_slot_id for schedule in page.rows])
-    rows = [(schedule, slots.get(schedule.last_slot_id)) for schedule in page.rows]
+    progress = progress_of(slots)
+    rows = [(schedule, slots.get(schedule.last_slot_id), progress.get(schedule.last_slot_id)) for schedule in page.rows]
     context = {"page": page, "rows": rows, "needs_owner": needs_owner, "without_owner": without_owner}
     return render(request, "schedules/list.html", context)
 
@@ -52,6 +54,8 @@ def schedule_page(request: HttpRequest, key: str) -> HttpResponse:
     schedule = schedule_to_manage(caller(request), key)
     slots = schedule.slots.select_related("job", "version")
     fields = schedule.version.definition
+    page = paginate(request, slots, "-time", "id")
+    progress = progress_of(slot.pk for slot in page.rows)
     context: dict[str, Any] = {
         "schedule": schedule,
         "fields": fields,
@@ -61,7 +65,8 @@ def schedule_page(request: HttpRequest, key: str) -> HttpResponse:
         "month": month_of(schedule, request.GET.get("month", "")),
         "failures_allowed": settings.SCHEDULE_FAILURES,
         "warning": cron.warning(fields["cron"]),
-        "page": paginate(request, slots, "-time", "id"),
+        "page": page,
+        "rows": [(slot, progress.get(slot.pk)) for slot in page.rows],
     }
     return render(request, "schedules/detail.html", context)
 
@@ -76,7 +81,7 @@ def command(request: HttpRequest, key: str, command: str) -> HttpResponse:
         match command:
             case "run":
                 slot = actions.run_now(schedule=schedule, actor=user)
-                return redirect("job", slot.job_id)
+                return redirect("job", slot.job_id) if slot.job_id else redirect("schedule-slot", key, slot.pk)
             case "pause":
                 actions.pause(schedule=schedule, actor=user)
                 messages.success(request, gettext("%(name)s is paused.") % {"name": schedule.slug})

@@ -40,6 +40,14 @@ def parse(text: str) -> Iterator[str | BraceField]:
             yield part
 
 
+def names(text: str) -> set[str]:
+    """Return the names of the fields in the text; none if the text is not valid."""
+    try:
+        return {part.name for part in parse(text) if isinstance(part, BraceField)}
+    except ValueError:
+        return set()
+
+
 def fill(text: str, value: Callable[[BraceField], str]) -> str:
     """Return the text with the value of each field in its place. Raises ValueError."""
     return "".join(part if isinstance(part, str) else value(part) for part in parse(text))

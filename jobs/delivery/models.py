@@ -40,6 +40,7 @@ class Delivery(Outgoing):
     target = models.CharField(max_length=2000, help_text=_("Address, URL or folder."))
     target_digest = models.CharField(max_length=64, help_text=_("SHA-256 of the target, which is too long to index."))
     schedule = models.UUIDField(null=True, help_text=_("The schedule that sends it, which may have been deleted."))
+    recipient_key = models.CharField(max_length=200, null=True, help_text=_("Of a burst: which recipient's it is."))  # noqa: DJ001
     options = models.JSONField(null=True, help_text=_("Of a schedule: subject, file name and the like, filled in."))
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
 
@@ -54,6 +55,12 @@ class Delivery(Outgoing):
                 fields=["schedule", "state", "name", "-ended_at"],
                 name="delivery_of_schedule",
                 condition=Q(schedule__isnull=False),
+            ),
+            # The last delivery of a name to a burst's recipient: the index above has those of all recipients.
+            models.Index(
+                fields=["schedule", "recipient_key", "name", "-ended_at"],
+                name="delivery_of_recipient",
+                condition=Q(recipient_key__isnull=False),
             ),
         ]
         constraints = [models.UniqueConstraint(fields=["job", "name", "target_digest"], name="delivery_once_by_name")]
@@ -85,9 +92,19 @@ class DeliveryPlan(models.Model):
     deliveries = models.JSONField(
         help_text=_("As in the schedule's definition, and whether an Administrator saved it: approved.")
     )
+    recipient = models.JSONField(null=True, help_text=_("Of a burst: the recipient's key, and its row as texts."))
 
     def __str__(self) -> str:
         return f"{len(self.deliveries)} of {self.slot:%Y-%m-%d %H:%M}"
+
+    @property
+    def recipient_key(self) -> str | None:
+        return self.recipient["key"] if self.recipient else None
+
+    @property
+    def recipient_fields(self) -> dict[str, str]:
+        """What texts have as {recipient.…}."""
+        return {**self.recipient["row"], "key": self.recipient["key"]} if self.recipient else {}
 
     @classmethod
     def compares_results(cls, job_id: UUID) -> bool:

@@ -68,7 +68,7 @@ def _of_entry(
         decision, options, targets = Decision(State.FAILED, _NOT_PREPARED), {}, [""]
     for target in dict.fromkeys(targets):
         delivery = _delivery(job, entry["name"], entry["kind"], target, decision)
-        delivery.schedule, delivery.options = plan.schedule, options
+        delivery.schedule, delivery.options, delivery.recipient_key = plan.schedule, options, plan.recipient_key
         yield delivery
 
 
@@ -100,7 +100,8 @@ def _held_for_rows(limit: int, outcome: Outcome, last: Outcome) -> str:
 
 
 def _last_delivered(plan: DeliveryPlan, name: str) -> Outcome | None:
-    sent = Delivery.objects.filter(schedule=plan.schedule, name=name, state=State.SENT).order_by("-ended_at")
+    of_recipient = Delivery.objects.filter(schedule=plan.schedule, recipient_key=plan.recipient_key)
+    sent = of_recipient.filter(name=name, state=State.SENT).order_by("-ended_at")
     artifact = Artifact.objects.filter(job__in=sent.values("job")[:1]).first()
     return Outcome(artifact.rows, bool(artifact.truncated), artifact.content_digest) if artifact else None
 
@@ -109,7 +110,7 @@ def _options(plan: DeliveryPlan, job: JobExecutionLog, outcome: Outcome, entry: 
     """Return what a sender needs besides the target, with all texts filled in."""
     extension = RENDERERS[job.format].extension
     slot = texts.zoned(plan.slot, plan.time_zone)
-    fields = TextFields(job.report_name, outcome.rows, job.parameters, slot)
+    fields = TextFields(job.report_name, outcome.rows, job.parameters, slot, recipient=plan.recipient_fields)
     options = {"approved": bool(entry.get("approved")), "slot": plan.slot.isoformat()}
     given = entry.get("file_name") or f"{job.report_slug}-{{slot:%Y-%m-%d}}"
     stem = texts.file_stem(given, fields, extension)
@@ -121,7 +122,10 @@ def _options(plan: DeliveryPlan, job: JobExecutionLog, outcome: Outcome, entry: 
     if entry.get("body"):
         options["body"] = texts.body(entry["body"], fields)
     if "path" in entry:
-        options |= {"path": texts.path(entry["path"], in_paths), "exists": entry["exists"]}
+        path = texts.path(entry["path"], in_paths)
+        if plan.recipient_key is not None and texts.key_part(plan.recipient_key) not in path:
+            raise ValueError("The path is so long that it lost the recipient's key.")
+        options |= {"path": path, "exists": entry["exists"]}
     return options
 
 

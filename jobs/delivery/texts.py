@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from jobs.delivery import brace_fields
 from jobs.delivery.brace_fields import BraceField
+from reports.rendering import RENDERERS
 
 #: Of strftime, those that give digits in every language.
 _DATE_PARTS = re.compile(r"(?:%[YmdHMSjyVGu]|[^%])+")
@@ -20,23 +22,38 @@ _MAX_NAME_BYTES = 150
 _MAX_SUBJECT = 250
 #: Of a folder's or file's name, and of a whole path in the database.
 _MAX_PART_BYTES, _MAX_PATH = 200, 1000
+#: What tells the files of a burst's recipients apart, and how much of it fits a name.
+KEY_FIELD = "recipient.key"
+_MAX_KEY_BYTES = 60
+_RECIPIENT = "recipient."
+_EXTENSIONS = tuple(f".{renderer.extension}" for renderer in RENDERERS.values())
 
 
-def error(text: str, *, parameters: Collection[str], has_file_name: bool) -> str | None:
-    """Return what is wrong with a text, as a sentence; None if all of its fields are known."""
+def error(text: str, *, parameters: Collection[str], has_file_name: bool, bursts: bool = False) -> str | None:
+    """Return what is wrong with a text, as a sentence; None if all of its fields are known.
+
+    `bursts`: it may have columns of the recipients' query, such as {recipient.name}, which are known when that has run.
+    """
     try:
         for part in brace_fields.parse(text):
-            if isinstance(part, BraceField) and (sentence := _field_error(part, parameters, has_file_name)):
+            if isinstance(part, BraceField) and (sentence := _field_error(part, parameters, has_file_name, bursts)):
                 return sentence
     except ValueError as invalid:
         return str(invalid)
     return None
 
 
-def _field_error(field: BraceField, parameters: Collection[str], has_file_name: bool) -> str | None:
+def recipient_columns(text: str) -> set[str]:
+    """Return the columns of the recipients' query that a text uses."""
+    used = {name for name in brace_fields.names(text) if name.startswith(_RECIPIENT)}
+    return {name.removeprefix(_RECIPIENT) for name in used - {KEY_FIELD}}
+
+
+def _field_error(field: BraceField, parameters: Collection[str], has_file_name: bool, bursts: bool) -> str | None:
     known = ["report.name", "rows", "slot", *(f"parameter.{name}" for name in parameters)]
     known += ["file_name"] if has_file_name else []
-    if field.name not in known:
+    known += [KEY_FIELD, f"{_RECIPIENT}<column>"] if bursts else []
+    if field.name not in known and not (bursts and field.name.startswith(_RECIPIENT)):
         return f"There is no field {{{field.name}}}. The fields are {', '.join(known[:12])}."
     if field.format and field.name != "slot":
         return f"{{{field.name}}} takes no format."
@@ -54,6 +71,8 @@ class TextFields:
     parameters: Mapping[str, object]
     slot: datetime
     file_name: str = ""
+    #: Of a burst: the row of the recipient, with its key.
+    recipient: Mapping[str, str] = field(default_factory=dict)
 
     def value(self, field: BraceField) -> str:
         # PostgreSQL stores no NUL.
@@ -63,6 +82,8 @@ class TextFields:
         kind, _, name = field.name.partition(".")
         if kind == "parameter":
             return _plain(self.parameters.get(name))
+        if kind == "recipient":
+            return self.recipient.get(name, "")
         if kind == "slot":
             return self.slot.strftime(field.format or _SLOT_FORMAT)
         return {"report.name": self.report_name, "rows": str(self.rows), "file_name": self.file_name}[field.name]
@@ -70,8 +91,19 @@ class TextFields:
     def name_part(self, field: BraceField) -> str:
         """Return the value for a path or a file name: it can't lead to another folder."""
         value = self.value(field)
+        if field.name == KEY_FIELD:
+            return key_part(value)
         # The format of a slot is the author's, like the text around it: it may make folders.
         return value if field.name == "slot" else _NOT_IN_NAMES.sub("_", value)
+
+
+def key_part(key: str) -> str:
+    """Return a recipient's key as a part of a name. Different keys give different parts."""
+    part = _NOT_IN_NAMES.sub("_", key)
+    is_cut = part != part.strip(" .") or part.endswith(_EXTENSIONS) or len(part.encode()) > _MAX_KEY_BYTES
+    if part == key and not is_cut:
+        return part
+    return f"{_shortened(part, _MAX_KEY_BYTES)}-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
 
 
 def zoned(slot: datetime, zone: str) -> datetime:

@@ -26,10 +26,10 @@ class ChoicesPage:
 class Found:
     """The outcome of looking up values, and of listing choices if that was asked for and all values were found.
 
-    `labels` are by parameter, in the order of its values; None for one that isn't among the choices. A parameter whose
-    parents weren't found is left out. `fault` is a sentence about a query that failed.
+    `labels` are, for each of several values, by parameter, in the order of its values; None for one that isn't among
+    the choices. A parameter whose parents weren't found is left out. `fault` is a sentence about a query that failed.
     """
 
-    labels: dict[str, list[str | None]] = field(default_factory=dict)
+    labels: list[dict[str, list[str | None]]] = field(default_factory=list)
     page: ChoicesPage | None = None
     fault: str = ""

@@ -34,6 +34,7 @@ SECONDS = 5
 MAX_CHOICES = 200
 _SOURCE_BYTES = 256 << 20
 _MAX_LABEL = 200
+Values = Mapping[str, TypedValue]
 #: How values of each type are compared. Numbers by their text without trailing zeros: no Arrow type holds them all.
 _COMPARED = {
     "string": TEXT,
@@ -61,29 +62,50 @@ class Listing:
 
 
 def find(
-    choices: Sequence[ParameterChoices], values: Mapping[str, TypedValue], listing: Listing | None, seconds: float
+    choices: Sequence[ParameterChoices],
+    several: Sequence[Values],
+    listing: Listing | None,
+    seconds: float,
 ) -> Found:
-    """Look up the values of these parameters in their choices, parents first; then list, if all were found.
+    """Look up each of several values of these parameters in their choices, parents first; then list, if all were found.
 
-    `values` has a value of each parameter that a query uses. NULL is not looked up.
+    Each of `several` has a value of each parameter that a query uses; with a `listing`, there is one. NULL is not
+    looked up.
     """
-    deadline, labels = Deadline(seconds), dict[str, list[str | None]]()
+    deadline, labels = Deadline(seconds), [dict[str, list[str | None]]() for _ in several]
     for each in choices:
         try:
             if listing is not None and listing.name == each.name:
-                page = _read(each, values, deadline, partial(_Page, each, listing)).page()
+                page = _read(each, several[0], deadline, partial(_Page, each, listing)).page()
                 return Found(labels, page=page)
-            if any(None in labels.get(parent.name, ()) for parent in each.parents):
-                continue
-            if wanted := _wanted(values[each.name].value):
-                labels[each.name] = _read(each, values, deadline, partial(_Labels, each, wanted)).labels()
+            _look_up(each, several, labels, deadline)
         except QueryTimeout:
             return Found(fault=f"The choices of {each.parameter.title} took longer than {SECONDS} seconds.")
         except RunError as error:
             return Found(fault=f"The choices of {each.parameter.title} can't be read. {error.message}")
-        if listing is not None and None in labels.get(each.name, ()):
+        if listing is not None and None in labels[0].get(each.name, ()):
             return Found(labels)
     return Found(labels)
+
+
+def _look_up(
+    choices: ParameterChoices,
+    several: Sequence[Values],
+    labels: Sequence[dict[str, list[str | None]]],
+    deadline: Deadline,
+) -> None:
+    """Add the labels of one parameter. Its query runs once for all values whose parents are equal."""
+    name, groups = choices.name, dict[tuple[object, ...], list[int]]()
+    for at, values in enumerate(several):
+        is_orphan = any(None in labels[at].get(parent.name, ()) for parent in choices.parents)
+        if _wanted(values[name].value) and not is_orphan:
+            groups.setdefault(tuple(values[parent.name].value for parent in choices.parents), []).append(at)
+    for members in groups.values():
+        wanted = tuple(dict.fromkeys(item for at in members for item in _wanted(several[at][name].value)))
+        found = _read(choices, several[members[0]], deadline, partial(_Labels, choices, wanted)).labels()
+        by_value = dict(zip(wanted, found, strict=True))
+        for at in members:
+            labels[at][name] = [by_value[item] for item in _wanted(several[at][name].value)]
 
 
 def _wanted(value: object) -> tuple[object, ...]:

@@ -55,7 +55,7 @@ def _check(is_right: Callable[[Any], bool], sentence: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _email(address: str) -> str:
+def check_email(address: str) -> str:
     try:
         validate_email(address)
     except DjangoValidationError:
@@ -134,7 +134,7 @@ Principal = Annotated[
     STORABLE,
     _check(lambda name: name != USER_PREFIX, "Must be a role, or user: and a user name."),
 ]
-Email = Annotated[str, Field(max_length=254), STORABLE, AfterValidator(_email)]
+Email = Annotated[str, Field(max_length=254), STORABLE, AfterValidator(check_email)]
 WebAddress = Annotated[str, Field(max_length=2000), STORABLE, AfterValidator(_web_address)]
 SharePath = Annotated[
     str,

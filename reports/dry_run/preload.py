@@ -21,5 +21,6 @@ for _task in (
     list_tables,
 ):
     result_type(_task)
+result_type(tasks.read_rows)
 for _page in (page.json_page, page.text_page):
     result_type(_page)

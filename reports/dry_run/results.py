@@ -104,3 +104,16 @@ class SourceCheck:
     driver_message: str = ""
     #: What its account may do beyond reading, in sentences.
     warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class QueryRows:
+    """The first rows of a query as exact texts, None for NULL. `more`: it returns others.
+
+    `fault` is a sentence about a query that failed, also halfway: there are no rows then.
+    """
+
+    columns: list[str] = field(default_factory=list)
+    rows: list[list[str | None]] = field(default_factory=list)
+    more: bool = False
+    fault: str = ""

@@ -34,6 +34,7 @@ from reports.dry_run.results import (
     Fits,
     FormatFit,
     PreviewColumn,
+    QueryRows,
     RowPreview,
     SourceCheck,
 )
@@ -44,14 +45,14 @@ from reports.rendering.base import Document, Renderer, Template
 from reports.rendering.charts.chart import Chart, ChartLimits
 from reports.rendering.column_kinds import NUMBERS, kind_of
 from reports.rendering.column_lookup import missing_column
-from reports.rendering.column_text import display_text
+from reports.rendering.column_text import as_text, display_text
 from reports.rendering.columns.views import ColumnView
 from reports.rendering.totals.group_totals import Totals
 from reports.sources import errors
 from reports.sources.base import Limits, QueryDescription, Rows, SchemaWidened, Source, SourceSpec
 
 ROWS = 50
-DESCRIBE_SECONDS, ROWS_SECONDS, CHART_SECONDS = 3, 5, 10
+DESCRIBE_SECONDS, ROWS_SECONDS, CHART_SECONDS, ALL_ROWS_SECONDS = 3, 5, 10, 30
 _SOURCE_BYTES = 256 << 20
 #: Of a preview. Longer values are cut: fifty texts of megabytes each would not fit a page.
 _MAX_CHARACTERS, _MAX_CHARACTERS_OF_VALUE, _MAX_CELLS, _MAX_COLUMNS = 500_000, 1_000, 20_000, 2_000
@@ -141,6 +142,32 @@ def preview_rows(target: DryRunTarget, values: Values) -> RowPreview:
     longest = max(20, min(_MAX_CHARACTERS_OF_VALUE, _MAX_CHARACTERS // max(1, shown * len(columns))))
     texts = [[_shortened(value, longest) for value in row] for row in rows[:shown]]
     return RowPreview(columns, texts, truncated=len(rows) > shown)
+
+
+def read_rows(source: SourceSpec, query: str, max_rows: int) -> QueryRows:
+    """Run the query for its first `max_rows` rows, or for none if it fails before."""
+    opened: Source | None = None
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            while True:
+                try:
+                    with sources.read(source, query, {}, _limits(ALL_ROWS_SECONDS, folder), source=opened) as rows:
+                        texts = _exact_texts(rows, max_rows + 1)
+                        return QueryRows(rows.schema.names, texts[:max_rows], more=len(texts) > max_rows)
+                except SchemaWidened as widened:
+                    opened = widened.source
+    except RunError as error:
+        return QueryRows(fault=_message(error))
+
+
+def _exact_texts(rows: Rows, number: int) -> list[list[str | None]]:
+    texts: list[list[str | None]] = []
+    for batch in rows.batches:
+        first = batch.slice(0, number - len(texts))
+        texts += map(list, zip(*(as_text(column).to_pylist() for column in first.columns), strict=True))
+        if len(texts) >= number:
+            break
+    return texts
 
 
 def preview_document(

@@ -15,7 +15,9 @@ from rest_framework import serializers
 from accounts.localization import NO_SUCH_ZONE, is_time_zone
 from common.api.strict import StrictSerializer
 from schedules import cron
-from schedules.models import Schedule, Slot
+from schedules.bursting.models import Outcome
+from schedules.bursting.rows import Recipient
+from schedules.models import Schedule, Slot, SlotRecipient
 
 #: The next times that a schedule's representation shows.
 _NEXT_TIMES = 5
@@ -80,8 +82,24 @@ class ScheduleSerializer(serializers.Serializer[Schedule]):
         return schedule.definition.entry()
 
 
+class ChildSerializer(serializers.Serializer[SlotRecipient]):
+    """A recipient of a slot, and its job."""
+
+    key = serializers.CharField()
+    jobId = serializers.UUIDField(source="job_id", allow_null=True, help_text="The latest one, after a retry.")
+    jobStatus = serializers.CharField(source="job.status", default=None, allow_null=True)
+    deliveryState = serializers.SerializerMethodField(help_text="As that of the job; null without deliveries.")
+    outcome = serializers.ChoiceField(choices=Outcome.choices)
+    to = serializers.ListField(child=serializers.CharField(), source="addresses")
+    parameters = serializers.DictField(help_text="Its own values.")
+    reason = serializers.CharField(help_text="Why there is no job, or why addresses are left out.")
+
+    def get_deliveryState(self, child: SlotRecipient) -> str | None:
+        return child.job.delivery_state or None if child.job else None
+
+
 class SlotSerializer(serializers.Serializer[Slot]):
-    """A time of a schedule, and what came of it."""
+    """A time of a schedule, and what came of it. From `SlotQuerySet.complete()`."""
 
     id = serializers.IntegerField()
     slot = serializers.DateTimeField(source="time")
@@ -89,8 +107,34 @@ class SlotSerializer(serializers.Serializer[Slot]):
     state = serializers.ChoiceField(choices=Slot.State.choices)
     jobId = serializers.UUIDField(source="job_id", allow_null=True)
     jobStatus = serializers.CharField(source="job.status", default=None, allow_null=True)
+    children = ChildSerializer(source="recipients", many=True, help_text="Of a burst: its recipients, by key.")
     reason = serializers.CharField(help_text="Why there is no job, or empty.")
     version = serializers.IntegerField(source="version.number", default=None, allow_null=True)
+
+
+class RecipientSerializer(serializers.Serializer[Recipient]):
+    """A recipient of a burst that has not happened."""
+
+    key = serializers.CharField()
+    to = serializers.ListField(child=serializers.CharField(), source="addresses")
+    parameters = serializers.SerializerMethodField(help_text="Its own values; texts if they are not valid.")
+    runs = serializers.SerializerMethodField(help_text="Whether it would get a job.")
+    reason = serializers.CharField(help_text="Why it wouldn't, or why addresses are left out.")
+
+    @extend_schema_field(OpenApiTypes.OBJECT)
+    def get_parameters(self, recipient: Recipient) -> dict[str, object]:
+        return recipient.values or dict(recipient.parameters)
+
+    def get_runs(self, recipient: Recipient) -> bool:
+        return not recipient.is_refused
+
+
+class RecipientPreviewSerializer(serializers.Serializer[Any]):
+    """Who would receive what."""
+
+    recipients = RecipientSerializer(many=True)
+    total = serializers.IntegerField()
+    refused = serializers.IntegerField(help_text="Of them, those that wouldn't get a job.")
 
 
 class PreviewSerializer(StrictSerializer):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from schedules.api import views
+from schedules.api import burst_views, views
 
 urlpatterns = [
     path("schedules", views.ScheduleList.as_view(), name="api-schedules"),
@@ -14,5 +14,9 @@ urlpatterns = [
     path("schedules/<str:key>/resume", views.Resume.as_view(), name="api-schedule-resume"),
     path("schedules/<str:key>/take-over", views.TakeOver.as_view(), name="api-schedule-take-over"),
     path("schedules/<str:key>/backfill", views.Backfill.as_view(), name="api-schedule-backfill"),
+    path("schedules/<str:key>/recipients", burst_views.RecipientList.as_view(), name="api-schedule-recipients"),
     path("schedules/<str:key>/slots", views.SlotList.as_view(), name="api-schedule-slots"),
+    path(
+        "schedules/<str:key>/slots/<int:slot_id>/retry", burst_views.SlotRetry.as_view(), name="api-schedule-slot-retry"
+    ),
 ]

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import QuerySet
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, PolymorphicProxySerializer, extend_schema
 from rest_framework import status
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.generics import GenericAPIView, ListAPIView
@@ -40,9 +40,14 @@ from schedules.definitions import ScheduleChanges, ScheduleDefinition, parse_sch
 from schedules.models import Schedule, Slot
 from schedules.permissions import schedule_to_manage
 
-_KEY = OpenApiParameter("key", OpenApiTypes.STR, OpenApiParameter.PATH, description="The schedule's id or slug.")
+KEY = OpenApiParameter("key", OpenApiTypes.STR, OpenApiParameter.PATH, description="The schedule's id or slug.")
 _CREATED = header("Location", "The URL of the schedule.", 201, type=OpenApiTypes.URI)
 _CHANGE_ERRORS = errors(400, 401, 403, 404, 409, 413, 415, 429, 503)
+
+
+_RUN = PolymorphicProxySerializer(
+    component_name="ScheduleRun", serializers=[AcceptedSerializer, SlotSerializer], resource_type_field_name=None
+)
 
 
 class ScheduleView(GenericAPIView[Schedule]):
@@ -107,12 +112,12 @@ class ScheduleList(ScheduleView, ListAPIView[Schedule]):
 class ScheduleDetail(ScheduleView):
     """One schedule."""
 
-    @extend_schema(parameters=[_KEY], responses={200: ScheduleSerializer, **errors(401, 403, 404, 429)})
+    @extend_schema(parameters=[KEY], responses={200: ScheduleSerializer, **errors(401, 403, 404, 429)})
     def get(self, request: Request, key: str) -> Response:
         """Return the schedule, with its next times."""
         return Response(self.represent(self.schedule(key)))
 
-    @extend_schema(parameters=[_KEY], request=ScheduleDefinition, responses={200: ScheduleSerializer, **_CHANGE_ERRORS})
+    @extend_schema(parameters=[KEY], request=ScheduleDefinition, responses={200: ScheduleSerializer, **_CHANGE_ERRORS})
     def put(self, request: Request, key: str) -> Response:
         """Replace the definition. Omitted fields are reset to their default, except the owner. A change creates a new
         version, and affects later times only."""
@@ -122,7 +127,7 @@ class ScheduleDetail(ScheduleView):
         changed = actions.update_schedule(schedule=schedule, definition=definition, actor=self.user)
         return Response(self.represent(changed))
 
-    @extend_schema(parameters=[_KEY], request=ScheduleChanges, responses={200: ScheduleSerializer, **_CHANGE_ERRORS})
+    @extend_schema(parameters=[KEY], request=ScheduleChanges, responses={200: ScheduleSerializer, **_CHANGE_ERRORS})
     def patch(self, request: Request, key: str) -> Response:
         """Change some fields of the definition by a JSON merge patch (RFC 7396). null resets one to its default."""
         schedule = self.schedule(key)
@@ -130,11 +135,17 @@ class ScheduleDetail(ScheduleView):
         changed = actions.patch_schedule(schedule=schedule, patch=patch, actor=self.user)
         return Response(self.represent(changed))
 
-    @extend_schema(parameters=[_KEY], responses={204: None, **errors(401, 403, 404, 409, 429)})
+    @extend_schema(parameters=[KEY], responses={204: None, **errors(401, 403, 404, 409, 429)})
     def delete(self, request: Request, key: str) -> Response:
         """Delete the schedule and its slots. Its jobs stay."""
         actions.delete_schedule(schedule=self.schedule(key), actor=self.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+def slot_accepted(slot: Slot) -> Response:
+    """Return the answer to a call that queued the jobs of a slot's recipients."""
+    complete = Slot.objects.complete().get(pk=slot.pk)
+    return Response(SlotSerializer(complete).data, status.HTTP_202_ACCEPTED)
 
 
 def _with_report_slug(schedule: Schedule, body: dict[str, Any]) -> dict[str, Any]:
@@ -169,14 +180,15 @@ class RunNow(ScheduleView):
 
     @extend_schema(
         operation_id="schedule_run",
-        parameters=[_KEY, LOCATION, RETRY_AFTER],
+        parameters=[KEY, LOCATION, RETRY_AFTER],
         request=None,
-        responses={202: AcceptedSerializer, **errors(400, 401, 403, 404, 409, 429, 503)},
+        responses={202: _RUN, **errors(400, 401, 403, 404, 409, 429, 503)},
     )
     def post(self, request: Request, key: str) -> Response:
-        """Run the schedule now, as its owner. Its other times don't change."""
+        """Run the schedule now, as its owner. Its other times don't change. With recipients, the answer is the slot."""
         slot = actions.run_now(schedule=self.schedule(key), actor=self.user)
-        assert slot.job is not None  # noqa: S101 -- otherwise run_now raises
+        if slot.job is None:
+            return slot_accepted(slot)
         slot.job.refresh_from_db()
         return accepted(slot.job)
 
@@ -186,7 +198,7 @@ class Pause(ScheduleView):
 
     @extend_schema(
         operation_id="schedule_pause",
-        parameters=[_KEY],
+        parameters=[KEY],
         request=None,
         responses={200: ScheduleSerializer, **errors(401, 403, 404, 409, 429)},
     )
@@ -200,7 +212,7 @@ class Resume(ScheduleView):
 
     @extend_schema(
         operation_id="schedule_resume",
-        parameters=[_KEY],
+        parameters=[KEY],
         request=None,
         responses={200: ScheduleSerializer, **errors(401, 403, 404, 409, 429)},
     )
@@ -230,7 +242,7 @@ class Backfill(ScheduleView):
 
     @extend_schema(
         operation_id="schedule_backfill",
-        parameters=[_KEY],
+        parameters=[KEY],
         request=BackfillSerializer,
         responses={202: BackfilledSerializer, **_CHANGE_ERRORS},
     )
@@ -243,7 +255,7 @@ class Backfill(ScheduleView):
         body.is_valid(raise_exception=True)
         first, last = body.validated_data["from"], body.validated_data["to"]
         created = actions.backfill(schedule=schedule, first=first, last=last, actor=self.user)
-        again: Any = Slot.objects.select_related("job", "version").filter(pk__in=[slot.pk for slot in created])
+        again: Any = Slot.objects.complete().filter(pk__in=[slot.pk for slot in created])
         slots = SlotSerializer(again.order_by("time"), many=True).data
         return Response({"slots": slots}, status.HTTP_202_ACCEPTED)
 
@@ -256,11 +268,11 @@ class SlotList(ScheduleView, ListAPIView[Schedule]):
 
     def get_queryset(self) -> Any:
         schedule = self.schedule(self.kwargs["key"]) if "key" in self.kwargs else None
-        return Slot.objects.filter(schedule=schedule).select_related("job", "version")
+        return Slot.objects.filter(schedule=schedule).complete()
 
     @extend_schema(
         operation_id="schedule_slots",
-        parameters=[_KEY],
+        parameters=[KEY],
         responses={200: SlotSerializer(many=True), **errors(400, 401, 403, 404, 429)},
     )
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:

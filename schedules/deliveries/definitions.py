@@ -54,7 +54,11 @@ class ScheduledEmail(_Rules):
     """The result is sent by e-mail: attached, or as a link to the job's page if it is too large."""
 
     kind: Literal["email"]
-    to: list[Email] = Field(min_length=1, max_length=50, description="Addresses. Each gets its own message.")
+    to: list[Email] = Field(
+        default=[],
+        max_length=50,
+        description="Addresses. Each gets its own message. Left out, and only then, if the schedule has recipients.",
+    )
     subject: Text | None = Field(
         default=None, min_length=1, max_length=200, description=f"{_FIELDS}. By default, the report's name."
     )

@@ -49,7 +49,8 @@ def notify_approved(schedule: Schedule, definition: ScheduleDefinition, actor: U
 
 
 def _sends_the_same(earlier: ScheduleDefinition, definition: ScheduleDefinition) -> bool:
-    return all(getattr(earlier, field) == getattr(definition, field) for field in ("report", "parameters", "formats"))
+    fields = ("report", "parameters", "formats", "recipients")
+    return all(getattr(earlier, field) == getattr(definition, field) for field in fields)
 
 
 def errors(
@@ -63,12 +64,13 @@ def errors(
     may_save_any = not isinstance(actor, User) or actor.administers(schedule.tenant_id)
     found: FieldErrors = {}
     names = [parameter.name for parameter in report.version.declared_parameters()]
+    bursts = definition.recipients is not None
     for at, delivery in enumerate(definition.deliveries):
         path = f"deliveries[{at}]"
         for field in _TEXTS:
             text = getattr(delivery, field, None)
             has_file_name = field in ("body", "path")
-            if text and (sentence := texts.error(text, parameters=names, has_file_name=has_file_name)):
+            if text and (sentence := texts.error(text, parameters=names, has_file_name=has_file_name, bursts=bursts)):
                 found[f"{path}.{field}"] = [sentence]
         if delivery.name not in (version.approved or []) and not may_save_any:
             found |= _refused(path, schedule, delivery)

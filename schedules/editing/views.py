@@ -30,7 +30,7 @@ from schedules import actions
 from schedules.editing.backfill_form import BackfillForm
 from schedules.editing.form import NextTimes, ScheduleForm
 from schedules.exceptions import ScheduleChanged
-from schedules.models import Schedule, ScheduleVersion
+from schedules.models import Schedule, ScheduleVersion, Slot
 from schedules.permissions import schedule_to_manage
 
 _FORM_METHODS = ["GET", "HEAD", "POST"]
@@ -186,8 +186,8 @@ def backfill(request: HttpRequest, key: str) -> HttpResponse:
     if request.method == "POST" and form.is_valid:
         created = form.run(user)
         if created is not None:
-            failed = sum(1 for slot in created if slot.job_id is None)
-            notice = gettext("Backfill: %(created)s jobs queued, %(failed)s failed.")
+            failed = sum(1 for slot in created if slot.state == Slot.State.FAILED)
+            notice = gettext("Backfill: %(created)s slots created, %(failed)s failed.")
             messages.success(request, notice % {"created": len(created) - failed, "failed": failed})
             return redirect("schedule", key)
     return render(request, "schedules/backfill.html", {"schedule": schedule, "form": form})

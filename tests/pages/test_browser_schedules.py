@@ -71,7 +71,7 @@ def test_a_schedule_is_made_from_a_reports_page_changed_and_backfilled(
     expect(page.get_by_role("heading", name="2 times without a job")).to_be_visible()
     errors += look(page, "backfill")
     page.get_by_role("button", name="Run 2 jobs").click()
-    expect(page.locator("#notices")).to_contain_text("2 jobs queued")
+    expect(page.locator("#notices")).to_contain_text("2 slots created")
     expect(page.get_by_role("region", name="Slots").get_by_role("row")).to_have_count(3)
     page.get_by_role("link", name="Next month").click()
     expect(page.locator("#calendar")).to_contain_text("expected")

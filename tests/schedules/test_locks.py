@@ -33,7 +33,7 @@ def test_deleting_a_report_waits_for_a_scheduler_that_lets_its_jobs_start(make_s
                 locked.set()
                 # Long enough for the other transaction to have locked what it locks first.
                 threading.Event().wait(1)
-                jobs.release_waiting(waiting)
+                jobs.release_waiting([waiting])
         except DatabaseError as error:
             errors.append(error)
         finally:

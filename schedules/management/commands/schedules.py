@@ -68,13 +68,17 @@ class Command(BaseCommand):
 
     def _show(self, options: dict[str, Any]) -> None:
         schedule = _find(options)
-        slots: Any = schedule.slots.select_related("job", "version")[:_SHOWN_SLOTS]
+        slots: Any = schedule.slots.complete()[:_SHOWN_SLOTS]
         shown = {**ScheduleSerializer(schedule).data, "slots": SlotSerializer(slots, many=True).data}
         self._print_json(shown)
 
     def _run(self, options: dict[str, Any]) -> None:
         slot = actions.run_now(schedule=_find(options), actor=operator_actor())
-        self._print(options, {"jobId": slot.job_id}, f"Queued job {slot.job_id}.")
+        if slot.job_id:
+            self._print(options, {"jobId": slot.job_id}, f"Queued job {slot.job_id}.")
+        else:
+            jobs = slot.job_ids()
+            self._print(options, {"slot": slot.pk, "jobIds": jobs}, f"Queued {len(jobs)} jobs. {slot.reason}".rstrip())
 
     def _pause(self, options: dict[str, Any]) -> None:
         schedule = actions.pause(schedule=_find(options), actor=operator_actor())

@@ -122,6 +122,8 @@ EXPECTED: dict[str, set[str]] = {
     "patch api/v1/connections/<str:key>": ADMINISTER,
     "delete api/v1/connections/<str:key>": ADMINISTER,
     "post api/v1/connections/<str:key>/test": ADMINISTER,
+    "post api/v1/schedules/<str:key>/recipients": OWN,
+    "post api/v1/schedules/<str:key>/slots/<int:slot_id>/retry": OWN,
     "get api/v1/audit": ADMINISTER,
 }
 #: Calls that authenticate nobody by a header.
@@ -166,6 +168,7 @@ def urls(
         "<str:delivery_id>": str(delivery.pk),
         "<str:key_id>": "0" * 16,
         "<str:provider_id>": "0" * 16,
+        "<int:slot_id>": "1",
     }
 
 

@@ -1,0 +1,76 @@
+"""The recipients of a slot. Django finds them through schedules.models."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from jobs.models import JobExecutionLog
+from jobs.status import UNFINISHED, DeliveryState, Status
+
+FAILED_DELIVERIES = (DeliveryState.FAILED, DeliveryState.PARTLY_DELIVERED)
+
+
+class Outcome(models.TextChoices):
+    """What came of a recipient: of its job, and of what it sends."""
+
+    FAILED = "failed", _("failed")
+    UNFINISHED = "unfinished", _("unfinished")
+    #: Nothing was to be sent, or the rules of the deliveries say so.
+    NOT_SENT = "not sent", _("not sent")
+    DELIVERED = "delivered", _("delivered")
+
+
+def outcome_of(status: str | None, delivery_state: str | None) -> Outcome:
+    """Return the outcome of a recipient whose job has these; None without a job, which is a failure."""
+    if status in UNFINISHED or delivery_state in (DeliveryState.PENDING, DeliveryState.HELD):
+        return Outcome.UNFINISHED
+    if status != Status.SUCCEEDED or delivery_state in FAILED_DELIVERIES:
+        return Outcome.FAILED
+    return Outcome.DELIVERED if delivery_state == DeliveryState.DELIVERED else Outcome.NOT_SENT
+
+
+class SlotRecipient(models.Model):
+    """A key in the rows of a recipients' query, and its job. Inserted in the transaction of its slot."""
+
+    slot = models.ForeignKey("schedules.Slot", on_delete=models.CASCADE, related_name="recipients", db_index=False)
+    key = models.CharField(max_length=200, help_text=_("Empty for rows without a key."))
+    addresses = models.JSONField(default=list, help_text=_("E-mail addresses that get the result."))
+    row = models.JSONField(default=dict, help_text=_("Texts by column, of its first row."))
+    parameters = models.JSONField(default=dict, help_text=_("Values of its own, by parameter."))
+    job = models.OneToOneField(
+        JobExecutionLog,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="slot_recipient",
+        help_text=_("The latest one: a retry takes the place of the job that failed."),
+    )
+    reason = models.CharField(
+        max_length=1000, blank=True, db_default="", help_text=_("Why there is no job, or why addresses are left out.")
+    )
+
+    class Meta:
+        ordering = ["slot", "key"]
+        constraints = [models.UniqueConstraint(fields=["slot", "key"], name="slot_recipient_once")]
+
+    def __str__(self) -> str:
+        return self.key
+
+    @property
+    def outcome(self) -> Outcome:
+        return outcome_of(self.job.status, self.job.delivery_state) if self.job else Outcome.FAILED
+
+    @property
+    def status(self) -> str:
+        """The status of its job; Failed without one."""
+        return self.job.status if self.job else Status.FAILED
+
+    @property
+    def delivery_name(self) -> str:
+        """What came of what it sends, for people."""
+        return str(DeliveryState(self.job.delivery_state).label) if self.job and self.job.delivery_state else ""
+
+    @property
+    def why(self) -> str:
+        """Why it failed, or was sent to fewer addresses."""
+        return self.reason or (self.job.error_message if self.job else "")
