@@ -226,7 +226,7 @@ class TakeOver(ScheduleView):
 
     @extend_schema(
         operation_id="schedule_take_over",
-        parameters=[_KEY],
+        parameters=[KEY],
         request=None,
         responses={200: ScheduleSerializer, **errors(400, 401, 403, 404, 409, 429)},
     )

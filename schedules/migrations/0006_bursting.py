@@ -7,8 +7,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0033_bursting'),
-        ('schedules', '0004_defaults_of_columns'),
+        ('jobs', '0034_bursting'),
+        ('schedules', '0005_notices'),
     ]
 
     operations = [
