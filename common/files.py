@@ -9,7 +9,12 @@ from pathlib import Path
 def rename_durably(source: Path, target: Path) -> None:
     """Rename a file that was synced, and sync its folder: without that, a power cut can undo the rename."""
     source.rename(target)
-    folder = os.open(target.parent, os.O_RDONLY)
+    sync_folder(target.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Let what was created and renamed in the folder survive a power cut."""
+    folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:

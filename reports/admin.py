@@ -56,7 +56,9 @@ class DataSourceForm(forms.ModelForm):  # type: ignore[type-arg]
         values: dict[str, Any] = super().clean() or self.cleaned_data
         if kind := values.get("kind"):
             location, url = values.get("location") or "", values.get("url") or ""
-            for name, sentences in set_place(self.instance, kind=kind, location=location, url=url).items():
+            is_uploads = self.instance.is_uploads
+            errors = set_place(self.instance, kind=kind, location=location, url=url, is_uploads=is_uploads)
+            for name, sentences in errors.items():
                 self.add_error(name, [gettext(sentence) for sentence in sentences])
         return values
 

@@ -88,6 +88,12 @@ class AmbiguousSource(DomainError):
     code = "ambiguous_source"
 
 
+class TableNotFound(DomainError):
+    """The data source has no such uploaded table or version."""
+
+    code = "table_not_found"
+
+
 class SourceInUse(DomainError):
     """Reports use this data source. Change them first."""
 

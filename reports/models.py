@@ -26,6 +26,8 @@ from reports.querysets import DataSourceQuerySet, ReportQuerySet
 from reports.sources.base import SourceSpec
 from reports.sources.locations import LocationRules
 from reports.targets.models import DeliveryTarget
+from reports.uploads import storage as uploads
+from reports.uploads.models import UploadedFile
 
 #: Sent with `report`, locked, in the transaction that is about to delete it, before any other row is changed. Receivers
 #: lock what they keep of it, and return audit entries for the end of the transaction: list[PendingEntry].
@@ -51,6 +53,9 @@ class DataSource(models.Model):
     encrypted_url = models.TextField(blank=True, editable=False)
     is_operators = models.BooleanField(
         default=False, db_default=False, editable=False, help_text="A definitions file has set the location."
+    )
+    is_uploads = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="Its files are uploaded and kept by the server."
     )
     checked_at = models.DateTimeField(null=True, editable=False, help_text=_("When it was last tested."))
     fault = models.CharField(
@@ -90,8 +95,20 @@ class DataSource(models.Model):
 
     def spec(self) -> SourceSpec:
         """Return what reports.sources needs to open it."""
+        if self.is_uploads:
+            # Without rules: the server has named and written these files, and they are the only ones that are read.
+            folder = uploads.source_folder(self.pk)
+            files = tuple(str(uploads.file_path(file)) for file in self.tables())
+            return SourceSpec(kind=self.kind, location=str(folder), files=files)
         rules = location_rules(by_operator=self.is_operators) if self.location else None
         return SourceSpec(kind=self.kind, location=self.location or self.url, rules=rules)
+
+    def tables(self) -> list[UploadedFile]:
+        """Return the current versions of its uploaded tables, by name."""
+        newest: dict[str, UploadedFile] = {}
+        for file in self.files.order_by("table", "-number"):
+            newest.setdefault(file.table, file)
+        return list(newest.values())
 
 
 def location_rules(*, by_operator: bool) -> LocationRules:

@@ -7,6 +7,7 @@ from django.urls import path
 from reports import views
 from reports.data_sources import pages as sources
 from reports.editing import views as editing
+from reports.uploads import pages as uploads
 
 urlpatterns = [
     path("relative-date", views.relative_date, name="relative-date"),
@@ -27,4 +28,7 @@ urlpatterns = [
     path("sources/<str:key>/test", sources.test, name="source-test"),
     path("sources/<str:key>/tables", sources.tables, name="source-tables"),
     path("sources/<str:key>/delete", sources.delete, name="source-delete"),
+    path("sources/<str:key>/upload", uploads.upload, name="source-upload"),
+    path("sources/<str:key>/files/<str:table>/delete", uploads.delete, name="source-file-delete"),
+    path("sources/<str:key>/files/<str:table>/<int:number>/restore", uploads.restore, name="source-file-restore"),
 ]

@@ -48,6 +48,7 @@ STATUS: dict[type[DomainError], int] = {
     reports.SourceNotFound: 404,
     reports.AmbiguousSource: 409,
     reports.SourceInUse: 409,
+    reports.TableNotFound: 404,
     reports.DryRunBusy: 503,
     reports.ChoicesNotFound: 404,
     reports.ChoicesUnavailable: 503,

@@ -182,8 +182,17 @@ MAX_RUNNING_PER_TENANT = optional_whole_number("REPORTSERVER_MAX_RUNNING_PER_TEN
 
 #: Where the files of data sources must lie that no definitions file has set.
 SOURCE_FOLDERS = absolute_folders("REPORTSERVER_SOURCE_FOLDERS")
+#: Where uploaded files are kept. Sources of uploads alone read from it.
+UPLOADS_DIR = folder("REPORTSERVER_UPLOADS_DIR", DATA_DIR / "uploads").resolve()
+#: The largest file that can be uploaded, 0 for none; and what all files of a tenant may take together.
+UPLOAD_BYTES = whole_number("REPORTSERVER_UPLOAD_MB", 100, minimum=0, maximum=2_000) * 1_048_576
+UPLOADS_BYTES_OF_TENANT = whole_number("REPORTSERVER_UPLOADS_MB_OF_TENANT", 2_000) * 1_048_576
+FILE_UPLOAD_HANDLERS = [
+    "reportserver.web.upload_limit.UploadLimit",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 #: Where no data source's files may lie.
-PROTECTED_PATHS = [DATA_DIR, ARTIFACTS_DIR, *([Path(_database["NAME"])] if SQLITE else [])]
+PROTECTED_PATHS = [DATA_DIR, ARTIFACTS_DIR, UPLOADS_DIR, *([Path(_database["NAME"])] if SQLITE else [])]
 
 # --- Delivery by mail, file share and webhook -----------------------------------------------------------------------
 

@@ -9,10 +9,12 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from common.api.strict import StrictSerializer
 from reports.data_sources.tasks import SourceTable, SourceTables, TableColumn
 from reports.data_sources.usage import Uses
 from reports.dry_run.results import SourceCheck
 from reports.models import DataSource
+from reports.uploads.models import UploadedFile
 
 
 def source_url(source: DataSource) -> str:
@@ -26,6 +28,9 @@ class SourceBodySerializer(serializers.Serializer[Any]):
     slug = serializers.CharField(max_length=100)
     tenant = serializers.CharField(required=False, help_text="Superusers name it; for others it is their own.")
     kind = serializers.ChoiceField(choices=DataSource.Kind.choices)
+    uploads = serializers.BooleanField(
+        required=False, help_text="Of kind files: they are uploaded, and the server keeps them. Can't change."
+    )
     location = serializers.CharField(
         required=False,
         allow_null=True,
@@ -60,14 +65,15 @@ class SourceSerializer(serializers.Serializer[DataSource]):
     id = serializers.UUIDField()
     slug = serializers.CharField()
     kind = serializers.ChoiceField(choices=DataSource.Kind.choices)
-    location = serializers.SerializerMethodField(help_text="The path; null for servers.")
+    uploads = serializers.BooleanField(source="is_uploads", help_text="Whether its files are uploaded.")
+    location = serializers.SerializerMethodField(help_text="The path; null for servers and uploads.")
     checkedAt = serializers.DateTimeField(source="checked_at", allow_null=True, help_text="When it was last tested.")
     fault = serializers.CharField(help_text="Why it didn't answer then, or empty.")
     usedBy = serializers.SerializerMethodField(help_text="What uses it. It can't be deleted until nothing does.")
     href = serializers.SerializerMethodField(help_text="The URL of this call.")
 
     def get_location(self, source: DataSource) -> str | None:
-        return source.location or None
+        return None if source.is_uploads else source.location or None
 
     @extend_schema_field(UsesSerializer)
     def get_usedBy(self, source: DataSource) -> dict[str, Any]:
@@ -114,3 +120,25 @@ class TablesSerializer(serializers.Serializer[SourceTables]):
     tables = TableSerializer(many=True)
     more = serializers.BooleanField(help_text="Whether others match. Search for them with q.")
     fault = serializers.CharField(help_text="Why there are none, or empty.")
+
+
+class UploadSerializer(StrictSerializer):
+    """A file in a form."""
+
+    file = serializers.FileField(allow_empty_file=True, help_text="CSV, Parquet or XLSX, known by its content.")
+    table = serializers.CharField(
+        required=False, default="", allow_blank=True, max_length=100, help_text="Its name, in place of the file's."
+    )
+
+
+class UploadedFileSerializer(serializers.Serializer[UploadedFile]):
+    """The current version of an uploaded table."""
+
+    table = serializers.CharField()
+    version = serializers.IntegerField(source="number")
+    filename = serializers.CharField(help_text="As it was uploaded.")
+    rows = serializers.IntegerField()
+    size = serializers.IntegerField(help_text="Bytes of the stored file.")
+    sha256 = serializers.CharField(help_text="Of the stored file.")
+    uploadedAt = serializers.DateTimeField(source="uploaded_at")
+    uploadedBy = serializers.CharField(source="uploaded_by")

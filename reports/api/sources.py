@@ -32,7 +32,7 @@ from reports.definitions.errors import invalid_definition
 from reports.models import DataSource
 
 log = logging.getLogger(__name__)
-_KEY = OpenApiParameter("key", OpenApiTypes.STR, OpenApiParameter.PATH, description="The data source's id or slug.")
+KEY = OpenApiParameter("key", OpenApiTypes.STR, OpenApiParameter.PATH, description="The data source's id or slug.")
 _SEARCH = OpenApiParameter("q", OpenApiTypes.STR, description="Text in the name of a table or column.")
 _LOCATION = header("Location", "The URL of the data source.", 201, type=OpenApiTypes.URI)
 _CHANGE_ERRORS = errors(400, 401, 403, 404, 409, 413, 415, 429)
@@ -93,25 +93,25 @@ class SourceList(SourceView, ListAPIView[DataSource]):
 class SourceDetail(SourceView):
     """One data source."""
 
-    @extend_schema(parameters=[_KEY], responses={200: SourceSerializer, **errors(401, 403, 404, 409, 429)})
+    @extend_schema(parameters=[KEY], responses={200: SourceSerializer, **errors(401, 403, 404, 409, 429)})
     def get(self, request: Request, key: str) -> Response:
         """Return the data source, with what uses it."""
         return Response(self.represent(self.find(key)))
 
-    @extend_schema(parameters=[_KEY], request=SourceBodySerializer, responses={200: SourceSerializer, **_CHANGE_ERRORS})
+    @extend_schema(parameters=[KEY], request=SourceBodySerializer, responses={200: SourceSerializer, **_CHANGE_ERRORS})
     def put(self, request: Request, key: str) -> Response:
         """Replace what is stored, except a URL that isn't in the body."""
         source = self.find(key)
         return self._update(source, parse_source({"tenant": source.tenant.slug} | bodies.json_object(request.data)))
 
-    @extend_schema(parameters=[_KEY], request=OpenApiTypes.OBJECT, responses={200: SourceSerializer, **_CHANGE_ERRORS})
+    @extend_schema(parameters=[KEY], request=OpenApiTypes.OBJECT, responses={200: SourceSerializer, **_CHANGE_ERRORS})
     def patch(self, request: Request, key: str) -> Response:
         """Change some fields by a JSON merge patch (RFC 7396)."""
         source = self.find(key)
         patch = bodies.json_object(request.data)
         return self._update(source, parse_source(merge_patch(source_entry(source), patch)))
 
-    @extend_schema(parameters=[_KEY], responses={204: None, **errors(401, 403, 404, 409, 429)})
+    @extend_schema(parameters=[KEY], responses={204: None, **errors(401, 403, 404, 409, 429)})
     def delete(self, request: Request, key: str) -> Response:
         """Delete the data source. 409 `source_in_use` while a report or a choices query uses it."""
         actions.delete_source(source=self.find(key), actor=self.user)
@@ -128,7 +128,7 @@ class SourceTest(SourceView):
 
     @extend_schema(
         operation_id="source_test",
-        parameters=[_KEY],
+        parameters=[KEY],
         request=None,
         responses={200: SourceCheckSerializer, **errors(401, 403, 404, 409, 429, 503)},
     )
@@ -149,7 +149,7 @@ class SourceTableList(SourceView):
 
     @extend_schema(
         operation_id="source_tables",
-        parameters=[_KEY, _SEARCH],
+        parameters=[KEY, _SEARCH],
         responses={200: TablesSerializer, **errors(401, 403, 404, 409, 429, 503)},
     )
     def get(self, request: Request, key: str) -> Response:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from reports.api import choices, resolve, sources, views
+from reports.api import choices, resolve, sources, uploads, views
 
 urlpatterns = [
     path("reports", views.ReportList.as_view(), name="api-reports"),
@@ -14,6 +14,8 @@ urlpatterns = [
     path("sources", sources.SourceList.as_view(), name="api-sources"),
     path("sources/<str:key>", sources.SourceDetail.as_view(), name="api-source"),
     path("sources/<str:key>/test", sources.SourceTest.as_view(), name="api-source-test"),
+    path("sources/<str:key>/files", uploads.SourceFiles.as_view(), name="api-source-files"),
+    path("sources/<str:key>/files/<str:table>", uploads.SourceFile.as_view(), name="api-source-file"),
     path("sources/<str:key>/tables", sources.SourceTableList.as_view(), name="api-source-tables"),
     path("reports/<str:key>", views.ReportDetail.as_view(), name="api-report"),
 ]

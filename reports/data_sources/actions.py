@@ -100,7 +100,9 @@ def _check(source: DataSource, actor: User) -> SourceCheck:
 def _set(source: DataSource, body: SourceBody) -> None:
     """Raises InvalidDefinition."""
     source.slug = body.slug
-    if errors := set_place(source, kind=body.kind, location=body.location or "", url=body.url or ""):
+    if errors := set_place(
+        source, kind=body.kind, location=body.location or "", url=body.url or "", is_uploads=body.uploads
+    ):
         raise invalid_definition(errors)
 
 

@@ -22,6 +22,7 @@ class SourceBody(Definition):
     kind: Literal["sqlite", "duckdb", "files", "postgresql", "sql"] = Field(
         description="What it is. Servers (postgresql, sql) have a url; the others have a location."
     )
+    uploads: bool = Field(default=False, description="Of kind files: they are uploaded, and the server keeps them.")
     location: Annotated[str, Field(max_length=1000), STORABLE] | None = Field(
         default=None, description="The absolute path of the file or folder."
     )
@@ -42,5 +43,10 @@ def parse_source(data: Mapping[str, Any]) -> SourceBody:
 
 def source_entry(source: DataSource) -> dict[str, Any]:
     """Return what is stored, without the URL."""
-    location = source.location or None
-    return {"slug": source.slug, "tenant": source.tenant.slug, "kind": source.kind, "location": location}
+    return {
+        "slug": source.slug,
+        "tenant": source.tenant.slug,
+        "kind": source.kind,
+        "uploads": source.is_uploads,
+        "location": None if source.is_uploads else source.location or None,
+    }

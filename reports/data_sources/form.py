@@ -13,24 +13,33 @@ from reports.definitions.errors import errors_in
 from reports.exceptions import InvalidDefinition
 from reports.models import DataSource
 
+#: Of kind files, but not from a path.
+UPLOADS = "uploads"
+
 
 class SourceForm(forms.Form):
     """What to store of a data source. Its rules are those of the API: see `body`."""
 
     slug = forms.CharField(label=_("URL name"), required=False)
-    kind = forms.ChoiceField(label=_("Kind"), choices=DataSource.Kind.choices, required=False)
+    kind = forms.ChoiceField(
+        label=_("Kind"), choices=[(UPLOADS, _("Files that you upload")), *DataSource.Kind.choices], required=False
+    )
     location = forms.CharField(label=_("Path"), required=False)
     url = forms.CharField(label=_("Connection URL"), required=False, strip=True)
 
     def __init__(self, source: DataSource, data: Any = None) -> None:
-        super().__init__(data, initial={"slug": source.slug, "kind": source.kind, "location": source.location})
+        kind, location = (UPLOADS, "") if source.is_uploads or source._state.adding else (source.kind, source.location)
+        super().__init__(data, initial={"slug": source.slug, "kind": kind, "location": location})
         self.source = source
 
     def body(self) -> SourceBody:
         """What the form says. Raises InvalidDefinition."""
         self.full_clean()
-        entered = {name: self.cleaned_data.get(name) or self.data.get(name, "") for name in ("slug", "kind")}
+        # A kind that isn't offered isn't cleaned; its error is that of the API.
+        entered: dict[str, Any] = {name: self.data.get(name, "").strip() for name in ("slug", "kind")}
         optional = {name: self.cleaned_data.get(name) or None for name in ("location", "url")}
+        if entered["kind"] == UPLOADS:
+            entered |= {"kind": DataSource.Kind.FILES.value, "uploads": True}
         return parse_source({**entered, **optional, "tenant": self.source.tenant.slug})
 
     def show_errors(self, error: InvalidDefinition) -> None:

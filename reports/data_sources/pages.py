@@ -25,6 +25,7 @@ from reports.dry_run.results import SourceCheck
 from reports.exceptions import DryRunBusy, InvalidDefinition, SourceInUse, WrongKey
 from reports.models import DataSource
 from reports.querysets import source_key
+from reports.uploads.models import UploadedFile
 
 _FORM_METHODS = ["GET", "HEAD", "POST"]
 _MAX_SEARCH = 100
@@ -53,7 +54,7 @@ def new(request: HttpRequest) -> HttpResponse:
         tenant = Tenant.objects.filter(slug=request.GET.get("tenant", "").replace("\0", "")).first()
     if tenant is None:
         return render(request, "reports/sources/choose_tenant.html", {"tenants": Tenant.objects.order_by("name")})
-    return _edit(request, DataSource(tenant=tenant, kind=request.GET.get("kind", DataSource.Kind.FILES)))
+    return _edit(request, DataSource(tenant=tenant, kind=DataSource.Kind.FILES))
 
 
 @login_required
@@ -160,7 +161,17 @@ def _find(request: HttpRequest, key: str) -> DataSource:
 
 def _context(request: HttpRequest, source: DataSource) -> dict[str, Any]:
     uses = uses_of([source])[source.pk]
-    return {"source": source, "key": source_key(caller(request), source), "uses": uses, "servers": SERVERS}
+    files: dict[str, list[UploadedFile]] = {}
+    for file in source.files.order_by("table", "-number") if source.is_uploads else ():
+        files.setdefault(file.table, []).append(file)
+    return {
+        "source": source,
+        "key": source_key(caller(request), source),
+        "uses": uses,
+        "servers": SERVERS,
+        "files": list(files.values()),
+        "upload_megabytes": settings.UPLOAD_BYTES >> 20,
+    }
 
 
 def _test(request: HttpRequest, source: DataSource) -> bool:

@@ -9,13 +9,16 @@ from reports.definitions.accounts_and_sources import url_error
 from reports.definitions.errors import FieldErrors
 from reports.exceptions import WrongKey
 from reports.models import DataSource, location_rules
+from reports.uploads.storage import uploads_location
 
 
-def set_place(source: DataSource, *, kind: str, location: str, url: str) -> FieldErrors:
+def set_place(source: DataSource, *, kind: str, location: str, url: str, is_uploads: bool = False) -> FieldErrors:
     """Set kind, path and URL of the source. Return what is wrong with them, by field; then it must not be saved.
 
     Without `url`, a server keeps the URL that is stored. A path that somebody changes is no longer the operator's.
     """
+    if is_uploads or source.is_uploads:
+        return _set_uploads(source, kind, location or url, is_uploads)
     errors: FieldErrors = {}
     if kind in SERVERS:
         if location:
@@ -37,6 +40,15 @@ def set_place(source: DataSource, *, kind: str, location: str, url: str) -> Fiel
         source.url = ""
     source.kind = kind
     return errors
+
+
+def _set_uploads(source: DataSource, kind: str, place: str, is_uploads: bool) -> FieldErrors:
+    if kind != DataSource.Kind.FILES or not is_uploads or not (source._state.adding or source.is_uploads):
+        return {"kind": ["Uploaded files can't become another kind of data source, or the other way round."]}
+    if place and place != uploads_location(source):
+        return {"location": ["Uploaded files have no path. The server keeps them."]}
+    source.kind, source.is_uploads, source.location = kind, True, uploads_location(source)
+    return {}
 
 
 def _new_url_error(source: DataSource, kind: str, url: str) -> str | None:

@@ -21,6 +21,7 @@ from reports.definitions.errors import FieldErrors
 from reports.exceptions import SourceInUse, WrongKey
 from reports.models import DataSource, location_rules
 from reports.parameters.caller import as_json, attribute_errors
+from reports.uploads.storage import uploads_location
 
 #: Any number that nothing else in this database locks.
 _RUN_LOCK = 0x5265706F7274
@@ -214,6 +215,9 @@ def sync_sources(sync: Sync, definitions: Iterable[DataSourceDefinition]) -> Non
         if tenant is None:
             continue
         source = stored.get((tenant.pk, definition.slug)) or DataSource(tenant=tenant, slug=definition.slug)
+        if source.is_uploads != bool(definition.uploads) and not source._state.adding:
+            sync.add_error(f"{path}.uploads", "Can't change. Use another slug.")
+            continue
         if definition.location and (sentence := location_rules(by_operator=True).error(definition.location)):
             sync.add_error(f"{path}.location", sentence)
         _write_source(sync, source, definition, _url(sync, path, definition, source))
@@ -254,8 +258,14 @@ def _stored_url(source: DataSource) -> str | None:
 
 
 def _write_source(sync: Sync, source: DataSource, definition: DataSourceDefinition, url: str) -> None:
-    new = {"kind": definition.kind, "location": definition.location or "", "url": url}
-    old = {"kind": source.kind, "location": source.location, "url": _stored_url(source)}
+    location = uploads_location(source) if definition.uploads else definition.location or ""
+    new = {"kind": definition.kind, "is_uploads": bool(definition.uploads), "location": location, "url": url}
+    old = {
+        "kind": source.kind,
+        "is_uploads": source.is_uploads,
+        "location": source.location,
+        "url": _stored_url(source),
+    }
     changed = [attribute for attribute in new if new[attribute] != old[attribute]]
     if definition.location and not source.is_operators and "location" not in changed:
         changed.append("location")

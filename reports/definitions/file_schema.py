@@ -128,6 +128,10 @@ class DataSourceDefinition(Definition):
     location: PlainPath | None = Field(
         default=None, description="The path of the file or folder, relative to this file. For sqlite, duckdb and files."
     )
+    uploads: bool | None = Field(
+        default=None,
+        description="Of kind files: Administrators upload them on the source's page. Instead of location.",
+    )
     url_env: EnvName | None = Field(
         default=None,
         description="The environment variable with postgresql://… or another URL. For postgresql and sql.",
@@ -137,7 +141,12 @@ class DataSourceDefinition(Definition):
     def _check_location(self) -> DataSourceDefinition:
         needed, other = ("url_env", "location") if self.kind in SERVERS else ("location", "url_env")
         errors: FieldErrors = {}
-        if getattr(self, needed) is None:
+        if self.uploads:
+            if self.kind != "files":
+                errors["uploads"] = ["Only files can be uploaded."]
+            if self.location is not None:
+                errors["location"] = ["Uploaded files have no location. The server keeps them."]
+        elif getattr(self, needed) is None:
             errors[needed] = [f"A data source of kind {self.kind} needs {needed}."]
         if getattr(self, other) is not None:
             errors[other] = [f"A data source of kind {self.kind} has {needed}, not {other}."]

@@ -141,13 +141,14 @@ def provider_definition(provider: IdentityProvider, client_secret_env: str) -> I
 
 def source_definition(source: DataSource, url_env: str) -> DataSourceDefinition:
     """Return the definition of a data source, with the name of a variable in place of a URL, which has a password."""
-    location = source.location or None
+    location = None if source.is_uploads else source.location or None
     return DataSourceDefinition.model_construct(
         slug=source.slug,
         tenant=source.tenant.slug,
         kind=source.kind,
         location=location,
-        url_env=None if location else url_env,
+        url_env=None if source.location else url_env,
+        uploads=source.is_uploads or None,
     )
 
 

@@ -8,6 +8,7 @@ from reports.choices.tasks import find
 from reports.data_sources.tasks import list_tables
 from reports.dry_run import tasks
 from reports.kept_rows import page
+from reports.uploads.tasks import inspect_upload
 
 rendering.preload()
 sources.preload()
@@ -19,6 +20,7 @@ for _task in (
     tasks.check_syntax,
     find,
     list_tables,
+    inspect_upload,
 ):
     result_type(_task)
 result_type(tasks.read_rows)

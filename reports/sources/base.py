@@ -22,6 +22,8 @@ class SourceSpec:
     location: str = field(repr=False)
     #: Where it may lie, if it is a path.
     rules: LocationRules | None = None
+    #: Of uploads: the paths of the tables, in place of all files in the location.
+    files: tuple[str, ...] | None = None
 
     @property
     def dialect(self) -> str:

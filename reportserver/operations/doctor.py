@@ -33,6 +33,8 @@ from reports.dry_run.source_check import check_source
 from reports.exceptions import WrongKey
 from reports.models import DataSource, location_rules
 from reports.targets.models import DeliveryTarget
+from reports.uploads.models import UploadedFile
+from reports.uploads.storage import file_path
 from reportserver.databases.config import POSTGRESQL_SETTINGS
 from reportserver.operations import file_modes, file_systems, memory_group, schema
 from reportserver.operations.stored_secrets import stored_secrets
@@ -240,15 +242,21 @@ def _workers() -> Iterator[Finding]:
 
 
 def _sources() -> Iterator[Finding]:
-    missing = [source for source in DataSource.objects.exclude(location="") if not Path(source.location).exists()]
+    by_path = DataSource.objects.exclude(location="").filter(is_uploads=False).select_related("tenant")
+    missing = [source for source in by_path if not Path(source.location).exists()]
     for source in missing:
         sentence = f"The files of data source {source.slug} of {source.tenant} are not at {source.location}."
         yield Finding(Verdict.ERROR, sentence, "Put them there, or apply definitions with another location.")
-    for source in DataSource.objects.exclude(location="").select_related("tenant"):
+    for source in by_path:
         if problem := location_rules(by_operator=source.is_operators).error(source.location):
             sentence = f"Data source {source.slug} of {source.tenant}: {problem}"
             remedy = "Move the files, apply definitions with the location, or add to REPORTSERVER_SOURCE_FOLDERS."
             yield Finding(Verdict.ERROR, sentence, remedy)
+    for file in UploadedFile.objects.select_related("source__tenant"):
+        if not file_path(file).exists():
+            missing.append(file.source)
+            sentence = f"The uploaded table {file} of data source {file.source} of {file.source.tenant} is gone."
+            yield Finding(Verdict.ERROR, sentence, "Restore REPORTSERVER_UPLOADS_DIR, or upload the file again.")
     if not missing:
         yield Finding(Verdict.OK, "The files of all data sources are in place.")
     for source in DataSource.objects.filter(kind__in=SERVERS).select_related("tenant"):

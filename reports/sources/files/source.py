@@ -17,7 +17,7 @@ from reports.sources.files.csv import csv_view
 from reports.sources.files.json import json_view
 from reports.sources.files.open_files import OpenFiles
 from reports.sources.files.parquet import parquet_view
-from reports.sources.files.tables import suffix, table_files, table_name, tables_in
+from reports.sources.files.tables import data_files, suffix, table_name, tables_in
 from reports.sources.placeholders import identifier
 
 #: SQL of a file's rows, given whether types must fit the whole file or the beginning of it is enough.
@@ -46,7 +46,7 @@ class FilesSource(DuckdbEngine):
         return duckdb.connect(config=configuration(limits))
 
     def expose(self, connection: duckdb.DuckDBPyConnection, spec: SourceSpec, query: str) -> Exposed:
-        tables = tables_in(Path(spec.location), query, _VIEWS)
+        tables = tables_in(_files(spec), query)
         wider = None if self.whole_files else FilesSource(whole_files=True)
         if spec.rules:
             # A file of an allowed folder may still be a link.
@@ -62,7 +62,12 @@ class FilesSource(DuckdbEngine):
 
 def table_names(spec: SourceSpec) -> list[str]:
     """Return the names of the tables, each once. Raises SourceUnusable."""
-    location = Path(spec.location)
     if spec.rules:
-        spec.rules.check(location)
-    return sorted({table_name(path) for path in table_files(location, _VIEWS)}, key=str.lower)
+        spec.rules.check(spec.location)
+    return sorted({table_name(path) for path in _files(spec)}, key=str.lower)
+
+
+def _files(spec: SourceSpec) -> list[Path]:
+    if spec.files is not None:
+        return [Path(path) for path in spec.files]
+    return data_files(Path(spec.location), _VIEWS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from reports.exceptions import SourceUnusable
@@ -11,11 +11,11 @@ from reports.sources.errors import run_error
 from reports.sources.files.compression import COMPRESSIONS
 
 
-def tables_in(location: Path, query: str, suffixes: Collection[str]) -> dict[str, Path]:
+def tables_in(files: Iterable[Path], query: str) -> dict[str, Path]:
     """Files by table name, for names that occur in the query. A damaged file doesn't disturb reports on the others."""
     searched = query.lower().replace('""', '"')
     tables: dict[str, Path] = {}
-    for path in table_files(location, suffixes):
+    for path in files:
         name = table_name(path)
         if not re.search(rf"(?<!\w){re.escape(name.lower())}(?!\w)", searched):
             continue
@@ -35,7 +35,7 @@ def table_name(path: Path) -> str:
     return Path(_uncompressed_name(path)).stem
 
 
-def table_files(location: Path, suffixes: Collection[str]) -> list[Path]:
+def data_files(location: Path, suffixes: Collection[str]) -> list[Path]:
     """The data files, without links that lead out of the folder: they would make any file of the machine a table."""
     try:
         paths = [location] if location.is_file() else sorted(location.iterdir())

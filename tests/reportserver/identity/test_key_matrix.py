@@ -124,6 +124,9 @@ EXPECTED: dict[str, set[str]] = {
     "post api/v1/connections/<str:key>/test": ADMINISTER,
     "post api/v1/schedules/<str:key>/recipients": OWN,
     "post api/v1/schedules/<str:key>/slots/<int:slot_id>/retry": OWN,
+    "get api/v1/sources/<str:key>/files": ADMINISTER,
+    "post api/v1/sources/<str:key>/files": ADMINISTER,
+    "delete api/v1/sources/<str:key>/files/<str:table>": ADMINISTER,
     "get api/v1/audit": ADMINISTER,
 }
 #: Calls that authenticate nobody by a header.
@@ -164,6 +167,7 @@ def urls(
     return {
         "<str:key>": "sales",
         "<str:name>": "start",
+        "<str:table>": "sale",
         "<str:job_id>": str(job.pk),
         "<str:delivery_id>": str(delivery.pk),
         "<str:key_id>": "0" * 16,
