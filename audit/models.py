@@ -38,6 +38,8 @@ class Action(models.TextChoices):
     SCHEDULE_PAUSE = "Schedule Pause", _("Schedule paused")
     SCHEDULE_RESUME = "Schedule Resume", _("Schedule resumed")
     SCHEDULE_TAKE_OVER = "Schedule Take Over", _("Schedule taken over")
+    SUBSCRIBE = "Subscribe", _("Subscribed to a schedule")
+    UNSUBSCRIBE = "Unsubscribe", _("Unsubscribed from a schedule")
     SCHEDULE_RUN = "Schedule Run", _("Schedule run now")
     SCHEDULE_BACKFILL = "Schedule Backfill", _("Schedule backfilled")
     REPORT_PREVIEW = "Report Preview", _("Report previewed")

@@ -28,5 +28,6 @@ urlpatterns = [
     path("connections/new", connections.new, name="connection-new"),
     path("connections/<str:key>/<str:command>", connections.command, name="connection-command"),
     path("unsubscribe/<str:token>", views.unsubscribe, name="unsubscribe"),
+    path("unsubscribe/<str:token>/undo", views.subscribe_again, name="subscribe-again"),
     path("deliveries/<str:delivery_id>", job_page.decide_delivery, name="delivery-decide"),
 ]

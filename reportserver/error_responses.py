@@ -86,6 +86,7 @@ STATUS: dict[type[DomainError], int] = {
     schedules.OwnerMayNotRun: 409,
     schedules.ScheduleReportMissing: 409,
     schedules.ScheduleHasOwner: 409,
+    schedules.NotSubscribable: 409,
     schedules.TooManySlots: 400,
     schedules.ScheduleChanged: 409,
     schedules.RecipientsUnusable: 400,

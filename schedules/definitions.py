@@ -103,6 +103,11 @@ class ScheduleDefinition(Definition):
         default=None, description="Whom it runs for, each with values of their own. By default, it runs once."
     )
     notify: Notify | None = Field(default=None, description="Who is told of trouble by e-mail. By default, nobody.")
+    subscribable: bool = Field(
+        default=False,
+        description="Whether people with the view right on the report can get its results by e-mail, too. Not if the "
+        "report depends on who runs it.",
+    )
     paused: bool = Field(default=False, description="Whether it is paused.")
 
     #: Stored with the schedule, not with its versions.
@@ -123,6 +128,8 @@ class ScheduleDefinition(Definition):
             errors["end_on"] = ["Must not be before start_on."]
         if self.slug in ("new", "preview"):
             errors["slug"] = ["This name is reserved. Choose another."]
+        if self.subscribable and self.recipients:
+            errors["subscribable"] = ["Each recipient gets a result of their own, so there is none for others."]
         errors |= _recipients_errors(self)
         if errors:
             raise InvalidFields(errors)

@@ -35,6 +35,12 @@ class ScheduleHasOwner(DomainError):
     code = "schedule_has_owner"
 
 
+class NotSubscribable(DomainError):
+    """The owner of this schedule doesn't let others subscribe to it."""
+
+    code = "not_subscribable"
+
+
 class ScheduleChanged(DomainError):
     """Somebody else changed or deleted the schedule in the meantime."""
 

@@ -24,8 +24,9 @@ from schedules.bursting.models import SlotRecipient
 from schedules.definitions import ScheduleDefinition
 from schedules.deliveries.definitions import stored_delivery, stored_notify
 from schedules.querysets import ScheduleQuerySet, SlotQuerySet
+from schedules.subscribing.models import Subscriber
 
-__all__ = ["Schedule", "ScheduleVersion", "Slot", "SlotRecipient"]
+__all__ = ["Schedule", "ScheduleVersion", "Slot", "SlotRecipient", "Subscriber"]
 
 
 class Schedule(models.Model):
@@ -97,6 +98,7 @@ class Schedule(models.Model):
         fields["report"] = self.report.slug if self.report else ""
         fields["run_as"] = principal_of(self.owner.username) if self.owner else None
         # Versions from before these fields existed lack them.
+        fields.setdefault("subscribable", False)
         fields["notify"] = stored_notify(fields.get("notify"))
         fields["deliveries"] = [stored_delivery(entry) for entry in fields.get("deliveries", [])]
         fields["recipients"] = self.recipients and self.recipients.model_copy(

@@ -34,6 +34,7 @@ from schedules.definitions import duration
 from schedules.exceptions import RecipientsUnusable
 from schedules.models import Schedule, Slot, SlotRecipient
 from schedules.permissions import may_run_for
+from schedules.subscribing import actions as subscribing
 from schedules.trouble import pausing
 from schedules.trouble.pausing import OWNER_GONE, REPORT_DELETED, SlotFailed
 
@@ -282,6 +283,7 @@ def delivery_plan(schedule: Schedule, slot: Slot) -> DeliveryPlan:
     version = schedule.version
     approved, notify = version.approved or [], version.definition.get("notify")
     deliveries = [entry | {"approved": entry["name"] in approved} for entry in version.definition.get("deliveries", [])]
+    deliveries += subscribing.entries(schedule, deliveries)
     return DeliveryPlan(
         schedule=schedule.pk,
         schedule_slug=schedule.slug,

@@ -174,6 +174,8 @@ def _check_values(
 ) -> None:
     """Check formats and parameters as they would be at the next time. Raises InvalidDefinition, also for `errors`."""
     version, now = report.version, schedule.now
+    if definition.subscribable and report.is_caller_bound:
+        errors["subscribable"] = ["What this report shows depends on who runs it, so nobody else can get its results."]
     for at, format in enumerate(definition.formats):
         if format not in version.formats:
             errors[f"formats[{at}]"] = [f"Must be one of: {', '.join(version.formats)}."]

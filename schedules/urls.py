@@ -7,8 +7,11 @@ from django.urls import path
 from schedules import views
 from schedules.bursting import views as bursting
 from schedules.editing import views as editing
+from schedules.subscribing import views as subscribing
 
 urlpatterns = [
+    path("subscriptions", subscribing.subscriptions, name="subscriptions"),
+    path("subscriptions/<str:key>", subscribing.change, name="subscription"),
     path("schedules", views.schedule_list, name="schedules"),
     # Before the page of a schedule: none can have one of these slugs.
     path("schedules/new", editing.new, name="schedule-new"),

@@ -20,7 +20,6 @@ from jobs.delivery.lease import kept_lease
 from jobs.delivery.outgoing import MAX_ATTEMPTS, Outgoing, Row, renew
 from jobs.delivery.senders import SENDERS, OutgoingResult, Undeliverable
 from jobs.delivery.senders.base import Unwanted
-from jobs.delivery.unsubscribing import is_unsubscribed
 from jobs.models import Delivery, Notice
 from jobs.notices import outbox as notices
 from jobs.notices import sending
@@ -138,8 +137,8 @@ def _attempt(row: Row, box: Recorder[Row], send: Work, fields: dict[str, str]) -
 
 
 def _send(delivery: Delivery) -> None:
-    if is_unsubscribed(delivery):
-        raise Unwanted(recipients.UNSUBSCRIBED)
+    if sentence := recipients.is_unwanted(delivery):
+        raise Unwanted(sentence)
     if sentence := recipients.refusal(delivery):
         raise Undeliverable(sentence, permanent=True)
     try:

@@ -23,7 +23,6 @@ from jobs.clock import Now
 from jobs.delivery import planning, receipts, recipients
 from jobs.delivery.outgoing import after_failure, claim_due, leased
 from jobs.delivery.states import store_summary
-from jobs.delivery.unsubscribing import is_unsubscribed
 from jobs.execution.protocol import Result
 from jobs.models import Delivery, DeliveryPlan, JobEvent, JobExecutionLog
 from jobs.notices import events
@@ -154,7 +153,7 @@ def release(*, delivery: Delivery, actor: User) -> None:
         raise exceptions.DeliveryNotHeld
     if delivery.job.result is None:
         raise exceptions.ResultPurged
-    if sentence := recipients.UNSUBSCRIBED if is_unsubscribed(delivery) else recipients.refusal(delivery):
+    if sentence := recipients.is_unwanted(delivery) or recipients.refusal(delivery):
         raise exceptions.DeliveryNotAllowed(sentence)
     changes = {
         "state": State.PENDING,

@@ -117,6 +117,8 @@ def _options(plan: DeliveryPlan, job: JobExecutionLog, outcome: Outcome, entry: 
     options |= {"file_name": stem}
     # Each format's file has its own extension.
     in_paths, fields = replace(fields, file_name=stem), replace(fields, file_name=f"{stem}.{extension}")
+    if "subscriber" in entry:
+        options["subscriber"] = entry["subscriber"]
     if entry.get("subject"):
         options["subject"] = texts.subject(entry["subject"], fields)
     if entry.get("body"):

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from accounts.models import Tenant, User
 from jobs.delivery.models import Delivery
+from jobs.delivery.unsubscribing import is_unsubscribed
+from reports.permissions import Right, rights_on
 
 _NOT_ACTIVE = "The schedule owner's account was deactivated or deleted."
+#: The name of deliveries to people who subscribed to a schedule. No delivery of a definition can have it.
+SUBSCRIBERS = "(subscribers)"
+_NO_SUBSCRIBER = "The subscriber's account, address or right to view the report has changed."
 UNSUBSCRIBED = "The recipient has unsubscribed from this schedule."
 NOT_ALLOWED = "The organization no longer allows schedules to send to this address."
 
@@ -16,6 +21,19 @@ def may_mail(owner: User, tenant: Tenant, address: str) -> bool:
     return is_own or tenant.is_recipient_domain(address)
 
 
+def is_unwanted(delivery: Delivery) -> str | None:
+    """Return why the recipient doesn't want the delivery, or as a subscriber can't have it any more; else None."""
+    if is_unsubscribed(delivery):
+        return UNSUBSCRIBED
+    if delivery.name != SUBSCRIBERS:
+        return None
+    user = User.objects.filter(pk=(delivery.options or {}).get("subscriber", 0), is_active=True).first()
+    job = delivery.job
+    is_own = user is not None and user.email.lower() == delivery.target.lower()
+    may_view = user is not None and Right.VIEW in rights_on(user, job.report_id) and job.caller_values is None
+    return None if is_own and may_view else _NO_SUBSCRIBER
+
+
 def refusal(delivery: Delivery) -> str | None:
     """Return why a delivery must not be sent, as a sentence; None if it may be."""
     if delivery.schedule is None:
@@ -24,7 +42,7 @@ def refusal(delivery: Delivery) -> str | None:
     owner = plan.owner if plan else None
     if owner is None or not owner.is_active:
         return _NOT_ACTIVE
-    if (delivery.options or {}).get("approved"):
+    if (delivery.options or {}).get("approved") or delivery.name == SUBSCRIBERS:
         return None
     if delivery.kind != "email" or not may_mail(owner, job.tenant, delivery.target):
         return NOT_ALLOWED

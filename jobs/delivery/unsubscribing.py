@@ -8,9 +8,13 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core import signing
+from django.db import transaction
 from django.utils.translation import gettext
 
-from jobs.delivery.models import Delivery, Unsubscription
+from accounts.names import UNKNOWN
+from audit import actions as audit
+from audit.models import Action
+from jobs.delivery.models import Delivery, DeliveryPlan, Unsubscription
 
 _SALT = "jobs.delivery.unsubscribing"
 
@@ -50,7 +54,31 @@ def subscription_of(token: str) -> Subscription | None:
 
 def unsubscribe(subscription: Subscription) -> None:
     """Send no mail of the schedule to the address any more. Doing it twice changes nothing."""
-    Unsubscription.objects.get_or_create(schedule=subscription.schedule, address_digest=subscription.digest)
+    schedule, digest = subscription.schedule, subscription.digest
+    with transaction.atomic():
+        if Unsubscription.objects.get_or_create(schedule=schedule, address_digest=digest)[1]:
+            _record(Action.UNSUBSCRIBE, subscription)
+
+
+def subscribe_again(subscription: Subscription) -> None:
+    """Undo `unsubscribe`. Without one, nothing changes."""
+    with transaction.atomic():
+        if take_back(subscription):
+            _record(Action.SUBSCRIBE, subscription)
+
+
+def take_back(subscription: Subscription) -> bool:
+    """Let mails of the schedule reach the address again. False if they did already."""
+    found = Unsubscription.objects.filter(schedule=subscription.schedule, address_digest=subscription.digest)
+    return bool(found.delete()[0])
+
+
+def _record(action: Action, subscription: Subscription) -> None:
+    """Write what somebody did who has the link, and perhaps no account."""
+    jobs = DeliveryPlan.objects.filter(schedule=subscription.schedule)
+    tenant_id = jobs.values_list("job__tenant_id", flat=True).first()
+    target, details = ("schedule", subscription.schedule), {"address": subscription.address}
+    audit.record(action, actor=UNKNOWN, tenant_id=tenant_id, target=target, details=details)
 
 
 def has_unsubscribed(subscription: Subscription) -> bool:

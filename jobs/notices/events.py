@@ -90,10 +90,24 @@ def _tell_schedule(job: JobExecutionLog, error: str | None, rows: int) -> None:
     if told is None:
         return
     details = _of_job(job) | {"slot": plan.slot.isoformat() if plan else ""}
+    key, event = _of_recipient(plan)
     if error is None:
-        _end_streaks(told, Streak.objects.exclude(kind=Streak.Kind.DELIVERY), job.pk, details)
+        ended = Streak.objects.exclude(kind=Streak.Kind.DELIVERY).filter(key__in=("", key))
+        _end_streaks(told, ended, job.pk, details, event=event)
     else:
-        _start_streak(told, Streak.Kind.JOB, Kind.FAILURE, {"failure"}, details | {"error": error}, job=job.pk)
+        details |= {"error": error}
+        _start_streak(told, Streak.Kind.JOB, Kind.FAILURE, {"failure"}, details, job=job.pk, key=key, event=event)
+
+
+def _of_recipient(plan: DeliveryPlan | None) -> tuple[str, str]:
+    """Return the key of the streak of a job that is for one of many recipients, and the event that all of them share.
+
+    Another recipient's job must not end it, and 200 that fail at once make one message. Both empty for other jobs.
+    """
+    if plan is None or not plan.recipient:
+        return "", ""
+    key = hashlib.sha256(str(plan.recipient["key"]).encode()).hexdigest()
+    return key, f"{plan.schedule}:{plan.slot.isoformat()}"
 
 
 #: What is written beside the end of a job, in a part of its transaction that may fail.
@@ -170,22 +184,25 @@ def _start_streak(
     *,
     job: UUID | None = None,
     key: str = "",
+    event: str = "",
 ) -> None:
     if not told.to:
         return
     identity = {"schedule": told.schedule, "kind": streak_kind, "key": key}
     streak, is_new = Streak.objects.get_or_create(**identity, defaults={"since": Now()})
     if is_new and not on.isdisjoint(told.on):  # type: ignore[attr-defined]
-        _tell(told, kind, f"{streak_kind}:{streak.pk}", details, job=job)
+        _tell(told, kind, f"{streak_kind}:{event or streak.pk}", details, job=job)
 
 
-def _end_streaks(told: Told, streaks: QuerySet[Streak], job: UUID, details: Mapping[str, Any]) -> None:
+def _end_streaks(
+    told: Told, streaks: QuerySet[Streak], job: UUID, details: Mapping[str, Any], *, event: str = ""
+) -> None:
     of_schedule = streaks.filter(schedule=told.schedule)
     # One by one: another job that ends now must not tell of it, too.
     ended = [streak for streak in of_schedule if of_schedule.filter(pk=streak.pk).delete()[0]]
     if ended and "recovery" in told.on:
         since = min(streak.since for streak in ended)
-        _tell(told, Kind.RECOVERY, f"recovery:{ended[0].pk}", {**details, "since": since.isoformat()}, job=job)
+        _tell(told, Kind.RECOVERY, f"recovery:{event or ended[0].pk}", {**details, "since": since.isoformat()}, job=job)
 
 
 def _tell(told: Told, kind: Notice.Kind, event: str, details: Mapping[str, Any], *, job: UUID | None = None) -> None:

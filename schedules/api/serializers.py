@@ -18,6 +18,7 @@ from schedules import cron
 from schedules.bursting.models import Outcome
 from schedules.bursting.rows import Recipient
 from schedules.models import Schedule, Slot, SlotRecipient
+from schedules.subscribing.actions import Offer
 
 #: The next times that a schedule's representation shows.
 _NEXT_TIMES = 5
@@ -184,3 +185,27 @@ class BackfilledSerializer(serializers.Serializer[Any]):
     """The slots that a backfill created, the first one first."""
 
     slots = SlotSerializer(many=True)
+
+
+class OfferSerializer(serializers.Serializer[Offer]):
+    """A schedule to which the caller can subscribe."""
+
+    id = serializers.UUIDField(source="schedule.pk")
+    slug = serializers.CharField(source="schedule.slug")
+    report = ScheduleReportSerializer(source="schedule.report")
+    paused = serializers.BooleanField(source="schedule.paused")
+    nextTime = serializers.DateTimeField(source="schedule.next_at", allow_null=True)
+    subscribed = serializers.BooleanField(help_text="Whether the caller gets its results by e-mail.")
+
+
+class OffersSerializer(serializers.Serializer[Any]):
+    """All schedules to which the caller can subscribe."""
+
+    results = OfferSerializer(many=True)
+
+
+class SubscribedSerializer(serializers.Serializer[Any]):
+    """The caller's subscription."""
+
+    subscribed = serializers.BooleanField()
+    address = serializers.EmailField(help_text="Where the results are sent.")

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from django.urls import path
 
-from schedules.api import burst_views, views
+from schedules.api import burst_views, subscriptions, views
 
 urlpatterns = [
+    path("subscriptions", subscriptions.SubscriptionList.as_view(), name="api-subscriptions"),
+    path("schedules/<str:key>/subscription", subscriptions.ScheduleSubscription.as_view(), name="api-subscription"),
     path("schedules", views.ScheduleList.as_view(), name="api-schedules"),
     # Before the call about one schedule: none can have the slug "preview".
     path("schedules/preview", views.Preview.as_view(), name="api-schedule-preview"),

@@ -45,6 +45,7 @@ _TITLES: dict[str, str | Promise] = {
     "missed_within": _("How far back"),
     "overlap": _("If an earlier job has not ended"),
     "notify": _("Who is told of trouble"),
+    "subscribable": _("Others can subscribe"),
 }
 _NOTIFY_EVENTS: dict[str, str | Promise] = {
     "failure": _("a job fails"),
@@ -102,6 +103,8 @@ class ScheduleForm:
         entry |= {name: entry[name] or None for name in _OPTIONAL}
         if "owner" in data:
             entry["run_as"] = principal_of(owner) if (owner := data.get("owner", "").strip()) else base.get("run_as")
+        if "slug" in data:
+            entry["subscribable"] = "subscribable" in data
         if "notify.to" in data:
             to = [line for line in map(str.strip, data.get("notify.to", "").splitlines()) if line]
             entry["notify"] = {"to": to, "on": data.getlist("notify.on")} if to else None

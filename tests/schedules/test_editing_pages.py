@@ -238,6 +238,9 @@ def test_who_is_told_of_trouble_is_edited(make_schedule: MakeSchedule, bobs: Cli
     assert "to[1]: You can send to your own address" in refused and "eve@evil.example" in refused
     assert "on: " in bobs.post(NEW, FORM | told | {"notify.on": []}).content.decode()
     assert bobs.post(NEW, FORM | told).status_code == 302
+    assert not Schedule.objects.complete().get(slug="weekly").definition.subscribable
+    assert bobs.post("/schedules/weekly/edit", FORM | told | {"subscribable": "on"}).status_code == 302
+    assert Schedule.objects.complete().get(slug="weekly").definition.subscribable
     notify = Schedule.objects.complete().get(slug="weekly").definition.entry()["notify"]
     assert notify == {"to": ["bob@example.com"], "on": ["failure", "missed"]}
     assert "bob@example.com" in bobs.get("/schedules/weekly").content.decode()

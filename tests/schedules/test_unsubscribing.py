@@ -7,6 +7,7 @@ import re
 import pytest
 from django.test import Client
 
+from audit.models import AuditLog
 from jobs.models import Unsubscription
 from schedules.models import Schedule
 from tests.jobs.delivery.helpers import send_next
@@ -93,3 +94,26 @@ def test_a_held_mail_is_not_released_to_who_has_unsubscribed(mails: Mails) -> No
 def test_other_links_lead_nowhere(db: None, token: str) -> None:
     for method in ("get", "post"):
         assert getattr(Client(), method)(f"/unsubscribe/{token}").status_code == 404
+
+
+def test_who_has_unsubscribed_can_undo_it_and_both_are_in_the_audit_log(mails: Mails) -> None:
+    schedule = schedule_with(MAIL)
+    run(schedule)
+    send_next()
+    browser, link = Client(), link_in(mails)
+    for _ in range(2):
+        done = Page(browser.post(link).content.decode())
+    assert done.has("button", "Undo")
+    assert browser.get(f"{link}/undo").status_code == 405
+    assert Client(enforce_csrf_checks=True).post(f"{link}/undo").status_code == 403, "only from the page"
+    for _ in range(2):
+        assert "gets the mails from this schedule again" in browser.post(f"{link}/undo").content.decode()
+    assert not Unsubscription.objects.exists()
+    entries = AuditLog.objects.filter(target_type="schedule", target_id=str(schedule.pk), actor="unknown")
+    assert [entry.action for entry in entries.order_by("sequence")] == ["Unsubscribe", "Subscribe"]
+    assert {(entry.tenant_id, entry.details["address"]) for entry in entries} == {
+        (schedule.tenant_id, "bob@example.com")
+    }
+    assert browser.post("/unsubscribe/x/undo").status_code == 404
+    run(schedule)
+    assert send_next().state == "sent"
