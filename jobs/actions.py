@@ -24,6 +24,7 @@ from jobs.queue import broker
 from jobs.queue.admission import Admission
 from jobs.queue.idempotency import Idempotency
 from jobs.results.downloads import downloadable_artifact
+from jobs.results.wanted_files import format_errors, section_of_files
 from jobs.status import Status
 from reports.choices.checked import checked_labels
 from reports.choices.checking import check_choices
@@ -61,6 +62,7 @@ def submit(
     deliver: bool = False,
     notify: bool = False,
     locale: str = "",
+    section: str | None = None,
     from_text: bool = False,
     moment: Moment | None = None,
     mode: Mode | None = Mode.ASYNCHRONOUS,
@@ -68,13 +70,12 @@ def submit(
 ) -> Submission:
     """Queue a run of the report's current version. Job, event, audit entry and queue message are one transaction.
 
-    The result has all `formats`, or one `format`, by default the report's first, and numbers and dates of the `locale`,
-    by default the report's or its tenant's. `max_age`: return a job that already has the user's result, read at most
-    this many seconds ago. `deliver`: send the result to the report's targets, also if they only get it on request.
+    The result has all `formats`, or one `format`, by default the report's first; in the `locale` of the report or its
+    tenant by default, and with its first `section` where files have one. `max_age`: return a job that already has the
+    user's result, read at most this many seconds ago. `deliver`: send the result to the report's targets on request.
     `notify`: send the user a mail when the job has ended. `from_text`: the parameters are texts from a form. Relative
-    dates are resolved against `moment`, by default now in the report's time zone. `mode` is how the caller gets the
-    result; None if nobody waits for it, and it only has to be delivered somewhere. `idempotency`: return the job that
-    the user submitted with the same request under this key.
+    dates are resolved against `moment`, by default now in the report's time zone. `mode`: how the caller gets the
+    result; None if it only has to be delivered. `idempotency`: return the job of the same request under this key.
 
     Raise CallerAttributeMissing, ReportNotAsynchronous, ReportNotSynchronous, InvalidParameters, ChoicesUnavailable,
     TooManyJobs, QueueUnavailable, IdempotencyConflict, or ReportNotFound if the report was deleted meanwhile.
@@ -89,7 +90,7 @@ def submit(
     _bind_to(job, version, actor)
     _check_addresses(version, actor, deliver=deliver, notify=notify)
     moment = moment or report.moment(timezone.now())
-    job.formats, values = _validate(version, format, formats, parameters, moment, from_text, locale)
+    values = _validate(job, version, format, formats, section, parameters, moment, from_text, locale)
     job.parameters, job.parameter_labels = to_json(values), check_choices(version, values, actor=actor)
     job.requested_parameters = _given(parameters) if from_text else dict(parameters)
     job.deliver, job.locale, job.notify = deliver, locale or None, actor if notify else None
@@ -117,6 +118,7 @@ def enqueue_scheduled(
     owner: User,
     parameters: Mapping[str, object],
     formats: Sequence[str] | None,
+    section: str | None,
     moment: Moment,
     waits: bool,
     details: Mapping[str, object],
@@ -131,7 +133,7 @@ def enqueue_scheduled(
     version = report.version
     job = _new_job(version, report, owner)
     _bind_to(job, version, owner)
-    job.formats, values = _validate(version, None, formats, parameters, moment, from_text=False)
+    values = _validate(job, version, None, formats, section, parameters, moment, from_text=False)
     job.parameters, job.parameter_labels = to_json(values), checked_labels(version, values, actor=owner)
     job.requested_parameters, job.is_scheduled = dict(parameters), True
     if waits:
@@ -167,7 +169,7 @@ def retry(*, job: JobExecutionLog, actor: User | str, requested_by: User | None 
     new_job.formats, new_job.parameters, new_job.retry_of = job.formats, job.parameters, job
     new_job.requested_parameters, new_job.is_scheduled = job.requested_parameters, job.is_scheduled
     new_job.deliver, new_job.parameter_labels, new_job.locale = job.deliver, job.parameter_labels, job.locale
-    new_job.converted_from, new_job.notify_id = job.converted_from, job.notify_id
+    new_job.section, new_job.converted_from, new_job.notify_id = job.section, job.converted_from, job.notify_id
     _run_as_before(new_job, job)
     try:
         with transaction.atomic():
@@ -186,8 +188,10 @@ def retry(*, job: JobExecutionLog, actor: User | str, requested_by: User | None 
     return new_job
 
 
-def convert(*, job: JobExecutionLog, actor: User, format: str) -> JobExecutionLog:
+def convert(*, job: JobExecutionLog, actor: User, format: str, section: str | None = None) -> JobExecutionLog:
     """Queue a job that renders the kept rows of this one in another format, without reading the source.
+
+    In a format that has one section of a report, it is `section`, by default the one of this job, or else the first.
 
     Raise CallerAttributesChanged, ResultNotReady, ResultOfFailedJob, JobNotFound, RowsNotKept,
     ReportConfigurationMissing, InvalidParameters, TooManyJobs or QueueUnavailable.
@@ -196,11 +200,12 @@ def convert(*, job: JobExecutionLog, actor: User, format: str) -> JobExecutionLo
         raise exceptions.RowsNotKept
     if job.report is None or job.version is None:
         raise exceptions.ReportConfigurationMissing
-    if errors := _format_errors(job.version, format, None):
+    if errors := format_errors(job.version, format, None, section):
         raise InvalidParameters(errors)
     broker.ping()
     new_job = _new_job(job.version, job.report, actor)
     new_job.formats, new_job.converted_from = [format], job.pk
+    new_job.section = section_of_files(job.version, [format], section or job.section)
     new_job.parameters, new_job.requested_parameters = job.parameters, job.requested_parameters
     new_job.parameter_labels, new_job.locale = job.parameter_labels, job.locale
     _run_as_before(new_job, job)
@@ -332,15 +337,20 @@ def _given(texts: Mapping[str, object]) -> dict[str, object]:
 
 
 def _validate(
+    job: JobExecutionLog,
     version: ReportVersion,
     format: str | None,
     formats: Sequence[str] | None,
+    section: str | None,
     parameters: Mapping[str, object],
     moment: Moment,
     from_text: bool,
     locale: str = "",
-) -> tuple[list[str], dict[str, TypedValue]]:
-    """Return the formats and the values of the parameters. Raise InvalidParameters with all errors of both."""
+) -> dict[str, TypedValue]:
+    """Set the job's formats and section, and return the values of the parameters.
+
+    Raise InvalidParameters with all errors of both.
+    """
     errors: dict[str, list[str]] = {}
     values: dict[str, TypedValue] = {}
     try:
@@ -349,27 +359,15 @@ def _validate(
     except InvalidParameters as error:
         errors = error.fields
     # A parameter may have the same name.
-    for name, sentences in _format_errors(version, format, formats).items():
+    for name, sentences in format_errors(version, format, formats, section).items():
         errors.setdefault(name, []).extend(sentences)
     if locale and not is_locale(locale):
         errors.setdefault("locale", []).append(NO_SUCH_LOCALE)
     if errors:
         raise InvalidParameters(errors)
-    return list(formats or [format or version.formats[0]]), values
-
-
-def _format_errors(version: ReportVersion, format: str | None, formats: Sequence[str] | None) -> dict[str, list[str]]:
-    offered = f"Must be one of: {', '.join(version.formats)}."
-    if formats is None:
-        return {} if format is None or format in version.formats else {"format": [offered]}
-    sentences = []
-    if format is not None:
-        sentences.append("Give either format or formats.")
-    if unknown := [name for name in formats if name not in version.formats]:
-        sentences.append(f"{', '.join(dict.fromkeys(unknown))}: {offered}")
-    if not formats or len(set(formats)) < len(formats):
-        sentences.append("Name each format once, and at least one.")
-    return {"formats": sentences} if sentences else {}
+    job.formats = list(formats or [format or version.formats[0]])
+    job.section = section_of_files(version, job.formats, section)
+    return values
 
 
 def _is_deleted(report: ReportConfiguration) -> bool:

@@ -97,6 +97,9 @@ class JobExecutionLog(Claim):
         help_text=_("What came of its deliveries; empty without any. See DeliveryState."),
     )
     locale = models.CharField(max_length=35, null=True, help_text=_("Of its files; null: its report's."))  # noqa: DJ001
+    section = models.CharField(  # noqa: DJ001 - as key_name
+        max_length=60, null=True, help_text=_("Of the report, in files that have only one; null if it has none.")
+    )
     retry_of = models.OneToOneField("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="retried_as")
     # No foreign key: without its original, a conversion must not read the source.
     converted_from = models.UUIDField(null=True, help_text=_("The job whose kept rows it renders."))

@@ -34,7 +34,7 @@ SMALL_SCOPE = 1000
 _IS_SMALL_SECONDS = 60
 #: Jobs of a report and user among which one is looked for whose result can be used again.
 _MOST_RECENT = 200
-_ALIKE = ("parameters", "formats", "locale", "ran_as_id", "caller_values")
+_ALIKE = ("parameters", "formats", "section", "locale", "ran_as_id", "caller_values")
 _NO_REPORTS = frozenset[UUID]()
 
 

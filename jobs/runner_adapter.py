@@ -35,6 +35,7 @@ class JobRunner:
         deliver: bool,
         notify: bool,
         locale: str,
+        section: str | None,
         form_key: str,
     ) -> Submission:
         body = {"parameters": parameters, "format": format, "from_text": True, "mode": None}
@@ -46,6 +47,7 @@ class JobRunner:
             deliver=deliver,
             notify=notify,
             locale=locale,
+            section=section,
             from_text=True,
             moment=moment,
             mode=None,

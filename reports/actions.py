@@ -138,7 +138,7 @@ def dry_run_report(
     if result.errors or not with_preview:
         return result
     _record_preview(report, target, actor)
-    return replace(result, preview=preview_rows(target, parameters, actor=actor))
+    return replace(result, previews=preview_rows(target, parameters, actor=actor))
 
 
 def preview_report_document(
@@ -303,6 +303,6 @@ def _applied_entry(sync: Sync, definitions: Definitions) -> PendingEntry:
 
 
 def _record_preview(report: ReportConfiguration, target: DryRunTarget, actor: User, **details: object) -> None:
-    query = target.query[:_MAX_AUDITED_QUERY]
+    query = target.queries[:_MAX_AUDITED_QUERY]
     with transaction.atomic():
         record_all([_report_entry(Action.REPORT_PREVIEW, report, query=query, **details)], actor)

@@ -27,7 +27,8 @@ from reports.parameters.presets import DAYS, PERIODS
 from reports.parameters.rules import Rule, ordered_pairs
 from reports.parameters.scalars import SCALARS, InvalidValue
 from reports.parameters.values import to_json, typed_values
-from reports.rendering.base import LOCALIZED
+from reports.rendering import ONE_SECTION
+from reports.rendering.base import LOCALIZED, Section
 
 #: Precedes a parameter's name in forms and links, so that no parameter collides with another field.
 PREFIX = "param."
@@ -200,6 +201,9 @@ class RunForm:
     #: How the files write numbers and dates; "" as the report says.
     locale: str = ""
     locale_errors: list[str] = dataclass_field(default_factory=list)
+    #: Of the report, and the one that files have which have only one; "" for the first.
+    sections: list[Section] = dataclass_field(default_factory=list)
+    section: str = ""
 
     @classmethod
     def of(cls, report: ReportConfiguration, data: QueryDict, *, submitted: bool = False) -> RunForm:
@@ -213,6 +217,8 @@ class RunForm:
         deliver = submitted and "deliver" in data and version.has_outbound_delivery
         form = cls(fields, version.formats, format, token, rules=version.rules, deliver=deliver)
         form.notify, form.locale = submitted and "notify" in data, data.get("locale", "").strip()
+        form.sections, name = version.sections, data.get("section", "")
+        form.section = name if name in version.section_queries else ""
         return form
 
     def raw(self) -> dict[str, object]:
@@ -224,7 +230,8 @@ class RunForm:
         """Equal for the same form submitted twice with the same values; empty if the form has no token."""
         if not self.token:
             return ""
-        body = json.dumps([self.token, self.format, self.deliver, self.notify, self.locale, self.raw()], sort_keys=True)
+        fields = [self.token, self.format, self.deliver, self.notify, self.locale, self.section, self.raw()]
+        body = json.dumps(fields, sort_keys=True)
         return hashlib.sha256(body.encode()).hexdigest()
 
     @property
@@ -263,6 +270,16 @@ class RunForm:
         if not found and len(dates) == 2:
             found = list(combinations(dates.values(), 2))
         return [pair for pair in found if pair[0].parameter.type == pair[1].parameter.type]
+
+    @property
+    def takes_section(self) -> bool:
+        """Whether the files of one of the formats have only one section."""
+        return bool(self.sections) and not ONE_SECTION.isdisjoint(self.formats)
+
+    @property
+    def section_of_file(self) -> str | None:
+        """The section that is asked for; None for the first, or if the file has all."""
+        return self.section or None if self.format in ONE_SECTION else None
 
     @property
     def takes_locale(self) -> bool:

@@ -23,6 +23,7 @@ from reports.parameters.declarations import Parameter
 from reports.parameters.rules import Rule
 from reports.permissions import Right
 from reports.querysets import DataSourceQuerySet, ReportQuerySet
+from reports.rendering.base import Section, section_of
 from reports.sources.base import SourceSpec
 from reports.sources.locations import LocationRules
 from reports.targets.models import DeliveryTarget
@@ -242,6 +243,16 @@ class ReportVersion(models.Model):
     @property
     def rules(self) -> list[Rule]:
         return [Rule(**rule) for rule in self.options.get("rules", [])]
+
+    @property
+    def sections(self) -> list[Section]:
+        """Its sections; empty if it has a query of its own."""
+        return [section_of(stored) for stored in self.options.get("sections", ())]
+
+    @property
+    def section_queries(self) -> dict[str, str]:
+        """The queries of its sections by name, in order; empty if it has a query of its own."""
+        return {section["name"]: section["query"] for section in self.options.get("sections", ())}
 
     @property
     def has_choices_queries(self) -> bool:

@@ -37,6 +37,7 @@ def build_run_spec(
     labels: Labels,
     caller: StoredCaller | None,
     locale: str = "",
+    section: str | None = None,
     kept: Path | None = None,
     truncated: str | None = None,
     digests_content: bool = False,
@@ -44,20 +45,18 @@ def build_run_spec(
     """Return the run of a version with stored parameters, which were checked when the job was created.
 
     `labels` are those of values that were chosen from a query; `caller` are the attributes of the user as whom it runs;
-    `locale` is that of this run, "" for the report's, else the tenant's; `kept` and `truncated` are as in RunSpec.
+    `locale` is that of this run, "" for the report's, else the tenant's; `section`, `kept` and `truncated` are as in
+    RunSpec.
     """
     options, declared = version.options, version.declared_parameters()
     values = stored_values(declared, parameters)
-    template = None
-    if text := options.get("template"):
-        memory_bytes = int(settings.JOB_MEMORY_BYTES * _DOCUMENT_SHARE)
-        shown = display_by_name(values, labels)
-        template = Template(text=text, parameters=shown, seconds=_DOCUMENT_SECONDS, memory_bytes=memory_bytes)
     # The kernel limits each file of the child to JOB_FILE_BYTES. Rows stop earlier: the end of a file needs room, too.
     max_bytes = settings.JOB_FILE_BYTES - min(_MAX_FOOTER_BYTES, settings.JOB_FILE_BYTES // 16)
     return RunSpec(
         source=version.source(),
         query=version.query,
+        queries=version.section_queries,
+        section=section,
         values=values | from_stored(caller),
         formats=tuple(formats),
         document=Document(
@@ -70,8 +69,9 @@ def build_run_spec(
             columns=column_options(options),
             locale=locale or options.get("locale") or _tenant_locale(version, formats),
             totals=totals_options(options),
-            template=template,
+            template=_template(options.get("template"), display_by_name(values, labels)),
             chart=options.get("chart"),
+            sections=version.sections,
         ),
         limits=Limits(
             timeout_seconds=version.timeout_seconds,
@@ -86,6 +86,13 @@ def build_run_spec(
         truncated=truncated,
         digests_content=digests_content,
     )
+
+
+def _template(text: str | None, parameters: Mapping[str, str | None]) -> Template | None:
+    if not text:
+        return None
+    memory_bytes = int(settings.JOB_MEMORY_BYTES * _DOCUMENT_SHARE)
+    return Template(text=text, parameters=parameters, seconds=_DOCUMENT_SECONDS, memory_bytes=memory_bytes)
 
 
 def _rows_to_keep(version: ReportVersion) -> int:

@@ -88,6 +88,7 @@ class ReportRunner(Protocol):
         deliver: bool,
         notify: bool,
         locale: str,
+        section: str | None,
         form_key: str,
     ) -> Submission:
         """Queue a run with values as a form sends them, once per `form_key`; an empty key doesn't identify a form.

@@ -145,6 +145,7 @@ def _run(request: HttpRequest, report: ReportConfiguration, form: RunForm, momen
             deliver=form.deliver,
             notify=form.notify,
             locale=form.locale,
+            section=form.section_of_file,
             form_key=form.key,
         )
     except InvalidParameters as error:

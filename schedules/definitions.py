@@ -13,7 +13,7 @@ from jobs.delivery import brace_fields
 from jobs.delivery.texts import KEY_FIELD
 from reports.definitions.base import Definition
 from reports.definitions.errors import FieldErrors, InvalidFields, duplicates, from_pydantic
-from reports.definitions.field_types import Format, Principal, TenantSlug, ThingSlug, TimeZone, user_of
+from reports.definitions.field_types import Format, Principal, SectionName, TenantSlug, ThingSlug, TimeZone, user_of
 from schedules import cron
 from schedules.bursting.definitions import Recipients
 from schedules.deliveries.definitions import Notify, ScheduledDelivery
@@ -81,6 +81,10 @@ class ScheduleDefinition(Definition):
     )
     formats: list[Format] = Field(
         default=[], description="The formats of its results, from one read. By default the report's first."
+    )
+    section: SectionName | None = Field(
+        default=None,
+        description="Which section of the report csv, ndjson and parquet files have. By default, the first.",
     )
     run_as: Owner | None = Field(
         default=None, description='The owner, like "user:bob". By default, who creates the schedule.'

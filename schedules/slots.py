@@ -271,6 +271,8 @@ def _enqueue(schedule: Schedule, report: ReportConfiguration, owner: User, slot:
         owner=owner,
         parameters=fields["parameters"],
         formats=fields["formats"] or None,
+        # Versions from before this field existed lack it.
+        section=fields.get("section"),
         moment=schedule.moment(slot.time),
         waits=waits,
         details={"schedule": schedule.slug, "slot": slot.time.isoformat()},

@@ -11,6 +11,7 @@ from accounts.models import Tenant, User
 from audit.actions import PendingEntry, actor_name
 from audit.models import Action
 from jobs.notices import events
+from jobs.results.wanted_files import section_error
 from jobs.sql import now as database_now
 from reports.definitions.errors import FieldErrors, invalid_definition
 from reports.definitions.field_types import principal_of, user_of
@@ -172,7 +173,10 @@ def _may_own(owner: User, schedule: Schedule, actor: User | str) -> bool:
 def _check_values(
     schedule: Schedule, definition: ScheduleDefinition, report: ReportConfiguration, errors: FieldErrors
 ) -> None:
-    """Check formats and parameters as they would be at the next time. Raises InvalidDefinition, also for `errors`."""
+    """Check formats, section and parameters as they would be at the next time.
+
+    Raises InvalidDefinition, also for `errors`.
+    """
     version, now = report.version, schedule.now
     if definition.subscribable and report.is_caller_bound:
         errors["subscribable"] = ["What this report shows depends on who runs it, so nobody else can get its results."]
@@ -181,6 +185,8 @@ def _check_values(
             errors[f"formats[{at}]"] = [f"Must be one of: {', '.join(version.formats)}."]
         elif format in definition.formats[:at]:
             errors[f"formats[{at}]"] = ["Is already named."]
+    if sentence := section_error(version, definition.formats or version.formats[:1], definition.section):
+        errors["section"] = [sentence]
     try:
         moment = schedule.moment(schedule.next_time(after=now) or now)
         own = definition.recipients.parameters if definition.recipients else {}

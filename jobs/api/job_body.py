@@ -50,6 +50,7 @@ def job_body(job: JobExecutionLog, *, shows_caller: bool = False) -> dict[str, A
         "parameters": job.parameters,
         "requestedParameters": job.sent_parameters,
         "locale": job.locale,
+        "section": job.section,
         "progress": {"percent": job.percent, "rows": job.rows, "bytes": job.bytes},
         "queue": _queue(job),
         "attempt": job.attempt,

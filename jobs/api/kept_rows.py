@@ -19,9 +19,6 @@ from jobs.api.serializers import ConvertedSerializer, NoResultSerializer
 from jobs.api.views import JobView
 from jobs.results import kept_rows
 from jobs.results.downloads import downloadable_artifact
-from reports.exceptions import InvalidParameters
-
-_NO_SECTIONS = "The report has no sections."
 
 
 class _QuerySerializer(serializers.Serializer[object]):
@@ -41,10 +38,9 @@ class _QuerySerializer(serializers.Serializer[object]):
         trim_whitespace=False,
         help_text="Only rows in which a value contains this text, in upper or lower case.",
     )
-    section = serializers.CharField(required=False, max_length=100)
-
-    def validate_section(self, value: str) -> str:
-        raise serializers.ValidationError(_NO_SECTIONS)
+    section = serializers.CharField(
+        required=False, max_length=100, help_text="By default that of the result's files, or else the first."
+    )
 
 
 class RowsColumnSerializer(serializers.Serializer[object]):
@@ -85,9 +81,10 @@ class JobRows(JobView):
         query = _QuerySerializer(data=request.query_params)
         query.is_valid(raise_exception=True)
         values = query.validated_data
-        wanted = kept_rows.Wanted(values["offset"], values["limit"], values["sort"], values["q"])
+        section = kept_rows.section_to_show(job, values.get("section"))
+        wanted = kept_rows.Wanted(values["offset"], values["limit"], values["sort"], values["q"], section)
         page = kept_rows.read_page(job=job, actor=self.user, wanted=wanted, as_json=True)
-        labels = kept_rows.column_labels(job, page)
+        labels = kept_rows.column_labels(job, page, section)
         columns = [
             {"name": column.name, "label": label, "type": column.type}
             for column, label in zip(page.columns, labels, strict=True)
@@ -100,7 +97,9 @@ class JobRows(JobView):
 
 class ConvertSerializer(StrictSerializer):
     format = serializers.CharField(max_length=20)
-    section = serializers.CharField(required=False, max_length=100)
+    section = serializers.CharField(
+        required=False, max_length=100, help_text="For formats that have one section. By default that of the job."
+    )
 
 
 class JobConvert(JobView):
@@ -124,7 +123,5 @@ class JobConvert(JobView):
         kept_rows.check(downloadable_artifact(job, self.user))
         body = ConvertSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        if "section" in body.validated_data:
-            raise InvalidParameters({"section": [_NO_SECTIONS]})
-        new_job = actions.convert(job=job, actor=self.user, format=body.validated_data["format"])
+        new_job = actions.convert(job=job, actor=self.user, **body.validated_data)
         return accepted(new_job, serializer=ConvertedSerializer)

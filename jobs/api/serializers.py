@@ -92,6 +92,9 @@ class JobSerializer(serializers.Serializer[JobExecutionLog]):
     parameters = serializers.DictField(help_text="The values that the job runs with. Relative dates are resolved.")
     requestedParameters = serializers.DictField(help_text="The parameters as they were sent.")
     locale = serializers.CharField(allow_null=True, help_text="The locale that was asked for; null for the report's.")
+    section = serializers.CharField(
+        allow_null=True, help_text="The section in files that have only one; null if the report has no sections."
+    )
     progress = JobProgressSerializer()
     queue = QueuePositionSerializer(allow_null=True, help_text="The position in the queue; null unless Queued.")
     attempt = serializers.IntegerField()
@@ -142,6 +145,11 @@ class GenerateSerializer(StrictSerializer):
         required=False,
         max_length=20,
         help_text="Several files from one read of the source, in place of `format`.",
+    )
+    section = serializers.CharField(
+        required=False,
+        max_length=100,
+        help_text="Which section of the report csv, ndjson and parquet files have. By default, the first.",
     )
     max_age = serializers.IntegerField(
         required=False,

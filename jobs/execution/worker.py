@@ -142,6 +142,7 @@ def _assignment(job: JobExecutionLog) -> Assignment:
             labels=job.parameter_labels,
             caller=job.caller_values,
             locale=job.locale or "",
+            section=job.section,
             kept=kept,
             truncated=truncated,
             digests_content=job.is_scheduled and DeliveryPlan.compares_results(job.pk),

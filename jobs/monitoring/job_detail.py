@@ -18,6 +18,7 @@ from reports.editing.differences import Difference, changed_fields, differences
 from reports.forms import PREFIX
 from reports.models import ReportVersion
 from reports.parameters.date_math import is_relative
+from reports.rendering import ONE_SECTION
 
 #: Similar failures are counted up to this number.
 MAX_SIMILAR = 1000
@@ -145,7 +146,9 @@ def convertible_formats(job: JobExecutionLog) -> list[str]:
     """Return the formats of the version that the job's kept rows can be converted into."""
     if job.result is None or job.result.kept is None or job.version is None or job.report_id is None:
         return []
-    return [format for format in job.version.formats if format not in job.formats]
+    # Those that have one section can be made of any other one.
+    again = ONE_SECTION if job.version.sections else frozenset()
+    return [format for format in job.version.formats if format not in job.formats or format in again]
 
 
 def rerun_query(job: JobExecutionLog) -> str:
@@ -159,7 +162,7 @@ def repeat_query(job: JobExecutionLog) -> str:
 
 
 def _form_query(job: JobExecutionLog, parameters: Mapping[str, Any]) -> str:
-    fields = [("format", job.format)]
+    fields = [("format", job.format), *([("section", job.section)] if job.section else [])]
     for name, value in parameters.items():
         for item in value if isinstance(value, list) else [value]:
             text = "" if item is None else str(item)

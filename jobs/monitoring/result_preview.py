@@ -34,6 +34,9 @@ def preview(*, job: JobExecutionLog, actor: User) -> list[list[str]]:
         try:
             row = json.loads(line.strip().removeprefix("[").removesuffix("]").removesuffix(","))
         except ValueError:
+            # The end of the first section.
+            if objects:
+                break
             continue
         if isinstance(row, dict):
             objects.append(row)

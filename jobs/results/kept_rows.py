@@ -19,6 +19,7 @@ from jobs.models import Artifact, JobExecutionLog
 from jobs.results.downloads import downloadable_artifact
 from jobs.results.opening import open_result, path_of
 from jobs.results.publishing import StoredFile
+from jobs.results.wanted_files import unknown_section
 from reports.exceptions import InvalidParameters
 from reports.kept_rows.page import RowsPage, RowsQuery, json_page, text_page
 from reports.rendering.columns.options import column_options
@@ -29,12 +30,27 @@ _LIMITS = ChildLimits(seconds=20, result_bytes=160 << 20)
 
 
 class Wanted(NamedTuple):
-    """Which rows to read: from `offset` on, at most `limit`. `sort`: a column, after a minus for descending order."""
+    """Which rows to read: from `offset` on, at most `limit`. `sort`: a column, after a minus for descending order.
+
+    `section`: None if the report has no sections.
+    """
 
     offset: int = 0
     limit: int = 100
     sort: str = ""
     search: str = ""
+    section: str | None = None
+
+
+def section_to_show(job: JobExecutionLog, name: str | None) -> str | None:
+    """Return the section with this name; without a name, that of the job's files, or else the report's first.
+
+    Raises InvalidParameters.
+    """
+    if name is not None and (sentence := unknown_section(job.version, name)):
+        raise InvalidParameters({"section": [sentence]})
+    names = list(job.version.section_queries) if job.version else []
+    return name or job.section or (names[0] if names else None)
 
 
 def read_page(*, job: JobExecutionLog, actor: User, wanted: Wanted, as_json: bool) -> RowsPage:
@@ -51,6 +67,7 @@ def read_page(*, job: JobExecutionLog, actor: User, wanted: Wanted, as_json: boo
         sort=wanted.sort.removeprefix("-") if wanted.sort else None,
         descending=descending,
         search=wanted.search,
+        section=wanted.section,
     )
     try:
         caller = Caller(str(actor.tenant_id), actor.username)
@@ -68,9 +85,12 @@ def read_page(*, job: JobExecutionLog, actor: User, wanted: Wanted, as_json: boo
     return page
 
 
-def column_labels(job: JobExecutionLog, page: RowsPage) -> list[str]:
+def column_labels(job: JobExecutionLog, page: RowsPage, section: str | None) -> list[str]:
     """Return the columns' labels, as the formats for people show them."""
     options = column_options(job.version.options) if job.version else {}
+    for each in job.version.sections if job.version else ():
+        if each.name == section:
+            options = dict(each.columns)
     return [label_of(column.name, options) for column in page.columns]
 
 

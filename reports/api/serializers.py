@@ -14,12 +14,13 @@ from reports.choices.results import Choice, ChoicesPage
 from reports.definitions import ReportDefinition
 from reports.definitions.from_database import definition_of
 from reports.documents.diagnostics import Diagnostic
-from reports.dry_run.check import CheckResult
+from reports.dry_run.check import CheckedSection, CheckResult
 from reports.dry_run.results import Column, FormatFit, RowPreview
 from reports.models import ReportConfiguration
 from reports.parameters.json_schema import json_schema
 from reports.parameters.rules import Rule
 from reports.permissions import Right
+from reports.rendering.base import Section
 from reports.runner_port import RunHistory
 from reports.targets.models import DeliveryTarget
 
@@ -48,6 +49,13 @@ class RuleSerializer(serializers.Serializer[Rule]):
     message = serializers.CharField()
 
 
+class SectionSerializer(serializers.Serializer[Section]):
+    """A section, to be chosen by its name."""
+
+    name = serializers.CharField()
+    title = serializers.CharField()
+
+
 @extend_schema_field(ReportDefinition)  # type: ignore[arg-type] # reports.api.schema describes it
 class StoredDefinitionField(serializers.Field[ReportConfiguration, Any, dict[str, Any], Any]):
     """The report's stored definition. Left out for callers who don't administer the report."""
@@ -73,6 +81,12 @@ class ReportSerializer(serializers.Serializer[ReportConfiguration]):
     rules = RuleSerializer(many=True, source="version.rules", help_text="Conditions between parameters.")
     formats = serializers.ListField(
         child=serializers.CharField(), source="version.formats", help_text="The first is the default."
+    )
+    sections = SectionSerializer(
+        many=True,
+        source="version.sections",
+        help_text="Its parts, each with rows of its own; csv, ndjson and parquet have one of them. Empty for most "
+        "reports.",
     )
     delivery = DeliverySerializer(many=True, source="version.delivery_targets.all")
     deliver = serializers.CharField(
@@ -179,6 +193,16 @@ class PreviewSerializer(serializers.Serializer[RowPreview]):
     fault = serializers.CharField(source="error", help_text="Why there are no rows, or empty.")
 
 
+class SectionCheckSerializer(serializers.Serializer[CheckedSection]):
+    """What a check found out about a section."""
+
+    name = serializers.CharField(source="section.name")
+    title = serializers.CharField(source="section.title")
+    columns = ColumnSerializer(many=True, source="section.columns")
+    estimatedRows = serializers.IntegerField(source="section.estimated_rows", allow_null=True)
+    preview = PreviewSerializer(allow_null=True)
+
+
 class TemplateErrorSerializer(serializers.Serializer[Diagnostic]):
     """An error in the report's template."""
 
@@ -217,7 +241,14 @@ class CheckResultSerializer(serializers.Serializer[CheckResult]):
         source="template_errors",
         help_text="The `faults` that are in the template, with their position.",
     )
-    preview = PreviewSerializer(allow_null=True, help_text="null unless requested, or if there are faults.")
+    preview = PreviewSerializer(
+        source="first_preview", allow_null=True, help_text="null unless requested, or if there are faults."
+    )
+    sections = SectionCheckSerializer(
+        many=True,
+        source="checked_sections",
+        help_text="Of a report with sections. `columns` and `preview` above are then those of the first one.",
+    )
 
     def get_valid(self, result: CheckResult) -> bool:
         return not result.errors

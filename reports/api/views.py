@@ -143,7 +143,7 @@ class ReportCheck(ReportView):
         body = CheckSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         result = self._check(report, body.validated_data)
-        if message := result.driver_message or (result.preview and result.preview.driver_message):
+        if message := result.driver_message or (result.first_preview and result.first_preview.driver_message):
             log.warning("The data source of report %s said: %s", report.pk, message)
         return Response(CheckResultSerializer(result).data)
 

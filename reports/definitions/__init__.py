@@ -17,6 +17,7 @@ from reports.definitions.file_schema import (
     editor_schema,
 )
 from reports.definitions.providers.definition import IdentityDefinition, IdentityProviderDefinition
+from reports.definitions.queries import query_errors
 from reports.definitions.report import (
     ApiResponseDelivery,
     ChoicesQueryDefinition,
@@ -31,7 +32,6 @@ from reports.definitions.report import (
     WebhookDelivery,
     merge_patch,
     parse_report,
-    query_errors,
 )
 
 __all__ = [

@@ -118,6 +118,11 @@ ReportSlug = Annotated[
     _check(lambda slug: slug != "new", "This name is reserved. Choose another."),
 ]
 TenantSlug = Annotated[Slug, Field(max_length=50)]
+SectionName = Annotated[
+    str,
+    Field(min_length=1, max_length=60, json_schema_extra={"pattern": _SLUG}),
+    _matches(_SLUG, "Use letters, digits, - and _ only."),
+]
 Username = Annotated[
     str, Field(min_length=1, max_length=150), _matches(_USERNAME, "Use letters, digits and @ . + - _ only.")
 ]

@@ -31,7 +31,12 @@ from reports.definitions import (
     WebhookDelivery,
 )
 from reports.definitions.field_types import principal_of
-from reports.definitions.presentation import ColumnDefinition, HighlightDefinition, TotalsDefinition
+from reports.definitions.presentation import (
+    ColumnDefinition,
+    HighlightDefinition,
+    SectionDefinition,
+    TotalsDefinition,
+)
 from reports.exceptions import ReportNotFound
 from reports.models import DataSource, ReportConfiguration, ReportVersion, RoleGrant, UserGrant
 from reports.permissions import Right
@@ -164,10 +169,9 @@ def _definition(version: ReportVersion, **unversioned: Any) -> ReportDefinition:
     options = {name: value for name, value in version.options.items() if name in ReportDefinition.OPTIONS}
     if "csv" in options:
         options["csv"] = CsvDefinition.model_construct(**options["csv"])
-    if "totals" in options:
-        options["totals"] = TotalsDefinition.model_construct(**options["totals"])
-    if "columns" in options:
-        options["columns"] = {name: _column(entry) for name, entry in options["columns"].items()}
+    options = _presentation(options)
+    if "sections" in options:
+        options["sections"] = [SectionDefinition.model_construct(**_presentation(each)) for each in options["sections"]]
     if "rules" in options:
         options["rules"] = [RuleDefinition.model_construct(**rule) for rule in options["rules"]]
     return ReportDefinition.model_construct(
@@ -209,6 +213,16 @@ def _parameter(stored: Mapping[str, Any], slugs: Mapping[str, str]) -> Parameter
             known["data_source"] = slugs.get(query["data_source"], "")
         fields["choices_query"] = ChoicesQueryDefinition.model_construct(**known)
     return ParameterDefinition.model_construct(**fields)
+
+
+def _presentation(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of a version, or a section among them, with definitions of its totals and columns."""
+    options = dict(stored)
+    if "totals" in options:
+        options["totals"] = TotalsDefinition.model_construct(**options["totals"])
+    if "columns" in options:
+        options["columns"] = {name: _column(entry) for name, entry in options["columns"].items()}
+    return options
 
 
 def _column(entry: dict[str, Any]) -> ColumnDefinition:

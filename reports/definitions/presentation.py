@@ -1,4 +1,4 @@
-"""How a report shows its rows, and what it shows besides them: columns, totals and a chart."""
+"""How a report shows its rows, and what it shows besides them: columns, totals, a chart, and sections."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from reports.definitions.base import Definition
 from reports.definitions.errors import FieldErrors, InvalidFields
-from reports.definitions.field_types import STORABLE, Text, storable
+from reports.definitions.field_types import STORABLE, SectionName, Text, storable
 from reports.rendering.charts import specification
 from reports.rendering.columns.date_format import date_pattern_error
 from reports.rendering.columns.highlights import condition_error
@@ -136,3 +136,18 @@ class TotalsDefinition(Definition):
         if errors:
             raise InvalidFields(errors)
         return self
+
+
+class SectionDefinition(Definition):
+    """A part of a report with a query of its own."""
+
+    name: SectionName = Field(description="Unique in the report. The key in json, and what API calls choose it by.")
+    title: Text = Field(max_length=200, default="", description="What people see. By default, the name in words.")
+    query: Text = Field(
+        min_length=1, max_length=100_000, description="One SQL statement. It can use all parameters of the report."
+    )
+    columns: Columns = Field(default={}, description="By column name, how html, pdf and xlsx show it.")
+    totals: TotalsDefinition | None = Field(default=None, description="Totals in html, pdf and xlsx.")
+    chart: ChartSpec | None = Field(
+        default=None, description="A Vega-Lite specification of a chart of the query's columns, in html, pdf and xlsx."
+    )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from reports.choices.queries import errors as choices_errors
-from reports.choices.queries import used_names
 from reports.definitions.base import Definition
-from reports.definitions.errors import FieldErrors, InvalidFields, duplicates, errors_in, from_pydantic, join_path
+from reports.definitions.errors import InvalidFields, duplicates, errors_in, from_pydantic
 from reports.definitions.field_types import (
     ByteCount,
     Delimiter,
@@ -31,13 +29,11 @@ from reports.definitions.field_types import (
     TimeZone,
     WebAddress,
 )  # fmt: skip
-from reports.definitions.presentation import ChartSpec, Columns, TotalsDefinition
-from reports.exceptions import InvalidDefinition, QueryFailed
-from reports.parameters.caller import caller_names, undefined
+from reports.definitions.presentation import ChartSpec, ColumnDefinition, Columns, SectionDefinition, TotalsDefinition
+from reports.exceptions import InvalidDefinition
 from reports.parameters.declarations import Parameter, contradictions
 from reports.parameters.rules import rule_error
 from reports.parameters.scalars import stable_number
-from reports.sources import placeholders
 
 
 class ChoicesQueryDefinition(Definition):
@@ -181,10 +177,19 @@ class ReportDefinition(Definition):
     name: Name = Field(description="The name that people see.")
     description: Text = Field(max_length=10_000, default="", description="For people.")
     data_source: ThingSlug = Field(description="The slug of a data source of the tenant.")
+    # Before the query, which is checked against it.
+    sections: list[SectionDefinition] = Field(
+        default=[],
+        max_length=20,
+        description="Instead of query: parts with a query each, all from one state of the data where the data source "
+        "has such. They are the sheets of xlsx, follow each other in html and pdf, and are the keys of json.",
+    )
     query: Text = Field(
-        min_length=1,
+        default="",
         max_length=100_000,
-        description="One SQL statement. `:name` is the value of a parameter: always bound, never text in the SQL.",
+        validate_default=True,
+        description="One SQL statement. `:name` is the value of a parameter: always bound, never text in the SQL. "
+        "Required unless the report has sections.",
     )
     parameters: list[ParameterDefinition] = Field(default=[], max_length=100)
     rules: list[RuleDefinition] = Field(
@@ -266,14 +271,33 @@ class ReportDefinition(Definition):
             "time_zone",
             "columns",
             "locale",
+            "sections",
         }
     )
     #: Stored with the report, not with its versions.
     UNVERSIONED: ClassVar[frozenset[str]] = frozenset({"slug", "tenant", "grants"})
 
+    #: What a report with sections has in each of them.
+    _OF_SECTIONS: ClassVar[tuple[str, ...]] = ("columns", "totals", "chart")
+
+    @field_validator("query")
+    @classmethod
+    def _check_query(cls, query: str, info: ValidationInfo) -> str:
+        # If the sections themselves are invalid, they are missing here.
+        has_sections = bool(info.data["sections"]) if "sections" in info.data else not query
+        if not query and not has_sections:
+            raise ValueError("This field is required, unless the report has sections.")
+        if query and has_sections:
+            raise ValueError("Leave it out: the report has sections, each with its own query.")
+        return query
+
     @model_validator(mode="after")
     def _check_consistency(self) -> ReportDefinition:
         errors = duplicates("parameters", [parameter.name for parameter in self.parameters], "name")
+        errors |= duplicates("sections", [section.name for section in self.sections], "name")
+        if self.sections:
+            named = [name for name in self._OF_SECTIONS if getattr(self, name)]
+            errors |= {name: ["Leave it out: each section has its own."] for name in named}
         errors |= duplicates("formats", self.formats)
         errors |= duplicates("delivery", [target.model_dump_json() for target in self.delivery])
         if self.template is not None and "pdf" not in self.formats:
@@ -295,11 +319,18 @@ class ReportDefinition(Definition):
         entry = self.model_dump(mode="json", exclude={"parameters"})
         entry["parameters"] = [parameter.declaration().to_dict() for parameter in self.parameters]
         # Of many columns with few options, most of it would be defaults.
-        entry["columns"] = {
-            name: column.model_dump(mode="json", exclude_defaults=True) for name, column in self.columns.items()
-        }
+        entry["columns"] = _columns_entry(self.columns)
         entry["chart"] = _with_stable_numbers(entry["chart"])
+        for section, dumped in zip(self.sections, entry["sections"], strict=True):
+            dumped["columns"] = _columns_entry(section.columns)
+            dumped["chart"] = _with_stable_numbers(dumped["chart"])
         return entry
+
+    def queries(self) -> dict[str, str]:
+        """Return its queries by path: that of the report, or those of its sections."""
+        if not self.sections:
+            return {"query": self.query}
+        return {f"sections[{at}].query": section.query for at, section in enumerate(self.sections)}
 
     def options(self) -> dict[str, Any]:
         """Return what a version stores in its column of that name."""
@@ -314,55 +345,6 @@ def parse_report(entry: object) -> ReportDefinition:
         raise from_pydantic(error) from None
 
 
-def query_errors(
-    report: ReportDefinition,
-    dialect: str,
-    choices_dialects: Mapping[str, str] | None = None,
-    caller: Collection[str] = (),
-) -> FieldErrors:
-    """Check the query in its dialect: one statement that uses all declared parameters, and no others.
-
-    A parameter may also be used by the choices query of another one. `choices_dialects` are by data source.
-    `caller` has the names of the caller's attributes that may be used.
-    """
-    declared = [parameter.declaration() for parameter in report.parameters]
-    dialects = {each.name: _choices_dialect(each, dialect, choices_dialects or {}) for each in declared}
-    positions = {parameter.name: at for at, parameter in enumerate(declared)}
-    errors: FieldErrors = {
-        join_path(f"parameters[{positions[name]}]", field): sentences
-        for name, fields in choices_errors(declared, dialects, caller).items()
-        for field, sentences in fields.items()
-    }
-    try:
-        placeholders.single_statement(report.query, dialect)
-    except QueryFailed as error:
-        return errors | {"query": [error.message]}
-    used = placeholders.names(report.query, dialect)
-    used_by_choices = {name for each in declared for name in used_names(each, dialects[each.name])}
-    errors |= {
-        f"parameters[{at}].name": [f"The query doesn't use :{name}."]
-        for name, at in positions.items()
-        if name not in used and name not in used_by_choices
-    }
-    undeclared = [undefined(name) for name in used if name not in positions and name not in caller]
-    return ({"query": undeclared} if undeclared else {}) | errors
-
-
-def definition_caller_names(report: ReportDefinition, dialects: Mapping[str | None, str]) -> list[str]:
-    """Return the caller's attributes that the queries use. `dialects` are by data source; None is the report's."""
-    declared = [parameter.declaration() for parameter in report.parameters]
-    names = placeholders.names(report.query, dialects[None])
-    for each in declared:
-        if each.choices_query:
-            names += placeholders.names(each.choices_query.query, dialects[each.choices_query.data_source])
-    return caller_names(names, [each.name for each in declared])
-
-
-def _choices_dialect(parameter: Parameter, dialect: str, dialects: Mapping[str, str]) -> str:
-    source = parameter.choices_query.data_source if parameter.choices_query else None
-    return dialect if source is None else dialects.get(source, "standard")
-
-
 def merge_patch(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
     """Return `target` after a JSON merge patch (RFC 7396): mappings are merged; null resets a field to its default."""
     merged = {key: value for key, value in target.items() if key not in patch}
@@ -373,6 +355,10 @@ def merge_patch(target: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str
         elif value is not None:
             merged[key] = value
     return merged
+
+
+def _columns_entry(columns: Mapping[str, ColumnDefinition]) -> dict[str, Any]:
+    return {name: column.model_dump(mode="json", exclude_defaults=True) for name, column in columns.items()}
 
 
 def _with_stable_numbers(data: Any) -> Any:

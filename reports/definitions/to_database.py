@@ -18,7 +18,7 @@ from reports.definitions import GrantsDefinition, ReportDefinition, query_errors
 from reports.definitions.errors import FieldErrors, invalid_definition, join_path
 from reports.definitions.field_types import user_of
 from reports.definitions.from_database import definition_of, reload_report, stored_grants
-from reports.definitions.report import definition_caller_names
+from reports.definitions.queries import definition_caller_names
 from reports.exceptions import ReportNotFound
 from reports.models import DataSource, ReportConfiguration, ReportVersion
 from reports.parameters.caller import known_names

@@ -7,11 +7,12 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC
 from decimal import Context, Decimal, InvalidOperation
 from math import fsum
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pyarrow.types as pt
 
-from reports.rendering.base import Document
+from reports.rendering.base import Document, Section
 from reports.rendering.column_kinds import NUMBERS, ColumnKind, kind_of
 from reports.rendering.column_text import display_text
 
@@ -40,11 +41,17 @@ def column_texts(batch: pa.RecordBatch) -> list[Texts]:
     return [display_text(column).to_pylist() for column in batch.columns]
 
 
-def as_json(document: Document, schema: pa.Schema, columns: Sequence[Texts], truncated: str | None) -> str:
-    """The whole context. `columns` are the texts of all rows, by column."""
-    names = schema.names
-    kinds = [_kind_name(field.type) for field in schema]
-    rows = list(zip(*columns, strict=True))
+class Table(NamedTuple):
+    """The rows of a report, or of one of its sections. `columns` are the texts of all rows, by column."""
+
+    schema: pa.Schema
+    columns: Sequence[Texts]
+    section: Section | None = None
+
+
+def as_json(document: Document, tables: Sequence[Table], truncated: str | None) -> str:
+    """The whole context: one table, or a table for each section."""
+    shown = [_table(table) for table in tables]
     data = {
         "report": {
             "name": document.title,
@@ -53,21 +60,30 @@ def as_json(document: Document, schema: pa.Schema, columns: Sequence[Texts], tru
             "generated": f"{document.generated_at.astimezone(UTC):%Y-%m-%d %H:%M:%S}",
             "parameters": dict(document.template.parameters) if document.template else {},
             "labels": dict(document.parameters),
-            "row-count": len(rows),
+            "row-count": sum(len(table["rows"]) for table in shown),
             "truncated": truncated,
         },
+        **({"sections": shown} if document.sections else shown[0]),
+    }
+    return json.dumps(data, ensure_ascii=False)
+
+
+def _table(table: Table) -> dict[str, Any]:
+    names = table.schema.names
+    kinds = [_kind_name(field.type) for field in table.schema]
+    data = {
         "columns": [
             {"name": name, "kind": kind, "numeric": kind_of(field.type) in NUMBERS}
-            for name, kind, field in zip(names, kinds, schema, strict=True)
+            for name, kind, field in zip(names, kinds, table.schema, strict=True)
         ],
-        "rows": rows,
+        "rows": list(zip(*table.columns, strict=True)),
         "totals": [
             {"name": name, **_total(kind, texts)}
-            for name, kind, texts in zip(names, kinds, columns, strict=True)
+            for name, kind, texts in zip(names, kinds, table.columns, strict=True)
             if kind in _SUMMED_KINDS
         ],
     }
-    return json.dumps(data, ensure_ascii=False)
+    return data | ({"name": table.section.name, "title": table.section.title} if table.section else {})
 
 
 def _kind_name(data_type: pa.DataType) -> str:

@@ -5,14 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from accounts.models import User
 from common.children.messages import ChildLimits
 from reports.documents.diagnostics import Diagnostic
 from reports.dry_run import tasks
+from reports.dry_run.design_errors import CHART_SECONDS
 from reports.dry_run.document_preview import template_errors
 from reports.dry_run.limited import run_in_child
-from reports.dry_run.results import Description, Fits, RowPreview
+from reports.dry_run.results import Description, Fits, RowPreview, SectionDescription
 from reports.dry_run.target import DryRunTarget
 from reports.exceptions import RunError
 from reports.runner_port import RunHistory
@@ -21,16 +23,32 @@ from reports.runner_port import RunHistory
 _SPARE_SECONDS = 2
 
 
+class CheckedSection(NamedTuple):
+    """What a check found out about a section. `preview`: None unless it was requested."""
+
+    section: SectionDescription
+    preview: RowPreview | None
+
+
 @dataclass(frozen=True)
 class CheckResult(Description):
     """The outcome of a check. Without errors, the data source accepts the query and the design fits it."""
 
     #: With their lines; `errors` has them as sentences, too.
     template_errors: list[Diagnostic] = field(default_factory=list)
-    #: None unless it was requested.
-    preview: RowPreview | None = None
+    #: Of the report, or of each section; empty unless it was requested.
+    previews: list[RowPreview] = field(default_factory=list)
     #: None for a report that isn't stored or has no successful run.
     run_history: RunHistory | None = None
+
+    @property
+    def first_preview(self) -> RowPreview | None:
+        return self.previews[0] if self.previews else None
+
+    @property
+    def checked_sections(self) -> list[CheckedSection]:
+        previews = {preview.section: preview for preview in self.previews}
+        return [CheckedSection(section, previews.get(section.name)) for section in self.sections]
 
     @property
     def all_fit(self) -> bool:
@@ -44,7 +62,8 @@ def check(
 
     `compile_template`: also compile a template with the first rows, for which the query is run.
     """
-    seconds = tasks.DESCRIBE_SECONDS + (tasks.CHART_SECONDS if target.chart else 0) + _SPARE_SECONDS
+    charts = sum(table.chart is not None for table in target.tables())
+    seconds = tasks.describe_seconds(target) + CHART_SECONDS * charts + _SPARE_SECONDS
     typed_values, limits = target.typed_values(values), ChildLimits(seconds=seconds)
     is_complete = all(values.get(parameter.name) is not None for parameter in target.parameters if parameter.required)
     try:

@@ -19,9 +19,9 @@ from reports.models import DataSource
 from reports.parameters.date_math import Moment
 
 #: The task stops by itself; a child that doesn't is killed a little later.
-_LIMITS = ChildLimits(seconds=tasks.DESCRIBE_SECONDS + 2)
+_SPARE_SECONDS = 2
 #: A change of any other field doesn't matter to the columns.
-_FIELDS = ("columns", "query", "parameters", "data_source")
+_FIELDS = ("columns", "query", "sections", "parameters", "data_source")
 
 
 def check_columns(
@@ -31,7 +31,8 @@ def check_columns(
 
     `before` is the stored definition. Without an answer from the data source, a run of the report will tell.
     """
-    if not after.columns or (before and all(before.entry()[name] == after.entry()[name] for name in _FIELDS)):
+    has_columns = after.columns or any(section.columns for section in after.sections)
+    if not has_columns or (before and all(before.entry()[name] == after.entry()[name] for name in _FIELDS)):
         return
     source = DataSource.objects.filter(tenant=tenant, slug=after.data_source).first()
     if source is None:
@@ -39,7 +40,8 @@ def check_columns(
     try:
         moment = Moment.of(timezone.now(), after.time_zone, tenant.time_zone)
         target = DryRunTarget.of_definition(after, source.spec(), moment, actor)
-        errors = run_in_child(tasks.column_errors, target, target.typed_values({}), actor=actor, limits=_LIMITS)
+        limits = ChildLimits(seconds=tasks.describe_seconds(target) + _SPARE_SECONDS)
+        errors = run_in_child(tasks.column_errors, target, target.typed_values({}), actor=actor, limits=limits)
     except (RunError, DryRunBusy, WrongKey, CallerAttributeMissing, InvalidParameters):
         # Nothing can be asked, or nobody answers.
         return

@@ -31,7 +31,7 @@ def preview_document(
     seconds = settings.DOCUMENT_PREVIEW_SECONDS
     limits = ChildLimits(
         # Without rows, the template is compiled once more.
-        seconds=tasks.ROWS_SECONDS + 2 * seconds,
+        seconds=tasks.rows_seconds(target) + 2 * seconds,
         # In base64.
         result_bytes=tasks.MAX_DOCUMENT_BYTES * 3 // 2,
         wait_seconds=settings.DOCUMENT_PREVIEW_WAIT_SECONDS,

@@ -49,8 +49,21 @@ class FormatFit:
 
 
 @dataclass(frozen=True)
+class SectionDescription:
+    """What is known of a section's query."""
+
+    name: str
+    title: str
+    columns: list[Column]
+    estimated_rows: int | None
+
+
+@dataclass(frozen=True)
 class Description:
-    """What is known of a query's result before it is run. Without errors, the design fits the columns."""
+    """What is known of a result before the report is run. Without errors, the design fits the columns.
+
+    With sections, `columns` are those of the first one, and `estimated_rows` those of all.
+    """
 
     errors: list[str] = field(default_factory=list)
     #: The message of the data source's driver. Only for Administrators: it may name tables and hosts.
@@ -59,6 +72,7 @@ class Description:
     types_are_certain: bool = True
     estimated_rows: int | None = None
     formats: list[FormatFit] = field(default_factory=list)
+    sections: list[SectionDescription] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -73,6 +87,9 @@ class RowPreview:
     truncated: bool = False
     error: str = ""
     driver_message: str = ""
+    #: Name and title of its section; empty if the report has no sections.
+    section: str = ""
+    title: str = ""
 
 
 @dataclass(frozen=True)

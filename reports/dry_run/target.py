@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reports.parameters.caller import Identity, caller_names, caller_values
 from reports.parameters.date_math import Moment
 from reports.parameters.declarations import Parameter
 from reports.parameters.rules import Rule
 from reports.parameters.values import TypedValue, typed_values
-from reports.rendering.base import TotalsOptions, totals_options
+from reports.rendering.base import Section, TotalsOptions, in_section, section_of, totals_options
 from reports.rendering.columns.options import ColumnOptions, column_options
 from reports.sources import placeholders
 from reports.sources.base import SourceSpec
@@ -21,12 +21,28 @@ if TYPE_CHECKING:
     from reports.models import ReportVersion
 
 
+class DryRunTable(NamedTuple):
+    """A query, and how its rows are shown. `section`: None if the report has no sections."""
+
+    query: str
+    columns: Mapping[str, ColumnOptions]
+    totals: TotalsOptions | None
+    chart: Mapping[str, Any] | None
+    section: Section | None = None
+
+    def named(self, message: str) -> str:
+        """Return the message, with the section it is about."""
+        return in_section(self.section, message) if self.section else message
+
+
 @dataclass(frozen=True, kw_only=True)
 class DryRunTarget:
     """The parts of a report that checks, previews and estimates need."""
 
     source: SourceSpec
     query: str
+    #: With their queries, in place of the report's own query, columns, totals and chart.
+    sections: Sequence[tuple[Section, str]] = ()
     parameters: list[Parameter]
     #: What relative dates in its values are resolved against.
     moment: Moment
@@ -50,6 +66,7 @@ class DryRunTarget:
         return cls(
             source=version.source(),
             query=version.query,
+            sections=_sections(version.options),
             parameters=version.declared_parameters(),
             moment=moment,
             rules=version.rules,
@@ -71,10 +88,11 @@ class DryRunTarget:
     ) -> DryRunTarget:
         """Raises CallerAttributeMissing if its query depends on who runs it."""
         parameters = [parameter.declaration() for parameter in definition.parameters]
-        names = placeholders.names(definition.query, source.dialect)
+        names = [name for query in definition.queries().values() for name in placeholders.names(query, source.dialect)]
         return cls(
             source=source,
             query=definition.query,
+            sections=_sections(definition.options()),
             parameters=parameters,
             moment=moment,
             caller=caller_values(actor, caller_names(names, [parameter.name for parameter in parameters])),
@@ -89,6 +107,20 @@ class DryRunTarget:
             description=definition.description,
         )
 
+    def tables(self) -> list[DryRunTable]:
+        """Return what it reads: one table, or one for each section."""
+        if not self.sections:
+            return [DryRunTable(self.query, self.columns, self.totals, self.chart)]
+        return [
+            DryRunTable(query, section.columns, section.totals, section.chart, section)
+            for section, query in self.sections
+        ]
+
+    @property
+    def queries(self) -> str:
+        """The text of all queries."""
+        return ";\n\n".join(table.query for table in self.tables())
+
     def typed_values(self, values: Mapping[str, object]) -> dict[str, TypedValue]:
         """Return the JSON values with their types, and those of the caller; a missing required one is NULL.
 
@@ -96,3 +128,7 @@ class DryRunTarget:
         """
         optional = [replace(parameter, required=False) for parameter in self.parameters]
         return {**typed_values(optional, values, self.moment, rules=self.rules), **self.caller}
+
+
+def _sections(options: Mapping[str, Any]) -> list[tuple[Section, str]]:
+    return [(section_of(stored), stored["query"]) for stored in options.get("sections", ())]

@@ -11,11 +11,11 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
+from math import ceil
 from pathlib import Path
 
 import pyarrow as pa
 
-from accounts.localization import DEFAULT
 from reports import sources
 from reports.documents import context
 from reports.documents.compiler import (
@@ -27,6 +27,7 @@ from reports.documents.compiler import (
 )
 from reports.documents.diagnostics import Diagnostic
 from reports.documents.template_renderer import MAX_BYTES, file_noun, renderer_for
+from reports.dry_run.design_errors import design_errors, errors_in_columns
 from reports.dry_run.results import (
     Column,
     Description,
@@ -36,27 +37,26 @@ from reports.dry_run.results import (
     PreviewColumn,
     QueryRows,
     RowPreview,
+    SectionDescription,
     SourceCheck,
 )
-from reports.dry_run.target import DryRunTarget
-from reports.exceptions import DesignMismatch, FormatCannotHold, QueryFailed, RunError, TemplateFailed
+from reports.dry_run.target import DryRunTable, DryRunTarget
+from reports.exceptions import FormatCannotHold, QueryFailed, RunError, TemplateFailed
 from reports.parameters.values import TypedValue, display_by_label, display_by_name
 from reports.rendering.base import Document, Renderer, Template
-from reports.rendering.charts.chart import Chart, ChartLimits
 from reports.rendering.column_kinds import NUMBERS, kind_of
-from reports.rendering.column_lookup import missing_column
 from reports.rendering.column_text import as_text, display_text
-from reports.rendering.columns.views import ColumnView
-from reports.rendering.totals.group_totals import Totals
 from reports.sources import errors
 from reports.sources.base import Limits, QueryDescription, Rows, SchemaWidened, Source, SourceSpec
+from reports.sources.deadline import Deadline
 
 ROWS = 50
-DESCRIBE_SECONDS, ROWS_SECONDS, CHART_SECONDS, ALL_ROWS_SECONDS = 3, 5, 10, 30
+DESCRIBE_SECONDS, ROWS_SECONDS, ALL_ROWS_SECONDS = 3, 5, 30
+#: Of a report with many sections, each query gets less time.
+_MOST_AT_LENGTH = 4
 _SOURCE_BYTES = 256 << 20
 #: Of a preview. Longer values are cut: fifty texts of megabytes each would not fit a page.
 _MAX_CHARACTERS, _MAX_CHARACTERS_OF_VALUE, _MAX_CELLS, _MAX_COLUMNS = 500_000, 1_000, 20_000, 2_000
-_CHART_LIMITS = ChartLimits(memory_bytes=1 << 30)
 #: Memory of the process that compiles a document, and size of its pages together.
 _DOCUMENT_MEMORY_BYTES, MAX_DOCUMENT_BYTES = 768 << 20, 8 << 20
 NO_MEMORY = "The query needs more memory than a preview can use."
@@ -66,43 +66,84 @@ Values = Mapping[str, TypedValue]
 
 
 def describe(target: DryRunTarget, values: Values, is_complete: bool) -> Description:
-    """Ask the data source for the query's columns and rows, and check the design against them.
+    """Ask the data source for the columns and rows of each query, and check the design against them.
 
     `is_complete`: no required value is missing.
     """
+    tables = target.tables()
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            prepared = sources.describe(target.source, target.query, values, _limits(DESCRIBE_SECONDS, folder))
+        described = _described(target, tables, values)
     except RunError as error:
         return Description(errors=[_message(error)], driver_message=_driver_message(error))
-    if len(prepared.schema) > _MAX_COLUMNS:
-        return Description(errors=[_TOO_WIDE])
-    rows = prepared.expected_rows
-    # A missing required value is NULL, which matches nothing: an estimate of no rows then means nothing.
-    if rows is not None and rows <= 1 and not is_complete:
-        rows = None
-    if rows is not None and target.max_rows is not None:
-        rows = min(rows, target.max_rows)
+    too_wide = [table for table, prepared in described if len(prepared.schema) > _MAX_COLUMNS]
+    if too_wide:
+        return Description(errors=[table.named(_TOO_WIDE) for table in too_wide])
+    rows = [_estimated(prepared.expected_rows, is_complete) for _, prepared in described]
+    total = None if None in rows else sum(each or 0 for each in rows)
+    if total is not None and target.max_rows is not None:
+        total = min(total, target.max_rows)
+    columns = [[Column(column.name, type_name(column.type)) for column in prepared.schema] for _, prepared in described]
     return Description(
-        errors=_design_errors(target, prepared),
-        columns=[Column(column.name, type_name(column.type)) for column in prepared.schema],
-        types_are_certain=prepared.certain,
-        estimated_rows=rows,
+        errors=[table.named(error) for table, prepared in described for error in design_errors(table, prepared)],
+        columns=columns[0],
+        types_are_certain=all(prepared.certain for _, prepared in described),
+        estimated_rows=total,
         formats=[
-            _format_fit(renderer_for(format, target.template), prepared, rows, target.max_rows)
+            _format_fit(renderer_for(format, target.template), described, total, target.max_rows)
             for format in target.formats
         ],
+        sections=[
+            SectionDescription(table.section.name, table.section.title, of_table, estimated)
+            for (table, _), of_table, estimated in zip(described, columns, rows, strict=True)
+            if table.section
+        ],
     )
+
+
+def _described(
+    target: DryRunTarget, tables: list[DryRunTable], values: Values
+) -> list[tuple[DryRunTable, QueryDescription]]:
+    """Ask about one query after the other. Raises RunErrors."""
+    deadline = Deadline(describe_seconds(target))
+    described = []
+    with tempfile.TemporaryDirectory() as folder:
+        for table in tables:
+            seconds = max(1, min(DESCRIBE_SECONDS, ceil(deadline.remaining)))
+            try:
+                prepared = sources.describe(target.source, table.query, values, _limits(seconds, folder))
+            except RunError as error:
+                error.message = table.named(_message(error))
+                raise
+            described.append((table, prepared))
+    return described
+
+
+def describe_seconds(target: DryRunTarget) -> int:
+    """Return the most seconds that asking about the queries may take."""
+    return DESCRIBE_SECONDS * min(len(target.tables()), _MOST_AT_LENGTH)
+
+
+def rows_seconds(target: DryRunTarget) -> int:
+    """Return the most seconds that reading the first rows may take."""
+    return ROWS_SECONDS * min(len(target.tables()), _MOST_AT_LENGTH)
+
+
+def _estimated(rows: int | None, is_complete: bool) -> int | None:
+    # A missing required value is NULL, which matches nothing: an estimate of no rows then means nothing.
+    return None if rows is not None and rows <= 1 and not is_complete else rows
 
 
 def column_errors(target: DryRunTarget, values: Values) -> dict[str, list[str]]:
     """Return what is wrong with the report's columns, by path; nothing if the data source doesn't tell."""
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            prepared = sources.describe(target.source, target.query, values, _limits(DESCRIBE_SECONDS, folder))
+        described = _described(target, target.tables(), values)
     except RunError:
         return {}
-    return _column_errors(target, prepared)
+    errors: dict[str, list[str]] = {}
+    for at, (table, prepared) in enumerate(described):
+        prefix = f"sections[{at}]." if table.section else ""
+        errors |= {f"{prefix}{path}": found for path, found in errors_in_columns(table, prepared).items()}
+    return errors
 
 
 def check_source(spec: SourceSpec) -> SourceCheck:
@@ -129,19 +170,28 @@ def _warnings(spec: SourceSpec) -> list[str]:
         return ["Its server didn't tell what the account in its URL may do beyond reading."]
 
 
-def preview_rows(target: DryRunTarget, values: Values) -> RowPreview:
-    """Run the query for its first rows."""
+def preview_rows(target: DryRunTarget, values: Values) -> list[RowPreview]:
+    """Run the queries for their first rows."""
+    tables = target.tables()
+    deadline = Deadline(rows_seconds(target))
+    return [_preview(target, table, values, deadline, len(tables)) for table in tables]
+
+
+def _preview(target: DryRunTarget, table: DryRunTable, values: Values, deadline: Deadline, tables: int) -> RowPreview:
+    """Run one query for its first rows. `tables` share what a preview may have."""
+    section = (table.section.name, table.section.title) if table.section else ("", "")
     try:
-        schema, batches = _first_rows(target, values, shorten=True)
+        schema, batches = _first_rows(target, table, values, deadline, shorten=True)
     except RunError as error:
-        return RowPreview(error=_message(error), driver_message=_driver_message(error))
+        message = table.named(_message(error))
+        return RowPreview([], [], False, message, _driver_message(error), *section)
     columns = [PreviewColumn(field.name, type_name(field.type), kind_of(field.type) in NUMBERS) for field in schema]
     rows = [list(row) for batch in batches for row in zip(*batch, strict=True)]
-    shown = min(ROWS, _MAX_CELLS // max(1, len(columns)))
+    shown = min(ROWS, _MAX_CELLS // tables // max(1, len(columns)))
     # Every value of a preview with few or short ones is shown up to the same length.
-    longest = max(20, min(_MAX_CHARACTERS_OF_VALUE, _MAX_CHARACTERS // max(1, shown * len(columns))))
+    longest = max(20, min(_MAX_CHARACTERS_OF_VALUE, _MAX_CHARACTERS // tables // max(1, shown * len(columns))))
     texts = [[_shortened(value, longest) for value in row] for row in rows[:shown]]
-    return RowPreview(columns, texts, truncated=len(rows) > shown)
+    return RowPreview(columns, texts, len(rows) > shown, "", "", *section)
 
 
 def read_rows(source: SourceSpec, query: str, max_rows: int) -> QueryRows:
@@ -202,10 +252,14 @@ def check_syntax(template: str) -> list[Diagnostic]:
 
 
 def _compile(target: DryRunTarget, values: Values, seconds: int, ppi: int | None) -> CompiledDocument:
-    schema, batches = _first_rows(target, values, shorten=False)
-    rows = [row for batch in batches for row in zip(*batch, strict=True)]
-    truncated = f"This is a preview of the first {ROWS} rows." if len(rows) > ROWS else None
-    columns = list(zip(*rows[:ROWS], strict=True)) or [()] * len(schema)
+    tables, has_more, deadline = [], False, Deadline(rows_seconds(target))
+    for table in target.tables():
+        schema, batches = _first_rows(target, table, values, deadline, shorten=False)
+        rows = [row for batch in batches for row in zip(*batch, strict=True)]
+        has_more = has_more or len(rows) > ROWS
+        columns = list(zip(*rows[:ROWS], strict=True)) or [()] * len(schema)
+        tables.append(context.Table(schema, columns, table.section))
+    truncated = f"This is a preview of the first {ROWS} rows." if has_more else None
     shown = {parameter.name: values[parameter.name] for parameter in target.parameters}
     document = Document(
         title=target.name,
@@ -214,11 +268,12 @@ def _compile(target: DryRunTarget, values: Values, seconds: int, ppi: int | None
         generated_at=datetime.now(UTC),
         parameters=display_by_label(target.parameters, values),
         template=Template(text=target.template or "", parameters=display_by_name(shown)),
+        sections=[section for section, _ in target.sections],
     )
     return compile_document(
         CompileRequest(
             template=target.template or "",
-            data=context.as_json(document, schema, columns, truncated),
+            data=context.as_json(document, tables, truncated),
             timestamp=document.generated_at,
             seconds=seconds,
             memory_bytes=_DOCUMENT_MEMORY_BYTES,
@@ -233,7 +288,9 @@ def _compile(target: DryRunTarget, values: Values, seconds: int, ppi: int | None
 Texts = list[list[str | None]]
 
 
-def _first_rows(target: DryRunTarget, values: Values, *, shorten: bool) -> tuple[pa.Schema, list[Texts]]:
+def _first_rows(
+    target: DryRunTarget, table: DryRunTable, values: Values, deadline: Deadline, *, shorten: bool
+) -> tuple[pa.Schema, list[Texts]]:
     """Return the schema, and by batch the texts of each column: ROWS + 1 rows at most, so that the caller can tell
     whether there are more than ROWS. Raises RunErrors.
 
@@ -242,9 +299,9 @@ def _first_rows(target: DryRunTarget, values: Values, *, shorten: bool) -> tuple
     source: Source | None = None
     with tempfile.TemporaryDirectory() as folder:
         while True:
-            limits = _limits(ROWS_SECONDS, folder)
+            limits = _limits(max(1, min(ROWS_SECONDS, ceil(deadline.remaining))), folder)
             try:
-                with sources.read(target.source, target.query, values, limits, source=source) as rows:
+                with sources.read(target.source, table.query, values, limits, source=source) as rows:
                     if len(rows.schema) > _MAX_COLUMNS:
                         raise QueryFailed(_TOO_WIDE)
                     return rows.schema, list(_batch_texts(rows, shorten=shorten))
@@ -282,41 +339,19 @@ def type_name(data_type: pa.DataType) -> str:
     return re.sub(r"extension<arrow\.(json|opaque\[.*?type_name=(\w+).*?\])>", lambda m: m[2] or m[1], str(data_type))
 
 
-def _design_errors(target: DryRunTarget, prepared: QueryDescription) -> list[str]:
-    errors = [f"{path}: {sentence}" for path, found in _column_errors(target, prepared).items() for sentence in found]
-    try:
-        if target.totals:
-            Totals(target.totals, prepared.schema)
-    except DesignMismatch as error:
-        errors.append(error.message)
-    try:
-        if target.chart:
-            Chart(target.chart, prepared.schema, _CHART_LIMITS).check(CHART_SECONDS)
-    except DesignMismatch as error:
-        errors.append(error.message)
-    return errors
-
-
-def _column_errors(target: DryRunTarget, prepared: QueryDescription) -> dict[str, list[str]]:
-    """Options of columns that don't fit. Types that are only inferred may differ in a run, so they aren't compared."""
-    errors: dict[str, list[str]] = {}
-    for name, options in target.columns.items():
-        path, at = f"columns.{name}", prepared.schema.get_field_index(name)
-        if at < 0:
-            errors[path] = [missing_column(prepared.schema, name)]
-        elif prepared.certain:
-            field = prepared.schema.field(at)
-            errors |= {f"{path}.{below}": [text] for below, text in ColumnView(field, options, DEFAULT).mismatches()}
-    return errors
-
-
-def _format_fit(renderer: Renderer, prepared: QueryDescription, rows: int | None, max_rows: int | None) -> FormatFit:
+def _format_fit(
+    renderer: Renderer,
+    described: list[tuple[DryRunTable, QueryDescription]],
+    rows: int | None,
+    max_rows: int | None,
+) -> FormatFit:
     format = renderer.format
-    try:
-        # Opening a writer checks the columns.
-        renderer.open(io.BytesIO(), prepared.schema, Document(title="", generated_at=datetime.now(UTC)))
-    except FormatCannotHold as error:
-        return FormatFit(format, Fits.NO, error.message)
+    for table, prepared in described:
+        try:
+            # Opening a writer checks the columns.
+            renderer.open(io.BytesIO(), prepared.schema, Document(title="", generated_at=datetime.now(UTC)))
+        except FormatCannotHold as error:
+            return FormatFit(format, Fits.NO, table.named(error.message))
     limit = renderer.max_rows
     if limit is None or (max_rows is not None and max_rows <= limit):
         return FormatFit(format, Fits.YES)

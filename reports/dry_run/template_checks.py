@@ -20,7 +20,7 @@ from reports.parameters.date_math import Moment
 from reports.sources.base import SourceSpec
 
 #: A change of any other field can't make a template fail.
-_FIELDS = ("template", "query", "parameters", "data_source", "name", "description", "time_zone")
+_FIELDS = ("template", "query", "sections", "parameters", "data_source", "name", "description", "time_zone")
 
 
 def check_template(

@@ -48,28 +48,28 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Dif
         if old.get(path) == new.get(path):
             continue
         one, other = old.get(path, ""), new.get(path, "")
-        has_lines = path == "query" or "\n" in one.strip() or "\n" in other.strip()
+        has_lines = path.endswith("query") or "\n" in one.strip() or "\n" in other.strip()
         lines = list(_compare(one.splitlines(), other.splitlines())) if has_lines else []
         found.append(Difference(path, one, other, lines))
     return found
 
 
 def changed_fields(differences: Iterable[Difference]) -> list[str]:
-    """Return the titles of the fields, each once; those of one parameter count as one."""
+    """Return the titles of the fields, each once; those of one parameter or section count as one."""
     return list(dict.fromkeys(difference.title.partition(":")[0] for difference in differences))
 
 
 def _flatten(entry: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     """Yield each field with its value as text.
 
-    Parameters are identified by their names, so that an added one doesn't make all later ones differ.
+    Parameters and sections are identified by their names, so that an added one doesn't make all later ones differ.
     """
     for name, value in entry.items():
-        if name == "parameters" and not prefix and isinstance(value, list):
-            yield "parameters", ", ".join(str(parameter.get("name", "")) for parameter in value)
-            for parameter in value:
-                fields = {key: field for key, field in parameter.items() if key != "name"}
-                yield from _flatten(fields, f"parameter {parameter.get('name', '')}: ")
+        if name in ("parameters", "sections") and not prefix and isinstance(value, list):
+            yield name, ", ".join(str(part.get("name", "")) for part in value)
+            for part in value:
+                fields = {key: field for key, field in part.items() if key != "name"}
+                yield from _flatten(fields, f"{name.removesuffix('s')} {part.get('name', '')}: ")
         elif isinstance(value, Mapping):
             yield from _flatten(value, f"{prefix}{name}: ")
         else:

@@ -59,6 +59,13 @@ _FIELDS = {
     "time_zone": FieldText(
         _("Time zone"), _("For relative dates such as `today`, for example Europe/Berlin. Leave empty for the default.")
     ),
+    "sections": FieldText(
+        _("Sections"),
+        _(
+            "In place of the query: parts of the report with a query each, `- {name: summary, title: Summary, query: "
+            "select …}`. A section also has its own `columns`, `totals` and `chart`."
+        ),
+    ),
     "columns": FieldText(
         _("Columns"),
         _(

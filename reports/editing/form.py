@@ -24,6 +24,7 @@ from reports.parameters.declarations import Parameter
 EDITED_ELSEWHERE = frozenset({"tenant", "template"})
 #: Fields of a report that aren't read by their type alone.
 _SPECIAL = frozenset({"parameters", "delivery", "grants", "formats"})
+_AGREEING = frozenset({"query", "parameters", "sections"})
 #: A valid value for each required field, to stand in for an invalid one.
 _VALID = {"name": "-", "slug": "-", "query": "select 1", "parameters": [], "formats": ["csv"]}
 
@@ -132,9 +133,9 @@ class EditForm:
             in_entry = errors_in(invalid)
         self.errors = in_entry | errors_in(error) | self.submission.yaml_errors
         invalid_fields = {top_field(path) for path in self.errors}
-        if invalid_fields & {"query", "parameters"}:
-            # They have to agree with each other, so neither can be checked alone.
-            invalid_fields |= {"query", "parameters"}
+        if invalid_fields & _AGREEING:
+            # They have to agree with each other, so none can be checked alone.
+            invalid_fields |= _AGREEING
         valid = {name: value for name, value in self.entry.items() if name not in invalid_fields}
         try:
             to_database.check_definition(parse_report(_VALID | valid), tenant)

@@ -18,7 +18,7 @@ from reports.editing.grants import RIGHTS, Grant, row_of
 #: The fields of each section of the page. Fields that aren't named here are below design (YAML) or limits.
 _SECTIONS = {
     "about": ("name", "slug", "description"),
-    "query": ("data_source", "query"),
+    "query": ("data_source", "query", "sections"),
     "parameters": ("parameters",),
     "rules": ("rules", "time_zone"),
     "files": ("formats", "locale", "csv"),

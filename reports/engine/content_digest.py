@@ -6,6 +6,7 @@ import hashlib
 
 import pyarrow as pa
 
+from reports.rendering.base import Section, SectionsWriter
 from reports.rendering.column_json import json_keys, json_objects
 from reports.rendering.text_arrays import slices
 
@@ -34,3 +35,21 @@ class ContentDigest:
 
     def hexdigest(self) -> str:
         return hashlib.sha256(f"{self._rows}\n{self._sum:x}\n{self._columns}".encode()).hexdigest()
+
+
+class SectionsDigest(SectionsWriter):
+    """Of a result with sections: what each of them says, and their names."""
+
+    def __init__(self) -> None:
+        self._digests: dict[str, ContentDigest] = {}
+
+    def begin(self, section: Section, schema: pa.Schema) -> ContentDigest:
+        self._digests[section.name] = ContentDigest(schema)
+        return self._digests[section.name]
+
+    def close(self, *, rows: int, truncated: str | None) -> None:
+        """There is nothing to end."""
+
+    def hexdigest(self) -> str:
+        lines = [f"{name} {digest.hexdigest()}\n" for name, digest in self._digests.items()]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()

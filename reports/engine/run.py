@@ -5,23 +5,20 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from io import BufferedRandom
-from math import ceil
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from reports.documents.template_renderer import renderer_for
-from reports.engine.content_digest import ContentDigest
 from reports.engine.detachable_file import detachable
 from reports.engine.limiter import Limiter, size_text
+from reports.engine.outputs import Outputs
+from reports.engine.reading import OpenRows, reading
 from reports.engine.spec import RenderedFile, RunResult, RunSpec
-from reports.exceptions import OutOfSpace, ResultTooLarge
+from reports.exceptions import DesignMismatch, FormatCannotHold, OutOfSpace, QueryFailed, ResultTooLarge
 from reports.kept_rows import file as kept_rows
-from reports.kept_rows.file import KeptRowsWriter
-from reports.sources import read
+from reports.rendering.base import Section, in_section
 from reports.sources.base import Rows, SchemaWidened, Source
 from reports.sources.deadline import Deadline
 
@@ -104,59 +101,94 @@ def _read_and_write(spec: RunSpec, files: Files, deadline: Deadline, report_prog
     Starts again when the source meets a value that the announced type of a column can't hold; each time, types get
     wider.
     """
-    source: Source | None = None
+    learned: dict[str, Source] = {}
     while True:
-        limits = replace(spec.limits, timeout_seconds=max(1, ceil(deadline.remaining)))
         try:
             with ExitStack() as stack:
                 outs = {name: stack.enter_context(detachable(file)) for name, file in files.items()}
-                rows = stack.enter_context(
-                    kept_rows.read_kept(spec.kept)
-                    if spec.kept
-                    else read(spec.source, spec.query, spec.values, limits, source=source)
-                )
-                return _write(spec, rows, outs, deadline, report_progress)
-        except SchemaWidened as widened:
+                with reading(spec, deadline, learned) as open_rows:
+                    return _Writing(spec, outs, deadline, report_progress).write(open_rows)
+        except SchemaWidened:
             deadline.check()
-            source = widened.source
             for file in files.values():
                 file.seek(0)
                 file.truncate()
 
 
-def _write(spec: RunSpec, rows: Rows, outs: Files, deadline: Deadline, report_progress: ReportProgress) -> _Written:
-    renderers = {format: renderer_for(format, spec.document.template) for format in spec.formats}
-    writers = [renderer.open(outs[format], rows.schema, spec.document) for format, renderer in renderers.items()]
-    digest = ContentDigest(rows.schema) if spec.digests_content else None
-    if digest:
-        writers.append(digest)
-    kept = KeptRowsWriter(outs[kept_rows.NAME], rows.schema, spec.keep_rows) if spec.keep_rows else None
-    sizes = [outs[format].tell for format in spec.formats]
-    limiter = Limiter(spec, list(renderers.values()), largest=lambda: max(size() for size in sizes))
-    total = rows.expected_rows
-    if total is not None and spec.max_rows is not None:
-        total = min(total, spec.max_rows)
-    for batch in rows.batches:
-        deadline.check()
-        for part in limiter.allowed_parts(batch):
-            for writer in writers:
-                writer.write(part)
-            if kept:
-                kept.write(part)
-        report_progress(limiter.rows, sum(size() for size in sizes), total)
-        if limiter.truncated:
-            break
-    truncated = limiter.truncated or spec.truncated
-    for writer in writers:
-        deadline.check()
-        writer.close(rows=limiter.rows, truncated=truncated)
-    if kept:
-        kept.close()
-    for format, renderer in renderers.items():
-        if not renderer.streams and spec.max_bytes is not None and outs[format].tell() > spec.max_bytes:
-            limit = size_text(spec.max_bytes)
-            raise ResultTooLarge(
-                f"The {format} file is larger than the {limit} that the report allows. Narrow the parameters."
-            )
-    report_progress(limiter.rows, sum(size() for size in sizes), limiter.rows)
-    return _Written(limiter.rows, truncated, bool(kept and kept.is_kept), digest.hexdigest() if digest else "")
+@contextmanager
+def _naming(section: Section | None) -> Iterator[None]:
+    """Say in errors of authors in which section they are."""
+    try:
+        yield
+    except (QueryFailed, DesignMismatch, FormatCannotHold) as error:
+        if section:
+            error.message = in_section(section, error.message)
+        raise
+
+
+class _Writing:
+    """The rows of a run on their way into its files."""
+
+    def __init__(self, spec: RunSpec, outs: Files, deadline: Deadline, report_progress: ReportProgress) -> None:
+        self._spec = spec
+        self._outputs = Outputs(spec, outs)
+        self._outs = {format: outs[format] for format in spec.formats}
+        self._deadline = deadline
+        self._report_progress = report_progress
+        self._sizes = [out.tell for out in self._outs.values()]
+        renderers = list(self._outputs.renderers.values())
+        self._limiter = Limiter(spec, renderers, largest=lambda: max(size() for size in self._sizes))
+
+    def write(self, open_rows: OpenRows) -> _Written:
+        spec, limiter = self._spec, self._limiter
+        rows_of_section = {}
+        sections: Sequence[Section | None] = spec.document.sections or [None]
+        for section in sections:
+            with _naming(section), open_rows(section, is_cut=bool(limiter.truncated)) as rows:
+                rows_of_section[section and section.name] = self._write_section(section, rows)
+        truncated = limiter.truncated or spec.truncated
+        self._outputs.close(rows=limiter.rows, truncated=truncated)
+        self._check_sizes()
+        self._report_progress(limiter.rows, self._size(), limiter.rows)
+        rows_in_files = limiter.rows
+        if not self._outputs.has_all_sections:
+            rows_in_files = rows_of_section[spec.section or spec.document.sections[0].name]
+        return _Written(rows_in_files, truncated, self._outputs.is_kept, self._outputs.content_digest)
+
+    def _write_section(self, section: Section | None, rows: Rows) -> int:
+        """Write the rows that the limits allow. Return how many these are."""
+        spec, limiter = self._spec, self._limiter
+        writers = self._outputs.begin(section, rows.schema)
+        before, total = limiter.rows, rows.expected_rows
+        if section and section is not spec.document.sections[-1]:
+            # Nobody knows how many rows the following ones have.
+            total = None
+        if total is not None:
+            total += before
+            total = total if spec.max_rows is None else min(total, spec.max_rows)
+        for batch in rows.batches if not limiter.truncated else ():
+            self._deadline.check()
+            for part in limiter.allowed_parts(batch):
+                for writer in writers:
+                    writer.write(part)
+            self._report_progress(limiter.rows, self._size(), total)
+            if limiter.truncated:
+                break
+        truncated = limiter.truncated or (spec.truncated if rows.may_be_cut else None)
+        for writer in writers:
+            self._deadline.check()
+            writer.close(rows=limiter.rows - before, truncated=truncated)
+        return limiter.rows - before
+
+    def _size(self) -> int:
+        return sum(size() for size in self._sizes)
+
+    def _check_sizes(self) -> None:
+        """Raise ResultTooLarge for a file whose size is only known at its end."""
+        limit = self._spec.max_bytes
+        for format, renderer in self._outputs.renderers.items():
+            if not renderer.streams and limit is not None and self._outs[format].tell() > limit:
+                raise ResultTooLarge(
+                    f"The {format} file is larger than the {size_text(limit)} that the report allows. Narrow the "
+                    "parameters."
+                )

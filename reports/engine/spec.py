@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -16,12 +16,17 @@ from reports.sources.base import Limits, SourceSpec
 class RunSpec:
     """The input of a run. `query` and `values` go to the source, which is read once for all `formats`.
 
+    If the document has sections, `queries` has theirs by name, and `section` is the one in the files of formats that
+    hold only one.
+
     `max_rows` limits the rows, `max_bytes` each file. The rows of a result of up to `keep_rows` are kept, too. `kept`:
     rows that an earlier run kept, to be read in place of the source; `truncated` says why it left some out.
     """
 
     source: SourceSpec
-    query: str
+    query: str = ""
+    queries: Mapping[str, str] = field(default_factory=dict)
+    section: str | None = None
     values: Mapping[str, TypedValue]
     formats: tuple[str, ...]
     document: Document
@@ -47,7 +52,8 @@ class RenderedFile:
 
 @dataclass(frozen=True)
 class RunResult:
-    """The finished files, in the order of the run's formats, and the rows in each of them.
+    """The finished files, in the order of the run's formats, and the rows in each of them; with sections, in the
+    largest of them.
 
     `truncated` is a sentence that says why rows are missing; None if none are. `kept` is the file of kept rows, if
     there is one. `content_digest` is empty unless the run was to have one.

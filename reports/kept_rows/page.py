@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reports.kept_rows.file import BATCH_ROWS
+from reports.kept_rows.file import BATCH_ROWS, open_part
 from reports.rendering.column_json import to_json
 from reports.rendering.column_kinds import NUMBERS, TEMPORAL, ColumnKind, kind_of, unwrapped
 from reports.rendering.column_text import as_text, display_text
@@ -42,6 +42,7 @@ class RowsQuery:
     sort: str | None = None
     descending: bool = False
     search: str = ""
+    section: str | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ def _shortened(texts: pa.Array) -> pa.Array:
 
 
 def _page(query: RowsQuery) -> tuple[list[KeptColumn], int, pa.RecordBatch | None]:
-    with pa.memory_map(query.path) as data, pa.ipc.open_file(data) as file:
+    with pa.memory_map(query.path) as data, open_part(data, query.section) as file:
         schema = file.schema
         columns = [_described(field) for field in schema]
         if query.sort is not None and query.sort not in schema.names:
@@ -144,10 +145,10 @@ def _rows_at(file: pa.RecordBatchFileReader, positions: Sequence[int]) -> pa.Rec
 
 def _sort_key(query: RowsQuery, data: pa.MemoryMappedFile) -> pa.Array:
     """Return one column as values that Arrow sorts: numbers and times as they are, anything else as its text."""
-    with pa.ipc.open_file(data) as file:
+    with open_part(data, query.section) as file:
         at = file.schema.names.index(query.sort)
     options = pa.ipc.IpcReadOptions(included_fields=[at])
-    with pa.ipc.open_file(data, options=options) as file:
+    with open_part(data, query.section, options) as file:
         convert = _key_of(kind_of(file.schema.field(0).type))
         chunks = [convert(file.get_batch(number).column(0)) for number in range(file.num_record_batches)]
     if not chunks:

@@ -17,7 +17,7 @@ from reports.rendering.parquet_writer import ParquetRenderer
 from reports.rendering.pdf import PdfRenderer
 from reports.rendering.xlsx.workbook import XlsxRenderer
 
-__all__ = ["RENDERERS", "CsvOptions", "Document", "Renderer", "Writer", "preload"]
+__all__ = ["ONE_SECTION", "RENDERERS", "CsvOptions", "Document", "Renderer", "Writer", "preload"]
 
 RENDERERS: dict[str, Renderer] = {
     "csv": CsvRenderer(),
@@ -28,6 +28,8 @@ RENDERERS: dict[str, Renderer] = {
     "html": HtmlRenderer(),
     "pdf": PdfRenderer(),
 }
+#: Formats whose files have one section of a report.
+ONE_SECTION = frozenset(name for name, renderer in RENDERERS.items() if not renderer.has_sections)
 
 
 def preload() -> None:

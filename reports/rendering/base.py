@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, ClassVar, Protocol
 
 import pyarrow as pa
 
 from accounts.localization import DEFAULT
-from reports.rendering.columns.options import ColumnOptions
+from reports.exceptions import FormatCannotHold
+from reports.rendering.columns.options import ColumnOptions, column_options, humanized
 
 #: Formats for people: columns and locales affect no other.
 LOCALIZED = frozenset({"html", "pdf", "xlsx"})
@@ -59,6 +60,34 @@ class Template:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Section:
+    """A part of a document, with rows of its own."""
+
+    name: str
+    title: str
+    #: As in Document.
+    columns: Mapping[str, ColumnOptions] = field(default_factory=dict)
+    totals: TotalsOptions | None = None
+    chart: Mapping[str, Any] | None = None
+
+
+def in_section(section: Section, message: str) -> str:
+    """Return a message about a part of the section."""
+    return f"Section {section.name}: {message}"
+
+
+def section_of(stored: Mapping[str, Any]) -> Section:
+    """Return a section of a version's options, or of a definition."""
+    return Section(
+        name=stored["name"],
+        title=stored.get("title") or humanized(stored["name"].replace("-", "_")),
+        columns=column_options(stored),
+        totals=totals_options(stored),
+        chart=stored.get("chart"),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Document:
     """Everything besides the rows that a format can show."""
 
@@ -78,6 +107,12 @@ class Document:
     template: Template | None = None
     #: A Vega-Lite specification without data. Its data is the rows.
     chart: Mapping[str, Any] | None = None
+    #: In place of columns, totals and a chart of its own.
+    sections: Sequence[Section] = ()
+
+    def of_section(self, section: Section) -> Document:
+        """Return the document with what the section shows."""
+        return replace(self, columns=section.columns, totals=section.totals, chart=section.chart)
 
     @property
     def generated_text(self) -> str:
@@ -104,6 +139,18 @@ class Writer(Protocol):
         ...
 
 
+class SectionsWriter(Protocol):
+    """A file with all sections of a report that is being written, one section after the other."""
+
+    def begin(self, section: Section, schema: pa.Schema) -> Writer:
+        """Start a section, after the one before is closed. Raises what Renderer.open raises."""
+        ...
+
+    def close(self, *, rows: int, truncated: str | None) -> None:
+        """Finish the file, as Writer.close, with the number of rows of all sections."""
+        ...
+
+
 class Renderer(Protocol):
     """A file format. Each one is a class that inherits from this, and states what differs from the defaults."""
 
@@ -115,6 +162,8 @@ class Renderer(Protocol):
     max_rows: ClassVar[int | None] = None
     #: Whether the file grows while batches are written. If not, its size is unknown until the end.
     streams: ClassVar[bool] = True
+    #: Whether a file has all sections of a report, or one of them.
+    has_sections: ClassVar[bool] = False
 
     def open(self, out: BinaryIO, schema: pa.Schema, document: Document) -> Writer:
         """Start a file. `out` must be seekable.
@@ -123,3 +172,7 @@ class Renderer(Protocol):
         chart don't fit them.
         """
         ...
+
+    def open_sections(self, out: BinaryIO, document: Document) -> SectionsWriter:
+        """Start a file of the document's sections, if the format has sections."""
+        raise FormatCannotHold(f"A {self.format} file has no sections.")

@@ -6,8 +6,8 @@ from typing import BinaryIO, ClassVar
 
 import pyarrow as pa
 
-from reports.rendering.base import Document, Renderer, Writer
-from reports.rendering.column_json import json_keys, json_objects
+from reports.rendering.base import Document, Renderer, Section, SectionsWriter, Writer
+from reports.rendering.column_json import json_keys, json_objects, json_string
 from reports.rendering.text_arrays import slices, value_bytes, write_values
 
 
@@ -31,6 +31,22 @@ class JsonWriter:
         self._out.write(b"\n]\n")
 
 
+class JsonSectionsWriter(SectionsWriter):
+    """An object with the array of each section, by name."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+        self._before = "{"
+
+    def begin(self, section: Section, schema: pa.Schema) -> Writer:
+        self._out.write(f"{self._before}{json_string(section.name)}: ".encode())
+        self._before = ", "
+        return JsonWriter(self._out, schema)
+
+    def close(self, *, rows: int, truncated: str | None) -> None:
+        self._out.write(b"}\n")
+
+
 class NdjsonWriter:
     """One object per line."""
 
@@ -50,9 +66,13 @@ class JsonRenderer(Renderer):
     format: ClassVar[str] = "json"
     media_type: ClassVar[str] = "application/json"
     extension: ClassVar[str] = "json"
+    has_sections: ClassVar[bool] = True
 
     def open(self, out: BinaryIO, schema: pa.Schema, document: Document) -> Writer:
         return JsonWriter(out, schema)
+
+    def open_sections(self, out: BinaryIO, document: Document) -> SectionsWriter:
+        return JsonSectionsWriter(out)
 
 
 class NdjsonRenderer(Renderer):

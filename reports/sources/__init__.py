@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 from reports.exceptions import QueryFailed
 from reports.parameters.values import TypedValue
 from reports.sources import placeholders
-from reports.sources.base import Limits, QueryDescription, Rows, Source, SourceSpec
+from reports.sources.base import Limits, QueryDescription, Rows, Snapshot, SnapshotSource, Source, SourceSpec
 from reports.sources.duckdb.database_file import DuckdbSource
 from reports.sources.errors import undeclared_placeholders
 from reports.sources.files.source import FilesSource
@@ -22,7 +22,7 @@ from reports.sources.rights import Excess
 from reports.sources.sql.deferred import DeferredSqlSource
 from reports.sources.sqlite.source import SqliteSource
 
-__all__ = ["SOURCES", "checked_query", "describe", "end_orphaned_query", "excess_rights", "preload", "read"]
+__all__ = ["SOURCES", "checked_query", "describe", "end_orphaned_query", "excess_rights", "preload", "read", "snapshot"]
 
 _SQL = DeferredSqlSource()
 #: A new kind of source is one class and one entry here.
@@ -54,6 +54,7 @@ def read(
     limits: Limits,
     *,
     source: Source | None = None,
+    snapshot: Snapshot = None,
 ) -> Iterator[Rows]:
     """Run a query and stream its rows. Raises RunError when opening it or while batches are read.
 
@@ -62,9 +63,24 @@ def read(
     query = checked_query(query, spec.dialect, values)
     if spec.rules:
         spec.rules.check(spec.location)
-    with (source or SOURCES[spec.kind]).read(spec, query, values, limits) as rows:
+    source = source or SOURCES[spec.kind]
+    if snapshot is not None and isinstance(source, SnapshotSource):
+        opened = source.read(spec, query, values, limits, snapshot)
+    else:
+        opened = source.read(spec, query, values, limits)
+    with opened as rows:
         schema = normalized_schema(rows.schema)
         yield Rows(schema, (normalize(batch, schema) for batch in rows.batches), rows.expected_rows)
+
+
+@contextmanager
+def snapshot(spec: SourceSpec, limits: Limits) -> Iterator[Snapshot]:
+    """Open the data as they are now, for several reads; None if the engine can't do that. Raises RunError."""
+    if spec.rules:
+        spec.rules.check(spec.location)
+    source = SOURCES[spec.kind]
+    with source.snapshot(spec, limits) if isinstance(source, SnapshotSource) else nullcontext() as opened:
+        yield opened
 
 
 def excess_rights(spec: SourceSpec, limits: Limits) -> list[Excess]:

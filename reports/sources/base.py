@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import pyarrow as pa
 
@@ -50,6 +50,8 @@ class Rows:
     batches: Iterator[pa.RecordBatch]
     #: The planner's estimate, which may be far off; None if it gives none.
     expected_rows: int | None = None
+    #: Whether an earlier run, which kept these rows, may have left some out.
+    may_be_cut: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,10 @@ class QueryDescription:
     schema: pa.Schema
     expected_rows: int | None = None
     certain: bool = True
+
+
+#: A connection whose queries all see the data as they were at one moment. None: there is no such thing.
+Snapshot = Any
 
 
 class Source(Protocol):
@@ -79,6 +85,26 @@ class Source(Protocol):
         self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits
     ) -> QueryDescription:
         """Prepare one query within the limits. Raises RunError."""
+        ...
+
+
+@runtime_checkable
+class SnapshotSource(Source, Protocol):
+    """One whose engine can answer several queries from one state of the data."""
+
+    def snapshot(self, spec: SourceSpec, limits: Limits) -> AbstractContextManager[Snapshot]:
+        """Open a snapshot, in which one query after the other can be read to its end. Raises RunError."""
+        ...
+
+    def read(
+        self,
+        spec: SourceSpec,
+        query: str,
+        values: Mapping[str, TypedValue],
+        limits: Limits,
+        snapshot: Snapshot = None,
+    ) -> AbstractContextManager[Rows]:
+        """Run one query, in an open snapshot or in a connection of its own."""
         ...
 
 

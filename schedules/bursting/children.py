@@ -68,6 +68,7 @@ def _enqueue(
         owner=owner,
         parameters={**fields["parameters"], **recipient.values},
         formats=fields["formats"] or None,
+        section=fields.get("section"),
         moment=schedule.moment(slot.time),
         waits=waits,
         details={"schedule": schedule.slug, "slot": slot.time.isoformat(), "recipient": recipient.key},

@@ -22,7 +22,7 @@ def approved(schedule: Schedule, definition: ScheduleDefinition, actor: User | s
     """Return the names of the deliveries that an Administrator saves, or has saved and nobody has changed since.
 
     An approval covers a target and what is sent to it. It is lost when somebody who isn't an Administrator changes the
-    report, its parameters or its formats. An Administrator who changes something else approves nothing more.
+    report, its parameters, formats or section. An Administrator who changes something else approves nothing more.
     """
     if not isinstance(actor, User):
         return [delivery.name for delivery in definition.deliveries]
@@ -49,7 +49,7 @@ def notify_approved(schedule: Schedule, definition: ScheduleDefinition, actor: U
 
 
 def _sends_the_same(earlier: ScheduleDefinition, definition: ScheduleDefinition) -> bool:
-    fields = ("report", "parameters", "formats", "recipients")
+    fields = ("report", "parameters", "formats", "section", "recipients")
     return all(getattr(earlier, field) == getattr(definition, field) for field in fields)
 
 

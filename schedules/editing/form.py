@@ -40,6 +40,7 @@ _TITLES: dict[str, str | Promise] = {
     "start_on": _("First day"),
     "end_on": _("Last day"),
     "formats": _("Format"),
+    "section": _("Section"),
     "run_as": _("Owner"),
     "missed": _("After an outage"),
     "missed_within": _("How far back"),
@@ -54,7 +55,7 @@ _NOTIFY_EVENTS: dict[str, str | Promise] = {
     "recovery": _("it works again"),
 }
 #: Fields that are left out of the definition when they are empty.
-_OPTIONAL = ("time_zone", "start_on", "end_on")
+_OPTIONAL = ("time_zone", "start_on", "end_on", "section")
 #: Fields without controls of their own.
 _YAML = [
     name

@@ -40,6 +40,7 @@ KEYS = {
     "queue": (dict, type(None)),
     "attempt": int,
     "locale": (str, type(None)),
+    "section": (str, type(None)),
     "deliveryState": (str, type(None)),
     "retryOf": (str, type(None)),
     "convertedFrom": (str, type(None)),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.acceptance.helpers import temporary_report
 from tests.pages.browser import responsive_accessibility_errors
 from tests.server import Client
 
@@ -108,3 +109,38 @@ def test_the_result_is_accessible(visit: Callable[..., Page], many: str, scheme:
     page.goto(f"/jobs/{many}/rows?sort=-n&q=ua")
     errors += responsive_accessibility_errors(page, "the rows")
     assert errors == []
+
+
+def test_sections_are_chosen_where_rows_are_read_run_and_converted(
+    visit: Callable[..., Page], alice: Client, bob: Client
+) -> None:
+    sections = [
+        {"name": "regions", "query": "select region, count(*) as sales from sale group by region order by region"},
+        {"name": "newest", "title": "The newest sale", "query": "select max(day) as newest_day from sale"},
+    ]
+    with temporary_report(alice, query="", sections=sections, formats=["csv", "xlsx", "json"]) as report:
+        page = visit("bob", f"/reports/{report}", reduced_motion="reduce", bypass_csp=True)
+        page.get_by_label("Section").select_option("The newest sale")
+        page.get_by_role("button", name="Run report").last.click()
+        page.wait_for_url("**/jobs/*")
+        job = page.url.rpartition("/")[2]
+        assert bob.wait(job)["section"] == "newest"
+        table, tabs = (
+            page.get_by_role("table", name="Rows of the result"),
+            page.get_by_role("navigation", name="Sections"),
+        )
+        expect(table.get_by_role("columnheader")).to_have_text(["Newest day"])
+        expect(tabs.get_by_role("link", name="The newest sale")).to_have_attribute("aria-current", "true")
+        tabs.get_by_role("link", name="Regions").focus()
+        page.keyboard.press("Enter")
+        expect(table.get_by_role("cell")).to_have_text(["north", "100", "south", "100", "west", "100"])
+        expect(tabs.get_by_role("link", name="Regions")).to_be_focused()
+        table.get_by_role("link", name="Region").click()
+        table.get_by_role("link", name="Region").click()
+        expect(table.get_by_role("cell").first).to_have_text("west")
+        assert responsive_accessibility_errors(page, "a section") == []
+        page.get_by_text("Download as…").click()
+        page.locator("#convert-section").select_option("Regions")
+        page.get_by_role("button", name="CSV", exact=True).click()
+        page.wait_for_url(lambda url: job not in url)
+        assert bob.wait(page.url.rpartition("/")[2])["section"] == "regions"

@@ -18,6 +18,7 @@ from accounts.localization import NO_SUCH_LOCALE, is_locale
 from audit import actions as audit
 from audit.models import Action
 from common.exceptions import DomainError
+from jobs.results.wanted_files import section_error
 from reports import engine
 from reports.choices.checking import check_choices
 from reports.exceptions import InvalidParameters
@@ -39,6 +40,7 @@ class _Values(NamedTuple):
     labels: Labels
     caller: StoredCaller
     locale: str
+    section: str | None
 
 
 class Command(BaseCommand):
@@ -55,6 +57,9 @@ class Command(BaseCommand):
             help="a parameter; repeat the option for other parameters or for several values",
         )
         parser.add_argument("--format", choices=sorted(RENDERERS), help="default: the report's first format")
+        parser.add_argument(
+            "--section", metavar="NAME", help="what a csv, ndjson or parquet file has (default: the first)"
+        )
         parser.add_argument("--locale", default="", help="how the file writes numbers and dates, such as de-DE")
         parser.add_argument(
             "-o",
@@ -75,6 +80,8 @@ class Command(BaseCommand):
         texts = _parse_parameters(options["param"])
         if options["locale"] and not is_locale(options["locale"]):
             raise CommandError(f"--locale: {NO_SUCH_LOCALE}")
+        if sentence := section_error(report.version, [format], options["section"]):
+            raise CommandError(f"--section: {sentence}")
         try:
             version, moment = report.version, report.moment(timezone.now())
             declared = version.declared_parameters()
@@ -82,7 +89,9 @@ class Command(BaseCommand):
             identity = find_identity(options["as_user"]) or audit.operator_actor()
             caller = to_stored(caller_values(identity, version.caller_names))
             labels = check_choices(version, values, actor=identity)
-            self._run(report, _Values(to_json(values), labels, caller, options["locale"]), format, output)
+            self._run(
+                report, _Values(to_json(values), labels, caller, options["locale"], options["section"]), format, output
+            )
         except InvalidParameters as error:
             messages = [f"{name}: {message}" for name, errors in error.fields.items() for message in errors]
             raise CommandError("\n".join(messages)) from error
@@ -106,6 +115,7 @@ class Command(BaseCommand):
                 labels=values.labels,
                 caller=values.caller,
                 locale=values.locale,
+                section=values.section,
             )
             result = engine.run(spec, draft, show_progress)
             bar.update(result.rows - bar.n)

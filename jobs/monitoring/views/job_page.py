@@ -23,6 +23,7 @@ from jobs.queue.position import annotate_positions
 from jobs.results.downloads import result_response
 from jobs.status import UNFINISHED, Status
 from reports.permissions import may_generate
+from reports.rendering import ONE_SECTION
 
 
 @login_required
@@ -46,7 +47,8 @@ def job_page(request: HtmxHttpRequest, job_id: str) -> HttpResponse:
         "changes": job_detail.changes_since(job),
         "has_preview": job.format in result_preview.FORMATS,
         "has_pdf": "pdf" in job.formats,
-        "convertible": job_detail.convertible_formats(job),
+        "convertible": (convertible := job_detail.convertible_formats(job)),
+        "sections": job.version.sections if job.version and not ONE_SECTION.isdisjoint(convertible) else [],
         # The live region announces it once, when the page that shows the job as unfinished learns of it.
         "has_just_ended": job.is_ended and request.headers.get("X-Job-Status") in UNFINISHED,
         "deliveries": deliveries,

@@ -21,6 +21,7 @@ from jobs.results import kept_rows
 from jobs.results.downloads import result_response
 from reports.exceptions import InvalidParameters
 from reports.kept_rows.page import KeptColumn
+from reports.rendering import ONE_SECTION
 
 _PAGE_ROWS = 25
 _MAX_PAGE = 10_000_000
@@ -34,6 +35,14 @@ class _Heading(NamedTuple):
     is_number: bool
     url: str
     order: str
+
+
+class _Tab(NamedTuple):
+    """A link to the rows of a section."""
+
+    title: str
+    url: str
+    is_current: bool
 
 
 class _Cell(NamedTuple):
@@ -55,8 +64,9 @@ def rows(request: HtmxHttpRequest, job_id: str) -> HttpResponse:
     sort, search = request.GET.get("sort", ""), request.GET.get("q", "")[:_MAX_SEARCH]
     text = request.GET.get("page", "1")
     number = min(int(text), _MAX_PAGE) if text.isascii() and text.isdigit() and text.strip("0") else 1
-    wanted = kept_rows.Wanted((number - 1) * _PAGE_ROWS, _PAGE_ROWS, sort, search)
     try:
+        section = kept_rows.section_to_show(job, request.GET.get("section") or None)
+        wanted = kept_rows.Wanted((number - 1) * _PAGE_ROWS, _PAGE_ROWS, sort, search, section)
         page = kept_rows.read_page(job=job, actor=user, wanted=wanted, as_json=False)
     except InvalidParameters:
         # A link from before the report's columns changed, or one that somebody wrote.
@@ -64,7 +74,7 @@ def rows(request: HtmxHttpRequest, job_id: str) -> HttpResponse:
     url = reverse("job-rows", args=[job.pk])
 
     def link(**changes: object) -> str:
-        fields = {"sort": sort, "q": search, **changes}
+        fields = {"section": section, "sort": sort, "q": search, **changes}
         return f"{url}?{urlencode({name: value for name, value in fields.items() if value})}"
 
     last = max(1, -(-page.total // _PAGE_ROWS))
@@ -75,12 +85,18 @@ def rows(request: HtmxHttpRequest, job_id: str) -> HttpResponse:
         "job": job,
         "headings": [
             _heading(column, label, sort, link(sort=_next_sort(column, sort)))
-            for column, label in zip(page.columns, kept_rows.column_labels(job, page), strict=True)
+            for column, label in zip(page.columns, kept_rows.column_labels(job, page, section), strict=True)
         ],
         "rows": [list(map(_Cell, row, numbers)) for row in page.texts],
         "total": page.total,
         "first": wanted.offset + 1,
         "last": wanted.offset + len(page.texts),
+        "tabs": [
+            _Tab(each.title, f"{url}?{urlencode({'section': each.name})}", each.name == section)
+            for each in (job.version.sections if job.version else ())
+        ],
+        "section": section or "",
+        "clear_url": link(q=""),
         "sort": sort,
         "search": search,
         "page": pager,
@@ -118,7 +134,10 @@ def convert(request: HttpRequest, job_id: str) -> HttpResponse:
     """Render the kept rows in another format, as a new job, and show that job."""
     job = permissions.visible_job(caller(request), job_id)
     try:
-        new_job = actions.convert(job=job, actor=caller(request), format=request.POST.get("format", ""))
+        format, section = request.POST.get("format", ""), request.POST.get("section") or None
+        new_job = actions.convert(
+            job=job, actor=caller(request), format=format, section=section if format in ONE_SECTION else None
+        )
     except InvalidParameters as error:
         messages.error(request, " ".join(sentence for sentences in error.fields.values() for sentence in sentences))
     except DomainError as error:

@@ -69,7 +69,8 @@ class Command(BaseCommand):
             self.stdout.write(f"    {result.driver_message.strip()}")
         if not result.errors:
             rows = "" if result.estimated_rows is None else f", about {_plural(result.estimated_rows, 'row')}"
-            self.stdout.write(f"{name}: {_plural(len(result.columns), 'column')}{rows}.")
+            parts = (len(result.sections), "section") if result.sections else (len(result.columns), "column")
+            self.stdout.write(f"{name}: {_plural(*parts)}{rows}.")
         if history := result.run_history:
             usual = f"Usually takes {history.seconds:.1f} s (95% within {history.most_seconds:.1f} s)"
             self.stdout.write(f"    {usual}, about {_plural(history.rows, 'row')}.")

@@ -40,3 +40,11 @@ def column_options(options: Mapping[str, Any]) -> dict[str, ColumnOptions]:
 def _column_options(entry: Mapping[str, Any]) -> ColumnOptions:
     highlight = tuple(Highlight(when=rule["when"], style=rule["as"]) for rule in entry.get("highlight", ()))
     return ColumnOptions(**{**entry, "highlight": highlight})
+
+
+def humanized(name: str) -> str:
+    """`mean_arr_delay` as `Mean arr delay`. What isn't written like a variable stays as it is."""
+    if not name.isidentifier():
+        return name
+    words = name.replace("_", " ").strip()
+    return f"{words[:1].upper()}{words[1:]}" or name

@@ -16,7 +16,7 @@ from reports.rendering.columns.default_texts import default_text
 from reports.rendering.columns.number_format import NumberFormat
 from reports.rendering.columns.number_patterns import compiled, currency_pattern, is_number_pattern
 from reports.rendering.columns.numerals import numerals_of
-from reports.rendering.columns.options import ColumnOptions
+from reports.rendering.columns.options import ColumnOptions, humanized
 
 _NO_OPTIONS = ColumnOptions()
 #: Rows for which looking for repeated values doesn't pay.
@@ -132,14 +132,6 @@ def column_views(schema: pa.Schema, options: Mapping[str, ColumnOptions], locale
 def label_of(name: str, options: Mapping[str, ColumnOptions]) -> str:
     """The heading of a column: its label, or its name in words."""
     return options.get(name, _NO_OPTIONS).label or humanized(name)
-
-
-def humanized(name: str) -> str:
-    """`mean_arr_delay` as `Mean arr delay`. What isn't written like a variable stays as it is."""
-    if not name.isidentifier():
-        return name
-    words = name.replace("_", " ").strip()
-    return f"{words[:1].upper()}{words[1:]}" or name
 
 
 def _distinctly(convert: Callable[[pa.Array], pa.Array]) -> Callable[[pa.Array], pa.Array]:

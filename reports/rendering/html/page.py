@@ -6,17 +6,23 @@ from collections.abc import Sequence
 
 from reports.rendering.column_kinds import NUMBERS, SPANS, TEMPORAL
 from reports.rendering.columns.views import ColumnView
-from reports.rendering.html.sort_script import HASH
+from reports.rendering.html.sort_script import script_hash
 
-HEAD = f"""<!doctype html>
+_HEAD = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src '{HASH}'">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src '{hash}'">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="referrer" content="no-referrer">
 <meta name="color-scheme" content="light dark">
 """
+
+
+def head(script: str) -> str:
+    """The page up to its title. Only this script can run in it."""
+    return _HEAD.format(hash=script_hash(script))
+
 
 STYLE = """:root {
   color-scheme: light dark;
@@ -98,8 +104,27 @@ HIGHLIGHTS = """:root { --bad: #fde2e1; --bad-ink: #7f1d1d; --warning: #fdf0c8; 
 """
 
 
-def column_rules(views: Sequence[ColumnView]) -> str:
-    """Style rules by column. A class in every cell would double the size of a table with short values."""
+SECTIONS = """.contents { position: sticky; left: 28px; max-width: min(60rem, calc(100vw - 56px)); font-size: 13px }
+.contents h2 { margin: 0 0 4px; font-size: 13px; font-weight: 400; color: var(--soft) }
+.contents ol { margin: 0; padding-left: 1.6em }
+.contents a { color: inherit }
+section { display: flex; flex-direction: column; align-items: flex-start; margin-top: 34px }
+section > header { order: -2; margin-bottom: 12px }
+section > .chart { order: -1 }
+section > footer { margin-top: 10px }
+h2 { margin: 0; font-size: 17px; line-height: 1.3; font-weight: 650; overflow-wrap: anywhere }
+@media print {
+  .contents { position: static }
+  h2 { break-after: avoid }
+}
+"""
+
+
+def column_rules(views: Sequence[ColumnView], table: str = ".rows") -> str:
+    """Style rules by column. A class in every cell would double the size of a table with short values.
+
+    `table` selects the table.
+    """
     rules: dict[str, list[str]] = {}
     for number, view in enumerate(views, 1):
         declarations = f"text-align: {view.alignment}; " if view.alignment != "left" else ""
@@ -111,5 +136,5 @@ def column_rules(views: Sequence[ColumnView]) -> str:
             declarations += f"width: {view.options.width}ch; min-width: {view.options.width}ch; "
             declarations += f"max-width: {view.options.width}ch; white-space: pre-wrap; overflow-wrap: break-word; "
         if declarations:
-            rules.setdefault(declarations, []).append(f".rows tr>:nth-child({number})")
+            rules.setdefault(declarations, []).append(f"{table} tr>:nth-child({number})")
     return "".join(f"{','.join(cells)} {{ {declarations.strip()} }}\n" for declarations, cells in rules.items())

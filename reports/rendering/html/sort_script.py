@@ -1,4 +1,4 @@
-"""The only script of the HTML page: it sorts the table by the column whose heading is clicked.
+"""The only script of the HTML page: it sorts a table by the column whose heading is clicked.
 
 The page's content security policy allows exactly this text, by its hash, so nothing in the rows can run. Where scripts
 are disabled, the rows stay in the order of the query. Rows stay within their group, and its total stays below them.
@@ -9,10 +9,8 @@ from __future__ import annotations
 import hashlib
 from base64 import b64encode
 
-SCRIPT = """"use strict";
-(() => {
-  const table = document.querySelector("table.rows"), body = table.tBodies[0];
-  const texts = new Intl.Collator(undefined, { numeric: true });
+#: For a `table` with this `body`.
+_SORT = """  const texts = new Intl.Collator(undefined, { numeric: true });
   const plain = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
   const number = (a, b) => {
     const x = Number(a), y = Number(b);
@@ -68,6 +66,20 @@ SCRIPT = """"use strict";
     button.addEventListener("click", () => sort(head));
     head.append(button);
   }
-})();
 """
-HASH = "sha256-" + b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
+SCRIPT = f""""use strict";
+(() => {{
+  const table = document.querySelector("table.rows"), body = table.tBodies[0];
+{_SORT}}})();
+"""
+#: Of a page with several tables.
+SECTIONS_SCRIPT = f""""use strict";
+for (const table of document.querySelectorAll("table.rows")) {{
+  const body = table.tBodies[0];
+{_SORT}}}
+"""
+
+
+def script_hash(script: str) -> str:
+    """Return the script as a content security policy names it."""
+    return "sha256-" + b64encode(hashlib.sha256(script.encode()).digest()).decode()

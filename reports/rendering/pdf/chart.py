@@ -1,4 +1,4 @@
-"""The chart in a PDF: drawn last, into space reserved on the first page, because it needs all rows."""
+"""The chart in a PDF: drawn last, into space reserved above its table, because it needs all rows."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from reports.rendering.pdf.layout import MARGIN, Layout
 from reports.rendering.pdf.pen import ALERT, SOFT, Pen
 
 _STYLE = ChartStyle("pdf", font="DejaVu Sans")
-_SPACE_FORM, _DRAWING_FORM = "chart", "drawing"
 #: Points per CSS pixel.
 _SCALE = 0.75
 #: The table starts on the same page, so the chart may not fill it.
@@ -25,7 +24,10 @@ _NOTE_SIZE = 7.5
 class ChartSpace:
     """The space reserved for the chart. `height` is in points."""
 
-    def __init__(self, canvas: Any, chart: Chart, layout: Layout) -> None:
+    def __init__(self, canvas: Any, chart: Chart, layout: Layout, number: int) -> None:
+        """`number` is 1 for the first chart of the document."""
+        suffix = "" if number == 1 else f"-{number}"
+        self._space_form, self._drawing_form = f"chart{suffix}", f"drawing{suffix}"
         width, height = expected_size(chart.spec)
         self._canvas = canvas
         self._chart = chart
@@ -37,19 +39,19 @@ class ChartSpace:
     def reserve(self, y: float) -> None:
         """Reserve the space below `y` on the current page."""
         self._canvas.addLiteral(f"q 1 0 0 1 {MARGIN:.2f} {y - self.height:.2f} cm")
-        self._canvas.doForm(_SPACE_FORM)
+        self._canvas.doForm(self._space_form)
         self._canvas.addLiteral("Q")
 
     def draw(self, glyphs: MissingGlyphs, *, truncated: bool) -> None:
         """Draw the chart; to be called once. Raises DesignMismatch."""
         drawing = self._chart.draw(_STYLE, truncated=truncated, displayable=glyphs.replace_in)
-        self._canvas.beginForm(_SPACE_FORM, 0, 0, self._width, self.height)
+        self._canvas.beginForm(self._space_form, 0, 0, self._width, self.height)
         if drawing.content:
-            _add_form(self._canvas, drawing)
+            _add_form(self._canvas, self._drawing_form, drawing)
             scale = min(_SCALE, self._width / drawing.width, self._drawing_height / drawing.height)
             top = self.height - drawing.height * scale
             self._canvas.addLiteral(f"q {scale:.4f} 0 0 {scale:.4f} 0 {top:.2f} cm")
-            self._canvas.doForm(_DRAWING_FORM)
+            self._canvas.doForm(self._drawing_form)
             self._canvas.addLiteral("Q")
         if drawing.note:
             # Without a drawing, the note explains why, and comes first.
@@ -63,7 +65,7 @@ class ChartSpace:
         self._canvas.endForm()
 
 
-def _add_form(canvas: Any, drawing: Drawing) -> None:
+def _add_form(canvas: Any, name: str, drawing: Drawing) -> None:
     """Copy the only page of the drawing, a PDF of its own, into this document as a form."""
     from pypdf import PdfReader
     from reportlab.pdfbase.pdfdoc import PDFFormXObject
@@ -74,7 +76,7 @@ def _add_form(canvas: Any, drawing: Drawing) -> None:
     form.compression = 1
     form.stream = b"" if content is None else content.get_data()
     form.Resources = _Copier(canvas._doc).copy(page["/Resources"])
-    canvas._doc.addForm(_DRAWING_FORM, form)
+    canvas._doc.addForm(name, form)
 
 
 class _Copier:

@@ -1,4 +1,4 @@
-"""The pages of a PDF report: title block, chart, table with repeated heading, footer, and closing notes."""
+"""The pages of a PDF report: title block, charts, tables with repeated headings, footer, and closing notes."""
 
 from __future__ import annotations
 
@@ -27,42 +27,60 @@ _MAX_HEADING_LINES = 8
 _MAX_UPRIGHT = 150.0
 #: A number or date that is wider than its column is drawn smaller, down to this share of the type size.
 _SMALLEST = 0.4
-#: A form on every page, defined after the last one: only then are the number of pages and the notice known.
+#: A form on every page, defined after the last one: only then are the number of pages and the notice known. Upright
+#: and wide pages have their own.
 _ENDING = "ending"
+#: Between two sections on a page.
+_SECTION_GAP = 26.0
 _NULL = ["\u2013"]
 
 
 class Pages:
     """Draws rows from top to bottom, and starts a new page whenever one is full."""
 
-    def __init__(
-        self,
-        canvas: Any,
-        document: Document,
-        layout: Layout,
-        glyphs: MissingGlyphs,
-        *,
-        totals: str = "",
-        chart: Chart | None = None,
-    ) -> None:
-        """`totals` describes the totals in the title block."""
+    _layout: Layout
+
+    def __init__(self, canvas: Any, document: Document, glyphs: MissingGlyphs) -> None:
         self._canvas = canvas
         self._document = document
-        self._layout = layout
         self._glyphs = glyphs
         self._pen = Pen(canvas)
         self._page_number = 0
-        self._y = 0.0
+        #: Where to draw next, and where the page begins.
+        self._y = self._top = 0.0
         self._title = glyphs.replace_in(document.title).replace("\n", " ")
-        self._headings = [
+        #: By size of the page: the form of its footers, and the layout with the size.
+        self._endings: dict[tuple[float, float], tuple[str, Layout]] = {}
+        self._sections = self._charts = 0
+
+    def begin_table(self, layout: Layout, *, totals: str = "", chart: Chart | None = None, title: str = "") -> None:
+        """Draw what stands above the rows of a table. `totals` describes its totals, `title` is that of its section."""
+        canvas = self._canvas
+        chart_space = ChartSpace(canvas, chart, layout, self._charts + 1) if chart else None
+        headings = [
             _heading(column.name, layout.size, _MAX_UPRIGHT if layout.has_upright_headings else column.width)
             for column in layout.columns
         ]
-        canvas.setPageSize(layout.page)
-        self._start_page()
-        self._draw_title_block(totals)
-        self._chart = self._reserve_chart(chart) if chart else None
+        if not self._page_number:
+            self._set_layout(layout, headings)
+            self._start_page()
+            self._draw_title_block("" if title else totals)
+        elif layout.page != self._layout.page:
+            self._end_page()
+            self._set_layout(layout, headings)
+            self._start_page()
+        else:
+            self._set_layout(layout, headings)
+        if title:
+            self._draw_section_title(title, totals, chart_space.height if chart_space else 0.0)
+        self._chart = self._reserve_chart(chart_space) if chart_space else None
         self._draw_headings()
+
+    def _set_layout(self, layout: Layout, headings: list[list[str]]) -> None:
+        self._layout, self._headings = layout, headings
+        name = _ENDING if not self._endings else f"{_ENDING}-2"
+        self._endings.setdefault(layout.page, (name, layout))
+        self._canvas.setPageSize(layout.page)
 
     def draw_row(self, texts: Sequence[str | None], highlights: Sequence[int | None] | None = None) -> None:
         """Draw one row. A row that does not fit goes to the next page; one higher than a page is split.
@@ -97,25 +115,32 @@ class Pages:
         draw_band(self._pen, band, layout, self._first_baseline())
         self._y -= height
 
-    def finish(self, rows: int, truncated: str | None) -> None:
-        """Draw the chart, the row count and the notes, then what every footer waits for."""
+    def end_table(self, rows: int, truncated: str | None) -> None:
+        """Draw the chart and the row count."""
         if self._chart is not None:
             self._chart.draw(self._glyphs, truncated=bool(truncated))
         self._y -= 12
         self._draw_prose([f"{rows:,} {'row' if rows == 1 else 'rows'}"], regular(), 8, SOFT)
+
+    def finish(self, truncated: str | None) -> None:
+        """Draw the notes, then what every footer waits for."""
         if truncated:
             self._draw_prose([self._glyphs.replace_in(truncated)], bold(), 8, ALERT)
         self._draw_prose(self._glyphs.notes(), regular(), 8, SOFT)
         self._end_page()
 
-        # The form that every footer refers to: the number of pages, and the notice.
-        self._canvas.beginForm(_ENDING, 0, 0, *self._layout.page)
+        for name, layout in self._endings.values():
+            self._define_ending(name, layout, truncated)
+
+    def _define_ending(self, name: str, layout: Layout, truncated: str | None) -> None:
+        """Define the form that every footer refers to: the number of pages, and the notice."""
+        self._canvas.beginForm(name, 0, 0, *layout.page)
         pen, y = Pen(self._canvas), MARGIN - 10
-        x = MARGIN + self._layout.width - _PAGE_COUNT_WIDTH
+        x = MARGIN + layout.width - _PAGE_COUNT_WIDTH
         pen.text(x, y, f" of {self._page_number:,}", regular(), _SMALL, SOFT)
         notice = self._glyphs.replace_in(truncated) if truncated else "".join(self._glyphs.notes())
         face, color = (bold(), ALERT) if truncated else (regular(), SOFT)
-        width = self._layout.width - _GENERATED_WIDTH - _PAGE_WIDTH
+        width = layout.width - _GENERATED_WIDTH - _PAGE_WIDTH
         for line in self._short(notice, face, width, _NOTICE_LINES):
             pen.text(MARGIN + _GENERATED_WIDTH, y, line, face, _SMALL, color)
             y -= _SMALL * 1.2
@@ -131,6 +156,7 @@ class Pages:
             (title,) = self._short(self._title, regular(), self._layout.width, 1)
             self._pen.text(MARGIN, self._y - _SMALL + 4, title, regular(), _SMALL, SOFT)
             self._y -= 14
+        self._top = self._y
 
     def _next_page(self) -> None:
         self._end_page()
@@ -146,7 +172,7 @@ class Pages:
         x = MARGIN + width - _PAGE_COUNT_WIDTH - regular().width(page, _SMALL)
         self._pen.text(x, y, page, regular(), _SMALL, SOFT)
         self._pen.flush()
-        self._canvas.doForm(_ENDING)
+        self._canvas.doForm(self._endings[self._layout.page][0])
         self._canvas.showPage()
 
     def _short(self, text: str, face: Face, width: float, most_lines: int) -> list[str]:
@@ -157,8 +183,8 @@ class Pages:
 
     # Title block, chart and notes
 
-    def _reserve_chart(self, chart: Chart) -> ChartSpace:
-        space = ChartSpace(self._canvas, chart, self._layout)
+    def _reserve_chart(self, space: ChartSpace) -> ChartSpace:
+        self._charts += 1
         if self._y - space.height < MARGIN + _FOOTER_HEIGHT:
             self._end_page()
             self._start_page()
@@ -185,6 +211,25 @@ class Pages:
                 if value_line:
                     self._pen.text(MARGIN + label_width, self._y, value_line, regular(), 8, INK)
         self._y -= 10
+
+    def _draw_section_title(self, title: str, totals: str, chart_height: float) -> None:
+        """Draw the title of a section where there is room for what follows it, and bookmark it."""
+        shown = self._glyphs.replace_in(title).replace("\n", " ")
+        lines = wrap(shown, bold(), 12, self._layout.width)
+        height = _SECTION_GAP + len(lines) * 16 + 24 + chart_height + self._headings_height()
+        if self._y - height - 3 * self._layout.line_height < MARGIN + _FOOTER_HEIGHT:
+            self._end_page()
+            self._start_page()
+        elif self._y < self._top:
+            self._y -= _SECTION_GAP
+        self._sections += 1
+        key = f"section-{self._sections}"
+        self._canvas.bookmarkPage(key, fit="XYZ", left=0, top=self._y + 4, zoom=0)
+        self._canvas.addOutlineEntry(shown, key, level=0)
+        self._draw_prose(lines, bold(), 12, INK)
+        if totals:
+            self._draw_prose([self._glyphs.replace_in(f"Totals: {totals}")], regular(), 8, SOFT)
+        self._y -= 8
 
     def _draw_prose(self, paragraphs: Iterable[str], face: Face, size: float, color: str) -> None:
         for paragraph in paragraphs:

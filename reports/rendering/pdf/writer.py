@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, ClassVar
 import pyarrow as pa
 
 from reports.exceptions import FormatCannotHold
-from reports.rendering.base import Document, Renderer, Writer
+from reports.rendering.base import Document, Renderer, Section, SectionsWriter, Writer
 from reports.rendering.charts.chart import Chart
 from reports.rendering.columns.views import column_views
 from reports.rendering.pdf.fonts import MissingGlyphs, regular
@@ -23,30 +23,49 @@ log = logging.getLogger(__name__)
 MAX_COLUMNS = 40
 
 
-class PdfWriter:
+class Book:
+    """The file that is being written, and what its tables share."""
+
+    def __init__(self, out: BinaryIO, document: Document) -> None:
+        self.glyphs = MissingGlyphs()
+        self._canvas = _canvas(out, document)
+        self._document = document
+        self.pages = Pages(self._canvas, document, self.glyphs)
+
+    def close(self, truncated: str | None) -> None:
+        self.pages.finish(truncated)
+        self._canvas.save()
+        for sentence in self.glyphs.notes():
+            log.warning(sentence, extra={"title": self._document.title})
+
+
+class Table(Writer):
     """Draws nothing before the first rows are there, because they decide the layout."""
 
-    def __init__(self, out: BinaryIO, schema: pa.Schema, document: Document) -> None:
+    def __init__(self, book: Book, schema: pa.Schema, document: Document, title: str = "") -> None:
+        """`document` has the columns, totals and chart of the table; `title` is that of its section."""
         self._views = column_views(schema, document.columns, document.locale)
         self._visible = [column for column, view in enumerate(self._views) if not view.is_hidden]
         if len(self._visible) > MAX_COLUMNS:
             number = len(self._visible)
             message = f"The result has {number} columns, but a page fits only {MAX_COLUMNS}. Choose xlsx instead."
             raise FormatCannotHold(message, alternative="xlsx")
-        self._canvas = _canvas(out, document)
-        self._document = document
-        self._glyphs = MissingGlyphs()
+        self._pages = book.pages
+        self._glyphs = book.glyphs
+        self._title = title
         self._totals = Totals(document.totals, schema, self._views) if document.totals else None
         self._chart = Chart(document.chart, schema) if document.chart else None
-        self._pages: Pages | None = None
+        self._has_begun = False
 
     def write(self, batch: pa.RecordBatch) -> None:
         if self._chart is not None:
             self._chart.add(batch)
+        pages = self._pages
         for part in slices(batch):
             columns = [self._texts(self._views[at].texts(part.column(at))) for at in self._visible]
             highlights = self._highlights(part)
-            pages = self._pages or self._start([_sample(column) for column in columns])
+            if not self._has_begun:
+                self._begin([_sample(column) for column in columns])
             bands_before_row = self._bands_by_row(part)
             for number, row in enumerate(zip(*columns, strict=True)):
                 for band in bands_before_row.get(number, ()):
@@ -54,17 +73,16 @@ class PdfWriter:
                 pages.draw_row(row, highlights[number] if highlights else None)
 
     def close(self, *, rows: int, truncated: str | None) -> None:
-        pages = self._pages or self._start([[] for _ in self._visible])
+        if not self._has_begun:
+            self._begin([[] for _ in self._visible])
         if self._totals is not None:
             for band in self._bands(self._totals.finish(truncated=bool(truncated)), self._totals):
-                pages.draw_total(band)
-        pages.finish(rows, truncated)
-        self._canvas.save()
-        for sentence in self._glyphs.notes():
-            log.warning(sentence, extra={"title": self._document.title})
+                self._pages.draw_total(band)
+        self._pages.end_table(rows, truncated)
 
-    def _start(self, sample: Sequence[Sequence[str | None]]) -> Pages:
+    def _begin(self, sample: Sequence[Sequence[str | None]]) -> None:
         """Decide the layout and draw what stands above the rows. `sample` has the texts of the first rows by column."""
+        self._has_begun = True
         views = [self._views[column] for column in self._visible]
         labels = [self._glyphs.replace_in(view.label) for view in views]
         description_of_totals = ""
@@ -74,10 +92,7 @@ class PdfWriter:
             sample = widen_sample(sample, shown)
             description_of_totals = self._totals.description()
         layout = lay_out(labels, views, sample)
-        self._pages = Pages(
-            self._canvas, self._document, layout, self._glyphs, totals=description_of_totals, chart=self._chart
-        )
-        return self._pages
+        self._pages.begin_table(layout, totals=description_of_totals, chart=self._chart, title=self._title)
 
     def _bands_by_row(self, part: pa.RecordBatch) -> dict[int, list[Band]]:
         """Rows of totals, by the number of the row in the part that they precede."""
@@ -102,6 +117,35 @@ class PdfWriter:
     def _texts(self, texts: pa.Array) -> list[str | None]:
         replace_in = self._glyphs.replace_in
         return [None if text is None else replace_in(text) for text in texts.to_pylist()]
+
+
+class PdfWriter(Writer):
+    """A file with one table."""
+
+    def __init__(self, out: BinaryIO, schema: pa.Schema, document: Document) -> None:
+        self._book = Book(out, document)
+        self._table = Table(self._book, schema, document)
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        self._table.write(batch)
+
+    def close(self, *, rows: int, truncated: str | None) -> None:
+        self._table.close(rows=rows, truncated=truncated)
+        self._book.close(truncated)
+
+
+class PdfSectionsWriter(SectionsWriter):
+    """A file with a table for each section, all of which are bookmarked."""
+
+    def __init__(self, out: BinaryIO, document: Document) -> None:
+        self._book = Book(out, document)
+        self._document = document
+
+    def begin(self, section: Section, schema: pa.Schema) -> Writer:
+        return Table(self._book, schema, self._document.of_section(section), section.title)
+
+    def close(self, *, rows: int, truncated: str | None) -> None:
+        self._book.close(truncated)
 
 
 def _sample(texts: Sequence[str | None]) -> list[str | None]:
@@ -130,9 +174,13 @@ class PdfRenderer(Renderer):
     format: ClassVar[str] = "pdf"
     media_type: ClassVar[str] = "application/pdf"
     extension: ClassVar[str] = "pdf"
+    has_sections: ClassVar[bool] = True
     #: Thousands of pages: nobody reads more, and viewers become slow.
     max_rows: ClassVar[int | None] = 100_000
     streams: ClassVar[bool] = False
 
     def open(self, out: BinaryIO, schema: pa.Schema, document: Document) -> Writer:
         return PdfWriter(out, schema, document)
+
+    def open_sections(self, out: BinaryIO, document: Document) -> SectionsWriter:
+        return PdfSectionsWriter(out, document)

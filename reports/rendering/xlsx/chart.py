@@ -10,7 +10,6 @@ from reports.rendering.xlsx.namespaces import DECLARATION, MAIN, PACKAGE, RELATI
 from reports.rendering.xlsx.paper import FIT_TO_WIDTH, page_setup
 from reports.rendering.xlsx.styles import Style
 
-PICTURE = "xl/media/image1.png"
 _CHART_STYLE = ChartStyle("png", font="Liberation Sans", background="white")
 #: English Metric Units, in which drawings are measured, per pixel.
 _EMU_PER_PIXEL = 9_525
@@ -19,16 +18,19 @@ _WIDTH = 110
 _DRAWINGS = "http://schemas.openxmlformats.org/drawingml/2006"
 
 
-def chart_parts(chart: Chart, title: str, sheet_number: int, *, truncated: bool) -> dict[str, str | bytes]:
-    """The parts of the chart's sheet, by name; PICTURE is among them if it could be drawn. Raises DesignMismatch."""
+def chart_parts(
+    chart: Chart, title: str, sheet_number: int, picture_number: int, *, truncated: bool
+) -> dict[str, str | bytes]:
+    """The parts of the chart's sheet, by name; a picture is among them if it could be drawn. Raises DesignMismatch."""
     drawing = chart.draw(_CHART_STYLE, truncated=truncated)
     parts: dict[str, str | bytes] = {f"xl/worksheets/sheet{sheet_number}.xml": _sheet(drawing, title)}
     if drawing.content:
-        sheet_relationships = _relationship("drawing", "../drawings/drawing1.xml")
+        picture, sheet = f"image{picture_number}.png", f"drawing{picture_number}.xml"
+        sheet_relationships = _relationship("drawing", f"../drawings/{sheet}")
         parts[f"xl/worksheets/_rels/sheet{sheet_number}.xml.rels"] = sheet_relationships
-        parts["xl/drawings/drawing1.xml"] = _drawing(drawing)
-        parts["xl/drawings/_rels/drawing1.xml.rels"] = _relationship("image", "../media/image1.png")
-        parts[PICTURE] = drawing.content
+        parts[f"xl/drawings/{sheet}"] = _drawing(drawing)
+        parts[f"xl/drawings/_rels/{sheet}.rels"] = _relationship("image", f"../media/{picture}")
+        parts[f"xl/media/{picture}"] = drawing.content
     return parts
 
 

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 from datetime import UTC
 from html import escape
+from typing import NamedTuple
 
 from reports.rendering.base import Document
-from reports.rendering.xlsx.about_sheet import ABOUT_NAME
 from reports.rendering.xlsx.namespaces import DECLARATION, MAIN, PACKAGE, RELATIONSHIPS
 from reports.rendering.xlsx.styles import StyleSheet
 
@@ -19,46 +19,46 @@ _ROOT_RELATIONSHIPS = (
     f'<Relationship Id="rId2" Type="{PACKAGE}/relationships/metadata/core-properties" Target="docProps/core.xml"/>'
     "</Relationships>"
 )
-_PICTURE_TYPES = (
-    '<Default Extension="png" ContentType="image/png"/><Override PartName="/xl/drawings/drawing1.xml" '
-    'ContentType="application/vnd.openxmlformats-officedocument.drawing+xml"/>'
-)
+
+
+class Sheet(NamedTuple):
+    """A sheet with rows. `filtered_rows` are those that its filter covers; `last_letters` names its last column."""
+
+    name: str
+    filtered_rows: int
+    last_letters: str
 
 
 def package_parts(
-    filtered_rows: Sequence[int], last_letters: str, document: Document, styles: StyleSheet, *, has_picture: bool
+    sheets: Sequence[Sheet], other_sheets: Sequence[str], document: Document, styles: StyleSheet, *, pictures: int
 ) -> dict[str, str]:
-    """The content of each part, by name.
-
-    `filtered_rows` are the rows of each data sheet that its filter covers. The data sheets are followed by that of the
-    chart, if the document has one, and by the one about the report. `last_letters` names the last column.
-    """
-    other_sheets = ["Chart", ABOUT_NAME] if document.chart else [ABOUT_NAME]
-    count = len(filtered_rows) + len(other_sheets)
+    """The content of each part, by name. `other_sheets` are the names of those that follow the sheets with rows."""
+    count = len(sheets) + len(other_sheets)
     return {
-        "xl/workbook.xml": _workbook(filtered_rows, other_sheets, last_letters),
+        "xl/workbook.xml": _workbook(sheets, other_sheets),
         "xl/_rels/workbook.xml.rels": _workbook_relationships(count),
         "xl/styles.xml": styles.xml(),
         "docProps/core.xml": _core_properties(document),
         "_rels/.rels": _ROOT_RELATIONSHIPS,
-        "[Content_Types].xml": _content_types(count, has_picture),
+        "[Content_Types].xml": _content_types(count, pictures),
     }
 
 
-def _workbook(filtered_rows: Sequence[int], other_sheets: Sequence[str], last_letters: str) -> str:
-    names = ["Data", *(f"Data {number}" for number in range(2, len(filtered_rows) + 1)), *other_sheets]
-    sheets = "".join(f'<sheet name="{name}" sheetId="{i}" r:id="rId{i}"/>' for i, name in enumerate(names, 1))
+def _workbook(sheets: Sequence[Sheet], other_sheets: Sequence[str]) -> str:
+    names = [*(sheet.name for sheet in sheets), *other_sheets]
+    entries = "".join(f'<sheet name="{escape(name)}" sheetId="{i}" r:id="rId{i}"/>' for i, name in enumerate(names, 1))
+    quoted = [escape(name.replace("'", "''"), quote=False) for name in names]
     # The range of each filter, and the header as the first row of every printed page.
     defined_names = "".join(
         f'<definedName name="_xlnm._FilterDatabase" localSheetId="{i}" hidden="1">'
-        f"'{names[i]}'!$A$1:${last_letters}${rows}</definedName>"
+        f"'{quoted[i]}'!$A$1:${sheet.last_letters}${sheet.filtered_rows}</definedName>"
         f'<definedName name="_xlnm.Print_Titles" localSheetId="{i}">'
-        f"'{names[i]}'!$1:$1</definedName>"
-        for i, rows in enumerate(filtered_rows)
+        f"'{quoted[i]}'!$1:$1</definedName>"
+        for i, sheet in enumerate(sheets)
     )
     return (
         f'{DECLARATION}<workbook xmlns="{MAIN}" xmlns:r="{RELATIONSHIPS}"><bookViews><workbookView activeTab="0"/>'
-        f"</bookViews><sheets>{sheets}</sheets><definedNames>{defined_names}</definedNames></workbook>"
+        f"</bookViews><sheets>{entries}</sheets><definedNames>{defined_names}</definedNames></workbook>"
     )
 
 
@@ -82,7 +82,13 @@ def _core_properties(document: Document) -> str:
     )
 
 
-def _content_types(sheets: int, has_picture: bool) -> str:
+def _content_types(sheets: int, pictures: int) -> str:
+    drawings = "".join(
+        f'<Override PartName="/xl/drawings/drawing{i}.xml" '
+        'ContentType="application/vnd.openxmlformats-officedocument.drawing+xml"/>'
+        for i in range(1, pictures + 1)
+    )
+    picture_types = f'<Default Extension="png" ContentType="image/png"/>{drawings}' if pictures else ""
     worksheets = "".join(
         f'<Override PartName="/xl/worksheets/sheet{i}.xml" ContentType="{_TYPES}.worksheet+xml"/>'
         for i in range(1, sheets + 1)
@@ -90,7 +96,7 @@ def _content_types(sheets: int, has_picture: bool) -> str:
     return (
         f'{DECLARATION}<Types xmlns="{PACKAGE}/content-types">'
         '<Default Extension="rels" ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
-        f'<Default Extension="xml" ContentType="application/xml"/>{_PICTURE_TYPES if has_picture else ""}'
+        f'<Default Extension="xml" ContentType="application/xml"/>{picture_types}'
         f'<Override PartName="/xl/workbook.xml" ContentType="{_TYPES}.sheet.main+xml"/>'
         f'<Override PartName="/xl/styles.xml" ContentType="{_TYPES}.styles+xml"/>'
         '<Override PartName="/docProps/core.xml" '

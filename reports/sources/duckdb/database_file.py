@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import ClassVar
 
@@ -9,7 +11,8 @@ import duckdb
 
 from reports.exceptions import SourceUnavailable, SourceUnusable
 from reports.sources.base import Limits, SourceSpec
-from reports.sources.duckdb.engine import DuckdbEngine, Exposed, configuration, string_literal
+from reports.sources.deadline import Deadline
+from reports.sources.duckdb.engine import DuckdbEngine, Exposed, configuration, string_literal, translated_errors
 from reports.sources.errors import run_error
 
 
@@ -25,6 +28,15 @@ class DuckdbSource(DuckdbEngine):
         # The file is attached to a database in memory: connections to the same file within a process would share one
         # configuration, which the first of them locks.
         return duckdb.connect(config=configuration(limits))
+
+    @contextmanager
+    def snapshot(self, spec: SourceSpec, limits: Limits) -> Iterator[tuple[duckdb.DuckDBPyConnection, Exposed]]:
+        """An open file, which no program can write to."""
+        with ExitStack() as stack:
+            deadline = Deadline(limits.timeout_seconds)
+            with translated_errors(deadline, ""):
+                opened = self._open_locked(stack, spec, "", limits, deadline)
+            yield opened
 
     def expose(self, connection: duckdb.DuckDBPyConnection, spec: SourceSpec, query: str) -> Exposed:
         try:

@@ -66,20 +66,28 @@ class DuckdbEngine:
         raise NotImplementedError
 
     @contextmanager
-    def read(self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits) -> Iterator[Rows]:
+    def read(
+        self,
+        spec: SourceSpec,
+        query: str,
+        values: Mapping[str, TypedValue],
+        limits: Limits,
+        snapshot: tuple[duckdb.DuckDBPyConnection, Exposed] | None = None,
+    ) -> Iterator[Rows]:
         deadline = Deadline(limits.timeout_seconds)
         sql, bound = bind(query, values)
         with ExitStack() as stack:
-            with _translated_errors(deadline, query):
-                connection, exposed = self._open_locked(stack, spec, query, limits, deadline)
-            with _translated_errors(deadline, query, exposed):
+            with translated_errors(deadline, query):
+                opened = snapshot or self._open_locked(stack, spec, query, limits, deadline)
+                connection, exposed = opened
+            with translated_errors(deadline, query, exposed):
                 check_select(connection, sql)
                 expected_rows = _expected_rows(connection, sql, bound)
                 relation = cast_to_text(connection, sql, bound)
                 reader = relation.to_arrow_reader(BATCH_ROWS)
                 stack.callback(reader.close)
                 schema = schema_with_json(relation, reader.schema)
-            # Outside of _translated_errors: an error while the file is written is not an error of the source.
+            # Outside of translated_errors: an error while the file is written is not an error of the source.
             yield Rows(schema, _batches(reader, schema, deadline, query, exposed), expected_rows)
 
     def describe(
@@ -89,9 +97,9 @@ class DuckdbEngine:
         sql, bound = bind(query, values)
         no_rows = f"select * from ({sql}\n) limit 0"  # noqa: S608 -- the author's own query, known to be a select
         with ExitStack() as stack:
-            with _translated_errors(deadline, query):
+            with translated_errors(deadline, query):
                 connection, exposed = self._open_locked(stack, spec, query, limits, deadline)
-            with _translated_errors(deadline, query, exposed):
+            with translated_errors(deadline, query, exposed):
                 check_select(connection, sql)
                 relation = cast_to_text(connection, no_rows, bound)
                 schema = schema_with_json(relation, relation.to_arrow_reader(1).schema)
@@ -141,7 +149,7 @@ def bind(query: str, values: Mapping[str, TypedValue]) -> tuple[str, dict[str, o
 def _batches(
     reader: pa.RecordBatchReader, schema: pa.Schema, deadline: Deadline, query: str, exposed: Exposed
 ) -> Iterator[pa.RecordBatch]:
-    with _translated_errors(deadline, query, exposed):
+    with translated_errors(deadline, query, exposed):
         for batch in reader:
             deadline.check()
             yield marked(batch, schema)
@@ -149,7 +157,7 @@ def _batches(
 
 
 @contextmanager
-def _translated_errors(deadline: Deadline, query: str, exposed: Exposed | None = None) -> Iterator[None]:
+def translated_errors(deadline: Deadline, query: str, exposed: Exposed | None = None) -> Iterator[None]:
     try:
         yield
     except (duckdb.Error, pa.ArrowException, OSError) as error:

@@ -64,12 +64,23 @@ class PostgresqlSource:
         self.as_text = frozenset(as_text)
 
     @contextmanager
-    def read(self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits) -> Iterator[Rows]:
+    def read(
+        self,
+        spec: SourceSpec,
+        query: str,
+        values: Mapping[str, TypedValue],
+        limits: Limits,
+        snapshot: dbapi.Connection | None = None,
+    ) -> Iterator[Rows]:
         deadline = Deadline(limits.timeout_seconds)
         sql, settings = bind(query, values)
-        with _cursor(spec.location, limits) as cursor, ExitStack() as stack:
+        with ExitStack() as stack:
+            connection = snapshot or stack.enter_context(_connection(spec.location, limits))
+            cursor = stack.enter_context(_cursor(connection))
             with _translated_errors(deadline):
-                _begin(cursor, settings, limits)
+                if not snapshot:
+                    _begin(cursor, limits)
+                _bind_settings(cursor, settings)
                 original_schema = _query_schema(cursor, sql)
                 expected_rows = _expected_rows(cursor, sql)
                 cursor.execute(selection(sql, original_schema, self.as_text))
@@ -89,12 +100,25 @@ class PostgresqlSource:
             # Outside of _translated_errors: an error while the file is written is not an error of the source.
             yield Rows(schema_with(numeric_types, arriving_schema), converted, expected_rows)
 
+    @contextmanager
+    def snapshot(self, spec: SourceSpec, limits: Limits) -> Iterator[dbapi.Connection]:
+        """A transaction that reads the database as it is at its first query."""
+        with _connection(spec.location, limits) as connection:
+            with _cursor(connection) as cursor, _translated_errors(Deadline(limits.timeout_seconds)):
+                _begin(cursor, limits, "isolation level repeatable read, read only")
+            yield connection
+
     def describe(
         self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits
     ) -> QueryDescription:
         sql, settings = bind(query, values)
-        with _cursor(spec.location, limits) as cursor, _translated_errors(Deadline(limits.timeout_seconds)):
-            _begin(cursor, settings, limits)
+        with (
+            _connection(spec.location, limits) as connection,
+            _cursor(connection) as cursor,
+            _translated_errors(Deadline(limits.timeout_seconds)),
+        ):
+            _begin(cursor, limits)
+            _bind_settings(cursor, settings)
             original_schema = _query_schema(cursor, sql)
             expected_rows = _expected_rows(cursor, sql)
             arriving_schema = cursor.adbc_execute_schema(selection(sql, original_schema, self.as_text))
@@ -167,20 +191,14 @@ def _array(values: tuple[object, ...]) -> str:
 
 
 @contextmanager
-def _cursor(url: str, limits: Limits) -> Iterator[Any]:
+def _connection(url: str, limits: Limits) -> Iterator[dbapi.Connection]:
     url_with_timeouts = checked_url(url, limits.timeout_seconds)
     try:
         connection = dbapi.connect(url_with_timeouts, autocommit=False)
     except adbc.Error as error:
         raise connection_error(error, url) from error
     try:
-        cursor = connection.cursor()
-        cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)})
-        try:
-            yield cursor
-        finally:
-            with suppress(*_DRIVER_ERRORS):
-                cursor.close()
+        yield connection
     finally:
         with suppress(*_DRIVER_ERRORS):
             connection.rollback()
@@ -188,12 +206,23 @@ def _cursor(url: str, limits: Limits) -> Iterator[Any]:
             connection.close()
 
 
-def _begin(cursor: Any, settings: Mapping[str, str], limits: Limits) -> None:
-    """Make the transaction read-only and bounded, and bind the values to its settings.
+@contextmanager
+def _cursor(connection: dbapi.Connection) -> Iterator[Any]:
+    cursor = connection.cursor()
+    cursor.adbc_statement.set_options(**{"adbc.postgresql.batch_size_hint_bytes": str(_BATCH_BYTES)})
+    try:
+        yield cursor
+    finally:
+        with suppress(*_DRIVER_ERRORS):
+            cursor.close()
+
+
+def _begin(cursor: Any, limits: Limits, mode: str = "read only") -> None:
+    """Make the transaction read-only and bounded.
 
     Server settings are only set if the server has them: client_connection_check_interval came with PostgreSQL 14.
     """
-    cursor.execute("set transaction read only")
+    cursor.execute(f"set transaction {mode}")
     milliseconds = max(1, limits.timeout_seconds) * 1000
     bounds = {
         "statement_timeout": str(milliseconds),
@@ -214,6 +243,10 @@ def _begin(cursor: Any, settings: Mapping[str, str], limits: Limits) -> None:
         [text for name, value in bounds.items() for text in (name.lower(), value)],
     )
     cursor.fetchall()
+
+
+def _bind_settings(cursor: Any, settings: Mapping[str, str]) -> None:
+    """Bind the values to settings of the transaction."""
     for name, value in settings.items():
         cursor.execute("select set_config($1, $2, true)", [name, value])
         cursor.fetchall()

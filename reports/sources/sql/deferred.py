@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import ClassVar
 
 from reports.parameters.values import TypedValue
-from reports.sources.base import Limits, QueryDescription, Rows, SourceSpec
+from reports.sources.base import Limits, QueryDescription, Rows, Snapshot, SourceSpec
 from reports.sources.rights import Excess
 
 
@@ -19,10 +19,19 @@ class DeferredSqlSource:
     kind: ClassVar[str] = "sql"
 
     def read(
-        self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits
+        self,
+        spec: SourceSpec,
+        query: str,
+        values: Mapping[str, TypedValue],
+        limits: Limits,
+        snapshot: Snapshot = None,
     ) -> AbstractContextManager[Rows]:
-        rows: AbstractContextManager[Rows] = self.load().SqlSource().read(spec, query, values, limits)
+        rows: AbstractContextManager[Rows] = self.load().SqlSource().read(spec, query, values, limits, snapshot)
         return rows
+
+    def snapshot(self, spec: SourceSpec, limits: Limits) -> AbstractContextManager[Snapshot]:
+        opened: AbstractContextManager[Snapshot] = self.load().SqlSource().snapshot(spec, limits)
+        return opened
 
     def describe(
         self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits

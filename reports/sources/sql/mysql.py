@@ -76,6 +76,13 @@ def session_settings(deadline: Deadline, *, is_mariadb: bool) -> list[str]:
     ]
 
 
+#: After session_settings: a transaction that sees one state of all tables of transactional engines.
+SNAPSHOT = (
+    "set session transaction isolation level repeatable read",
+    "start transaction with consistent snapshot",
+)
+
+
 def explain_statement(*, is_mariadb: bool) -> str:
     """The statement whose output has the column `filtered`, which MySQL's plain `explain` has too."""
     return "explain extended" if is_mariadb else "explain"

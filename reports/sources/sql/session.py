@@ -29,7 +29,7 @@ _KILL_SECONDS = 2
 
 
 class Session:
-    """One connection, and the result of the one query that it runs."""
+    """One connection, and the result of the last query that it ran."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection.execution_options(stream_results=True, max_row_buffer=BATCH_ROWS)
@@ -52,6 +52,13 @@ class Session:
         if self.is_mysql:
             for statement in mysql.session_settings(deadline, is_mariadb=self._is_mariadb):
                 self._connection.exec_driver_sql(statement).close()
+
+    def begin_snapshot(self) -> bool:
+        """Let all following queries see the same data. False if that isn't known of this database."""
+        if self.is_mysql:
+            for statement in mysql.SNAPSHOT:
+                self._connection.exec_driver_sql(statement).close()
+        return self.is_mysql
 
     def record_identity(self, folder: Path) -> None:
         """Record the connection's identity, so that its query can be ended if this process is killed.

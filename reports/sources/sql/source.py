@@ -7,7 +7,7 @@ placeholders. Column types are those that MySQL declares, or those of the values
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import ClassVar
@@ -53,10 +53,17 @@ class SqlSource:
         self.columns = columns
 
     @contextmanager
-    def read(self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits) -> Iterator[Rows]:
+    def read(
+        self,
+        spec: SourceSpec,
+        query: str,
+        values: Mapping[str, TypedValue],
+        limits: Limits,
+        snapshot: Session | None = None,
+    ) -> Iterator[Rows]:
         deadline = Deadline(limits.timeout_seconds)
         check_select(query, spec.dialect)
-        with connect(spec.location, deadline, limits.temp_dir) as session:
+        with nullcontext(snapshot) if snapshot else connect(spec.location, deadline, limits.temp_dir) as session:
             with translated_errors(deadline):
                 sql, bound = bind(query, values, spec.dialect, session.paramstyle)
                 expected_rows = session.expected_rows(sql, bound)
@@ -67,6 +74,15 @@ class SqlSource:
                 schema = _schema(session.names, columns)
             # Outside of translated_errors: an error while the file is written is not an error of the source.
             yield Rows(schema, _batches(first, chunks, columns, schema, deadline), expected_rows)
+
+    @contextmanager
+    def snapshot(self, spec: SourceSpec, limits: Limits) -> Iterator[Session | None]:
+        """A transaction with a consistent snapshot, on MySQL and MariaDB."""
+        deadline = Deadline(limits.timeout_seconds)
+        with connect(spec.location, deadline, limits.temp_dir) as session:
+            with translated_errors(deadline):
+                has_snapshot = session.begin_snapshot()
+            yield session if has_snapshot else None
 
     def describe(
         self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -53,12 +53,19 @@ class SqliteSource:
         self.lock_wait_seconds = lock_wait_seconds
 
     @contextmanager
-    def read(self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits) -> Iterator[Rows]:
+    def read(
+        self,
+        spec: SourceSpec,
+        query: str,
+        values: Mapping[str, TypedValue],
+        limits: Limits,
+        snapshot: sqlite3.Connection | None = None,
+    ) -> Iterator[Rows]:
         deadline = Deadline(limits.timeout_seconds)
         sql, bound = bind(query, values)
         with ExitStack() as stack:
             with _translated_errors(deadline):
-                connection = stack.enter_context(closing(self._open(spec.location, limits, deadline)))
+                connection = snapshot or stack.enter_context(closing(self._open(spec.location, limits, deadline)))
                 cursor = connection.execute(sql, bound)
                 if cursor.description is None:
                     raise QueryFailed(errors.NOT_READ_ONLY)
@@ -69,6 +76,16 @@ class SqliteSource:
                 schema = schema_for(names, seen)
             # Outside of _translated_errors: an error while the file is written is not an error of the source.
             yield Rows(schema, self._batches(first, chunks, seen, schema, deadline))
+
+    @contextmanager
+    def snapshot(self, spec: SourceSpec, limits: Limits) -> Iterator[sqlite3.Connection]:
+        """A transaction that reads the file as it is at its first query."""
+        deadline = Deadline(limits.timeout_seconds)
+        with ExitStack() as stack:
+            with _translated_errors(deadline):
+                opened = self._open(spec.location, limits, deadline, statements=("begin",))
+                connection = stack.enter_context(closing(opened))
+            yield connection
 
     def describe(
         self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits
@@ -91,14 +108,18 @@ class SqliteSource:
                 expected_rows = int(connection.execute(count, bound).fetchone()[0])
         return QueryDescription(schema_for(names, seen), expected_rows, certain=False)
 
-    def _open(self, location: str, limits: Limits, deadline: Deadline) -> sqlite3.Connection:
+    def _open(
+        self, location: str, limits: Limits, deadline: Deadline, statements: Sequence[str] = ()
+    ) -> sqlite3.Connection:
+        """`statements` run before only queries are allowed."""
         path = Path(location)
         if not path.is_file():
             raise run_error(SourceUnusable, "The data source's file does not exist.", path)
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=self.lock_wait_seconds, isolation_level=None
         )
-        connection.execute("pragma query_only = on")
+        for statement in ("pragma query_only = on", *statements):
+            connection.execute(statement)
         # ATTACH could open any file that this process can read.
         connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, max(2**20, limits.memory_bytes // 4))

@@ -177,3 +177,23 @@ def test_an_error_names_its_field(options, path):
     with pytest.raises(InvalidDefinition) as caught:
         parse_report(entry)
     assert list(errors_in(caught.value)) == [path]
+
+
+def test_sections_survive_the_database_and_run(tmp_path):
+    sections = [
+        {"name": "few", "query": "select n from t where n <= :most order by n", "columns": {"n": {"label": "N°"}},
+         "totals": {"columns": {"n": "sum"}}},
+        {"name": "count", "title": "How many", "query": "select count(*) as rows from t",
+         "chart": {"mark": "bar", "encoding": {"y": {"field": "rows"}}}},
+    ]  # fmt: skip
+    report = define_report(tmp_path, query="", sections=sections)
+    assert (report.version.query, report.version.section_queries["count"]) == ("", "select count(*) as rows from t")
+    stored = definition_of(report)
+    assert parse_report(stored.entry()) == parse_report(parse_report(stored.entry()).entry())
+    assert stored.entry()["sections"][0]["columns"] == {"n": {"label": "N°"}}
+    result, content = run_report(report, "json", tmp_path, most=2)
+    assert (result.rows, content) == (3, b'{"few": [\n{"n":1},\n{"n":2}\n]\n, "count": [\n{"rows":5000}\n]\n}\n')
+    again = define_report(tmp_path, query="", sections=sections)
+    assert again.version.number == 1, "nothing has changed"
+    changed = [sections[0], sections[1] | {"title": "Number"}]
+    assert define_report(tmp_path, query="", sections=changed).version.number == 2

@@ -267,7 +267,7 @@ def test_pages_can_be_rendered_as_pictures():
 
 def pictures(template: str) -> CompiledDocument:
     schema = pa.schema({"a": pa.int64()})
-    data = context.as_json(designed(""), schema, [[]], None)
+    data = context.as_json(designed(""), [context.Table(schema, [[]])], None)
     timestamp = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
     return compile_document(
         CompileRequest(template=template, data=data, timestamp=timestamp, seconds=20, memory_bytes=2**29, ppi=50)

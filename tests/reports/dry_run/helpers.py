@@ -53,4 +53,4 @@ def check(target: DryRunTarget, values: Mapping[str, object]) -> checks.CheckRes
 
 
 def preview_rows(target: DryRunTarget, values: Mapping[str, object]) -> RowPreview:
-    return row_preview.preview_rows(target, values, actor="tester")
+    return row_preview.preview_rows(target, values, actor="tester")[0]

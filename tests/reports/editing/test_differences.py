@@ -77,3 +77,16 @@ def test_structures_are_compared_as_yaml() -> None:
         "  to:",
         "    - a@example.com",
     ]
+
+
+def test_sections_are_compared_by_name() -> None:
+    before = {"sections": [{"name": "days", "title": "", "query": "select a\nfrom b"}]}
+    added = {"name": "first", "title": "First", "query": "select 1"}
+    after = {"sections": [added, {"name": "days", "title": "Days", "query": "select a\nfrom c"}]}
+    found = {difference.title: difference for difference in differences(before, after)}
+    assert list(found) == [
+        "sections", "section first: title", "section first: query", "section days: title", "section days: query",
+    ]  # fmt: skip
+    assert (found["sections"].before, found["sections"].after) == ("days", "first, days")
+    assert Line("removed", "from b", old=2) in found["section days: query"].lines
+    assert changed_fields(found.values()) == ["sections", "section first", "section days"]

@@ -44,7 +44,7 @@ def write(out: Any, table: pa.Table, max_rows: int, step: int = 1_000) -> bool:
     writer = KeptRowsWriter(out, table.schema, max_rows)
     for batch in table.to_batches(max_chunksize=step):
         writer.write(batch)
-    writer.close()
+    writer.close(rows=table.num_rows, truncated=None)
     return writer.is_kept
 
 

@@ -15,7 +15,9 @@ import pyarrow as pa
 import pytest
 
 from reports.exceptions import FormatCannotHold
-from reports.rendering.xlsx.workbook import SHEET_ROWS, IsalZipFile, XlsxRenderer
+from reports.rendering.xlsx.book import IsalZipFile
+from reports.rendering.xlsx.table import SHEET_ROWS
+from reports.rendering.xlsx.workbook import XlsxRenderer
 from tests.reports.rendering.arrow_types import DOCUMENT, render
 
 
