@@ -61,7 +61,7 @@ def test_the_rows_are_downloaded_as_another_format(visit: Callable[..., Page], m
     page.get_by_text("Download as…").click()
     page.get_by_role("button", name="PARQUET").click()
     page.wait_for_url(lambda url: many not in url)
-    expect(page.get_by_role("link", name="Download PARQUET")).to_be_visible()
+    expect(page.get_by_role("link", name="Download PARQUET")).to_be_visible(timeout=30_000)  # the job runs
     expect(page.get_by_text("Converted from")).to_be_visible()
 
 

@@ -68,9 +68,14 @@ class Connections:
         lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
         clients = {connection.getsockname()[1] for connection in self.open}
         port = self.address[1]
-        return sum(
-            int(local.rsplit(":", 1)[1], 16) == port and int(remote.rsplit(":", 1)[1], 16) in clients and state == "01"
-            for _, local, remote, state, *_ in lines
+        # A set: the kernel may list a connection twice while others come and go.
+        return len(
+            {
+                int(remote.rsplit(":", 1)[1], 16)
+                for _, local, remote, state, *_ in lines
+                if int(local.rsplit(":", 1)[1], 16) == port and state == "01"
+            }
+            & clients
         )
 
 
