@@ -72,12 +72,12 @@ def certified_provider(folder: Path, port: int, clients: list[dict[str, Any]]) -
         provider.stop()
 
 
-def client(redirect_uri: str, post_logout_redirect_uri: str) -> dict[str, Any]:
+def client(redirect_uris: list[str], post_logout_redirect_uri: str) -> dict[str, Any]:
     """A registration of this server. Its secret has what must be encoded in a header."""
     return {
         "client_id": CLIENT_ID,
         "client_secret": f"a+secret/with:{secrets.token_urlsafe(8)}%&",
-        "redirect_uris": [redirect_uri],
+        "redirect_uris": redirect_uris,
         "post_logout_redirect_uris": [post_logout_redirect_uri],
         "scope": "openid profile email groups region",
     }

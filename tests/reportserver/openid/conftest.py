@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,15 +40,11 @@ class Site:
     server: RunningServer
     certified: CertifiedProvider
     hostile: HostileProvider
-    folder: Path
-    secrets: dict[str, str]
 
-    def apply(self, **sections: list[dict[str, Any]]) -> str:
-        """Apply these sections of a definitions file. Returns what the command says."""
-        path = self.folder / "providers.yaml"
-        path.write_text(yaml.safe_dump({"tenants": [TENANT]} | sections))
-        applied = self.server.manage("apply", str(path), check=False, **self.secrets)
-        return applied.stdout + applied.stderr
+    def query(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
+        """Run a statement in the server's database."""
+        with closing(sqlite3.connect(self.server.database(), timeout=30)) as database, database:
+            return database.execute(statement, values).fetchall()
 
     def corporate(self, **fields: Any) -> dict[str, Any]:
         """The definition of the certified provider."""
@@ -64,10 +62,10 @@ class Site:
             "client_id": certified.CLIENT_ID, "client_secret_env": "WRONG_SECRET", "provision": True, **fields,
         }  # fmt: skip
 
-    def entries(self, alice: Client, action: str) -> list[dict[str, Any]]:
-        """The newest audit entries of an action."""
-        found: list[dict[str, Any]] = alice.get("/audit", params={"action": action}).json()["results"]
-        return found
+    def user(self, name: str, subject: str, **fields: Any) -> dict[str, Any]:
+        """The definition of a user without a password, who signs in through the certified provider."""
+        identities = [{"provider": "corporate", "sub": subject}]
+        return {"username": name, "tenant": "acme", "identities": identities, **fields}
 
 
 @pytest.fixture(scope="session")
@@ -81,11 +79,27 @@ def site(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Iterator[S
         **passwords(),
         **coverage_variables(),
     )
-    client = certified.client(f"{server.url}/login/acme/corporate/callback", f"{server.url}/login")
+    pages = [f"{server.url}/login/acme/{slug}/callback" for slug in ("corporate", "open")]
+    client = certified.client(pages, f"{server.url}/login")
     secrets = {"CORPORATE_SECRET": client["client_secret"], "WRONG_SECRET": SECRET}
     with certified_provider(folder, free_port(), [client]) as real, hostile_provider() as hostile:
-        site = Site(server, real, hostile, folder, secrets)
-        site.apply(identity_providers=[site.corporate(), site.wrong()])
+        site = Site(server, real, hostile)
+        path = folder / "providers.yaml"
+        definitions = {
+            "tenants": [TENANT],
+            "identity_providers": [
+                site.corporate(),
+                site.corporate(slug="open", name="Open house", provision=True),
+                site.wrong(),
+            ],
+            "users": [
+                site.user("quentin", "s-quentin", roles=["analysts", "readers"], attributes={"level": 3}),
+                site.user("rosa", "s-rosa"),
+                site.user("sven", "s-sven"),
+            ],
+        }
+        path.write_text(yaml.safe_dump(definitions))
+        server.manage("apply", str(path), **secrets)
         start(server, workers=False)
         try:
             yield site
