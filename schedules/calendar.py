@@ -33,6 +33,8 @@ OUTCOMES: dict[str, tuple[str | Promise, str]] = {
 _YEARS = range(1970, 3000)
 #: Times to come that are counted: the rest of a month of a schedule that runs every minute would take a second.
 _MAX_EXPECTED = 5_000
+#: Reasons that a day shows, and that are read for a month.
+_REASONS_OF_DAY, _MAX_REASONS = 3, 500
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")
 
 
@@ -53,6 +55,8 @@ class Day:
     is_outside: bool
     is_today: bool
     counts: Counter[str] = field(default_factory=Counter)
+    #: Why slots of the day have no job, as sentences: the first few.
+    reasons: list[str] = field(default_factory=list)
 
     @property
     def parts(self) -> list[Part]:
@@ -90,8 +94,12 @@ def month_of(schedule: Schedule, text: str) -> Month:
     for due in expected:
         # A time that has come and has no slot yet is late.
         counts.setdefault(due.astimezone(zone).date(), Counter())["expected" if due > now else "late"] += 1
+    reasons = _reasons(schedule, start, end)
     weeks = [
-        [Day(day, day.month != first.month, day == today, counts.get(day, Counter())) for day in week]
+        [
+            Day(day, day.month != first.month, day == today, counts.get(day, Counter()), reasons.get(day, []))
+            for day in week
+        ]
         for week in calendar.Calendar().monthdatescalendar(first.year, first.month)
     ]
     before = first - timedelta(days=1)
@@ -124,6 +132,17 @@ def _recorded(schedule: Schedule, start: datetime, end: datetime) -> dict[date, 
         day = fields.pop("day")
         counts[day] = Counter(fields)
     return counts
+
+
+def _reasons(schedule: Schedule, start: datetime, end: datetime) -> dict[date, list[str]]:
+    """Return why slots of each day have no job: each reason once, at most a few of a day."""
+    slots = schedule.slots.filter(time__gte=start, time__lt=end).exclude(reason="").order_by()
+    by_day = slots.annotate(day=TruncDate("time", tzinfo=schedule.zone)).values_list("day", "reason").distinct()
+    found: dict[date, list[str]] = {}
+    for day, reason in by_day.order_by("day", "reason")[:_MAX_REASONS]:
+        if len(reasons := found.setdefault(day, [])) < _REASONS_OF_DAY:
+            reasons.append(reason)
+    return found
 
 
 def _expected(schedule: Schedule, now: datetime, start: datetime, end: datetime) -> list[datetime]:
