@@ -10,7 +10,7 @@ from bench.engine import csv_files, formats, postgresql
 from bench.harness import machine, markdown
 from bench.monitor import pages
 from bench.queue import schedules, throughput
-from bench.web import download, endpoints, job_latency, stalled_clients, status_calls
+from bench.web import download, endpoints, job_latency, object_store, stalled_clients, status_calls
 from bench.web.server import running_server
 
 
@@ -36,6 +36,7 @@ def _web(quick: bool) -> Iterator[tuple[str, str]]:
         yield "endpoints", endpoints.measure(server, 40 if quick else 304)
         yield "status-calls", status_calls.measure(server, 400 if quick else 2000)
         yield "stalled-clients", stalled_clients.measure(server, 200 if quick else 2000)
+    yield "object-store", object_store.measure(5 if quick else 20)
 
 
 def _engine(quick: bool) -> Iterator[tuple[str, str]]:

@@ -24,6 +24,8 @@ _HUGE_PAGE_BYTES = 2 * 2**20
 _CONSOLIDATING_BYTES = 2**16
 #: The environment variable that passes the umask from before `hide_new_files` on to the programs that are started.
 _UMASK_VARIABLE = "REPORTSERVER_STARTED_WITH_UMASK"
+#: Seconds that a process takes to end after its last message.
+_END_SECONDS = 2.0
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.malloc.restype = ctypes.c_void_p
 
@@ -68,6 +70,31 @@ def fork_process(name: str, run: Callable[[], None]) -> int:
     finally:
         # Without clean-up handlers: they belong to the parent.
         os._exit(status)
+
+
+def call_in_fork(function: Callable[[], str], seconds: float) -> str | None:
+    """Call a function in a forked process, and return its short text. None if it raised, died or took longer.
+
+    For libraries whose threads don't survive a fork, in a process that forks others later.
+    """
+    read_end, write_end = os.pipe()
+    try:
+        try:
+            pid = fork_process("call", lambda: _write_short(write_end, function()))
+        finally:
+            os.close(write_end)
+        if not wait_readable(read_end, seconds):
+            os.kill(pid, signal.SIGKILL)
+        if reap(pid, _END_SECONDS) != 0:
+            return None
+        return os.read(read_end, select.PIPE_BUF).decode(errors="ignore").removesuffix("\n")
+    finally:
+        os.close(read_end)
+
+
+def _write_short(descriptor: int, text: str) -> None:
+    # Never empty: the other side waits for it.
+    os.write(descriptor, text.encode()[: select.PIPE_BUF - 1] + b"\n")
 
 
 def kill_children_with_parent() -> None:

@@ -107,6 +107,12 @@ class StorageUnavailable(DomainError):
     code = "storage_unavailable"
     retryable = True
 
+    def __init__(self, reason: str = "", remedy: str = "") -> None:
+        """`reason` and `remedy` are sentences for operators."""
+        super().__init__()
+        self.reason = reason
+        self.remedy = remedy
+
 
 class RowsNotKept(DomainError):
     """The rows of this result weren't kept."""
@@ -182,7 +188,7 @@ class HostFault(DomainError):
 
 
 class WrongStore(HostFault):
-    """The folder of results is not the one that this installation uses, or its share is not mounted."""
+    """The store of results is not the one that this installation uses, or its share is not mounted."""
 
 
 class IllegalTransition(DomainError):

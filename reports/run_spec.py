@@ -38,15 +38,13 @@ def build_run_spec(
     caller: StoredCaller | None,
     locale: str = "",
     section: str | None = None,
-    kept: Path | None = None,
     truncated: str | None = None,
     digests_content: bool = False,
 ) -> RunSpec:
     """Return the run of a version with stored parameters, which were checked when the job was created.
 
     `labels` are those of values that were chosen from a query; `caller` are the attributes of the user as whom it runs;
-    `locale` is that of this run, "" for the report's, else the tenant's; `section`, `kept` and `truncated` are as in
-    RunSpec.
+    `locale` is that of this run, "" for the report's, else the tenant's; `section` and `truncated` are as in RunSpec.
     """
     options, declared = version.options, version.declared_parameters()
     values = stored_values(declared, parameters)
@@ -82,7 +80,6 @@ def build_run_spec(
         max_bytes=min(max_bytes, options.get("max_bytes", max_bytes)),
         on_limit=options.get("on_limit", "truncate"),
         keep_rows=_rows_to_keep(version),
-        kept=kept,
         truncated=truncated,
         digests_content=digests_content,
     )

@@ -22,6 +22,8 @@ _LARGEST = 1_000_000_000
 _SHORTEST_TOKEN = 16
 _FLAGS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 _HOST_NAME = re.compile(r"[a-z0-9_](?:[a-z0-9_.-]{0,251}[a-z0-9_])?\.?", re.ASCII | re.IGNORECASE)
+#: Names of buckets, and the characters of prefixes that all stores take.
+_OBJECT_STORE = re.compile(r"(s3|gs|az)://[a-z0-9][a-z0-9._-]{1,220}(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*/?", re.ASCII)
 _DATABASE_URL = "must be sqlite:///path/of/file or postgresql://user:password@host:port/name"
 _EMAIL_URL = "must be smtp://, smtp+tls:// or smtp+ssl:// and a server."
 _REDIS_URL = "must be redis://host:port/number, or rediss:// for TLS."
@@ -96,14 +98,36 @@ def folder(name: str, default: Path) -> Path:
     if not value:
         raise ImproperlyConfigured(f"{name} must not be empty; if it is not set, {str(default)!r} is used.")
     if "://" in value:
-        raise ImproperlyConfigured(f"{name} must be a folder; URLs are not supported yet.")
-    path = Path(value)
+        raise ImproperlyConfigured(f"{name} must be a folder, not a URL.")
+    return created_folder(name, Path(value))
+
+
+def created_folder(name: str, path: Path) -> Path:
+    """The folder at this path, which is created if it doesn't exist. `name` is the variable that it depends on."""
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
     except (OSError, ValueError) as error:
         reason = error.strerror or "unknown error" if isinstance(error, OSError) else str(error)
         raise ImproperlyConfigured(f"{name}: {path} can't be used as a folder: {reason}.") from None
     return path
+
+
+def object_store(name: str) -> str:
+    """The URL of a bucket and a prefix in it; empty if the variable names a folder, or nothing."""
+    return object_store_url(name, text(name))
+
+
+def object_store_url(name: str, value: str) -> str:
+    """The checked URL of a bucket and a prefix in it; empty for a folder. `name` is where it was set."""
+    if "://" not in value:
+        return ""
+    if not _OBJECT_STORE.fullmatch(value):
+        # It isn't repeated: what comes before an @ may be a secret.
+        raise ImproperlyConfigured(
+            f"{name} must be a folder, or the URL of a bucket such as s3://bucket/prefix, gs://bucket/prefix or "
+            "az://container/prefix, without keys: these are in AWS_ACCESS_KEY_ID and the like."
+        )
+    return value.rstrip("/")
 
 
 def absolute_folders(name: str) -> list[Path]:

@@ -17,12 +17,14 @@ from reportserver.environment import (
     absolute_folders,
     bracketed,
     choice,
+    created_folder,
     database,
     email_server,
     flag,
     folder,
     host,
     networks,
+    object_store,
     optional_folder,
     optional_whole_number,
     origins,
@@ -143,8 +145,14 @@ DATABASE_ROUTERS = ["reportserver.databases.router.CountersRouter"]
 
 #: The Redis server that messages to workers go through; empty: they go through the database.
 BROKER_URL = redis_url("REPORTSERVER_BROKER_URL")
-#: Where result files are stored.
-ARTIFACTS_DIR = folder("REPORTSERVER_ARTIFACTS_URL", DATA_DIR / "artifacts")
+#: The object store that keeps result files; empty: they are in a folder.
+ARTIFACTS_URL = object_store("REPORTSERVER_ARTIFACTS_URL")
+#: The folder of result files; beside an object store, the one in which this host's attempts work.
+ARTIFACTS_DIR = (
+    created_folder("REPORTSERVER_DATA_DIR", DATA_DIR / "drafts")
+    if ARTIFACTS_URL
+    else folder("REPORTSERVER_ARTIFACTS_URL", DATA_DIR / "artifacts")
+)
 #: How many jobs run at once on this host.
 WORKERS = whole_number(
     "REPORTSERVER_WORKERS",

@@ -9,11 +9,12 @@ from django.db import connections
 
 from reportserver.web.chunked_bodies import ChunkedBodies
 from reportserver.web.client_address import ClientAddress
+from reportserver.web.client_socket import BlockBodies
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "reportserver.settings")
 _django = get_wsgi_application()
 from reportserver.web.status_calls import StatusCalls  # noqa: E402 - needs the models, which Django has loaded now
 
-application = ClientAddress(StatusCalls(ChunkedBodies(_django)))
+application = BlockBodies(ClientAddress(StatusCalls(ChunkedBodies(_django))))
 # Only for calls: a command such as a migration may wait longer for the database.
 connections.settings["default"]["RESPONSE_TIMEOUT_SECONDS"] = 60

@@ -45,12 +45,15 @@ class Weed:
     user_key: asyncssh.SSHKey = field(default_factory=lambda: asyncssh.generate_private_key("ssh-ed25519"))
 
     def s3_url(self, folder: str = "", *, key: str = KEY, secret: str = SECRET, bucket: str = "lake") -> str:
-        endpoint = f"http://127.0.0.1:{self.s3_port}"
-        return f"s3://{key}:{quote(secret, safe='')}@{bucket}/{folder}?endpoint={endpoint}"
+        return f"s3://{key}:{quote(secret, safe='')}@{bucket}/{folder}?endpoint={self.s3_endpoint}"
 
     def sftp_url(self, folder: str = "in", *, password: str | None = PASSWORD) -> str:
         secret = "" if password is None else f":{quote(password, safe='')}"
         return f"sftp://{USER}{secret}@127.0.0.1:{self.sftp_port}/home/{USER}/{folder}"
+
+    @property
+    def s3_endpoint(self) -> str:
+        return f"http://127.0.0.1:{self.s3_port}"
 
     @property
     def fingerprint(self) -> str:
@@ -102,13 +105,24 @@ class Weed:
         options = ports | {
             "dir": self.home / "data", "ip": "127.0.0.1", "ip.bind": "127.0.0.1", "volume.max": 50,
             "master.volumeSizeLimitMB": 64, "s3.port": self.s3_port, "s3.port.grpc": self.s3_grpc_port,
-            "s3.port.iceberg": 0, "s3.config": self.home / "s3.json", "s3.autoCreateBucket": "false",
-            "sftp.port": self.sftp_port, "sftp.sshPrivateKey": self.home / "host_key",
+            "s3.port.iceberg": 0, "s3.port.lance": 0, "s3.config": self.home / "s3.json",
+            "s3.autoCreateBucket": "false", "sftp.port": self.sftp_port,
+            "sftp.sshPrivateKey": self.home / "host_key",
             "sftp.userStoreFile": self.home / "users.json",
         }  # fmt: skip
         program = Path(sysconfig.get_path("scripts")) / "weed"
         given = [f"-{name}={value}" for name, value in options.items()]
         return [str(program), "server", "-filer", "-s3", "-sftp", *given]
+
+
+def credentials(endpoint: str) -> dict[str, str]:
+    """Return the environment variables of a client of S3."""
+    return {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ACCESS_KEY_ID": KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_REGION": "us-east-1",
+    }
 
 
 @contextmanager
@@ -118,7 +132,7 @@ def weed_server() -> Iterator[Weed]:
     with (weed.home / "log").open("wb") as log:
         process = subprocess.Popen(weed.command(), stdout=log, stderr=log, env=environment, cwd=weed.home)
     try:
-        _wait(weed)
+        _wait(weed, process)
         yield weed
     finally:
         # It takes half a minute to stop by itself.
@@ -130,9 +144,9 @@ def weed_server() -> Iterator[Weed]:
                 left.unlink()
 
 
-def _wait(weed: Weed) -> None:
+def _wait(weed: Weed, process: subprocess.Popen[bytes]) -> None:
     end = time.monotonic() + _SECONDS
-    while time.monotonic() < end:
+    while time.monotonic() < end and process.poll() is None:
         with suppress(OSError):
             socket.create_connection(("127.0.0.1", weed.sftp_port), timeout=1).close()
             weed.put("")

@@ -47,13 +47,13 @@ def measure(server: Server, downloads: int) -> str:
     ours, baseline = [], []
     with gunicorn("bench.web.file_server", BENCH_FILE=str(server.result_file(job))) as file_url:
         for _ in range(downloads):
-            ours.append(_download(url, token))
-            baseline.append(_download(file_url, ""))
-    assert {download.size for download in (*ours, *baseline)} == {size}, "A download was incomplete."
-    return _section(ours, baseline, _memory_growth(server.web_processes(), url, token, size), size)
+            ours.append(download(url, token))
+            baseline.append(download(file_url, ""))
+    assert {each.size for each in (*ours, *baseline)} == {size}, "A download was incomplete."
+    return _section(ours, baseline, memory_growth(server.web_processes(), url, token, size), size)
 
 
-def _download(url: str, authorization: str, seconds: float = 0.0) -> Download:
+def download(url: str, authorization: str, seconds: float = 0.0) -> Download:
     """Download the file, and take at least this many seconds."""
     start = time.perf_counter()
     with _request(url, authorization) as connection:
@@ -74,13 +74,14 @@ def _download(url: str, authorization: str, seconds: float = 0.0) -> Download:
 def _request(url: str, authorization: str) -> socket.socket:
     parts = urlsplit(url)
     connection = socket.create_connection((parts.hostname, parts.port), timeout=60)
-    head = f"GET {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n"
+    target = f"{parts.path or '/'}{parts.query and '?'}{parts.query}"
+    head = f"GET {target} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n"
     credentials = f"Authorization: {authorization}\r\n" if authorization else ""
     connection.sendall(f"{head}{credentials}\r\n".encode())
     return connection
 
 
-def _memory_growth(processes: list[psutil.Process], url: str, authorization: str, size: int) -> dict[str, float]:
+def memory_growth(processes: list[psutil.Process], url: str, authorization: str, size: int) -> dict[str, float]:
     """Return by how many MB the process that grew most grew at its peak, by kind of client."""
     kinds = {"unthrottled": 0.0, f"{size / _SLOW_SECONDS / 1e6:.0f} MB/s each": _SLOW_SECONDS}
     growth = {}
@@ -93,7 +94,7 @@ def _memory_growth(processes: list[psutil.Process], url: str, authorization: str
 
 
 def _download_at_once(url: str, authorization: str, seconds: float) -> None:
-    clients = [threading.Thread(target=_download, args=(url, authorization, seconds)) for _ in range(_CLIENTS)]
+    clients = [threading.Thread(target=download, args=(url, authorization, seconds)) for _ in range(_CLIENTS)]
     for client in clients:
         client.start()
     for client in clients:
@@ -120,7 +121,7 @@ A CSV of {megabytes} MB (`flights-export`, {_COPIES} copies). One client downloa
 and, in turn, from the smallest gunicorn application that sends a file: the same number and kind of processes, without
 sign-in or database.
 
-{table(head, [*_speed_rows(ours, baseline), *_growth_rows(growth)])}
+{table(head, [*_speed_rows(ours, baseline), *growth_rows(growth)])}
 
 Until the first byte, the server checks the token, the right and the file, and writes the audit entry. Then the kernel
 sends the file, so the speed should equal the file server's. Growth is the peak memory of a web process (VmHWM, reset
@@ -150,7 +151,7 @@ def _speed_rows(ours: list[Download], baseline: list[Download]) -> list[list[str
     ]
 
 
-def _growth_rows(growth: dict[str, float]) -> list[list[str]]:
+def growth_rows(growth: dict[str, float]) -> list[list[str]]:
     return [
         [
             f"growth of a web process, 8 clients, {kind}",

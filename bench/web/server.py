@@ -68,9 +68,9 @@ class Server:
 
 
 @contextmanager
-def running_server() -> Iterator[Server]:
+def running_server(**settings: str) -> Iterator[Server]:
     with (
         TemporaryDirectory(prefix="bench-") as folder,
-        test_server.running_server(Path(folder), DEFINITIONS, **_SETTINGS) as running,
+        test_server.running_server(Path(folder), DEFINITIONS, **_SETTINGS, **settings) as running,
     ):
         yield Server(running, ApiClient(running.url, "analyst"), ApiClient(running.url, "admin"))

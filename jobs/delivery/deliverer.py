@@ -20,6 +20,7 @@ from jobs.delivery.lease import kept_lease
 from jobs.delivery.outgoing import MAX_ATTEMPTS, Outgoing, Row, renew
 from jobs.delivery.senders import SENDERS, OutgoingResult, Undeliverable
 from jobs.delivery.senders.base import Unwanted
+from jobs.exceptions import ResultMissing, StorageUnavailable
 from jobs.models import Delivery, Notice
 from jobs.notices import outbox as notices
 from jobs.notices import sending
@@ -147,7 +148,12 @@ def _send(delivery: Delivery) -> None:
         raise Undeliverable(error.message, permanent=True) from None
     options = delivery.options or {}
     result = OutgoingResult(delivery.pk, delivery.job, delivery.target, delivery.fence, options, delivery.schedule)
-    SENDERS[delivery.kind].send(result)
+    try:
+        SENDERS[delivery.kind].send(result)
+    except StorageUnavailable as error:
+        raise Undeliverable(error.message) from error
+    except ResultMissing as error:
+        raise Undeliverable("The result file was deleted or changed while it was sent.", permanent=True) from error
 
 
 def _persistently(write: Callable[[], bool]) -> bool:

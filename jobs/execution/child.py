@@ -14,14 +14,16 @@ import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import NoReturn
 
 from common.children.limits import limit_resources, lower_priority
-from jobs.exceptions import HostFault
+from jobs.exceptions import HostFault, ResultMissing, RowsGone, StorageUnavailable
 from jobs.execution.child_output import redirect_output
 from jobs.execution.protocol import Assignment, Progress, Result, send
 from jobs.failures import Failure
-from jobs.results import publishing, store_marker
+from jobs.results.publishing import StoredFile
+from jobs.results.stores.base import check_marker
 from reports import engine
 
 #: Seconds between two progress messages.
@@ -73,26 +75,41 @@ def _run_report(assignment: Assignment, pipe: int) -> Result:
     with engine.storage_errors():
         folder = assignment.draft.parent
         with _store_faults():
-            store_marker.check(assignment.store, assignment.store_marker)
+            check_marker(assignment.store, assignment.store_marker)
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            spec = _with_kept_rows(assignment)
         # SQLite sorts in this folder what does not fit into memory. The system's own may be a small one in memory.
         os.environ["SQLITE_TMPDIR"] = str(folder)
         try:
-            run = engine.run(assignment.spec, assignment.draft, report_progress)
+            run = engine.run(spec, assignment.draft, report_progress)
         finally:
-            shutil.rmtree(assignment.spec.limits.temp_dir, ignore_errors=True)
+            shutil.rmtree(spec.limits.temp_dir, ignore_errors=True)
         with _store_faults():
             files = tuple(_publish(assignment, file) for file in run.files)
             kept = _publish(assignment, run.kept) if run.kept else None
             # The share may have been unmounted meanwhile.
-            store_marker.check(assignment.store, assignment.store_marker)
+            check_marker(assignment.store, assignment.store_marker)
     return Result(rows=run.rows, truncated=run.truncated, files=files, kept=kept, content_digest=run.content_digest)
 
 
-def _publish(assignment: Assignment, file: engine.RenderedFile) -> publishing.StoredFile:
+def _with_kept_rows(assignment: Assignment) -> engine.RunSpec:
+    """Return the spec of a run, with the path of the kept rows that it reads, if it reads any. Raises RowsGone."""
+    spec = assignment.spec
+    if assignment.kept is None:
+        return spec
+    name, rows = assignment.kept
+    copy = spec.limits.temp_dir / "kept"
+    try:
+        path = assignment.store.fetch_verified(name, copy, size=rows.size, sha256=rows.sha256, stamp=rows.stamp)
+    except ResultMissing:
+        raise RowsGone from None
+    return replace(spec, kept=path)
+
+
+def _publish(assignment: Assignment, file: engine.RenderedFile) -> StoredFile:
     draft = engine.path_of(assignment.draft, file.format, assignment.spec)
-    stamp = publishing.publish(draft, assignment.results[file.format])
-    return publishing.StoredFile(format=file.format, size=file.size, sha256=file.sha256, stamp=stamp)
+    stamp = assignment.store.publish(draft, assignment.results[file.format])
+    return StoredFile(format=file.format, size=file.size, sha256=file.sha256, stamp=stamp)
 
 
 @contextmanager
@@ -100,6 +117,8 @@ def _store_faults() -> Iterator[None]:
     """Turn the system's errors into faults of the host, except those that a large result causes."""
     try:
         yield
+    except StorageUnavailable as error:
+        raise HostFault(f"Results can't be written or read. {error.reason}".strip()) from error
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise

@@ -13,7 +13,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from jobs.failures import Failure
-from jobs.results.publishing import StoredFile
+from jobs.results.publishing import NamedFile, StoredFile
+from jobs.results.stores.base import Store
 from reports.engine import RunSpec
 
 
@@ -22,13 +23,15 @@ class Assignment:
     """Everything a child needs to know to produce one result."""
 
     spec: RunSpec
-    #: Where the first file is written; the others are beside it. And by format, their names once they are complete;
-    #: that of the kept rows, too.
+    #: Where the first file is written; the others are beside it. And by format, their names in the store once they are
+    #: complete; that of the kept rows, too.
     draft: Path
-    results: Mapping[str, Path]
-    #: The folder that all are in, and the text of its marker.
-    store: Path
+    results: Mapping[str, str]
+    #: The store, and the text of its marker.
+    store: Store
     store_marker: str
+    #: What is rendered in place of the source; None for a run that reads it.
+    kept: NamedFile | None = None
     #: Limits of the child. Seconds are wall time; memory is what it may use beyond what it has when it starts.
     timeout_seconds: int
     memory_bytes: int

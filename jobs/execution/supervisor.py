@@ -41,6 +41,7 @@ from jobs.hosts import host_check, host_lock, host_pause
 from jobs.models import JobExecutionLog, WorkerHost
 from jobs.monitoring import bulk_actions
 from jobs.queue import cluster, next_job
+from jobs.results.stores import client
 from reports import rendering, sources
 
 log = logging.getLogger(__name__)
@@ -130,7 +131,9 @@ class Supervisor:
         elif self._is_stuck():
             self._try(self._restart_what_is_stuck)
         self._keep_helpers_running()
-        self._try(lambda: self.tidying.work_for(seconds=_TIDYING_SECONDS_PER_ROUND))
+        # This process forks others, so it must not use the client of an object store: the tidier does.
+        if not settings.ARTIFACTS_URL:
+            self._try(lambda: self.tidying.work_for(seconds=_TIDYING_SECONDS_PER_ROUND))
         self._try(self._verify_audit_log)
         self._try(lambda: bulk_actions.work_on_all(seconds=_BULK_SECONDS_PER_ROUND))
 
@@ -307,6 +310,8 @@ def _preload() -> None:
     """Load once what every forked process would load again."""
     rendering.preload()
     sources.preload()
+    if settings.ARTIFACTS_URL:
+        client.preload()
     # Memory that the garbage collector never visits stays shared with the forked processes.
     gc.collect()
     gc.freeze()

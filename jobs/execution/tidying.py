@@ -7,6 +7,8 @@ recovering jobs or from stopping. Only the database's clock decides what is old:
 from __future__ import annotations
 
 import logging
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
@@ -17,11 +19,13 @@ from accounts import expired_sessions
 from common.throttling import delete_old_counts
 from jobs.notices import outbox as notices
 from jobs.queue import broker
-from jobs.results import retention, stray_files
+from jobs.results import retention, rows_copies, stray_files, stray_objects
 
 log = logging.getLogger(__name__)
 #: Seconds from the end of one tidying to the start of the next.
 _INTERVAL = 3600
+#: Seconds that the tidier works before it looks whether it is to stop, and that it pauses.
+_TIDIER_SECONDS, _TIDIER_PAUSE_SECONDS = 1.0, 1.0
 
 #: Each yields, after each piece of work, how much it deleted.
 Step = Callable[[], Iterator[int]]
@@ -38,6 +42,8 @@ def _in_one_piece(delete: Callable[[], int | None]) -> Step:
 STEPS: Sequence[Step] = (
     retention.purge_expired,
     stray_files.delete_stray_files,
+    stray_objects.delete_stray_objects,
+    _in_one_piece(rows_copies.delete_unused),
     _in_one_piece(broker.delete_task_results),
     _in_one_piece(delete_old_counts),
     expired_sessions.delete_page_sessions,
@@ -45,6 +51,16 @@ STEPS: Sequence[Step] = (
     expired_sessions.delete_api_keys,
     _in_one_piece(notices.delete_old),
 )
+
+
+def run_tidier() -> None:
+    """Tidy up until SIGTERM: in a process of its own, where the supervisor must not use the store's client itself."""
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    tidying = Tidying()
+    while not stopping.wait(_TIDIER_PAUSE_SECONDS):
+        tidying.work_for(seconds=_TIDIER_SECONDS)
 
 
 class Tidying:

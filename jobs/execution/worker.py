@@ -131,7 +131,7 @@ def _run_attempt(job: JobExecutionLog) -> Failure | None:
 def _assignment(job: JobExecutionLog) -> Assignment:
     if job.version is None:
         raise ReportDeleted
-    kept, truncated = kept_rows.to_convert(job.converted_from) if job.converted_from else (None, None)
+    to_convert = kept_rows.to_convert(job.converted_from) if job.converted_from else None
     spill_folder = storage.spill_folder(job.pk, job.file_stem)
     return Assignment(
         spec=build_run_spec(
@@ -143,17 +143,17 @@ def _assignment(job: JobExecutionLog) -> Assignment:
             caller=job.caller_values,
             locale=job.locale or "",
             section=job.section,
-            kept=kept,
-            truncated=truncated,
+            truncated=to_convert and to_convert.truncated,
             digests_content=job.is_scheduled and DeliveryPlan.compares_results(job.pk),
         ),
         draft=storage.draft_path(job.pk, job.file_stem),
         results={
-            name: storage.result_path(job.pk, job.file_stem, opening.extension_of(name))
+            name: storage.result_name(job.pk, job.file_stem, opening.extension_of(name))
             for name in (*job.formats, KEPT_ROWS)
         },
-        store=settings.ARTIFACTS_DIR,
+        store=store.current(),
         store_marker=store.expected_marker(),
+        kept=to_convert and to_convert.rows,
         timeout_seconds=job.timeout_seconds,
         memory_bytes=settings.JOB_MEMORY_BYTES,
         file_bytes=settings.JOB_FILE_BYTES,

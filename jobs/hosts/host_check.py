@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import errno
 import os
-import tempfile
 import threading
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 
 from django.conf import settings
 
+from common.processes import call_in_fork
 from jobs import failures
-from jobs.exceptions import HostFault
+from jobs.exceptions import HostFault, StorageUnavailable
 from jobs.failures import Failure
 from jobs.results import store
+from jobs.results.stores.base import Store, check_marker
 
 #: What a report needs at least.
 _THREADS, _PIPES = 8, 16
+#: Seconds in which an object store answers, and its client has given up.
+_STORE_SECONDS = 30
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 #: Codes of failures that a fault of the host may be behind.
 _UNEXPLAINED = ("internal_error", failures.WORKER_LOST.code)
@@ -31,7 +33,7 @@ def examine() -> str:
     try:
         _start_threads()
         _open_pipes()
-        _write_to_store()
+        _use_store()
     except HostFault as fault:
         return fault.message
     return ""
@@ -73,12 +75,33 @@ def _open_pipes() -> None:
             raise HostFault(f"No more files can be opened: {error.strerror}.") from error
 
 
-def _write_to_store() -> None:
-    folder = Path(settings.ARTIFACTS_DIR)
+def _use_store() -> None:
+    target, expected = store.current(), store.expected_marker()
+    if not settings.ARTIFACTS_URL:
+        _check_store(target, expected)
+        return
+    # This process forks others later, so it must not use the object store's client itself.
+    fault = call_in_fork(lambda: _fault_of(target, expected), _STORE_SECONDS)
+    if fault is None:
+        raise HostFault("Results can't be written. The object store doesn't answer.")
+    if fault:
+        raise HostFault(fault)
+
+
+def _fault_of(target: Store, expected: str) -> str:
     try:
-        store.check()
-        with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(b"\0")
+        _check_store(target, expected)
+    except HostFault as fault:
+        return fault.message
+    return ""
+
+
+def _check_store(target: Store, expected: str) -> None:
+    try:
+        check_marker(target, expected)
+        target.try_writing()
+    except StorageUnavailable as error:
+        raise HostFault(f"Results can't be written. {error.reason}") from error
     except OSError as error:
         # A full disk is no fault of this host: it is full for all of them.
         if error.errno not in _FULL:

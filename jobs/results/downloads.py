@@ -65,7 +65,7 @@ def result_response(
         _audit(Action.RESULT_DOWNLOAD, job, actor, format=chosen.format)
         stack.pop_all()  # From here on the response closes the file and frees the slot.
     sent = byte_range or http_range.ByteRange(0, chosen.size)
-    response = FileResponse(http_range.FileSlice(file, sent, [slot]), status=206 if byte_range else 200)
+    response = FileResponse(http_range.slice_of(file, sent, [slot]), status=206 if byte_range else 200)
     response.block_size = _BLOCK_BYTES
     if byte_range:
         response["Content-Range"] = f"bytes {byte_range.start}-{byte_range.stop - 1}/{chosen.size}"

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from jobs.results.stores.remote_file import BlockStream, RemoteFile
+
 _SINGLE = re.compile(r"bytes=(\d*)-(\d*)", re.ASCII | re.IGNORECASE)
 #: A longer header can't be a single range of a real file, so it isn't parsed.
 _MAX_HEADER_LENGTH = 100
@@ -50,6 +52,13 @@ def parse(header: str | None, size: int) -> ByteRange | None:
     if int(first) >= size:
         raise RangeUnsatisfiable
     return ByteRange(int(first), min(int(last) + 1, size) if last else size)
+
+
+def slice_of(file: BinaryIO, byte_range: ByteRange, held_descriptors: Sequence[int]) -> io.RawIOBase:
+    """Return the body of a response that sends this range. `held_descriptors` are closed when all of it was sent."""
+    if isinstance(file, RemoteFile):
+        return BlockStream(file, byte_range.start, byte_range.stop, held_descriptors)
+    return FileSlice(file, byte_range, held_descriptors)
 
 
 class FileSlice(io.RawIOBase):

@@ -14,11 +14,12 @@ from audit.models import Action
 from common.children.client import ChildFailed, TaskError, children
 from common.children.fair_queue import Caller
 from common.children.messages import ChildLimits
-from jobs.exceptions import HostFault, ResultMissing, ResultPurged, RowsBusy, RowsGone, RowsNotKept, StorageUnavailable
+from jobs.exceptions import ResultMissing, ResultPurged, RowsBusy, RowsGone, RowsNotKept
 from jobs.models import Artifact, JobExecutionLog
+from jobs.results import rows_copies
 from jobs.results.downloads import downloadable_artifact
-from jobs.results.opening import open_result, path_of
-from jobs.results.publishing import StoredFile
+from jobs.results.opening import name_of, open_result
+from jobs.results.publishing import NamedFile, StoredFile
 from jobs.results.wanted_files import unknown_section
 from reports.exceptions import InvalidParameters
 from reports.kept_rows.page import RowsPage, RowsQuery, json_page, text_page
@@ -56,9 +57,10 @@ def section_to_show(job: JobExecutionLog, name: str | None) -> str | None:
 def read_page(*, job: JobExecutionLog, actor: User, wanted: Wanted, as_json: bool) -> RowsPage:
     """Return the rows, as JSON or for a page. Audited, since data is read.
 
-    Raises ResultNotReady, ResultOfFailedJob, JobNotFound, RowsNotKept, InvalidParameters or RowsBusy.
+    Raises ResultNotReady, ResultOfFailedJob, JobNotFound, RowsNotKept, InvalidParameters, RowsBusy or
+    StorageUnavailable.
     """
-    path = _verified_path(job, downloadable_artifact(job, actor))
+    path = _local_path(job, downloadable_artifact(job, actor))
     descending = wanted.sort.startswith("-")
     query = RowsQuery(
         path=str(path),
@@ -104,28 +106,24 @@ def check(artifact: Artifact) -> StoredFile:
 class ToConvert(NamedTuple):
     """The kept rows that a conversion renders, and why they are incomplete, if they are."""
 
-    path: Path
+    rows: NamedFile
     truncated: str | None
 
 
 def to_convert(original_id: UUID) -> ToConvert:
     """Return the kept rows of this job. Raises RowsGone."""
     original = JobExecutionLog.objects.with_result().filter(pk=original_id).first()
-    if original is None or original.result is None:
+    if original is None or original.result is None or original.result.kept is None:
         raise RowsGone
-    try:
-        return ToConvert(_verified_path(original, original.result), original.result.truncated or None)
-    except RowsNotKept:
-        raise RowsGone from None
-    except StorageUnavailable as error:
-        raise HostFault("Results can't be read.") from error
+    kept = original.result.kept
+    return ToConvert(NamedFile(name_of(original, original.result, kept), kept), original.result.truncated or None)
 
 
-def _verified_path(job: JobExecutionLog, artifact: Artifact) -> Path:
-    """Return the path of the kept rows, if it is the file that was published. Raises RowsNotKept."""
+def _local_path(job: JobExecutionLog, artifact: Artifact) -> Path:
+    """Return the path of the kept rows on this host, if they are what was published. Raises RowsNotKept."""
     kept = check(artifact)
     try:
         open_result(job, artifact, kept).close()
+        return rows_copies.path(name_of(job, artifact, kept), kept)
     except (ResultMissing, ResultPurged) as error:
         raise RowsNotKept from error
-    return path_of(job, artifact, kept)

@@ -62,7 +62,7 @@ class Artifact(Claim):
 
 
 class ResultStore(models.Model):
-    """The store of result files: one row, whose marker is in the store, too (jobs.results.store_marker)."""
+    """The store of result files: one row, whose marker is in the store, too (jobs.results.stores.base)."""
 
     marker = models.CharField(max_length=32)
 

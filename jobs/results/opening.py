@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import BinaryIO
 
 from django.db import transaction
@@ -23,9 +22,9 @@ def open_result(job: JobExecutionLog, artifact: Artifact, file: StoredFile) -> B
     Raise ResultPurged if it was purged since the row was read, ResultMissing if it isn't there or was changed, and
     StorageUnavailable if that can't be known, for example because the share isn't mounted.
     """
-    path = path_of(job, artifact, file)
+    name = name_of(job, artifact, file)
     try:
-        opened = storage.open_verified(path, size=file.size, sha256=file.sha256, stamp=file.stamp)
+        opened = store.current().open_verified(name, size=file.size, sha256=file.sha256, stamp=file.stamp)
     except ResultMissing:
         # The row is marked as purged before the file is deleted.
         if not _unpurged(artifact).exists():
@@ -34,20 +33,22 @@ def open_result(job: JobExecutionLog, artifact: Artifact, file: StoredFile) -> B
         raise
     if opened.stamp != file.stamp:
         # Restored from a backup, for example, and now verified: the next download needn't read it all again.
-        _store_stamp(artifact, replace(file, stamp=opened.stamp))
+        store_stamp(artifact, replace(file, stamp=opened.stamp))
     return opened.file
 
 
 def _require_store() -> None:
     try:
         store.check()
-    except (WrongStore, OSError) as error:
+    except WrongStore as error:
+        raise StorageUnavailable(error.message) from error
+    except OSError as error:
         raise StorageUnavailable from error
 
 
-def path_of(job: JobExecutionLog, artifact: Artifact, file: StoredFile) -> Path:
-    """Return the path of one of the result's files, or of the kept rows."""
-    return storage.result_path(job.pk, artifact.file_stem, extension_of(file.format))
+def name_of(job: JobExecutionLog, artifact: Artifact, file: StoredFile) -> str:
+    """Return the name that one of the result's files, or that of the kept rows, has in the store."""
+    return storage.result_name(job.pk, artifact.file_stem, extension_of(file.format))
 
 
 def extension_of(format: str) -> str:
@@ -55,7 +56,8 @@ def extension_of(format: str) -> str:
     return kept_rows.NAME if format == kept_rows.NAME else RENDERERS[format].extension
 
 
-def _store_stamp(artifact: Artifact, file: StoredFile) -> None:
+def store_stamp(artifact: Artifact, file: StoredFile) -> None:
+    """Keep the new stamp of a file whose content was verified."""
     if file.format == artifact.job.format:
         _unpurged(artifact).update(stamp=file.stamp)
         return

@@ -1,13 +1,9 @@
-"""Turns a finished file into a result. Runs in the processes that run reports, so it uses no settings and no models."""
+"""What is known of a published file. Processes that run reports use it, so it uses no settings and no models."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO
-
-from common.files import rename_durably
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,14 +16,8 @@ class StoredFile:
     stamp: str
 
 
-def publish(draft: Path, final: Path) -> str:
-    """Rename a synced draft to its final path, durably. Return its stamp."""
-    rename_durably(draft, final)
-    with final.open("rb") as file:
-        return file_stamp(file)
+class NamedFile(NamedTuple):
+    """A published file, and its name in the store."""
 
-
-def file_stamp(file: BinaryIO) -> str:
-    """Return a text of size, times and inode, which changes if the file is written, replaced or restored."""
-    status = os.fstat(file.fileno())
-    return f"{status.st_size}-{status.st_mtime_ns}-{status.st_ctime_ns}-{status.st_ino}"
+    name: str
+    file: StoredFile

@@ -14,7 +14,7 @@ from jobs.actions import record_event
 from jobs.clock import Now, from_now
 from jobs.delivery import outbox
 from jobs.models import Artifact, JobEvent
-from jobs.results import storage, store
+from jobs.results import store
 
 log = logging.getLogger(__name__)
 #: Results that are read at once. No cursor may be open while results are purged: on SQLite it would keep a snapshot,
@@ -33,7 +33,7 @@ def expired(older_than_days: int | None = None) -> QuerySet[Artifact]:
 def purge_expired(older_than_days: int | None = None, *, actor: str = audit.SYSTEM) -> Iterator[int]:
     """Purge the results that `expired` returns. Yields 1 for each, 0 if another process purged it or it can't be.
 
-    Raises WrongStore, or OSError if the store can't be read.
+    Raises WrongStore, or StorageUnavailable or OSError if the store can't be read.
     """
     last = 0
     while batch := list(expired(older_than_days).filter(pk__gt=last).order_by("pk")[:_BATCH]):
@@ -54,7 +54,8 @@ def _try_to_purge(artifact: Artifact, actor: str) -> int:
 def purge(artifact: Artifact, *, actor: str) -> bool:
     """Delete one result. False if another process purged it first.
 
-    Raises WrongStore, or OSError if the store can't be read: a result that is out of reach stays unpurged.
+    Raises WrongStore, or StorageUnavailable or OSError if the store can't be read: a result that is out of reach stays
+    unpurged.
     """
     job = artifact.job
     store.check()
@@ -65,5 +66,5 @@ def purge(artifact: Artifact, *, actor: str) -> bool:
         record_event(job, JobEvent.Kind.PURGED, {"size": artifact.total_size})
         outbox.discard_held(job, "The result was deleted after its retention period.")
         audit.record(Action.RESULT_PURGE, actor=actor, tenant_id=job.tenant_id, target=("job", job.pk))
-    storage.delete_job_files(job.pk)
+    store.current().delete_job(job.pk)
     return True

@@ -1,4 +1,4 @@
-"""The store of results as the database knows it: which marker it must have."""
+"""The store of results as this installation knows it: which one it is, and which marker it must have."""
 
 from __future__ import annotations
 
@@ -10,10 +10,22 @@ from django.core.cache import cache
 from django.db import transaction
 
 from jobs.models import ResultStore
-from jobs.results import store_marker
+from jobs.results.stores.base import Store, check_marker
+from jobs.results.stores.folder import FolderStore
+from jobs.results.stores.objects import ObjectStore
 
 _CACHE_KEY = "jobs.results.store-marker"
 _CACHE_SECONDS = 60
+
+
+def current() -> Store:
+    """Return the store that the settings name."""
+    return at(settings.ARTIFACTS_URL or Path(settings.ARTIFACTS_DIR))
+
+
+def at(place: str | Path) -> Store:
+    """Return the store in a folder, or in the bucket at a URL."""
+    return FolderStore(place) if isinstance(place, Path) else ObjectStore(place)
 
 
 def expected_marker() -> str:
@@ -24,20 +36,21 @@ def expected_marker() -> str:
 def mark(*, adopt: bool = False) -> None:
     """Mark the store when the installation is prepared for the first time; with `adopt`, a store that took its place.
 
-    Raise WrongStore if the store has another marker than the database knows, or none.
+    Raise WrongStore if the store has another marker than the database knows, or none; StorageUnavailable if it can't
+    be reached.
     """
-    folder = Path(settings.ARTIFACTS_DIR)
+    store = current()
+    found = store.read_marker()
     with transaction.atomic():
-        marker = store_marker.read(folder) or uuid.uuid4().hex
-        row, is_new = ResultStore.objects.get_or_create(pk=1, defaults={"marker": marker})
+        row, is_new = ResultStore.objects.get_or_create(pk=1, defaults={"marker": found or uuid.uuid4().hex})
         if is_new or adopt:
-            store_marker.write(folder, row.marker)
-    store_marker.check(folder, row.marker)
+            store.write_marker(row.marker)
+    check_marker(store, row.marker)
 
 
 def check() -> None:
-    """Raise WrongStore if the store is another one, or OSError if it can't be read."""
-    store_marker.check(Path(settings.ARTIFACTS_DIR), expected_marker())
+    """Raise WrongStore if the store is another one, StorageUnavailable or OSError if it can't be read."""
+    check_marker(current(), expected_marker())
 
 
 def _stored_marker() -> str:

@@ -22,7 +22,7 @@ from audit.verification import verify_log
 from jobs import deployment
 from jobs.clock import Now, from_now
 from jobs.delivery.outgoing import count_overdue
-from jobs.exceptions import QueueUnavailable, WrongStore
+from jobs.exceptions import QueueUnavailable, StorageUnavailable, WrongStore
 from jobs.models import Delivery, JobExecutionLog, Notice
 from jobs.monitoring import workload
 from jobs.queue import broker
@@ -36,7 +36,7 @@ from reports.targets.models import DeliveryTarget
 from reports.uploads.models import UploadedFile
 from reports.uploads.storage import file_path
 from reportserver.databases.config import POSTGRESQL_SETTINGS
-from reportserver.operations import file_modes, file_systems, memory_group, schema
+from reportserver.operations import file_modes, file_systems, memory_group, object_store, schema
 from reportserver.operations.stored_secrets import stored_secrets
 from schedules.slots import late_slots
 
@@ -123,8 +123,22 @@ def _store() -> Iterator[Finding]:
         store.check()
     except WrongStore as error:
         yield Finding(Verdict.ERROR, error.message, schema.STORE_REMEDY)
+    except StorageUnavailable as error:
+        yield Finding(Verdict.ERROR, object_store.sentence(error))
     else:
-        yield Finding(Verdict.OK, "The folder of results is the one that this installation uses.")
+        yield Finding(Verdict.OK, "The store of results is the one that this installation uses.")
+        if settings.ARTIFACTS_URL:
+            yield from _object_store()
+
+
+def _object_store() -> Iterator[Finding]:
+    problems = list(object_store.problems())
+    for problem in problems:
+        yield Finding(Verdict.ERROR, problem.sentence, problem.remedy)
+    for hint in object_store.hints():
+        yield Finding(Verdict.WARNING, hint.sentence, hint.remedy)
+    if not problems:
+        yield Finding(Verdict.OK, "Objects can be written, read, listed and deleted, and the clocks agree.")
 
 
 def _can_write(folder: Path) -> bool:

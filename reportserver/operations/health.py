@@ -59,8 +59,9 @@ def _database() -> bool:
 
 
 def _storage() -> bool:
-    folder = Path(settings.ARTIFACTS_DIR)
     store.check()
+    # Beside an object store, the folder in which attempts write their drafts.
+    folder = Path(settings.ARTIFACTS_DIR)
     usage = os.statvfs(folder)
     has_room = usage.f_bavail * usage.f_frsize >= _MIN_FREE_BYTES
     return has_room and not usage.f_flag & os.ST_RDONLY and os.access(folder, os.W_OK | os.X_OK)

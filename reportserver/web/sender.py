@@ -48,7 +48,10 @@ class Sender:
 
     def send(self, client: ClientSocket, done: Callable[[bool], None]) -> None:
         """Send all that waits in `client`, whose socket doesn't block, then call `done` in the sender's thread."""
-        self._new.put(_Sending(client, done))
+        self._put(_Sending(client, done))
+
+    def _put(self, sending: _Sending) -> None:
+        self._new.put(sending)
         # If the socket is full, the thread has been woken already.
         with contextlib.suppress(BlockingIOError):
             self._wake_writer.send(b"\0")
@@ -72,6 +75,8 @@ class Sender:
                 sending = self._new.get_nowait()
             except Empty:
                 return
+            # It may have waited for its next bytes, which is not the client's fault.
+            sending.progress_at = time.monotonic()
             self._selector.register(sending.client.fileno(), selectors.EVENT_WRITE, sending)
 
     def _continue(self, sending: _Sending) -> None:
@@ -84,6 +89,9 @@ class Sender:
         else:
             if not sending.client.has_waiting:
                 self._end(sending, True)
+            elif sending.client.call_when_ready(lambda: self._put(sending)):
+                # A socket that could take bytes which aren't here would wake this thread again and again.
+                self._selector.unregister(sending.client.fileno())
 
     def _end_stalled(self, now: float) -> None:
         for key in list(self._selector.get_map().values()):

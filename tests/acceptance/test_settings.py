@@ -52,7 +52,7 @@ WRONG = {
     "a URL without a scheme": ({"REPORTSERVER_PUBLIC_URL": "reports"}, "REPORTSERVER_PUBLIC_URL"),
     "another database": ({"REPORTSERVER_DATABASE_URL": "mysql://x/y"}, "REPORTSERVER_DATABASE_URL"),
     "a broker that is not supported": ({"REPORTSERVER_BROKER_URL": "amqp://x"}, "REPORTSERVER_BROKER_URL"),
-    "a bucket": ({"REPORTSERVER_ARTIFACTS_URL": "s3://bucket"}, "REPORTSERVER_ARTIFACTS_URL"),
+    "no bucket": ({"REPORTSERVER_ARTIFACTS_URL": "s3://"}, "REPORTSERVER_ARTIFACTS_URL"),
     "no key on a public server": ({"REPORTSERVER_PUBLIC_URL": OUTSIDE}, "REPORTSERVER_SECRET_KEY"),
     "a short key": (
         {"REPORTSERVER_PUBLIC_URL": OUTSIDE, **KEYS, "REPORTSERVER_JWT_KEY": "short"}, "REPORTSERVER_JWT_KEY",

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 
-from common.processes import fork_process, is_alive, reap
+from common.processes import call_in_fork, fork_process, is_alive, reap
 from jobs.queue.cluster import RecordLock
 from tests.server import ROOT
 
@@ -64,3 +64,17 @@ def test_a_forked_process_leads_its_session_and_its_exit_status_tells_whether_it
 
     assert reap(fork_process("test", check_session), 10) == 0
     assert reap(fork_process("test", fail), 10) == 1
+
+
+def test_a_call_in_a_fork_returns_a_text_or_none_if_it_fails_or_takes_long() -> None:
+    def fail() -> str:
+        raise RuntimeError("the test wants it to fail")
+
+    def take_long() -> str:
+        time.sleep(60)
+        return "too late"
+
+    assert call_in_fork(lambda: f"in {os.getpid()}", 10) not in (None, f"in {os.getpid()}")
+    assert call_in_fork(lambda: "", 10) == ""
+    assert call_in_fork(fail, 10) is None
+    assert call_in_fork(take_long, 0.1) is None

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import psutil
 
-from jobs.results import store_marker
+from jobs.results.stores.base import MARKER
 from tests import postgres
 from tests.faults.cluster import PATIENCE, REDIS_LIST, Cluster, children, grandchildren, kill
 from tests.faults.sickness import no_more_descriptors, no_more_processes
@@ -254,7 +254,7 @@ def use_up_descriptors(cluster: Cluster, chance: random.Random) -> list[str]:
 
 def replace_the_store(cluster: Cluster, chance: random.Random) -> list[str]:
     """Let the store have no marker, as a folder on which its share isn't mounted."""
-    marker = cluster.server.folder / "artifacts" / store_marker.NAME
+    marker = cluster.server.folder / "artifacts" / MARKER
     hidden = marker.rename(marker.with_suffix(".hidden"))
     time.sleep(chance.uniform(1, 8))
     hidden.rename(marker)

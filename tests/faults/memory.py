@@ -13,7 +13,7 @@ from tempfile import gettempdir, mkdtemp
 
 import psutil
 
-from jobs.results import store_marker
+from jobs.results.stores.folder import FolderStore
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - new folders in it
 #: The purpose, the id of the process that created the folder, and the characters that mkdtemp adds.
@@ -36,10 +36,10 @@ def small_disk(folder: Path) -> Iterator[None]:
     It has the marker that the folder has.
     """
     folder.mkdir(exist_ok=True)
-    marker = store_marker.read(folder)
+    marker = FolderStore(folder).read_marker()
     command = ["mount", "-t", "tmpfs", "-o", "size=64m,mode=700", "tmpfs", folder]
     is_mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
-    store_marker.write(folder, marker)
+    FolderStore(folder).write_marker(marker)
     try:
         yield
     finally:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from django.conf import settings
+
 from jobs.execution import transitions
 from jobs.execution.protocol import Result
 from jobs.models import JobExecutionLog
-from jobs.results import publishing, storage
+from jobs.results import storage, store
 from jobs.results.publishing import StoredFile
 
 #: A file that a worker says it has written.
@@ -33,6 +35,11 @@ def write_draft(job: JobExecutionLog, content: bytes, stem: str = "") -> Path:
     return draft
 
 
+def result_path(job: JobExecutionLog, format: str = "csv", stem: str = "") -> Path:
+    """Return the path of a result in the folder of results."""
+    return Path(settings.ARTIFACTS_DIR) / storage.result_name(job.pk, stem or job.file_stem, format)
+
+
 def succeed_with(
     job: JobExecutionLog, content: bytes, *more: str, rows: int = 1, truncated: str | None = None, digest: str = ""
 ) -> Path:
@@ -45,9 +52,8 @@ def succeed_with(
     sha256 = hashlib.sha256(content).hexdigest()
     files = []
     for format in job.formats:
-        path = storage.result_path(job.pk, job.file_stem, format)
-        stamp = publishing.publish(write_draft(job, content), path)
+        stamp = store.current().publish(write_draft(job, content), storage.result_name(job.pk, job.file_stem, format))
         files.append(StoredFile(format=format, size=len(content), sha256=sha256, stamp=stamp))
     result = Result(rows=rows, truncated=truncated, files=tuple(files), content_digest=digest)
     assert transitions.succeed(job, result)
-    return storage.result_path(job.pk, job.file_stem, "csv")
+    return result_path(job)

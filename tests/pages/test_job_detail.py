@@ -10,8 +10,9 @@ import pytest
 from audit.models import AuditLog
 from jobs.models import JobEvent, JobExecutionLog
 from jobs.monitoring import job_detail
-from jobs.results import publishing, storage
+from jobs.results.stores.folder import file_stamp
 from reports.models import ReportConfiguration, ReportVersion
+from tests.jobs.helpers import result_path
 from tests.pages.html import Page
 from tests.pages.jobs import HTMX, Browse, MakeJob, job_ids, open_page
 
@@ -22,11 +23,11 @@ def add_event(job: JobExecutionLog, kind: str, seconds: float, attempt: int = 1)
 
 
 def write_result(job: JobExecutionLog, content: bytes) -> None:
-    path = storage.result_path(job.pk, job.artifact.file_stem, job.format)
+    path = result_path(job, job.format, job.artifact.file_stem)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     with path.open("rb") as file:
-        job.artifact.stamp, job.artifact.size = publishing.file_stamp(file), len(content)
+        job.artifact.stamp, job.artifact.size = file_stamp(file), len(content)
     job.artifact.save()
 
 

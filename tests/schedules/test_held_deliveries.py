@@ -15,9 +15,9 @@ from accounts.models import User
 from audit.models import AuditLog
 from jobs.delivery import outbox
 from jobs.models import Artifact, Delivery, JobExecutionLog
-from jobs.results import retention, storage
+from jobs.results import retention
 from tests.jobs.delivery.helpers import send_next
-from tests.jobs.helpers import reload
+from tests.jobs.helpers import reload, result_path
 from tests.pages.html import Page
 from tests.reports.api.clients import client
 from tests.schedules.sending import MAIL, alice, run, schedule_with
@@ -69,7 +69,7 @@ def test_what_changed_while_it_was_held_is_checked(held: Delivery, mails: Mails)
     User.objects.filter(username="bob").update(is_active=True)
     decide("alice", held.pk, "release")
     artifact = Artifact.objects.get(job=held.job)
-    path = storage.result_path(held.job.pk, artifact.file_stem, "csv")
+    path = result_path(held.job, stem=artifact.file_stem)
     path.chmod(0o600)
     path.write_bytes(b"a,b\r\n9,9\r\n")
     assert (send_next().state, mails.received) == ("failed", [])

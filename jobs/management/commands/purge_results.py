@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from audit.actions import operator_actor
-from jobs.exceptions import WrongStore
+from jobs.exceptions import StorageUnavailable, WrongStore
 from jobs.results import retention
 
 #: A century. A larger number could lead to a date before the year 1.
@@ -41,5 +41,7 @@ def _purge(days: int | None) -> int:
         return sum(retention.purge_expired(days, actor=operator_actor()))
     except WrongStore as error:
         raise CommandError(error.message) from error
+    except StorageUnavailable as error:
+        raise CommandError(f"{error.reason} {error.remedy}") from error
     except OSError as error:
         raise CommandError(f"The folder of results can't be read: {error.strerror}.") from error

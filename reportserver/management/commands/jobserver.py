@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from jobs.delivery.deliverer import run_deliverer
 from jobs.execution.supervisor import Supervisor
-from reportserver.operations import schema
+from jobs.execution.tidying import run_tidier
+from reportserver.operations import object_store, schema
 from schedules.scheduler import run_scheduler
 
 
@@ -20,4 +22,8 @@ class Command(BaseCommand):
     def handle(self, *args: object, **options: object) -> None:
         # Fail now if the database can't be used. Once started, the supervisor waits for a database that goes away.
         schema.require_prepared()
-        sys.exit(Supervisor(helpers={"deliverer": run_deliverer, "scheduler": run_scheduler}).run())
+        object_store.require_usable()
+        helpers = {"deliverer": run_deliverer, "scheduler": run_scheduler}
+        if settings.ARTIFACTS_URL:
+            helpers["tidier"] = run_tidier
+        sys.exit(Supervisor(helpers=helpers).run())

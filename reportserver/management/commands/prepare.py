@@ -13,10 +13,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from audit.verification import begin_heads
 from jobs import deployment
-from jobs.exceptions import WrongStore
+from jobs.exceptions import StorageUnavailable, WrongStore
 from jobs.results import store
 from reportserver import demo
-from reportserver.operations import file_systems, schema
+from reportserver.operations import file_systems, object_store, schema
 
 
 class Command(BaseCommand):
@@ -39,6 +39,8 @@ class Command(BaseCommand):
             store.mark(adopt=options["adopt_store"])
         except WrongStore as error:
             raise CommandError(f"{error.message} {schema.STORE_REMEDY}") from error
+        except StorageUnavailable as error:
+            raise CommandError(object_store.sentence(error)) from None
         if settings.DEMO and demo.install():
             self.stdout.write("Loaded the demo.")
 

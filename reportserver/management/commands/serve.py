@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from reportserver import demo
-from reportserver.operations import schema
+from reportserver.operations import object_store, schema
 from reportserver.operations.serving import Server, programs
 
 _REMEDIES = {
@@ -29,6 +29,7 @@ class Command(BaseCommand):
         self._check_address()
         # Without a usable database, stop here with one sentence rather than restart the programs again and again.
         schema.require_prepared()
+        object_store.require_usable()
         sys.exit(Server(self._print_welcome, programs(workers=not web)).run())
 
     def _check_address(self) -> None:

@@ -15,7 +15,7 @@ from jobs.delivery import outbox, outgoing
 from jobs.execution import transitions
 from jobs.execution.protocol import Result
 from jobs.models import Delivery, JobExecutionLog
-from jobs.results import storage
+from jobs.results import store
 from tests.jobs.delivery.helpers import AddTarget, Succeed, event_kinds, make_due, send_next
 
 
@@ -81,5 +81,5 @@ def test_waits_grow_and_have_jitter() -> None:
 def test_a_result_whose_file_is_gone_is_not_delivered(add_target: AddTarget, succeed: Succeed, share: Path) -> None:
     add_target("file_share", path="daily")
     job = succeed()
-    storage.delete_job_files(job.pk)
+    store.current().delete_job(job.pk)
     assert (send_next().state, [*share.rglob("*.csv")]) == ("failed", [])

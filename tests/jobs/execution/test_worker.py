@@ -21,9 +21,8 @@ from jobs.execution.lease import LeaseState
 from jobs.execution.protocol import Progress, Result
 from jobs.hosts import host_pause
 from jobs.models import JobEvent, JobExecutionLog
-from jobs.results import storage
 from reports import engine
-from tests.jobs.helpers import FILE, write_draft
+from tests.jobs.helpers import FILE, result_path, write_draft
 
 RESULT = Result(rows=3, truncated=None, files=(FILE,))
 
@@ -210,7 +209,7 @@ def test_an_error_in_the_worker_ends_the_attempt_and_leaves_no_answer_for_the_ne
 
 
 def test_a_commit_that_is_repeated_because_its_answer_was_lost_keeps_the_file(claimed: JobExecutionLog) -> None:
-    file = storage.result_path(claimed.pk, claimed.file_stem, "csv")
+    file = result_path(claimed)
     write_draft(claimed, b"x").rename(file)
     assert transitions.succeed(claimed, RESULT)
     worker.commit_result(claimed, RESULT)

@@ -11,7 +11,8 @@ from pytest_django import Settings
 
 from jobs.models import JobExecutionLog
 from jobs.results import store as result_store
-from jobs.results import store_marker
+from jobs.results.stores.base import MARKER
+from jobs.results.stores.folder import FolderStore
 from tests.jobs.helpers import succeed_with
 
 DATA = b"region,total\r\nnorth,1\r\n"
@@ -36,6 +37,6 @@ def wrong_store(store: Path, result_file: Path) -> Iterator[Path]:
     """The marker of the store, which was replaced: by now, another installation's share is mounted."""
     cache.clear()
     result_store.mark()
-    store_marker.write(store, "another")
-    yield store / store_marker.NAME
+    FolderStore(store).write_marker("another")
+    yield store / MARKER
     cache.clear()

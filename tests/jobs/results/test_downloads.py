@@ -18,7 +18,7 @@ from jobs.exceptions import JobNotFound, ResultMissing, StorageUnavailable
 from jobs.models import Artifact, JobExecutionLog
 from jobs.results import downloads, retention
 from jobs.results.downloads import content_disposition
-from jobs.results.publishing import file_stamp
+from jobs.results.stores.folder import file_stamp
 from tests.jobs.results.conftest import DATA
 
 

@@ -12,7 +12,8 @@ from django.utils import timezone
 from audit.models import AuditLog
 from jobs.exceptions import WrongStore
 from jobs.models import Artifact, JobExecutionLog
-from jobs.results import retention, store_marker
+from jobs.results import retention
+from jobs.results.stores.base import MARKER
 from tests.server import prepare_server
 
 
@@ -40,7 +41,7 @@ def test_nothing_is_purged_while_the_share_is_not_mounted(result_file: Path, wro
 def test_the_command_says_that_the_share_is_not_mounted(tmp_path: Path, prepared: Path) -> None:
     server = prepare_server(tmp_path, prepared=prepared)
     server.manage("shell", "--no-imports", "-c", _MANY_EXPIRED)
-    (server.folder / "artifacts" / store_marker.NAME).unlink()
+    (server.folder / "artifacts" / MARKER).unlink()
     purge = server.manage("purge_results", check=False)
     assert purge.returncode == 1
     assert "its share is not mounted" in purge.stderr and "Traceback" not in purge.stderr

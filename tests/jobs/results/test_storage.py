@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from jobs import failures
@@ -17,15 +18,22 @@ from jobs.clock import from_now
 from jobs.exceptions import ResultMissing, WrongStore
 from jobs.execution import transitions
 from jobs.models import Artifact, JobExecutionLog
-from jobs.results import storage, store_marker, stray_files
+from jobs.results import storage, stray_files
 from jobs.results import store as result_store
+from jobs.results.stores.base import OpenedFile
+from jobs.results.stores.folder import FolderStore
 from tests.jobs.helpers import write_draft
 from tests.jobs.results.conftest import DATA
 
 
+def open_verified(path: Path, artifact: Artifact) -> OpenedFile:
+    name = str(path.relative_to(settings.ARTIFACTS_DIR))
+    return result_store.current().open_verified(name, size=artifact.size, sha256=artifact.sha256, stamp=artifact.stamp)
+
+
 def read_verified(path: Path) -> bytes:
     artifact = Artifact.objects.get()
-    opened = storage.open_verified(path, size=artifact.size, sha256=artifact.sha256, stamp=artifact.stamp)
+    opened = open_verified(path, artifact)
     with opened.file as file:
         return file.read()
 
@@ -88,7 +96,7 @@ def test_opening_a_pipe_in_place_of_a_result_does_not_block(result_file: Path) -
 def test_an_opened_result_is_an_ordinary_file_and_leaks_no_descriptor(result_file: Path) -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     artifact = Artifact.objects.get()
-    opened = storage.open_verified(result_file, size=artifact.size, sha256=artifact.sha256, stamp=artifact.stamp)
+    opened = open_verified(result_file, artifact)
     with opened.file as file:
         assert os.get_blocking(file.fileno())
         reader, writer = socket.socketpair()
@@ -163,7 +171,7 @@ def test_a_share_that_is_changed_while_stray_files_are_deleted_loses_none(wrong_
     batches = stray_files.delete_stray_files()
     deleted = next(batches)
     assert 0 < deleted < len(drafts)
-    store_marker.write(store, "another")
+    FolderStore(store).write_marker("another")
     with pytest.raises(WrongStore):
         next(batches)
     assert sum(draft.exists() for draft in drafts) == len(drafts) - deleted

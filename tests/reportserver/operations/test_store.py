@@ -10,7 +10,7 @@ import pytest
 
 from tests.server import RunningServer, prepare_server, start, stop
 
-SENTENCE = "The folder of results is not the one that this installation uses, or its share is not mounted."
+SENTENCE = "The store of results is not the one that this installation uses, or its share is not mounted."
 
 
 @pytest.fixture
