@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -13,7 +14,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tenant
-from jobs.models import JobExecutionLog
+from jobs.models import Connection, JobExecutionLog
 from jobs.notices.events import Told
 from reports.definitions.field_types import principal_of
 from reports.models import DataSource, ReportConfiguration
@@ -54,6 +55,9 @@ class Schedule(models.Model):
     next_at = models.DateTimeField(null=True, help_text=_("The first time that has no slot yet."))
     next_zone = models.CharField(
         max_length=64, blank=True, db_default="", help_text=_("The time zone in which next_at was computed.")
+    )
+    connections = models.ManyToManyField(
+        Connection, through="ConnectionUse", related_name="+", help_text=_("To which its deliveries go.")
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -100,11 +104,20 @@ class Schedule(models.Model):
         # Versions from before these fields existed lack them.
         fields.setdefault("subscribable", False)
         fields["notify"] = stored_notify(fields.get("notify"))
-        fields["deliveries"] = [stored_delivery(entry) for entry in fields.get("deliveries", [])]
+        fields["deliveries"] = [stored_delivery(entry) for entry in self._entries(fields.get("deliveries", []))]
         fields["recipients"] = self.recipients and self.recipients.model_copy(
             update={"data_source": slug_of_source(self.recipients.data_source)}
         )
         return ScheduleDefinition.model_construct(slug=self.slug, tenant=self.tenant.slug, paused=self.paused, **fields)
+
+    def _entries(self, stored: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        """Yield the entries of deliveries, with the slugs that their connections have now."""
+        ids = [entry["connection_id"] for entry in stored if "connection_id" in entry]
+        named = Connection.objects.filter(pk__in=ids).values_list("pk", "slug") if ids else []
+        slugs = {str(pk): slug for pk, slug in named}
+        for entry in stored:
+            shown = {name: value for name, value in entry.items() if name != "connection_id"}
+            yield shown | ({"connection": slugs[entry["connection_id"]]} if entry.get("connection_id") in slugs else {})
 
     @property
     def recipients(self) -> Recipients | None:
@@ -139,6 +152,19 @@ class Schedule(models.Model):
 def slug_of_source(pk: str | None) -> str | None:
     """Return the slug of the data source with this id; None for None, and "" if it was deleted."""
     return pk and (DataSource.objects.filter(pk=pk).values_list("slug", flat=True).first() or "")
+
+
+class ConnectionUse(models.Model):
+    """A schedule's use of a connection, which can't be deleted meanwhile."""
+
+    schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="connection_uses")
+    connection = models.ForeignKey(Connection, on_delete=models.PROTECT, related_name="uses")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["schedule", "connection"], name="connection_used_once")]
+
+    def __str__(self) -> str:
+        return self.schedule.slug
 
 
 class ScheduleVersion(models.Model):

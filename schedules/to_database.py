@@ -21,7 +21,7 @@ from reports.parameters.values import typed_values
 from schedules import slots
 from schedules.bursting import saving
 from schedules.definitions import ScheduleDefinition
-from schedules.deliveries import rights
+from schedules.deliveries import connections, rights
 from schedules.models import Schedule, ScheduleVersion
 from schedules.permissions import may_run_for
 
@@ -104,6 +104,8 @@ def _set_version(schedule: Schedule, definition: ScheduleDefinition, actor: User
         "recipients": saving.stored(schedule, definition.recipients),
     }
     schedule.report, schedule.owner = report, owner
+    named = connections.named_connections(schedule, definition)
+    stored["deliveries"] = connections.with_ids(stored["deliveries"], named)
     version = ScheduleVersion(
         number=number,
         definition=stored,
@@ -113,6 +115,7 @@ def _set_version(schedule: Schedule, definition: ScheduleDefinition, actor: User
     )
     schedule.current = version
     faults |= rights.errors(schedule, definition, report, version, actor)
+    faults |= connections.errors(definition, owner, named)
     _check_values(schedule, definition, report, faults)
 
 
@@ -131,6 +134,8 @@ def _save(schedule: Schedule) -> None:
         version.save()
         schedule.current = version
         schedule.save(update_fields=["current"])
+        entries = version.definition["deliveries"]
+        schedule.connections.set({entry["connection_id"] for entry in entries if "connection_id" in entry})
 
 
 def _report_and_owner(

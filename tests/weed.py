@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
@@ -76,6 +77,20 @@ class Weed:
             if error.code != 404:
                 raise
             return None
+
+    def read_file(self, path: str) -> bytes:
+        """Return the content of a file of the SFTP server."""
+
+        async def read() -> bytes:
+            at = {"host": "127.0.0.1", "port": self.sftp_port, "username": USER, "password": PASSWORD}
+            async with (
+                asyncssh.connect(**at, known_hosts=None) as connection,
+                connection.start_sftp_client() as client,
+                client.open(path, "rb") as file,
+            ):
+                return bytes(await file.read())
+
+        return asyncio.run(read())
 
     def put(self, path: str, content: bytes = b"") -> None:
         """Write an object as another program; without a path, make the bucket."""

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from jobs.connections.models import Connection
 from jobs.delivery.outgoing import Outgoing
 from reports.targets.models import DeliveryTarget
 
@@ -36,8 +37,8 @@ class Delivery(Outgoing):
         db_default="",
         help_text=_("What its schedule calls it; else its kind."),
     )
-    kind = models.CharField(max_length=20, choices=DeliveryTarget.Kind)
-    target = models.CharField(max_length=2000, help_text=_("Address, URL or folder."))
+    kind = models.CharField(max_length=20, choices=[*DeliveryTarget.Kind.choices, *Connection.Kind.choices])
+    target = models.CharField(max_length=2000, help_text=_("Address, URL, path or connection."))
     target_digest = models.CharField(max_length=64, help_text=_("SHA-256 of the target, which is too long to index."))
     schedule = models.UUIDField(null=True, help_text=_("The schedule that sends it, which may have been deleted."))
     recipient_key = models.CharField(max_length=200, null=True, help_text=_("Of a burst: which recipient's it is."))  # noqa: DJ001

@@ -62,7 +62,7 @@ def _of_entry(
     try:
         decision = decide(entry, outcome, last)
         options = _options(plan, job, outcome, entry)
-        targets = [options["path"]] if "path" in options else list(SENDERS[entry["kind"]].targets(entry))
+        targets = list(SENDERS[entry["kind"]].targets({**entry, **options}))
     except Exception:
         log.exception("A delivery could not be prepared.", extra={"job_id": str(job.pk)})
         decision, options, targets = Decision(State.FAILED, _NOT_PREPARED), {}, [""]
@@ -123,6 +123,8 @@ def _options(plan: DeliveryPlan, job: JobExecutionLog, outcome: Outcome, entry: 
         options["subject"] = texts.subject(entry["subject"], fields)
     if entry.get("body"):
         options["body"] = texts.body(entry["body"], fields)
+    if "connection_id" in entry:
+        options["connection_id"] = entry["connection_id"]
     if "path" in entry:
         path = texts.path(entry["path"], in_paths)
         if plan.recipient_key is not None and texts.key_part(plan.recipient_key) not in path:

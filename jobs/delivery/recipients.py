@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from accounts.models import Tenant, User
+from jobs.connections.models import Connection
 from jobs.delivery.models import Delivery
 from jobs.delivery.unsubscribing import is_unsubscribed
 from reports.permissions import Right, rights_on
@@ -11,6 +12,7 @@ _NOT_ACTIVE = "The schedule owner's account was deactivated or deleted."
 #: The name of deliveries to people who subscribed to a schedule. No delivery of a definition can have it.
 SUBSCRIBERS = "(subscribers)"
 _NO_SUBSCRIBER = "The subscriber's account, address or right to view the report has changed."
+_NO_CONNECTION = "The connection was deleted, or the schedule's owner has no right to use it any more."
 UNSUBSCRIBED = "The recipient has unsubscribed from this schedule."
 NOT_ALLOWED = "The organization no longer allows schedules to send to this address."
 
@@ -42,8 +44,15 @@ def refusal(delivery: Delivery) -> str | None:
     owner = plan.owner if plan else None
     if owner is None or not owner.is_active:
         return _NOT_ACTIVE
+    if delivery.kind in Connection.Kind.values:
+        return None if _may_use_connection(delivery, owner) else _NO_CONNECTION
     if (delivery.options or {}).get("approved") or delivery.name == SUBSCRIBERS:
         return None
     if delivery.kind != "email" or not may_mail(owner, job.tenant, delivery.target):
         return NOT_ALLOWED
     return None
+
+
+def _may_use_connection(delivery: Delivery, owner: User) -> bool:
+    usable = Connection.objects.usable_by(owner).filter(tenant=delivery.job.tenant_id)
+    return usable.filter(pk=(delivery.options or {})["connection_id"], kind=delivery.kind).exists()

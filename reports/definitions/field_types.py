@@ -76,7 +76,8 @@ def _web_address(url: str) -> str:
     return url
 
 
-def _is_inside_share(path: str) -> bool:
+def is_relative_path(path: str) -> bool:
+    """Whether a path stays below the folder that it is joined to."""
     return not (path.startswith("/") or "\\" in path or ".." in path.split("/"))
 
 
@@ -145,7 +146,7 @@ SharePath = Annotated[
     str,
     Field(min_length=1, max_length=500),
     STORABLE,
-    _check(_is_inside_share, "Must be a path inside the file share: not absolute, without .. and backslashes."),
+    _check(is_relative_path, "Must be a path inside the file share: not absolute, without .. and backslashes."),
 ]
 PlainPath = Annotated[
     str,

@@ -4,13 +4,35 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from reports.definitions.base import Definition
-from reports.definitions.field_types import Email, SharePath, Slug, Text, WebAddress
+from reports.definitions.field_types import (
+    Email,
+    SharePath,
+    Slug,
+    Text,
+    ThingSlug,
+    WebAddress,
+    is_relative_path,
+)
 
 _FIELDS = "Fields in braces are filled in: {report.name}, {parameter.start}, {rows}, {slot:%Y-%m-%d}"
+_EXISTS = (
+    "What happens to a file of this name: new writes another one, whose name ends with the delivery's id; replace "
+    "replaces it; fail fails."
+)
+Exists = Literal["new", "replace", "fail"]
 FileName = Annotated[Text, Field(min_length=1, max_length=200)]
+
+
+def _check_path(path: str) -> str:
+    if not is_relative_path(path):
+        raise ValueError("Must be a path below the connection's folder: not absolute, without .. and backslashes.")
+    return path
+
+
+ConnectionPath = Annotated[Text, Field(min_length=1, max_length=500), AfterValidator(_check_path)]
 
 
 class HoldIf(Definition):
@@ -79,18 +101,44 @@ class ScheduledFile(_Rules):
     kind: Literal["file_share"]
     path: SharePath = Field(description=f"A path inside the file share. {_FIELDS}, {{file_name}}.")
     file_name: FileName | None = Field(default=None, description=f"Without an extension. {_FIELDS}.")
-    exists: Literal["new", "replace", "fail"] = Field(
-        default="new",
-        description="What happens to a file of this name: new writes another one, whose name ends with the delivery's "
-        "id.",
+    exists: Exists = Field(default="new", description=_EXISTS)
+
+
+class _ToConnection(_Rules):
+    connection: ThingSlug = Field(description="The slug of a connection that the owner may use.")
+
+
+class ScheduledUpload(_ToConnection):
+    """The result is written to a bucket or an SFTP server."""
+
+    kind: Literal["s3", "sftp"]
+    path: ConnectionPath = Field(
+        default="{file_name}", description=f"A path below the connection's folder. {_FIELDS}, {{file_name}}."
     )
+    file_name: FileName | None = Field(default=None, description=f"Without an extension. {_FIELDS}.")
+    exists: Exists = Field(default="new", description=_EXISTS)
 
 
-ScheduledDelivery = Annotated[ScheduledEmail | ScheduledWebhook | ScheduledFile, Field(discriminator="kind")]
-DELIVERY_KINDS: dict[str, type[ScheduledEmail | ScheduledWebhook | ScheduledFile]] = {
+class ScheduledMessage(_ToConnection):
+    """A message with a link to the job's page is posted to a channel."""
+
+    kind: Literal["slack", "teams"]
+    subject: Text | None = Field(
+        default=None, min_length=1, max_length=200, description=f"{_FIELDS}. By default, the report's name."
+    )
+    body: Text | None = Field(default=None, min_length=1, max_length=10_000, description=f"{_FIELDS}, {{file_name}}.")
+
+
+AnyDelivery = ScheduledEmail | ScheduledWebhook | ScheduledFile | ScheduledUpload | ScheduledMessage
+ScheduledDelivery = Annotated[AnyDelivery, Field(discriminator="kind")]
+DELIVERY_KINDS: dict[str, type[AnyDelivery]] = {
     "email": ScheduledEmail,
     "webhook": ScheduledWebhook,
     "file_share": ScheduledFile,
+    "s3": ScheduledUpload,
+    "sftp": ScheduledUpload,
+    "slack": ScheduledMessage,
+    "teams": ScheduledMessage,
 }
 
 
@@ -99,7 +147,7 @@ def stored_notify(entry: dict[str, Any] | None) -> Notify | None:
     return Notify.model_construct(None, **entry) if entry else None
 
 
-def stored_delivery(entry: dict[str, object]) -> ScheduledEmail | ScheduledWebhook | ScheduledFile:
+def stored_delivery(entry: dict[str, object]) -> AnyDelivery:
     """Return a delivery as a version has it; not validated again."""
     hold_if = entry.get("hold_if")
     fields = entry | {"hold_if": HoldIf.model_construct(**hold_if) if isinstance(hold_if, dict) else None}

@@ -72,7 +72,9 @@ def errors(
             has_file_name = field in ("body", "path")
             if text and (sentence := texts.error(text, parameters=names, has_file_name=has_file_name, bursts=bursts)):
                 found[f"{path}.{field}"] = [sentence]
-        if delivery.name not in (version.approved or []) and not may_save_any:
+        # Connections have a right of their own (schedules.deliveries.connections).
+        is_refused = delivery.name not in (version.approved or []) and not may_save_any
+        if is_refused and not hasattr(delivery, "connection"):
             found |= _refused(path, schedule, delivery)
     if definition.notify and not version.notify_approved and not may_save_any:
         found |= _refused("notify", schedule, definition.notify)

@@ -27,6 +27,8 @@ _FINGERPRINT = "SHA256:"
 _RSA = ("rsa-sha2-512", "rsa-sha2-256")
 _NO_HOST_KEY = "The connection has no host key, so it can't be told from an impostor. "
 _WRONG_HOST_KEY = "The server has another host key than the connection. Its key is {key}."
+# Otherwise it logs each user name and address.
+asyncssh.set_log_level("WARNING")
 _Open = Callable[[SentFile], BinaryIO]
 _Work = Callable[[SFTPClient], Coroutine[None, None, None]]
 
@@ -80,17 +82,17 @@ def delete(access: Access, path: str) -> None:
 
 
 async def _write(client: SFTPClient, folder: str, files: Sequence[SentFile], open_file: _Open) -> None:
-    placed = [replace(file, path=f"{folder}/{file.path}") for file in files]
-    drafts = [(file, _draft(file)) for file in placed]
+    # Each with where it goes.
+    drafts = [(file, placed := replace(file, path=f"{folder}/{file.path}"), _draft(placed)) for file in files]
     try:
-        for file, draft in drafts:
-            await _make_folder(client, file.path)
+        for file, placed, draft in drafts:
+            await _make_folder(client, placed.path)
             with open_file(file) as content:
                 await _copy(client, content, draft)
-        for file, draft in drafts:
-            await _publish(client, draft, file)
+        for _file, placed, draft in drafts:
+            await _publish(client, draft, placed)
     finally:
-        for _file, draft in drafts:
+        for _file, _placed, draft in drafts:
             # The connection may be broken, which is the error to tell.
             with contextlib.suppress(asyncssh.Error, OSError):
                 await client.remove(draft)

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, Protocol
 from uuid import UUID
 
 from django.conf import settings
+from django.utils.translation import ngettext
 
 from jobs.exceptions import ResultMissing, ResultPurged, StorageUnavailable
 from jobs.models import Artifact, JobExecutionLog
@@ -61,6 +62,21 @@ class OutgoingResult:
     def link(self) -> str:
         """The URL of the job's page."""
         return f"{settings.PUBLIC_URL}/jobs/{self.job.pk}"
+
+    @property
+    def summary(self) -> str:
+        """A sentence about the result, for people who receive it."""
+        job, artifact = self.job, self.artifact
+        return ngettext(
+            "%(name)s is ready: %(rows)s row, %(size)s bytes, %(format)s.",
+            "%(name)s is ready: %(rows)s rows, %(size)s bytes, %(format)s.",
+            artifact.rows,
+        ) % {
+            "name": " ".join(job.report_name.split()),
+            "rows": f"{artifact.rows:,}",
+            "size": f"{artifact.total_size:,}",
+            "format": ", ".join(format.upper() for format in job.formats),
+        }
 
     def filename(self, file: StoredFile) -> str:
         if "file_name" in self.options:

@@ -71,18 +71,8 @@ def is_too_large(error: smtplib.SMTPException) -> bool:
 
 
 def build_message(result: OutgoingResult, *, is_attached: bool) -> EmailMessage:
-    job, artifact = result.job, result.artifact
-    name = " ".join(job.report_name.split())  # Line breaks must not get into the subject.
-    summary = ngettext(
-        "%(name)s is ready: %(rows)s row, %(size)s bytes, %(format)s.",
-        "%(name)s is ready: %(rows)s rows, %(size)s bytes, %(format)s.",
-        artifact.rows,
-    ) % {
-        "name": name,
-        "rows": f"{artifact.rows:,}",
-        "size": f"{artifact.total_size:,}",
-        "format": ", ".join(format.upper() for format in job.formats),
-    }
+    artifact = result.artifact
+    name = " ".join(result.job.report_name.split())  # Line breaks must not get into the subject.
     number = len(artifact.files)
     where = (
         ngettext("The file is attached.", "The files are attached.", number)
@@ -99,7 +89,7 @@ def build_message(result: OutgoingResult, *, is_attached: bool) -> EmailMessage:
         headers, footer = unsubscribing.headers_and_line(Subscription(result.schedule, result.target))
     message = EmailMessage(
         subject=result.options.get("subject") or name,
-        body=f"{result.options.get('body') or summary}\n\n{where}\n{details}\n{footer}\n",
+        body=f"{result.options.get('body') or result.summary}\n\n{where}\n{details}\n{footer}\n",
         from_email=settings.DEFAULT_FROM_EMAIL,
         to=[result.target],
         headers={
