@@ -232,3 +232,9 @@ class ConnectionInUse(DomainError):
     """Schedules send to this connection. Change or delete them first."""
 
     code = "connection_in_use"
+
+
+class LinkNotFound(DomainError):
+    """There is no such download link, or not any more."""
+
+    code = "link_not_found"

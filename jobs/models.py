@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tenant
 from jobs.connections.models import Connection
-from jobs.delivery.models import Delivery, DeliveryPlan, Unsubscription
+from jobs.delivery.models import Delivery, DeliveryPlan, DownloadLink, Unsubscription
 from jobs.execution.claim import Claim
 from jobs.hosts.models import Deployment, WorkerHost
 from jobs.monitoring.models import BulkAction, SavedView
@@ -25,8 +25,8 @@ from jobs.status import ENDED, UNFINISHED, JobError, QueuePosition, Status
 from reports.models import ReportConfiguration, ReportVersion
 
 __all__ = [
-    "Artifact", "BulkAction", "Connection", "Delivery", "DeliveryPlan", "Deployment", "JobEvent", "JobExecutionLog",
-    "Notice", "ResultStore", "SavedView", "Streak", "Unsubscription", "WorkerHost",
+    "Artifact", "BulkAction", "Connection", "Delivery", "DeliveryPlan", "Deployment", "DownloadLink", "JobEvent",
+    "JobExecutionLog", "Notice", "ResultStore", "SavedView", "Streak", "Unsubscription", "WorkerHost",
 ]  # fmt: skip
 
 

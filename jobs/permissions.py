@@ -53,13 +53,26 @@ def job_to_resend(user: User, job_id: object) -> JobExecutionLog:
 
 def delivery_to_decide(user: User, delivery_id: str) -> Delivery:
     """Return the delivery. Raise DeliveryNotFound or, for users who can't release or discard it, PermissionDenied."""
+    delivery = _delivery(user, delivery_id)
+    if not user.administers(delivery.job.tenant_id):
+        raise PermissionDenied("Only an Administrator can do this.")
+    return delivery
+
+
+def delivery_to_revoke(user: User, delivery_id: str) -> Delivery:
+    """Return the delivery. Raise DeliveryNotFound or, for users who can't take back its link, PermissionDenied."""
+    delivery = _delivery(user, delivery_id)
+    if not may_see_recipients(user, delivery.job):
+        raise PermissionDenied("Only the user who requested the job or an Administrator can revoke its links.")
+    return delivery
+
+
+def _delivery(user: User, delivery_id: str) -> Delivery:
     uuid = parse_uuid(delivery_id)
     related = ("job__tenant", "job__artifact", "job__delivery_plan__owner")
     delivery = Delivery.objects.select_related(*related).filter(pk=uuid).first() if uuid else None
     if delivery is None or not (user.is_superuser or delivery.job.tenant_id == user.tenant_id):
         raise DeliveryNotFound
-    if not user.administers(delivery.job.tenant_id):
-        raise PermissionDenied("Only an Administrator can do this.")
     return delivery
 
 

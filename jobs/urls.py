@@ -27,6 +27,7 @@ urlpatterns = [
     path("connections", connections.connections, name="connections"),
     path("connections/new", connections.new, name="connection-new"),
     path("connections/<str:key>/<str:command>", connections.command, name="connection-command"),
+    path("d/<str:token>", views.download_link, name="download-link"),
     path("unsubscribe/<str:token>", views.unsubscribe, name="unsubscribe"),
     path("unsubscribe/<str:token>/undo", views.subscribe_again, name="subscribe-again"),
     path("deliveries/<str:delivery_id>", job_page.decide_delivery, name="delivery-decide"),

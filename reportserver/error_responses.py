@@ -78,6 +78,7 @@ STATUS: dict[type[DomainError], int] = {
     jobs.DeliveryNotAllowed: 409,
     jobs.ResultPurged: 409,
     jobs.QueueUnavailable: 503,
+    jobs.LinkNotFound: 404,
     jobs.ConnectionNotFound: 404,
     jobs.AmbiguousConnection: 409,
     jobs.ConnectionInUse: 409,

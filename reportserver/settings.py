@@ -321,6 +321,8 @@ RATE_LIMITS = {
     "sign_in": whole_number("REPORTSERVER_RATE_SIGN_IN", 10),
     "sign_in_address": whole_number("REPORTSERVER_RATE_SIGN_IN_ADDRESS", 100),
     "names": 20,
+    # Of one address, for download links.
+    "link": 60,
     "page": whole_number("REPORTSERVER_RATE_PAGE", 1200),
 }
 #: What Prometheus sends to read /metrics and the details of /readyz. Empty: nobody reads them.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, timedelta
+from datetime import date
 from typing import Annotated, Any, ClassVar, Literal
 
 from django.utils import timezone
@@ -13,27 +13,21 @@ from jobs.delivery import brace_fields
 from jobs.delivery.texts import KEY_FIELD
 from reports.definitions.base import Definition
 from reports.definitions.errors import FieldErrors, InvalidFields, duplicates, from_pydantic
-from reports.definitions.field_types import Format, Principal, SectionName, TenantSlug, ThingSlug, TimeZone, user_of
+from reports.definitions.field_types import (
+    Duration,
+    Format,
+    Principal,
+    SectionName,
+    TenantSlug,
+    ThingSlug,
+    TimeZone,
+    user_of,
+)
 from schedules import cron
 from schedules.bursting.definitions import Recipients
 from schedules.deliveries.definitions import Notify, ScheduledDelivery
 
-_DURATION = re.compile(r"([1-9][0-9]{0,3})([mhd])")
-_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 _DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-
-
-def duration(text: str) -> timedelta:
-    """Return the duration of a text such as "24h". Raises ValueError."""
-    match = _DURATION.fullmatch(text)
-    if match is None:
-        raise ValueError("Must be a number of minutes, hours or days, like 90m, 24h or 7d.")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
-
-
-def _check_duration(text: str) -> str:
-    duration(text)
-    return text
 
 
 def _check_cron(expression: str) -> str:
@@ -92,7 +86,7 @@ class ScheduleDefinition(Definition):
     missed: Literal["last", "all", "none"] = Field(
         default="last", description="Which times are made up for that passed while no server ran."
     )
-    missed_within: Annotated[str, AfterValidator(_check_duration)] = Field(
+    missed_within: Duration = Field(
         default="24h", description="How far back times are made up for, like 90m, 24h or 7d."
     )
     overlap: Literal["queue", "skip"] = Field(

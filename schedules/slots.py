@@ -26,11 +26,11 @@ from jobs.notices import events
 from jobs.notices import outbox as notices
 from jobs.sql import now as database_now
 from reports.choices.checked import looks_up_choices
+from reports.definitions.field_types import duration
 from reports.exceptions import CallerAttributeMissing, ChoicesUnavailable, InvalidParameters, ReportIncomplete
 from reports.models import ReportConfiguration
 from schedules.bursting.children import create_children
 from schedules.bursting.reading import read_recipients, sentences
-from schedules.definitions import duration
 from schedules.exceptions import RecipientsUnusable
 from schedules.models import Schedule, Slot, SlotRecipient
 from schedules.permissions import may_run_for

@@ -13,7 +13,7 @@ from common.api.schema import errors
 from jobs import permissions
 from jobs.api.serializers import JobDeliveriesSerializer, JobDeliverySerializer
 from jobs.api.views import JobView
-from jobs.delivery import outbox
+from jobs.delivery import links, outbox
 from jobs.models import Delivery
 
 
@@ -28,7 +28,9 @@ class JobDeliveries(JobView):
     def get(self, request: Request, job_id: str) -> Response:
         job = self.get_job(job_id)
         context = {"shows_recipients": permissions.may_see_recipients(self.user, job)}
-        return Response(JobDeliveriesSerializer({"results": job.deliveries.all()}, context=context).data)
+        return Response(
+            JobDeliveriesSerializer({"results": job.deliveries.select_related("link")}, context=context).data
+        )
 
 
 _ID = OpenApiParameter("delivery_id", OpenApiTypes.UUID, OpenApiParameter.PATH)
@@ -75,3 +77,20 @@ class Discard(HeldDelivery):
         delivery = self.delivery(delivery_id)
         outbox.discard(delivery=delivery, actor=request.user)  # type: ignore[arg-type]
         return self.represent(delivery)
+
+
+class RevokeLink(HeldDelivery):
+    """Take back a download link."""
+
+    @extend_schema(
+        operation_id="delivery_revoke_link",
+        parameters=[_ID],
+        request=None,
+        responses={200: JobDeliverySerializer, **errors(401, 403, 404, 429)},
+    )
+    def post(self, request: Request, delivery_id: str) -> Response:
+        """Let the link in a mail lead nowhere from now on. For who requested the job, and Administrators."""
+        user: User = request.user  # type: ignore[assignment]
+        delivery = permissions.delivery_to_revoke(user, delivery_id)
+        links.revoke(delivery=delivery, actor=user)
+        return self.represent(Delivery.objects.select_related("link").get(pk=delivery.pk))

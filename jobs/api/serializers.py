@@ -12,7 +12,7 @@ from common.api.schema import ErrorSerializer
 from common.api.strict import StrictSerializer
 from jobs.api.job_body import job_body, status_url
 from jobs.connections import to_database
-from jobs.models import Connection, Delivery, JobEvent, JobExecutionLog
+from jobs.models import Connection, Delivery, DownloadLink, JobEvent, JobExecutionLog
 from jobs.status import DeliveryState, Status
 
 
@@ -215,6 +215,14 @@ class RecipientField(serializers.CharField):
         return delivery.target
 
 
+class DownloadLinkSerializer(serializers.Serializer[DownloadLink]):
+    """A link that downloads the result without an account. Its address is nowhere but in the mail."""
+
+    expiresAt = serializers.DateTimeField(source="expires_at")
+    revokedAt = serializers.DateTimeField(source="revoked_at", allow_null=True)
+    downloads = serializers.IntegerField()
+
+
 class JobDeliverySerializer(serializers.Serializer[Delivery]):
     """A result that is sent to one recipient."""
 
@@ -228,6 +236,7 @@ class JobDeliverySerializer(serializers.Serializer[Delivery]):
     reason = serializers.CharField(
         source="error", help_text="Why the last attempt failed, or why it is held or not sent; or empty."
     )
+    link = DownloadLinkSerializer(default=None, allow_null=True, help_text="null if the mail has none.")
     attempts = serializers.IntegerField(source="attempt")
     createdTime = serializers.DateTimeField(source="created_at")
     endTime = serializers.DateTimeField(source="ended_at", allow_null=True)

@@ -15,6 +15,7 @@ urlpatterns = [
     path("jobs/<str:job_id>/deliveries", deliveries.JobDeliveries.as_view(), name="api-job-deliveries"),
     path("deliveries/<str:delivery_id>/release", deliveries.Release.as_view(), name="api-delivery-release"),
     path("deliveries/<str:delivery_id>/discard", deliveries.Discard.as_view(), name="api-delivery-discard"),
+    path("deliveries/<str:delivery_id>/revoke-link", deliveries.RevokeLink.as_view(), name="api-delivery-revoke-link"),
     path("connections", connections.ConnectionList.as_view(), name="api-connections"),
     path("connections/<str:key>", connections.ConnectionDetail.as_view(), name="api-connection"),
     path("connections/<str:key>/test", connections.ConnectionTestCall.as_view(), name="api-connection-test"),

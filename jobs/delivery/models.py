@@ -75,6 +75,20 @@ class Delivery(Outgoing):
         return "Delivered" if self.state == self.State.SENT else self.state.capitalize()
 
 
+class DownloadLink(models.Model):
+    """Downloads the result of a mail without an account. Only its token's digest is stored."""
+
+    delivery = models.OneToOneField(Delivery, on_delete=models.CASCADE, related_name="link")
+    token_digest = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+    downloads = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return f"until {self.expires_at:%Y-%m-%d}"
+
+
 class DeliveryPlan(models.Model):
     """What a job of a schedule sends: as the schedule's version had it when the job was created.
 

@@ -123,6 +123,10 @@ def _options(plan: DeliveryPlan, job: JobExecutionLog, outcome: Outcome, entry: 
         options["subject"] = texts.subject(entry["subject"], fields)
     if entry.get("body"):
         options["body"] = texts.body(entry["body"], fields)
+    if entry.get("link"):
+        options["link"] = entry["link"]
+    elif entry["kind"] == "email" and entry.get("preview", True):
+        options["preview"] = True
     if "connection_id" in entry:
         options["connection_id"] = entry["connection_id"]
     if "path" in entry:

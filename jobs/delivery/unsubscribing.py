@@ -36,10 +36,15 @@ def url(subscription: Subscription) -> str:
     return f"{settings.PUBLIC_URL}/unsubscribe/{token}"
 
 
+def headers_and_url(subscription: Subscription) -> tuple[dict[str, str], str]:
+    """Return the headers of a mail and the address in it by which its recipient unsubscribes."""
+    link = url(subscription)
+    return {"List-Unsubscribe": f"<{link}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}, link
+
+
 def headers_and_line(subscription: Subscription) -> tuple[dict[str, str], str]:
     """Return the headers and the last line of a mail by which its recipient unsubscribes."""
-    link = url(subscription)
-    headers = {"List-Unsubscribe": f"<{link}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+    headers, link = headers_and_url(subscription)
     return headers, gettext("Unsubscribe: %(url)s") % {"url": link}
 
 

@@ -15,7 +15,7 @@ from django.conf import settings
 from jobs.exceptions import TooManyDownloads
 
 
-def acquire(user_id: UUID | int) -> int:
+def acquire(user_id: UUID | int | str) -> int:
     """Return the descriptor of a free slot of the user. Raises TooManyDownloads."""
     folder = settings.DATA_DIR / "downloads"
     folder.mkdir(mode=0o700, exist_ok=True)

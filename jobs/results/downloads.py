@@ -15,6 +15,7 @@ from django.utils.http import http_date
 from django.utils.text import slugify
 
 from accounts.models import User
+from accounts.names import UNKNOWN
 from audit import actions as audit
 from audit.models import Action
 from common.conditional import is_not_modified
@@ -38,6 +39,8 @@ from reports.rendering import RENDERERS
 log = logging.getLogger(__name__)
 #: Bytes read at once where the web server can't use sendfile(2).
 _BLOCK_BYTES = 262_144
+#: In place of a user, for downloads of people without an account.
+_LINKS = "links"
 
 
 def result_response(
@@ -70,6 +73,22 @@ def result_response(
     if byte_range:
         response["Content-Range"] = f"bytes {byte_range.start}-{byte_range.stop - 1}/{chosen.size}"
     return _with_headers(response, job, chosen, length=sent.length)
+
+
+def file_of_link(job: JobExecutionLog, format: str | None) -> tuple[HttpResponseBase, str]:
+    """Return the response with one of the files, and its format, for somebody who has a link and perhaps no account.
+
+    All of them share the slots of one user. Raises InvalidParameters, JobNotFound, ResultMissing, StorageUnavailable or
+    TooManyDownloads. The caller checks the link and audits the download.
+    """
+    chosen = _chosen_file(job.artifact, format)
+    with ExitStack() as stack:
+        file = stack.enter_context(_open(job, job.artifact, chosen, UNKNOWN))
+        slot = download_slots.acquire(_LINKS)
+        stack.pop_all()
+    response = FileResponse(http_range.slice_of(file, http_range.ByteRange(0, chosen.size), [slot]))
+    response.block_size = _BLOCK_BYTES
+    return _with_headers(response, job, chosen, length=chosen.size), chosen.format
 
 
 def downloadable_artifact(job: JobExecutionLog, actor: User) -> Artifact:
@@ -126,7 +145,7 @@ def _chosen_file(artifact: Artifact, format: str | None) -> StoredFile:
     return files[format]
 
 
-def _open(job: JobExecutionLog, artifact: Artifact, file: StoredFile, actor: User) -> BinaryIO:
+def _open(job: JobExecutionLog, artifact: Artifact, file: StoredFile, actor: User | str) -> BinaryIO:
     try:
         return open_result(job, artifact, file)
     except ResultPurged:
@@ -173,6 +192,6 @@ def _with_headers(
     return response
 
 
-def _audit(action: Action, job: JobExecutionLog, actor: User, *, format: str) -> None:
+def _audit(action: Action, job: JobExecutionLog, actor: User | str, *, format: str) -> None:
     with transaction.atomic():
         audit.record(action, actor=actor, tenant_id=job.tenant_id, target=("job", job.pk), details={"format": format})

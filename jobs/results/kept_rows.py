@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
 
+from accounts.localization import DEFAULT
 from accounts.models import User
 from audit import actions as audit
 from audit.models import Action
 from common.children.client import ChildFailed, TaskError, children
 from common.children.fair_queue import Caller
 from common.children.messages import ChildLimits
-from jobs.exceptions import ResultMissing, ResultPurged, RowsBusy, RowsGone, RowsNotKept
+from jobs.exceptions import ResultMissing, ResultPurged, RowsBusy, RowsGone, RowsNotKept, StorageUnavailable
 from jobs.models import Artifact, JobExecutionLog
 from jobs.results import rows_copies
 from jobs.results.downloads import downloadable_artifact
@@ -22,10 +24,13 @@ from jobs.results.opening import name_of, open_result
 from jobs.results.publishing import NamedFile, StoredFile
 from jobs.results.wanted_files import unknown_section
 from reports.exceptions import InvalidParameters
+from reports.kept_rows.mail_preview import MailPreview, mail_preview
 from reports.kept_rows.page import RowsPage, RowsQuery, json_page, text_page
+from reports.rendering.base import totals_options
 from reports.rendering.columns.options import column_options
 from reports.rendering.columns.views import label_of
 
+log = logging.getLogger(__name__)
 MAX_LIMIT = 1_000
 _LIMITS = ChildLimits(seconds=20, result_bytes=160 << 20)
 
@@ -94,6 +99,31 @@ def column_labels(job: JobExecutionLog, page: RowsPage, section: str | None) -> 
         if each.name == section:
             options = dict(each.columns)
     return [label_of(column.name, options) for column in page.columns]
+
+
+def preview_for_mail(job: JobExecutionLog) -> MailPreview | None:
+    """Return the first rows and the totals of a result; None if its rows aren't kept or can't be shown now.
+
+    Of a report with sections, those of the one in the files, or else of the first.
+    """
+    if job.result is None or job.version is None:
+        return None
+    options = job.version.options
+    locale = job.locale or options.get("locale") or job.tenant.locale or DEFAULT
+    try:
+        path = str(_local_path(job, job.result))
+        caller = Caller(str(job.tenant_id), job.requested_by_name)
+        section = section_to_show(job, None)
+        columns, totals = column_options(options), totals_options(options)
+        for each in job.version.sections:
+            if each.name == section:
+                columns, totals = dict(each.columns), each.totals
+        return children.run(mail_preview, path, section, columns, totals, locale, caller=caller, limits=_LIMITS)
+    except (RowsNotKept, StorageUnavailable):
+        return None
+    except (ChildFailed, TaskError):
+        log.warning("A mail has no preview.", exc_info=True, extra={"job_id": str(job.pk)})
+        return None
 
 
 def check(artifact: Artifact) -> StoredFile:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -22,6 +23,9 @@ _ENV_NAME = r"^[A-Za-z_][A-Za-z0-9_]*$"
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 #: What numbers, dates and quoting need can't separate fields.
 _DELIMITER = r"[^\"'\r\n\0\ufeffA-Za-z0-9.+:-]"
+
+_DURATION = re.compile(r"([1-9][0-9]{0,3})([mhd])")
+_UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 #: How grants name a user: "user:bob". Other names are roles.
 USER_PREFIX = "user:"
@@ -94,6 +98,19 @@ def _flat(value: object) -> object:
     return value
 
 
+def duration(text: str) -> timedelta:
+    """Return the duration of a text such as "24h". Raises ValueError."""
+    match = _DURATION.fullmatch(text)
+    if match is None:
+        raise ValueError("Must be a number of minutes, hours or days, like 90m, 24h or 7d.")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _check_duration(text: str) -> str:
+    duration(text)
+    return text
+
+
 def storable(text: str) -> str:
     """Return the text. Raise ValueError if a database or an answer can't hold it."""
     if "\0" in text:
@@ -158,6 +175,7 @@ PlainPath = Annotated[
 TimeZone = Annotated[str, Field(min_length=1, max_length=64), _check(is_time_zone, NO_SUCH_ZONE)]
 Domain = Annotated[str, Field(max_length=253), _check(is_domain, NO_DOMAIN)]
 Locale = Annotated[str, Field(min_length=1, max_length=35), _check(is_locale, NO_SUCH_LOCALE)]
+Duration = Annotated[str, AfterValidator(_check_duration)]
 JobSeconds = Annotated[int, Field(ge=1), AfterValidator(_job_seconds)]
 RowCount = Annotated[int, Field(ge=1, le=2**63 - 1)]
 ByteCount = Annotated[int, Field(ge=1_000, le=2**63 - 1)]

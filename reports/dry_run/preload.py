@@ -8,6 +8,7 @@ from reports.choices.tasks import find
 from reports.data_sources.tasks import list_tables
 from reports.dry_run import tasks
 from reports.kept_rows import page
+from reports.kept_rows.mail_preview import mail_preview
 from reports.uploads.tasks import inspect_upload
 
 rendering.preload()
@@ -24,5 +25,5 @@ for _task in (
 ):
     result_type(_task)
 result_type(tasks.read_rows)
-for _page in (page.json_page, page.text_page):
+for _page in (page.json_page, page.text_page, mail_preview):
     result_type(_page)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
 from reports.definitions.base import Definition
 from reports.definitions.field_types import (
+    Duration,
     Email,
     SharePath,
     Slug,
     Text,
     ThingSlug,
     WebAddress,
+    duration,
     is_relative_path,
 )
 
@@ -22,6 +25,8 @@ _EXISTS = (
     "What happens to a file of this name: new writes another one, whose name ends with the delivery's id; replace "
     "replaces it; fail fails."
 )
+#: The longest life of a link.
+_LONGEST = timedelta(days=90)
 Exists = Literal["new", "replace", "fail"]
 FileName = Annotated[Text, Field(min_length=1, max_length=200)]
 
@@ -57,6 +62,20 @@ class Notify(Definition):
     )
 
 
+def _check_lifetime(text: str) -> str:
+    if duration(text) > _LONGEST:
+        raise ValueError(f"Must be at most {_LONGEST.days}d.")
+    return text
+
+
+class Link(Definition):
+    """A link that downloads the result without an account."""
+
+    expires: Annotated[Duration, AfterValidator(_check_lifetime)] = Field(
+        description="How long it works, like 24h or 7d; never longer than the result is kept."
+    )
+
+
 class _Rules(Definition):
     name: Slug = Field(description="Unique in the schedule. Deliveries are compared with earlier ones of this name.")
     when: Literal["always", "rows", "no_rows", "changed"] = Field(
@@ -86,6 +105,14 @@ class ScheduledEmail(_Rules):
     )
     body: Text | None = Field(default=None, min_length=1, max_length=10_000, description=f"{_FIELDS}, {{file_name}}.")
     file_name: FileName | None = Field(default=None, description=f"Without an extension. {_FIELDS}.")
+    preview: bool = Field(
+        default=True, description="Whether the mail shows the first rows and the totals, unless it has a link."
+    )
+    link: Link | None = Field(
+        default=None,
+        description="Instead of the files, send a link that downloads them without an account. Only an Administrator "
+        "can save it for a report that depends on who runs it.",
+    )
 
 
 class ScheduledWebhook(_Rules):
@@ -149,6 +176,8 @@ def stored_notify(entry: dict[str, Any] | None) -> Notify | None:
 
 def stored_delivery(entry: dict[str, object]) -> AnyDelivery:
     """Return a delivery as a version has it; not validated again."""
-    hold_if = entry.get("hold_if")
-    fields = entry | {"hold_if": HoldIf.model_construct(**hold_if) if isinstance(hold_if, dict) else None}
+    fields = dict(entry)
+    for name, kind in (("hold_if", HoldIf), ("link", Link)):
+        if isinstance(value := entry.get(name), dict):
+            fields[name] = kind.model_construct(None, **value)
     return DELIVERY_KINDS[str(entry["kind"])].model_construct(None, **fields)

@@ -14,6 +14,7 @@ _NOT_ALLOWED = (
     "You can send to your own address and to those in the domains that your organization allows. "
     "Ask an Administrator to save this one."
 )
+_NO_LINK = "Only an Administrator can save a link for a report that depends on who runs it."
 #: Texts with fields in braces.
 _TEXTS = ("subject", "body", "file_name", "path")
 
@@ -74,6 +75,8 @@ def errors(
                 found[f"{path}.{field}"] = [sentence]
         # Connections have a right of their own (schedules.deliveries.connections).
         is_refused = delivery.name not in (version.approved or []) and not may_save_any
+        if is_refused and getattr(delivery, "link", None) and report.is_caller_bound:
+            found[f"{path}.link"] = [_NO_LINK]
         if is_refused and not hasattr(delivery, "connection"):
             found |= _refused(path, schedule, delivery)
     if definition.notify and not version.notify_approved and not may_save_any:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import re
 import smtplib
 from collections.abc import Iterator, Mapping
+from datetime import UTC
 from typing import Any
 
 from django.conf import settings
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMultiAlternatives
 from django.utils.translation import gettext, ngettext
 
-from jobs.delivery import receipts, unsubscribing
-from jobs.delivery.senders.base import OutgoingResult
+from jobs.delivery import links, receipts, unsubscribing
+from jobs.delivery.senders.base import OutgoingResult, Undeliverable
+from jobs.delivery.senders.mail_body import MailBody
 from jobs.delivery.senders.mail_server import mail_errors
 from jobs.delivery.unsubscribing import Subscription
 from jobs.results import downloads
+from jobs.results.kept_rows import preview_for_mail
+from reports.definitions.field_types import duration
+from reports.kept_rows.mail_preview import MailPreview
 
 #: At the start of a reply (RFC 2034).
 _ENHANCED_STATUS = re.compile(r"\s*(5\.\d{1,3}\.\d{1,3})\b")
@@ -38,13 +43,15 @@ class Email:
 
 def _send(result: OutgoingResult) -> None:
     """Send the message; again with a link if it is too large for the mail server with its attachments."""
-    is_attached = sum(encoded_size(file.size) for file in result.artifact.files) <= settings.EMAIL_ATTACHMENT_BYTES
+    size = sum(encoded_size(file.size) for file in result.artifact.files)
+    is_attached = "link" not in result.options and size <= settings.EMAIL_ATTACHMENT_BYTES
+    preview = preview_for_mail(result.job) if result.options.get("preview") else None
     try:
-        build_message(result, is_attached=is_attached).send()
+        build_message(result, is_attached=is_attached, preview=preview).send()
     except smtplib.SMTPException as error:
         if not (is_attached and is_too_large(error)):
             raise
-        build_message(result, is_attached=False).send()
+        build_message(result, is_attached=False, preview=preview).send()
 
 
 def encoded_size(size: int) -> int:
@@ -70,36 +77,47 @@ def is_too_large(error: smtplib.SMTPException) -> bool:
     return False
 
 
-def build_message(result: OutgoingResult, *, is_attached: bool) -> EmailMessage:
-    artifact = result.artifact
-    name = " ".join(result.job.report_name.split())  # Line breaks must not get into the subject.
-    number = len(artifact.files)
-    where = (
-        ngettext("The file is attached.", "The files are attached.", number)
-        if is_attached
-        else ngettext(
-            "The file is too large for a message. Download it from the job's page.",
-            "The files are too large for a message. Download them from the job's page.",
-            number,
-        )
-    )
-    details = gettext("Details: %(link)s") % {"link": result.link}
-    headers, footer = dict[str, str](), ""
+def build_message(
+    result: OutgoingResult, *, is_attached: bool, preview: MailPreview | None = None
+) -> EmailMultiAlternatives:
+    headers = {"Message-ID": receipts.message_id(result.id), "Auto-Submitted": "auto-generated"}
+    unsubscribe_url = ""
     if result.schedule is not None:
-        headers, footer = unsubscribing.headers_and_line(Subscription(result.schedule, result.target))
-    message = EmailMessage(
-        subject=result.options.get("subject") or name,
-        body=f"{result.options.get('body') or result.summary}\n\n{where}\n{details}\n{footer}\n",
+        more, unsubscribe_url = unsubscribing.headers_and_url(Subscription(result.schedule, result.target))
+        headers |= more
+    where = _where(result, is_attached=is_attached)
+    body = MailBody(result.options.get("body") or result.summary, where, result.link, unsubscribe_url, preview)
+    message = EmailMultiAlternatives(
+        # Line breaks must not get into the subject.
+        subject=result.options.get("subject") or " ".join(result.job.report_name.split()),
+        body=body.as_text(),
         from_email=settings.DEFAULT_FROM_EMAIL,
         to=[result.target],
-        headers={
-            "Message-ID": receipts.message_id(result.id),
-            "Auto-Submitted": "auto-generated",
-            **headers,
-        },
+        headers=headers,
     )
-    for stored in artifact.files if is_attached else ():
+    if result.schedule is not None:
+        message.attach_alternative(body.as_html(), "text/html")
+    for stored in result.artifact.files if is_attached else ():
         with result.open(stored) as file:
             media_type = downloads.media_type(stored.format).partition(";")[0]
             message.attach(result.filename(stored), file.read(), media_type)
     return message
+
+
+def _where(result: OutgoingResult, *, is_attached: bool) -> str:
+    """Return the sentence that says where the files are."""
+    number = len(result.artifact.files)
+    if lifetime := result.options.get("link"):
+        if result.job.caller_values is not None and not result.options.get("approved"):
+            sentence = "Only an Administrator can let a schedule send a link to a result that depends on who runs it."
+            raise Undeliverable(sentence, permanent=True)
+        url, link = links.make(result.id, duration(lifetime["expires"]))
+        text = gettext("Download until %(time)s UTC: %(url)s")
+        return text % {"time": f"{link.expires_at.astimezone(UTC):%Y-%m-%d %H:%M}", "url": url}
+    if is_attached:
+        return ngettext("The file is attached.", "The files are attached.", number)
+    return ngettext(
+        "The file is too large for a message. Download it from the job's page.",
+        "The files are too large for a message. Download them from the job's page.",
+        number,
+    )

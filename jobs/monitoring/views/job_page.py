@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.caller import HtmxHttpRequest, caller
 from common.exceptions import DomainError
 from jobs import actions, permissions
-from jobs.delivery import outbox
+from jobs.delivery import links, outbox
 from jobs.models import Delivery, JobExecutionLog
 from jobs.monitoring import job_detail, result_preview
 from jobs.monitoring.live import changing_values, content_hash, live_response
@@ -31,7 +31,7 @@ from reports.rendering import ONE_SECTION
 def job_page(request: HtmxHttpRequest, job_id: str) -> HttpResponse:
     user = caller(request)
     job = permissions.visible_job(user, job_id)
-    events, deliveries = list(job.events.all()), list(job.deliveries.all())
+    events, deliveries = list(job.events.all()), list(job.deliveries.select_related("link"))
     annotate_positions([job])
     may_rerun = job.report is not None and may_generate(user, job.report)
     context = {
@@ -124,8 +124,10 @@ def resend(request: HttpRequest, job_id: str) -> HttpResponse:
 @login_required
 @require_POST
 def decide_delivery(request: HttpRequest, delivery_id: str) -> HttpResponse:
-    """Release or discard a held delivery."""
+    """Release or discard a held delivery, or revoke the link in a mail."""
     user = caller(request)
+    if request.POST.get("do") == "revoke":
+        return _revoke_link(request, permissions.delivery_to_revoke(user, delivery_id))
     delivery = permissions.delivery_to_decide(user, delivery_id)
     try:
         if request.POST.get("do") == "release":
@@ -136,6 +138,12 @@ def decide_delivery(request: HttpRequest, delivery_id: str) -> HttpResponse:
             messages.success(request, gettext("Discarded. It won't be sent."))
     except DomainError as error:
         return _refused(request, delivery.job, error)
+    return redirect("job", delivery.job_id)
+
+
+def _revoke_link(request: HttpRequest, delivery: Delivery) -> HttpResponse:
+    links.revoke(delivery=delivery, actor=caller(request))
+    messages.success(request, gettext("The link was revoked. It leads nowhere now."))
     return redirect("job", delivery.job_id)
 
 

@@ -92,6 +92,7 @@ EXPECTED: dict[str, set[str]] = {
     "post api/v1/jobs/<str:job_id>/convert": READ_JOB,
     "post api/v1/deliveries/<str:delivery_id>/release": ADMINISTER,
     "post api/v1/deliveries/<str:delivery_id>/discard": ADMINISTER,
+    "post api/v1/deliveries/<str:delivery_id>/revoke-link": OWN,
     "post api/v1/jobs/<str:job_id>/retry": ADMINISTER,
     "post api/v1/jobs/<str:job_id>/cancel": OWN,
     "get api/v1/schedules": ANY,

@@ -7,8 +7,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0034_deliveries_through_connections'),
-        ('schedules', '0005_notices'),
+        ('jobs', '0036_deliveries_through_connections'),
+        ('schedules', '0007_subscribers'),
     ]
 
     operations = [

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('jobs', '0033_connections'),
+        ('jobs', '0035_job_section'),
     ]
 
     operations = [
