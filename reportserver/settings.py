@@ -226,6 +226,8 @@ WEBHOOK_ALLOW = networks("REPORTSERVER_WEBHOOK_ALLOW")
 #: Times in a row that a schedule can't be run before it pauses. 0: it goes on.
 SCHEDULE_FAILURES = whole_number("REPORTSERVER_SCHEDULE_FAILURES", 5, minimum=0, maximum=32_767)
 DELIVERY_LEASE_SECONDS = whole_number("REPORTSERVER_DELIVERY_LEASE_SECONDS", 90)
+#: To the recipients of one schedule that bursts.
+BURST_DELIVERIES_PER_MINUTE = whole_number("REPORTSERVER_BURST_DELIVERIES_PER_MINUTE", 600, maximum=60_000)
 
 # --- Audit log ------------------------------------------------------------------------------------------------------
 

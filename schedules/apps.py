@@ -19,6 +19,6 @@ class SchedulesConfig(AppConfig):
         from schedules.slots import pause_for_deleted_report
 
         file_sections.register(SchedulesSection())
-        usage.register_schedules(Schedule.objects.of_reports)
+        usage.register_schedules(Schedule.objects.all())
         deleting_report.connect(pause_for_deleted_report)
         job_retried.connect(follow_retry)

@@ -78,6 +78,15 @@ class ScheduleQuerySet(models.QuerySet["Schedule"]):
             found.setdefault(report_id, []).append(UsingSchedule(slug, reverse("schedule", args=[pk])))
         return found
 
+    def with_recipients_from(self, sources: Collection[UUID]) -> dict[UUID, list[UsingSchedule]]:
+        """Return the schedules whose recipients' query names one of these data sources, with their pages."""
+        found: dict[UUID, list[UsingSchedule]] = {}
+        named = KeyTextTransform("data_source", KeyTextTransform("recipients", "current__definition"))
+        schedules = self.annotate(source=Cast(named, models.TextField())).filter(source__in=map(str, sources))
+        for pk, slug, source in schedules.values_list("pk", "slug", "source"):
+            found.setdefault(UUID(source), []).append(UsingSchedule(slug, reverse("schedule", args=[pk])))
+        return found
+
     def due(self) -> ScheduleQuerySet:
         """Return the schedules with a time that has come and has no slot, the longest waiting first."""
         return self.filter(next_at__lte=Now()).order_by("next_at")

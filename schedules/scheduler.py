@@ -6,6 +6,9 @@ import logging
 import signal
 import threading
 import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from uuid import UUID
 
 from django.db import connections
@@ -30,6 +33,8 @@ _OWNER_CHECK_SECONDS = 5.0
 _BATCH = 200
 #: Schedules whose slots are created in one transaction. Others who write wait for it: a tenth of a second.
 _TOGETHER = 20
+#: The sleep while the slots of a schedule are created in the background, until they are done.
+_BACKGROUND_SLEEP = 0.5
 #: Seconds for which a schedule is left alone after failures in a row.
 _FAILURE_WAITS = Backoff(5, 300)
 
@@ -42,15 +47,26 @@ def run_scheduler() -> None:
     scheduler = Scheduler()
     while not stopping.is_set():
         stopping.wait(scheduler.work())
+    scheduler.stop()
 
 
 class Scheduler:
-    """Creates the slots that are due. Schedules that fail are left alone for a while, so they don't stop the others."""
+    """Creates the slots that are due. Schedules that fail are left alone for a while, so they don't stop the others.
+
+    Those whose choices or recipients have to be looked up follow one after the other in a thread of their own:
+    somebody's query may take half a minute.
+    """
 
     def __init__(self) -> None:
         #: The failures in a row of each schedule, and until when it is left alone, by the monotonic clock.
         self._failures: dict[UUID, tuple[int, float]] = {}
         self._owners_checked_at = float("-inf")
+        self._background = ThreadPoolExecutor(1)
+        self._in_background: dict[UUID, Future[int]] = {}
+
+    def stop(self) -> None:
+        """Begin no other schedule in the background."""
+        self._background.shutdown(wait=False, cancel_futures=True)
 
     def work(self) -> float:
         """Create the slots that are due. Returns after how many seconds to do it again."""
@@ -59,10 +75,11 @@ class Scheduler:
                 return _LONGEST_SLEEP
             # Without its broker, a job could be created that no worker hears of soon.
             broker.ping()
-            schedules = Schedule.objects.exclude(pk__in=self._left_alone())
+            recorded = self._collect()
+            schedules = Schedule.objects.exclude(pk__in=[*self._left_alone(), *self._in_background])
             ids = [*schedules.due().values_list("pk", flat=True)[:_BATCH]]
             ids += schedules.in_another_zone().values_list("pk", flat=True)[:_BATCH]
-            recorded = self._record_all(list(dict.fromkeys(ids)))
+            recorded += self._record_all(list(dict.fromkeys(ids)))
             slots.release_waiting()
             self._check_owners()
             return self._seconds_to_next(more_may_be_due=recorded > 0)
@@ -82,23 +99,33 @@ class Scheduler:
         return [schedule_id for schedule_id, (_, until) in self._failures.items() if until > now]
 
     def _record_all(self, ids: list[UUID]) -> int:
-        """Record the slots of these schedules, many in one transaction; or one by one where one of them fails."""
+        """Record the slots of these schedules, many in one transaction; or one by one where one of them fails. Slow
+        ones begin in the background."""
         recorded = 0
         for first in range(0, len(ids), _TOGETHER):
             batch = ids[first : first + _TOGETHER]
             try:
-                in_batch, batch = slots.record_batch(batch)
+                in_batch, slow = slots.record_batch(batch)
                 recorded += in_batch
+                for pk in slow:
+                    self._in_background[pk] = self._background.submit(_record_in_background, pk)
             except Exception:
                 log.warning("Slots could not be created together. They are created one by one.", exc_info=True)
                 connections.close_all()
-            recorded += sum(self._record(pk) for pk in batch)
+                recorded += sum(self._record(pk, partial(slots.record_due, pk)) for pk in batch)
         return recorded
 
-    def _record(self, schedule_id: UUID) -> int:
+    def _collect(self) -> int:
+        """Return how many slots were created in the background."""
+        ended = {pk: future for pk, future in self._in_background.items() if future.done()}
+        for pk in ended:
+            del self._in_background[pk]
+        return sum(self._record(pk, future.result) for pk, future in ended.items())
+
+    def _record(self, schedule_id: UUID, record: Callable[[], int]) -> int:
         """Record the slots of one schedule. One that fails must not stop the others."""
         try:
-            recorded = slots.record_due(schedule_id)
+            recorded = record()
         except Exception:
             log.exception("The slots of a schedule could not be created.", extra={"schedule": str(schedule_id)})
             connections.close_all()
@@ -109,11 +136,20 @@ class Scheduler:
         return recorded
 
     def _seconds_to_next(self, *, more_may_be_due: bool) -> float:
-        upcoming = Schedule.objects.filter(next_at__isnull=False).exclude(pk__in=self._left_alone())
+        excluded = [*self._left_alone(), *self._in_background]
+        upcoming = Schedule.objects.filter(next_at__isnull=False).exclude(pk__in=excluded)
         row = upcoming.order_by("next_at").values_list("next_at", Now()).first()
+        longest = _BACKGROUND_SLEEP if self._in_background else _LONGEST_SLEEP
         if row is None or row[0] is None:
-            return _LONGEST_SLEEP
+            return longest
         seconds = float((row[0] - row[1]).total_seconds())
         if seconds <= 0 and not more_may_be_due:
             return _LOCKED_SLEEP
-        return min(_LONGEST_SLEEP, max(_SHORTEST_SLEEP, seconds))
+        return min(longest, max(_SHORTEST_SLEEP, seconds))
+
+
+def _record_in_background(schedule_id: UUID) -> int:
+    try:
+        return slots.record_due(schedule_id)
+    finally:
+        connections.close_all()

@@ -20,7 +20,7 @@ from audit.models import Action
 from jobs import exceptions
 from jobs.actions import record_event
 from jobs.clock import Now
-from jobs.delivery import planning, receipts, recipients
+from jobs.delivery import planning, receipts, recipients, throttling
 from jobs.delivery.outgoing import after_failure, claim_due, leased
 from jobs.delivery.states import store_summary
 from jobs.execution.protocol import Result
@@ -61,7 +61,10 @@ def _planned(job: JobExecutionLog, result: Result) -> list[Delivery]:
         # What a schedule sends, and to whom, is not for the report to say.
         plan = DeliveryPlan.objects.filter(job=job).first()
         outcome = planning.Outcome(result.rows, bool(result.truncated), result.content_digest)
-        return planning.of_plan(plan, job, outcome) if plan else []
+        deliveries = planning.of_plan(plan, job, outcome) if plan else []
+        if plan and plan.recipient:
+            throttling.spread(deliveries, plan.schedule)
+        return deliveries
     if job.version is None or not delivers(job.version.pk, requested=job.deliver):
         return []
     return planning.of_report(job, job.version)

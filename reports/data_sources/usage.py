@@ -24,9 +24,15 @@ class UsingSchedule(NamedTuple):
 
 
 class ScheduleFinder(Protocol):
-    """Finds the schedules of reports, by report: the app of schedules registers it."""
+    """Finds schedules: the app of schedules registers it."""
 
-    def __call__(self, reports: Collection[UUID]) -> Mapping[UUID, list[UsingSchedule]]: ...
+    def of_reports(self, reports: Collection[UUID]) -> Mapping[UUID, list[UsingSchedule]]:
+        """Return the schedules of these reports, by report."""
+        ...
+
+    def with_recipients_from(self, sources: Collection[UUID]) -> Mapping[UUID, list[UsingSchedule]]:
+        """Return the schedules whose recipients' query names one of these data sources, by data source."""
+        ...
 
 
 @dataclass
@@ -36,9 +42,11 @@ class Uses:
     reports: list[ReportConfiguration] = field(default_factory=list)
     choices: list[tuple[ReportConfiguration, list[str]]] = field(default_factory=list)
     schedules: list[UsingSchedule] = field(default_factory=list)
+    #: Schedules whose recipients come from it, which `schedules` also has.
+    recipients: list[UsingSchedule] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.reports or self.choices)
+        return bool(self.reports or self.choices or self.recipients)
 
     @property
     def all_reports(self) -> set[ReportConfiguration]:
@@ -87,8 +95,9 @@ def refuse_if_used(instance: DataSource, **_: Any) -> None:
 def _sentence(source: DataSource, uses: Uses) -> str:
     slugs = [report.slug for report in uses.reports]
     slugs += [f"{report.slug} (choices of {', '.join(names)})" for report, names in uses.choices]
+    slugs += [f"{schedule.slug} (recipients)" for schedule in uses.recipients]
     more = f" and {len(slugs) - _MAX_NAMED} more" if len(slugs) > _MAX_NAMED else ""
-    return f"Data source {source.slug} is used by: {', '.join(slugs[:_MAX_NAMED])}{more}. Change these reports first."
+    return f"Data source {source.slug} is used by: {', '.join(slugs[:_MAX_NAMED])}{more}. Change these first."
 
 
 def _with_choices_queries(reports: Any, tenant_ids: Collection[int]) -> Iterable[ReportConfiguration]:
@@ -111,7 +120,11 @@ def _choices_sources(report: ReportConfiguration) -> dict[UUID, list[str]]:
 def _add_schedules(uses: Mapping[UUID, Uses]) -> None:
     by_source = {source_id: {report.pk for report in found.all_reports} for source_id, found in uses.items()}
     everything = set().union(*by_source.values())
-    schedules = _finders[0](everything) if _finders and everything else {}
+    if not _finders:
+        return
+    schedules = _finders[0].of_reports(everything) if everything else {}
+    bursting = _finders[0].with_recipients_from(list(uses))
     for source_id, report_ids in by_source.items():
-        found = [schedule for report_id in report_ids for schedule in schedules.get(report_id, [])]
-        uses[source_id].schedules = sorted(found)
+        found = {schedule for report_id in report_ids for schedule in schedules.get(report_id, [])}
+        uses[source_id].recipients = sorted(bursting.get(source_id, []))
+        uses[source_id].schedules = sorted(found.union(uses[source_id].recipients))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -45,6 +45,7 @@ _TITLES: dict[str, str | Promise] = {
     "missed": _("After an outage"),
     "missed_within": _("How far back"),
     "overlap": _("If an earlier job has not ended"),
+    "recipients": _("Recipients"),
     "notify": _("Who is told of trouble"),
     "subscribable": _("Others can subscribe"),
 }
@@ -231,14 +232,28 @@ class ScheduleForm:
         """Commands of buttons that fill in the cron expression, with their labels."""
         return [(f"cron {name}", str(label)) for name, (label, _pattern) in presets.PRESETS.items()]
 
+    @property
+    def _of_recipients(self) -> set[str]:
+        """The parameters whose values come from the recipients' query."""
+        recipients = self.entry.get("recipients")
+        parameters = recipients.get("parameters") if isinstance(recipients, Mapping) else None
+        return set(map(str, parameters)) if isinstance(parameters, Mapping) else set()
+
     def _parameters(self) -> dict[str, object]:
         """Return the values as a schedule stores them: relative dates stay relative. Raises InvalidParameters."""
-        declared = [shown.parameter for shown in self.run.fields]
-        values = to_json(typed_values(declared, self.run.raw(), self.moment, rules=self.run.rules, from_text=True))
+        own = self._of_recipients
+        declared = [
+            replace(shown.parameter, required=False, default=None) if shown.parameter.name in own else shown.parameter
+            for shown in self.run.fields
+        ]
+        raw = {name: value for name, value in self.run.raw().items() if name not in own}
+        values = to_json(typed_values(declared, raw, self.moment, rules=self.run.rules, from_text=True))
         stored: Mapping[str, object] = self.base.get("parameters", {})
         found: dict[str, object] = {}
         for shown in self.run.fields:
             name = shown.parameter.name
+            if name in own:
+                continue
             value = shown.value.strip() if shown.picker and is_relative(shown.value) else values.get(name)
             # An untouched default is left out, so that it follows the report.
             if name in stored or (value is not None and value != shown.parameter.default):
@@ -293,7 +308,7 @@ def _brief(value: Any) -> Any:
     if isinstance(value, list):
         return [_brief(item) for item in value]
     if isinstance(value, Mapping):
-        return {name: _brief(item) for name, item in value.items() if item not in (None, False)}
+        return {name: _brief(item) for name, item in value.items() if item not in (None, False, [], {})}
     return value
 
 

@@ -30,7 +30,7 @@ from schedules import actions
 from schedules.editing.backfill_form import BackfillForm
 from schedules.editing.form import NextTimes, ScheduleForm
 from schedules.exceptions import ScheduleChanged
-from schedules.models import Schedule, ScheduleVersion, Slot
+from schedules.models import Schedule, ScheduleVersion, Slot, slug_of_source
 from schedules.permissions import schedule_to_manage
 
 _FORM_METHODS = ["GET", "HEAD", "POST"]
@@ -173,7 +173,10 @@ def versions(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def _version_entry(version: ScheduleVersion) -> dict[str, Any]:
-    return dict(version.definition)
+    entry: dict[str, Any] = dict(version.definition)
+    if recipients := entry.get("recipients"):
+        entry["recipients"] = recipients | {"data_source": slug_of_source(recipients["data_source"])}
+    return entry
 
 
 @login_keeping_form

@@ -19,6 +19,8 @@ from tests.conftest import make_definitions, passwords
 from tests.postgres import postgres_server
 from tests.server import ROOT, RunningServer, prepare_server
 
+#: How many of the schedules burst.
+BURSTING = 3
 #: A scheduler as a jobserver has it, without workers, so that nothing but it writes.
 SCHEDULER = "import django; django.setup(); from schedules.scheduler import run_scheduler; run_scheduler()"
 #: Creates schedules of every minute, of which the last minutes have no slots yet.
@@ -40,22 +42,49 @@ Schedule.objects.update(next_at=start)
 #: How many times each schedule has, between the first and the last, and what belongs to them.
 READ = """
 import json
+from django.utils import timezone
 from audit.models import AuditLog
 from jobs.models import JobExecutionLog, JobEvent
 from schedules.models import Schedule, Slot
-late = 0
+late = due = 0
 gaps = []
 for schedule in Schedule.objects.all():
     times = list(schedule.slots.order_by("time").values_list("time", flat=True))
     gaps += [1 for one, next in zip(times, times[1:]) if (next - one).total_seconds() != 60]
+    due += schedule.next_at <= timezone.now()
     late += (schedule.next_at - times[-1]).total_seconds() != 60 if times else 1
 created = Slot.objects.filter(state="Created")
 print(json.dumps({
-    "gaps": len(gaps), "late": late, "slots": Slot.objects.count(), "created": created.count(),
+    "gaps": len(gaps), "late": late, "due": due, "slots": Slot.objects.count(), "created": created.count(),
     "with_job": created.filter(job__isnull=False).count(),
     "jobs": JobExecutionLog.objects.count(), "scheduled": JobExecutionLog.objects.filter(is_scheduled=True).count(),
     "events": JobEvent.objects.filter(kind="queued").count(),
     "audited": AuditLog.objects.filter(action="Job Generate").count(),
+}))
+"""
+
+
+#: Lets the first schedules burst to three recipients, one of which has no key; the query needs a while.
+BURST = """
+from schedules import actions
+from schedules.models import Schedule
+query = ("with recursive n(i) as (select 1 union all select i + 1 from n where i < 300000) "
+         "select max(i) as m, k.column1 as key from n, (values ('a'), ('b'), (null)) k group by key")
+for schedule in Schedule.objects.complete().order_by("slug")[:{bursting}]:
+    number = schedule.current
+    recipients = {{"query": query, "data_source": None, "key": "key", "parameters": {{}}, "to": None}}
+    number.definition["recipients"] = recipients | {{"at_most": 5, "split_by": None}}
+    number.save()
+"""
+#: How many keys of each slot have what they should.
+READ_BURSTS = """
+import json
+from collections import Counter
+from schedules.models import SlotRecipient
+rows = list(SlotRecipient.objects.values_list("slot", "key", "job"))
+print(json.dumps({
+    "keys": Counter(key for _, key, _ in rows), "without_job": sorted({key for _, key, job in rows if not job}),
+    "jobs": len({job for *_, job in rows if job}), "rows_with_job": sum(1 for *_, job in rows if job),
 }))
 """
 
@@ -85,6 +114,7 @@ def test_hosts_that_are_killed_at_random_produce_one_job_for_each_slot(
 ) -> None:
     schedules, minutes, kills = size
     server.manage("shell", "-v0", "-c", CREATE.format(schedules=schedules, minutes=minutes))
+    server.manage("shell", "-v0", "-c", BURST.format(bursting=BURSTING))
     chance = random.Random(7)  # noqa: S311
     hosts = [start_scheduler(server) for _ in range(2)]
     try:
@@ -95,7 +125,7 @@ def test_hosts_that_are_killed_at_random_produce_one_job_for_each_slot(
             hosts[victim].wait()
             hosts[victim] = start_scheduler(server)
         deadline = time.monotonic() + 120
-        while (found := read(server))["late"] and time.monotonic() < deadline:
+        while ((found := read(server))["late"] or found["due"]) and time.monotonic() < deadline:
             time.sleep(1)
     finally:
         for host in hosts:
@@ -103,7 +133,18 @@ def test_hosts_that_are_killed_at_random_produce_one_job_for_each_slot(
                 host.terminate()
         for host in hosts:
             host.wait(20)
-    found = read(server)
+    found, bursts = read(server), json.loads(server.manage("shell", "-v0", "-c", READ_BURSTS).stdout)
+    # Every slot has all keys, and every key that has a job one of its own.
+    assert bursts["keys"]["a"] == bursts["keys"]["b"] == bursts["keys"][""] >= BURSTING, bursts
+    assert bursts["without_job"] == [""] and bursts["jobs"] == bursts["rows_with_job"] == 2 * bursts["keys"]["a"], (
+        bursts
+    )
+    # The slot of a burst has no job of its own.
+    found["created"] -= bursts["keys"]["a"]
+    found["jobs"] -= bursts["jobs"]
+    found["scheduled"] -= bursts["jobs"]
+    found["events"] -= bursts["jobs"]
+    found["audited"] -= bursts["jobs"]
     assert (found["gaps"], found["late"]) == (0, 0), found
     assert found["slots"] >= schedules * minutes
     assert found["created"] == found["with_job"] == found["jobs"] == found["scheduled"], found

@@ -285,7 +285,7 @@ def test_prune_refuses_to_leave_a_report_without_its_source(tmp_path):
     less = sample()
     del less["data_sources"][1]
     assert apply_errors(tmp_path, less, prune=True) == {
-        "data_sources": ["Data source crm is used by: customers. Change these reports first."]
+        "data_sources": ["Data source crm is used by: customers. Change these first."]
     }
     assert DataSource.objects.filter(slug="crm").exists()
     less["reports"][1]["data_source"] = "flights"
