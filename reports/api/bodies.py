@@ -50,6 +50,7 @@ def dry_run_target(body: Mapping[str, Any], report: ReportConfiguration, actor: 
     if body["definition"] is None:
         return DryRunTarget.of_version(report.version, report.moment(timezone.now()), actor)
     definition = changed_report(body["definition"], report)
-    source = check_definition(definition, report.tenant).report
+    sources = check_definition(definition, report.tenant)
     moment = Moment.of(timezone.now(), definition.time_zone, report.tenant.time_zone)
-    return DryRunTarget.of_definition(definition, source.spec(), moment, actor)
+    choices = sources.parameter_choices(definition)
+    return DryRunTarget.of_definition(definition, sources.report.spec(), moment, actor, choices)

@@ -108,6 +108,25 @@ def _look_up(
             labels[at][name] = [by_value[item] for item in _wanted(several[at][name].value)]
 
 
+def problems(choices: Sequence[ParameterChoices], values: Mapping[str, TypedValue], seconds: float) -> list[str]:
+    """Return a sentence for each choices query that can't be read, or that has no choices although it has no parents.
+
+    `values` has a value of each parameter that a query uses; it may be NULL.
+    """
+    deadline, sentences = Deadline(seconds), []
+    for each in choices:
+        try:
+            page = _read(each, values, deadline, partial(_Page, each, Listing(each.name, "", 1))).page()
+        except QueryTimeout:
+            sentences.append(f"The choices of {each.parameter.title} took longer than {seconds:.0f} seconds.")
+        except RunError as error:
+            sentences.append(f"The choices of {each.parameter.title} can't be read. {error.message}")
+        else:
+            if not page.choices and not each.parents:
+                sentences.append(f"{each.parameter.title} has no choices: its query returns no values.")
+    return sentences
+
+
 def _wanted(value: object) -> tuple[object, ...]:
     return value if isinstance(value, tuple) else () if value is None else (value,)
 

@@ -13,7 +13,7 @@ from guardian.shortcuts import assign_perm, remove_perm
 from accounts.models import Tenant, User
 from accounts.roles import role_group
 from audit.actions import actor_name
-from reports.choices.queries import used_names
+from reports.choices.queries import ParameterChoices, parents_first, used_names
 from reports.definitions import GrantsDefinition, ReportDefinition, query_errors
 from reports.definitions.errors import FieldErrors, invalid_definition, join_path
 from reports.definitions.field_types import user_of
@@ -92,6 +92,17 @@ class Sources(NamedTuple):
 
     def of_choices(self, query: ChoicesQuery) -> DataSource:
         return self.report if query.data_source is None else self.choices[query.data_source]
+
+    def parameter_choices(self, definition: ReportDefinition) -> list[ParameterChoices]:
+        """Return the definition's choices queries, parents first. Raises WrongKey."""
+        declared = {each.name: each.declaration() for each in definition.parameters}
+        found = []
+        for parameter in declared.values():
+            if query := parameter.choices_query:
+                spec = self.of_choices(query).spec()
+                parents = tuple(declared[name] for name in used_names(parameter, spec.dialect) if name in declared)
+                found.append(ParameterChoices(parameter=parameter, query=query.query, source=spec, parents=parents))
+        return parents_first(found)
 
 
 def check_definition(definition: ReportDefinition, tenant: Tenant) -> Sources:

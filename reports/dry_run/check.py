@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from accounts.models import User
 from common.children.messages import ChildLimits
+from reports.choices import tasks as choices_tasks
 from reports.documents.diagnostics import Diagnostic
 from reports.dry_run import tasks
 from reports.dry_run.design_errors import CHART_SECONDS
@@ -73,5 +74,18 @@ def check(
     if not prepared.columns:
         return CheckResult(errors=prepared.errors, driver_message=prepared.driver_message)
     in_template = template_errors(target, values, actor=actor) if compile_template else []
-    errors = prepared.errors + [f"Template: {error}" for error in in_template]
+    errors = (
+        prepared.errors + [f"Template: {error}" for error in in_template] + _choices_problems(target, values, actor)
+    )
     return CheckResult(**{**vars(prepared), "errors": errors}, template_errors=in_template)
+
+
+def _choices_problems(target: DryRunTarget, values: Mapping[str, object], actor: User | str) -> list[str]:
+    if not target.choices:
+        return []
+    seconds, limits = float(choices_tasks.SECONDS), ChildLimits(seconds=choices_tasks.SECONDS + _SPARE_SECONDS)
+    typed_values = target.typed_values(values)
+    try:
+        return run_in_child(choices_tasks.problems, target.choices, typed_values, seconds, actor=actor, limits=limits)
+    except RunError as error:
+        return [f"The choices can't be read. {error.message}"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from common.children.messages import result_type
 from reports import rendering, sources
-from reports.choices.tasks import find
+from reports.choices.tasks import find, problems
 from reports.data_sources.tasks import list_tables
 from reports.dry_run import tasks
 from reports.kept_rows import page
@@ -20,6 +20,7 @@ for _task in (
     tasks.preview_document,
     tasks.check_syntax,
     find,
+    problems,
     list_tables,
     inspect_upload,
 ):

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from reports.choices.queries import ParameterChoices
 from reports.parameters.caller import Identity, caller_names, caller_values
 from reports.parameters.date_math import Moment
 from reports.parameters.declarations import Parameter
@@ -46,6 +47,7 @@ class DryRunTarget:
     parameters: list[Parameter]
     #: What relative dates in its values are resolved against.
     moment: Moment
+    choices: Sequence[ParameterChoices] = ()
     rules: Sequence[Rule] = ()
     #: The attributes of the user who tries it.
     caller: Mapping[str, TypedValue] = field(default_factory=dict, repr=False)
@@ -69,6 +71,7 @@ class DryRunTarget:
             sections=_sections(version.options),
             parameters=version.declared_parameters(),
             moment=moment,
+            choices=version.choices() if version.has_choices_queries else (),
             rules=version.rules,
             caller=caller_values(actor, version.caller_names),
             formats=version.formats,
@@ -84,17 +87,25 @@ class DryRunTarget:
 
     @classmethod
     def of_definition(
-        cls, definition: ReportDefinition, source: SourceSpec, moment: Moment, actor: Identity | str
+        cls,
+        definition: ReportDefinition,
+        source: SourceSpec,
+        moment: Moment,
+        actor: Identity | str,
+        choices: Sequence[ParameterChoices] = (),
     ) -> DryRunTarget:
-        """Raises CallerAttributeMissing if its query depends on who runs it."""
+        """Raises CallerAttributeMissing if its query depends on who runs it. Without `choices`, they aren't checked."""
         parameters = [parameter.declaration() for parameter in definition.parameters]
-        names = [name for query in definition.queries().values() for name in placeholders.names(query, source.dialect)]
+        queries = [(query, source.dialect) for query in definition.queries().values()]
+        queries += [(each.query, each.source.dialect) for each in choices]
+        names = [name for query, dialect in queries for name in placeholders.names(query, dialect)]
         return cls(
             source=source,
             query=definition.query,
             sections=_sections(definition.options()),
             parameters=parameters,
             moment=moment,
+            choices=choices,
             caller=caller_values(actor, caller_names(names, [parameter.name for parameter in parameters])),
             rules=[Rule(rule.check, rule.message) for rule in definition.rules],
             formats=list(definition.formats),

@@ -92,7 +92,7 @@ class EditPage:
         checked = form.check(self.report.tenant)
         if checked is None:
             return
-        definition, source = checked
+        definition, sources = checked
         if self.is_new:
             # For the audit entry.
             self.report.slug = definition.slug
@@ -100,7 +100,9 @@ class EditPage:
         try:
             self.checked = actions.dry_run_report(
                 report=self.report,
-                target=DryRunTarget.of_definition(definition, source.spec(), moment, self.actor),
+                target=DryRunTarget.of_definition(
+                    definition, sources.report.spec(), moment, self.actor, sources.parameter_choices(definition)
+                ),
                 parameters=json_values(self.test_values, moment),
                 actor=self.actor,
                 with_preview=True,

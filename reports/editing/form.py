@@ -13,11 +13,11 @@ from accounts.models import Tenant
 from reports.definitions import ParameterDefinition, ReportDefinition, parse_report, to_database
 from reports.definitions.errors import FieldErrors, errors_in
 from reports.definitions.from_database import DELIVERY_DEFINITIONS
+from reports.definitions.to_database import Sources
 from reports.editing.grants import Grant, grants_entry, grants_of, submitted_grants
 from reports.editing.submission import Submission
 from reports.exceptions import InvalidDefinition
 from reports.forms import Field
-from reports.models import DataSource
 from reports.parameters.declarations import Parameter
 
 #: Fields of a report that other pages edit; here they stay as they are.
@@ -112,11 +112,11 @@ class EditForm:
             raise InvalidDefinition(fields=self.submission.yaml_errors)
         return parse_report(self.entry)
 
-    def check(self, tenant: Tenant) -> tuple[ReportDefinition, DataSource] | None:
-        """Return the definition and its data source; None if there are errors, which are then in `errors`."""
+    def check(self, tenant: Tenant) -> tuple[ReportDefinition, Sources] | None:
+        """Return the definition and its data sources; None if there are errors, which are then in `errors`."""
         try:
             definition = self.definition()
-            return definition, to_database.check_definition(definition, tenant).report
+            return definition, to_database.check_definition(definition, tenant)
         except InvalidDefinition as error:
             self.add_errors(error, tenant)
             return None

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import sqlite3
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 
 from jobs.models import JobExecutionLog
-from reports.models import DataSource
+from reports.definitions.from_database import definition_of
+from reports.models import DataSource, ReportConfiguration
 from tests.reports.api.clients import client
 from tests.reports.choices.conftest import with_choices
 from tests.reports.definitions.sample_file import apply_definitions
@@ -154,6 +157,26 @@ def test_an_authors_mistake_is_a_clear_sentence_and_values_stay_out_of_the_log(
     assert choices("number", status=503)["error"] == f"The choices of Number can't be read. {sentence}"
     logged = [record.getMessage() for record in caplog.records if record.name.startswith("reports.")]
     assert logged == ["The choices of number can't be read."]
+
+
+def test_a_check_of_the_report_tells_what_is_wrong_with_its_choices(tmp_path: Path) -> None:
+    report = ReportConfiguration.objects.get(slug="carrier-delays")
+    for query, sentence in (
+        ("select 'one'", "The choices of Number can't be read. Its query returns “one”, where each value must be"),
+        ("select 1 where 0", "Number has no choices: its query returns no values."),
+        ("select 1, 'One' union all select 1, 'Again'", ""),
+    ):
+        definition = definition_of(report).entry()
+        definition["parameters"][2]["choices_query"] = {"query": query}
+        unsaved = client("alice").post(f"{URL}/validate", {"definition": definition}, format="json").json()["faults"]
+        change_query("number", query, tmp_path)
+        stored = client("alice").post(f"{URL}/validate", {}, format="json").json()["faults"]
+        printed = io.StringIO()
+        with suppress(SystemExit):
+            call_command("check_reports", "carrier-delays", stdout=printed)
+        assert unsaved == stored
+        assert [error.startswith(sentence) for error in stored] == ([True] if sentence else [])
+        assert sentence in printed.getvalue()
 
 
 def test_a_query_without_rows_has_no_choices(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def test_a_valid_report_is_described_by_its_columns_and_formats() -> None:
             {"format": "csv", "fits": True, "message": "", "seconds": None, "secondsFrom": None},
         ],
         "templateFaults": [],
-        "preview": None, "past": None,
+        "preview": None, "past": None, "sections": [],
     }  # fmt: skip
 
 
