@@ -63,6 +63,7 @@ def test_a_report_has_parameters_formats_and_delivery():
         "description": "Mean delay by carrier",
         "version": 1,
         "formats": ["pdf", "csv"],
+        "sections": [],
         "delivery": [{"kind": "api_response", "mode": "asynchronous"}, {"kind": "email", "mode": None}],
         "deliver": "on_request",
         "rights": ["generate"],
