@@ -27,25 +27,21 @@ def user_of(provider: IdentityProvider, signed_in: SignedIn) -> User:
 
     In the caller's transaction. A name or an e-mail address never decides: the provider's people can often change them.
     """
-    identity = find_identity(provider, signed_in.subject)
-    user = identity.user if identity else _provision(provider, signed_in)
+    identities = LinkedIdentity.objects.filter(provider=provider, issuer=provider.issuer, subject=signed_in.subject)
+    identity = identities.first()
+    # Locked before the first audit entry: others lock a user and then the end of the log.
+    locked = User.objects.select_for_update(of=("self",)).select_related("tenant")
+    known = locked.filter(pk=identity.user_id).first() if identity else None
+    user = known or _provision(provider, signed_in)
     if not user.is_active:
         raise SignInRefused(gettext("Your user is deactivated. Ask an administrator."), "The user is deactivated.")
     if not provider.can_be_used_by(user):
         raise SignInRefused(
             gettext("Sign in with your user name and password."), "The user can't use this tenant's providers."
         )
-    LinkedIdentity.objects.filter(provider=provider, issuer=provider.issuer, subject=signed_in.subject).update(
-        last_used_at=Now()
-    )
+    identities.update(last_used_at=Now())
     _synchronize(user, provider, signed_in.claims)
     return user
-
-
-def find_identity(provider: IdentityProvider, subject: str) -> LinkedIdentity | None:
-    """The linked identity of this subject."""
-    identities = LinkedIdentity.objects.select_related("user__tenant")
-    return identities.filter(provider=provider, issuer=provider.issuer, subject=subject).first()
 
 
 def claim_value(claims: dict[str, Any], name: str) -> Any:

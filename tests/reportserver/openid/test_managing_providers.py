@@ -12,9 +12,11 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import IdentityProvider, LinkedIdentity, Tenant, User
-from accounts.roles import role_group
+from accounts.roles import role_group, role_name
 from audit.models import AuditLog
 from reports.definitions.providers.to_database import client_secret
+from reportserver.openid.flow import SignedIn
+from reportserver.openid.users import user_of
 from reportserver.operations.stored_secrets import stored_secrets
 
 pytestmark = pytest.mark.django_db(databases="__all__")
@@ -169,6 +171,22 @@ def test_the_page_takes_groups_with_equals_signs(browse: Callable[[str], Client]
     assert alice.post(created.url, kept).status_code == 302
     provider.refresh_from_db()
     assert not provider.provision and not provider.roles.exists() and client_secret(provider) == "hush hush"
+
+
+def test_claims_of_a_wrong_type_take_what_they_would_give(acme: Tenant, calls: Callable[[str], APIClient]) -> None:
+    calls("alice").post(URL, BODY, format="json")
+    provider = IdentityProvider.objects.select_related("tenant").get()
+
+    def sign_in(**claims: object) -> tuple[list[str], dict[str, object]]:
+        user = user_of(provider, SignedIn("sub-1", {"preferred_username": "nina", **claims}, "", None))
+        return [role_name(role) for role in user.groups.all()], User.objects.get(pk=user.pk).attributes
+
+    assert sign_in(groups="staff", dept="north") == (["readers"], {"region": ["north"]})
+    assert sign_in(groups=["staff", 7], dept=["a", "b"]) == (["readers"], {"region": ["a", "b"]})
+    assert sign_in(groups={"staff": True}, dept={"a": 1}) == ([], {})
+    updates = AuditLog.objects.filter(action="User Update").order_by("sequence").values_list("details", flat=True)
+    assert updates[2]["rolesTaken"] == ["readers"] and updates[2]["refusedClaims"] == ["dept"]
+    assert {entry.actor for entry in AuditLog.objects.filter(action__startswith="User")} == {"system"}
 
 
 def test_administrators_see_and_unlink_identities(
