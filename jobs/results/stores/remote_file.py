@@ -14,8 +14,9 @@ from functools import cache
 
 from jobs.results.stores.client import SHORT, client, store_errors
 
-#: The first block is small: its client waits for the first byte.
-_FIRST_BYTES, _BLOCK_BYTES = 256 << 10, 2 << 20
+#: The first block is small: its client waits for the first byte. The others end at multiples of the larger number, as
+#: parts of uploads do: a store may have to read and unpack all of a part for some bytes of it.
+_FIRST_BYTES, _BLOCK_BYTES = 256 << 10, 4 << 20
 #: Requests for blocks at once in each process, for all downloads together.
 _FETCHING_THREADS = 8
 
@@ -57,8 +58,8 @@ class RemoteFile(io.RawIOBase):
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         if not self._block and self._position < self.size:
-            length = max(len(buffer), _BLOCK_BYTES)
-            self._block = self.fetch(self._position, min(self.size, self._position + length))
+            stop = max(self._position + len(buffer), _end_of_block(self._position))
+            self._block = self.fetch(self._position, min(self.size, stop))
         taken = self._block[: len(buffer)]
         buffer[: len(taken)] = taken
         self._block = self._block[len(taken) :]
@@ -76,13 +77,13 @@ class BlockStream(io.RawIOBase):
         self._file = file
         self._next = start
         self._stop = stop
-        self._length = _FIRST_BYTES
-        self._ahead = self._fetch()
+        self._ahead = self._fetch(start + _FIRST_BYTES)
         self.held_descriptors = held_descriptors
 
     def next_block(self) -> Future[memoryview] | None:
         """Return the next block, which may still be on its way, and have the one after it fetched; None at the end."""
-        block, self._ahead = self._ahead, self._fetch() if self._ahead else None
+        block = self._ahead
+        self._ahead = self._fetch(_end_of_block(self._next)) if block else None
         return block
 
     def readable(self) -> bool:
@@ -99,12 +100,16 @@ class BlockStream(io.RawIOBase):
                 os.close(descriptor)
         super().close()
 
-    def _fetch(self) -> Future[memoryview] | None:
-        start, stop = self._next, min(self._next + self._length, self._stop)
+    def _fetch(self, until: int) -> Future[memoryview] | None:
+        start, stop = self._next, min(until, self._stop)
         if start >= stop:
             return None
-        self._next, self._length = stop, _BLOCK_BYTES
+        self._next = stop
         return _threads().submit(self._file.fetch, start, stop)
+
+
+def _end_of_block(position: int) -> int:
+    return (position // _BLOCK_BYTES + 1) * _BLOCK_BYTES
 
 
 @cache
