@@ -96,7 +96,7 @@ class _RowReader(NamedTuple):
     converters: list[tuple[int, Callable[..., Any], Any]]
 
 
-#: By vendor, model and statement.
+#: By vendor, model and names of the columns.
 _row_readers: dict[tuple[object, ...], _RowReader] = {}
 
 
@@ -111,9 +111,11 @@ def fetch_models(model: type[Model], sql: str, parameters: Sequence[Any]) -> lis
     with database.cursor() as cursor:
         cursor.execute(sql, parameters)
         rows = cursor.fetchall()
-        key = (database.vendor, model, sql)
-        if rows and key not in _row_readers:
-            _row_readers[key] = _row_reader(model, [column[0] for column in cursor.description], database)
+        # With the names: what `select *` returns changes when another version of the program changes the table.
+        names = tuple([column[0] for column in cursor.description])
+    key = (database.vendor, model, names)
+    if rows and key not in _row_readers:
+        _row_readers[key] = _row_reader(model, names, database)
     return [_instance(model, _row_readers[key], row, database) for row in rows]
 
 

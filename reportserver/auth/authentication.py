@@ -56,14 +56,14 @@ class BearerAuthentication(JWTAuthentication):
 
     def user_of(self, authorization: bytes) -> User | None:
         """Return the user of a header without a request; None if `authenticate` refuses it, which says why."""
-        raw_token = self.get_raw_token(authorization)
+        try:
+            raw_token = self.get_raw_token(authorization)
+            if raw_token and not raw_token.startswith(PREFIX.encode()):
+                return self.get_user(self.get_validated_token(raw_token))
+        except AuthenticationFailed:
+            return None
         if not raw_token:
             return None
-        if not raw_token.startswith(PREFIX.encode()):
-            try:
-                return self.get_user(self.get_validated_token(raw_token))
-            except AuthenticationFailed:
-                return None
         user, is_valid = User.objects.get_by_key(raw_token.decode("latin-1"))
         if user is None or user.key is None or not is_valid:
             return None

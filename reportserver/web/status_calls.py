@@ -7,6 +7,7 @@ compares the answers of both ways.
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Iterable
@@ -19,7 +20,6 @@ from csp.middleware import CSPMiddleware
 from django.core.exceptions import DisallowedHost, PermissionDenied
 from django.core.handlers.wsgi import WSGIRequest
 from django.core.signals import request_finished, request_started
-from django.db import DatabaseError
 from django.http import HttpResponse
 from django.middleware.clickjacking import XFrameOptionsMiddleware
 from django.middleware.common import CommonMiddleware
@@ -41,6 +41,7 @@ from reportserver.web.request_log import log_call, request_id
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
 
+log = logging.getLogger(__name__)
 _PATH = re.compile(r"/api/v1/jobs/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 #: Clients that wait, pages of another origin, and bodies.
 _UNUSUAL = frozenset({"HTTP_PREFER", "HTTP_ORIGIN", "HTTP_TRANSFER_ENCODING"})
@@ -69,7 +70,9 @@ class StatusCalls:
         request_started.send(sender=type(self), environ=environ)
         try:
             answer = _answer(environ, match[1])
-        except DatabaseError:
+        except Exception:
+            # The whole way answers with the error that it is.
+            log.warning("A status call goes the whole way.", exc_info=True)
             answer = None
         finally:
             request_finished.send(sender=type(self))

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import DurationField, F, Model
 
-from common.compiled_sql import Param, Statement, insert, params, update_query
+from common.compiled_sql import Param, Statement, fetch_models, insert, params, update_query
 from jobs.clock import Now, from_now
 from jobs.models import JobEvent, JobExecutionLog
 
@@ -65,6 +65,18 @@ def test_a_select_defers_fields_that_it_does_not_read(claimed: JobExecutionLog) 
     assert (job.pk, job.parameters) == (claimed.pk, claimed.parameters)
     assert "report_name" in job.get_deferred_fields()
     assert SELECT.fetch(id=uuid4()) == []
+
+
+def test_rows_are_read_by_name_also_after_the_table_has_changed(claimed: JobExecutionLog) -> None:
+    for columns in ("id, status", "0 as added, status, id"):
+        with connection.cursor() as cursor:
+            cursor.execute("drop view if exists some_jobs")
+            cursor.execute(f"create view some_jobs as select {columns} from jobs_jobexecutionlog")
+        (job,) = fetch_models(JobExecutionLog, "select * from some_jobs", [])
+        assert (job.pk, job.status) == (claimed.pk, "Running")
+    assert job.added == 0
+    with connection.cursor() as cursor:
+        cursor.execute("drop view some_jobs")
 
 
 def test_a_missing_value_raises(claimed: JobExecutionLog) -> None:

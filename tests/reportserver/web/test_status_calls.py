@@ -159,7 +159,10 @@ def test_a_client_that_has_the_answer_gets_304_with_the_same_headers(jobs: list[
         {"HTTP_HOST": ""},
         {"HTTP_AUTHORIZATION": ""},
         {"HTTP_AUTHORIZATION": "Basic YTpi"},
+        {"HTTP_AUTHORIZATION": "Bearer"},
+        {"HTTP_AUTHORIZATION": "Bearer two words"},
         {"HTTP_AUTHORIZATION": "Bearer nonsense"},
+        {"HTTP_AUTHORIZATION": "Bearer \xff"},
         {"HTTP_AUTHORIZATION": "Bearer rsk_abc_def"},
     ],
 )
