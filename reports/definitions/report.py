@@ -311,8 +311,8 @@ class ReportDefinition(Definition):
         return self
 
     def entry(self) -> dict[str, Any]:
-        """Return the file's entry, with all defaults but those of columns written out. `parse_report` reads it back
-        unchanged.
+        """Return the file's entry, with all defaults but those of columns and sections written out. `parse_report`
+        reads it back unchanged.
 
         Equal reports have equal entries, whether they come from a file or from the database.
         """
@@ -321,9 +321,12 @@ class ReportDefinition(Definition):
         # Of many columns with few options, most of it would be defaults.
         entry["columns"] = _columns_entry(self.columns)
         entry["chart"] = _with_stable_numbers(entry["chart"])
-        for section, dumped in zip(self.sections, entry["sections"], strict=True):
-            dumped["columns"] = _columns_entry(section.columns)
-            dumped["chart"] = _with_stable_numbers(dumped["chart"])
+        # Nor of sections.
+        dumped = [section.model_dump(mode="json", exclude_defaults=True) for section in self.sections]
+        entry["sections"] = [
+            section | {"chart": _with_stable_numbers(section["chart"])} if "chart" in section else section
+            for section in dumped
+        ]
         return entry
 
     def queries(self) -> dict[str, str]:
