@@ -142,3 +142,9 @@ class UploadedFileSerializer(serializers.Serializer[UploadedFile]):
     sha256 = serializers.CharField(help_text="Of the stored file.")
     uploadedAt = serializers.DateTimeField(source="uploaded_at")
     uploadedBy = serializers.CharField(source="uploaded_by")
+
+
+class UploadedFilesSerializer(serializers.Serializer[Any]):
+    """Uploaded tables."""
+
+    files = UploadedFileSerializer(many=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import status
@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from common.api.schema import errors
-from reports.api.source_serializers import UploadedFileSerializer, UploadSerializer
+from reports.api.source_serializers import UploadedFilesSerializer, UploadSerializer
 from reports.api.sources import KEY, SourceView
 from reports.uploads import actions
 from reports.uploads.models import UploadedFile
@@ -19,8 +19,8 @@ from reports.uploads.models import UploadedFile
 _TABLE = OpenApiParameter("table", str, OpenApiParameter.PATH, description="The name of the table.")
 
 
-def _represent(files: list[UploadedFile]) -> Any:
-    return UploadedFileSerializer(cast(Any, files), many=True).data  # the stubs know no lists
+def _represent(files: list[UploadedFile]) -> dict[str, Any]:
+    return dict(UploadedFilesSerializer({"files": files}).data)
 
 
 class SourceFiles(SourceView):
@@ -31,7 +31,7 @@ class SourceFiles(SourceView):
     @extend_schema(
         operation_id="source_files",
         parameters=[KEY],
-        responses={200: UploadedFileSerializer(many=True), **errors(401, 403, 404, 409, 429)},
+        responses={200: UploadedFilesSerializer, **errors(401, 403, 404, 409, 429)},
     )
     def get(self, request: Request, key: str) -> Response:
         """Return the current version of each table, by name."""
@@ -42,7 +42,7 @@ class SourceFiles(SourceView):
         parameters=[KEY],
         request={"multipart/form-data": UploadSerializer},
         responses={
-            201: UploadedFileSerializer(many=True),
+            201: UploadedFilesSerializer,
             **errors(400, 401, 403, 404, 409, 413, 415, 429, 503),
         },
     )

@@ -92,6 +92,9 @@ class ClientSocket:
         self._waiting_bytes = 0
         #: Set while a thread answers: it has the whole request, so reading ends as if the client had closed.
         self.is_at_end = False
+        #: When a thread began to read the rest of a long body, and how much of it has come; None if none does.
+        self._body_since: float | None = None
+        self._body_bytes = 0
 
     @property
     def has_waiting(self) -> bool:
@@ -109,7 +112,23 @@ class ClientSocket:
         return getattr(self._connection, name)
 
     def recv(self, size: int, flags: int = 0) -> bytes:
-        return b"" if self.is_at_end else self._connection.recv(size, flags)
+        if self.is_at_end:
+            return b""
+        data = self._connection.recv(size, flags)
+        if self._body_since is not None:
+            self._body_bytes += len(data)
+            if time.monotonic() - self._body_since > self._patience + self._body_bytes / MIN_BYTES_PER_SECOND:
+                raise OSError(errno.ETIMEDOUT, "The client sends too slowly.")
+        return data
+
+    def begin_body(self) -> None:
+        """Let a thread read the rest of a body that is too long to be kept. `recv` fails where the client is slow."""
+        self.is_at_end = False
+        self._body_since, self._body_bytes = time.monotonic(), 0
+        self._connection.settimeout(self._patience)
+
+    def end_body(self) -> None:
+        self._body_since = None
 
     def sendall(self, data: bytes | bytearray | memoryview) -> None:
         rest = bytes(data)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import re
 import resource
 import selectors
 import socket
@@ -34,6 +35,8 @@ _MAX_HEADER_BYTES = 65_536
 _MAX_RECEIVED_BYTES = 64 << 20
 #: Time for the client to read the end of an answer before the connection is closed (RFC 9112, section 9.6).
 _LINGER_SECONDS = 2.0
+#: Requests whose body may be longer than others'.
+_TAKES_FILES = re.compile(rb"POST (/api/v1)?/sources/[^/ ]+/(files|upload)[ ?]")
 
 
 class Connection(TConn):  # type: ignore[misc]
@@ -104,6 +107,7 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
     def _receive(self, conn: Connection) -> None:
         conn.sock.setblocking(False)
         conn.sock.is_at_end = False
+        conn.sock.end_body()
         self.receiving.add(conn)
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._on_readable, conn))
 
@@ -154,7 +158,11 @@ class BufferingWorker(ThreadWorker):  # type: ignore[misc]
         # Should gunicorn's parser expect more than the buffer did, its thread must not wait for it.
         conn.sock.is_at_end = True
         conn.init()
-        conn.parser.unreader.unread(conn.request.take())
+        data = conn.request.take()
+        conn.parser.unreader.unread(data)
+        if conn.request.is_cut_short and _TAKES_FILES.match(data):
+            # Only after it has signed the caller in, the application reads on: see upload_limit.
+            conn.sock.begin_body()
         self.enqueue_req(conn)
 
     # ---- after the answer

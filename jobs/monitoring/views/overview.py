@@ -12,6 +12,7 @@ from accounts.caller import HtmxHttpRequest, caller
 from accounts.models import User
 from jobs.models import JobExecutionLog
 from jobs.monitoring import status_counts, workload
+from jobs.monitoring.first_steps import first_steps
 from jobs.monitoring.live import changing_values, content_hash, live_response
 from jobs.monitoring.statistics import cached_statistics
 from jobs.status import Status
@@ -31,6 +32,7 @@ def overview(request: HtmxHttpRequest) -> HttpResponse:
     context = _overview_context(user)
     if not request.htmx:
         context |= _statistics_context(user)
+        context["first_steps"] = first_steps(user)
     return live_response(request, "jobs/overview.html", "jobs/_overview.html", context)
 
 

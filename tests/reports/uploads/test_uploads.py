@@ -71,7 +71,7 @@ def rows(source: DataSource, fetch: Callable[..., pa.Table], query: str) -> list
 def test_each_format_becomes_a_table(source: DataSource, fetch: Callable[..., pa.Table]) -> None:
     made = upload(CSV)
     assert made.status_code == 201, made.json()
-    (file,) = made.json()
+    (file,) = made.json()["files"]
     assert (file["table"], file["version"], file["rows"], file["uploadedBy"]) == ("sales_2024", 1, 2, "alice")
     amounts = rows(source, fetch, "select amount, day from sales_2024 order by day")
     assert amounts == [
@@ -79,7 +79,7 @@ def test_each_format_becomes_a_table(source: DataSource, fetch: Callable[..., pa
         {"amount": Decimal(2), "day": date(2024, 1, 3)},
     ]
     table = pa.table({"x": pa.array([Decimal("0.1")], pa.decimal128(30, 10)), "s": ["ä"]})
-    assert upload(parquet(table), "renamed.csv", table="Orders").json()[0]["table"] == "orders"
+    assert upload(parquet(table), "renamed.csv", table="Orders").json()["files"][0]["table"] == "orders"
     assert rows(source, fetch, "select * from orders") == [{"x": Decimal("0.1000000000"), "s": "ä"}]
     listed = client("alice").get(f"{URL}/tables").json()["tables"]
     assert [table["name"] for table in listed] == ["orders", "sales_2024"]
@@ -97,7 +97,7 @@ def test_a_workbooks_values_stay_exact(source: DataSource, fetch: Callable[..., 
     ]
     cells[1][5] = "ä"
     made = upload(xlsx(Data=cells, Empty=[["only", "names"]], Other=[["a"], ["b"]]), "Book.xlsx")
-    assert [file["table"] for file in made.json()] == ["book_data", "book_other"], made.json()
+    assert [file["table"] for file in made.json()["files"]] == ["book_data", "book_other"], made.json()
     first, second = rows(source, fetch, "select * from book_data")
     assert first == {
         "Id": 1, "Amount": 19689.85, "Day": date(2024, 1, 2), "At": datetime(2024, 1, 2, 3, 4, 5), "New": True,
@@ -130,7 +130,7 @@ def test_other_files_are_refused_by_their_content(case: str, source: DataSource,
 def test_a_table_is_replaced_restored_and_deleted(source: DataSource, settings: Any, fetch: Any) -> None:
     for number in range(KEPT_VERSIONS + 1):
         with TestCase.captureOnCommitCallbacks(execute=True):
-            assert upload(b"x\n%d\n" % number, "t.csv").json()[0]["version"] == number + 1
+            assert upload(b"x\n%d\n" % number, "t.csv").json()["files"][0]["version"] == number + 1
     assert rows(source, fetch, "select * from t") == [{"x": KEPT_VERSIONS}]
     assert source.files.count() == KEPT_VERSIONS and len(list(settings.UPLOADS_DIR.rglob("*.csv"))) == KEPT_VERSIONS
     browser = Client()
