@@ -103,3 +103,29 @@ def test_a_schedule_is_made_from_a_reports_page_changed_and_backfilled(
     expect(page.locator("#notices")).to_contain_text("watched deleted.")
     errors += look(page, "list")
     assert errors == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_burst_is_previewed_run_and_watched(visit: Callable[..., Page], alice: Client, scheme: str) -> None:
+    alice.request("DELETE", "/schedules/burst")
+    query = "select column1 as region, column2 as email from (values ('north', 'n@example.com'), (null, 'x'))"
+    recipients = {"query": query, "key": "region", "parameters": {"region": "region"}, "at_most": 5}
+    body = {"slug": "burst", "report": "sales-by-region", "cron": "0 7 * * *", "run_as": "user:bob", "paused": True}
+    saved = alice.post("/schedules", json=body | {"formats": ["csv"], "recipients": recipients})
+    assert saved.status_code == 201, saved.text
+    page = visit("alice", "/schedules/burst", color_scheme=scheme, reduced_motion="reduce")
+    page.get_by_role("link", name="Recipients").click()
+    expect(page.get_by_role("heading", name="2 recipients")).to_be_visible()
+    expect(page.get_by_text("1 would fail")).to_be_visible()
+    errors = look(page, "recipients")
+    page.get_by_role("link", name="burst").click()
+    page.get_by_role("button", name="Run now").click()
+    expect(page.get_by_role("heading", name="Slot of")).to_be_visible()
+    # The region loads itself again until the job has ended.
+    expect(page.get_by_role("status").filter(has_text="1 done, not sent, 1 failed")).to_be_visible(timeout=60_000)
+    errors += look(page, "slot")
+    page.get_by_role("link", name="Show failed").click()
+    expect(page.get_by_role("link", name="Job of north: Succeeded")).to_have_count(0)
+    page.get_by_role("button", name="Retry failed").click()
+    expect(page.locator("#notices")).to_contain_text("0 recipients are served again.")
+    assert errors == []
