@@ -62,6 +62,8 @@ def delivery_to_decide(user: User, delivery_id: str) -> Delivery:
 def delivery_to_revoke(user: User, delivery_id: str) -> Delivery:
     """Return the delivery. Raise DeliveryNotFound or, for users who can't take back its link, PermissionDenied."""
     delivery = _delivery(user, delivery_id)
+    # A key may not cover the job's report.
+    visible_job(user, delivery.job_id)
     if not may_see_recipients(user, delivery.job):
         raise PermissionDenied("Only the user who requested the job or an Administrator can revoke its links.")
     return delivery
