@@ -29,6 +29,8 @@ _NO_HOST_KEY = "The connection has no host key, so it can't be told from an impo
 _WRONG_HOST_KEY = "The server has another host key than the connection. Its key is {key}."
 # Otherwise it logs each user name and address.
 asyncssh.set_log_level("WARNING")
+#: Anything that counts as false would stand for the known_hosts of this account, whose keys asyncssh accepts unasked.
+_NO_HOSTS: tuple[list[str], list[str], list[str]] = ([], [], [])
 _Open = Callable[[SentFile], BinaryIO]
 _Work = Callable[[SFTPClient], Coroutine[None, None, None]]
 
@@ -195,7 +197,7 @@ async def _connected(access: Access) -> AsyncIterator[SFTPClient]:
             password=address.password,
             client_keys=[asyncssh.import_private_key(access.private_key)] if access.private_key else None,
             # Nothing that is the host's own: neither its files nor its agent.
-            known_hosts=b"",
+            known_hosts=_NO_HOSTS,
             config=None,
             agent_path=None,
             gss_auth=False,

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import asyncssh
@@ -103,6 +104,17 @@ def test_a_private_key_signs_in(weed: Weed) -> None:
     url = weed.sftp_url("by-key", password=None)
     access = Access(url, ANYWHERE, private_key=weed.private_user_key, host_key=weed.fingerprint)
     assert check("sftp", access, "drop").ok
+
+
+def test_only_the_pinned_key_counts_whatever_hosts_the_account_of_the_server_knows(
+    weed: Weed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / ".ssh/known_hosts").write_text(f"[127.0.0.1]:{weed.sftp_port} {weed.public_host_key}\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    access = Access(weed.sftp_url("pinned"), ANYWHERE, host_key=f"SHA256:{'A' * 43}")
+    with pytest.raises(ChannelError, match="another host key"):
+        sftp.write(access, [sent(b"for the pinned server only")], lambda _file: io.BytesIO())
 
 
 def _listed(weed: Weed, folder: str) -> dict[str, int]:
