@@ -322,6 +322,8 @@ RATE_LIMITS = {
     "generate": whole_number("REPORTSERVER_RATE_GENERATE", 600),
     "sign_in": whole_number("REPORTSERVER_RATE_SIGN_IN", 10),
     "sign_in_address": whole_number("REPORTSERVER_RATE_SIGN_IN_ADDRESS", 100),
+    # Of one address, at identity providers.
+    "sign_in_provider": 100,
     "names": 20,
     # Of one address, for download links.
     "link": 60,

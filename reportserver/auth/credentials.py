@@ -75,7 +75,8 @@ def check_provider(
     The audit log will contain a ProviderError that it raises. All but an outage count as failures of the address.
     Raises TooManyFailures without calling it.
     """
-    limits = {"sign_in_address": counted_network(request.META.get("REMOTE_ADDR", ""))}
+    # Apart from passwords: a provider that is set up wrongly must not lock out who can mend it.
+    limits = {"sign_in_provider": counted_network(request.META.get("REMOTE_ADDR", ""))}
     usages = _reserve(limits)
     try:
         completed = complete()
@@ -128,13 +129,13 @@ def _limited(
 
 
 def _record_failure(request: HttpRequest, limits: dict[str, str], attempt: Failed, channel: Channel) -> None:
-    address = limits["sign_in_address"]
     failures = {scope: count_in_database(scope, _failures_of(caller)) for scope, caller in limits.items()}
     attempt.record(Action.SIGN_IN_FAILED)
     if "sign_in" in failures and failures["sign_in"].used == failures["sign_in"].limit:
         attempt.record(Action.SIGN_IN_LOCKED)
-    if failures["sign_in_address"].used == failures["sign_in_address"].limit:
-        record_locked_address(address, request, channel)
+    for scope in ("sign_in_address", "sign_in_provider"):
+        if scope in failures and failures[scope].used == failures[scope].limit:
+            record_locked_address(limits[scope], request, channel)
 
 
 def _reserve(limits: dict[str, str]) -> list[StoredUsage]:

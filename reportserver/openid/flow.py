@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -73,12 +74,23 @@ def complete(provider: IdentityProvider, metadata: Metadata, code: str, pending:
         raise ProviderError("The provider sent no ID token.")
     claims = _verified_claims(provider, metadata, raw, {"nonce": pending.nonce, "access_token": access_token})
     subject = claims.get("sub")
-    if not isinstance(subject, str) or not 0 < len(subject) <= _MAX_SUBJECT or "\0" in subject:
+    if not isinstance(subject, str) or not 0 < len(subject) <= _MAX_SUBJECT:
         raise ProviderError("The subject of the ID token is not valid.")
     needs_claims = provider.groups_claim or provider.attributes or provider.provision
     if needs_claims and metadata.userinfo_endpoint:
         claims = _userinfo(metadata.userinfo_endpoint, access_token, subject) | claims
+    _require_storable(claims)
     return SignedIn(subject, claims, raw, metadata.end_session_endpoint)
+
+
+def _require_storable(claims: dict[str, Any]) -> None:
+    """Raise ProviderError for text that no database takes: half of a surrogate pair, or NUL on PostgreSQL."""
+    try:
+        is_storable = b"\\u0000" not in json.dumps(claims, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        is_storable = False
+    if not is_storable:
+        raise ProviderError("A claim contains characters that are not valid.")
 
 
 def _client(provider: IdentityProvider, metadata: Metadata) -> Any:

@@ -17,6 +17,8 @@ from reportserver.auth.authentication import account_state
 
 _PREFIX, _PATH, _SALT = "openid-", "/login/", "reportserver.openid.pending"
 _SECONDS = 600
+#: Browsers drop a cookie of more than 4 KB.
+MAX_URL = 1500
 #: Each tab may have one; more would only make requests longer.
 _MAX_COOKIES = 5
 

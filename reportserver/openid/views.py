@@ -39,6 +39,7 @@ def begin(request: HttpRequest, tenant: str, slug: str) -> HttpResponse:
     provider = _enabled_provider(tenant, slug)
     asked_for = request.POST.get("next", "")
     is_own = url_has_allowed_host_and_scheme(asked_for, {request.get_host()}, require_https=request.is_secure())
+    is_own = is_own and len(asked_for) <= pending.MAX_URL
     new = pending.new_pending(provider, asked_for if is_own else resolve_url("overview"), page_channel(request))
     return _send(request, provider, new, back="login")
 
