@@ -235,6 +235,6 @@ class ConnectionInUse(DomainError):
 
 
 class LinkNotFound(DomainError):
-    """There is no such download link, or not any more."""
+    """This download link doesn't exist, or no longer works."""
 
     code = "link_not_found"

@@ -95,7 +95,7 @@ class TableNotFound(DomainError):
 
 
 class SourceInUse(DomainError):
-    """Reports use this data source. Change them first."""
+    """Reports or schedules use this data source. Change or delete them first."""
 
     code = "source_in_use"
 

@@ -80,7 +80,7 @@ class Discard(HeldDelivery):
 
 
 class RevokeLink(HeldDelivery):
-    """Take back a download link."""
+    """Revoke a download link."""
 
     @extend_schema(
         operation_id="delivery_revoke_link",
@@ -89,7 +89,7 @@ class RevokeLink(HeldDelivery):
         responses={200: JobDeliverySerializer, **errors(401, 403, 404, 429)},
     )
     def post(self, request: Request, delivery_id: str) -> Response:
-        """Let the link in a mail lead nowhere from now on. For who requested the job, and Administrators."""
+        """Revoke the link in a mail. For the user who requested the job, and Administrators."""
         user: User = request.user  # type: ignore[assignment]
         delivery = permissions.delivery_to_revoke(user, delivery_id)
         links.revoke(delivery=delivery, actor=user)

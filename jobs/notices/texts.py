@@ -76,11 +76,11 @@ def _delivery(facts: _Facts) -> list[str]:
 def _missed(facts: _Facts) -> list[str]:
     sentence = ngettext(
         "The schedule %(schedule)s was not run at %(slot)s, because no server was running.",
-        "The schedule %(schedule)s was not run %(number)s times until %(slot)s, because no server was running.",
+        "The schedule %(schedule)s missed %(number)s runs, the last at %(slot)s, because no server was running.",
         facts.number,
     )
     return [
-        gettext("%(schedule)s was missed") % facts.names,
+        gettext("%(schedule)s was not run") % facts.names,
         sentence % (facts.names | {"number": f"{facts.number:,}"}),
         _silence(),
     ]
@@ -100,14 +100,14 @@ def _paused(facts: _Facts) -> list[str]:
         gettext("%(schedule)s was paused") % facts.names,
         gettext("The server has paused the schedule %(schedule)s.") % facts.names,
         facts.error,
-        gettext("It runs again when somebody resumes it."),
+        gettext("It stays paused until somebody corrects this and resumes it."),
     ]
 
 
 def _recovery(facts: _Facts) -> list[str]:
     return [
         gettext("%(schedule)s works again") % facts.names,
-        gettext("The schedule %(schedule)s works again. It had trouble since %(since)s.") % facts.names,
+        gettext("The schedule %(schedule)s works again. Its trouble began at %(since)s.") % facts.names,
     ]
 
 
@@ -121,7 +121,7 @@ def _needs_owner(facts: _Facts) -> list[str]:
 
 
 def _silence() -> str:
-    return gettext("You get no further message about this until it works again.")
+    return gettext("You won't get another e-mail about this until it works again.")
 
 
 _TEXTS = {

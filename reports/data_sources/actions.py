@@ -81,7 +81,7 @@ def test_unsaved(*, source: DataSource, body: SourceBody, actor: User) -> Source
 
 
 def browse_source(*, source: DataSource, search: str, actor: User) -> tasks.SourceTables:
-    """Return the source's tables whose name contains the text. Raises DryRunBusy."""
+    """Return the tables that `list_tables` finds with this text. Raises DryRunBusy."""
     with transaction.atomic():
         _record(Action.SOURCE_BROWSE, source, actor, search=search)
     try:

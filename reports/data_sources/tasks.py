@@ -48,7 +48,7 @@ class SourceTables:
 
 
 def list_tables(spec: SourceSpec, search: str) -> SourceTables:
-    """Return the tables whose name contains the text."""
+    """Return the tables that contain the text in their name or, on servers and in DuckDB, in that of a column."""
     try:
         with tempfile.TemporaryDirectory() as folder:
             limits = Limits(timeout_seconds=TABLES_SECONDS, memory_bytes=_SOURCE_BYTES, temp_dir=Path(folder))

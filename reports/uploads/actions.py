@@ -37,7 +37,7 @@ KEPT_VERSIONS = 5
 MAX_TABLES = 200
 _MAX_NAME = 60
 _LIMITS = ChildLimits(seconds=READ_SECONDS + 10, memory_bytes=2 * MEMORY_BYTES, file_bytes=2 << 30)
-_TOO_MUCH = "The file could not be read within the server's limits. Upload less at once, or CSV or Parquet."
+_TOO_MUCH = "The file is too large to read within the server's limits. Split it, or upload CSV or Parquet."
 
 
 def upload_file(
@@ -133,7 +133,7 @@ def _table_names(base: str, found: list[FoundTable]) -> list[str]:
         return [table_name(base)]
     names = [table_name(f"{base} {table.sheet}") for table in found]
     if len(set(names)) < len(names):
-        raise invalid_definition({"file": ["Two sheets have the same name in letters and digits. Rename one."]})
+        raise invalid_definition({"file": ["Two sheets would become tables of the same name. Rename one."]})
     return names
 
 

@@ -80,7 +80,7 @@ def _mapping(text: str) -> dict[str, str]:
         if not (name and equals and value):
             raise forms.ValidationError(gettext("Write one on each line, like: finance = analysts"))
         if name in mapping:
-            raise forms.ValidationError(gettext("%(name)s is there twice."), params={"name": name})
+            raise forms.ValidationError(gettext("%(name)s is listed twice."), params={"name": name})
         mapping[name] = value
     return mapping
 

@@ -40,8 +40,8 @@ def link(*, request: HttpRequest, user: User, provider: IdentityProvider, subjec
 def unlink(*, user: User, identity_id: str, actor: User) -> LinkedIdentity:
     """Unlink an identity of the user. Raises Http404.
 
-    Raises SignInRefused if the user would be left without a way to sign in: nobody could then get in but by an
-    administrator's link.
+    Raises SignInRefused if users would remove their own only way to sign in. Administrators may remove it: they can
+    make a link that sets a password.
     """
     with transaction.atomic():
         # Locked, so of two at once the second sees what the first has left.

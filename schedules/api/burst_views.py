@@ -24,7 +24,7 @@ class RecipientList(ScheduleView):
         responses={200: RecipientPreviewSerializer, **errors(400, 401, 403, 404, 409, 429, 503)},
     )
     def post(self, request: Request, key: str) -> Response:
-        """Return who would receive what at the schedule's next time. Nothing is run but the recipients' query."""
+        """Return who would receive what at the schedule's next time. Runs only the recipients' and choices queries."""
         found = actions.preview(schedule=self.schedule(key), now=timezone.now())
         refused = sum(recipient.is_refused for recipient in found)
         answer = {"recipients": found, "total": len(found), "refused": refused}

@@ -29,7 +29,7 @@ from schedules.slots import delivery_plan
 
 @looks_up_choices
 def preview(*, schedule: Schedule, now: datetime) -> list[Recipient]:
-    """Return who would receive what at the schedule's next time. Nothing is run but the recipients' query.
+    """Return who would receive what at the schedule's next time. Runs only the recipients' and choices queries.
 
     Raises ScheduleReportMissing, OwnerMayNotRun, NoRecipientsQuery, RecipientsUnusable, ChoicesUnavailable,
     CallerAttributeMissing or DryRunBusy.

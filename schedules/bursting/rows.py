@@ -15,7 +15,7 @@ from schedules.exceptions import RecipientsUnreadable, RecipientsUnusable
 MAX_KEY = 200
 #: Of one text: it is stored with each job, and shown.
 _MAX_TEXT = 2_000
-_CONFLICT = "Its rows have different values of a parameter, and nobody can tell which are right."
+_CONFLICT = "Its rows have different values of a parameter. Make the query return one value for each key."
 
 Row = Mapping[str, str | None]
 
@@ -92,7 +92,7 @@ def _recipient(row: Row, recipients: Recipients) -> Recipient:
     parameters = {name: row[column] or "" for name, column in recipients.parameters.items()}
     recipient = Recipient(row[recipients.key] or "", texts, parameters)
     if not recipient.key:
-        recipient.refuse("Rows without a key have no recipient.")
+        recipient.refuse("The key is NULL or empty.")
     elif "\0" in recipient.key or len(recipient.key) > MAX_KEY:
         digest = hashlib.sha256(recipient.key.encode()).hexdigest()[:16]
         recipient.key = f"{recipient.key[:100]}… {digest}".replace("\0", "")

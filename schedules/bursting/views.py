@@ -53,7 +53,7 @@ def retry(request: HttpRequest, key: str, slot_id: int) -> HttpResponse:
     except DomainError as error:
         messages.error(request, gettext(error.message))
     else:
-        notice = ngettext("%(number)s recipient is served again.", "%(number)s recipients are served again.", number)
+        notice = ngettext("Retrying %(number)s recipient.", "Retrying %(number)s recipients.", number)
         messages.success(request, notice % {"number": number})
     return redirect("schedule-slot", key, slot.pk)
 
@@ -61,7 +61,7 @@ def retry(request: HttpRequest, key: str, slot_id: int) -> HttpResponse:
 @login_required
 @require_safe
 def recipients(request: HttpRequest, key: str) -> HttpResponse:
-    """Show who would receive what at the next time. Nothing is run but the recipients' query."""
+    """Show who would receive what at the next time. Runs only the recipients' and choices queries."""
     schedule = schedule_to_manage(caller(request), key)
     context: dict[str, object] = {"schedule": schedule}
     try:

@@ -27,6 +27,6 @@ def test_an_administrator_looks_into_a_source(visit: Callable[..., Page], scheme
     page.get_by_label("URL name").fill("a b")
     errors += responsive_accessibility_errors(page, "the form")
     page.goto("/sources/flights/delete")
-    expect(page.get_by_role("alert").filter(has_text="Reports use this data source")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="This data source is in use")).to_be_visible()
     errors += responsive_accessibility_errors(page, "refused")
     assert errors == []

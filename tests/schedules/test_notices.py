@@ -123,7 +123,7 @@ def test_times_that_were_missed_are_told_in_one_message(mails: Mails) -> None:
     rewind(schedule, 5 * HOUR)
     record(schedule)
     ((_, message),) = send_all(mails)
-    assert message["Subject"] == "hourly was missed" and "times until" in text(message)
+    assert message["Subject"] == "hourly was not run" and "runs, the last at" in text(message)
     rewind(schedule, 2 * HOUR)
     record(schedule)
     assert subjects(mails) == []

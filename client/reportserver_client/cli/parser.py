@@ -22,7 +22,7 @@ def make_parser() -> argparse.ArgumentParser:
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--profile", default=DEFAULT_PROFILE, help="section of the configuration file (default)")
+    parser.add_argument("--profile", default=DEFAULT_PROFILE, help="profile in the configuration file (default)")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     _add_run(commands)
     _add_get(commands)

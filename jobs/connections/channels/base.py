@@ -48,7 +48,7 @@ class Access:
 class SentFile:
     """A file to write. `sender`: an id that is the same in each attempt, and `attempt` another one in each.
 
-    `exists`: what happens to a file of the same name. It is never "new" here: such names contain the id.
+    `replaces`: whether it takes the place of a file of the same name that another sender wrote.
     """
 
     path: str

@@ -25,7 +25,7 @@ _SECONDS = 20
 _FINGERPRINT = "SHA256:"
 #: Signatures of RSA keys; the kind that has the name of the key uses SHA-1.
 _RSA = ("rsa-sha2-512", "rsa-sha2-256")
-_NO_HOST_KEY = "The connection has no host key, so it can't be told from an impostor. "
+_NO_HOST_KEY = "The connection has no host key, so its server can't be told from an impostor. "
 _WRONG_HOST_KEY = "The server has another host key than the connection. Its key is {key}."
 # Otherwise it logs each user name and address.
 asyncssh.set_log_level("WARNING")

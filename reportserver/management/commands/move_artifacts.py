@@ -32,7 +32,7 @@ _COPIED, _THERE, _MISSING = "copied", "there already", "missing or changed"
 class Command(BaseCommand):
     help = (
         "Copy all results into another folder or bucket, and compare each with its SHA-256. Can be interrupted and run "
-        "again. While no jobserver runs, it also makes the copy complete: change REPORTSERVER_ARTIFACTS_URL then."
+        "again. Run it a last time while no jobserver runs, then change REPORTSERVER_ARTIFACTS_URL."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

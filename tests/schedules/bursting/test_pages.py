@@ -46,7 +46,7 @@ def test_pages_show_recipients_progress_and_retry(people: People) -> None:
     assert "b2" in failed and "ann@example.com" not in failed
     people([ANN, ("b2", "AA", 20, "ben@example.com", "Ben")])
     assert bob.post(f"{url}/retry").status_code == 302 and child(slot, "b2").job
-    assert "1 recipient is served again." in Page(bob.get(url)).text
+    assert "Retrying 1 recipient." in Page(bob.get(url)).text
     assert browser("bob").get("/schedules/hourly/slots/999").status_code == 404
     people([])
     assert "returned no rows" in Page(bob.get("/schedules/hourly/recipients")).text

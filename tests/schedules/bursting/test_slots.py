@@ -75,7 +75,7 @@ def test_equal_rows_are_one_job_with_several_addresses_and_unequal_ones_none(peo
         (("c3", None, 1, "c@example.com", ""), "c3", "carrier: The column carrier is NULL or empty."),
         (("c3", "UA", 1, "nobody", ""), "c3", "“nobody” is not an e-mail address."),
         (("c3", "UA", 1, None, ""), "c3", "An address is missing."),
-        ((None, "UA", 1, "c@example.com", ""), "", "Rows without a key"),
+        ((None, "UA", 1, "c@example.com", ""), "", "The key is NULL or empty."),
         (("k" * 201, "UA", 1, "c@example.com", ""), None, "A key is a text of at most 200 characters"),
     ],
 )
