@@ -124,6 +124,12 @@ def test_results_are_moved_from_a_folder_to_a_bucket_and_back(
     assert "is missing or changed." in back.stderr
     again = there.manage("move_artifacts", "--to", str(folder), check=False)
     assert again.stdout.startswith("0 copied, 5 there already, 1 missing or changed.")
+    damaged = next(file for file in folder.rglob("*.csv"))
+    content = damaged.read_bytes()
+    damaged.write_bytes(content[::-1])
+    healed = there.manage("move_artifacts", "--to", str(folder))
+    assert healed.stdout.startswith("1 copied, 4 there already, 1 missing or changed.")
+    assert damaged.read_bytes() == content
 
 
 @pytest.mark.parametrize("to", ["s3://", "ftp://x/y", URL])

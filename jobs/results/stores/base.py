@@ -22,13 +22,6 @@ class OpenedFile(NamedTuple):
     stamp: str
 
 
-class FoundFile(NamedTuple):
-    """The size of a file, in bytes, and its stamp."""
-
-    size: int
-    stamp: str
-
-
 class Store(Protocol):
     """Where results are. A name is relative to the store: two digits, the job's id and the file, between slashes.
 
@@ -47,10 +40,6 @@ class Store(Protocol):
         after a restore from a backup or after tampering: hashing 200 MB takes longer than a client may wait for the
         first byte.
         """
-        ...
-
-    def find_file(self, name: str) -> FoundFile | None:
-        """Return what the store has of this name; None if there is nothing."""
         ...
 
     def fetch_verified(self, name: str, copy: Path, *, size: int, sha256: str, stamp: str) -> Path:

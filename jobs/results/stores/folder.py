@@ -17,7 +17,7 @@ from uuid import UUID
 
 from common.files import rename_durably
 from jobs.exceptions import ResultMissing, StorageUnavailable
-from jobs.results.stores.base import MARKER, FoundFile, OpenedFile, job_prefix
+from jobs.results.stores.base import MARKER, OpenedFile, job_prefix
 
 #: Opens a folder only to look up a name in it.
 _LOOKUP_FLAGS = os.O_PATH | os.O_DIRECTORY
@@ -50,13 +50,6 @@ class FolderStore:
                 file.seek(0)
             opened.pop_all()
         return OpenedFile(file, found)
-
-    def find_file(self, name: str) -> FoundFile | None:
-        try:
-            with (self.folder / name).open("rb") as file:
-                return FoundFile(os.fstat(file.fileno()).st_size, file_stamp(file))
-        except FileNotFoundError:
-            return None
 
     def fetch_verified(self, name: str, copy: Path, *, size: int, sha256: str, stamp: str) -> Path:
         self.open_verified(name, size=size, sha256=sha256, stamp=stamp).file.close()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from jobs.exceptions import ResultMissing, StorageUnavailable
-from jobs.results.stores.base import MARKER, FoundFile, OpenedFile, job_prefix
+from jobs.results.stores.base import MARKER, OpenedFile, job_prefix
 from jobs.results.stores.client import LONG, SHORT, client, store_errors, writing_errors
 from jobs.results.stores.remote_file import RemoteFile
 
@@ -58,13 +58,6 @@ class ObjectStore:
                 raise ResultMissing
             file.seek(0)
         return OpenedFile(file, found)  # type: ignore[arg-type]
-
-    def find_file(self, name: str) -> FoundFile | None:
-        try:
-            meta = self.head(name)
-        except ResultMissing:
-            return None
-        return FoundFile(meta["size"], stamp_of(meta))
 
     def fetch_verified(self, name: str, copy: Path, *, size: int, sha256: str, stamp: str) -> Path:
         # All of it is read anyway, so its digest is compared whatever the stamp says.
@@ -161,7 +154,7 @@ class ObjectStore:
         except AlreadyExistsError:
             # The name contains a random token, so this is the own object: the answer to an earlier request was lost.
             if self.open(name).read() != data:
-                raise StorageUnavailable("The object store has another file of this name.") from None
+                raise StorageUnavailable(f"The object store has another file named {name}.") from None
 
     def _upload(self, name: str, draft: Path) -> None:
         """Upload a large file in parts. The object appears as a whole with the last request."""

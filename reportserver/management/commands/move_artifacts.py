@@ -101,21 +101,34 @@ def _in_batches() -> Iterator[Artifact]:
 def _copy(artifact: Artifact, file: StoredFile, target: Store) -> str:
     """Copy one file, and keep its new stamp if the target is about to be used. Return what was done."""
     name = opening.name_of(artifact.job, artifact, file)
-    found, what = target.find_file(name), _THERE
-    if found is None or found.size != file.size:
+    stamp, what = _verified_stamp(file, target, name), _THERE
+    if not stamp:
         try:
             draft = _verified_draft(artifact, file, target, name)
         except (ResultMissing, ResultPurged):
             return _MISSING
-        stamp, what = target.publish(draft, name), _COPIED
+        target.publish(draft, name)
         # All of it is read again: what is in the other store may soon be the only copy.
-        target.open_verified(name, size=file.size, sha256=file.sha256, stamp="").file.close()
-    else:
-        stamp = found.stamp
+        stamp, what = _verified_stamp(file, target, name), _COPIED
+        if not stamp:
+            raise CommandError(
+                f"The store at --to returns another {file.format} file of job {artifact.job_id} than was written. "
+                "Check the store and run this again."
+            )
     if not WorkerHost.objects.alive().exists():
         # Otherwise the first download would have to read all of it before it sends the first byte.
         opening.store_stamp(artifact, replace(file, stamp=stamp))
     return what
+
+
+def _verified_stamp(file: StoredFile, target: Store, name: str) -> str:
+    """The stamp of the target's file, all of which is read; empty if it isn't there or has other content."""
+    try:
+        opened = target.open_verified(name, size=file.size, sha256=file.sha256, stamp="")
+    except ResultMissing:
+        return ""
+    opened.file.close()
+    return opened.stamp
 
 
 def _verified_draft(artifact: Artifact, file: StoredFile, target: Store, name: str) -> Path:
