@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import cached_property, lru_cache
 
 from django.conf import settings
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
 from django.dispatch import Signal
 from django.utils.translation import gettext_lazy as _
@@ -26,6 +26,7 @@ from reports.querysets import DataSourceQuerySet, ReportQuerySet
 from reports.rendering.base import Section, section_of
 from reports.sources.base import SourceSpec
 from reports.sources.locations import LocationRules
+from reports.sources.server_rules import OwnDatabase, ServerRules
 from reports.targets.models import DeliveryTarget
 from reports.uploads import storage as uploads
 from reports.uploads.models import UploadedFile
@@ -101,8 +102,12 @@ class DataSource(models.Model):
             folder = uploads.source_folder(self.pk)
             files = tuple(str(uploads.file_path(file)) for file in self.tables())
             return SourceSpec(kind=self.kind, location=str(folder), files=files)
-        rules = location_rules(by_operator=self.is_operators) if self.location else None
-        return SourceSpec(kind=self.kind, location=self.location or self.url, rules=rules)
+        if self.location:
+            rules = location_rules(by_operator=self.is_operators)
+            return SourceSpec(kind=self.kind, location=self.location, rules=rules)
+        return SourceSpec(
+            kind=self.kind, location=self.url, rules=server_rules(self.kind, by_operator=self.is_operators)
+        )
 
     def tables(self) -> list[UploadedFile]:
         """Return the current versions of its uploaded tables, by name."""
@@ -116,6 +121,25 @@ def location_rules(*, by_operator: bool) -> LocationRules:
     """Where the files of a data source may lie. Only operators may choose any place outside the server's own."""
     protected = tuple(map(str, settings.PROTECTED_PATHS))
     return LocationRules(protected, None if by_operator else tuple(map(str, settings.SOURCE_FOLDERS)))
+
+
+def server_rules(kind: str, *, by_operator: bool) -> ServerRules | None:
+    """Where the URL of a data source may lead to; None: anywhere."""
+    return None if by_operator or kind != DataSource.Kind.POSTGRESQL else ServerRules(_own_databases())
+
+
+def _own_databases() -> tuple[OwnDatabase, ...]:
+    """The server's own database on each of its hosts; none if it is SQLite's, whose files are protected."""
+    if connection.vendor != "postgresql":
+        return ()
+    connection.ensure_connection()
+    info = connection.connection.info
+    # As libpq has understood them, with what its environment and service file say.
+    found = info.get_parameters()
+    hosts = (found.get("host") or found.get("hostaddr", "")).split(",")
+    ports = found.get("port", str(info.port)).split(",")
+    ports = ports * len(hosts) if len(ports) == 1 else ports
+    return tuple(OwnDatabase(host, port or "5432", info.dbname) for host, port in zip(hosts, ports, strict=True))
 
 
 class ReportConfiguration(models.Model):

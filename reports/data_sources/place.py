@@ -8,14 +8,14 @@ from reports.definitions import SERVERS
 from reports.definitions.accounts_and_sources import url_error
 from reports.definitions.errors import FieldErrors
 from reports.exceptions import WrongKey
-from reports.models import DataSource, location_rules
+from reports.models import DataSource, location_rules, server_rules
 from reports.uploads.storage import uploads_location
 
 
 def set_place(source: DataSource, *, kind: str, location: str, url: str, is_uploads: bool = False) -> FieldErrors:
     """Set kind, path and URL of the source. Return what is wrong with them, by field; then it must not be saved.
 
-    Without `url`, a server keeps the URL that is stored. A path that somebody changes is no longer the operator's.
+    Without `url`, a server keeps the URL that is stored. A place that somebody changes is no longer the operator's.
     """
     if is_uploads or source.is_uploads:
         return _set_uploads(source, kind, location or url, is_uploads)
@@ -52,11 +52,22 @@ def _set_uploads(source: DataSource, kind: str, place: str, is_uploads: bool) ->
 
 
 def _new_url_error(source: DataSource, kind: str, url: str) -> str | None:
+    """Return what is wrong with the URL as it is to be."""
     try:
-        effective = url or source.url
+        stored = source.url
     except WrongKey:
-        return "The stored URL can't be read with the server's keys. Enter it again."
-    return url_error(kind, effective) if effective else "Enter the connection URL."
+        if not url:
+            return "The stored URL can't be read with the server's keys. Enter it again."
+        stored = ""
+    effective = url or stored
+    if (source.kind, stored) != (kind, effective):
+        source.is_operators = False
+    if not effective:
+        return "Enter the connection URL."
+    if sentence := url_error(kind, effective):
+        return sentence
+    rules = server_rules(kind, by_operator=source.is_operators)
+    return rules.error(effective) if rules else None
 
 
 def _location_error(source: DataSource, location: str) -> str | None:

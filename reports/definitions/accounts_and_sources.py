@@ -267,11 +267,14 @@ def _write_source(sync: Sync, source: DataSource, definition: DataSourceDefiniti
         "url": _stored_url(source),
     }
     changed = [attribute for attribute in new if new[attribute] != old[attribute]]
-    if definition.location and not source.is_operators and "location" not in changed:
-        changed.append("location")
+    # A stored URL that the environment doesn't have may be an Administrator's.
+    is_set = definition.url_env is None or bool(sync.secret(definition.url_env))
+    place = "url" if definition.url_env else "location" if definition.location else ""
+    if place and is_set and not source.is_operators and place not in changed:
+        changed.append(place)
     if not changed:
         return
-    source.is_operators = True
+    source.is_operators = source.is_operators or is_set
     created = source._state.adding
     # Only what differs: encrypting the same URL again gives another text, and so a write at every run.
     for attribute in changed:

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from reports.parameters.values import TypedValue
 from reports.sources.locations import LocationRules
+from reports.sources.server_rules import ServerRules
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,8 +21,8 @@ class SourceSpec:
 
     kind: str
     location: str = field(repr=False)
-    #: Where it may lie, if it is a path.
-    rules: LocationRules | None = None
+    #: Where it may lie or lead to; None: anywhere.
+    rules: LocationRules | ServerRules | None = None
     #: Of uploads: the paths of the tables, in place of all files in the location.
     files: tuple[str, ...] | None = None
 

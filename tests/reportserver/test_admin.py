@@ -25,7 +25,7 @@ from tests.audit.helpers import record
 from tests.pages.conftest import PASSWORD
 from tests.pages.html import Page
 from tests.plans import only_on_sqlite, plan_of
-from tests.postgres import postgres_server
+from tests.postgres import postgres_server, with_password
 
 Browse = Callable[[str], Client]
 URL = "postgresql://reader:s3cret-word@db.example.com/crm"
@@ -306,7 +306,7 @@ def test_a_location_must_be_in_a_folder_that_the_operator_allows(
 def test_the_page_and_the_test_of_a_source_warn_of_an_account_that_may_write(root: Client, acme: Tenant) -> None:
     source = DataSource(tenant=acme, slug="crm", kind="postgresql")
     with postgres_server() as url:
-        source.url = url
+        source.url = with_password(url)
         source.save()
         address = f"/admin/reports/datasource/{source.pk}/change/"
         fields = {"tenant": acme.pk, "slug": "crm", "kind": "postgresql", "_test": "1"}

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from accounts.models import Tenant, User
 from audit.models import AuditLog
@@ -14,7 +15,7 @@ from reports.definitions import parse_report
 from reports.models import DataSource
 from schedules import actions as schedules
 from schedules.definitions import parse_schedule
-from tests.postgres import postgres_server
+from tests.postgres import postgres_server, with_password
 from tests.reports.api.clients import client
 
 pytestmark = pytest.mark.django_db(databases="__all__")
@@ -50,6 +51,8 @@ BAD = {
     "no url": ({"url": None}, "url"),
     "not a url": ({"url": "reader@host"}, "url"),
     "of another kind": ({"kind": "sql"}, "url"),
+    "a socket": ({"url": "postgresql:///reportserver"}, "url"),
+    "no password": ({"url": "postgresql://reader@localhost/crm"}, "url"),
     "a path beside it": ({"location": "/data"}, "location"),
     "no path": ({"kind": "files", "url": None}, "location"),
     "a relative path": ({"kind": "files", "url": None, "location": "data"}, "location"),
@@ -91,6 +94,33 @@ def test_an_operators_path_stays_until_it_is_changed(acme: Tenant, alice: User, 
     assert api.patch(f"{URL}/y", {"kind": "sqlite"}, format="json").status_code == 400
     source.refresh_from_db()
     assert (source.slug, source.location, source.is_operators) == ("y", "/srv/x", True)
+
+
+def test_an_operators_url_stays_until_it_is_changed(acme: Tenant, alice: User) -> None:
+    source, api = DataSource(tenant=acme, slug="x", kind="postgresql", is_operators=True), client("alice")
+    source.url = "postgresql:///crm"
+    source.save()
+    for fields in ({"slug": "y"}, {"slug": "x", "url": source.url}):
+        assert api.patch(f"{URL}/{source.pk}", fields, format="json").status_code == 200
+    refused = api.patch(f"{URL}/x", {"url": "postgresql:///other"}, format="json")
+    assert "user:password@host" in refused.json()["fields"]["url"][0]
+    source.refresh_from_db()
+    assert source.url == "postgresql:///crm" and source.is_operators and source.spec().rules is None
+    assert api.patch(f"{URL}/x", {"url": SECRET}, format="json").status_code == 200
+    assert not DataSource.objects.get().is_operators
+    # The rule holds at the time of use, too.
+    source.is_operators = False
+    source.save()
+    assert "URL is not allowed" in api.post(f"{URL}/x/test").json()["fault"]
+    assert "URL is not allowed" in api.get(f"{URL}/x/tables").json()["fault"]
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="the server's own database is SQLite's")
+def test_the_servers_own_database_is_no_data_source(alice: User) -> None:
+    own = connection.settings_dict
+    url = f"postgresql://u:p@localhost:{own['PORT']}/{own['NAME']}"
+    assert create(url=url).json()["fields"] == {"url": ["This is the report server's own database."]}
+    assert create(url=f"{url}_2").status_code == 201
 
 
 def test_only_administrators_of_the_tenant_see_sources(alice: User, people: dict[str, User]) -> None:
@@ -150,7 +180,7 @@ def test_tables_and_columns_come_from_the_source(kind: str, alice: User, folder:
 
 def test_a_server_lists_its_tables_and_a_test_warns_of_rights(alice: User) -> None:
     with postgres_server() as url:
-        create(url=url)
+        create(url=with_password(url))
         found = client("alice").post(f"{URL}/crm/test").json()
         assert found["works"] and "superuser" in found["warnings"][0]
         assert client("alice").get(f"{URL}/crm/tables").json() == {"tables": [], "more": False, "fault": ""}

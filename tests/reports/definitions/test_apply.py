@@ -85,8 +85,20 @@ def test_a_source_inside_the_servers_own_folder_is_refused(tmp_path, settings):
 def test_apply_takes_over_a_location_that_was_set_elsewhere(tmp_path):
     apply_definitions(tmp_path)
     DataSource.objects.update(is_operators=False)
-    assert apply_definitions(tmp_path) == ["update data source flights in acme: location"]
+    expected = [f"update data source {each}" for each in ("crm in acme: url", "flights in acme: location")]
+    assert sorted(apply_definitions(tmp_path)) == expected
     assert DataSource.objects.get(slug="flights").is_operators
+    assert apply_definitions(tmp_path) == []
+
+
+def test_apply_takes_over_a_url_only_if_the_environment_has_it(tmp_path):
+    apply_definitions(tmp_path)
+    DataSource.objects.filter(slug="crm").update(is_operators=False)
+    without = {name: value for name, value in ENV.items() if name != "CRM_URL"}
+    assert apply_definitions(tmp_path, env=without) == []
+    assert not DataSource.objects.get(slug="crm").is_operators
+    assert apply_definitions(tmp_path) == ["update data source crm in acme: url"]
+    assert DataSource.objects.get(slug="crm").is_operators
     assert apply_definitions(tmp_path) == []
 
 

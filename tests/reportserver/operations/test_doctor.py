@@ -11,7 +11,7 @@ from accounts.models import Tenant, User
 from reports.models import DataSource
 from reportserver.operations import doctor
 from tests.ports import free_port
-from tests.postgres import postgres_server
+from tests.postgres import postgres_server, with_password
 from tests.server import RunningServer, environment, prepare_server
 
 
@@ -72,7 +72,7 @@ def test_users_named_like_the_server_are_reported() -> None:
 def test_a_data_source_whose_account_may_write_is_reported() -> None:
     source = DataSource(tenant=Tenant.objects.create(slug="acme", name="Acme"), slug="crm", kind="postgresql")
     with postgres_server() as url:
-        source.url = url
+        source.url = with_password(url)
         source.save()
         findings = [finding for finding in doctor.examine() if finding.subject == "data sources"]
     (finding,) = [finding for finding in findings if finding.verdict == doctor.Verdict.WARNING]
