@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import python_calamine
 
-MAX_SHEETS = 50
+_MAX_SHEETS = 50
 _MAX_COLUMNS = 2_000
 #: Larger whole numbers aren't exact in a workbook.
 _MAX_WHOLE = 2**53
@@ -43,8 +43,10 @@ def convert_sheets(path: Path, folder: Path) -> list[Sheet]:
     except (python_calamine.CalamineError, OSError):
         raise WorkbookFault("The file is not a workbook in the format XLSX, or is damaged or protected.") from None
     with workbook:
+        if len(workbook.sheet_names) > _MAX_SHEETS:
+            raise WorkbookFault(f"The workbook has more than {_MAX_SHEETS} sheets. Split it.")
         found = []
-        for number, title in enumerate(workbook.sheet_names[:MAX_SHEETS], start=1):
+        for number, title in enumerate(workbook.sheet_names, start=1):
             table = _table(workbook, title)
             if table is not None:
                 found.append(Sheet(title, folder / f"sheet{number}.parquet"))
