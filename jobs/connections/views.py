@@ -99,6 +99,9 @@ def _page(
     """Render the page; with a form that was refused, with its errors."""
     actor = require_administrator(request)
     page = paginate(request, Connection.objects.in_tenant_of(actor).select_related("tenant"), "slug", "id")
+    if changed and changed.connection not in page.rows:
+        # It was changed on another page of the list.
+        page.rows.insert(0, changed.connection)
     rows: list[dict[str, Any]] = [
         {
             "connection": connection,

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
+from common.paging import PAGE_SIZE
 from jobs.models import Connection
 from tests.jobs.connections.conftest import SECRET_URL, Make
 
@@ -45,6 +46,16 @@ def test_errors_are_shown_on_their_fields_and_secrets_are_not(make: Make) -> Non
     refused = alice.post("/connections/lake/change", {"slug": "new", "use": "user:nobody"})
     assert refused.status_code == 400 and "<details open>" in refused.content.decode()
     assert "This name is reserved." in refused.content.decode()
+
+
+def test_a_refused_change_is_shown_whatever_page_the_connection_is_on(make: Make) -> None:
+    make()
+    for number in range(PAGE_SIZE):
+        make(slug=f"a{number}")
+    refused = signed_in("alice").post("/connections/lake/change", {"slug": "new", "use": "user:nobody"})
+    page = refused.content.decode()
+    assert "<details open>" in page and "This name is reserved." in page
+    assert 'rel="next" href="/connections?cursor=' in page
 
 
 def test_the_page_is_for_administrators(make: Make) -> None:
