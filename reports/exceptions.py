@@ -94,6 +94,12 @@ class TableNotFound(DomainError):
     code = "table_not_found"
 
 
+class UploadLost(DomainError):
+    """The file of this version is missing on the server. Upload it again."""
+
+    code = "upload_lost"
+
+
 class SourceInUse(DomainError):
     """Reports or schedules use this data source. Change or delete them first."""
 

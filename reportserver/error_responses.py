@@ -49,6 +49,7 @@ STATUS: dict[type[DomainError], int] = {
     reports.AmbiguousSource: 409,
     reports.SourceInUse: 409,
     reports.TableNotFound: 404,
+    reports.UploadLost: 410,
     reports.DryRunBusy: 503,
     reports.ChoicesNotFound: 404,
     reports.ChoicesUnavailable: 503,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import unicodedata
@@ -60,7 +59,7 @@ def upload_file(
 
 
 def restore_file(*, source: DataSource, table: str, number: int, actor: User) -> UploadedFile:
-    """Store an earlier version again, as a new one. Raises TableNotFound."""
+    """Store an earlier version again, as a new one. Raises TableNotFound, UploadLost."""
     with transaction.atomic():
         _lock(source)
         old = source.files.filter(table=table, number=number).first()
@@ -69,9 +68,7 @@ def restore_file(*, source: DataSource, table: str, number: int, actor: User) ->
         new = UploadedFile.objects.get(pk=old.pk)
         new.pk, new.number, new._state.adding = uuid.uuid4(), _next_number(source, table), True
         new.uploaded_at, new.uploaded_by = timezone.now(), actor_name(actor)
-        target = storage.file_path(new)
-        target.parent.mkdir(mode=0o700)
-        os.link(storage.file_path(old), target)
+        storage.link(old, new)
         new.save()
         _delete_old_versions(source, table)
         audit.record_all([_entry(Action.FILE_UPLOAD, new, restored=number)], actor)

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.caller import caller
 from reports.definitions.errors import errors_in
-from reports.exceptions import DryRunBusy, InvalidDefinition
+from reports.exceptions import DryRunBusy, InvalidDefinition, UploadLost
 from reports.models import DataSource
 from reports.querysets import source_key
 from reports.uploads import actions
@@ -54,9 +54,13 @@ def _upload(request: HttpRequest, source: DataSource, file: File[bytes]) -> None
 def restore(request: HttpRequest, key: str, table: str, number: int) -> HttpResponse:
     """Store an earlier version of a table again."""
     source = DataSource.objects.find_administered(caller(request), key)
-    file = actions.restore_file(source=source, table=table, number=number, actor=caller(request))
-    text = gettext("Version %(number)s restored as version %(new)s.") % {"number": number, "new": file.number}
-    messages.success(request, text)
+    try:
+        file = actions.restore_file(source=source, table=table, number=number, actor=caller(request))
+    except UploadLost as error:
+        messages.error(request, gettext(error.message))
+    else:
+        text = gettext("Version %(number)s restored as version %(new)s.") % {"number": number, "new": file.number}
+        messages.success(request, text)
     return redirect("source", source_key(caller(request), source))
 
 

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import transaction
 
 from common.files import rename_durably, sync_folder
+from reports.exceptions import UploadLost
 from reports.uploads.models import UploadedFile
 
 if TYPE_CHECKING:
@@ -45,6 +46,19 @@ def store(draft: Path, file: UploadedFile) -> None:
         os.fsync(content.fileno())
     rename_durably(draft, path)
     for folder in list(path.parents)[1:3]:
+        sync_folder(folder)
+
+
+def link(old: UploadedFile, new: UploadedFile) -> None:
+    """Make the file of a version another version's, too, synced. Raises UploadLost if it is missing."""
+    path = file_path(new)
+    path.parent.mkdir(parents=True, mode=0o700)
+    try:
+        os.link(file_path(old), path)
+    except FileNotFoundError:
+        path.parent.rmdir()
+        raise UploadLost from None
+    for folder in list(path.parents)[:2]:
         sync_folder(folder)
 
 

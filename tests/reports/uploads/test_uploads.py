@@ -115,6 +115,7 @@ BAD: dict[str, tuple[bytes, str]] = {
     "half a Parquet file": (parquet(pa.table({"x": [1]}))[:-9], "damaged"),
     "a zip that is no workbook": (b"PK\x03\x04" + bytes(100), "not a workbook"),
     "a workbook of names": (xlsx(Data=[["a", "b"]]), "no sheet"),
+    "too many sheets": (xlsx(**{f"s{number}": [["a"], [1]] for number in range(51)}), "more than 50 sheets. Split it."),
     "Latin-1": ("name\nKöln\n".encode("latin-1"), "UTF-8"),
 }
 
@@ -140,6 +141,14 @@ def test_a_table_is_replaced_restored_and_deleted(source: DataSource, settings: 
         assert browser.post("/sources/files/files/t/2/restore").status_code == 302
     assert rows(source, fetch, "select * from t") == [{"x": 1}]
     assert browser.post("/sources/files/files/t/99/restore").status_code == 404
+    kept = {path: path.read_bytes() for path in settings.UPLOADS_DIR.rglob("*.csv")}
+    for path in kept:
+        path.unlink()
+    lost = browser.post("/sources/files/files/t/3/restore", follow=True)
+    assert "The file of this version is missing on the server. Upload it again." in lost.content.decode()
+    assert source.files.count() == KEPT_VERSIONS == len(list(settings.UPLOADS_DIR.glob("*/*")))
+    for path, content in kept.items():
+        path.write_bytes(content)
     with TestCase.captureOnCommitCallbacks(execute=True):
         assert client("alice").delete(f"{URL}/files/t").status_code == 204
     assert client("alice").delete(f"{URL}/files/t").json()["code"] == "table_not_found"
