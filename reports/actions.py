@@ -168,7 +168,7 @@ def apply(
     `prune` also deletes what the definitions don't list in the tenants that they list. `dry_run` changes nothing.
     Raises InvalidDefinition with all errors by path, and then changes nothing.
     """
-    sync = Sync(env=env, errors=template_checks.template_errors_in(definitions, env, actor=actor))
+    sync = Sync(env=env, dry_run=dry_run, errors=template_checks.template_errors_in(definitions, env, actor=actor))
     with transaction.atomic():
         # All rows are changed before the first audit entry is written. A worker locks its job's row and then waits for
         # the audit log: a transaction that locked the log first and then waited for that row would deadlock with it.

@@ -14,7 +14,7 @@ from accounts.models import Tenant, User
 from audit import actions as audit
 from audit.models import Action
 from jobs.queue import broker
-from reports.choices.checked import looks_up_choices
+from reports.choices.checked import looks_up_choices, sharing_outcomes
 from reports.definitions import merge_patch
 from reports.definitions.errors import invalid_definition
 from reports.definitions.field_types import principal_of
@@ -122,14 +122,26 @@ def run_now(*, schedule: Schedule, actor: User | str) -> Slot:
     return slot
 
 
-@looks_up_choices
 def backfill(*, schedule: Schedule, first: datetime, last: datetime, actor: User | str) -> list[Slot]:
     """Add slots for the times between these two, the first one first, except those that already have a job.
 
     Slots that were skipped, missed or failed are used again. Times to come are left out. Raises TooManySlots, and as
-    `run_now`. Times that are due get their slots first, by the rules for them.
+    `run_now`. Times that are due get their slots first, by the rules for them. Of a burst, each slot is a transaction
+    with an audit entry: those that were added before an error stay, and the same call goes on after them.
     """
     broker.ping()
+    if schedule.recipients is None:
+        return _backfill(schedule, first, last, actor)
+    check_can_run(schedule)
+    with sharing_outcomes():
+        each = [
+            _backfill(schedule, time, time, actor) for time in backfill_times(schedule=schedule, first=first, last=last)
+        ]
+    return [slot for slots_of_time in each for slot in slots_of_time]
+
+
+@looks_up_choices
+def _backfill(schedule: Schedule, first: datetime, last: datetime, actor: User | str) -> list[Slot]:
     with transaction.atomic():
         locked = _locked(schedule)
         check_can_run(locked)

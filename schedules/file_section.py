@@ -79,7 +79,7 @@ def _create(sync: Sync, definition: FileSchedule, tenant: Tenant, actor: User | 
 
 
 def _update(sync: Sync, schedule: Schedule, definition: FileSchedule, actor: User | str) -> list[PendingEntry]:
-    changed = to_database.update_schedule(schedule, definition, actor)
+    changed = to_database.update_schedule(schedule, definition, actor, dry_run=sync.dry_run)
     if not changed:
         return []
     sync.differences.append(f"update {_name(schedule)}: {', '.join(changed)}")

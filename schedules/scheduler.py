@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import random
 import signal
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import datetime
 from functools import partial
 from uuid import UUID
 
@@ -107,8 +109,9 @@ class Scheduler:
             try:
                 in_batch, slow = slots.record_batch(batch)
                 recorded += in_batch
-                for pk in slow:
-                    self._in_background[pk] = self._background.submit(_record_in_background, pk)
+                # In any order: hosts that begin with different ones seldom read the same recipients twice.
+                for pk in random.sample(list(slow), len(slow)):
+                    self._in_background[pk] = self._background.submit(_record_in_background, pk, slow[pk])
             except Exception:
                 log.warning("Slots could not be created together. They are created one by one.", exc_info=True)
                 connections.close_all()
@@ -148,8 +151,8 @@ class Scheduler:
         return min(longest, max(_SHORTEST_SLEEP, seconds))
 
 
-def _record_in_background(schedule_id: UUID) -> int:
+def _record_in_background(schedule_id: UUID, noticed_at: datetime) -> int:
     try:
-        return slots.record_due(schedule_id)
+        return slots.record_due(schedule_id, noticed_at=noticed_at)
     finally:
         connections.close_all()

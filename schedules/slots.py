@@ -70,52 +70,63 @@ def plan(times: Sequence[datetime], now: datetime, *, missed: str, within: timed
     return Plan(late[: len(late) - len(made_up)], made_up, on_time)
 
 
-@looks_up_choices
-def record_due(schedule_id: UUID) -> int:
+def record_due(schedule_id: UUID, *, noticed_at: datetime | None = None) -> int:
     """Give the times of a schedule that have come their slots. Returns how many; 0 if another host is doing it.
 
-    If the time zone of its report or tenant has changed, its next time follows.
+    If the time zone of its report or tenant has changed, its next time follows. Times count as late as they were when
+    they were `noticed_at`, by default now: recipients and choices may take a while to look up.
     """
+    return _record_due(schedule_id, noticed_at or database_now())
+
+
+@looks_up_choices
+def _record_due(schedule_id: UUID, noticed_at: datetime) -> int:
     with transaction.atomic():
         schedule = Schedule.objects.lock(schedule_id, skip_locked=True)
-        return _record_locked(schedule) if schedule else 0
+        return _record_locked(schedule, noticed_at) if schedule else 0
 
 
-def record_batch(schedule_ids: Sequence[UUID]) -> tuple[int, list[UUID]]:
+def record_batch(schedule_ids: Sequence[UUID]) -> tuple[int, dict[UUID, datetime]]:
     """As `record_due`, for several schedules in one transaction: that takes a third of the time.
 
-    Returns how many slots, and the schedules that were left out because their recipients or choices of their reports
-    have to be looked up, which could keep the others waiting. After an outage, the last ones may get no slot yet. If
-    one schedule fails, none of them gets a slot.
+    Returns how many slots; and the schedules that were left out because their recipients or choices of their reports
+    have to be looked up, which could keep the others waiting, with when they were noticed. After an outage, the last
+    ones may get no slot yet. If one schedule fails, none of them gets a slot.
     """
-    slow, recorded = [], 0
+    slow, recorded = dict[UUID, datetime](), 0
     with transaction.atomic():
         for schedule in Schedule.objects.lock_all(schedule_ids):
             has_choices = schedule.report and schedule.report.current_id and schedule.report.version.has_choices_queries
             if has_choices or schedule.recipients is not None:
-                slow.append(schedule.pk)
+                slow[schedule.pk] = schedule.now
             elif recorded < _ENOUGH:
                 recorded += _record_locked(schedule)
     return recorded, slow
 
 
-def _record_locked(schedule: Schedule) -> int:
-    recorded = record(schedule)
+def _record_locked(schedule: Schedule, noticed_at: datetime | None = None) -> int:
+    recorded = record(schedule, noticed_at=noticed_at)
     if schedule.next_at and schedule.next_zone != schedule.zone.key:
         schedule.move_on(after=schedule.now)
         schedule.save(update_fields=["next_at", "next_zone"])
     return recorded
 
 
-def record(schedule: Schedule) -> int:
+def is_due(schedule: Schedule) -> bool:
+    """Whether a locked schedule has a time that has come and has no slot."""
+    return schedule.next_at is not None and schedule.next_at <= schedule.now
+
+
+def record(schedule: Schedule, *, noticed_at: datetime | None = None) -> int:
     """Give the times of a locked schedule that have come their slots, by its definition as it is. Returns how many.
 
-    At most 2,000 at once. Called before every change, so that none of these times is lost by it.
+    At most 2,000 at once, or one that bursts. Called before every change, so that none of these times is lost by it.
+    `noticed_at`: see `record_due`.
     """
     times = _times_due(schedule)
     if not times:
         return 0
-    _record(schedule, times, schedule.now)
+    _record(schedule, times, min(noticed_at or schedule.now, schedule.now))
     schedule.move_on(after=times[-1])
     schedule.save(update_fields=["next_at", "next_zone", "paused", "paused_reason", "failed_slots"])
     return len(times)
@@ -144,7 +155,7 @@ def pause_for_deleted_report(report: ReportConfiguration, **_signal: object) -> 
 
 def _times_due(schedule: Schedule) -> list[datetime]:
     """Return the first times of a locked schedule that have come and have no slot, at most 2,000."""
-    if schedule.next_at is None or schedule.next_at > schedule.now:
+    if schedule.next_at is None or not is_due(schedule):
         return []
     following = takewhile(lambda time: time <= schedule.now, schedule.times(after=schedule.next_at))
     return [schedule.next_at, *islice(following, _MAX_TIMES - 1)]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
+from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
@@ -13,6 +15,7 @@ from audit.models import Action
 from jobs.notices import events
 from jobs.results.wanted_files import section_error
 from jobs.sql import now as database_now
+from reports.choices.checked import needs_first
 from reports.definitions.errors import FieldErrors, invalid_definition
 from reports.definitions.field_types import principal_of, user_of
 from reports.exceptions import InvalidParameters
@@ -37,10 +40,13 @@ def create_schedule(definition: ScheduleDefinition, tenant: Tenant, actor: User 
     return schedule
 
 
-def update_schedule(locked: Schedule, definition: ScheduleDefinition, actor: User | str) -> list[str]:
+def update_schedule(
+    locked: Schedule, definition: ScheduleDefinition, actor: User | str, *, dry_run: bool = False
+) -> list[str]:
     """Make the locked schedule match the definition. Return the names of the changed fields.
 
-    Raises InvalidDefinition, or PermissionDenied for another owner.
+    `dry_run`: the caller undoes it, so times that have come keep having no slot. Within a function that
+    `looks_up_choices`. Raises InvalidDefinition, or PermissionDenied for another owner.
     """
     if definition.tenant != locked.tenant.slug:
         raise invalid_definition({"tenant": ["A schedule can't move to another tenant."]})
@@ -51,7 +57,8 @@ def update_schedule(locked: Schedule, definition: ScheduleDefinition, actor: Use
     after = definition.entry()
     changed = [name for name in after if after[name] != before[name]]
     if changed:
-        record_due(locked)
+        if not dry_run:
+            record_due(locked)
         _write(locked, definition, actor, changed)
     if "notify" in changed:
         events.forget(locked.pk)
@@ -65,8 +72,19 @@ def apply_paused(schedule: Schedule, paused: bool) -> None:
 
 
 def record_due(locked: Schedule) -> None:
-    """Times that have come follow the definition of then."""
+    """Times that have come follow the definition of then.
+
+    Within a function that `looks_up_choices`. Each time of a burst makes hundreds of jobs, and has a transaction of its
+    own before this one: in one, they would keep everybody waiting who writes.
+    """
+    if locked.recipients is not None and slots.is_due(locked):
+        needs_first(partial(_record_one_by_one, locked.pk))
     while slots.record(locked):
+        pass
+
+
+def _record_one_by_one(schedule_id: UUID) -> None:
+    while slots.record_due(schedule_id):
         pass
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial, wraps
-from typing import ParamSpec, TypeVar, cast
+from typing import NoReturn, ParamSpec, TypeVar, cast
 
 from accounts.models import User
 from common.exceptions import DomainError
@@ -24,7 +25,8 @@ from reports.parameters.values import Labels, TypedValue, to_json
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 Values = Mapping[str, TypedValue]
-#: Seconds that looking up choices may take for one transaction. Of a backfill, each slot may have other values.
+#: Seconds that looking up choices may take for one transaction, or for all that share what was looked up: of a
+#: backfill, each slot may have other values.
 _SECONDS = 10
 
 
@@ -52,18 +54,39 @@ def looks_up_choices(transaction: Callable[Arguments, Result]) -> Callable[Argum
 
     @wraps(transaction)
     def repeated(*arguments: Arguments.args, **named: Arguments.kwargs) -> Result:
-        outcomes = _Outcomes()
-        token = _outcomes.set(outcomes)
-        try:
+        with sharing_outcomes() as outcomes:
             while True:
                 try:
                     return transaction(*arguments, **named)
                 except _Unknown as unknown:
                     outcomes.known |= unknown.look_up()
-        finally:
-            _outcomes.reset(token)
 
     return repeated
+
+
+@contextmanager
+def sharing_outcomes() -> Iterator[_Outcomes]:
+    """Let the transactions in the block know what was looked up for earlier ones of them."""
+    outer = _outcomes.get(None)
+    if outer is not None:
+        yield outer
+        return
+    outcomes = _Outcomes()
+    token = _outcomes.set(outcomes)
+    try:
+        yield outcomes
+    finally:
+        _outcomes.reset(token)
+
+
+def needs_first(act: Callable[[], object]) -> NoReturn:
+    """End the transaction of a function that `looks_up_choices`, call `act` in none, and try the transaction again."""
+
+    def look_up() -> Mapping[str, object]:
+        act()
+        return {}
+
+    raise _Unknown(look_up)
 
 
 def looked_up(key: str, find: Callable[[], Result]) -> Result:

@@ -32,10 +32,11 @@ class Sync:
     """One run of `apply`: the environment, and the results so far.
 
     `differences` are sentences about what was changed. `errors` are by path in the definitions; if there are any, the
-    whole run is rolled back.
+    whole run is rolled back, as in a `dry_run`.
     """
 
     env: Mapping[str, str] = field(repr=False)
+    dry_run: bool = False
     differences: list[str] = field(default_factory=list)
     errors: FieldErrors = field(default_factory=dict)
     tenants: dict[str, Tenant] = field(default_factory=dict)

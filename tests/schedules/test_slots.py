@@ -379,15 +379,15 @@ def test_slots_of_many_schedules_are_created_together_and_one_that_fails_alone(
 ) -> None:
     schedules = [make_schedule(slug=f"number-{number}", due=HOUR) for number in range(5)]
     with django_assert_max_num_queries(60):
-        assert slots.record_batch([schedule.pk for schedule in schedules[:3]]) == (3, [])
+        assert slots.record_batch([schedule.pk for schedule in schedules[:3]]) == (3, {})
     assert all(len(states(schedule)) == 1 for schedule in schedules[:3])
     bad, good = schedules[3:]
     record_one = slots.record
 
-    def fail(schedule: Schedule) -> int:
+    def fail(schedule: Schedule, **named: Any) -> int:
         if schedule.pk == bad.pk:
             raise RuntimeError("no slot")
-        return record_one(schedule)
+        return record_one(schedule, **named)
 
     monkeypatch.setattr(slots, "record", fail)
     Scheduler().work()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import itertools
+from contextlib import nullcontext
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from accounts.models import User
 from audit.models import AuditLog
 from jobs import actions as jobs
 from jobs.execution import transitions
@@ -17,6 +20,7 @@ from reports.exceptions import InvalidParameters
 from schedules import actions, slots
 from schedules.models import Schedule, Slot, SlotRecipient
 from tests.jobs.helpers import succeed_with
+from tests.reports.definitions.sample_file import apply_definitions
 from tests.schedules.bursting.conftest import (
     ANN,
     BEN,
@@ -26,8 +30,9 @@ from tests.schedules.bursting.conftest import (
     child,
     outcomes,
     run_burst,
+    with_people,
 )
-from tests.schedules.conftest import rewind, states
+from tests.schedules.conftest import ENTRY, rewind, states
 
 pytestmark = pytest.mark.django_db(databases="__all__")
 
@@ -166,6 +171,75 @@ def test_a_backfill_bursts_for_each_of_its_times_with_one_read(people: People, m
     made = actions.backfill(schedule=schedule, first=now - timedelta(hours=3), last=now, actor="tester")
     assert len(made) == 3 and len(reads) == 1
     assert all(slot.recipients.count() == 2 for slot in made)
+
+
+def dying_before(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Let the host die before it makes the jobs of this slot."""
+    made, create = itertools.count(1), slots.create_children
+
+    def dies(*given: Any, **named: Any) -> list[SlotRecipient]:
+        if next(made) == number:
+            raise KeyboardInterrupt
+        return create(*given, **named)
+
+    monkeypatch.setattr(slots, "create_children", dies)
+
+
+def test_each_slot_of_a_backfill_is_a_transaction(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    schedule = due(missed="none", cron="30 * * * *")
+    now = Schedule.objects.clock(schedule.pk)
+    dying_before(monkeypatch, 3)
+    for made in (2, 1):
+        with pytest.raises(KeyboardInterrupt) if made == 2 else nullcontext():
+            actions.backfill(schedule=schedule, first=now - timedelta(hours=3), last=now, actor="tester")
+        entries = list(AuditLog.objects.filter(action="Schedule Backfill"))
+        assert {entry.details["slots"] for entry in entries} == {1}
+        assert SlotRecipient.objects.exclude(job=None).count() == 2 * len(entries) == (4 if made == 2 else 6)
+
+
+@pytest.mark.parametrize("change", ["pause", "edit"])
+def test_each_slot_that_is_due_before_a_change_is_a_transaction(
+    people: People, monkeypatch: pytest.MonkeyPatch, change: str
+) -> None:
+    schedule = due(missed="all", cron="30 * * * *", overlap="queue")
+    rewind(schedule, timedelta(hours=4))
+    dying_before(monkeypatch, 3)
+
+    def act() -> None:
+        if change == "pause":
+            actions.pause(schedule=schedule, actor="tester")
+        else:
+            actions.patch_schedule(
+                schedule=schedule, patch={"cron": "5 0 1 1 *"}, actor=User.objects.get(username="alice")
+            )
+
+    with pytest.raises(KeyboardInterrupt):
+        act()
+    assert schedule.slots.count() == 2 and not Schedule.objects.get(pk=schedule.pk).paused
+    act()
+    schedule = Schedule.objects.complete().get(pk=schedule.pk)
+    # One that is on time may find another waiting.
+    assert schedule.slots.count() == 4 and not schedule.slots.exclude(state__in=("Created", "Skipped")).exists()
+    assert schedule.paused if change == "pause" else schedule.version.number == 2
+
+
+def test_a_dry_run_of_a_file_gives_no_time_a_slot(people: People, tmp_path: Path) -> None:
+    schedule = due()
+    data = with_people()
+    mail = {"name": "mail", "kind": "email", "subject": "x"}
+    data["schedules"] = [
+        ENTRY | {"run_as": "user:bob", "parameters": {}, "recipients": RECIPIENTS, "deliveries": [mail]}
+    ]
+    assert apply_definitions(tmp_path, data, dry_run=True) and not schedule.slots.exists()
+    assert apply_definitions(tmp_path, data) and schedule.slots.count() in (1, 2)
+
+
+def test_a_slow_query_makes_no_slot_late(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    schedule = due(missed="none", cron="30 * * * *")
+    now = Schedule.objects.clock(schedule.pk)
+    Schedule.objects.filter(pk=schedule.pk).update(next_at=now - slots.ON_TIME - timedelta(seconds=20))
+    slots.record_due(schedule.pk, noticed_at=now - timedelta(seconds=30))
+    assert [slot.state for slot in schedule.slots.all()] == ["Created"]
 
 
 def test_a_retry_takes_the_place_of_the_job_that_failed(people: People) -> None:
