@@ -18,7 +18,7 @@ from jobs.connections.definitions import SentConnection, parse_connection, secre
 from jobs.connections.models import Connection
 from jobs.exceptions import ConnectionNotFound
 from reports.definitions import merge_patch
-from reports.definitions.errors import invalid_definition
+from reports.definitions.errors import FieldErrors, invalid_definition
 from reports.dry_run.limited import run_in_child
 from reports.exceptions import RunError
 
@@ -26,6 +26,7 @@ from reports.exceptions import RunError
 _TEST_LIMITS = ChildLimits(seconds=60)
 #: Fields of a call that are secrets.
 _SECRETS = ("url", "private_key")
+_NEW_PIN = "A definitions file has set it for the host key that this changes. Enter it again."
 
 
 def create_connection(*, definition: SentConnection, tenant: Tenant, actor: User) -> Connection:
@@ -88,9 +89,20 @@ def _secret(connection: Connection, definition: SentConnection) -> dict[str, str
     if not secret["url"]:
         lost = "The stored one can't be read any more. Enter it again." if connection.encrypted_secret else ""
         raise invalid_definition({"url": [lost or "Required for a new connection."]})
-    if errors := secret_errors(definition.kind, secret["url"], secret["private_key"], names=_SECRETS):
+    is_operators = connection.is_operators and secret["url"] == stored.get("url")
+    errors = secret_errors(
+        definition.kind, secret["url"], secret["private_key"], names=_SECRETS, by_operator=is_operators
+    )
+    if errors := errors or _pin_errors(connection, definition, stored):
         raise invalid_definition(errors)
     return secret
+
+
+def _pin_errors(connection: Connection, definition: SentConnection, stored: Mapping[str, str]) -> FieldErrors:
+    """Keep Administrators, who don't know an operator's secrets, from sending these to another server."""
+    if not connection.is_operators or connection.host_key == (definition.host_key or ""):
+        return {}
+    return {name: [_NEW_PIN] for name in _SECRETS if stored.get(name) and not getattr(definition, name)}
 
 
 def _locked(connection: Connection) -> Connection:

@@ -90,7 +90,7 @@ def _secret(sync: Sync, connection: Connection, definition: FileConnection) -> d
         if variable and not secret[name]
     }
     errors = errors or secret_errors(
-        definition.kind, secret["url"], secret["private_key"], names=("url_env", "private_key_env")
+        definition.kind, secret["url"], secret["private_key"], names=("url_env", "private_key_env"), by_operator=True
     )
     if errors:
         raise invalid_definition(errors)

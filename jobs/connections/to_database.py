@@ -41,6 +41,7 @@ def write(
     connection.host_key = definition.host_key or ""
     if {"url", "private_key"} & set(changed):
         connection.secret = secret
+    if {"url", "private_key", "host_key"} & set(changed):
         # Who enters an address must not reach more than webhooks do, whoever entered the one before.
         connection.is_operators = by_operator
     _save(connection)

@@ -77,7 +77,9 @@ def content(weed: Weed, kind: str, folder: str, path: str) -> bytes | None:
 @pytest.mark.parametrize("kind", ["slack", "teams"])
 def test_a_message_is_posted_with_a_link_to_the_job(kind: str) -> None:
     with call_sink() as sink:
-        connect(kind=kind, url=sink.url)
+        connection = connect(kind=kind, url="https://hooks.example.com/x")
+        connection.secret = {"url": sink.url}
+        connection.save()
         schedule = scheduled({**UPLOAD, "kind": kind, "subject": "{rows} row", "body": "From {parameter.start}"})
         job = run(schedule)
         assert send_next().state == "sent"
@@ -106,7 +108,7 @@ def test_what_is_wrong_is_a_sentence_on_its_field(change: dict[str, Any], path: 
 
 
 def test_the_owner_needs_the_right_to_use_a_connection_when_saving_and_at_sending() -> None:
-    connection = connect(grants={"use": []}, kind="slack", url="http://127.0.0.1:1/x")
+    connection = connect(grants={"use": []}, kind="slack", url="https://127.0.0.1:1/x")
     chat = UPLOAD | {"kind": "slack"}
     assert "no right to use connection lake" in errors(save("bob", chat))["deliveries[0].connection"][0]
     assert list(errors(save("alice", chat, run_as="user:bob"))) == ["deliveries[0].connection"]

@@ -71,8 +71,11 @@ class SftpAddress(NamedTuple):
         return cls(unquote(parts.username), password, parts.hostname, parts.port or 22, folder)
 
 
-def url_error(kind: str, url: str, *, has_private_key: bool = False) -> str | None:
-    """Return what is wrong with the URL of a connection, as a sentence that doesn't quote it."""
+def url_error(kind: str, url: str, *, has_private_key: bool = False, by_operator: bool = False) -> str | None:
+    """Return what is wrong with the URL of a connection, as a sentence that doesn't quote it.
+
+    Only an operator's webhook may be one without TLS: what reads along could post to it ever after.
+    """
     if len(url) > MAX_LENGTH or "\0" in url or re.search(r"\s", url):
         return f"Must be at most {MAX_LENGTH} characters long, without spaces."
     try:
@@ -81,7 +84,7 @@ def url_error(kind: str, url: str, *, has_private_key: bool = False) -> str | No
         elif kind == "sftp":
             if SftpAddress.of(url).password is None and not has_private_key:
                 return "Must contain a password unless there is a private key: sftp://user:password@host/folder."
-        elif not _is_web(url):
+        elif not _is_web(url, ("https", "http") if by_operator else ("https",)):
             return _CHAT
     except ValueError as error:
         return str(error)
@@ -135,9 +138,9 @@ def _is_root(url: str) -> bool:
     return is_web and not (parts.path or parts.query or parts.fragment or "@" in parts.netloc)
 
 
-def _is_web(url: str) -> bool:
+def _is_web(url: str, schemes: tuple[str, ...]) -> bool:
     try:
         parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False

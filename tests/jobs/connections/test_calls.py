@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import asyncssh
 import pytest
 
 from accounts.models import Tenant, User
@@ -16,6 +17,7 @@ from tests.reports.api.clients import client
 from tests.sinks import call_sink
 from tests.weed import Weed
 
+KEY = asyncssh.generate_private_key("ssh-ed25519").export_private_key().decode()
 # Calls are counted in a database of their own.
 pytestmark = [pytest.mark.django_db(databases="__all__"), pytest.mark.usefixtures("people")]
 
@@ -91,6 +93,32 @@ def test_what_is_wrong_is_a_sentence_on_its_field(change: dict[str, Any], path: 
     assert words in errors(client("alice").post(URL, BODY | change, format="json"))[path][0]
 
 
+@pytest.mark.parametrize("secrets", [{"url": "sftp://u:hush@h/"}, {"url": "sftp://u@h/", "private_key": KEY}])
+def test_a_new_host_key_of_an_operators_connection_needs_its_secrets_again(make: Make, secrets: dict[str, str]) -> None:
+    make(slug="drop", kind="sftp", host_key="SHA256:" + "A" * 43, **secrets)
+    Connection.objects.update(is_operators=True)
+    alice, pin = client("alice"), {"host_key": "SHA256:" + "B" * 43}
+    for change in (pin, {"host_key": None}):
+        refused = errors(alice.patch(f"{URL}/drop", change, format="json"))
+        assert list(refused) == list(secrets) and "Enter it again" in refused["url"][0]
+    assert alice.patch(f"{URL}/drop", {"slug": "drop", "grants": {"use": []}}, format="json").json()["anyAddress"]
+    changed = alice.patch(f"{URL}/drop", pin | secrets, format="json").json()
+    assert changed["hostKey"] == pin["host_key"] and not changed["anyAddress"]
+    # Now the secret is the tenant's.
+    assert alice.patch(f"{URL}/drop", {"host_key": None}, format="json").status_code == 200
+
+
+def test_only_operators_webhooks_may_do_without_tls(make: Make) -> None:
+    make(slug="chat", kind="slack", url="https://hooks.slack.com/x")
+    alice, plain = client("alice"), "http://chat.internal/x"
+    assert list(errors(alice.patch(f"{URL}/chat", {"url": plain}, format="json"))) == ["url"]
+    connection = Connection.objects.get()
+    connection.secret, connection.is_operators = {"url": plain}, True
+    connection.save()
+    assert alice.patch(f"{URL}/chat", {"slug": "team"}, format="json").status_code == 200
+    assert list(errors(alice.patch(f"{URL}/team", {"url": plain + "y"}, format="json"))) == ["url"]
+
+
 def test_slugs_are_unique_and_kinds_stay(make: Make) -> None:
     make()
     assert list(errors(client("alice").post(URL, BODY, format="json"))) == ["slug"]
@@ -116,8 +144,9 @@ def test_a_test_says_in_a_sentence_whether_it_works(make: Make, weed: Weed) -> N
     Connection.objects.update(is_operators=True)
     assert alice.post(f"{URL}/lake/test").json()["ok"] is True
     with call_sink() as sink:
-        make(slug="chat", kind="slack", url=sink.url)
-        Connection.objects.update(is_operators=True)
+        connection = make(slug="chat", kind="slack", url="https://hooks.slack.com/x")
+        connection.secret, connection.is_operators = {"url": sink.url}, True
+        connection.save()
         assert alice.post(f"{URL}/chat/test").json()["message"] == "The connection works: a message was posted."
     assert b"The connection chat works." in sink.received[0][1]
     entries = AuditLog.objects.filter(action="Connection Test").order_by("sequence")

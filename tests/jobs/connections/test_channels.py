@@ -209,6 +209,7 @@ def test_addresses_follow_the_rules_of_webhooks(weed: Weed) -> None:
         ("sftp", "sftp://user:pw@host:99999/", "Must be like sftp://"),
         ("slack", "ftp://hooks.slack.com/x", "Must be the https address"),
         ("teams", "https://", "Must be the https address"),
+        ("teams", "http://hooks.example.com/x", "Must be the https address"),
         ("teams", "x" * 3000, "at most 2000"),
     ],
 )
