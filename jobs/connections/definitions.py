@@ -88,9 +88,7 @@ def parse_connection(entry: object) -> SentConnection:
         raise from_pydantic(error) from None
 
 
-def secret_errors(
-    kind: str, url: str, private_key: str, *, names: tuple[str, str], by_operator: bool
-) -> FieldErrors:
+def secret_errors(kind: str, url: str, private_key: str, *, names: tuple[str, str], by_operator: bool) -> FieldErrors:
     """Return what is wrong with the secrets of a connection. `names`: of the fields with URL and private key."""
     errors: FieldErrors = {}
     if sentence := urls.url_error(kind, url, has_private_key=bool(private_key), by_operator=by_operator):
