@@ -286,7 +286,7 @@ def _recent(job: JobExecutionLog, max_age: int) -> JobExecutionLog | None:
     recent: JobExecutionLog | None = JobExecutionLog.objects.recent_like(job, max_age)
     if recent and job.notify:
         with transaction.atomic():
-            events.tell_user(recent, job.notify)
+            events.tell_user_again(recent, job.notify)
     return recent
 
 

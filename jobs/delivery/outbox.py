@@ -76,7 +76,8 @@ def claim() -> Delivery | None:
     if key is None:
         return None
     related = ("job__artifact", "job__tenant", "job__report", "job__delivery_plan__owner")
-    return Delivery.objects.select_related(*related).get(pk=key)
+    # None if it was deleted since it was claimed.
+    return Delivery.objects.select_related(*related).filter(pk=key).first()
 
 
 def mark_sent(delivery: Delivery) -> bool:

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import QuerySet
@@ -71,17 +71,21 @@ def job_ended(job: JobExecutionLog, *, error: str | None, rows: int = 0) -> None
             write(job, error, rows)
 
 
-def tell_user(job: JobExecutionLog, user: User, error: str | None = None, rows: int | None = None) -> None:
-    """Tell a user that a job has ended, in the caller's transaction. `rows`: by default, as the job's row says."""
-    details = _of_job(job) | {"error": error, "rows": job.rows if rows is None else rows}
-    event = f"job:{job.pk}"
+def tell_user_again(job: JobExecutionLog, user: User) -> None:
+    """Tell a user that the job whose result was asked for has ended, in the caller's transaction. Each time it is asked
+    for is an event of its own."""
+    _tell_user(job, user, f"job:{job.pk}:{uuid4()}", None, job.rows)
+
+
+def _tell_user(job: JobExecutionLog, user: User, event: str, error: str | None, rows: int) -> None:
+    details = _of_job(job) | {"error": error, "rows": rows}
     _add(Kind.JOB_ENDED, event, [user.email], tenant_id=job.tenant_id, user=user, job=job.pk, details=details)
 
 
 def _tell_requester(job: JobExecutionLog, error: str | None, rows: int) -> None:
     user = User.objects.filter(pk=job.notify_id or 0).first()
     if user:
-        tell_user(job, user, error, rows)
+        _tell_user(job, user, f"job:{job.pk}", error, rows)
 
 
 def _tell_schedule(job: JobExecutionLog, error: str | None, rows: int) -> None:
@@ -154,10 +158,10 @@ def times_missed(told: Told, *, slot: str, number: int) -> None:
         _start_streak(told, Streak.Kind.MISSED, Kind.MISSED, {"missed"}, details)
 
 
-def schedule_paused(told: Told, *, slot: str, reason: str) -> None:
+def schedule_paused(told: Told, *, slot: str, reason: str, has_owner: bool = True) -> None:
     """Tell that the server paused a schedule."""
     if told.on:
-        details = {"slot": slot, "error": reason}
+        details = {"slot": slot, "error": reason, "has_owner": has_owner}
         with isolated(told.schedule):
             _tell(told, Kind.PAUSED, f"paused:{told.schedule}:{slot}", details)
 

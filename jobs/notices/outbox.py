@@ -20,7 +20,8 @@ def claim() -> Notice | None:
     key = claim_due(Notice.objects.all())
     if key is None:
         return None
-    return Notice.objects.select_related("tenant", "user", "owner").get(pk=key)
+    # None if it was deleted since it was claimed.
+    return Notice.objects.select_related("tenant", "user", "owner").filter(pk=key).first()
 
 
 def mark_sent(notice: Notice) -> bool:

@@ -24,6 +24,8 @@ class _Facts:
         details = notice.details
         self.report = " ".join(str(details.get("report", "")).split())
         self.error = str(details.get("error") or "")
+        # Details from before this was known lack it.
+        self.has_owner = bool(details.get("has_owner", True))
         self.is_failure = details.get("error") is not None
         self.rows = int(details.get("rows") or 0)
         self.number = int(details.get("number") or 0)
@@ -96,11 +98,12 @@ def _slot_failed(facts: _Facts) -> list[str]:
 
 
 def _paused(facts: _Facts) -> list[str]:
+    remedy = gettext("It stays paused until somebody corrects this and resumes it.")
     return [
         gettext("%(schedule)s was paused") % facts.names,
         gettext("The server has paused the schedule %(schedule)s.") % facts.names,
         facts.error,
-        gettext("It stays paused until somebody corrects this and resumes it."),
+        remedy if facts.has_owner else gettext("An Administrator can take it over."),
     ]
 
 

@@ -21,7 +21,7 @@ from schedules import exceptions
 from schedules.models import Schedule, Subscriber
 
 #: What subscribers get like the recipients of the schedule's first mail.
-_AS_FIRST_MAIL = ("subject", "body", "file_name", "when", "truncated", "held", "hold_if")
+_AS_FIRST_MAIL = ("subject", "body", "file_name", "when", "truncated", "held", "hold_if", "preview", "link")
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from reports.definitions.field_types import user_of
 from schedules.models import Schedule, Slot
 
 REPORT_DELETED = "The report was deleted."
+#: What the column holds, and the highest setting.
+_MOST_FAILURES = 32_767
 OWNER_GONE = "The owner's account was deactivated or deleted."
 
 
@@ -35,8 +37,9 @@ def note_failure(schedule: Schedule, slot: Slot, failure: SlotFailed) -> None:
         return
     events.slot_failed(schedule.told, slot=slot.time.isoformat(), reason=slot.reason)
     if not failure.may_pass:
-        schedule.failed_slots += 1
-        if schedule.failed_slots == settings.SCHEDULE_FAILURES:
+        schedule.failed_slots = min(schedule.failed_slots + 1, _MOST_FAILURES)
+        # Not just as many: the setting may be lower than it was.
+        if settings.SCHEDULE_FAILURES and schedule.failed_slots >= settings.SCHEDULE_FAILURES:
             pause(schedule, f"It failed {schedule.failed_slots} times in a row, the last time because: {slot.reason}")
 
 
@@ -44,7 +47,9 @@ def pause(schedule: Schedule, reason: str) -> None:
     """Pause a locked schedule, write why, and tell of it. Doesn't save."""
     schedule.paused, schedule.paused_reason, schedule.next_at = True, reason[:300], None
     audit.record_all([paused_entry(schedule)], audit.SYSTEM)
-    events.schedule_paused(schedule.told, slot=schedule.now.isoformat(), reason=schedule.paused_reason)
+    events.schedule_paused(
+        schedule.told, slot=schedule.now.isoformat(), reason=schedule.paused_reason, has_owner=schedule.has_owner
+    )
     if not schedule.has_owner:
         # After the audit entry, for which all hosts wait: they write the same notices.
         _tell_administrators(schedule)

@@ -16,6 +16,7 @@ from jobs import failures
 from jobs.delivery.outgoing import MAX_ATTEMPTS
 from jobs.execution import transitions
 from jobs.models import Delivery, JobExecutionLog, Notice, Streak, Unsubscription
+from jobs.notices import texts
 from reports.actions import delete_report
 from reports.models import ReportConfiguration, UserGrant
 from schedules import actions
@@ -174,11 +175,34 @@ def test_a_success_in_between_and_no_limit_keep_it_running(
     assert not Schedule.objects.get(pk=schedule.pk).paused
 
 
+@pytest.mark.parametrize("limit", [0, 2])
+def test_the_count_of_failures_has_an_end_and_a_limit_that_was_lowered_pauses(
+    make_schedule: MakeSchedule, settings: Settings, limit: int
+) -> None:
+    settings.SCHEDULE_FAILURES = limit
+    schedule = make_schedule(missed="all", due=HOUR)
+    Schedule.objects.filter(pk=schedule.pk).update(failed_slots=32_767)
+    withdraw_rights()
+    record(schedule)
+    schedule.refresh_from_db()
+    assert (schedule.failed_slots, schedule.paused) == (32_767, limit > 0)
+
+
 def test_a_deleted_report_is_told(mails: Mails, sales: ReportConfiguration) -> None:
     scheduled()
     delete_report(report=sales, actor=alice())
     ((_, message),) = send_all(mails)
     assert message["Subject"] == "hourly was paused" and "The report was deleted." in text(message)
+    assert "until somebody corrects this" in text(message)
+
+
+def test_who_is_told_of_a_pause_learns_who_can_end_it(mails: Mails) -> None:
+    schedule = scheduled()
+    User.objects.filter(username="bob").update(is_active=False)
+    rewind(schedule, HOUR)
+    record(schedule)
+    notice = Notice.objects.get(kind=Notice.Kind.PAUSED)
+    assert texts.of(notice)[1][-1] == "An Administrator can take it over."
 
 
 # --- Who may be told --------------------------------------------------------------------------------------------------

@@ -63,6 +63,21 @@ def test_a_subscriber_gets_what_the_schedule_sends(schedule: Schedule, mails: Ma
     assert list(states(run(schedule))) == ["mail"] and AuditLog.objects.filter(action="Unsubscribe").count() == 1
 
 
+@pytest.mark.parametrize("mail", [{"preview": False}, {"link": {"expires": "7d"}}])
+def test_a_subscriber_sees_no_rows_and_no_files_where_the_first_mail_has_none(
+    ann: User, mails: Mails, mail: dict[str, Any]
+) -> None:
+    assert save("bob", MAIL | mail, subscribable=True).status_code == 201
+    subscribe()
+    job = run(Schedule.objects.complete().get(slug="hourly"))
+    options = dict(job.deliveries.values_list("name", "options"))
+    assert options["(subscribers)"].get("link") == options["mail"].get("link") == mail.get("link")
+    assert "preview" not in options["(subscribers)"] and "preview" not in options["mail"]
+    assert {send_next().state for _ in range(2)} == {"sent"}
+    attached = {to: len(list(message.iter_attachments())) for to, message in mails.received}
+    assert set(attached.values()) == ({0} if "link" in mail else {1})
+
+
 def test_without_the_view_right_nobody_subscribes(schedule: Schedule, ann: User) -> None:
     UserGrant.objects.filter(user=ann).delete()
     assert subscribe().status_code == 403

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -15,6 +16,7 @@ from jobs.delivery import outbox, outgoing
 from jobs.execution import transitions
 from jobs.execution.protocol import Result
 from jobs.models import Delivery, JobExecutionLog
+from jobs.notices import outbox as notices
 from jobs.results import store
 from tests.jobs.delivery.helpers import AddTarget, Succeed, event_kinds, make_due, send_next
 
@@ -39,6 +41,12 @@ def test_a_failed_job_delivers_nothing(add_target: AddTarget, claimed: JobExecut
     add_target("email", to=["a@example.com"])
     assert transitions.fail(claimed, failures.CANCELLED)
     assert not Delivery.objects.exists()
+
+
+@pytest.mark.parametrize("box", [outbox, notices])
+def test_what_is_deleted_while_it_is_claimed_is_not_sent(db: None, monkeypatch: pytest.MonkeyPatch, box: Any) -> None:
+    monkeypatch.setattr(box, "claim_due", lambda rows: uuid4())
+    assert box.claim() is None
 
 
 def test_a_claimed_delivery_is_leased_to_one_deliverer(add_target: AddTarget, succeed: Succeed) -> None:

@@ -94,10 +94,12 @@ def test_without_an_address_nobody_can_ask(report: ReportConfiguration, user: Us
 def test_an_earlier_result_is_told_at_once(
     submit: Callable[[], JobExecutionLog], report: ReportConfiguration, ann: User, mails: Mails
 ) -> None:
-    actions.submit(report=report, actor=ann, parameters={})
+    actions.submit(report=report, actor=ann, parameters={}, notify=True)
     succeed_with(claim(), CONTENT)
-    again = actions.submit(report=report, actor=ann, parameters={}, max_age=60, notify=True)
-    assert again.is_reused and len(send_all(mails)) == 1
+    assert len(send_all(mails)) == 1
+    for _ in range(2):
+        again = actions.submit(report=report, actor=ann, parameters={}, max_age=60, notify=True)
+        assert again.is_reused and len(send_all(mails)) == 1
 
 
 @pytest.mark.parametrize("change", ["deactivated", "another address", "no right"])
