@@ -8,6 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from jobs.connections.models import Connection
@@ -87,6 +88,11 @@ class DownloadLink(models.Model):
 
     def __str__(self) -> str:
         return f"until {self.expires_at:%Y-%m-%d}"
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether pages say so. Whether it still works is decided by the database's clock."""
+        return self.expires_at <= timezone.now()
 
 
 class DeliveryPlan(models.Model):

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.test import Client
 from django.utils import timezone
 
@@ -96,7 +97,12 @@ def test_links_are_listed_and_revoked_by_who_owns_the_job(mails: Mails, sales: R
     assert client("carol").post(revoke).status_code == 403
     alice = Client()
     alice.force_login(User.objects.get(username="alice"), backend="django.contrib.auth.backends.ModelBackend")
-    assert "Revoke link" in alice.get(f"/jobs/{job.pk}").content.decode()
+    shown = alice.get(f"/jobs/{job.pk}").content.decode()
+    assert "Revoke link" in shown and " UTC, used 0 times" in shown
+    DownloadLink.objects.update(expires_at=F("created_at") - timedelta(days=1))
+    shown = alice.get(f"/jobs/{job.pk}").content.decode()
+    assert "Its download link has expired." in shown and "Revoke link" not in shown
+    DownloadLink.objects.update(expires_at=F("created_at") + timedelta(days=1))
     shown = alice.post(f"/deliveries/{delivery.pk}", {"do": "revoke"}, follow=True).content.decode()
     assert "Its download link was revoked." in shown and "Revoke link" not in shown
     assert client("alice").post(revoke).status_code == 200, "twice is the same"
