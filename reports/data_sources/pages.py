@@ -25,6 +25,7 @@ from reports.dry_run.results import SourceCheck
 from reports.exceptions import DryRunBusy, InvalidDefinition, SourceInUse, WrongKey
 from reports.models import DataSource
 from reports.querysets import source_key
+from reports.sources.catalog import searches_columns
 from reports.uploads.models import UploadedFile
 
 _FORM_METHODS = ["GET", "HEAD", "POST"]
@@ -97,10 +98,10 @@ def _save(request: HttpRequest, source: DataSource, form: SourceForm) -> DataSou
     user, body = caller(request), form.body()
     if source._state.adding:
         saved = actions.create_source(body=body, tenant=source.tenant, actor=user)
-        messages.success(request, gettext("%(name)s created.") % {"name": saved.slug})
+        messages.success(request, gettext("“%(name)s” was created.") % {"name": saved.slug})
     else:
         saved = actions.update_source(source=source, body=body, actor=user)
-        messages.success(request, gettext("%(name)s saved.") % {"name": saved.slug})
+        messages.success(request, gettext("“%(name)s” was saved.") % {"name": saved.slug})
     _test(request, saved)
     return saved
 
@@ -134,6 +135,7 @@ def tables(request: HtmxHttpRequest, key: str) -> HttpResponse:
     except (DryRunBusy, WrongKey) as error:
         listed = SourceTables(fault=gettext(error.message))
     context = {"source": found, "key": source_key(user, found), "listed": listed, "text": text}
+    context["searches_columns"] = searches_columns(found.kind)
     if user.is_superuser:
         context["driver_message"] = listed.driver_message
     template = "reports/sources/_tables.html" if request.htmx else "reports/sources/tables.html"
@@ -150,7 +152,7 @@ def delete(request: HttpRequest, key: str) -> HttpResponse:
             actions.delete_source(source=found, actor=caller(request))
         except SourceInUse:
             return render(request, "reports/sources/delete.html", _context(request, found), status=409)
-        messages.success(request, gettext("%(name)s deleted.") % {"name": found.slug})
+        messages.success(request, gettext("“%(name)s” was deleted.") % {"name": found.slug})
         return redirect("sources")
     return render(request, "reports/sources/delete.html", _context(request, found))
 
@@ -169,6 +171,7 @@ def _context(request: HttpRequest, source: DataSource) -> dict[str, Any]:
         "key": source_key(caller(request), source),
         "uses": uses,
         "servers": SERVERS,
+        "searches_columns": searches_columns(source.kind),
         "files": list(files.values()),
         "upload_megabytes": settings.UPLOAD_BYTES >> 20,
     }

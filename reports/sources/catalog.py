@@ -50,13 +50,21 @@ class Table:
     fault: str = ""
 
 
-def tables(spec: SourceSpec, limits: Limits, *, search: str, most: int) -> list[Table]:
-    """Return the first tables whose name, or a column's name, contains the text, by name. Raises RunError.
+def searches_columns(kind: str) -> bool:
+    """Whether a search in a source of this kind also finds tables by their columns, which a catalog lists.
 
-    Of files and SQLite databases, only the names of tables are searched: their columns take longer to read.
+    The columns of files and of SQLite databases take longer to read.
+    """
+    return kind not in ("files", "sqlite")
+
+
+def tables(spec: SourceSpec, limits: Limits, *, search: str, most: int) -> list[Table]:
+    """Return the first tables whose name, or a column's name if those are searched, contains the text, by name.
+
+    Raises RunError.
     """
     deadline, text = Deadline(limits.timeout_seconds), search.lower()
-    if spec.kind not in ("files", "sqlite"):
+    if searches_columns(spec.kind):
         return list(islice((table for table in _listed(spec, limits) if _matches(table, text)), most))
     names = table_names(spec) if spec.kind == "files" else _sqlite_names(spec, limits)
     matching = [name for name in names if text in name.lower()][:most]

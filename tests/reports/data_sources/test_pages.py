@@ -33,6 +33,7 @@ def test_an_administrator_creates_tests_browses_and_deletes_a_source(browse: Bro
     made = post(alice, "/sources/new", location=location)
     assert made["Location"] == "/sources/sales" and DataSource.objects.get().fault == ""
     page = alice.get("/sources/sales").content.decode()
+    assert 'placeholder="Name of a table"' in page and " UTC</div>" in page
     assert "Working" in page and location in page and "Nothing uses it yet" in page
     tables = Page(alice.get("/sources/sales/tables"))
     new_report = tables.get("link", "New report on sale")["href"]
