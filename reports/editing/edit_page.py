@@ -68,7 +68,7 @@ class EditPage:
             if self.is_new:
                 tenant = self.report.tenant
                 self.report = actions.create_report(definition=definition, tenant=tenant, actor=self.actor)
-                return gettext("%(name)s created.") % {"name": definition.name}
+                return gettext("“%(name)s” was created.") % {"name": definition.name}
             number_before = self.report.version.number
             self.report = actions.update_report(
                 report=self.report, definition=definition, actor=self.actor, expected_fingerprint=expected_fingerprint

@@ -113,7 +113,7 @@ def delete(request: HttpRequest, slug: str) -> HttpResponse:
         return render(request, "reports/delete.html", {"report": report, "versions": report.versions.count()})
     name = report.version.name
     actions.delete_report(report=report, actor=caller(request))
-    messages.success(request, gettext("%(name)s deleted.") % {"name": name})
+    messages.success(request, gettext("“%(name)s” was deleted.") % {"name": name})
     return redirect("reports")
 
 

@@ -70,5 +70,5 @@ def delete(request: HttpRequest, key: str, table: str) -> HttpResponse:
     """Delete a table with its versions."""
     source = DataSource.objects.find_administered(caller(request), key)
     actions.delete_table(source=source, table=table, actor=caller(request))
-    messages.success(request, gettext("Table %(name)s deleted.") % {"name": table})
+    messages.success(request, gettext("Table “%(name)s” was deleted.") % {"name": table})
     return redirect("source", source_key(caller(request), source))

@@ -97,7 +97,7 @@ def _edit(
     except DomainError as error:
         form.error = gettext(error.message)
     else:
-        notice = gettext("Schedule %(name)s saved.") if schedule else gettext("Schedule %(name)s created.")
+        notice = gettext("“%(name)s” was saved.") if schedule else gettext("“%(name)s” was created.")
         messages.success(request, notice % {"name": saved.slug})
         return redirect("schedule", report_key(user, saved.slug, saved.pk))
     return _edit_page(request, form, schedule, unsaved=True, conflict=conflict)
@@ -160,7 +160,7 @@ def delete(request: HttpRequest, key: str) -> HttpResponse:
     if request.method != "POST":
         return render(request, "schedules/delete.html", {"schedule": schedule, "slots": schedule.slots.count()})
     actions.delete_schedule(schedule=schedule, actor=user)
-    messages.success(request, gettext("%(name)s deleted.") % {"name": schedule.slug})
+    messages.success(request, gettext("“%(name)s” was deleted.") % {"name": schedule.slug})
     return redirect("schedules")
 
 

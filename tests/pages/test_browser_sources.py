@@ -13,7 +13,7 @@ from tests.pages.browser import horizontal_overflow, responsive_accessibility_er
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_an_administrator_looks_into_a_source(visit: Callable[..., Page], scheme: str) -> None:
     page = visit("alice", "/", color_scheme=scheme)
-    page.get_by_role("link", name="Sources").click()
+    page.get_by_role("link", name="Data sources", exact=True).click()
     errors = responsive_accessibility_errors(page, "the list")
     page.set_viewport_size({"width": 1280, "height": 800})
     page.get_by_role("link", name="flights", exact=True).click()

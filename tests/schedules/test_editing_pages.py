@@ -195,7 +195,7 @@ def test_deleting_asks_first(make_schedule: MakeSchedule, bobs: Client) -> None:
     assert "Delete “hourly”?" in bobs.get("/schedules/hourly/delete").content.decode()
     assert Schedule.objects.count() == 1
     answer = bobs.post("/schedules/hourly/delete", follow=True)
-    assert "hourly deleted." in answer.content.decode() and Schedule.objects.count() == 0
+    assert "“hourly” was deleted." in answer.content.decode() and Schedule.objects.count() == 0
 
 
 def test_a_schedule_whose_report_was_deleted_gets_another_one(make_schedule: MakeSchedule, bobs: Client) -> None:

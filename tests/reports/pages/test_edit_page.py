@@ -137,7 +137,7 @@ def test_a_report_is_created(browse: Browse, source: DataSource) -> None:
     assert "Query is valid: 3 columns" in checked.by_id("check-result").text
     response = client.post("/reports/new", {**data, "do": "save"})
     assert (response.status_code, response["Location"]) == (302, "/reports/all-of-the-sales")
-    assert "All of the sales created." in get_page(client, response["Location"]).text
+    assert "“All of the sales” was created." in get_page(client, response["Location"]).text
     report = ReportConfiguration.objects.get(slug="all-of-the-sales")
     assert report.version.formats == ["json", "csv"]
     again = client.post("/reports/new", {**data, "do": "save"})
@@ -173,7 +173,7 @@ def test_a_report_is_deleted_after_confirmation(browse: Browse, small: ReportCon
     client = browse("alice")
     assert get_page(client, "/reports/small/delete").get("heading", "Delete “Small”?")
     assert client.post("/reports/small/delete")["Location"] == "/reports"
-    assert "Small deleted." in get_page(client, "/reports").text
+    assert "“Small” was deleted." in get_page(client, "/reports").text
     assert not ReportConfiguration.objects.filter(slug="small").exists()
     assert client.get("/reports/small/edit").status_code == 404
 
