@@ -36,7 +36,7 @@ class Client:
     """Calls a report server with an API key.
 
     `url` is that of the server, `key` an API key (`rsk_…`) or an access token. Calls are repeated up to `retries` times
-    after broken connections and answers that ask for patience; reports are requested with an Idempotency-Key, so a
+    after broken connections and answers of 429 and 503; reports are requested with an Idempotency-Key, so a
     repeated call runs them once. `options` are passed to httpx.Client, such as `verify` or `proxy`. Threads can share
     a client. Raises ConfigurationError.
     """

@@ -67,7 +67,7 @@ def _read(path: Path, profile: str) -> Access | None:
         parser = _parser(path)
     except FileNotFoundError:
         if profile != DEFAULT_PROFILE:
-            raise ConfigurationError(f"There is no {path}, which would have the profile {profile}.") from None
+            raise ConfigurationError(f"{path} doesn't exist. Run rs configure to add the profile {profile}.") from None
         return None
     if profile not in parser:
         raise ConfigurationError(f"{path} has no profile {profile}.")

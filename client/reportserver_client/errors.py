@@ -23,7 +23,7 @@ class MissingPackageError(ReportServerError, ImportError):
 
 
 class ConnectionFailedError(ReportServerError):
-    """The server didn't answer, also not when the call was repeated."""
+    """The server didn't answer, not even when the call was repeated."""
 
 
 class UnexpectedAnswerError(ReportServerError):

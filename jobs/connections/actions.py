@@ -20,7 +20,7 @@ from jobs.exceptions import ConnectionNotFound
 from reports.definitions import merge_patch
 from reports.definitions.errors import FieldErrors, invalid_definition
 from reports.dry_run.limited import run_in_child
-from reports.exceptions import RunError
+from reports.exceptions import QueryTimeout, RunError
 
 #: The channels stop by themselves; a child that doesn't is killed.
 _TEST_LIMITS = ChildLimits(seconds=60)
@@ -67,8 +67,10 @@ def test_connection(*, connection: Connection, actor: User) -> ConnectionTest:
     access = connection.access()
     try:
         found = run_in_child(check.check, connection.kind, access, connection.slug, actor=actor, limits=_TEST_LIMITS)
-    except RunError:
+    except QueryTimeout:
         found = ConnectionTest(ok=False, message="The other side took too long.")
+    except RunError:
+        found = ConnectionTest(ok=False, message="The test ended without a result. Try again.")
     with transaction.atomic():
         _record(Action.CONNECTION_TEST, connection, actor, ok=found.ok)
     return found

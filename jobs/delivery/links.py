@@ -70,7 +70,7 @@ def count_download(link: DownloadLink, *, format: str, address: str) -> None:
 
 
 def revoke(*, delivery: Delivery, actor: User) -> None:
-    """Let the delivery's link lead nowhere. Twice is the same. Raises LinkNotFound if it has none."""
+    """Revoke the delivery's link; one that is revoked already stays so. Raises LinkNotFound if it has none."""
     with transaction.atomic():
         if DownloadLink.objects.filter(delivery=delivery, revoked_at=None).update(revoked_at=Now()):
             _record(Action.LINK_REVOKE, delivery, actor)

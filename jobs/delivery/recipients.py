@@ -12,7 +12,7 @@ _NOT_ACTIVE = "The schedule owner's account was deactivated or deleted."
 #: The name of deliveries to people who subscribed to a schedule. No delivery of a definition can have it.
 SUBSCRIBERS = "(subscribers)"
 _NO_SUBSCRIBER = "The subscriber's account, address or right to view the report has changed."
-_NO_CONNECTION = "The connection was deleted, or the schedule's owner has no right to use it any more."
+_NO_CONNECTION = "The connection was deleted, or the schedule's owner may no longer use it."
 UNSUBSCRIBED = "The recipient has unsubscribed from this schedule."
 NOT_ALLOWED = "The organization no longer allows schedules to send to this address."
 

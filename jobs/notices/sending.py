@@ -49,11 +49,11 @@ def _refusal_of_user(notice: Notice, user: User | None) -> str | None:
     if user is None or not user.is_active or user.email.lower() != notice.address.lower():
         return "The user was deactivated, or has another address."
     if notice.kind == Kind.NEEDS_OWNER and not user.administers(notice.tenant_id):
-        return "The user is no Administrator any more."
+        return "The user is no longer an Administrator."
     if notice.kind == Kind.JOB_ENDED:
         job = JobExecutionLog.objects.filter(pk=notice.job).first() if notice.job else None
         if job is None or not rights_on(user, job.report_id):
-            return "The user has no right on the report any more."
+            return "The user no longer has a right on the report."
     return None
 
 

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 def delete_stray_objects() -> Iterator[int]:
-    """Delete what ended jobs, and jobs that the database doesn't know, left besides their results.
+    """Delete what ended jobs, and jobs that the database doesn't know, left beside their results.
 
-    Yields for each answer of the store the number of objects deleted, at last that of uploads without an end. Objects
+    Yields the number of objects deleted for each answer of the store, and last that of aborted uploads. Objects
     that aren't named like results are left alone. Raises WrongStore or StorageUnavailable.
     """
     if not settings.ARTIFACTS_URL:

@@ -113,7 +113,7 @@ class SourceDetail(SourceView):
 
     @extend_schema(parameters=[KEY], responses={204: None, **errors(401, 403, 404, 409, 429)})
     def delete(self, request: Request, key: str) -> Response:
-        """Delete the data source. 409 `source_in_use` while a report or a choices query uses it."""
+        """Delete the data source. 409 `source_in_use` while a report, choices or recipients' query uses it."""
         actions.delete_source(source=self.find(key), actor=self.user)
         return Response(status=status.HTTP_204_NO_CONTENT)
 

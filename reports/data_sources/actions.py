@@ -52,7 +52,7 @@ def update_source(*, source: DataSource, body: SourceBody, actor: User) -> DataS
 
 
 def delete_source(*, source: DataSource, actor: User) -> None:
-    """Delete the source. Raises SourceInUse if a report or a choices query uses it."""
+    """Delete the source. Raises SourceInUse if a report, a choices query or a recipients' query uses it."""
     with transaction.atomic():
         locked = _lock(source)
         entry = copy.copy(locked)

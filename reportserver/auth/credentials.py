@@ -72,7 +72,7 @@ def check_provider(
 ) -> Completed:
     """Return what `complete` returns, which asks the provider who signs in there.
 
-    The audit log will contain a ProviderError that it raises. All but an outage count as failures of the address.
+    A ProviderError that it raises is audited and, except for an outage, counts against the caller's network.
     Raises TooManyFailures without calling it.
     """
     # Apart from passwords: a provider that is set up wrongly must not lock out who can mend it.

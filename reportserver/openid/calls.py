@@ -100,5 +100,5 @@ def _object(body: bytes, what: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         value = None
     if not isinstance(value, dict):
-        raise ProviderError(f"What the provider sent in place of {what} is no JSON object of at most 256 kB.")
+        raise ProviderError(f"The provider's answer to the request for {what} is no JSON object of at most 256 kB.")
     return value

@@ -120,7 +120,7 @@ def _tokens(provider: IdentityProvider, metadata: Metadata, code: str, pending: 
         )
     except OAuth2Error as error:
         known = error.error if error.error in ("invalid_client", "invalid_grant", "unauthorized_client") else "an error"
-        raise ProviderError(f"The provider answered {known} to the request for tokens.") from None
+        raise ProviderError(f"The provider answered the request for tokens with {known}.") from None
     except (TypeError, ValueError):
         raise ProviderError("The provider's answer to the request for tokens is not valid.") from None
     return tokens

@@ -21,7 +21,7 @@ class ProviderForm(forms.Form):
     """A new identity provider, or the definition of a stored one."""
 
     tenant = forms.ModelChoiceField(Tenant.objects.none(), label=_("Organization"), to_field_name="slug")
-    slug = forms.CharField(label=_("Short name, part of the redirect URI"), max_length=100)
+    slug = forms.CharField(label=_("URL name, part of the redirect URI"), max_length=100)
     name = forms.CharField(label=_("Name on the sign-in page"), max_length=200)
     issuer = forms.CharField(label=_("Issuer"), max_length=2000)
     client_id = forms.CharField(label=_("Client ID"), max_length=500)

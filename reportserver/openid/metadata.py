@@ -68,7 +68,7 @@ def read_metadata(issuer: str) -> Metadata:
     if challenges is not None and "S256" not in challenges:
         raise ProviderError("The provider doesn't support PKCE with S256.")
     if not algorithms & _ALGORITHMS:
-        raise ProviderError("The provider signs ID tokens by no algorithm that this server accepts.")
+        raise ProviderError("The provider offers no algorithm for ID tokens that this server accepts.")
     return Metadata(
         issuer=issuer,
         authorization_endpoint=_address(found, "authorization_endpoint"),

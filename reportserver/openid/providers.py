@@ -127,7 +127,7 @@ def _check(
     roles = {role_name(role): role for role in allowed} | dict(held)
     errors = provider_errors(definition, tenant)
     errors |= {
-        f"roles.{group}": ["There is no such role that you could give."]
+        f"roles.{group}": ["You can't give a role of this name."]
         for group, name in definition.roles.items()
         if name not in roles
     }

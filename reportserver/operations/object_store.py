@@ -52,13 +52,13 @@ def find_problem() -> str:
 
 
 def problems() -> Iterator[Problem]:
-    """Yield what is wrong with reach, rights, speed and clock. Leaves nothing behind."""
+    """Yield what is wrong with reach, rights, speed and clock. Writes an object, and deletes it if all works."""
     store = ObjectStore(settings.ARTIFACTS_URL)
     name = f"store-probe-{uuid.uuid4().hex}"
     steps: list[tuple[str, Callable[[], object]]] = [
         ("written", lambda: store.write_parts(name, b"probe")),
         ("read", lambda: store.open(name).read()),
-        ("listed", lambda: list(store.find("doctor"))),
+        ("listed", lambda: list(store.find(name))),
         ("deleted", lambda: store.delete([name])),
     ]
     started_at = time.monotonic()
@@ -84,7 +84,7 @@ def hints() -> Iterator[Problem]:
     """Yield what an operator should know."""
     if settings.ARTIFACTS_URL.startswith(("s3:", "gs:")) and not can_be_found(settings.ARTIFACTS_URL):
         yield Problem(
-            "Uploads that were never ended can't be found without AWS_ACCESS_KEY_ID.",
+            "Unfinished uploads can't be found without AWS_ACCESS_KEY_ID.",
             "Give the bucket a lifecycle rule that aborts incomplete uploads after a day.",
         )
 

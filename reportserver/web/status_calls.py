@@ -72,7 +72,7 @@ class StatusCalls:
             answer = _answer(environ, match[1])
         except Exception:
             # The whole way answers with the error that it is.
-            log.warning("A status call goes the whole way.", exc_info=True)
+            log.warning("A status call could not be answered early. Django answers it.", exc_info=True)
             answer = None
         finally:
             request_finished.send(sender=type(self))

@@ -42,7 +42,7 @@ class Recipient:
             self.reasons.append(reason)
 
     def without_address(self, address: str, reason: str) -> None:
-        """Leave out one address. Nobody is left to send to without any."""
+        """Leave out one address. Refuses the recipient if that was the last."""
         self.addresses.remove(address)
         self.reasons.append(reason)
         self.is_refused = self.is_refused or not self.addresses

@@ -29,7 +29,7 @@ class SlotFailed(Exception):
 
 
 def note_failure(schedule: Schedule, slot: Slot, failure: SlotFailed) -> None:
-    """Tell of a slot that failed, and pause the schedule if it can't run any more."""
+    """Tell of a slot that failed, and count it. Pauses a schedule that can't run any more or failed too often."""
     if schedule.paused:
         return
     if failure.pauses:

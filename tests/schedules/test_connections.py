@@ -117,7 +117,7 @@ def test_the_owner_needs_the_right_to_use_a_connection_when_saving_and_at_sendin
     connection.users.clear()
     run(schedule)
     refused = send_next()
-    assert refused.state == "failed" and "no right to use it any more" in refused.error
+    assert refused.state == "failed" and "may no longer use it" in refused.error
 
 
 def test_an_administrator_needs_no_grant() -> None:

@@ -60,7 +60,7 @@ def _add_run(commands: argparse._SubParsersAction) -> None:  # type: ignore[type
     )
     run.add_argument("--section", help="the section of csv, ndjson or parquet")
     run.add_argument("--locale", help="how numbers and dates are written, such as de-DE")
-    run.add_argument("--max-age", type=int, metavar="SECONDS", help="take your own result if it is no older")
+    run.add_argument("--max-age", type=int, metavar="SECONDS", help="reuse a result of yours that is no older")
     run.add_argument("--deliver", action="store_true", help="also send the result to the report's targets")
     run.add_argument("--notify", action="store_true", help="mail you when the job has ended")
     run.add_argument("--no-wait", action="store_true", help="print the job's id and don't wait for it")

@@ -50,7 +50,7 @@ def private_key_error(text: str) -> str | None:
     try:
         asyncssh.import_private_key(text)
     except asyncssh.KeyEncryptionError:
-        return "Must be a private key without a passphrase: the server uses it alone."
+        return "Must be a private key without a passphrase: nobody is there to enter one."
     except (asyncssh.KeyImportError, ValueError):
         return "Must be a private key in OpenSSH's format or PEM."
     return None

@@ -117,7 +117,7 @@ def _where(result: OutgoingResult, *, is_attached: bool) -> str:
     if is_attached:
         return ngettext("The file is attached.", "The files are attached.", number)
     return ngettext(
-        "The file is too large for a message. Download it from the job's page.",
-        "The files are too large for a message. Download them from the job's page.",
+        "The file is too large for an e-mail. Download it from the job's page.",
+        "The files are too large for an e-mail. Download them from the job's page.",
         number,
     )

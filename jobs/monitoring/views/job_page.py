@@ -143,7 +143,7 @@ def decide_delivery(request: HttpRequest, delivery_id: str) -> HttpResponse:
 
 def _revoke_link(request: HttpRequest, delivery: Delivery) -> HttpResponse:
     links.revoke(delivery=delivery, actor=caller(request))
-    messages.success(request, gettext("The link was revoked. It leads nowhere now."))
+    messages.success(request, gettext("The link was revoked. It no longer works."))
     return redirect("job", delivery.job_id)
 
 

@@ -152,7 +152,7 @@ class ObjectStore:
             with writing_errors():
                 obstore.put(client(self.url, LONG), name, data, mode="create")
         except AlreadyExistsError:
-            # The name contains a random token, so this is the own object: the answer to an earlier request was lost.
+            # The name contains a random token, so the object is the attempt's own: an earlier answer was lost.
             if self.open(name).read() != data:
                 raise StorageUnavailable(f"The object store has another file named {name}.") from None
 

@@ -34,7 +34,7 @@ class Command(BaseCommand):
             "pause": "pause a schedule",
             "resume": "resume a schedule",
             "next": "print the next times of a schedule",
-            "take-over": "give a schedule whose owner is gone another one",
+            "take-over": "give a new owner to a schedule whose owner is gone",
         }.items():
             verbs.add_parser(name, help=help).add_argument("schedule", help="the schedule's id or slug")
         verbs.choices["next"].add_argument("--count", type=int, default=5, help="how many times (default: 5)")

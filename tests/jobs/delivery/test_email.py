@@ -57,7 +57,7 @@ def test_a_mail_has_all_files_or_none(add_target: AddTarget, succeed: Succeed, m
         "csv": CONTENT, "json": CONTENT, "ndjson": CONTENT
     }  # fmt: skip
     assert "The files are attached." in str(attached.get_body())
-    assert not [*linked.iter_attachments()] and "too large for a message" in str(linked.get_body())
+    assert not [*linked.iter_attachments()] and "too large for an e-mail" in str(linked.get_body())
 
 
 def test_a_large_file_is_linked_to(add_target: AddTarget, succeed: Succeed, mails: Mails, settings: Any) -> None:
@@ -66,7 +66,7 @@ def test_a_large_file_is_linked_to(add_target: AddTarget, succeed: Succeed, mail
     succeed()
     assert send_next().state == "sent"
     ((_, message),) = mails.received
-    assert not [*message.iter_attachments()] and "too large for a message" in str(message.get_body())
+    assert not [*message.iter_attachments()] and "too large for an e-mail" in str(message.get_body())
 
 
 @pytest.mark.parametrize(

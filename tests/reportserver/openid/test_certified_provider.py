@@ -183,7 +183,7 @@ def test_an_administrator_creates_and_tests_a_provider(site: Site, chromium: Bro
     page = context.new_page()
     sign_in_here(page, "alice", "/people")
     page.get_by_role("link", name="Identity providers").click()
-    page.get_by_label("Short name").fill(f"made-{scheme}")
+    page.get_by_label("URL name").fill(f"made-{scheme}")
     page.get_by_label("Name on the sign-in page").fill(f"Made {scheme}")
     page.get_by_label("Issuer").fill("http://idp.example.com")
     page.get_by_label("Client ID").fill("reports")

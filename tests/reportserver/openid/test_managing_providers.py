@@ -96,7 +96,7 @@ def test_a_wrong_provider_is_refused_field_by_field(calls: Callable[[str], APICl
     wrong |= {"issuer": "https://login.example.com"}
     del wrong["client_secret_env"]
     assert problems(alice.post(URL, wrong, format="json")) == {
-        "roles.staff": ["There is no such role that you could give."],
+        "roles.staff": ["You can't give a role of this name."],
         "attributes.dept": ["The tenant has no such attribute."],
     }
     assert problems(alice.post(URL, BODY | {"tenant": "globex"}, format="json")) == {
@@ -127,7 +127,7 @@ def test_a_role_with_more_rights_than_the_administrator_cannot_be_mapped(
     Group.objects.create(name="of the operator")
     for name in ("powerful", "of the operator"):
         answer = calls("alice").post(URL, BODY | {"roles": {"staff": name}}, format="json")
-        assert problems(answer) == {"roles.staff": ["There is no such role that you could give."]}
+        assert problems(answer) == {"roles.staff": ["You can't give a role of this name."]}
 
 
 def test_nobody_else_sees_a_provider(calls: Callable[[str], APIClient], browse: Callable[[str], Client]) -> None:
