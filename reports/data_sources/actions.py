@@ -61,12 +61,16 @@ def delete_source(*, source: DataSource, actor: User) -> None:
 
 
 def test_source(*, source: DataSource, actor: User) -> SourceCheck:
-    """Ask whether the source answers, and keep the outcome. Raises DryRunBusy."""
+    """Ask whether the source answers, and keep the outcome unless the source was changed meanwhile.
+
+    Raises DryRunBusy, and SourceNotFound if it was deleted meanwhile.
+    """
     found = _check(source, actor)
     with transaction.atomic():
-        DataSource.objects.filter(pk=source.pk).update(checked_at=Now(), fault=found.error[:500])
+        if _place(_lock(source)) == _place(source):
+            DataSource.objects.filter(pk=source.pk).update(checked_at=Now(), fault=found.error[:500])
         _record(Action.SOURCE_TEST, source, actor, fault=found.error)
-    source.refresh_from_db(fields=["checked_at", "fault"])
+        source.refresh_from_db(fields=["checked_at", "fault"])
     return found
 
 
@@ -82,6 +86,8 @@ def test_unsaved(*, source: DataSource, body: SourceBody, actor: User) -> Source
 
 def browse_source(*, source: DataSource, search: str, actor: User) -> tasks.SourceTables:
     """Return the tables that `list_tables` finds with this text. Raises DryRunBusy."""
+    # PostgreSQL stores no NUL in the audit log, and no name has one.
+    search = search.replace("\0", " ")
     with transaction.atomic():
         _record(Action.SOURCE_BROWSE, source, actor, search=search)
     try:
@@ -113,6 +119,10 @@ def _save(source: DataSource) -> None:
             source.save()
     except IntegrityError:
         raise invalid_definition({"slug": ["Another data source already has this slug."]}) from None
+
+
+def _place(source: DataSource) -> tuple[str, str, str]:
+    return source.kind, source.location, source.encrypted_url
 
 
 def _lock(source: DataSource) -> DataSource:

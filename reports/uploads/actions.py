@@ -28,7 +28,7 @@ from reports.exceptions import DryRunLost, QueryFailed, QueryTimeout, SourceNotF
 from reports.models import DataSource
 from reports.uploads import storage
 from reports.uploads.models import UploadedFile
-from reports.uploads.tasks import MEMORY_BYTES, READ_SECONDS, FoundTable, Inspection, inspect_upload
+from reports.uploads.tasks import MEMORY_BYTES, READ_SECONDS, SUFFIXES, FoundTable, Inspection, inspect_upload
 
 #: Versions of a table that are kept, the current one included.
 KEPT_VERSIONS = 5
@@ -118,8 +118,8 @@ def _inspected(draft: Path, folder: Path, actor: User) -> list[FoundTable]:
         found = Inspection(fault=_TOO_MUCH)
     if found.fault:
         raise invalid_definition({"file": [found.fault]})
-    # A damaged child must not name a file elsewhere.
-    if any(Path(table.path).parent != folder for table in found.tables):
+    # A damaged child must not name a file elsewhere, or choose where it is stored.
+    if any(Path(table.path).parent != folder or table.suffix not in SUFFIXES for table in found.tables):
         raise invalid_definition({"file": [_TOO_MUCH]})
     return found.tables
 

@@ -55,7 +55,7 @@ def restore(request: HttpRequest, key: str, table: str, number: int) -> HttpResp
     """Store an earlier version of a table again."""
     source = DataSource.objects.find_administered(caller(request), key)
     try:
-        file = actions.restore_file(source=source, table=table, number=number, actor=caller(request))
+        file = actions.restore_file(source=source, table=_name(table), number=number, actor=caller(request))
     except UploadLost as error:
         messages.error(request, gettext(error.message))
     else:
@@ -69,6 +69,11 @@ def restore(request: HttpRequest, key: str, table: str, number: int) -> HttpResp
 def delete(request: HttpRequest, key: str, table: str) -> HttpResponse:
     """Delete a table with its versions."""
     source = DataSource.objects.find_administered(caller(request), key)
-    actions.delete_table(source=source, table=table, actor=caller(request))
+    actions.delete_table(source=source, table=_name(table), actor=caller(request))
     messages.success(request, gettext("Table “%(name)s” was deleted.") % {"name": table})
     return redirect("source", source_key(caller(request), source))
+
+
+def _name(text: str) -> str:
+    """The name of a table in a path, without NUL, which PostgreSQL refuses to look for."""
+    return text.replace("\0", " ")

@@ -20,6 +20,8 @@ MEMORY_BYTES = 512 << 20
 _NOT_SUPPORTED = "Upload a CSV, Parquet or XLSX file."
 _OTHER_FORMATS = (b"%PDF", b"\x89PNG", b"GIF8", b"\xff\xd8", b"\x1f\x8b", b"\x7fELF", b"\xd0\xcf\x11\xe0")
 _EMPTY = "The file is empty."
+#: Of stored files.
+SUFFIXES = (".csv", ".parquet")
 
 
 @dataclass(frozen=True)

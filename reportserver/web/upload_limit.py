@@ -15,6 +15,11 @@ _CALL, _PAGE = "api-source-files", "source-upload"
 _SPARE_BYTES = 1 << 20
 
 
+def longest_body() -> int:
+    """Bytes of the longest body that any URL takes."""
+    return int(settings.UPLOAD_BYTES + _SPARE_BYTES)
+
+
 class UploadLimit(FileUploadHandler):
     """Raises RequestDataTooBig for a body that is too long for its URL and user. Leaves the rest to later handlers."""
 
@@ -26,7 +31,7 @@ class UploadLimit(FileUploadHandler):
         boundary: Any,
         encoding: str | None = None,
     ) -> None:
-        limit = settings.UPLOAD_BYTES + _SPARE_BYTES if self._takes_files() else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        limit = longest_body() if self._takes_files() else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
         if content_length > limit:
             raise RequestDataTooBig
 

@@ -89,3 +89,16 @@ def test_us094_a_number_that_is_too_long_is_refused_with_a_clear_sentence(idle_b
     body = f'{{"parameters": {{"region": {number}}}}}'
     error = assert_error(idle_bob.post(GENERATE, content=body, headers=JSON), 400, "malformed_json")["error"]
     assert "number is too long" in error and "sys" not in error
+
+
+def test_a_file_in_chunks_is_stored(idle):
+    alice = idle.client("alice")
+    assert alice.post("/sources", json={"slug": "in-chunks", "kind": "files", "uploads": True}).status_code == 201
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="t.csv"\r\n\r\n'
+    body = head + b"n\n" + b"1234567\n" * 250_000 + b"\r\n--x--\r\n"
+    headers = CLOSE | {"Content-Type": "multipart/form-data; boundary=x"}
+    try:
+        answer = alice.post("/sources/in-chunks/files", content=chunks(body, 60_000), headers=headers)
+        assert (answer.status_code, answer.json()["files"][0]["rows"]) == (201, 250_000), answer.text
+    finally:
+        assert alice.request("DELETE", "/sources/in-chunks").status_code == 204

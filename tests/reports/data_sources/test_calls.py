@@ -11,6 +11,7 @@ from django.db import connection
 from accounts.models import Tenant, User
 from audit.models import AuditLog
 from reports import actions
+from reports.data_sources import actions as data_sources
 from reports.definitions import parse_report
 from reports.models import DataSource
 from schedules import actions as schedules
@@ -176,6 +177,34 @@ def test_tables_and_columns_come_from_the_source(kind: str, alice: User, folder:
             checked = client("alice").post("/api/v1/reports/r/validate", {}, format="json").json()
             assert checked["faults"] == [], reference
             client("alice").delete("/api/v1/reports/r")
+
+
+def test_a_search_for_nul_finds_nothing(alice: User, folder: Path) -> None:
+    create(kind="files", url=None, location=str(folder / "files"))
+    assert client("alice").get(f"{URL}/crm/tables?q=%00sales").json() == {"tables": [], "more": False, "fault": ""}
+    assert AuditLog.objects.order_by("sequence").last().details["search"] == " sales"  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("change", ["url", "deleted"])
+def test_an_outdated_outcome_of_a_test_is_not_kept(change: str, alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    create()
+    check = data_sources.check_source
+
+    def during(*arguments: Any, **options: Any) -> Any:
+        found = check(*arguments, **options)
+        api = client("alice")
+        if change == "url":
+            assert api.patch(f"{URL}/crm", {"url": SECRET + "2"}, format="json").status_code == 200
+        else:
+            assert api.delete(f"{URL}/crm").status_code == 204
+        return found
+
+    monkeypatch.setattr(data_sources, "check_source", during)
+    answer = client("alice").post(f"{URL}/crm/test")
+    if change == "deleted":
+        assert (answer.status_code, answer.json()["code"]) == (404, "source_not_found")
+    else:
+        assert answer.json()["fault"] and DataSource.objects.get().checked_at is None
 
 
 def test_a_server_lists_its_tables_and_a_test_warns_of_rights(alice: User) -> None:

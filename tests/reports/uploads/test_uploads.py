@@ -22,7 +22,9 @@ from reports.data_sources import actions as sources
 from reports.data_sources.body import parse_source
 from reports.models import DataSource
 from reports.sources.base import SourceSpec
+from reports.uploads import actions as uploads
 from reports.uploads.actions import KEPT_VERSIONS, table_name
+from reports.uploads.tasks import FoundTable, Inspection
 from tests.reports.api.clients import client
 from tests.reports.data_sources.conftest import acme, alice, browse, globex, people, root  # noqa: F401
 
@@ -140,7 +142,8 @@ def test_a_table_is_replaced_restored_and_deleted(source: DataSource, settings: 
     with TestCase.captureOnCommitCallbacks(execute=True):
         assert browser.post("/sources/files/files/t/2/restore").status_code == 302
     assert rows(source, fetch, "select * from t") == [{"x": 1}]
-    assert browser.post("/sources/files/files/t/99/restore").status_code == 404
+    for path in ("t/99/restore", "t%00/1/restore", "t%00/delete"):
+        assert browser.post(f"/sources/files/files/{path}").status_code == 404
     kept = {path: path.read_bytes() for path in settings.UPLOADS_DIR.rglob("*.csv")}
     for path in kept:
         path.unlink()
@@ -160,6 +163,19 @@ def test_deleting_the_source_deletes_its_files(source: DataSource, alice: User, 
     with TestCase.captureOnCommitCallbacks(execute=True):
         sources.delete_source(source=source, actor=alice)
     assert list(settings.UPLOADS_DIR.iterdir()) == []
+
+
+def test_a_damaged_child_does_not_choose_where_a_file_is_stored(
+    source: DataSource,
+    settings: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def damaged(_task: object, draft: str, folder: str, **_: object) -> Inspection:
+        return Inspection([FoundTable(draft, "/../../../x.csv", 1)])
+
+    monkeypatch.setattr(uploads, "run_in_child", damaged)
+    assert "too large to read" in upload(CSV).json()["fields"]["file"][0]
+    assert not source.files.exists() and not [path for path in settings.UPLOADS_DIR.rglob("*") if path.is_file()]
 
 
 def test_uploads_are_bounded(source: DataSource, settings: Any) -> None:

@@ -6,9 +6,11 @@ import io
 from typing import Any
 
 import pytest
+from django.core.exceptions import RequestDataTooBig
 from pytest_django import Settings
 
 from reportserver.web.chunked_bodies import ChunkedBodies
+from reportserver.web.upload_limit import longest_body
 
 
 class Interrupted(io.BytesIO):
@@ -37,10 +39,22 @@ def test_a_chunked_body_gets_its_length(body: bytes) -> None:
     assert (environ["CONTENT_LENGTH"], environ["wsgi.input"].read()) == (str(len(body)), body)
 
 
-def test_a_body_over_the_limit_is_cut_just_above_it(settings: Settings) -> None:
+def test_a_body_over_the_limit_has_the_longest_length_and_is_read_on_demand(settings: Settings) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE, settings.UPLOAD_BYTES = 10, 100
+    body = io.BytesIO(b"x" * 90 + b"y" * 5)
+    environ = received(body, **CHUNKED)
+    assert int(environ["CONTENT_LENGTH"]) == longest_body() == 100 + (1 << 20)
+    assert body.tell() == 11, "no more is read before somebody asks"
+    pieces = list(iter(lambda: environ["wsgi.input"].read(7), b""))
+    assert b"".join(pieces) == body.getvalue()
+
+
+def test_a_body_over_the_longest_length_is_refused_while_it_is_read(settings: Settings) -> None:
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
+    settings.UPLOAD_BYTES = 100 - (1 << 20)
     environ = received(io.BytesIO(b"x" * 100), **CHUNKED)
-    assert (environ["CONTENT_LENGTH"], environ["wsgi.input"].read()) == ("11", b"x" * 11)
+    with pytest.raises(RequestDataTooBig):
+        list(iter(lambda: environ["wsgi.input"].read(7), b""))
 
 
 def test_an_interrupted_body_fails_when_it_is_read() -> None:
