@@ -84,6 +84,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SERVE_INCLUDE_SCHEMA": False,
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"JobStatus": "jobs.status.Status", "DataSourceKind": "reports.models.DataSource.Kind"},
+    "ENUM_NAME_OVERRIDES": {
+        "JobStatus": "jobs.status.Status",
+        "DataSourceKind": "reports.models.DataSource.Kind",
+        "SlotKindEnum": "schedules.models.Slot.Kind",
+        "SlotStateEnum": "schedules.models.Slot.State",
+    },
     "SCHEMA_PATH_PREFIX": "/api/v1",
 }

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.apps import apps
 from django.db import connection, models
-from django.db.models import Exists, F, OuterRef, Q, Subquery, Value
+from django.db.models import Count, Exists, F, OuterRef, Prefetch, Q, Subquery, Value
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Coalesce, NullIf
 from django.urls import reverse
@@ -25,11 +25,21 @@ if TYPE_CHECKING:
     from accounts.models import User
     from schedules.models import Schedule, Slot  # noqa: F401 - in the string that names the querysets' models
 
+#: The most children of a slot that the API lists.
+LISTED_CHILDREN = 100
+
 
 class SlotQuerySet(models.QuerySet["Slot"]):
     def complete(self) -> SlotQuerySet:
-        """Load what the API says about slots."""
-        return self.select_related("job", "version").prefetch_related("recipients__job")
+        """Load what the API says about slots: of a burst, its first children and how many there are."""
+        recipients = apps.get_model("schedules", "SlotRecipient")._default_manager
+        # Whole jobs of all children of a page of slots would be gigabytes.
+        fields = ("slot", "key", "addresses", "parameters", "reason", "job__status", "job__delivery_state")
+        listed = recipients.select_related("job").only(*fields).order_by("key")[:LISTED_CHILDREN]
+        total = recipients.filter(slot=OuterRef("pk")).order_by().values("slot").annotate(n=Count("pk")).values("n")
+        slots = self.select_related("job", "version").annotate(children_total=Coalesce(Subquery(total), 0))
+        complete: SlotQuerySet = slots.prefetch_related(Prefetch("recipients", listed, to_attr="listed_children"))
+        return complete
 
     def with_unfinished_jobs(self) -> SlotQuerySet:
         """Return the slots with a job that has not ended, their own or a recipient's."""

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from django.db.models import Value
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
+from rest_framework import status
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from common.api.schema import errors
-from schedules.api.serializers import RecipientPreviewSerializer, SlotSerializer
-from schedules.api.views import KEY, ScheduleView, slot_accepted
+from schedules.api.serializers import RecipientPreviewSerializer, RetriedSlotSerializer
+from schedules.api.views import KEY, ScheduleView
 from schedules.bursting import actions
+from schedules.models import Slot
 from schedules.permissions import slot_to_manage
 
 
@@ -38,11 +43,14 @@ class SlotRetry(ScheduleView):
         operation_id="schedule_slot_retry",
         parameters=[KEY],
         request=None,
-        responses={202: SlotSerializer, **errors(400, 401, 403, 404, 409, 429, 503)},
+        responses={202: RetriedSlotSerializer, **errors(400, 401, 403, 404, 409, 429, 503)},
     )
     def post(self, request: Request, key: str, slot_id: int) -> Response:
-        """Run again what failed of a slot with recipients: jobs, deliveries, and rows that were refused."""
+        """Run again what failed of a slot with recipients, at most 100 of them: jobs, deliveries, and rows that were
+        refused."""
         schedule = self.schedule(key)
         slot = slot_to_manage(schedule, slot_id)
-        actions.retry_failed(schedule=schedule, slot=slot, actor=self.user)
-        return slot_accepted(slot)
+        retried = actions.retry_failed(schedule=schedule, slot=slot, actor=self.user)
+        complete: Any = Slot.objects.complete()
+        row = complete.annotate(retried=Value(retried.number), left=Value(retried.left)).get(pk=slot.pk)
+        return Response(RetriedSlotSerializer(row).data, status.HTTP_202_ACCEPTED)

@@ -108,9 +108,19 @@ class SlotSerializer(serializers.Serializer[Slot]):
     state = serializers.ChoiceField(choices=Slot.State.choices)
     jobId = serializers.UUIDField(source="job_id", allow_null=True)
     jobStatus = serializers.CharField(source="job.status", default=None, allow_null=True)
-    children = ChildSerializer(source="recipients", many=True, help_text="Of a burst: its recipients, by key.")
+    children = ChildSerializer(
+        source="listed_children", many=True, help_text="Of a burst: its first 100 recipients, by key."
+    )
+    childrenTotal = serializers.IntegerField(source="children_total", help_text="How many recipients it has.")
     reason = serializers.CharField(help_text="Why there is no job, or empty.")
     version = serializers.IntegerField(source="version.number", default=None, allow_null=True)
+
+
+class RetriedSlotSerializer(SlotSerializer):
+    """A slot of which recipients run again."""
+
+    retried = serializers.IntegerField(help_text="How many recipients run again, at most 100.")
+    left = serializers.IntegerField(help_text="How many that failed are left for another call.")
 
 
 class RecipientSerializer(serializers.Serializer[Recipient]):

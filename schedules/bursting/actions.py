@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
 
 from django.db import transaction
 
@@ -20,11 +23,21 @@ from reports.choices.checked import looks_up_choices
 from schedules import exceptions, to_database
 from schedules.actions import check_can_run
 from schedules.bursting.children import create_children
-from schedules.bursting.models import Outcome
+from schedules.bursting.progress import failed_recipients
 from schedules.bursting.reading import check_values, read_recipients
 from schedules.bursting.rows import Recipient
 from schedules.models import Schedule, Slot, SlotRecipient
 from schedules.slots import delivery_plan
+
+#: Recipients that one call runs again: each is a transaction.
+MAX_RETRIES = 100
+
+
+class Retried(NamedTuple):
+    """How many recipients run again, and how many failed ones are left for another call."""
+
+    number: int
+    left: int
 
 
 @looks_up_choices
@@ -42,25 +55,30 @@ def preview(*, schedule: Schedule, now: datetime) -> list[Recipient]:
     return found
 
 
-def retry_failed(*, schedule: Schedule, slot: Slot, actor: User) -> int:
-    """Run again what failed of a slot's burst, and nothing else. Returns how many recipients that are.
+def retry_failed(*, schedule: Schedule, slot: Slot, actor: User) -> Retried:
+    """Run again what failed of a slot's burst, and nothing else: at most 100 recipients, as somebody waits for it.
 
     Failed jobs get a retry, results that could not be sent are sent again, and rows that were refused are read again.
     A host that dies halfway leaves the rest failed. Raises NothingToRetry, and as `preview`.
     """
     check_can_run(schedule)
-    children = slot.recipients.select_related("job__report", "job__version")
-    failed = [child for child in children if child.outcome == Outcome.FAILED]
+    failed = list(failed_recipients(slot).order_by("key").values_list("job", flat=True))
     if not failed:
         raise exceptions.NothingToRetry
-    refused = [child for child in failed if child.job is None]
-    retried = sum(_retry(child.job, schedule, actor) for child in failed if child.job)
+    ids, number = deque(pk for pk in failed if pk), 0
+    refused, again = len(failed) - len(ids), Retried(0, 0)
+    while ids and number < MAX_RETRIES:
+        number += _retry(ids.popleft(), schedule, actor)
     if refused and schedule.recipients is not None:
-        retried += _create_again(schedule, slot, actor)
-    return retried
+        most = MAX_RETRIES - number
+        again = _create_again(schedule, slot, most, actor) if most else Retried(0, refused)
+    return Retried(number + again.number, len(ids) + again.left)
 
 
-def _retry(job: JobExecutionLog, schedule: Schedule, actor: User) -> bool:
+def _retry(pk: UUID, schedule: Schedule, actor: User) -> bool:
+    job = JobExecutionLog.objects.select_related("report", "version").filter(pk=pk).first()
+    if job is None:
+        return False
     # Somebody else may be doing the same.
     with contextlib.suppress(JobAlreadyRetried, ReportConfigurationMissing, NoFailedDelivery, ResultPurged):
         if job.status == Status.FAILED:
@@ -72,8 +90,8 @@ def _retry(job: JobExecutionLog, schedule: Schedule, actor: User) -> bool:
 
 
 @looks_up_choices
-def _create_again(schedule: Schedule, slot: Slot, actor: User) -> int:
-    """Read the recipients that were refused again, and queue the jobs of those that are right by now."""
+def _create_again(schedule: Schedule, slot: Slot, most: int, actor: User) -> Retried:
+    """Read the recipients that were refused again, and queue the jobs of the first `most` that are right by now."""
     broker.ping()
     with transaction.atomic():
         locked = Schedule.objects.lock(schedule.pk)
@@ -81,8 +99,11 @@ def _create_again(schedule: Schedule, slot: Slot, actor: User) -> int:
             raise exceptions.ScheduleChanged
         refused = {child.key: child.pk for child in slot.recipients.filter(job=None)}
         found = [each for each in read_recipients(locked, locked.recipients) if each.key in refused]
+        check_values(locked, found, locked.moment(slot.time))
+        ready = [each for each in found if not each.is_refused]
+        tried = [each for each in found if each.is_refused] + ready[:most]
         plan: DeliveryPlan = delivery_plan(locked, slot)
-        again = create_children(locked, slot, found, plan, waits=False)
+        again = create_children(locked, slot, tried, plan, waits=False)
         for child in again:
             child.pk = refused[child.key]
         fields = ["job", "row", "addresses", "parameters", "reason"]
@@ -90,4 +111,4 @@ def _create_again(schedule: Schedule, slot: Slot, actor: User) -> int:
         created = sum(child.job is not None for child in again)
         details = {"slot": slot.time.isoformat(), "recipients": created}
         audit.record_all([to_database.audit_entry(Action.SCHEDULE_RUN, locked, **details)], actor)
-    return created
+    return Retried(created, len(ready[most:]))

@@ -49,13 +49,24 @@ def retry(request: HttpRequest, key: str, slot_id: int) -> HttpResponse:
     schedule = schedule_to_manage(user, key)
     slot = slot_to_manage(schedule, slot_id)
     try:
-        number = actions.retry_failed(schedule=schedule, slot=slot, actor=user)
+        retried = actions.retry_failed(schedule=schedule, slot=slot, actor=user)
     except DomainError as error:
         messages.error(request, gettext(error.message))
     else:
-        notice = ngettext("Retrying %(number)s recipient.", "Retrying %(number)s recipients.", number)
-        messages.success(request, notice % {"number": number})
+        _tell(request, retried)
     return redirect("schedule-slot", key, slot.pk)
+
+
+def _tell(request: HttpRequest, retried: actions.Retried) -> None:
+    if not retried.number:
+        messages.error(request, gettext("Nothing could be retried. See the reasons below."))
+        return
+    notice = ngettext("Retrying %(number)s recipient.", "Retrying %(number)s recipients.", retried.number)
+    notice %= {"number": retried.number}
+    if retried.left:
+        more = ngettext("%(left)s more failed: retry again.", "%(left)s more failed: retry again.", retried.left)
+        notice += " " + more % {"left": f"{retried.left:,}"}
+    messages.success(request, notice)
 
 
 @login_required

@@ -6,12 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Tenant
 from jobs import actions as jobs
 from jobs.delivery import outbox
 from jobs.execution import transitions
 from jobs.models import Delivery, JobExecutionLog
+from schedules import querysets
+from schedules.bursting import actions as bursts
 from schedules.models import Schedule
 from tests.jobs.delivery.helpers import make_due, send_next
 from tests.jobs.helpers import succeed_with
@@ -205,6 +209,30 @@ def test_a_retry_runs_only_what_failed(people: People) -> None:
     assert mail.state == "pending"
     assert slot.recipients.count() == 4 and JobExecutionLog.objects.count() == 5
     assert post(f"slots/{slot.pk}/retry").json()["code"] == "nothing_to_retry"
+
+
+def test_a_retry_has_an_end_and_says_how_many_are_left(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bursts, "MAX_RETRIES", 2)
+    bad = [(f"x{number}", "united", 1, "x@example.com", "") for number in range(2)]
+    people([ANN, BEN, *bad, ("y", "UA", 1, "y@example.com", "")])
+    slot = run_burst(bursting())
+    for key in ("a1", "b2", "y"):
+        jobs.cancel(job=child(slot, key).job, actor="tester")  # type: ignore[arg-type]
+    people([ANN, BEN, bad[0], ("x1", "UA", 1, "x@example.com", ""), ("y", "UA", 1, "y@example.com", "")])
+    answers = [post(f"slots/{slot.pk}/retry").json() for _ in range(3)]
+    assert [(answer["retried"], answer["left"]) for answer in answers] == [(2, 3), (2, 0), (0, 0)]
+    assert [each.key for each in slot.recipients.filter(job=None)] == ["x0"]
+
+
+def test_slots_list_their_first_children_and_count_all(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(querysets, "LISTED_CHILDREN", 1)
+    schedule = bursting()
+    run_burst(schedule), run_burst(schedule)
+    with CaptureQueriesContext(connection) as queries:
+        listed = client("bob").get(f"{URL}/hourly/slots").json()["results"]
+    assert [([each["key"] for each in slot["children"]], slot["childrenTotal"]) for slot in listed] == [(["a1"], 2)] * 2
+    [sql] = [query["sql"] for query in queries if "ROW_NUMBER" in query["sql"]]
+    assert "requested_parameters" not in sql
 
 
 def test_what_changed_is_compared_for_each_recipient(people: People) -> None:

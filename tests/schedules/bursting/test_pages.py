@@ -11,7 +11,7 @@ from jobs.execution import transitions
 from jobs.models import Delivery
 from reports.exceptions import SourceInUse
 from reports.models import DataSource
-from schedules.models import Schedule
+from schedules.models import Schedule, SlotRecipient
 from tests.jobs.helpers import succeed_with
 from tests.pages.html import Page
 from tests.schedules.bursting.conftest import ANN, MAIL, RECIPIENTS, People, bursting, child, run_burst
@@ -47,6 +47,13 @@ def test_pages_show_recipients_progress_and_retry(people: People) -> None:
     people([ANN, ("b2", "AA", 20, "ben@example.com", "Ben")])
     assert bob.post(f"{url}/retry").status_code == 302 and child(slot, "b2").job
     assert "Retrying 1 recipient." in Page(bob.get(url)).text
+    page = bob.get(f"{url}?failed=1").content.decode()
+    assert "Show all" in page and "Retry failed" not in page
+    SlotRecipient.objects.filter(key="b2").update(job=None)
+    people([ANN])
+    bob.post(f"{url}/retry")
+    page = Page(bob.get(url)).text
+    assert "Nothing could be retried. See the reasons below." in page and "Retrying 0" not in page
     assert browser("bob").get("/schedules/hourly/slots/999").status_code == 404
     people([])
     assert "returned no rows" in Page(bob.get("/schedules/hourly/recipients")).text
