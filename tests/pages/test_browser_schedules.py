@@ -65,7 +65,7 @@ def test_a_schedule_is_made_from_a_reports_page_changed_and_backfilled(
     page.get_by_label("Cron expression").press("Tab")
     page.get_by_role("button", name="Create schedule").click()
     page.wait_for_url(f"**/schedules/{SLUG}")
-    expect(page.locator("#notices")).to_contain_text("Schedule watched created.")
+    expect(page.locator("#notices")).to_contain_text("“watched” was created.")
     page.goto("/subscriptions")
     expect(page.get_by_text(SLUG)).to_be_visible()
     errors += look(page, "subscriptions")
@@ -100,7 +100,7 @@ def test_a_schedule_is_made_from_a_reports_page_changed_and_backfilled(
     expect(page.get_by_role("heading", name="Delete schedule")).to_be_visible()
     errors += look(page, "delete")
     page.get_by_role("button", name="Delete schedule").click()
-    expect(page.locator("#notices")).to_contain_text("watched deleted.")
+    expect(page.locator("#notices")).to_contain_text("“watched” was deleted.")
     errors += look(page, "list")
     assert errors == []
 
