@@ -26,6 +26,7 @@ urlpatterns = [
     path("jobs/<str:job_id>/cancel", job_page.cancel, name="job-cancel"),
     path("connections", connections.connections, name="connections"),
     path("connections/new", connections.new, name="connection-new"),
+    path("connections/<str:key>/delete", connections.delete, name="connection-delete"),
     path("connections/<str:key>/<str:command>", connections.command, name="connection-command"),
     path("d/<str:token>", views.download_link, name="download-link"),
     path("unsubscribe/<str:token>", views.unsubscribe, name="unsubscribe"),

@@ -7,10 +7,10 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect, render, resolve_url
 from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.caller import require_administrator
 from accounts.models import User
@@ -54,7 +54,7 @@ def new(request: HttpRequest) -> HttpResponse:
 @require_POST
 @sensitive_post_parameters("url", "private_key")
 def command(request: HttpRequest, key: str, command: str) -> HttpResponse:
-    """Change, test or delete a connection."""
+    """Change or test a connection."""
     actor = require_administrator(request)
     connection = connection_to_manage(actor, key)
     try:
@@ -65,14 +65,34 @@ def command(request: HttpRequest, key: str, command: str) -> HttpResponse:
                 found = actions.test_connection(connection=connection, actor=actor)
                 text = f"{connection.slug}: {gettext(found.message)}"
                 (messages.success if found.ok else messages.error)(request, text)
-            case "delete":
-                actions.delete_connection(connection=connection, actor=actor)
-                messages.success(request, gettext("“%(name)s” was deleted.") % {"name": connection.slug})
             case _:
                 raise Http404
     except DomainError as error:
         messages.error(request, f"{connection.slug}: {gettext(error.message)}")
     return redirect("connections")
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def delete(request: HttpRequest, key: str) -> HttpResponse:
+    """Ask for confirmation; POST deletes the connection, unless something uses it."""
+    actor = require_administrator(request)
+    connection = connection_to_manage(actor, key)
+    if request.method != "POST":
+        context = {
+            "title": gettext("Delete connection"),
+            "name": connection.slug,
+            "consequence": gettext("Its URL and secrets are deleted. This can't be undone."),
+            "back": resolve_url("connections"),
+            "back_name": gettext("Connections"),
+        }
+        return render(request, "common/confirm_deletion.html", context)
+    try:
+        actions.delete_connection(connection=connection, actor=actor)
+    except DomainError as error:
+        messages.error(request, f"{connection.slug}: {gettext(error.message)}")
+        return redirect("connections")
+    return _done(request, gettext("“%(name)s” was deleted."), connection.slug)
 
 
 def _change(request: HttpRequest, connection: Connection, actor: User) -> HttpResponse:

@@ -6,13 +6,13 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.files.base import File
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render, resolve_url
 from django.utils.translation import gettext
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.caller import caller
 from reports.definitions.errors import errors_in
-from reports.exceptions import DryRunBusy, InvalidDefinition, UploadLost
+from reports.exceptions import DryRunBusy, InvalidDefinition, TableNotFound, UploadLost
 from reports.models import DataSource
 from reports.querysets import source_key
 from reports.uploads import actions
@@ -65,10 +65,21 @@ def restore(request: HttpRequest, key: str, table: str, number: int) -> HttpResp
 
 
 @login_required
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def delete(request: HttpRequest, key: str, table: str) -> HttpResponse:
-    """Delete a table with its versions."""
+    """Ask for confirmation; POST deletes a table with its versions."""
     source = DataSource.objects.find_administered(caller(request), key)
+    if request.method != "POST":
+        if not source.files.filter(table=_name(table)).exists():
+            raise TableNotFound
+        context = {
+            "title": gettext("Delete table"),
+            "name": table,
+            "consequence": gettext("All its versions are deleted. Reports that read it fail. This can't be undone."),
+            "back": resolve_url("source", source_key(caller(request), source)),
+            "back_name": source.slug,
+        }
+        return render(request, "common/confirm_deletion.html", context)
     actions.delete_table(source=source, table=_name(table), actor=caller(request))
     messages.success(request, gettext("Table “%(name)s” was deleted.") % {"name": table})
     return redirect("source", source_key(caller(request), source))

@@ -7,10 +7,10 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import redirect, render, resolve_url
 from django.utils.translation import gettext
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.caller import require_administrator
 from accounts.models import IdentityProvider, User
@@ -87,14 +87,30 @@ def command(request: HttpRequest, provider_id: str, command: str) -> HttpRespons
     if command in ("enable", "disable"):
         patch_provider(provider=provider, patch={"enabled": command == "enable"}, actor=actor)
         return _changed(request, provider)
-    if command == "delete":
-        delete_provider(provider=provider, actor=actor)
-        messages.success(request, gettext("“%(name)s” was deleted.") % {"name": provider.name})
-        return redirect("identity")
     if command != "test":
         raise Http404
     _show_test(request, provider)
     return redirect("identity-provider", provider.pk)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def remove_provider(request: HttpRequest, provider_id: str) -> HttpResponse:
+    """Ask for confirmation; POST deletes the identity provider."""
+    actor = require_administrator(request)
+    provider = _provider(actor, provider_id)
+    if request.method != "POST":
+        context = {
+            "title": gettext("Delete identity provider"),
+            "name": provider.name,
+            "consequence": gettext("The users who are linked to it are unlinked. This can't be undone."),
+            "back": resolve_url("identity-provider", provider.pk),
+            "back_name": provider.name,
+        }
+        return render(request, "common/confirm_deletion.html", context)
+    delete_provider(provider=provider, actor=actor)
+    messages.success(request, gettext("“%(name)s” was deleted.") % {"name": provider.name})
+    return redirect("identity")
 
 
 def _show_test(request: HttpRequest, provider: IdentityProvider) -> None:

@@ -12,5 +12,6 @@ urlpatterns = [
     path("identity", page.providers, name="identity"),
     path("identity/new", page.new_provider, name="identity-new"),
     path("identity/<str:provider_id>", page.change_provider, name="identity-provider"),
+    path("identity/<str:provider_id>/delete", page.remove_provider, name="identity-delete"),
     path("identity/<str:provider_id>/<str:command>", page.command, name="identity-command"),
 ]

@@ -34,6 +34,7 @@ def test_a_connection_is_created_changed_tested_and_deleted() -> None:
     connection.save(update_fields=["encrypted_secret"])
     tested = alice.post("/connections/pond/test", follow=True).content.decode()
     assert "pond: This server is not allowed to call the connection&#x27;s address." in tested
+    assert "Delete “pond”?" in alice.get("/connections/pond/delete").content.decode() and Connection.objects.exists()
     assert "“pond” was deleted." in alice.post("/connections/pond/delete", follow=True).content.decode()
 
 

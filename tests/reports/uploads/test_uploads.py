@@ -152,6 +152,8 @@ def test_a_table_is_replaced_restored_and_deleted(source: DataSource, settings: 
     assert source.files.count() == KEPT_VERSIONS == len(list(settings.UPLOADS_DIR.glob("*/*")))
     for path, content in kept.items():
         path.write_bytes(content)
+    assert "Delete “t”?" in browser.get("/sources/files/files/t/delete").content.decode() and source.files.exists()
+    assert browser.get("/sources/files/files/none/delete").status_code == 404
     with TestCase.captureOnCommitCallbacks(execute=True):
         assert client("alice").delete(f"{URL}/files/t").status_code == 204
     assert client("alice").delete(f"{URL}/files/t").json()["code"] == "table_not_found"

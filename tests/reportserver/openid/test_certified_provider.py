@@ -202,7 +202,8 @@ def test_an_administrator_creates_and_tests_a_provider(site: Site, chromium: Bro
     expect(page.get_by_text("was changed")).to_be_visible()
     errors += responsive_accessibility_errors(page, "an identity provider")
     assert horizontal_overflow(page) <= 0
-    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("link", name="Delete…").click()
+    page.get_by_role("button", name="Delete identity provider").click()
     expect(page.get_by_text("was deleted")).to_be_visible()
     context.close()
     assert errors == []

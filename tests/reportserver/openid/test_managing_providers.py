@@ -144,7 +144,11 @@ def test_nobody_else_sees_a_provider(calls: Callable[[str], APIClient], browse: 
     assert [browse("bob").get(page).status_code for page in pages] == [403, 403]
     assert [browse("gina").get(page).status_code for page in pages] == [200, 404]
     assert browse("gina").post(f"/identity/{provider_id}/delete").status_code == 404
+    assert browse("bob").post(f"/identity/{provider_id}/delete").status_code == 403
+    assert "unlinked" in browse("alice").get(f"/identity/{provider_id}/delete").content.decode()
     assert IdentityProvider.objects.filter(pk=provider_id).exists()
+    assert browse("alice").post(f"/identity/{provider_id}/delete").status_code == 302
+    assert not IdentityProvider.objects.filter(pk=provider_id).exists()
 
 
 def test_a_test_says_what_is_wrong(calls: Callable[[str], APIClient]) -> None:
