@@ -45,7 +45,7 @@ def install() -> None:
     from jobs.delivery import outbox
     from jobs.execution import lease, transitions, worker
     from jobs.queue import broker
-    from jobs.results import publishing
+    from jobs.results.stores.folder import FolderStore
 
     _add_gates(actions, "submit", before="before-submit", after="after-submit")
     _add_gates(actions, "_enqueue", after="after-enqueue")
@@ -56,7 +56,7 @@ def install() -> None:
     _add_gates(outbox, "claim", before="before-deliver")
     _add_gates(transitions, "succeed", before="before-commit")
     _add_gate_by_kind(transitions, "record_event", "before-event")
-    _add_gates(publishing, "publish", before="before-publish", after="after-publish")
+    _add_gates(FolderStore, "publish", before="before-publish", after="after-publish")
     for module, name in {(step.module, step.list) for step in steps()}:
         setattr(sys.modules[module], name, [_breakable(step) for step in getattr(sys.modules[module], name)])
 
