@@ -6,12 +6,14 @@ import io
 import json
 import logging
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
 from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 from django.test import RequestFactory
 from django.urls import resolve
 from guardian.shortcuts import assign_perm
@@ -66,6 +68,16 @@ def call(application: Any, token: str, job_id: object, **environ: str) -> Answer
 
 def token_of(user: User) -> str:
     return str(sign_in(user, RequestFactory().post("/"))["access"])
+
+
+@pytest.fixture(autouse=True)
+def open_connection() -> Iterator[None]:
+    """Keep the connection of the test's transaction open after a request, as Django's test client does."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
 
 
 @pytest.fixture
