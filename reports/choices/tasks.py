@@ -26,7 +26,7 @@ from reports.parameters.scalars import SCALARS, InvalidValue, quoted
 from reports.parameters.values import TypedValue
 from reports.rendering.column_text import as_text, display_text
 from reports.rendering.text_arrays import TEXT, slices
-from reports.sources import read
+from reports.sources import placeholders, read
 from reports.sources.base import Limits, SchemaWidened, Source
 from reports.sources.deadline import Deadline
 
@@ -109,7 +109,7 @@ def _look_up(
 
 
 def problems(choices: Sequence[ParameterChoices], values: Mapping[str, TypedValue], seconds: float) -> list[str]:
-    """Return a sentence for each choices query that can't be read, or that has no choices although it has no parents.
+    """Return a sentence for each choices query that can't be read, or that has no choices for anybody.
 
     `values` has a value of each parameter that a query uses; it may be NULL.
     """
@@ -122,7 +122,8 @@ def problems(choices: Sequence[ParameterChoices], values: Mapping[str, TypedValu
         except RunError as error:
             sentences.append(f"The choices of {each.parameter.title} can't be read. {error.message}")
         else:
-            if not page.choices and not each.parents:
+            # With other parents, or for another caller, there may be some.
+            if not page.choices and not placeholders.names(each.query, each.source.dialect):
                 sentences.append(f"{each.parameter.title} has no choices: its query returns no values.")
     return sentences
 
