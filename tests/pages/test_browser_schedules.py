@@ -127,5 +127,5 @@ def test_a_burst_is_previewed_run_and_watched(visit: Callable[..., Page], alice:
     page.get_by_role("link", name="Show failed").click()
     expect(page.get_by_role("link", name="Job of north: Succeeded")).to_have_count(0)
     page.get_by_role("button", name="Retry failed").click()
-    expect(page.locator("#notices")).to_contain_text("Nothing could be retried. See the reasons below.")
+    expect(page.locator("#alerts")).to_contain_text("Nothing could be retried. See the reasons below.")
     assert errors == []

@@ -43,7 +43,7 @@ class IdentityProviderSerializer(serializers.Serializer[IdentityProvider]):
     def get_postLogoutRedirectUri(self, provider: IdentityProvider) -> str:
         return post_logout_redirect_uri()
 
-    @extend_schema_field({"$ref": "#/components/schemas/IdentityProviderRequest"})
+    @extend_schema_field({"$ref": "#/components/schemas/IdentityProviderRequestRequest"})
     def get_definition(self, provider: IdentityProvider) -> dict[str, Any]:
         return definition_of(provider).entry()
 
