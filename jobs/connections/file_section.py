@@ -67,7 +67,10 @@ class ConnectionsSection:
 
 def _write(sync: Sync, connection: Connection, definition: FileConnection) -> list[PendingEntry]:
     created = connection._state.adding
-    changed = to_database.write(connection, definition, _secret(sync, connection, definition), by_operator=True)
+    # A stored URL that an Administrator entered must not become the operator's, who may reach any address.
+    by_operator = connection.is_operators or bool(sync.secret(definition.url_env))
+    secret = _secret(sync, connection, definition, by_operator=by_operator)
+    changed = to_database.write(connection, definition, secret, by_operator=by_operator)
     if not changed:
         return []
     name = _name(connection)
@@ -77,7 +80,7 @@ def _write(sync: Sync, connection: Connection, definition: FileConnection) -> li
     return [to_database.audit_entry(Action.CONNECTION_UPDATE, connection, changed=changed)]
 
 
-def _secret(sync: Sync, connection: Connection, definition: FileConnection) -> dict[str, str]:
+def _secret(sync: Sync, connection: Connection, definition: FileConnection, *, by_operator: bool) -> dict[str, str]:
     """Return the secrets. A stored one stays if its variable is not set. Raises InvalidDefinition."""
     stored = connection.readable_secret or {}
     variables = {"url": definition.url_env, "private_key": definition.private_key_env}
@@ -89,8 +92,9 @@ def _secret(sync: Sync, connection: Connection, definition: FileConnection) -> d
         for name, variable in variables.items()
         if variable and not secret[name]
     }
+    names = ("url_env", "private_key_env")
     errors = errors or secret_errors(
-        definition.kind, secret["url"], secret["private_key"], names=("url_env", "private_key_env"), by_operator=True
+        definition.kind, secret["url"], secret["private_key"], names=names, by_operator=by_operator
     )
     if errors:
         raise invalid_definition(errors)

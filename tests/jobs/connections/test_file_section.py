@@ -51,6 +51,18 @@ def test_a_stored_url_stays_if_its_variable_is_not_set(tmp_path: Path) -> None:
     assert "The environment variable LAKE_URL is not set." in str(error.value.details)
 
 
+def test_an_administrators_url_stays_theirs_if_the_variable_is_not_set(tmp_path: Path) -> None:
+    apply_definitions(tmp_path, with_connections(LAKE))
+    Connection.objects.update(is_operators=False)
+    del ENV["LAKE_URL"]
+    changed = LAKE | {"host_key": None, "grants": {"use": ["readers"]}}
+    assert apply_definitions(tmp_path, with_connections(changed)) == ["update connection lake in acme: grants"]
+    assert not Connection.objects.get().is_operators
+    ENV["LAKE_URL"] = URL
+    assert apply_definitions(tmp_path, with_connections(changed)) == ["update connection lake in acme: url"]
+    assert Connection.objects.get().is_operators
+
+
 def test_what_is_wrong_names_its_field(tmp_path: Path) -> None:
     for change, field in (
         ({"url_env": "BOB_PASSWORD"}, "connections[0].url_env"),
