@@ -14,15 +14,14 @@ from rest_framework.generics import GenericAPIView, ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.models import Tenant, User
+from accounts.models import User
 from common.api.schema import errors, header
 from jobs.api.serializers import ConnectionSerializer, ConnectionTestSerializer
 from jobs.connections import actions
 from jobs.connections.definitions import SentConnection, parse_connection
 from jobs.connections.models import Connection
 from jobs.connections.permissions import connection_to_manage
-from reports.api.bodies import json_object
-from reports.definitions.errors import invalid_definition
+from reports.api.bodies import json_object, named_tenant, with_tenant
 
 _KEY = OpenApiParameter("key", OpenApiTypes.STR, OpenApiParameter.PATH, description="The connection's id or slug.")
 _CREATED = header("Location", "The URL of the connection.", 201, type=OpenApiTypes.URI)
@@ -72,11 +71,8 @@ class ConnectionList(ConnectionView, ListAPIView[Connection]):
     def post(self, request: Request) -> Response:
         """Create a connection. Superusers name its `tenant`; for others it is their own."""
         self._check_administers()
-        own_tenant = {"tenant": self.user.tenant.slug} if self.user.tenant else {}
-        definition = parse_connection(own_tenant | json_object(request.data))
-        tenant = Tenant.objects.filter(slug=definition.tenant).first()
-        if tenant is None or not self.user.administers(tenant.pk):
-            raise invalid_definition({"tenant": ["This tenant does not exist."]})
+        definition = parse_connection(with_tenant(request.data, self.user))
+        tenant = named_tenant(definition.tenant, self.user)
         connection = actions.create_connection(definition=definition, tenant=tenant, actor=self.user)
         headers = {"Location": connection_url(connection)}
         return Response(self.represent(connection), status.HTTP_201_CREATED, headers=headers)

@@ -23,18 +23,31 @@ def json_object(body: Any) -> dict[str, Any]:
     return dict(body)
 
 
-def new_report(body: Any, user: User) -> tuple[ReportDefinition, Tenant]:
-    """Return the definition of a new report, and its tenant: the user's own, or the one that a superuser names.
-
-    Raises InvalidDefinition.
-    """
+def with_tenant(body: Any, user: User) -> dict[str, Any]:
+    """Return the body with the user's tenant if it names none. Raises InvalidDefinition unless it is a JSON object."""
     own_tenant = {"tenant": user.tenant.slug} if user.tenant else {}
-    definition = parse_report(own_tenant | json_object(body))
-    tenant = Tenant.objects.filter(slug=definition.tenant).first()
+    return own_tenant | json_object(body)
+
+
+def named_tenant(slug: str, user: User, *, to_administer: bool = True) -> Tenant:
+    """Return the tenant that a body names: the user's own, or any that a superuser names.
+
+    Raises InvalidDefinition, also for users without an Administrator's rights there unless `to_administer` is false.
+    """
+    tenant = Tenant.objects.filter(slug=slug).first()
+    may_use = tenant is not None and (
+        user.administers(tenant.pk) if to_administer else user.is_superuser or tenant.pk == user.tenant_id
+    )
     # The same error for both, so that nobody can find out which other tenants exist.
-    if tenant is None or not user.administers(tenant.pk):
+    if tenant is None or not may_use:
         raise invalid_definition({"tenant": ["This tenant does not exist."]})
-    return definition, tenant
+    return tenant
+
+
+def new_report(body: Any, user: User) -> tuple[ReportDefinition, Tenant]:
+    """Return the definition of a new report, and its tenant. Raises InvalidDefinition."""
+    definition = parse_report(with_tenant(body, user))
+    return definition, named_tenant(definition.tenant, user)
 
 
 def changed_report(body: Any, report: ReportConfiguration) -> ReportDefinition:

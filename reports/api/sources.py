@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.permissions import IsAdministrator
-from accounts.models import Tenant, User
+from accounts.models import User
 from common.api.schema import errors, header
 from reports.api import bodies
 from reports.api.source_serializers import (
@@ -80,12 +80,8 @@ class SourceList(SourceView, ListAPIView[DataSource]):
     )
     def post(self, request: Request) -> Response:
         """Create a data source. It needn't answer yet: test it."""
-        own_tenant = {"tenant": self.user.tenant.slug} if self.user.tenant else {}
-        body = parse_source(own_tenant | bodies.json_object(request.data))
-        tenant = Tenant.objects.filter(slug=body.tenant).first()
-        # The same error for both, so that nobody can find out which other tenants exist.
-        if tenant is None or not self.user.administers(tenant.pk):
-            raise invalid_definition({"tenant": ["This tenant does not exist."]})
+        body = parse_source(bodies.with_tenant(request.data, self.user))
+        tenant = bodies.named_tenant(body.tenant, self.user)
         source = actions.create_source(body=body, tenant=tenant, actor=self.user)
         return Response(self.represent(source), status.HTTP_201_CREATED, headers={"Location": source_url(source)})
 

@@ -22,8 +22,7 @@ from common.api.schema import errors, header
 from common.ids import parse_uuid
 from jobs.api.responses import LOCATION, RETRY_AFTER, accepted
 from jobs.api.serializers import AcceptedSerializer
-from reports.api.bodies import json_object
-from reports.definitions.errors import invalid_definition
+from reports.api.bodies import json_object, named_tenant, with_tenant
 from reports.models import ReportConfiguration
 from reports.permissions import may_generate
 from schedules import actions, cron
@@ -94,8 +93,7 @@ class ScheduleList(ScheduleView, ListAPIView[Schedule]):
         return Response(self.represent(schedule), status.HTTP_201_CREATED, headers=headers)
 
     def _new_definition(self, data: Any) -> tuple[ScheduleDefinition, Tenant]:
-        own_tenant = {"tenant": self.user.tenant.slug} if self.user.tenant else {}
-        body = own_tenant | json_object(data)
+        body = with_tenant(data, self.user)
         if isinstance(name := body.get("report"), str):
             # 404 and 403 come before what is wrong with the rest.
             report = ReportConfiguration.objects.find(self.user, name)
@@ -103,10 +101,7 @@ class ScheduleList(ScheduleView, ListAPIView[Schedule]):
                 raise PermissionDenied("You don't have the generate right on this report.")
             body["report"] = report.slug
         definition = parse_schedule(body)
-        tenant = Tenant.objects.filter(slug=definition.tenant).first()
-        if tenant is None or not (self.user.is_superuser or tenant.pk == self.user.tenant_id):
-            raise invalid_definition({"tenant": ["This tenant does not exist."]})
-        return definition, tenant
+        return definition, named_tenant(definition.tenant, self.user, to_administer=False)
 
 
 class ScheduleDetail(ScheduleView):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import QuerySet
@@ -16,8 +15,7 @@ from rest_framework.response import Response
 from accounts.api.permissions import IsAdministrator, IsWithoutKey
 from accounts.models import IdentityProvider, Tenant, User
 from common.api.schema import errors, header
-from reports.api.bodies import json_object
-from reports.definitions.errors import invalid_definition
+from reports.api.bodies import json_object, named_tenant, with_tenant
 from reports.definitions.providers.definition import IdentityProviderRequest, parse_provider
 from reportserver.openid.api.serializers import IdentityProviderSerializer, ProviderTestSerializer, provider_url
 from reportserver.openid.providers import (
@@ -116,10 +114,5 @@ class ProviderTest(ProviderView):
 
 def new_provider(body: Any, user: User) -> tuple[IdentityProviderRequest, Tenant]:
     """Return the definition of a new provider, and its tenant. Raises InvalidDefinition."""
-    own: Mapping[str, str] = {"tenant": user.tenant.slug} if user.tenant else {}
-    definition = parse_provider({**own, **json_object(body)})
-    tenant = Tenant.objects.filter(slug=definition.tenant).first()
-    # The same error for both, so that nobody can find out which other tenants exist.
-    if tenant is None or not user.administers(tenant.pk):
-        raise invalid_definition({"tenant": ["This tenant does not exist."]})
-    return definition, tenant
+    definition = parse_provider(with_tenant(body, user))
+    return definition, named_tenant(definition.tenant, user)
