@@ -1,8 +1,8 @@
 """Answers `GET /api/v1/jobs/{id}` before Django does: clients poll it, and the layers cost four times the work itself.
 
-Only what is usual is answered here: a caller below the rate limit who can see the job, and asks for nothing special.
-Anything else goes the whole way, so that every refusal has one home. The rules are the same functions, and a test
-compares the answers of both ways.
+Only usual calls are answered here: by a caller below the rate limit, who can see the job and asks for nothing special.
+Django answers all others, so that every refusal has one home. The rules are the same functions, and a test compares the
+answers of both.
 """
 
 from __future__ import annotations
@@ -71,8 +71,8 @@ class StatusCalls:
         try:
             answer = _answer(environ, match[1])
         except Exception:
-            # The whole way answers with the error that it is.
-            log.warning("A status call could not be answered early. Django answers it.", exc_info=True)
+            # Django answers with the right error.
+            log.warning("Could not answer a status call early. Django answers it.", exc_info=True)
             answer = None
         finally:
             request_finished.send(sender=type(self))
@@ -94,7 +94,7 @@ def _is_usual(environ: dict[str, Any]) -> bool:
 
 
 def _answer(environ: dict[str, Any], job_id: str) -> _Answer | None:
-    """Return the answer; None if somebody else must give it."""
+    """Return the answer, or None if Django must give it."""
     started = time.monotonic()
     user = _authentication.user_of(environ.get("HTTP_AUTHORIZATION", "").encode("latin-1"))
     constant = user and _constant_headers(environ["wsgi.url_scheme"], environ.get("HTTP_HOST", ""))
@@ -112,22 +112,15 @@ def _answer(environ: dict[str, Any], job_id: str) -> _Answer | None:
     body = job_body(job, shows_caller=user.administers(job.tenant_id))
     id = request_id(environ)
     headers = {**polling.status_headers(job, body), **constant, "X-Request-ID": id, **usage.headers()}
-    answer = _not_modified(headers) if _is_known(environ, headers["ETag"]) else _ok(headers, body)
+    known = "HTTP_IF_NONE_MATCH" in environ and is_not_modified(WSGIRequest(environ), headers["ETag"])
+    answer = ("304 Not Modified", headers, b"") if known else _ok(headers, body)
     log_call(environ, id, _route(), int(answer[0][:3]), time.monotonic() - started, user=user, job_id=job_id)
     return answer
-
-
-def _is_known(environ: dict[str, Any], etag: str) -> bool:
-    return "HTTP_IF_NONE_MATCH" in environ and is_not_modified(WSGIRequest(environ), etag)
 
 
 def _ok(headers: dict[str, str], body: dict[str, Any]) -> _Answer:
     content = _renderer.render(body)
     return "200 OK", {"Content-Type": _renderer.media_type, **headers, "Content-Length": str(len(content))}, content
-
-
-def _not_modified(headers: dict[str, str]) -> _Answer:
-    return "304 Not Modified", headers, b""
 
 
 @lru_cache(maxsize=1)

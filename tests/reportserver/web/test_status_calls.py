@@ -6,7 +6,9 @@ import io
 import json
 import logging
 import sys
+import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from django.test import RequestFactory
 from django.urls import resolve
 from guardian.shortcuts import assign_perm
 from pytest_django import Settings
+from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import Tenant, User
 from jobs.api.serializers import JobSerializer
@@ -102,7 +105,7 @@ def jobs(queued: Callable[[], JobExecutionLog], succeed: Succeed, report: Any, u
     return [succeeded, failed, running, queued()]
 
 
-def test_both_ways_give_the_same_answer_and_log_line(
+def test_the_answer_and_the_log_line_are_those_of_django(
     jobs: list[JobExecutionLog], user: User, admin: User, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "reportserver.calls")
@@ -112,11 +115,11 @@ def test_both_ways_give_the_same_answer_and_log_line(
             for more in ({}, {"HTTP_ACCEPT": "application/json", "HTTP_X_REQUEST_ID": "mine-12345"}):
                 caplog.clear()
                 usual = call(StatusCalls(passed_on), token, job.pk, **more)
-                whole = call(django, token, job.pk, **more)
-                assert usual[0] == whole[0] == "200 OK"
-                assert _stable(usual) == _stable(whole)
-                assert usual[1].keys() == whole[1].keys()
-                assert usual[1]["RateLimit"] != whole[1]["RateLimit"], "both are counted"
+                by_django = call(django, token, job.pk, **more)
+                assert usual[0] == by_django[0] == "200 OK"
+                assert _stable(usual) == _stable(by_django)
+                assert usual[1].keys() == by_django[1].keys()
+                assert usual[1]["RateLimit"] != by_django[1]["RateLimit"], "both are counted"
                 lines = [
                     {
                         name: value
@@ -151,9 +154,9 @@ def test_a_client_that_has_the_answer_gets_304_with_the_same_headers(jobs: list[
     token = token_of(user)
     etag = call(StatusCalls(passed_on), token, jobs[0].pk)[1]["ETag"]
     usual = call(StatusCalls(passed_on), token, jobs[0].pk, HTTP_IF_NONE_MATCH=etag)
-    whole = call(django, token, jobs[0].pk, HTTP_IF_NONE_MATCH=etag)
-    assert usual[0] == whole[0] == "304 Not Modified" and usual[2] == whole[2] == b""
-    assert usual[1].keys() == whole[1].keys()
+    by_django = call(django, token, jobs[0].pk, HTTP_IF_NONE_MATCH=etag)
+    assert usual[0] == by_django[0] == "304 Not Modified" and usual[2] == by_django[2] == b""
+    assert usual[1].keys() == by_django[1].keys()
     assert call(StatusCalls(passed_on), token, jobs[0].pk, HTTP_IF_NONE_MATCH='W/"other"')[0] == "200 OK"
 
 
@@ -178,7 +181,7 @@ def test_a_client_that_has_the_answer_gets_304_with_the_same_headers(jobs: list[
         {"HTTP_AUTHORIZATION": "Bearer rsk_abc_def"},
     ],
 )
-def test_whatever_is_not_usual_goes_the_whole_way(
+def test_django_answers_whatever_is_not_usual(
     environ: dict[str, str], jobs: list[JobExecutionLog], user: User, settings: Settings
 ) -> None:
     settings.ALLOWED_HOSTS = ["localhost"]
@@ -186,7 +189,7 @@ def test_whatever_is_not_usual_goes_the_whole_way(
     assert call(StatusCalls(passed_on), token_of(user), jobs[0].pk, **environ)[0] == "299 Passed on"
 
 
-def test_who_is_refused_is_refused_by_the_whole_way(jobs: list[JobExecutionLog], user: User, report: Any) -> None:
+def test_django_refuses_who_may_not_see_the_job(jobs: list[JobExecutionLog], user: User, report: Any) -> None:
     job, token = jobs[0].pk, token_of(user)
     other = User.objects.create_user("eve", tenant=user.tenant)
     foreign = User.objects.create_user("mallory", tenant=Tenant.objects.create(slug="globex", name="Globex"))
@@ -199,7 +202,7 @@ def test_who_is_refused_is_refused_by_the_whole_way(jobs: list[JobExecutionLog],
     assert call(StatusCalls(passed_on), token, job)[0] == "299 Passed on"
 
 
-def test_an_expired_token_and_too_many_calls_go_the_whole_way(
+def test_django_refuses_too_many_calls(
     jobs: list[JobExecutionLog], user: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     token = token_of(user)
@@ -208,6 +211,15 @@ def test_an_expired_token_and_too_many_calls_go_the_whole_way(
     answers = [call(StatusCalls(passed_on), token, jobs[0].pk)[0] for _ in range(4)]
     assert answers[-1] == "299 Passed on"
     assert call(django, token, jobs[0].pk)[0] == "429 Too Many Requests"
+
+
+def test_a_cached_token_is_refused_once_it_has_expired(jobs: list[JobExecutionLog], user: User) -> None:
+    access = AccessToken(token_of(user))
+    access.set_exp(lifetime=timedelta(seconds=2))
+    assert call(StatusCalls(passed_on), str(access), jobs[0].pk)[0] == "200 OK"
+    time.sleep(2.1)
+    assert call(StatusCalls(passed_on), str(access), jobs[0].pk)[0] == "299 Passed on"
+    assert call(django, str(access), jobs[0].pk)[0] == "401 Unauthorized"
 
 
 def test_the_path_is_the_one_of_the_url_configuration() -> None:
