@@ -24,9 +24,9 @@ from reports.parameters import date_math
 from reports.parameters.date_math import Moment, is_relative
 from reports.parameters.declarations import Parameter
 from reports.parameters.presets import DAYS, PERIODS
-from reports.parameters.rules import Rule, ordered_pairs
+from reports.parameters.rules import Rule, messages_by_parameter, ordered_pairs
 from reports.parameters.scalars import SCALARS, InvalidValue
-from reports.parameters.values import to_json, typed_values
+from reports.parameters.values import broken_rules, to_json, typed_values
 from reports.rendering import ONE_SECTION
 from reports.rendering.base import LOCALIZED, Section
 
@@ -70,6 +70,9 @@ class Field:
     errors: list[str] = dataclass_field(default_factory=list)
     #: What a relative date in it means.
     meaning: str = ""
+    #: The messages of the rules in which it is, and of those that its value breaks.
+    rules: list[str] = dataclass_field(default_factory=list)
+    broken_rules: list[str] = dataclass_field(default_factory=list)
 
     @classmethod
     def of(cls, parameter: Parameter, data: QueryDict, *, submitted: bool) -> Field:
@@ -91,6 +94,15 @@ class Field:
     @property
     def raw(self) -> object:
         return self.values if self.parameter.multiple else self.value
+
+    @property
+    def own_errors(self) -> list[str]:
+        """The errors apart from those of rules, which have a place of their own."""
+        return [error for error in self.errors if error not in self.broken_rules]
+
+    @property
+    def is_invalid(self) -> bool:
+        return bool(self.errors or self.broken_rules)
 
     @property
     def name(self) -> str:
@@ -216,6 +228,9 @@ class RunForm:
         format = data.get("format") or version.formats[0]
         deliver = submitted and "deliver" in data and version.has_outbound_delivery
         form = cls(fields, version.formats, format, token, rules=version.rules, deliver=deliver)
+        messages = messages_by_parameter(form.rules, [field.parameter for field in fields])
+        for field in fields:
+            field.rules = messages.get(field.parameter.name, [])
         form.notify, form.locale = submitted and "notify" in data, data.get("locale", "").strip()
         form.sections, name = version.sections, data.get("section", "")
         form.section = name if name in version.section_queries else ""
@@ -261,6 +276,17 @@ class RunForm:
         """Show in each field with a relative date which date it means."""
         for field in self.fields:
             field.show_meaning(moment)
+
+    def show_broken_rules(self, moment: Moment) -> None:
+        """Show at each field the rules between parameters that its value breaks."""
+        broken = broken_rules([field.parameter for field in self.fields], self.raw(), moment, self.rules)
+        for field in self.fields:
+            field.broken_rules = broken.get(field.parameter.name, [])
+
+    @property
+    def broken_rules(self) -> list[str]:
+        """The messages of all broken rules, each once."""
+        return list(dict.fromkeys(sentence for field in self.fields for sentence in field.broken_rules))
 
     def _periods(self) -> list[tuple[Field, Field]]:
         """Return pairs of dates that a rule orders; without one, the only two dates of the report."""

@@ -16,6 +16,7 @@ urlpatterns = [
     path("reports/new", editing.new, name="report-new"),
     path("reports/<str:slug>", views.report, name="report"),
     path("reports/<str:slug>/choices/<str:name>", views.choices, name="report-choices"),
+    path("reports/<str:slug>/rules", views.rules, name="report-rules"),
     path("reports/<str:slug>/edit", editing.edit, name="report-edit"),
     path("reports/<str:slug>/template", editing.template, name="report-template"),
     path("reports/<str:slug>/delete", editing.delete, name="report-delete"),

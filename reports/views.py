@@ -12,7 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.caller import caller
 from accounts.localization import is_time_zone
@@ -134,6 +134,19 @@ def choices(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     return render(request, "reports/_choices.html", shown)
 
 
+@login_required
+@require_POST
+def rules(request: HttpRequest, slug: str) -> HttpResponse:
+    """Return the rules between parameters that the form breaks as it is now, as parts of a page for its fields."""
+    user = caller(request)
+    report = ReportConfiguration.objects.find_visible(user, slug)
+    if not may_generate(user, report):
+        raise PermissionDenied
+    form = RunForm.of(report, request.POST, submitted=True)
+    form.show_broken_rules(report.moment(timezone.now()))
+    return render(request, "reports/_rules.html", {"form": form})
+
+
 def _run(request: HttpRequest, report: ReportConfiguration, form: RunForm, moment: Moment) -> HttpResponse:
     try:
         submission = report_runner().submit(
@@ -171,6 +184,7 @@ def _report_page(
 ) -> HttpResponse:
     user, runner = caller(request), report_runner()
     form.show_meanings(moment)
+    form.show_broken_rules(moment)
     context = {
         "report": report,
         "version": report.current,

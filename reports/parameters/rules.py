@@ -102,6 +102,16 @@ def violations(
     return errors
 
 
+def messages_by_parameter(rules: Sequence[Rule], parameters: Iterable[Parameter]) -> dict[str, list[str]]:
+    """Return the messages of the rules in which each parameter is, by its name."""
+    declared = {parameter.name: parameter for parameter in parameters}
+    messages: dict[str, list[str]] = {}
+    for rule in rules:
+        for parameter in _parse(rule.check, declared).parameters:
+            messages.setdefault(parameter.name, []).append(rule.message)
+    return messages
+
+
 def ordered_pairs(rules: Sequence[Rule], parameters: Iterable[Parameter]) -> list[tuple[str, str]]:
     """Return the names of parameters that a rule orders, the earlier or smaller one first."""
     declared = {parameter.name: parameter for parameter in parameters}

@@ -53,17 +53,36 @@ def typed_values(
         for name in map(str, raw)
         if name not in declared
     }
+    values, invalid = _checked_alone(declared, raw, moment, from_text=from_text)
+    errors |= invalid
+    errors |= violations(rules, declared.values(), values, moment)
+    if errors:
+        raise InvalidParameters(errors)
+    return values
+
+
+def broken_rules(
+    parameters: Iterable[Parameter], raw: Mapping[str, object], moment: Moment, rules: Sequence[Rule]
+) -> dict[str, list[str]]:
+    """Return the messages of the rules that texts from a form break, by parameter, while other fields may be wrong."""
+    declared = {parameter.name: parameter for parameter in parameters}
+    values, _ = _checked_alone(declared, raw, moment, from_text=True)
+    return violations(rules, declared.values(), values, moment)
+
+
+def _checked_alone(
+    declared: Mapping[str, Parameter], raw: Mapping[str, object], moment: Moment, *, from_text: bool
+) -> tuple[dict[str, TypedValue], dict[str, list[str]]]:
+    """Return the values that are valid by themselves, and the errors of the others."""
     values: dict[str, TypedValue] = {}
+    errors: dict[str, list[str]] = {}
     for name, parameter in declared.items():
         try:
             value = typed_value(parameter, raw.get(name), moment, from_text=from_text)
             values[name] = TypedValue(parameter.type, value)
         except InvalidValue as error:
             errors[name] = error.messages
-    errors |= violations(rules, declared.values(), values, moment)
-    if errors:
-        raise InvalidParameters(errors)
-    return values
+    return values, errors
 
 
 def stored_values(parameters: Iterable[Parameter], stored: Mapping[str, object]) -> dict[str, TypedValue]:

@@ -40,3 +40,19 @@ document.addEventListener("change", (event) => {
     field.dispatchEvent(new Event("change", { bubbles: true }));
   });
 });
+
+// Rules between parameters, which the server checks while people type. What hasn't changed isn't swapped: it would be read aloud again.
+
+document.addEventListener("htmx:oobBeforeSwap", (event) => {
+  const { target, fragment } = event.detail;
+  if (target.matches(".broken-rules, #rules-status") && target.textContent.trim() === fragment.textContent.trim()) {
+    event.detail.shouldSwap = false;
+  }
+});
+
+document.addEventListener("htmx:oobAfterSwap", (event) => {
+  if (!event.detail.target.matches(".broken-rules")) return;
+  const field = document.querySelector(`[aria-describedby~="${event.detail.target.id}"]`);
+  if (field.closest(".field").querySelector(".field-error")) field.setAttribute("aria-invalid", "true");
+  else field.removeAttribute("aria-invalid");
+});

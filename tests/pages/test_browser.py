@@ -274,3 +274,22 @@ def test_a_failed_delivery_is_resent_from_the_jobs_page(
     expect(page.get_by_role("alert")).to_be_empty()
     expect(page.get_by_text("No mail server is configured.").first).to_be_visible(timeout=30_000)
     expect(button).to_have_count(0)
+
+
+def test_a_rule_between_parameters_is_shown_while_people_type(visit: Callable[..., Page]) -> None:
+    page = visit("bob", "/reports/days")
+    start, end = page.get_by_role("textbox", name="From"), page.get_by_role("textbox", name="To", exact=True)
+    message = "From must not be after To."
+    start.fill("2024-02-01")
+    end.clear()
+    end.press_sequentially("2024-01-01")
+    expect(page.locator("#rules-status")).to_have_text(message)
+    for field in (start, end):
+        expect(field).to_have_accessible_description(re.compile(message))
+        expect(field).to_have_attribute("aria-invalid", "true")
+    assert accessibility_errors(page) == []
+    end.fill("2024-03-01")
+    expect(page.locator("#rules-status")).to_be_empty()
+    expect(start).not_to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_text(message)).to_have_count(0)
+    expect(end).to_be_focused()
