@@ -84,12 +84,21 @@ def _run_report(assignment: Assignment, pipe: int) -> Result:
             run = engine.run(spec, assignment.draft, report_progress)
         finally:
             shutil.rmtree(spec.limits.temp_dir, ignore_errors=True)
+        started_at = time.monotonic()
         with _store_faults():
             files = tuple(_publish(assignment, file) for file in run.files)
             kept = _publish(assignment, run.kept) if run.kept else None
             # The share may have been unmounted meanwhile.
             check_marker(assignment.store, assignment.store_marker)
-    return Result(rows=run.rows, truncated=run.truncated, files=files, kept=kept, content_digest=run.content_digest)
+    publishing = round(run.seconds.get("publish", 0.0) + time.monotonic() - started_at, 3)
+    return Result(
+        rows=run.rows,
+        truncated=run.truncated,
+        files=files,
+        kept=kept,
+        content_digest=run.content_digest,
+        seconds={**run.seconds, "publish": publishing},
+    )
 
 
 def _with_kept_rows(assignment: Assignment) -> engine.RunSpec:

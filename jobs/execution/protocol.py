@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from jobs.failures import Failure
@@ -62,6 +62,8 @@ class Result:
     files: tuple[StoredFile, ...]
     content_digest: str = ""
     kept: StoredFile | None = None
+    #: How long each phase of the run took; see reports.engine.phases.
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def size(self) -> int:

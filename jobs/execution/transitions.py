@@ -231,7 +231,14 @@ def _expiry_of_original(job: JobExecutionLog) -> datetime | None:
 
 
 def _record_success(job: JobExecutionLog, result: Result) -> None:
-    record_event(job, JobEvent.Kind.SUCCEEDED, {"rows": result.rows, "size": result.size})
+    phases = {"wait": _wait_seconds(job), **result.seconds}
+    record_event(job, JobEvent.Kind.SUCCEEDED, {"rows": result.rows, "size": result.size, "phases": phases})
+
+
+def _wait_seconds(job: JobExecutionLog) -> float:
+    """Return how long the job waited for its last attempt, from the time that it was due."""
+    started_at = job.started_at or job.available_at
+    return max(0.0, round((started_at - job.available_at).total_seconds(), 3))
 
 
 def _audit_success(job: JobExecutionLog, result: Result) -> None:

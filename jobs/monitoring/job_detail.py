@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from jobs.models import JobEvent, JobExecutionLog
@@ -24,6 +25,14 @@ from reports.rendering import ONE_SECTION
 MAX_SIMILAR = 1000
 #: A chain of retries is followed so far in either direction.
 _MAX_RETRIES = 10
+#: What people call the phases of an attempt, in their order.
+_PHASES = {
+    "connect": _("connecting"),
+    "firstRow": _("first row"),
+    "read": _("reading"),
+    "render": _("rendering"),
+    "publish": _("publishing"),
+}
 #: How an attempt ended, by the event that ended it.
 _OUTCOMES: dict[str, str] = {
     JobEvent.Kind.SUCCEEDED: "succeeded",
@@ -82,6 +91,12 @@ def _attempt(claimed: JobEvent, waiting_since: datetime, end: datetime, outcome:
     # The end of a running attempt is by this host's clock, the rest by the database's: a difference can be negative.
     waited, ran = (claimed.at - waiting_since).total_seconds(), (end - claimed.at).total_seconds()
     return Attempt(claimed.attempt, max(waited, 0), max(ran, 0), outcome)
+
+
+def phases(events: list[JobEvent]) -> list[tuple[str, float]]:
+    """Return what the attempt that succeeded spent its time on, and how many seconds; empty if none has."""
+    seconds: dict[str, float] = next((event.details["phases"] for event in events if "phases" in event.details), {})
+    return [(str(title), seconds[phase]) for phase, title in _PHASES.items() if phase in seconds]
 
 
 def retry_chain(job: JobExecutionLog) -> list[JobExecutionLog]:

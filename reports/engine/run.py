@@ -14,6 +14,7 @@ from typing import BinaryIO, NamedTuple
 from reports.engine.detachable_file import detachable
 from reports.engine.limiter import Limiter, size_text
 from reports.engine.outputs import Outputs
+from reports.engine.phases import Phases
 from reports.engine.reading import OpenRows, reading
 from reports.engine.spec import RenderedFile, RunResult, RunSpec
 from reports.exceptions import DesignMismatch, FormatCannotHold, OutOfSpace, QueryFailed, ResultTooLarge
@@ -47,18 +48,19 @@ def run(spec: RunSpec, path: Path, report_progress: ReportProgress) -> RunResult
 
     Raises RunErrors. After an exception there are no files, also when `report_progress` raised it to stop the run.
     """
-    deadline = Deadline(spec.limits.timeout_seconds)
+    deadline, phases = Deadline(spec.limits.timeout_seconds), Phases()
     names = [*spec.formats, kept_rows.NAME] if spec.keep_rows else spec.formats
     paths = {name: path_of(path, name, spec) for name in names}
     try:
         with storage_errors(), ExitStack() as opened:
             files = {name: opened.enter_context(path.open("w+b")) for name, path in paths.items()}
-            written = _read_and_write(spec, files, deadline, report_progress)
+            written = _read_and_write(spec, files, deadline, report_progress, phases)
+            phases.enter("publish")
             finished = tuple(_finished(format, files[format]) for format in spec.formats)
             kept = _finished(kept_rows.NAME, files[kept_rows.NAME]) if written.is_kept else None
         if spec.keep_rows and not kept:
             paths[kept_rows.NAME].unlink()
-        return RunResult(written.rows, written.truncated, finished, kept, written.content_digest)
+        return RunResult(written.rows, written.truncated, finished, kept, written.content_digest, phases.end())
     except BaseException:
         for file in paths.values():
             file.unlink(missing_ok=True)
@@ -95,7 +97,9 @@ def _finished(format: str, file: BufferedRandom) -> RenderedFile:
     return RenderedFile(format, size, hashlib.file_digest(file, "sha256").hexdigest())
 
 
-def _read_and_write(spec: RunSpec, files: Files, deadline: Deadline, report_progress: ReportProgress) -> _Written:
+def _read_and_write(
+    spec: RunSpec, files: Files, deadline: Deadline, report_progress: ReportProgress, phases: Phases
+) -> _Written:
     """Read the rows and write them into all files.
 
     Starts again when the source meets a value that the announced type of a column can't hold; each time, types get
@@ -107,7 +111,7 @@ def _read_and_write(spec: RunSpec, files: Files, deadline: Deadline, report_prog
             with ExitStack() as stack:
                 outs = {name: stack.enter_context(detachable(file)) for name, file in files.items()}
                 with reading(spec, deadline, learned) as open_rows:
-                    return _Writing(spec, outs, deadline, report_progress).write(open_rows)
+                    return _Writing(spec, outs, deadline, report_progress, phases).write(open_rows)
         except SchemaWidened:
             deadline.check()
             for file in files.values():
@@ -129,12 +133,15 @@ def _naming(section: Section | None) -> Iterator[None]:
 class _Writing:
     """The rows of a run on their way into its files."""
 
-    def __init__(self, spec: RunSpec, outs: Files, deadline: Deadline, report_progress: ReportProgress) -> None:
+    def __init__(
+        self, spec: RunSpec, outs: Files, deadline: Deadline, report_progress: ReportProgress, phases: Phases
+    ) -> None:
         self._spec = spec
         self._outputs = Outputs(spec, outs)
         self._outs = {format: outs[format] for format in spec.formats}
         self._deadline = deadline
         self._report_progress = report_progress
+        self._phases = phases
         self._sizes = [out.tell for out in self._outs.values()]
         renderers = list(self._outputs.renderers.values())
         self._limiter = Limiter(spec, renderers, largest=lambda: max(size() for size in self._sizes))
@@ -144,6 +151,7 @@ class _Writing:
         rows_of_section = {}
         sections: Sequence[Section | None] = spec.document.sections or [None]
         for section in sections:
+            self._phases.enter("connect")
             with _naming(section), open_rows(section, is_cut=bool(limiter.truncated)) as rows:
                 rows_of_section[section and section.name] = self._write_section(section, rows)
         truncated = limiter.truncated or spec.truncated
@@ -166,7 +174,7 @@ class _Writing:
         if total is not None:
             total += before
             total = total if spec.max_rows is None else min(total, spec.max_rows)
-        for batch in rows.batches if not limiter.truncated else ():
+        for batch in self._phases.of_batches(rows.batches if not limiter.truncated else ()):
             self._deadline.check()
             for part in limiter.allowed_parts(batch):
                 for writer in writers:

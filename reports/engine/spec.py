@@ -56,7 +56,7 @@ class RunResult:
     largest of them.
 
     `truncated` is a sentence that says why rows are missing; None if none are. `kept` is the file of kept rows, if
-    there is one. `content_digest` is empty unless the run was to have one.
+    there is one. `content_digest` is empty unless the run was to have one. `seconds`: how long each phase took.
     """
 
     rows: int
@@ -64,3 +64,4 @@ class RunResult:
     files: tuple[RenderedFile, ...]
     kept: RenderedFile | None = None
     content_digest: str = ""
+    seconds: Mapping[str, float] = field(default_factory=dict)

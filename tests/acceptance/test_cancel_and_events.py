@@ -116,6 +116,15 @@ def test_the_timeline_lists_the_events_of_a_job_in_order(bob):
     assert timeline[2]["details"]["rows"] == 3
 
 
+def test_the_timeline_says_where_the_time_went(bob):
+    timeline = events(bob, succeeded_job(bob))
+    seconds = timeline[2]["details"]["phases"]
+    assert set(seconds) == {"wait", "connect", "firstRow", "read", "render", "publish"}
+    assert all(value >= 0 for value in seconds.values())
+    ran = (parse_time(timeline[2]["at"]) - parse_time(timeline[1]["at"])).total_seconds()
+    assert 0 < sum(seconds.values()) - seconds["wait"] <= ran
+
+
 def test_the_timeline_has_no_host_names_and_process_ids_for_administrators_only(server, bob, alice):
     job = succeeded_job(bob)
     claimed = {client.username: list(events(client, job)[1]["details"]) for client in (bob, alice)}

@@ -48,6 +48,18 @@ def test_each_attempt_has_its_wait_and_run_time(browse: Browse, make_job: MakeJo
     assert "Attempt 1 waited 10 s, ran 5.0 s Attempt 2 waited 5.0 s, ran 20 s" in timeline
 
 
+def test_the_phases_of_the_attempt_that_succeeded_are_shown(browse: Browse, make_job: MakeJob) -> None:
+    job = make_job()
+    add_event(job, "claimed", 1)
+    event = add_event(job, "succeeded", 80)
+    path = f"/jobs/{job.pk}"
+    assert "connecting" not in open_page(browse("bob"), path).get("region", "Timeline").text
+    event.details = {"phases": {"wait": 1.0, "connect": 0.25, "firstRow": 3, "read": 75.5, "publish": 0}}
+    event.save()
+    timeline = open_page(browse("bob"), path).get("region", "Timeline").text
+    assert "connecting 0.2 s · first row 3.0 s · reading 1 min 16 s · publishing 0.0 s" in timeline
+
+
 def test_the_chain_of_retries_is_shown_for_each_of_its_jobs(browse: Browse, make_job: MakeJob) -> None:
     first = make_job("Failed")
     second = make_job("Failed", retry_of=first)

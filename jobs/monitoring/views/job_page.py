@@ -39,6 +39,7 @@ def job_page(request: HtmxHttpRequest, job_id: str) -> HttpResponse:
         "is_administrator": user.administers(job.tenant_id),
         "events": events,
         "attempts": job_detail.attempts(job, events),
+        "phases": job_detail.phases(events),
         "parameters": job_detail.titled_parameters(job),
         "rerun_query": job_detail.rerun_query(job) if may_rerun else "",
         "repeat_query": job_detail.repeat_query(job) if may_rerun and job.is_ended else "",
