@@ -15,6 +15,7 @@ from accounts.models import User
 from audit import actions as audit
 from audit.actions import actor_name
 from audit.models import Action
+from common import tracing
 from common.compiled_sql import insert
 from jobs import exceptions
 from jobs.clock import WAITING, Now
@@ -388,7 +389,8 @@ def _enqueue(
     if plan and (plan.deliveries or plan.notify):
         plan.job = job
         plan.save(force_insert=True)
-    record_event(job, JobEvent.Kind.QUEUED, {"actor": actor_name(actor)})
+    trace = tracing.current.get()
+    record_event(job, JobEvent.Kind.QUEUED, {"actor": actor_name(actor), **({"trace": list(trace)} if trace else {})})
     broker.notify()
     # Last: from here to the commit, everybody else who writes to the audit log waits.
     audit.record(action, actor=actor, tenant_id=job.tenant_id, target=("job", (target or job).pk), details=details)

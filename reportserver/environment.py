@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Collection
+from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any
@@ -183,6 +184,14 @@ def public_url(name: str, default: str) -> str:
     if "@" in parts.netloc or "?" in value or "#" in value:
         raise ImproperlyConfigured(f"{name} must have no user name, password, ? or #, since paths are appended to it.")
     return value.rstrip("/")
+
+
+def telemetry(name: str) -> bool:
+    """Whether OpenTelemetry is used, which takes packages that are not always installed."""
+    is_wanted = flag(name, False)
+    if is_wanted and find_spec("opentelemetry") is None:
+        raise ImproperlyConfigured(f"{name} needs more packages. Install them: pip install 'reportserver[otel]'")
+    return is_wanted
 
 
 def redis_url(name: str) -> str:

@@ -20,7 +20,9 @@ def logging_config(level: str) -> dict[str, Any]:
                 "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
             }
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+        "handlers": {
+            "stderr": {"class": "reportserver.operations.log_files.StandardErrorHandler", "formatter": "json"}
+        },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {
             # These repeat the lines of reportserver.web.request_log, and add paths, which may contain what users typed.

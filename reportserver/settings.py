@@ -30,6 +30,7 @@ from reportserver.environment import (
     origins,
     public_url,
     redis_url,
+    telemetry,
     text,
     texts,
     token,
@@ -350,4 +351,9 @@ SYNCHRONOUS_WAIT_SECONDS = whole_number("REPORTSERVER_SYNCHRONOUS_WAIT_SECONDS",
 
 # --- Logging --------------------------------------------------------------------------------------------------------
 
+#: Whether traces and metrics are sent to an OpenTelemetry collector, which OTEL_EXPORTER_OTLP_ENDPOINT names.
+TELEMETRY = telemetry("REPORTSERVER_OTEL")
+#: Whether `serve` writes the logs of its programs to files, and how large one may become; 0: any size.
+LOG_FILES = flag("REPORTSERVER_LOG_FILES", True)
+LOG_BYTES = whole_number("REPORTSERVER_LOG_MB", 100, minimum=0, maximum=100_000) * 1_048_576
 LOGGING = logging_config(choice("REPORTSERVER_LOG_LEVEL", LEVELS, "INFO"))

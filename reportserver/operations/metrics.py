@@ -29,11 +29,13 @@ def metrics(request: HttpRequest) -> HttpResponse:
         challenge = {"WWW-Authenticate": 'Bearer realm="metrics"'}
         return HttpResponse("Not allowed.\n", status=401, content_type="text/plain", headers=challenge)
     registry = CollectorRegistry()
-    registry.register(_Metrics())
+    registry.register(Metrics())
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
-class _Metrics(Collector):
+class Metrics(Collector):
+    """All metrics, read from the database when they are collected."""
+
     def collect(self) -> Iterator[GaugeMetricFamily]:
         jobs = JobExecutionLog.objects.all()
         unfinished = jobs.counted_by_status(UNFINISHED, COUNT_LIMIT + 1)

@@ -14,12 +14,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
 from common.backoff import Backoff, RestartTimer
 from common.processes import die_with_parent
 from reportserver.environment import bracketed
+from reportserver.operations import log_files
 
 _RESTART_WAITS = Backoff(first=0.5, longest=30)
 #: A program that ran this long counts as healthy. One that can't reach its database takes several seconds to give up.
@@ -33,7 +35,7 @@ _POLL_SECONDS = 0.2
 
 @dataclass
 class Program:
-    """A program that is restarted when it ends. Its output goes to a log file in the data folder."""
+    """A program that is restarted when it ends. Its output goes to a log file in the data folder, or to this one's."""
 
     name: str
     command: list[str]
@@ -48,19 +50,26 @@ class Program:
         if self.process is not None or not self.timer.is_due():
             return
         self.timer.record_start()
-        logs = Path(settings.DATA_DIR) / "logs"
-        logs.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with (logs / f"{self.name}.log").open("ab") as log:
-            self.process = subprocess.Popen(  # noqa: S603 - our own programs
-                self.command,
-                cwd=settings.BASE_DIR,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                # Ctrl-C in the terminal must reach only the supervisor, which stops the programs in order.
-                start_new_session=True,
-                preexec_fn=partial(die_with_parent, os.getpid()),
-            )
+        if settings.LOG_FILES:
+            with log_files.open_log(self.log) as log:
+                self._start({"stdout": log, "stderr": log, "env": {**os.environ, log_files.VARIABLE: str(self.log)}})
+        else:
+            self._start({})
+
+    @property
+    def log(self) -> Path:
+        return Path(settings.DATA_DIR) / "logs" / f"{self.name}.log"
+
+    def _start(self, options: dict[str, Any]) -> None:
+        self.process = subprocess.Popen(  # noqa: S603 - our own programs
+            self.command,
+            cwd=settings.BASE_DIR,
+            stdin=subprocess.DEVNULL,
+            # Ctrl-C in the terminal must reach only the supervisor, which stops the programs in order.
+            start_new_session=True,
+            preexec_fn=partial(die_with_parent, os.getpid()),
+            **options,
+        )
 
     def wait_until_stopped(self, seconds: float) -> bool:
         """Wait for a program that was asked to stop, then kill it. True if it ended by itself with code 0."""
@@ -98,6 +107,8 @@ class Server:
         while not self.stopping:
             for program in self.programs:
                 program.keep_running()
+                if settings.LOG_FILES and settings.LOG_BYTES:
+                    log_files.rotate(program.log, settings.LOG_BYTES)
             if not was_ready and (_is_ready() or time.monotonic() > deadline):
                 was_ready = True
                 self.on_ready()

@@ -12,6 +12,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase
 
+from common import tracing
 from common.ids import parse_uuid
 
 log = logging.getLogger("reportserver.calls")
@@ -27,7 +28,11 @@ class RequestLog:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         request.request_id = request_id(request.META)  # type: ignore[attr-defined]
         started = time.monotonic()
-        response = self.get_response(request)
+        trace = tracing.current.set(tracing.parse_traceparent(request.META.get("HTTP_TRACEPARENT", "")))
+        try:
+            response = self.get_response(request)
+        finally:
+            tracing.current.reset(trace)
         seconds = time.monotonic() - started
         response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
         if usage := getattr(request, "rate_usage", None):
@@ -60,8 +65,10 @@ def log_call(
     environ: Mapping[str, Any], request_id: str, route: str, status: int, seconds: float, *, user: Any, job_id: object
 ) -> None:
     """Write the line of one request."""
+    trace = tracing.parse_traceparent(environ.get("HTTP_TRACEPARENT", ""))
     fields = {
         "request_id": request_id,
+        "trace_id": trace and trace.trace_id,
         "call": f"{environ['REQUEST_METHOD']} {route}",
         "status": status,
         "milliseconds": round(seconds * 1000, 1),

@@ -26,4 +26,13 @@ class Command(BaseCommand):
         helpers = {"deliverer": run_deliverer, "scheduler": run_scheduler}
         if settings.ARTIFACTS_URL:
             helpers["tidier"] = run_tidier
+        if settings.TELEMETRY:
+            helpers["telemetry"] = _export_telemetry
         sys.exit(Supervisor(helpers=helpers).run())
+
+
+def _export_telemetry() -> None:
+    # An optional package, which the supervisor itself doesn't need.
+    from reportserver.telemetry.exporting import export_until_stopped
+
+    export_until_stopped()
