@@ -28,7 +28,8 @@ ifneq ($(COVERAGE),)
 endif
 
 chaos: $(VENV)/.dev ## run all fault tests and CHAOS_MINUTES (30) of random faults; prints a report
-	@$(BIN)/python -m pytest tests/faults tests/schedules/test_hosts.py tests/reportserver/web/test_author_load.py tests/object_store -s -m "chaos or not chaos" --timeout 0 $(ARGS)
+	@tests/install_programs long
+	@$(BIN)/python -m pytest tests/faults tests/schedules/test_hosts.py tests/reportserver/web/test_author_load.py tests/object_store tests/deploy -s -m "chaos or not chaos" --timeout 0 $(ARGS)
 
 fidelity: $(VENV)/.dev ## compare CASES (560) random tables of all sources and formats with two readers each
 	@$(BIN)/python -W ignore -m tests.fidelity $(if $(CASES),--cases $(CASES)) $(if $(SEED),--seed $(SEED)) \
