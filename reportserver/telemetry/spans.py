@@ -80,7 +80,8 @@ class JobTrace:
         details = end.details
         tries = (event for event in self.events if event.details.get("delivery") == details.get("delivery"))
         earlier = [event.at for event in tries if event.pk < end.pk]
-        start = max(earlier, default=self.job.ended_at or end.at)
+        succeeded = (event.at for event in self.events if event.kind == JobEvent.Kind.SUCCEEDED)
+        start = max(earlier, default=next(succeeded, end.at))
         error = "" if end.kind == JobEvent.Kind.DELIVERED else end.kind
         name = f"deliver {details.get('delivery')} {details.get('try')}"
         attributes = {"reportserver.delivery": str(details.get("kind", ""))}
