@@ -48,9 +48,8 @@ def front(
 @pytest.fixture
 def http(front: Proxy) -> Iterator[httpx.Client]:
     """Somebody who isn't signed in, behind the proxy."""
-    with httpx.Client(
-        base_url=front.url, verify=ssl.create_default_context(cafile=front.authority), timeout=60
-    ) as client:
+    transport = httpx.HTTPTransport(verify=ssl.create_default_context(cafile=front.authority), local_address=CLIENT)
+    with httpx.Client(base_url=front.url, transport=transport, timeout=60) as client:
         yield client
 
 
