@@ -98,7 +98,7 @@ def _observe(name: str, options: CallbackOptions) -> Iterable[Observation]:
         if not is_first_host():
             return []
         families: Iterable[Metric] = [family for family in Metrics().collect() if family.name == name]
-        return [Observation(each.value, each.labels) for family in families for each in family.samples]
+        return [Observation(float(each.value), each.labels) for family in families for each in family.samples]
     except Exception:
         log.exception("Metrics could not be exported.")
         connections.close_all()
