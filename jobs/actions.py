@@ -15,7 +15,7 @@ from accounts.models import User
 from audit import actions as audit
 from audit.actions import actor_name
 from audit.models import Action
-from common import tracing
+from common.api import tracing
 from common.compiled_sql import insert
 from jobs import exceptions
 from jobs.clock import WAITING, Now

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
-from common.tracing import Trace
+from common.api.tracing import Trace
 from jobs.models import JobEvent, JobExecutionLog
 
 _SCOPE = InstrumentationScope("reportserver")

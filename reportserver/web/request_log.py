@@ -12,7 +12,7 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponseBase
 
-from common import tracing
+from common.api import tracing
 from common.ids import parse_uuid
 
 log = logging.getLogger("reportserver.calls")
