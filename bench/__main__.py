@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from bench.engine import csv_files, formats, postgresql
 from bench.harness import machine, markdown
 from bench.monitor import pages
-from bench.queue import schedules, throughput
+from bench.queue import many_hosts, schedules, throughput
 from bench.web import download, endpoints, job_latency, object_store, stalled_clients, status_calls
 from bench.web.server import running_server
 
@@ -52,6 +52,7 @@ def _monitor(quick: bool) -> Iterator[tuple[str, str]]:
 def _queue(quick: bool) -> Iterator[tuple[str, str]]:
     yield "throughput", throughput.measure(quick)
     yield "schedules", schedules.measure(quick)
+    yield "many-hosts", many_hosts.measure(quick)
 
 
 #: Each yields the names and texts of its sections in docs/benchmarks.md.
