@@ -43,6 +43,8 @@ def export_until_stopped() -> None:
     # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES win.
     resource = Resource({"service.name": "reportserver"}).merge(Resource.create())
     spans = SpanExport(OTLPSpanExporter(), resource)
+    # Before the metrics: once they arrive, no span of a job that ends is lost.
+    spans.work()
     _export_metrics(resource)
     while not stopping.wait(_PAUSE_SECONDS):
         try:
