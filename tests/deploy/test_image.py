@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
@@ -46,10 +47,17 @@ class Buildah:
         return self("run", "--isolation", "chroot", *variables, container, "--", *command)
 
 
-def network_settings() -> list[str]:
+def network_settings(home: Path) -> list[str]:
     """This machine's ways to the packages of Debian and Python, for steps that download."""
-    files = ["/etc/apt/sources.list", "/etc/apt/sources.list.d", "/etc/apt/apt.conf.d", "/etc/pip.conf"]
-    mounts = [f"{file}:{file}:ro" for file in files if Path(file).exists()]
+    pip = ConfigParser()
+    pip.read("/etc/pip.conf")
+    given = pip["global"] if pip.has_section("global") else {}
+    pip["global"] = {**given, "cert": "/certificates/ca-certificates.crt"}
+    with (home / "pip.conf").open("w") as file:
+        pip.write(file)
+    mounts = [f"{home}/pip.conf:/etc/pip.conf:ro", "/etc/ssl/certs:/certificates:ro"]
+    files = ["/etc/apt/sources.list", "/etc/apt/sources.list.d", "/etc/apt/apt.conf.d"]
+    mounts += [f"{file}:{file}:ro" for file in files if Path(file).exists()]
     return [option for mount in mounts for option in ("--volume", mount)]
 
 
@@ -62,7 +70,7 @@ def buildah(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Buildah]:
     buildah("add", base, str(archive), "/")
     buildah("commit", "--quiet", base, BASE)
     build = ["bud", "--isolation", "chroot", "--network", "host", "--build-arg", f"BASE={BASE}"]
-    buildah(*build, *network_settings(), "--file", "deploy/Containerfile", "--tag", IMAGE, ".")
+    buildah(*build, *network_settings(home), "--file", "deploy/Containerfile", "--tag", IMAGE, ".")
     yield buildah
     buildah("rmi", "--all", "--force")
 
