@@ -25,6 +25,7 @@ from reports.permissions import Right
 from reports.querysets import DataSourceQuerySet, ReportQuerySet
 from reports.rendering.base import Section, section_of
 from reports.sources.base import SourceSpec
+from reports.sources.drivers.operators import OPERATORS_KINDS, OperatorRules
 from reports.sources.locations import LocationRules
 from reports.sources.server_rules import OwnDatabase, ServerRules
 from reports.targets.models import DeliveryTarget
@@ -45,6 +46,7 @@ class DataSource(models.Model):
         FILES = "files", _("CSV, Parquet and JSON files")
         POSTGRESQL = "postgresql", _("PostgreSQL server")
         SQL = "sql", _("Other database server")
+        ADBC = "adbc", _("Database with an ADBC driver")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     # PROTECT: deleting a tenant must not silently delete what it owns.
@@ -93,7 +95,8 @@ class DataSource(models.Model):
         """The SQL dialect of its queries."""
         # The URL is decrypted only where the dialect depends on it: reports on other sources stay editable when the
         # key is lost.
-        return SourceSpec(kind=self.kind, location=self.url if self.kind == self.Kind.SQL else "").dialect
+        depends = self.kind in (self.Kind.SQL, *OPERATORS_KINDS)
+        return SourceSpec(kind=self.kind, location=self.url if depends else "").dialect
 
     def spec(self) -> SourceSpec:
         """Return what reports.sources needs to open it."""
@@ -123,9 +126,13 @@ def location_rules(*, by_operator: bool) -> LocationRules:
     return LocationRules(protected, None if by_operator else tuple(map(str, settings.SOURCE_FOLDERS)))
 
 
-def server_rules(kind: str, *, by_operator: bool) -> ServerRules | None:
+def server_rules(kind: str, *, by_operator: bool) -> ServerRules | OperatorRules | None:
     """Where the URL of a data source may lead to; None: anywhere."""
-    return None if by_operator or kind != DataSource.Kind.POSTGRESQL else ServerRules(_own_databases())
+    if by_operator:
+        return None
+    if kind in OPERATORS_KINDS:
+        return OperatorRules()
+    return ServerRules(_own_databases()) if kind == DataSource.Kind.POSTGRESQL else None
 
 
 def _own_databases() -> tuple[OwnDatabase, ...]:

@@ -19,8 +19,9 @@ class SourceBody(Definition):
     # "new" would hide the page of the source.
     slug: ReportSlug = Field(description="Unique in the tenant.")
     tenant: TenantSlug = Field(description="The slug of the tenant.")
-    kind: Literal["sqlite", "duckdb", "files", "postgresql", "sql"] = Field(
-        description="What it is. Servers (postgresql, sql) have a url; the others have a location."
+    kind: Literal["sqlite", "duckdb", "files", "postgresql", "sql", "adbc"] = Field(
+        description="What it is. sqlite, duckdb and files have a location; the others have a url. The url of adbc "
+        "can only be set by a definitions file."
     )
     uploads: bool = Field(default=False, description="Of kind files: they are uploaded, and the server keeps them.")
     location: Annotated[str, Field(max_length=1000), STORABLE] | None = Field(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.utils.translation import gettext
@@ -12,6 +12,7 @@ from reports.data_sources.body import SourceBody, parse_source
 from reports.definitions.errors import errors_in
 from reports.exceptions import InvalidDefinition
 from reports.models import DataSource
+from reports.sources.drivers.operators import OPERATORS_KINDS
 
 #: Of kind files, but not from a path.
 UPLOADS = "uploads"
@@ -21,9 +22,7 @@ class SourceForm(forms.Form):
     """What to store of a data source. Its rules are those of the API: see `body`."""
 
     slug = forms.CharField(label=_("URL name"), required=False)
-    kind = forms.ChoiceField(
-        label=_("Kind"), choices=[(UPLOADS, _("Files that you upload")), *DataSource.Kind.choices], required=False
-    )
+    kind = forms.ChoiceField(label=_("Kind"), required=False)
     location = forms.CharField(label=_("Path"), required=False)
     url = forms.CharField(label=_("Connection URL"), required=False, strip=True)
 
@@ -31,6 +30,10 @@ class SourceForm(forms.Form):
         kind, location = (UPLOADS, "") if source.is_uploads or source._state.adding else (source.kind, source.location)
         super().__init__(data, initial={"slug": source.slug, "kind": kind, "location": location})
         self.source = source
+        # Only for sources that an operator has set up.
+        hidden = set(OPERATORS_KINDS) - {source.kind}
+        offered = [(value, label) for value, label in DataSource.Kind.choices if value not in hidden]
+        cast(forms.ChoiceField, self.fields["kind"]).choices = [(UPLOADS, _("Files that you upload")), *offered]
 
     def body(self) -> SourceBody:
         """What the form says. Raises InvalidDefinition."""

@@ -10,7 +10,19 @@ from pathlib import Path
 from reports.exceptions import QueryFailed
 from reports.parameters.values import TypedValue
 from reports.sources import placeholders
-from reports.sources.base import Limits, QueryDescription, Rows, Snapshot, SnapshotSource, Source, SourceSpec
+from reports.sources.adbc.source import AdbcSource
+from reports.sources.adbc.url import postgresql_url
+from reports.sources.base import (
+    CatalogRow,
+    CatalogSource,
+    Limits,
+    QueryDescription,
+    Rows,
+    Snapshot,
+    SnapshotSource,
+    Source,
+    SourceSpec,
+)
 from reports.sources.duckdb.database_file import DuckdbSource
 from reports.sources.errors import undeclared_placeholders
 from reports.sources.files.source import FilesSource
@@ -22,12 +34,23 @@ from reports.sources.rights import Excess
 from reports.sources.sql.deferred import DeferredSqlSource
 from reports.sources.sqlite.source import SqliteSource
 
-__all__ = ["SOURCES", "checked_query", "describe", "end_orphaned_query", "excess_rights", "preload", "read", "snapshot"]
+__all__ = [
+    "SOURCES",
+    "catalog_columns",
+    "checked_query",
+    "describe",
+    "end_orphaned_query",
+    "excess_rights",
+    "preload",
+    "read",
+    "snapshot",
+]
 
 _SQL = DeferredSqlSource()
 #: A new kind of source is one class and one entry here.
 SOURCES: dict[str, Source] = {
-    source.kind: source for source in (SqliteSource(), FilesSource(), DuckdbSource(), PostgresqlSource(), _SQL)
+    source.kind: source
+    for source in (SqliteSource(), FilesSource(), DuckdbSource(), PostgresqlSource(), _SQL, AdbcSource())
 }
 
 
@@ -42,6 +65,7 @@ def describe(spec: SourceSpec, query: str, values: Mapping[str, TypedValue], lim
     query = checked_query(query, spec.dialect, values)
     if spec.rules:
         spec.rules.check(spec.location)
+    spec = _as_read(spec)
     description = SOURCES[spec.kind].describe(spec, query, values, limits)
     return replace(description, schema=normalized_schema(description.schema))
 
@@ -63,6 +87,7 @@ def read(
     query = checked_query(query, spec.dialect, values)
     if spec.rules:
         spec.rules.check(spec.location)
+    spec = _as_read(spec)
     source = source or SOURCES[spec.kind]
     if snapshot is not None and isinstance(source, SnapshotSource):
         opened = source.read(spec, query, values, limits, snapshot)
@@ -78,6 +103,7 @@ def snapshot(spec: SourceSpec, limits: Limits) -> Iterator[Snapshot]:
     """Open the data as they are now, for several reads; None if the engine can't do that. Raises RunError."""
     if spec.rules:
         spec.rules.check(spec.location)
+    spec = _as_read(spec)
     source = SOURCES[spec.kind]
     with source.snapshot(spec, limits) if isinstance(source, SnapshotSource) else nullcontext() as opened:
         yield opened
@@ -85,11 +111,29 @@ def snapshot(spec: SourceSpec, limits: Limits) -> Iterator[Snapshot]:
 
 def excess_rights(spec: SourceSpec, limits: Limits) -> list[Excess]:
     """What the account in the source's URL may do beyond reading, as far as its server tells. Raises RunError."""
+    spec = _as_read(spec)
+    if isinstance(source := SOURCES[spec.kind], AdbcSource):
+        return source.excess_rights(spec)
     if spec.kind == PostgresqlSource.kind:
         with read(spec, postgresql_rights.QUERY, {}, limits) as rows:
             answers = [row for batch in rows.batches for row in batch.to_pylist()]
         return postgresql_rights.excesses(answers[0])
     return _SQL.excess_rights(spec, limits) if spec.kind == _SQL.kind else []
+
+
+def catalog_columns(spec: SourceSpec, limits: Limits, most: int) -> list[CatalogRow] | None:
+    """What the driver lists of the source's tables; None if a query has to ask. Raises RunError."""
+    if spec.rules:
+        spec.rules.check(spec.location)
+    spec = _as_read(spec)
+    source = SOURCES[spec.kind]
+    return source.columns(spec, limits, most) if isinstance(source, CatalogSource) else None
+
+
+def _as_read(spec: SourceSpec) -> SourceSpec:
+    """The same source as the kind that reads it best. Rules have been checked before."""
+    url = postgresql_url(spec.location) if spec.kind == AdbcSource.kind else None
+    return replace(spec, kind=PostgresqlSource.kind, location=url, rules=None) if url else spec
 
 
 def end_orphaned_query(spec: SourceSpec, temp_dir: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,8 +11,13 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import pyarrow as pa
 
 from reports.parameters.values import TypedValue
+from reports.sources.drivers.operators import OperatorRules
+from reports.sources.drivers.urls import dialect_of
 from reports.sources.locations import LocationRules
 from reports.sources.server_rules import ServerRules
+
+#: Schema ("" where queries needn't name it), table, column and type.
+CatalogRow = Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +27,7 @@ class SourceSpec:
     kind: str
     location: str = field(repr=False)
     #: Where it may lie or lead to; None: anywhere.
-    rules: LocationRules | ServerRules | None = None
+    rules: LocationRules | ServerRules | OperatorRules | None = None
     #: Of uploads: the paths of the tables, in place of all files in the location.
     files: tuple[str, ...] | None = None
 
@@ -31,6 +36,8 @@ class SourceSpec:
         """The SQL dialect, as `placeholders.DIALECTS` names it."""
         if self.kind == "sql":
             return "mysql" if self.location.startswith(("mysql", "mariadb")) else "standard"
+        if self.kind in ("adbc", "odbc"):
+            return dialect_of(self.location)
         return "duckdb" if self.kind == "files" else self.kind
 
 
@@ -106,6 +113,15 @@ class SnapshotSource(Source, Protocol):
         snapshot: Snapshot = None,
     ) -> AbstractContextManager[Rows]:
         """Run one query, in an open snapshot or in a connection of its own."""
+        ...
+
+
+@runtime_checkable
+class CatalogSource(Source, Protocol):
+    """One whose driver lists tables, so that no query is needed that each database would write differently."""
+
+    def columns(self, spec: SourceSpec, limits: Limits, most: int) -> list[CatalogRow]:
+        """Return one row for each column of a table, those of a table in order. Raises RunError."""
         ...
 
 

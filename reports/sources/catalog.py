@@ -9,7 +9,7 @@ from itertools import groupby, islice
 
 from reports import sources
 from reports.exceptions import QueryTimeout, RunError
-from reports.sources.base import Limits, SourceSpec
+from reports.sources.base import CatalogRow, Limits, SourceSpec
 from reports.sources.deadline import Deadline
 from reports.sources.files.source import table_names
 from reports.sources.placeholders import identifier
@@ -18,7 +18,7 @@ from reports.sources.placeholders import identifier
 _MAX_CATALOG_ROWS = 50_000
 _SAMPLE_ROWS = 100
 _SIMPLE_NAME = re.compile(r"[a-z_][a-z0-9_]*")
-#: Schema ("" where queries needn't name it), table, column and type.
+#: Queries for CatalogRows.
 _CATALOGS = {
     "duckdb": """
         select case table_schema when 'main' then '' else table_schema end, table_name, column_name, data_type
@@ -77,8 +77,9 @@ def _matches(table: Table, text: str) -> bool:
 
 def _listed(spec: SourceSpec, limits: Limits) -> Iterator[Table]:
     """The tables that a catalog lists."""
-    query = f"{_CATALOGS[spec.dialect]} order by 1, 2, ordinal_position"
-    rows = _rows(spec, limits, query)
+    listed = sources.catalog_columns(spec, limits, _MAX_CATALOG_ROWS)
+    query = f"{_CATALOGS[spec.dialect]} order by 1, 2, ordinal_position" if listed is None else ""
+    rows = _rows(spec, limits, query) if listed is None else iter(listed)
     for (schema, name), columns in groupby(rows, key=lambda row: (row[0], row[1])):
         parts = [part for part in (schema, name) if part]
         reference = ".".join(_quoted(part, spec.dialect) for part in parts)
@@ -90,7 +91,7 @@ def _sqlite_names(spec: SourceSpec, limits: Limits) -> list[str]:
     return [name for (name,) in _rows(spec, limits, f"{query} order by 1")]
 
 
-def _rows(spec: SourceSpec, limits: Limits, query: str) -> Iterator[list[str]]:
+def _rows(spec: SourceSpec, limits: Limits, query: str) -> Iterator[CatalogRow]:
     missing = _MAX_CATALOG_ROWS
     with sources.read(spec, query, {}, limits) as rows:
         for batch in rows.batches:

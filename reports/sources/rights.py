@@ -18,6 +18,7 @@ class Excess(StrEnum):
     ACCOUNTS = "accounts"
     REPLICATION = "replication"
     CONNECT = "connects"
+    UNKNOWN = "unknown"
 
     @property
     def sentence(self) -> str:
@@ -31,4 +32,5 @@ _SENTENCES = {
     Excess.ACCOUNTS: "The account in its URL may manage accounts, and so give itself any right.",
     Excess.REPLICATION: "The account in its URL may create replication slots, which outlive the query.",
     Excess.CONNECT: "The account in its URL may call dblink, which connects to other servers.",
+    Excess.UNKNOWN: "Its driver has no read-only mode, so only the rights of its account keep queries from writing.",
 }

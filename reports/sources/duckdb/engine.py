@@ -7,7 +7,6 @@ no network, no extension and no setting (DuckDB manual, "Securing DuckDB").
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from typing import ClassVar
@@ -19,14 +18,13 @@ from reports.exceptions import OutOfSpace, QueryFailed, QueryTimeout, SourceUnav
 from reports.parameters.values import TypedValue
 from reports.sources import errors, row_estimates
 from reports.sources.base import Limits, QueryDescription, Rows, SourceSpec
-from reports.sources.deadline import Deadline
+from reports.sources.deadline import Deadline, interrupting
 from reports.sources.duckdb.column_types import cast_to_text, marked, schema_with_json
 from reports.sources.errors import run_error
 from reports.sources.placeholders import Context, Piece, substitute
 
 BATCH_ROWS = 10_000
 _THREADS = 2
-_INTERRUPT_AGAIN_SECONDS = 0.2
 #: A call of DuckDB's function error('…') in the query.
 _ERROR_CALL = re.compile(r"\berror\(\s*'((?:[^']|'')+)'\s*\)", re.IGNORECASE)
 _TYPES = {
@@ -110,7 +108,7 @@ class DuckdbEngine:
     ) -> tuple[duckdb.DuckDBPyConnection, Exposed]:
         """A connection that can read what it exposes and nothing else, and is interrupted at the deadline."""
         connection = stack.enter_context(closing(self.open(spec, limits)))
-        stack.enter_context(interrupting(connection, deadline))
+        stack.enter_context(interrupting(connection.interrupt, deadline))
         connection.execute("set TimeZone = 'UTC'")
         # After two seconds DuckDB would print a progress bar to standard output.
         connection.execute("set enable_progress_bar = false")
@@ -192,26 +190,6 @@ def check_select(connection: duckdb.DuckDBPyConnection, sql: str) -> duckdb.Stat
 def _expected_rows(connection: duckdb.DuckDBPyConnection, sql: str, bound: Mapping[str, object]) -> int | None:
     plan = connection.execute(f"explain (format json) {sql}", bound).fetchall()
     return row_estimates.from_duckdb(plan[0][1])
-
-
-@contextmanager
-def interrupting(connection: duckdb.DuckDBPyConnection, deadline: Deadline) -> Iterator[None]:
-    """Interrupt the query at the deadline, repeatedly: an interrupt between two steps of a query has no effect."""
-    done = threading.Event()
-
-    def watch() -> None:
-        pause = max(0.0, deadline.remaining)
-        while not done.wait(pause):
-            connection.interrupt()
-            pause = _INTERRUPT_AGAIN_SECONDS
-
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
 
 
 def string_literal(text: str) -> str:

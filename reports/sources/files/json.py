@@ -17,8 +17,8 @@ from pathlib import Path
 
 import duckdb
 
-from reports.sources.deadline import Deadline
-from reports.sources.duckdb.engine import interrupting, string_literal
+from reports.sources.deadline import Deadline, interrupting
+from reports.sources.duckdb.engine import string_literal
 from reports.sources.files.compression import beginning, compression_of, ending
 from reports.sources.files.csv import column_names, converted
 from reports.sources.files.faults import file_fault, has_duplicate_key
@@ -101,7 +101,7 @@ def check_json(path: Path, text: str, deadline: Deadline) -> None:
     with (
         suppress(duckdb.Error),
         duckdb.connect(config={"threads": 1}) as connection,
-        interrupting(connection, deadline),
+        interrupting(connection.interrupt, deadline),
     ):
         _refuse_duplicates(connection, _inspected(path))
 

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from reports.exceptions import QueryFailed, QueryTimeout, RunError, SourceUnavailable, SourceUnusable
 from reports.sources import errors
 from reports.sources.deadline import Deadline
+from reports.sources.drivers.errors import SENTENCES, TIMEOUT_TEXTS
 from reports.sources.errors import run_error
 
 #: Error numbers of MySQL and MariaDB.
@@ -29,20 +30,6 @@ _NUMBERS = {
     errors.NO_MEMORY: {1037, 1038, 1041, 1114, 1153},
 }
 _SENTENCE_BY_NUMBER = {number: sentence for sentence, numbers in _NUMBERS.items() for number in numbers}
-_SENTENCES = (
-    ("no such table", errors.NO_SUCH_NAME),
-    ("invalid object name", errors.NO_SUCH_NAME),
-    ("invalid column name", errors.NO_SUCH_NAME),
-    ("invalid identifier", errors.NO_SUCH_NAME),
-    ("does not exist", errors.NO_SUCH_NAME),
-    ("cannot be resolved", errors.NO_SUCH_NAME),
-    ("permission", errors.NO_PERMISSION),
-    ("privilege", errors.NO_PERMISSION),
-    ("syntax", errors.BAD_SYNTAX),
-    ("divi", errors.BAD_VALUE),
-    ("overflow", errors.BAD_VALUE),
-)
-_TIMEOUT_TEXTS = ("timed out", "timeout", "time limit")
 
 
 @contextmanager
@@ -76,9 +63,9 @@ def query_error(error: Exception, deadline: Deadline) -> RunError:
         return run_error(SourceUnavailable, None, text)
     if number in _SENTENCE_BY_NUMBER:
         return run_error(QueryFailed, _SENTENCE_BY_NUMBER[number], text)
-    if number is None and any(words in text.lower() for words in _TIMEOUT_TEXTS):
+    if number is None and any(words in text.lower() for words in TIMEOUT_TEXTS):
         return run_error(QueryTimeout, None, text)
-    return run_error(QueryFailed, errors.sentence_for(text, _SENTENCES), text)
+    return run_error(QueryFailed, errors.sentence_for(text, SENTENCES), text)
 
 
 def _driver_text(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -251,3 +252,25 @@ def test_a_used_source_is_not_deleted(acme: Tenant, alice: User, folder: Path) -
     actions.delete_report(report=report, actor=alice)
     assert api.delete(f"{URL}/regions").status_code == 204
     assert AuditLog.objects.filter(action="Source Delete").count() == 2
+
+
+def test_only_a_definitions_file_sets_the_url_of_a_driver(acme: Tenant, alice: User, tmp_path: Path) -> None:
+    sqlite3.connect(tmp_path / "a.db").close()
+    url, api = f"adbc://sqlite?uri={tmp_path}/a.db", client("alice")
+    refused = create(kind="adbc", url=url)
+    assert "Only the server's operator" in refused.json()["fields"]["url"][0] and not DataSource.objects.exists()
+    assert "Must be like adbc://" in create(kind="adbc", url="adbc://../lib.so").json()["fields"]["url"][0]
+    source = DataSource(tenant=acme, slug="x", kind="adbc", is_operators=True)
+    source.url = url
+    source.save()
+    assert api.post(f"{URL}/x/test").json()["works"] is True
+    assert api.get(f"{URL}/x/tables").json()["tables"] == []
+    assert api.patch(f"{URL}/x", {"slug": "y"}, format="json").status_code == 200
+    other = api.patch(f"{URL}/y", {"url": f"adbc://sqlite?uri={tmp_path}/b.db"}, format="json")
+    assert "Only the server's operator" in other.json()["fields"]["url"][0]
+    source.refresh_from_db()
+    assert source.url == url and source.is_operators
+    # The rule holds at the time of use, too.
+    DataSource.objects.update(is_operators=False)
+    assert "Only the server's operator" in api.post(f"{URL}/y/test").json()["fault"]
+    assert "Only the server's operator" in api.get(f"{URL}/y/tables").json()["fault"]

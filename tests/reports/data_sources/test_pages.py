@@ -105,3 +105,16 @@ def test_a_superuser_chooses_the_tenant(root: Client, acme: Tenant, folder: Path
     made = post(root, "/sources/new?tenant=acme", location=str(folder / "gone.db"))
     assert made["Location"] == f"/sources/{DataSource.objects.get().pk}"
     assert "Acme Inc." in root.get(made["Location"]).content.decode()
+
+
+def test_a_kind_of_the_operator_is_offered_only_where_it_is_set(browse: Browse, acme: Tenant) -> None:
+    alice = browse("alice")
+    assert 'value="adbc"' not in alice.get("/sources/new").content.decode()
+    source = DataSource(tenant=acme, slug="x", kind="adbc", is_operators=True)
+    source.url = "adbc://nosuch?password=secret-word"
+    source.save()
+    page = alice.get("/sources/x/edit").content.decode()
+    assert '<option value="adbc" selected>' in page and "secret-word" not in page
+    assert post(alice, "/sources/x/edit", slug="y", kind="adbc")["Location"] == "/sources/y"
+    shown = alice.get("/sources/y").content.decode()
+    assert "The ADBC driver nosuch is not installed." in shown and "secret-word" not in shown

@@ -359,6 +359,8 @@ def test_an_unchanged_url_is_not_encrypted_again(tmp_path):
         ("sql", "postgresql://u:hush@db/x", "This is the URL of a PostgreSQL server. Use kind postgresql."),
         ("sql", "hush", "Must be a URL like mysql://user:password@host/database."),
         ("postgresql", "mysql://u:hush@db/x", "Must start with postgresql://."),
+        ("adbc", "adbc://snowflake?password=hush", None),
+        ("adbc", "adbc://hush?uri=a&uri=b", "An option is given twice."),
     ],
 )
 def test_the_url_of_a_server_must_match_its_kind(tmp_path, kind, url, sentence):

@@ -54,13 +54,19 @@ def postgresql_spec(postgres_url):
     return SourceSpec(kind="postgresql", location=postgres_url)
 
 
+@pytest.fixture
+def adbc_spec(tmp_path):
+    sqlite3.connect(tmp_path / "a.db").close()
+    return SourceSpec(kind="adbc", location=f"adbc://sqlite?uri={tmp_path}/a.db")
+
+
 QUERY = (
     "select :value as back, ':value' as text, \":a\" as name, 1 /* :value */ as one -- :value\n"
     "from (select 'only row' as \":a\") as t where :value = :value and :value in :many and :value in (:many)"
 )
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "files", "postgresql", "sql"])
+@pytest.mark.parametrize("kind", ["sqlite", "files", "postgresql", "sql", "adbc"])
 def test_no_value_becomes_sql(kind, request, fetch):
     spec = request.getfixturevalue(f"{kind}_spec")
     many = TypedValue("string", tuple(CORPUS))
@@ -72,7 +78,7 @@ def test_no_value_becomes_sql(kind, request, fetch):
     assert fetch(spec, "select 1 as n from (select 1 as one) as t where 'absent' in :many", many=many).num_rows == 0
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "files", "postgresql", "sql"])
+@pytest.mark.parametrize("kind", ["sqlite", "files", "postgresql", "sql", "adbc"])
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(texts=st.lists(TEXTS, min_size=1, max_size=5))
 def test_any_text_returns_unchanged(kind, texts, request, fetch):
