@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement
 
-.PHONY: help run test chaos fidelity postgresql lint bench lock clean
+.PHONY: help run test chaos fidelity postgresql lint messages bench lock clean
 
 help: ## show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -49,6 +49,9 @@ lint: $(VENV)/.dev ## check style, types, layers, sizes, migrations and the Open
 	$(BIN)/lint-imports
 	cd client && PYTHONPATH=. ../$(BIN)/lint-imports
 	$(BIN)/python -m tests.check_project
+
+messages: $(VENV)/.dev ## bring the translations up to date with the code, and list what is left to translate
+	@DJANGO_SETTINGS_MODULE=tests.settings $(BIN)/python -m tests.messages
 
 bench: $(VENV)/.dev ## run the benchmarks; docs/benchmarks.md holds their results
 	@$(BIN)/python -m bench

@@ -5,7 +5,9 @@ from __future__ import annotations
 import uuid
 from functools import cached_property
 from typing import Any
+from zoneinfo import ZoneInfo
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser, Group
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.contrib.sessions.models import Session
@@ -18,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.api_keys import KeyRight, KeyScope
 from accounts.attributes import validate_attributes, validate_declarations
 from accounts.domains import NO_DOMAIN, is_domain
-from accounts.localization import NO_SUCH_LOCALE, NO_SUCH_ZONE, is_locale, is_time_zone
+from accounts.localization import NO_SUCH_LANGUAGE, NO_SUCH_LOCALE, NO_SUCH_ZONE, is_locale, is_time_zone
 from accounts.names import NOT_AVAILABLE, is_reserved
 from accounts.providers.models import IdentityProvider, LinkedIdentity, ProviderRole
 from accounts.querysets import ADMINISTRATOR, ApiKeys, Users
@@ -49,6 +51,12 @@ def validate_domains(text: str) -> None:
     for name in text.split():
         if not is_domain(name):
             raise ValidationError(_(NO_DOMAIN))
+
+
+def validate_language(code: str) -> None:
+    """Raise ValidationError unless the pages exist in this language."""
+    if code not in dict(settings.LANGUAGES):
+        raise ValidationError(_(NO_SUCH_LANGUAGE))
 
 
 def validate_locale(name: str) -> None:
@@ -139,6 +147,10 @@ class User(AbstractUser):
         validators=[validate_attributes],
         help_text=_("Values of the organization's attributes. Reports can depend on them."),
     )
+    # How the pages look to this user. Empty: as the browser says, or the organization.
+    language = models.CharField(max_length=10, blank=True, db_default="", default="", validators=[validate_language])
+    time_zone = models.CharField(max_length=64, blank=True, db_default="", default="", validators=[validate_time_zone])
+    locale = models.CharField(max_length=35, blank=True, db_default="", default="", validators=[validate_locale])
 
     objects = Users()  # type: ignore[misc]
     #: The API key that the call is made with. None for pages, and for calls with an access token.
@@ -176,6 +188,11 @@ class User(AbstractUser):
             return of_password
         value = f"{of_password} {self.session_generation}"
         return salted_hmac("accounts.User.session_generation", value, algorithm="sha256").hexdigest()
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """In which pages show times: the user's time zone, else the organization's, else UTC."""
+        return ZoneInfo(self.time_zone or (self.tenant.time_zone if self.tenant else "") or "UTC")
 
     @property
     def is_administrator(self) -> bool:

@@ -21,8 +21,8 @@ class AuditFilter(django_filters.FilterSet):  # type: ignore[misc]
     action = django_filters.ChoiceFilter(choices=Action.choices)
     actor = django_filters.CharFilter(label=_("Actor"))
     target = django_filters.CharFilter(field_name="target_id", label=_("Target ID"))
-    since = UtcDateTimeFilter(method="filter_since", label=_("Since (UTC)"))
-    until = UtcDateTimeFilter(method="filter_until", label=_("Until (UTC)"))
+    since = UtcDateTimeFilter(method="filter_since", label=_("Since"))
+    until = UtcDateTimeFilter(method="filter_until", label=_("Until"))
 
     class Meta:
         model = AuditLog

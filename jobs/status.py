@@ -9,26 +9,27 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class Status(models.TextChoices):
     """A job's status. A job that was cancelled or timed out is Failed; its error code says why."""
 
-    QUEUED = "Queued", "Queued"
-    RUNNING = "Running", "Running"
-    SUCCEEDED = "Succeeded", "Succeeded"
-    FAILED = "Failed", "Failed"
+    QUEUED = "Queued", _("Queued")
+    RUNNING = "Running", _("Running")
+    SUCCEEDED = "Succeeded", _("Succeeded")
+    FAILED = "Failed", _("Failed")
 
 
 class DeliveryState(models.TextChoices):
     """What came of all deliveries of a job, in the order in which one is preferred to the next."""
 
-    HELD = "Held", "Held"
-    PENDING = "Pending", "Pending"
-    PARTLY_DELIVERED = "PartlyDelivered", "Partly delivered"
-    FAILED = "Failed", "Not delivered"
-    DELIVERED = "Delivered", "Delivered"
-    SKIPPED = "Skipped", "Not sent"
+    HELD = "Held", _("Held")
+    PENDING = "Pending", _("Pending")
+    PARTLY_DELIVERED = "PartlyDelivered", _("Partly delivered")
+    FAILED = "Failed", _("Not delivered")
+    DELIVERED = "Delivered", _("Delivered")
+    SKIPPED = "Skipped", _("Not sent")
 
 
 #: The statuses that may follow each status.

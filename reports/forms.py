@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 from django.http import QueryDict
 from django.utils import dateformat
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.localization import locale
+from accounts.localization import suggested_locales
 from reports.exceptions import InvalidParameters
 from reports.models import ReportConfiguration
 from reports.parameters import date_math
@@ -37,11 +37,6 @@ _MAX_CHECKBOXES = 12
 _INPUT_TYPES = {"integer": "number", "number": "number"}
 _STEPS = {"integer": "1", "number": "any"}
 _PICKERS = {"date": "date", "datetime": "datetime-local"}
-#: Any other one can be entered.
-_SUGGESTED_LOCALES = (
-    "en-US", "en-GB", "de-DE", "de-CH", "fr-FR", "es-ES", "it-IT", "nl-NL", "pt-BR", "pl-PL", "sv-SE", "tr-TR", "ru-RU",
-    "ar-EG", "hi-IN", "ja-JP", "zh-CN",
-)  # fmt: skip
 _PRESET_LABELS = {
     "today": _("Today"),
     "yesterday": _("Yesterday"),
@@ -315,7 +310,7 @@ class RunForm:
     @property
     def locales(self) -> list[tuple[str, str]]:
         """Some locales with their names, to choose from."""
-        return [(name, str(locale(name).get_display_name("en"))) for name in _SUGGESTED_LOCALES]
+        return suggested_locales(get_language() or "en")
 
     @property
     def invalid_fields(self) -> list[Field]:

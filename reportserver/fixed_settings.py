@@ -40,6 +40,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "reportserver.localization.middleware.Localization",
     "reportserver.web.page_responses.Pages",
     "reportserver.web.page_limit.PageLimit",
     "reportserver.web.second_factor.SecondFactorFirst",

@@ -45,6 +45,7 @@ from reportserver.fixed_settings import (  # noqa: F401
     SPECTACULAR_SETTINGS,
 )
 from reportserver.keys import load_deployment_id, load_keys
+from reportserver.localization.languages import languages
 from reportserver.log_format import LEVELS, logging_config
 from reportserver.owner import require_owner
 
@@ -119,6 +120,14 @@ TEMPLATES = [
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en"
+LOCALE_PATHS = [RESOURCES_DIR / "locale"]
+#: That of the texts in the code, and one for each folder with translations.
+LANGUAGES = languages(RESOURCES_DIR / "locale")
+LANGUAGE_COOKIE_NAME = "language"
+LANGUAGE_COOKIE_AGE = int(timedelta(days=365).total_seconds())
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = HTTPS
 TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"

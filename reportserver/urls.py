@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.i18n import set_language
 
 from reportserver import openapi
 from reportserver.auth import views
@@ -35,6 +36,7 @@ page_urls: list[URLPattern | URLResolver] = [
     path("", include("reportserver.openid.urls")),
     path("login", views.SignIn.as_view(), name="login"),
     path("login/code", views.SignInCode.as_view(), name="login-code"),
+    path("language", set_language, name="set_language"),
     path("logout", views.SignOut.as_view(), name="logout"),
     path("admin/login/", views.admin_sign_in),
     path("admin/logout/", views.SignOut.as_view()),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 
 from django import template
@@ -16,11 +16,12 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
 from common import form_recovery
+from common.localization.writing import clock_time, day, in_readers_zone, number, zone_name
 
 register = template.Library()
 #: Shown where there is no value.
 NO_VALUE = "\N{EN DASH}"
-_UNITS = ("bytes", "kB", "MB", "GB", "TB")
+_UNITS = ("kB", "MB", "GB", "TB")
 
 
 @register.simple_tag
@@ -57,36 +58,41 @@ def form_owner(context: template.Context) -> SafeString:
 
 @register.simple_tag
 def moment(at: datetime | None) -> SafeString:
-    """A time in UTC; the year is left out if it is the current one."""
+    """A time in the reader's time zone; the year is left out if it is the current one."""
     return moment_with_text(at)[0] if at else SafeString(NO_VALUE)
 
 
 def moment_with_text(at: datetime) -> tuple[SafeString, str]:
     """The same <time> element, and its text alone."""
-    at = at.astimezone(UTC)
-    year = "" if at.year == timezone.now().year else f" {at.year}"
-    text = f"{at.day} {at:%b}{year} {at:%H:%M:%S}"
-    machine_readable, title = at.isoformat(timespec="seconds"), f"{at:%Y-%m-%d %H:%M:%S} UTC"
+    local = in_readers_zone(at)
+    text = f"{day(at)} {clock_time(at)}"
+    machine_readable, title = local.isoformat(timespec="seconds"), f"{local:%Y-%m-%d %H:%M:%S %Z}"
     return format_html('<time datetime="{}" title="{}">{}</time>', machine_readable, title, text), text
+
+
+@register.simple_tag
+def zone() -> str:
+    """The time zone of the page's times."""
+    return zone_name()
 
 
 @register.filter
 def hour(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%H:%M}"
+    return clock_time(at, seconds=False)
 
 
 @register.filter
 def datetime_local(field: BoundField) -> str:
-    """The field's time for <input type="datetime-local">: UTC, without an offset."""
+    """The field's time for <input type="datetime-local">: in the reader's time zone, without an offset."""
     at = getattr(field.form, "cleaned_data", {}).get(field.name)
-    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S}" if at else ""
+    return f"{in_readers_zone(at):%Y-%m-%dT%H:%M:%S}" if at else ""
 
 
 @register.filter
 def duration(seconds: float | None) -> str:
     if seconds is None:
         return NO_VALUE
-    return f"{max(seconds, 0):.1f} s" if seconds < 10 else _whole_seconds(seconds)
+    return f"{number(max(seconds, 0), 1)} s" if seconds < 10 else _whole_seconds(seconds)
 
 
 def _whole_seconds(seconds: float) -> str:
@@ -116,11 +122,11 @@ def until(at: datetime | None) -> str:
 def filesize(size: float) -> str:
     """Bytes in powers of 1000, as download dialogs and disks count."""
     if size < 1000:
-        return f"{size:,.0f} {_UNITS[0]}"
-    unit = 0
+        return gettext("%(number)s bytes") % {"number": number(size)}
+    size, unit = size / 1000, 0
     while size >= 1000 and unit < len(_UNITS) - 1:
         size, unit = size / 1000, unit + 1
-    return f"{size:,.0f} {_UNITS[unit]}" if size >= 100 else f"{size:.1f} {_UNITS[unit]}"
+    return f"{number(size, 0 if size >= 100 else 1)} {_UNITS[unit]}"
 
 
 @register.filter
@@ -130,31 +136,31 @@ def format_names(formats: Iterable[str]) -> str:
 
 
 @register.filter
-def thousands(number: int) -> str:
-    return f"{number:,}"
+def thousands(count: int) -> str:
+    return number(count)
 
 
 @register.filter
-def capped(number: int, limit: int) -> str:
+def capped(count: int, limit: int) -> str:
     """A count that stopped just above the limit: 10,001 with limit 10,000 is shown as 10,000+."""
-    return f"{limit:,}+" if number > limit else f"{number:,}"
+    return f"{number(limit)}+" if count > limit else number(count)
 
 
 @register.simple_tag
-def rows(number: int) -> str:
-    return ngettext("%(number)s row", "%(number)s rows", number) % {"number": f"{number:,}"}
+def rows(count: int) -> str:
+    return ngettext("%(number)s row", "%(number)s rows", count) % {"number": number(count)}
 
 
 @register.filter
-def coordinate(number: float) -> str:
+def coordinate(value: float) -> str:
     """A number for SVG: with a point in every language, and no more digits than a screen shows."""
-    return f"{number:.2f}"
+    return f"{value:.2f}"
 
 
 @register.filter
-def add_number(number: float, other: float) -> float:
+def add_number(value: float, other: float) -> float:
     """The sum of two floats; Django's own `add` truncates them to integers."""
-    return number + other
+    return value + other
 
 
 @register.filter

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 
+from django.utils import timezone
+
 #: The names that can stand before a colon; `param.` is followed by the name of a parameter.
 FILTERS = ("report", "user", "status", "error", "host", "format", "since", "until", "param.NAME")
 STATUSES = ("Queued", "Running", "Succeeded", "Failed")
@@ -108,12 +110,12 @@ def _unknown_filter(name: str) -> str:
 
 
 def _parse_time(name: str, value: str, now: datetime) -> datetime:
-    """Parse a date, a date and time (UTC unless it has an offset), or a span before `now`."""
+    """Parse a date, a date and time (in the reader's time zone unless it has an offset), or a span before `now`."""
     if ago := _AGO.fullmatch(value):
         return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
     try:
         time = datetime.fromisoformat(value.upper())
-        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        return (time if time.tzinfo else timezone.make_aware(time)).astimezone(UTC)
     except (ValueError, OverflowError):
         examples = f"{name}:2026-01-31, {name}:2026-01-31T08:00 or {name}:24h"
         raise ValueError(f'"{name}:{value}" is not a time. Use {examples}.') from None

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ _FIELDS = {
         _("To the targets below. Schedules send to their own recipients."),
     ),
     "delivery.mode": FieldText(_("Mode")),
-    "delivery.to": FieldText(_("To"), _("E-mail addresses, one per line.")),
+    "delivery.to": FieldText(pgettext_lazy("e-mail", "To"), _("E-mail addresses, one per line.")),
     "delivery.url": FieldText(_("URL"), _("http or https, without a password.")),
     "delivery.path": FieldText(_("Path"), _("A path in the file share.")),
     "grants": FieldText(_("Access")),

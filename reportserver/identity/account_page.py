@@ -11,11 +11,13 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.utils.translation import gettext, gettext_lazy
+from django.utils import timezone
+from django.utils.translation import get_language, gettext, gettext_lazy
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.caller import caller
+from accounts.localization import suggested_locales, suggested_zones
 from accounts.models import ApiKey, SecondFactor, User
 from common.exceptions import DomainError
 from reports.exceptions import InvalidParameters
@@ -23,7 +25,7 @@ from reportserver.auth import second_factor
 from reportserver.auth.credentials import check_credentials
 from reportserver.auth.exceptions import TooManyFailures, TooManySignIns
 from reportserver.identity.api_keys import create_key, key_to_revoke, load_report_slugs, revoke_key
-from reportserver.identity.forms import CurrentPasswordForm, KeyForm, PasswordForm
+from reportserver.identity.forms import CurrentPasswordForm, KeyForm, LocalizationForm, PasswordForm
 from reportserver.identity.sessions import change_password, end_other_sessions, end_session, own_sessions
 from reportserver.openid.linking import providers_to_link
 from reportserver.web.second_factor import MISSING
@@ -169,6 +171,11 @@ def page(request: HttpRequest, **changed: Any) -> HttpResponse:
     context: dict[str, Any] = {
         "password_form": PasswordForm(user),
         "key_form": KeyForm(user),
+        "localization_form": LocalizationForm(user),
+        "zones": suggested_zones(),
+        "locales": suggested_locales(get_language() or "en"),
+        "example_number": 12_345,
+        "example_time": timezone.now(),
         "sessions": own_sessions(request, user),
         "keys": listed,
         "has_password": user.has_usable_password(),

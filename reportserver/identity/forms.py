@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.models import Group
 from django.contrib.auth.password_validation import validate_password
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.api_keys import MAX_DAYS, KeyRight
-from accounts.models import Tenant, User
+from accounts.localization import NO_SUCH_LANGUAGE
+from accounts.models import Tenant, User, validate_locale, validate_time_zone
 from accounts.roles import roles_to_hand_out
 from reports.models import ReportConfiguration
 from reportserver.identity.api_keys import DEFAULT_RIGHTS, KeyRequest, owner_named
@@ -54,6 +56,22 @@ class PasswordForm(CurrentPasswordForm):
             self.add_error("repeated", _("The two passwords are not the same."))
 
 
+class LocalizationForm(forms.Form):
+    """How pages look to the user. An empty field leaves it to the browser or the organization."""
+
+    language = forms.ChoiceField(label=_("Language"), required=False)
+    time_zone = forms.CharField(label=_("Time zone"), required=False, max_length=64, validators=[validate_time_zone])
+    locale = forms.CharField(
+        label=_("Numbers and dates as in"), required=False, max_length=35, validators=[validate_locale]
+    )
+
+    def __init__(self, user: User, data: Any = None) -> None:
+        super().__init__(data, initial={name: getattr(user, name) for name in self.base_fields})
+        choices = [("", gettext("As in the browser")), *settings.LANGUAGES]
+        self.fields["language"].choices = choices  # type: ignore[attr-defined]
+        self.fields["language"].error_messages["invalid_choice"] = _(NO_SUCH_LANGUAGE)
+
+
 class KeyForm(forms.Form):
     """A new API key, for the user or, on request of an Administrator, for a service account."""
 
@@ -64,7 +82,7 @@ class KeyForm(forms.Form):
     reports = forms.ModelMultipleChoiceField(ReportConfiguration.objects.none(), label=_("Reports"), required=False)
 
     def __init__(self, user: User, data: Any = None) -> None:
-        self.today = timezone.now().astimezone(_zone(user)).date()
+        self.today = timezone.now().astimezone(user.zone).date()
         super().__init__(data, initial=self._defaults(user))
         self.user = user
         owners = User.objects.filter(pk=user.pk)
@@ -94,7 +112,7 @@ class KeyForm(forms.Form):
         """What the form asks for, if it is valid. Raises InvalidParameters."""
         asked = self.cleaned_data
         # The day is the last on which the key can be used, in the user's time zone.
-        end = datetime.combine(asked["expires"] + timedelta(days=1), time(), _zone(self.user))
+        end = datetime.combine(asked["expires"] + timedelta(days=1), time(), self.user.zone)
         reports = [str(report.pk) for report in asked["reports"]] or None
         owner = owner_named(self.user, asked["owner"].username)
         return KeyRequest(owner, asked["name"], end, asked["rights"], reports)
@@ -136,7 +154,3 @@ class RoleForm(forms.Form):
 def _tenants_of(actor: User) -> QuerySet[Tenant]:
     """The tenants in which the Administrator can create something."""
     return Tenant.objects.order_by("name") if actor.is_superuser else Tenant.objects.filter(users=actor)
-
-
-def _zone(user: User) -> ZoneInfo:
-    return ZoneInfo(user.tenant.time_zone or "UTC" if user.tenant else "UTC")

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from reportserver.identity import account_page, people_page, roles_page
+from reportserver.identity import account_page, localization_page, people_page, roles_page
 from reportserver.identity.set_password import SetPassword
 
 urlpatterns = [
     path("account", account_page.account, name="account"),
     path("account/password", account_page.password, name="account-password"),
+    path("account/localization", localization_page.localize, name="account-localization"),
     path("account/sessions/end", account_page.end, name="account-end-sessions"),
     path("account/second-factor/begin", account_page.begin_second_factor, name="account-begin-factor"),
     path("account/second-factor/confirm", account_page.confirm_second_factor, name="account-confirm-factor"),

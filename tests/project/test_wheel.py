@@ -20,7 +20,7 @@ import pytest
 from tests.server import ROOT, RunningServer, prepare_server, start, stop
 
 #: Files that are at the top of the repository and inside the package `reportserver` of the wheel.
-RESOURCES = ("templates", "static", "demo/definitions.yaml", "demo/templates", "demo/data")
+RESOURCES = ("templates", "static", "locale", "demo/definitions.yaml", "demo/templates", "demo/data")
 PACKAGES = ("reportserver", "jobs", "reports", "audit", "accounts", "common", "schedules")
 
 

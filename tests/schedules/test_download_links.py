@@ -98,7 +98,7 @@ def test_links_are_listed_and_revoked_by_who_owns_the_job(mails: Mails, sales: R
     alice = Client()
     alice.force_login(User.objects.get(username="alice"), backend="django.contrib.auth.backends.ModelBackend")
     shown = alice.get(f"/jobs/{job.pk}").content.decode()
-    assert "Revoke link" in shown and " UTC, used 0 times" in shown
+    assert "Revoke link" in shown and ", used 0 times" in shown
     DownloadLink.objects.update(expires_at=F("created_at") - timedelta(days=1))
     shown = alice.get(f"/jobs/{job.pk}").content.decode()
     assert "Its download link has expired." in shown and "Revoke link" not in shown

@@ -202,6 +202,15 @@ def test_sessions_and_refresh_tokens_stay_valid(upgraded: Upgraded) -> None:
     assert httpx.post(f"{upgraded.server.url}/api/v1/auth/token/refresh", json=body).status_code == 200
 
 
+def test_users_can_have_a_time_zone_and_a_locale(upgraded: Upgraded) -> None:
+    with httpx.Client(base_url=upgraded.server.url, cookies={"sessionid": upgraded.notes["session"]}) as browser:
+        assert "(UTC)" in browser.get("/account").text, "nothing is set yet"
+        token = browser.cookies["csrftoken"]
+        chosen = {"time_zone": "Asia/Kathmandu", "locale": "de-DE", "csrfmiddlewaretoken": token}
+        answer = browser.post("/account/localization", data=chosen, follow_redirects=True)
+    assert "(Kathmandu)" in answer.text and "12.345" in answer.text, answer.status_code
+
+
 def test_reports_deliver_always_and_jobs_have_the_state_of_their_deliveries(upgraded: Upgraded) -> None:
     alice, job = upgraded.server.client("alice"), upgraded.job("sent")
     assert {report["deliver"] for report in alice.get("/reports").json()["results"]} == {"always"}

@@ -1,0 +1,1 @@
+"""Writing numbers, times and sentences as the reader of a page does."""

@@ -1,0 +1,1 @@
+"""The language, number format and time zone of the pages."""
