@@ -129,15 +129,18 @@ def dry_run_report(
     parameters: Mapping[str, object],
     actor: User,
     with_preview: bool,
+    identity: User | None = None,
 ) -> CheckResult:
     """Ask the data source about the query, and for the first rows if `with_preview`. Raises InvalidParameters.
 
-    `actor` must be an Administrator of the report. Reading rows is audited before they are read.
+    `actor` must be an Administrator of the report. Reading rows is audited before they are read, with the user whose
+    attributes the target has, if that is another one: `identity`.
     """
     result = with_run_times(check(target, parameters, actor=actor), report)
     if result.errors or not with_preview:
         return result
-    _record_preview(report, target, actor)
+    somebody_else = {"as": identity.username} if identity and identity != actor else {}
+    _record_preview(report, target, actor, **somebody_else)
     return replace(result, previews=preview_rows(target, parameters, actor=actor))
 
 

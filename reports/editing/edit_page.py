@@ -49,6 +49,14 @@ class EditPage:
     #: Set if somebody else has changed the report: the differences between theirs and the form.
     conflict: list[Difference] | None = None
     test_values: list[Field] = field(default_factory=list)
+    #: The name of the user whose attributes the preview uses; empty for the actor's own.
+    preview_as: str = ""
+    preview_as_error: str = ""
+
+    @property
+    def depends_on_caller(self) -> bool:
+        """Whether reports of the organization can depend on who runs them, so that a preview as others is offered."""
+        return bool(self.report.tenant.attributes) or bool(self.preview_as)
 
     @property
     def is_new(self) -> bool:
@@ -87,8 +95,13 @@ class EditPage:
         return gettext("No changes to save.")
 
     def check(self, form: EditForm) -> None:
-        """Check the form's definition against the data source, with the test values."""
+        """Check the form's definition against the data source, with the test values, as the chosen user."""
         self.test_values = form.test_values()
+        self.preview_as = form.submission.text("preview_as").strip()
+        identity = self._identity()
+        if identity is None:
+            self.preview_as_error = gettext("There is no such user in this organization.")
+            return
         checked = form.check(self.report.tenant)
         if checked is None:
             return
@@ -101,16 +114,25 @@ class EditPage:
             self.checked = actions.dry_run_report(
                 report=self.report,
                 target=DryRunTarget.of_definition(
-                    definition, sources.report.spec(), moment, self.actor, sources.parameter_choices(definition)
+                    definition, sources.report.spec(), moment, identity, sources.parameter_choices(definition)
                 ),
                 parameters=json_values(self.test_values, moment),
                 actor=self.actor,
                 with_preview=True,
+                identity=identity,
             )
         except InvalidParameters as error:
             show_errors(self.test_values, error)
         except (RunError, DryRunBusy, CallerAttributeMissing) as error:
             self.checked = CheckResult(errors=[error.message])
+
+    def _identity(self) -> User | None:
+        """Whose attributes the preview uses. None if the report's tenant has no such active user."""
+        if not self.preview_as or self.preview_as == self.actor.username:
+            return self.actor
+        users = User.objects.filter(tenant=self.report.tenant, is_active=True).select_related("tenant")
+        # PostgreSQL refuses a NUL character.
+        return users.filter(username=self.preview_as.replace("\0", " ")).first()
 
     def context(self, form: EditForm) -> dict[str, Any]:
         """Return the template's context."""
@@ -131,5 +153,6 @@ class EditPage:
             "test_values": self.test_values or form.test_values(),
             # Saving again after a conflict was shown overwrites the other change.
             "fingerprint": submitted if self.conflict is None else self.fingerprint,
+            "users": list(names),
             "holders": [role for role in roles if role != ADMINISTRATOR] + [f"user:{name}" for name in names],
         }

@@ -151,6 +151,12 @@ class RoleForm(forms.Form):
         self.fields["tenant"].queryset = _tenants_of(actor)  # type: ignore[attr-defined]
 
 
+class RoleNameForm(forms.Form):
+    """Another name of a role."""
+
+    name = forms.CharField(label=_("Name"), max_length=100)
+
+
 def _tenants_of(actor: User) -> QuerySet[Tenant]:
     """The tenants in which the Administrator can create something."""
     return Tenant.objects.order_by("name") if actor.is_superuser else Tenant.objects.filter(users=actor)

@@ -21,6 +21,7 @@ from common.paging import paginate
 from reports.exceptions import InvalidParameters
 from reportserver.auth import second_factor
 from reportserver.identity.forms import PersonForm
+from reportserver.identity.organization_page import requirement
 from reportserver.identity.people import (
     invite,
     password_link,
@@ -115,5 +116,7 @@ def _page(request: HttpRequest, **changed: Any) -> HttpResponse:
         }
         for person in page.rows
     ]
-    context = {"page": page, "people": rows, "roles": roles, "form": PersonForm(actor)}
+    context: dict[str, Any] = {"page": page, "people": rows, "roles": roles, "form": PersonForm(actor)}
+    if actor.tenant:
+        context["requirement"] = requirement(actor.tenant)
     return render(request, "people/list.html", context | changed, status=400 if "form" in changed else 200)

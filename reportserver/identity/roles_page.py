@@ -17,8 +17,8 @@ from accounts.models import User
 from accounts.roles import role_name, roles_to_hand_out
 from reports.exceptions import InvalidParameters
 from reports.models import RoleGrant
-from reportserver.identity.forms import RoleForm
-from reportserver.identity.roles import create_role, delete_role
+from reportserver.identity.forms import RoleForm, RoleNameForm
+from reportserver.identity.roles import create_role, delete_role, rename_role
 
 _MAX_MEMBERS = 20
 
@@ -40,7 +40,7 @@ def new_role(request: HttpRequest) -> HttpResponse:
         try:
             create_role(actor=actor, **form.cleaned_data)
         except InvalidParameters as error:
-            form.add_error("name", error.fields["name"])
+            form.add_error("name", [gettext(sentence) for sentence in error.fields["name"]])
         else:
             messages.success(request, gettext("“%(name)s” was created.") % {"name": form.cleaned_data["name"]})
             return redirect("roles")
@@ -52,21 +52,50 @@ def new_role(request: HttpRequest) -> HttpResponse:
 def remove_role(request: HttpRequest, role_id: int) -> HttpResponse:
     """Delete a role. Its members lose its rights."""
     actor = require_administrator(request)
-    role = roles_to_hand_out(actor).filter(pk=role_id, role__isnull=False).first()
-    if role is None:
-        raise Http404
+    role = _own_role(actor, role_id)
     name = role_name(role)
     delete_role(role=role, actor=actor)
     messages.success(request, gettext("“%(name)s” was deleted.") % {"name": name})
     return redirect("roles")
 
 
+@login_required
+@require_POST
+def rename(request: HttpRequest, role_id: int) -> HttpResponse:
+    """Rename a role. Its members and rights stay."""
+    actor = require_administrator(request)
+    role = _own_role(actor, role_id)
+    form = RoleNameForm(request.POST, auto_id=f"id_{role_id}_%s")
+    if form.is_valid():
+        try:
+            rename_role(role=role.role, name=form.cleaned_data["name"], actor=actor)
+        except InvalidParameters as error:
+            form.add_error("name", [gettext(sentence) for sentence in error.fields["name"]])
+        else:
+            messages.success(request, gettext("“%(name)s” was saved.") % {"name": form.cleaned_data["name"]})
+            return redirect("roles")
+    return _page(request, renamed={role_id: form})
+
+
+def _own_role(actor: User, role_id: int) -> Group:
+    """A role of a tenant that the actor administers. Raises Http404."""
+    role = roles_to_hand_out(actor).filter(pk=role_id, role__isnull=False).first()
+    if role is None:
+        raise Http404
+    return role
+
+
 def _page(request: HttpRequest, **changed: Any) -> HttpResponse:
     actor = require_administrator(request)
     listed = list(roles_to_hand_out(actor).order_by("role__tenant__name", "role__name"))
-    rows = [_row(actor, role) for role in listed]
+    renamed = changed.get("renamed", {})
+    rows = [_row(actor, role) | {"rename": renamed.get(role.pk) or _name_form(role)} for role in listed]
     context = {"roles": rows, "form": RoleForm(actor)}
     return render(request, "roles/list.html", context | changed, status=400 if changed else 200)
+
+
+def _name_form(role: Group) -> RoleNameForm:
+    return RoleNameForm(initial={"name": role_name(role)}, auto_id=f"id_{role.pk}_%s")
 
 
 def _row(actor: User, role: Group) -> dict[str, Any]:

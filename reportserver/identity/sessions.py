@@ -41,8 +41,12 @@ def remember_session(request: HttpRequest, user: User) -> None:
 
 
 def own_sessions(request: HttpRequest, user: User) -> list[OwnSession]:
-    """Return the user's sessions that haven't ended, the newest first."""
-    current = request.session.session_key
+    """Return the user's sessions that haven't ended, the newest first after that of the request."""
+    return sessions_of(user, request.session.session_key)
+
+
+def sessions_of(user: User, current: str | None = None) -> list[OwnSession]:
+    """Return the user's sessions that haven't ended, the newest first after the current one, given by its key."""
     pages: Any = _page_sessions(user)
     tokens: Any = _api_sessions(user)
     sessions = [_own(row, "page", row.session_id == current) for row in pages]
@@ -52,12 +56,11 @@ def own_sessions(request: HttpRequest, user: User) -> list[OwnSession]:
 
 def end_session(request: HttpRequest, user: User, session_id: str) -> bool:
     """End one of the user's sessions. False if it has ended already."""
-    uuid = parse_uuid(session_id)
     with transaction.atomic():
-        ended = uuid is not None and _end(_page_sessions(user).filter(pk=uuid), _api_sessions(user).filter(pk=uuid))
+        ended = _end_one(user, session_id)
         if ended:
             record_session(Action.SESSION_END, user, request, "page")
-    return bool(ended)
+    return ended
 
 
 def end_other_sessions(request: HttpRequest, user: User) -> None:
@@ -77,13 +80,16 @@ def end_sessions_of(user: User, *, actor: User) -> None:
     """End all sessions of another user."""
     with transaction.atomic():
         if end_all_sessions(user):
-            audit.record(
-                Action.SESSION_END,
-                actor=actor,
-                tenant_id=user.tenant_id,
-                target=("user", user.pk),
-                details={"user": user.username},
-            )
+            _record_end(user, actor)
+
+
+def end_session_of(user: User, session_id: str, *, actor: User) -> bool:
+    """End one session of another user. False if it has ended already."""
+    with transaction.atomic():
+        ended = _end_one(user, session_id)
+        if ended:
+            _record_end(user, actor, session=session_id)
+    return ended
 
 
 def change_password(request: HttpRequest, user: User, password: str) -> None:
@@ -104,6 +110,21 @@ def _page_sessions(user: User) -> QuerySet[PageSession]:
 
 def _api_sessions(user: User) -> QuerySet[RefreshSession]:
     return RefreshSession.objects.filter(user=user, revoked_at=None, expires_at__gt=Now())
+
+
+def _end_one(user: User, session_id: str) -> bool:
+    uuid = parse_uuid(session_id)
+    return uuid is not None and bool(_end(_page_sessions(user).filter(pk=uuid), _api_sessions(user).filter(pk=uuid)))
+
+
+def _record_end(user: User, actor: User, **details: str) -> None:
+    audit.record(
+        Action.SESSION_END,
+        actor=actor,
+        tenant_id=user.tenant_id,
+        target=("user", user.pk),
+        details={"user": user.username, **details},
+    )
 
 
 def _end(pages: QuerySet[PageSession], tokens: QuerySet[RefreshSession]) -> int:

@@ -9,7 +9,6 @@ from pydantic import Field
 from reports.definitions.base import Definition
 from reports.definitions.field_types import STORABLE, Text, ThingSlug
 
-_COLUMN = "A column of the query"
 Column = Annotated[str, Field(min_length=1, max_length=200), STORABLE]
 #: Every recipient is a job, and all of a slot's jobs are made in one transaction.
 MAX_RECIPIENTS = 2_000
@@ -26,12 +25,13 @@ class Recipients(Definition):
     data_source: ThingSlug | None = Field(
         default=None, description="The slug of a data source of the tenant. By default, the report's."
     )
-    key: Column = Field(description=f"{_COLUMN} whose values tell recipients apart: each gets one job.")
+    key: Column = Field(description="A column of the query whose values tell recipients apart: each gets one job.")
     parameters: dict[str, Column] = Field(
         default={}, max_length=100, description="By parameter of the report, the column with its value."
     )
     to: Column | None = Field(
-        default=None, description=f"{_COLUMN} with one e-mail address. Required if something is sent by e-mail."
+        default=None,
+        description="A column of the query with one e-mail address. Required if something is sent by e-mail.",
     )
     at_most: int = Field(
         default=500,

@@ -70,8 +70,8 @@ function setUp() {
 
 document.addEventListener("input", (event) => {
   const form = event.target.closest("[data-editor]");
-  // Values for the preview's parameters aren't part of the report.
-  if (form && !event.target.name.startsWith("param.")) markUnsaved();
+  // What only the preview uses isn't part of the report.
+  if (form && !event.target.name.startsWith("param.") && event.target.name !== "preview_as") markUnsaved();
   const box = event.target.closest("[data-code]");
   if (!box) return;
   delete box.dataset.errorLines;

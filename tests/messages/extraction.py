@@ -22,6 +22,14 @@ _KEYWORDS: dict[str, tuple[int | tuple[int, str], ...] | None] = {
     **dict.fromkeys(("ngettext", "ngettext_lazy"), (1, 2)),
     **dict.fromkeys(("pgettext", "pgettext_lazy"), ((1, "c"), 2)),
 }
+#: Editors of reports and schedules show what these say about each field of a definition.
+_DEFINITIONS = (
+    "reports/definitions/report.py",
+    "reports/definitions/presentation.py",
+    "schedules/definitions.py",
+    "schedules/bursting/definitions.py",
+    "schedules/deliveries/definitions.py",
+)
 #: Its subclasses' docstrings are messages.
 _ERROR = "DomainError"
 
@@ -37,6 +45,9 @@ def template() -> Catalog:
         _add_calls(catalog, path, f"({templatize(path.read_text())})")
     for path, line, sentence in _error_sentences():
         catalog.add(sentence, locations=[(str(path.relative_to(ROOT)), line)])
+    for name in _DEFINITIONS:
+        for line, sentence in _descriptions(ROOT / name):
+            catalog.add(sentence, locations=[(name, line)])
     return catalog
 
 
@@ -53,6 +64,12 @@ def _add_calls(catalog: Catalog, path: Path, source: str) -> None:
             auto_comments=comments,
             context=context,
         )
+
+
+def _descriptions(path: Path) -> Iterator[tuple[int, str]]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.keyword) and node.arg == "description" and isinstance(node.value, ast.Constant):
+            yield node.value.lineno, str(node.value.value)
 
 
 def _error_sentences() -> Iterator[tuple[Path, int, str]]:

@@ -60,3 +60,22 @@ def test_deleting_a_role_takes_its_rights(analysts: Group, people: dict[str, Use
 def test_nobody_deletes_the_administrator(people: dict[str, User], browse: Browse) -> None:
     group = Group.objects.get(name="Administrator")
     assert browse("alice").post(f"/roles/{group.pk}/delete").status_code == 404
+
+
+def test_a_renamed_role_keeps_members_and_rights(analysts: Group, people: dict[str, User], browse: Browse) -> None:
+    alice = browse("alice")
+    assert alice.post(f"/roles/{analysts.pk}/rename", {"name": "readers"}).status_code == 302
+    rows = {row["name"]: (row["members"], row["rights"]) for row in alice.get("/roles").context["roles"]}
+    assert rows["readers"] == (["carol"], [("sales", ["generate"])])
+    entry = AuditLog.objects.get(action="Role Update")
+    assert (entry.target_id, entry.details) == (str(analysts.pk), {"role": "readers", "before": "analysts"})
+    assert alice.post("/roles/new", {"tenant": "acme", "name": "analysts"}).status_code == 302, "the name is free"
+    for name in ("analysts", "administrator", ""):
+        answer = alice.post(f"/roles/{analysts.pk}/rename", {"name": name})
+        assert answer.status_code == 400, name
+        (row,) = [row for row in answer.context["roles"] if row["role"] == analysts]
+        assert row["rename"].errors["name"], name
+    assert browse("gina").post(f"/roles/{analysts.pk}/rename", {"name": "x"}).status_code == 404
+    assert browse("bob").post(f"/roles/{analysts.pk}/rename", {"name": "x"}).status_code == 403
+    administrator = Group.objects.get(name="Administrator")
+    assert alice.post(f"/roles/{administrator.pk}/rename", {"name": "x"}).status_code == 404
