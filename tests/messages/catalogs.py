@@ -25,8 +25,7 @@ def paths() -> list[Path]:
 def load(path: Path) -> Catalog:
     with path.open("rb") as file:
         catalog = read_po(file, locale=path.parent.parent.name)
-    catalog.project, catalog.version, catalog.msgid_bugs_address = "Report server", "", ""
-    catalog.last_translator = catalog.language_team = ""
+    _set_header(catalog)
     return catalog
 
 
@@ -43,11 +42,18 @@ def update(path: Path) -> Catalog:
 
 def write(catalog: Catalog, path: Path) -> None:
     """Write the .po and the .mo."""
+    _set_header(catalog)
     text = io.BytesIO()
     # Without line numbers, which every other change would move.
     write_po(text, catalog, width=120, sort_output=True, no_location=True, ignore_obsolete=True)
     path.write_bytes(text.getvalue())
     path.with_suffix(".mo").write_bytes(compiled(catalog))
+
+
+def _set_header(catalog: Catalog) -> None:
+    # Babel's own are placeholders.
+    catalog.project, catalog.version, catalog.msgid_bugs_address = "Report server", "", ""
+    catalog.last_translator = catalog.language_team = ""
 
 
 def _braces(text: str) -> tuple[str, ...]:
