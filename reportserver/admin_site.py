@@ -91,6 +91,6 @@ def _record(action: Action, request: HttpRequest, obj: Any, **details: object) -
             action,
             actor=user,
             tenant_id=obj.pk if isinstance(obj, Tenant) else getattr(obj, "tenant_id", None),
-            target=(str(obj._meta.verbose_name), obj.pk),
+            target=(str(obj._meta.verbose_name_raw), obj.pk),
             details={"name": str(obj), **details},
         )
