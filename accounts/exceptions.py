@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from common.exceptions import DomainError
 
+#: What everybody else is told.
+ADMINISTRATORS_ONLY = "Only an Administrator can do this."
+
 
 class TooManyNames(DomainError):
     """Too many names that aren't available. Try again in a minute."""

@@ -11,7 +11,7 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractUser, Group
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.contrib.sessions.models import Session
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils.crypto import salted_hmac
@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.api_keys import KeyRight, KeyScope
 from accounts.attributes import validate_attributes, validate_declarations
 from accounts.domains import NO_DOMAIN, is_domain
+from accounts.exceptions import ADMINISTRATORS_ONLY
 from accounts.localization import NO_SUCH_LANGUAGE, NO_SUCH_LOCALE, NO_SUCH_ZONE, is_locale, is_time_zone
 from accounts.names import NOT_AVAILABLE, is_reserved
 from accounts.providers.models import IdentityProvider, LinkedIdentity, ProviderRole
@@ -225,6 +226,11 @@ class User(AbstractUser):
     def administers(self, tenant_id: int | None) -> bool:
         """True if this user is an Administrator of that tenant."""
         return self.is_administrator and (self.is_superuser or self.tenant_id == tenant_id)
+
+    def check_administers(self, tenant_id: int | None) -> None:
+        """Raises PermissionDenied unless this user is an Administrator of that tenant."""
+        if not self.administers(tenant_id):
+            raise PermissionDenied(ADMINISTRATORS_ONLY)
 
 
 def _validate_name(name: str) -> None:

@@ -54,8 +54,7 @@ def job_to_resend(user: User, job_id: object) -> JobExecutionLog:
 def delivery_to_decide(user: User, delivery_id: str) -> Delivery:
     """Return the delivery. Raise DeliveryNotFound or, for users who can't release or discard it, PermissionDenied."""
     delivery = _delivery(user, delivery_id)
-    if not user.administers(delivery.job.tenant_id):
-        raise PermissionDenied("Only an Administrator can do this.")
+    user.check_administers(delivery.job.tenant_id)
     return delivery
 
 
@@ -125,6 +124,5 @@ def _owns_or_administers(user: User, job: JobExecutionLog) -> bool:
 
 def _administered_job(user: User, job_id: object) -> JobExecutionLog:
     job = JobExecutionLog.objects.find(user, str(job_id))
-    if not user.administers(job.tenant_id):
-        raise PermissionDenied("Only an Administrator can do this.")
+    user.check_administers(job.tenant_id)
     return job

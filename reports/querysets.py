@@ -82,8 +82,7 @@ class ReportQuerySet(models.QuerySet["ReportConfiguration"]):
     def find_administered(self, user: User, key: str) -> ReportConfiguration:
         """As `find_complete`. Raises PermissionDenied unless the user is an Administrator of the report's tenant."""
         report = self.find_complete(user, key)
-        if not user.administers(report.tenant_id):
-            raise PermissionDenied("Only an Administrator can do this.")
+        user.check_administers(report.tenant_id)
         return report
 
     def find_to_run(self, user: User, key: str) -> ReportConfiguration:
@@ -109,8 +108,7 @@ class DataSourceQuerySet(models.QuerySet["DataSource"]):
         sources = list(self.in_tenant_of(user).select_related("tenant").filter(match)[:2])
         if not sources:
             raise SourceNotFound
-        if not user.administers(sources[0].tenant_id):
-            raise PermissionDenied("Only an Administrator can do this.")
+        user.check_administers(sources[0].tenant_id)
         if len(sources) > 1:
             raise AmbiguousSource
         return sources[0]

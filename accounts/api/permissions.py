@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from rest_framework.permissions import IsAuthenticated
 
+from accounts.exceptions import ADMINISTRATORS_ONLY
 from accounts.models import User
 
 if TYPE_CHECKING:  # rest_framework.views imports the authentication class, which needs this module
@@ -14,7 +15,7 @@ if TYPE_CHECKING:  # rest_framework.views imports the authentication class, whic
 
 
 class IsAdministrator(IsAuthenticated):
-    message = "Only an Administrator can do this."
+    message = ADMINISTRATORS_ONLY
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         user = request.user

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -14,6 +13,7 @@ from rest_framework.generics import GenericAPIView, ListAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.api.permissions import IsAdministrator
 from accounts.models import User
 from common.api.schema import errors, header
 from jobs.api.serializers import ConnectionSerializer, ConnectionTestSerializer
@@ -48,19 +48,15 @@ class ConnectionView(GenericAPIView[Connection]):
     def represent(self, connection: Connection) -> dict[str, Any]:
         return dict(self.get_serializer(connection).data)
 
-    def _check_administers(self) -> None:
-        if not self.user.is_administrator:
-            raise PermissionDenied("Only an Administrator can do this.")
-
 
 class ConnectionList(ConnectionView, ListAPIView[Connection]):
     """The connections of the tenant, by slug."""
 
+    permission_classes = [IsAdministrator]
     ordering = ("slug", "id")
 
     @extend_schema(responses={200: ConnectionSerializer(many=True), **errors(401, 403, 429)})
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        self._check_administers()
         return self.list(request, *args, **kwargs)
 
     @extend_schema(
@@ -70,7 +66,6 @@ class ConnectionList(ConnectionView, ListAPIView[Connection]):
     )
     def post(self, request: Request) -> Response:
         """Create a connection. Superusers name its `tenant`; for others it is their own."""
-        self._check_administers()
         definition = parse_connection(with_tenant(request.data, self.user))
         tenant = named_tenant(definition.tenant, self.user)
         connection = actions.create_connection(definition=definition, tenant=tenant, actor=self.user)

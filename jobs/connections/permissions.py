@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from django.core.exceptions import PermissionDenied
-
 from accounts.models import User
 from jobs.connections.models import Connection
 
@@ -11,6 +9,5 @@ from jobs.connections.models import Connection
 def connection_to_manage(user: User, key: str) -> Connection:
     """Return the connection. Raises ConnectionNotFound or, for others than Administrators, PermissionDenied."""
     connection = Connection.objects.find(user, key)
-    if not user.administers(connection.tenant_id):
-        raise PermissionDenied("Only an Administrator can do this.")
+    user.check_administers(connection.tenant_id)
     return connection
