@@ -152,14 +152,16 @@ def test_scripts_in_values_do_not_run(open_page):
     assert column(page, 3)[4].startswith("<script>")
 
 
-def test_thousands_of_rows_are_sorted_within_seconds(open_page):
-    count = 30_000
-    page = open_page(pa.record_batch({"n": list(range(count, 0, -1)), "text": [f"row {n}" for n in range(count)]}))
-    page.set_default_timeout(60_000)
-    took = page.evaluate("() => { const t = performance.now(); document.querySelector('th button').click(); "
-                         "return performance.now() - t }")  # fmt: skip
-    assert page.locator(".rows tbody tr:first-child td:first-child").text_content() == "1"
-    assert took < 5_000
+def test_the_time_of_a_sort_grows_with_the_rows_and_not_with_their_square(open_page):
+    def seconds(count):
+        page = open_page(pa.record_batch({"n": list(range(count, 0, -1)), "text": [f"row {n}" for n in range(count)]}))
+        page.set_default_timeout(60_000)
+        took = page.evaluate("() => { const t = performance.now(); document.querySelector('th button').click(); "
+                             "return performance.now() - t }")  # fmt: skip
+        assert page.locator(".rows tbody tr:first-child td:first-child").text_content() == "1"
+        return took
+
+    assert seconds(30_000) < 40 * seconds(3_000), "100 times as long if each row were compared with each"
 
 
 def test_without_scripts_the_page_is_complete_and_has_no_buttons(open_page):
