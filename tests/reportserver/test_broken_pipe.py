@@ -12,19 +12,8 @@ from tests.server import RunningServer
 
 @pytest.mark.parametrize(
     "command",
-    [
-        "jobs list",
-        "jobs list --json",
-        "purge_results --dry-run",
-        "check_reports sales-by-region",
-        "export",
-        "export --schema",
-        "run_report sales-by-region --tenant acme -o -",
-        "doctor",
-        "verify_audit",
-        "rotate_keys",
-        "help",
-    ],
+    # One that writes lines, one that writes a file, and one of Django's: all go through the same entry point.
+    ["jobs list --json", "run_report sales-by-region --tenant acme -o -", "help"],
 )
 def test_a_command_without_a_reader_is_quiet(server: RunningServer, command: str) -> None:
     read_end, write_end = os.pipe()
