@@ -81,9 +81,7 @@ def test_the_address_of_the_client_counts_whatever_it_claims(server: RunningServ
     assert {line["address"] for line in lines} == {CLIENT}
 
 
-def test_a_file_is_uploaded_and_a_larger_one_is_refused(
-    server: RunningServer, front: Proxy, http: httpx.Client
-) -> None:
+def test_a_file_is_uploaded(server: RunningServer, front: Proxy, http: httpx.Client) -> None:
     alice = server.client("alice")
     source = f"/sources/{front.name}"
     assert alice.post("/sources", json={"slug": front.name, "kind": "files", "uploads": True}).status_code == 201
@@ -91,6 +89,11 @@ def test_a_file_is_uploaded_and_a_larger_one_is_refused(
     made = http.post(f"/api/v1{source}/files", files={"file": ("large.csv", content)}, headers=authorized(alice))
     assert made.status_code == 201 and made.json()["files"][0]["rows"] == 100_000, made.text
     assert alice.request("DELETE", source).status_code == 204
+
+
+def test_a_body_that_is_announced_to_be_too_long_is_refused(front: Proxy) -> None:
+    if front.name == "caddy":
+        pytest.skip("Caddy counts what has arrived, and doesn't look at what is announced")
     with connected(front) as connection:
         connection.sendall(
             b"POST /api/v1/auth/token HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
