@@ -6,7 +6,7 @@ from django.urls import path
 
 from jobs.connections import views as connections
 from jobs.delivery import views
-from jobs.monitoring.views import bulk_actions, job_list, job_page, job_rows, overview
+from jobs.monitoring.views import bulk_actions, deliveries, job_list, job_page, job_rows, overview
 
 urlpatterns = [
     path("", overview.overview, name="overview"),
@@ -31,5 +31,6 @@ urlpatterns = [
     path("d/<str:token>", views.download_link, name="download-link"),
     path("unsubscribe/<str:token>", views.unsubscribe, name="unsubscribe"),
     path("unsubscribe/<str:token>/undo", views.subscribe_again, name="subscribe-again"),
+    path("deliveries", deliveries.delivery_list, name="deliveries"),
     path("deliveries/<str:delivery_id>", job_page.decide_delivery, name="delivery-decide"),
 ]

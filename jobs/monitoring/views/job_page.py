@@ -139,7 +139,7 @@ def decide_delivery(request: HttpRequest, delivery_id: str) -> HttpResponse:
             messages.success(request, gettext("Discarded. It won't be sent."))
     except DomainError as error:
         return _refused(request, delivery.job, error)
-    return redirect("job", delivery.job_id)
+    return redirect(next_url(request, reverse("job", args=[delivery.job_id])))
 
 
 def _revoke_link(request: HttpRequest, delivery: Delivery) -> HttpResponse:
