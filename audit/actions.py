@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from django.db import connection, transaction
@@ -21,6 +21,8 @@ from common.compiled_sql import insert
 
 #: The actor of the server's own actions.
 SYSTEM = names.SYSTEM
+#: Entries of one statement.
+_BATCH = 200
 
 
 def record(
@@ -36,29 +38,7 @@ def record(
     `target` is (type, id). If the actor calls with a key, the details name it. Waits until all earlier writers have
     committed, so call it as late as possible.
     """
-    if not connection.in_atomic_block:
-        raise transaction.TransactionManagementError("An audit entry must be in the transaction of its action.")
-    last_sequence, last_hash = _lock_head()
-    if isinstance(actor, User) and actor.key:
-        details = {**(details or {}), "key": actor.key.name}
-    entry = AuditLog(
-        sequence=last_sequence + 1,
-        tenant_id=tenant_id,
-        timestamp=timezone.now(),
-        actor=actor_name(actor),
-        actor_id=actor.pk if isinstance(actor, User) else None,
-        action=action,
-        target_type=target[0],
-        target_id=str(target[1]),
-        details=dict(details or {}),
-        previous_hash=last_hash,
-    )
-    entry.hash = chain.entry_hash(signing_key(), entry.sequence, entry.previous_hash, entry.content())
-    insert(entry)
-    with connection.cursor() as cursor:
-        seal = chain.head_seal(signing_key(), entry.sequence, entry.hash)
-        cursor.execute(ADVANCE_HEAD, [entry.sequence, entry.hash, seal])
-    keep_after_commit(entry.sequence, entry.hash)
+    [entry] = _append([PendingEntry(action, tenant_id, target, details or {})], actor)
     return entry
 
 
@@ -73,8 +53,46 @@ class PendingEntry(NamedTuple):
 
 def record_all(entries: Iterable[PendingEntry], actor: User | str) -> None:
     """Write the entries. All other writers of the log wait from here on, so it comes last in a transaction."""
-    for entry in entries:
-        record(entry.action, actor=actor, tenant_id=entry.tenant_id, target=entry.target, details=entry.details)
+    pending = list(entries)
+    for first in range(0, len(pending), _BATCH):
+        _append(pending[first : first + _BATCH], actor)
+
+
+def _append(pending: Sequence[PendingEntry], actor: User | str) -> list[AuditLog]:
+    """Append at least one entry to the chain, with one look at its end."""
+    if not connection.in_atomic_block:
+        raise transaction.TransactionManagementError("An audit entry must be in the transaction of its action.")
+    sequence, last_hash = _lock_head()
+    entries = []
+    for each in pending:
+        sequence += 1
+        entry = _entry(each, actor, sequence, last_hash)
+        entry.hash = last_hash = chain.entry_hash(signing_key(), sequence, last_hash, entry.content())
+        entries.append(entry)
+    if len(entries) == 1:
+        insert(entries[0])
+    else:
+        AuditLog.objects.bulk_create(entries)
+    with connection.cursor() as cursor:
+        cursor.execute(ADVANCE_HEAD, [sequence, last_hash, chain.head_seal(signing_key(), sequence, last_hash)])
+    keep_after_commit(sequence, last_hash)
+    return entries
+
+
+def _entry(pending: PendingEntry, actor: User | str, sequence: int, previous_hash: str) -> AuditLog:
+    key = {"key": actor.key.name} if isinstance(actor, User) and actor.key else {}
+    return AuditLog(
+        sequence=sequence,
+        tenant_id=pending.tenant_id,
+        timestamp=timezone.now(),
+        actor=actor_name(actor),
+        actor_id=actor.pk if isinstance(actor, User) else None,
+        action=pending.action,
+        target_type=pending.target[0],
+        target_id=str(pending.target[1]),
+        details={**pending.details, **key},
+        previous_hash=previous_hash,
+    )
 
 
 def _lock_head() -> tuple[int, str]:

@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
-from uuid import UUID
 
 from django.db import IntegrityError, transaction
 from django.dispatch import Signal
 from django.utils import timezone
 
-from accounts.localization import NO_SUCH_LOCALE, is_locale
 from accounts.models import User
 from audit import actions as audit
 from audit.actions import actor_name
 from audit.models import Action
-from common.api import tracing
 from common.compiled_sql import insert
 from jobs import exceptions
-from jobs.clock import WAITING, Now
-from jobs.models import DeliveryPlan, JobEvent, JobExecutionLog
+from jobs.clock import Now
+from jobs.models import JobEvent, JobExecutionLog
 from jobs.notices import events
 from jobs.queue import broker
 from jobs.queue.admission import Admission
 from jobs.queue.idempotency import Idempotency
+from jobs.queue.new_jobs import bind_to, enqueue, new_job_of, plan_of, run_as_before, validate
 from jobs.results.downloads import downloadable_artifact
 from jobs.results.wanted_files import format_errors, section_of_files
+from jobs.splitting.actions import split_again
 from jobs.status import Status
-from reports.choices.checked import checked_labels
 from reports.choices.checking import check_choices
 from reports.exceptions import InvalidParameters, ReportNotFound
 from reports.models import ReportConfiguration, ReportVersion
-from reports.parameters.caller import caller_values, to_stored
 from reports.parameters.date_math import Moment
-from reports.parameters.values import TypedValue, to_json, typed_values
+from reports.parameters.values import to_json
 from reports.targets.models import DeliveryTarget
 
 Mode = DeliveryTarget.Mode
@@ -87,11 +84,11 @@ def submit(
     if mode is not None or not version.has_outbound_delivery:
         check_mode(report, mode or Mode.ASYNCHRONOUS)
     broker.ping()
-    job = _new_job(version, report, actor)
-    _bind_to(job, version, actor)
+    job = new_job_of(version, report, actor)
+    bind_to(job, version, actor)
     _check_addresses(version, actor, deliver=deliver, notify=notify)
     moment = moment or report.moment(timezone.now())
-    values = _validate(job, version, format, formats, section, parameters, moment, from_text, locale)
+    values = validate(job, version, format, formats, section, parameters, moment, from_text, locale)
     job.parameters, job.parameter_labels = to_json(values), check_choices(version, values, actor=actor)
     job.requested_parameters = _given(parameters) if from_text else dict(parameters)
     job.deliver, job.locale, job.notify = deliver, locale or None, actor if notify else None
@@ -102,7 +99,7 @@ def submit(
     try:
         with transaction.atomic():
             job.turn = _admitted(job)
-            _enqueue(job, actor, Action.JOB_GENERATE, {"report": report.slug, "version": version.number})
+            enqueue(job, actor, Action.JOB_GENERATE, {"report": report.slug, "version": version.number})
     except IntegrityError:
         # Either the report was deleted since it was read, or a concurrent request with the same key was faster.
         if _is_deleted(report):
@@ -111,42 +108,6 @@ def submit(
             return Submission(earlier, is_replay=True)
         raise
     return Submission(job, is_replay=False)
-
-
-def enqueue_scheduled(
-    *,
-    report: ReportConfiguration,
-    owner: User,
-    parameters: Mapping[str, object],
-    formats: Sequence[str] | None,
-    section: str | None,
-    moment: Moment,
-    waits: bool,
-    details: Mapping[str, object],
-    plan: DeliveryPlan,
-) -> JobExecutionLog:
-    """Queue a run for a schedule, in the caller's transaction. Its limits don't apply, nor the report's deliveries.
-
-    `waits`: the job isn't claimed before `release_waiting`. `details` are added to the audit entry. `plan`: what it
-    sends, without its job; stored unless that is nothing. The transaction is in a function that `looks_up_choices`.
-    Raise InvalidParameters, ChoicesUnavailable, CallerAttributeMissing or ReportIncomplete.
-    """
-    version = report.version
-    job = _new_job(version, report, owner)
-    _bind_to(job, version, owner)
-    values = _validate(job, version, None, formats, section, parameters, moment, from_text=False)
-    job.parameters, job.parameter_labels = to_json(values), checked_labels(version, values, actor=owner)
-    job.requested_parameters, job.is_scheduled = dict(parameters), True
-    if waits:
-        job.available_at, job.notified_at = WAITING, None
-    _enqueue(job, owner, Action.JOB_GENERATE, {"report": report.slug, "version": version.number, **details}, plan=plan)
-    return job
-
-
-def release_waiting(job_ids: Collection[UUID]) -> None:
-    """Let jobs be claimed that were queued with `waits`. The reconciler notifies the workers."""
-    queued = JobExecutionLog.objects.filter(pk__in=job_ids, status=Status.QUEUED)
-    queued.update(available_at=Now(), notified_at=None)
 
 
 def check_mode(report: ReportConfiguration, mode: Mode) -> None:
@@ -166,17 +127,19 @@ def retry(*, job: JobExecutionLog, actor: User | str, requested_by: User | None 
     if job.report is None or job.version is None:
         raise exceptions.ReportConfigurationMissing
     broker.ping()
-    new_job = _new_job(job.version, job.report, requested_by or actor)
+    new_job = new_job_of(job.version, job.report, requested_by or actor)
     new_job.formats, new_job.parameters, new_job.retry_of = job.formats, job.parameters, job
     new_job.requested_parameters, new_job.is_scheduled = job.requested_parameters, job.is_scheduled
     new_job.deliver, new_job.parameter_labels, new_job.locale = job.deliver, job.parameter_labels, job.locale
     new_job.section, new_job.converted_from, new_job.notify_id = job.section, job.converted_from, job.notify_id
-    _run_as_before(new_job, job)
+    new_job.split_from = job.split_from
+    run_as_before(new_job, job)
     try:
         with transaction.atomic():
             record_event(job, JobEvent.Kind.RETRIED, {"newJobId": str(new_job.pk), "actor": actor_name(actor)})
             details = {"originalJobId": str(job.pk), "newJobId": str(new_job.pk)}
-            _enqueue(new_job, actor, Action.JOB_RETRY, details, target=job, plan=_plan_of(job))
+            enqueue(new_job, actor, Action.JOB_RETRY, details, target=job, plan=plan_of(job))
+            split_again(job, new_job)
             job_retried.send(JobExecutionLog, job=job, new_job=new_job)
     except IntegrityError:
         # Either a foreign key failed, or `retry_of`, which is unique: two clicks must not create two jobs.
@@ -204,17 +167,17 @@ def convert(*, job: JobExecutionLog, actor: User, format: str, section: str | No
     if errors := format_errors(job.version, format, None, section):
         raise InvalidParameters(errors)
     broker.ping()
-    new_job = _new_job(job.version, job.report, actor)
+    new_job = new_job_of(job.version, job.report, actor)
     new_job.formats, new_job.converted_from = [format], job.pk
     new_job.section = section_of_files(job.version, [format], section or job.section)
     new_job.parameters, new_job.requested_parameters = job.parameters, job.requested_parameters
     new_job.parameter_labels, new_job.locale = job.parameter_labels, job.locale
-    _run_as_before(new_job, job)
+    run_as_before(new_job, job)
     try:
         with transaction.atomic():
             new_job.turn = _admitted(new_job)
             details = {"originalJobId": str(job.pk), "newJobId": str(new_job.pk), "format": format}
-            _enqueue(new_job, actor, Action.JOB_CONVERT, details, target=job)
+            enqueue(new_job, actor, Action.JOB_CONVERT, details, target=job)
     except IntegrityError:
         if _is_deleted(job.report):
             raise exceptions.ReportConfigurationMissing from None
@@ -252,7 +215,7 @@ def cancel(*, job: JobExecutionLog, actor: User | str) -> None:
 
 def record_event(job: JobExecutionLog, kind: JobEvent.Kind, details: Mapping[str, object] | None = None) -> None:
     """Add an event to the job's timeline."""
-    insert(JobEvent(job=job, at=Now(), kind=kind, attempt=job.attempt, fence=job.fence, details=dict(details or {})))
+    insert(JobEvent.of(job, kind, details))
 
 
 def _earlier_job(report: ReportConfiguration, actor: User, idempotency: Idempotency) -> JobExecutionLog | None:
@@ -291,106 +254,10 @@ def _recent(job: JobExecutionLog, max_age: int) -> JobExecutionLog | None:
     return recent
 
 
-def _new_job(version: ReportVersion, report: ReportConfiguration, actor: User | str) -> JobExecutionLog:
-    return JobExecutionLog(
-        tenant_id=report.tenant_id,
-        report=report,
-        version=version,
-        report_uuid=report.pk,
-        report_slug=report.slug,
-        report_name=version.name,
-        version_number=version.number,
-        requested_by=actor if isinstance(actor, User) else None,
-        requested_by_name=actor_name(actor),
-        key_name=actor.key.name if isinstance(actor, User) and actor.key else None,
-        concurrency_key=report.pk if report.version.max_running else None,
-        max_attempts=version.max_attempts,
-        timeout_seconds=version.timeout_seconds,
-        queued_at=Now(),
-        available_at=Now(),
-        notified_at=Now(),
-    )
-
-
-def _plan_of(job: JobExecutionLog) -> DeliveryPlan | None:
-    """Return what a job of a schedule sends, for its retry."""
-    plan = DeliveryPlan.objects.filter(job=job).first() if job.is_scheduled else None
-    if plan:
-        plan.pk = None
-    return plan
-
-
-def _bind_to(job: JobExecutionLog, version: ReportVersion, identity: User) -> None:
-    """Give the job the attributes of that user which the version's queries use. Raise CallerAttributeMissing."""
-    if version.caller_names:
-        job.caller_values = to_stored(caller_values(identity, version.caller_names))
-        job.ran_as, job.ran_as_name = identity, identity.username
-
-
-def _run_as_before(new_job: JobExecutionLog, job: JobExecutionLog) -> None:
-    """Keep as whom the job runs, whoever asks for the new one: nobody else may see its rows."""
-    new_job.ran_as, new_job.ran_as_name, new_job.caller_values = job.ran_as, job.ran_as_name, job.caller_values
+def _is_deleted(report: ReportConfiguration) -> bool:
+    return not ReportConfiguration.objects.filter(pk=report.pk).exists()
 
 
 def _given(texts: Mapping[str, object]) -> dict[str, object]:
     """Return the fields of a form that aren't empty."""
     return {name: text for name, text in texts.items() if text not in ("", None, [])}
-
-
-def _validate(
-    job: JobExecutionLog,
-    version: ReportVersion,
-    format: str | None,
-    formats: Sequence[str] | None,
-    section: str | None,
-    parameters: Mapping[str, object],
-    moment: Moment,
-    from_text: bool,
-    locale: str = "",
-) -> dict[str, TypedValue]:
-    """Set the job's formats and section, and return the values of the parameters.
-
-    Raise InvalidParameters with all errors of both.
-    """
-    errors: dict[str, list[str]] = {}
-    values: dict[str, TypedValue] = {}
-    try:
-        declared = version.declared_parameters()
-        values = typed_values(declared, parameters, moment, rules=version.rules, from_text=from_text)
-    except InvalidParameters as error:
-        errors = error.fields
-    # A parameter may have the same name.
-    for name, sentences in format_errors(version, format, formats, section).items():
-        errors.setdefault(name, []).extend(sentences)
-    if locale and not is_locale(locale):
-        errors.setdefault("locale", []).append(NO_SUCH_LOCALE)
-    if errors:
-        raise InvalidParameters(errors)
-    job.formats = list(formats or [format or version.formats[0]])
-    job.section = section_of_files(version, job.formats, section)
-    return values
-
-
-def _is_deleted(report: ReportConfiguration) -> bool:
-    return not ReportConfiguration.objects.filter(pk=report.pk).exists()
-
-
-def _enqueue(
-    job: JobExecutionLog,
-    actor: User | str,
-    action: Action,
-    details: Mapping[str, object],
-    target: JobExecutionLog | None = None,
-    plan: DeliveryPlan | None = None,
-) -> None:
-    """Insert the job with its plan, notify the workers and audit the action, by default as done to the job itself."""
-    job.assign_turn()
-    insert(job)
-    if plan and (plan.deliveries or plan.notify):
-        plan.job = job
-        plan.save(force_insert=True)
-    trace = tracing.current.get()
-    record_event(job, JobEvent.Kind.QUEUED, {"actor": actor_name(actor), **({"trace": list(trace)} if trace else {})})
-    broker.notify()
-    # Last: from here to the commit, everybody else who writes to the audit log waits.
-    audit.record(action, actor=actor, tenant_id=job.tenant_id, target=("job", (target or job).pk), details=details)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.conf import settings
@@ -12,6 +12,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tenant
+from jobs.clock import Now
 from jobs.connections.models import Connection
 from jobs.delivery.models import Delivery, DeliveryPlan, DownloadLink, Unsubscription
 from jobs.execution.claim import Claim
@@ -21,12 +22,14 @@ from jobs.notices.models import Notice, Streak
 from jobs.querysets import JobQuerySet
 from jobs.queue.admission import Admission
 from jobs.results.models import Artifact, ResultStore
+from jobs.splitting.models import JobSplit, Piece
 from jobs.status import ENDED, UNFINISHED, JobError, QueuePosition, Status
 from reports.models import ReportConfiguration, ReportVersion
 
 __all__ = [
     "Artifact", "BulkAction", "Connection", "Delivery", "DeliveryPlan", "Deployment", "DownloadLink", "JobEvent",
-    "JobExecutionLog", "Notice", "ResultStore", "SavedView", "Streak", "Unsubscription", "WorkerHost",
+    "JobExecutionLog", "JobSplit", "Notice", "Piece", "ResultStore", "SavedView", "Streak", "Unsubscription",
+    "WorkerHost",
 ]  # fmt: skip
 
 
@@ -102,7 +105,8 @@ class JobExecutionLog(Claim):
     )
     retry_of = models.OneToOneField("self", on_delete=models.SET_NULL, null=True, blank=True, related_name="retried_as")
     # No foreign key: without its original, a conversion must not read the source.
-    converted_from = models.UUIDField(null=True, help_text=_("The job whose kept rows it renders."))
+    converted_from = models.UUIDField(null=True, help_text=_("The job whose kept rows it renders, or the piece."))
+    split_from = models.UUIDField(null=True, help_text=_("The job whose result was split, if it renders a piece."))
     idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - unique unless null
     request_fingerprint = models.CharField(max_length=64, blank=True)
 
@@ -317,3 +321,8 @@ class JobEvent(models.Model):
 
     def __str__(self) -> str:
         return self.kind
+
+    @classmethod
+    def of(cls, job: JobExecutionLog, kind: Kind, details: Mapping[str, object] | None = None) -> JobEvent:
+        """Return an event of a job that happens now, not stored yet."""
+        return cls(job=job, at=Now(), kind=kind, attempt=job.attempt, fence=job.fence, details=dict(details or {}))

@@ -12,6 +12,7 @@ from accounts.localization import DEFAULT
 from accounts.models import Tenant
 from reports import sources
 from reports.engine import RunSpec
+from reports.kept_rows.pieces import Split
 from reports.models import ReportVersion
 from reports.parameters.caller import StoredCaller, from_stored
 from reports.parameters.values import Labels, display_by_label, display_by_name, stored_values
@@ -39,12 +40,14 @@ def build_run_spec(
     locale: str = "",
     section: str | None = None,
     truncated: str | None = None,
+    split: Split | None = None,
     digests_content: bool = False,
 ) -> RunSpec:
     """Return the run of a version with stored parameters, which were checked when the job was created.
 
     `labels` are those of values that were chosen from a query; `caller` are the attributes of the user as whom it runs;
-    `locale` is that of this run, "" for the report's, else the tenant's; `section` and `truncated` are as in RunSpec.
+    `locale` is that of this run, "" for the report's, else the tenant's; `section`, `truncated` and `split` are as in
+    RunSpec.
     """
     options, declared = version.options, version.declared_parameters()
     values = stored_values(declared, parameters)
@@ -81,6 +84,7 @@ def build_run_spec(
         on_limit=options.get("on_limit", "truncate"),
         keep_rows=_rows_to_keep(version),
         truncated=truncated,
+        split=split,
         digests_content=digests_content,
     )
 

@@ -14,12 +14,14 @@ from accounts.models import Tenant, User
 from audit import actions as audit
 from audit.models import Action
 from jobs.queue import broker
-from reports.choices.checked import looks_up_choices, sharing_outcomes
+from reports.choices.checked import looks_up_choices
 from reports.definitions import merge_patch
 from reports.definitions.errors import invalid_definition
 from reports.definitions.field_types import principal_of
 from reports.exceptions import InvalidParameters
 from schedules import cron, exceptions, slots, to_database
+from schedules.bursting import backfilling
+from schedules.bursting.column_check import check_column
 from schedules.definitions import ScheduleDefinition, parse_schedule
 from schedules.models import Schedule, Slot
 from schedules.permissions import may_run_for
@@ -31,6 +33,7 @@ _SECOND = timedelta(seconds=1)
 
 def create_schedule(*, definition: ScheduleDefinition, tenant: Tenant, actor: User) -> Schedule:
     """Create a schedule and its version 1. Raises InvalidDefinition, or PermissionDenied for another owner."""
+    check_column(None, definition, tenant, actor=actor)
     with transaction.atomic():
         schedule = to_database.create_schedule(definition, tenant, actor)
         _record(Action.SCHEDULE_CREATE, schedule, actor, version=1)
@@ -46,6 +49,7 @@ def update_schedule(
     `expected_version` is that on which the change is based. Raises ScheduleChanged if there is a later one by now, or
     no schedule any more; InvalidDefinition; or PermissionDenied for another owner.
     """
+    check_column(schedule.definition, definition, schedule.tenant, actor=actor)
     with transaction.atomic():
         locked = _locked(schedule)
         if expected_version not in (None, locked.version.number):
@@ -56,6 +60,9 @@ def update_schedule(
 @looks_up_choices
 def patch_schedule(*, schedule: Schedule, patch: Mapping[str, Any], actor: User) -> Schedule:
     """Apply a JSON merge patch to the definition. Raises as `update_schedule`."""
+    if isinstance(patch.get("recipients"), Mapping) or "report" in patch:
+        before = schedule.definition
+        check_column(before, parse_schedule(merge_patch(before.entry(), patch)), schedule.tenant, actor=actor)
     with transaction.atomic():
         locked = _locked(schedule)
         if locked.report is None and not patch.get("report"):
@@ -122,37 +129,29 @@ def run_now(*, schedule: Schedule, actor: User | str) -> Slot:
     return slot
 
 
+@looks_up_choices
 def backfill(*, schedule: Schedule, first: datetime, last: datetime, actor: User | str) -> list[Slot]:
     """Add slots for the times between these two, the first one first, except those that already have a job.
 
     Slots that were skipped, missed or failed are used again. Times to come are left out. Raises TooManySlots, and as
-    `run_now`. Times that are due get their slots first, by the rules for them. Of a burst, each slot is a transaction
-    with an audit entry: those that were added before an error stay, and the same call goes on after them.
+    `run_now`. Times that are due get their slots first, by the rules for them. The slots of a burst are queued: each of
+    them makes hundreds of jobs.
     """
     broker.ping()
-    if schedule.recipients is None:
-        return _backfill(schedule, first, last, actor)
-    check_can_run(schedule)
-    with sharing_outcomes():
-        each = [
-            _backfill(schedule, time, time, actor) for time in backfill_times(schedule=schedule, first=first, last=last)
-        ]
-    return [slot for slots_of_time in each for slot in slots_of_time]
-
-
-@looks_up_choices
-def _backfill(schedule: Schedule, first: datetime, last: datetime, actor: User | str) -> list[Slot]:
     with transaction.atomic():
         locked = _locked(schedule)
         check_can_run(locked)
         # Otherwise a time could get a slot here that the scheduler has yet to create.
         to_database.record_due(locked)
         times = _times_without_job(locked, first, min(last, locked.now))
-        existing = {slot.time: slot for slot in locked.slots.filter(time__in=times)}
-        created = [slots.add_slot(locked, time, kind=Slot.Kind.BACKFILL, slot=existing.get(time)) for time in times]
-        numbers = {"from": first.isoformat(), "to": last.isoformat(), "slots": len(created)}
+        if locked.recipients is None:
+            existing = {slot.time: slot for slot in locked.slots.filter(time__in=times)}
+            made = [slots.add_slot(locked, time, kind=Slot.Kind.BACKFILL, slot=existing.get(time)) for time in times]
+        else:
+            made = backfilling.queue(locked, times)
+        numbers = {"from": first.isoformat(), "to": last.isoformat(), "slots": len(made)}
         _record(Action.SCHEDULE_BACKFILL, locked, actor, **numbers)
-    return created
+    return made
 
 
 def backfill_times(*, schedule: Schedule, first: datetime, last: datetime) -> list[datetime]:
@@ -169,7 +168,7 @@ def check_can_run(schedule: Schedule) -> None:
 
 
 def _times_without_job(schedule: Schedule, first: datetime, last: datetime) -> list[datetime]:
-    created = schedule.slots.filter(state=Slot.State.CREATED, time__range=(first, last))
+    created = schedule.slots.filter(state__in=(Slot.State.CREATED, Slot.State.QUEUED), time__range=(first, last))
     with_job = set(created.values_list("time", flat=True))
     times = takewhile(lambda time: time <= last, schedule.times(after=max(first, cron.FIRST) - _SECOND))
     found = list(islice((time for time in times if time not in with_job), MAX_BACKFILL + 1))

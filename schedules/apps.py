@@ -13,7 +13,7 @@ class SchedulesConfig(AppConfig):
         from reports.data_sources import usage
         from reports.definitions import file_sections
         from reports.models import deleting_report
-        from schedules.bursting.children import follow_retry
+        from schedules.bursting.splitting import follow_retry
         from schedules.file_section import SchedulesSection
         from schedules.models import Schedule
         from schedules.slots import pause_for_deleted_report

@@ -10,7 +10,7 @@ from datetime import date, datetime, time, timedelta
 from itertools import islice, takewhile
 from typing import Any, NamedTuple
 
-from django.db.models import Count, F, Q
+from django.db.models import Count, Exists, F, OuterRef, Q
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from jobs.status import Status
 from schedules import cron
+from schedules.bursting.progress import failed_of
 from schedules.models import Schedule, Slot
 from schedules.slots import ON_TIME
 
@@ -115,14 +116,17 @@ def _first_day(text: str) -> date | None:
 
 def _recorded(schedule: Schedule, start: datetime, end: datetime) -> dict[date, Counter[str]]:
     """Count the slots of each day, those that somebody added by hand left out."""
-    failed = Q(state=Slot.State.FAILED) | Q(job__status=Status.FAILED)
+    # One recipient that failed is reason enough to look.
+    failed = Q(state=Slot.State.FAILED) | Q(job__status=Status.FAILED) | Q(has_failed_recipient=True)
     late = Q(kind=Slot.Kind.CRON, created_at__gt=F("time") + ON_TIME)
     slots = schedule.slots.filter(time__gte=start, time__lt=end).exclude(kind=Slot.Kind.MANUAL).order_by()
+    slots = slots.annotate(has_failed_recipient=Exists(failed_of(OuterRef("pk"))))
     by_day = slots.annotate(day=TruncDate("time", tzinfo=schedule.zone)).values("day")
     numbers = by_day.annotate(
         failed=Count("pk", filter=failed),
         missed=Count("pk", filter=Q(state=Slot.State.MISSED)),
         skipped=Count("pk", filter=Q(state=Slot.State.SKIPPED)),
+        expected=Count("pk", filter=Q(state=Slot.State.QUEUED)),
         late=Count("pk", filter=Q(state=Slot.State.CREATED) & late & ~failed),
         made=Count("pk", filter=Q(state=Slot.State.CREATED) & ~late & ~failed),
     )

@@ -157,8 +157,8 @@ def _recipients_errors(definition: ScheduleDefinition) -> FieldErrors:
     sends_mail = any(delivery.kind == "email" for delivery in definition.deliveries)
     if recipients is not None and sends_mail and recipients.to is None:
         errors["recipients.to"] = ["Name the column with the e-mail addresses."]
-    if recipients is not None and recipients.split_by is not None:
-        errors["recipients.split_by"] = ["One read for all recipients is not possible yet. Leave this field out."]
+    if recipients is not None and recipients.split_by is not None and recipients.parameters:
+        errors["recipients.parameters"] = ["Leave it out: with split_by, one read is for all recipients."]
     return errors
 
 

@@ -56,6 +56,9 @@ class Schedule(models.Model):
     next_zone = models.CharField(
         max_length=64, blank=True, db_default="", help_text=_("The time zone in which next_at was computed.")
     )
+    reading_until = models.DateTimeField(
+        null=True, help_text=_("Until when a host has it to itself while it reads recipients or choices.")
+    )
     connections = models.ManyToManyField(
         Connection, through="ConnectionUse", related_name="+", help_text=_("To which its deliveries go.")
     )
@@ -198,6 +201,8 @@ class Slot(models.Model):
         BACKFILL = "backfill", _("Backfill")
 
     class State(models.TextChoices):
+        #: Of a backfill: the recipients are yet to be read.
+        QUEUED = "Queued", _("Queued")
         CREATED = "Created", _("Created")
         SKIPPED = "Skipped", _("Skipped")
         MISSED = "Missed", _("Missed")
@@ -207,7 +212,9 @@ class Slot(models.Model):
     time = models.DateTimeField()
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.CRON, db_default=Kind.CRON)
     state = models.CharField(max_length=10, choices=State)
-    reason = models.CharField(max_length=1000, blank=True, db_default="", help_text=_("Why there is no job."))
+    reason = models.CharField(
+        max_length=1000, blank=True, db_default="", help_text=_("Why there is no job, or which rows are for nobody.")
+    )
     version = models.ForeignKey(ScheduleVersion, on_delete=models.SET_NULL, null=True, related_name="+")
     job = models.OneToOneField(JobExecutionLog, on_delete=models.SET_NULL, null=True, related_name="slot")
     waits = models.BooleanField(
@@ -227,6 +234,7 @@ class Slot(models.Model):
         indexes = [
             models.Index(fields=["schedule"], name="slot_waiting", condition=Q(waits=True)),
             models.Index(fields=["schedule"], name="slot_unfinished", condition=Q(unfinished=True)),
+            models.Index(fields=["schedule"], name="slot_queued", condition=Q(state="Queued")),
         ]
         constraints = [
             models.UniqueConstraint(fields=["schedule", "time"], name="slot_once"),
@@ -237,7 +245,5 @@ class Slot(models.Model):
         return f"{self.time:%Y-%m-%d %H:%M} {self.state}"
 
     def job_ids(self) -> list[uuid.UUID]:
-        """Return its job, or those of its recipients."""
-        if self.job_id:
-            return [self.job_id]
-        return [pk for pk in self.recipients.values_list("job_id", flat=True) if pk]
+        """Return its job and those of its recipients."""
+        return [pk for pk in (self.job_id, *self.recipients.values_list("job_id", flat=True)) if pk]

@@ -15,7 +15,7 @@ from django.db.models.functions import Cast, Coalesce, NullIf
 from django.urls import reverse
 
 from common.ids import parse_uuid
-from jobs.clock import Now
+from jobs.clock import Now, from_now
 from jobs.status import UNFINISHED
 from reports.data_sources.usage import UsingSchedule
 from reports.permissions import Right
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: The most children of a slot that the API lists.
 LISTED_CHILDREN = 100
+#: Longer than the queries for one slot may take together.
+_READING_SECONDS = 60
 
 
 class SlotQuerySet(models.QuerySet["Slot"]):
@@ -34,7 +36,7 @@ class SlotQuerySet(models.QuerySet["Slot"]):
         """Load what the API says about slots: of a burst, its first children and how many there are."""
         recipients = apps.get_model("schedules", "SlotRecipient")._default_manager
         # Whole jobs of all children of a page of slots would be gigabytes.
-        fields = ("slot", "key", "addresses", "parameters", "reason", "job__status", "job__delivery_state")
+        fields = ("slot", "key", "addresses", "parameters", "reason", "waits", "job__status", "job__delivery_state")
         listed = recipients.select_related("job").only(*fields).order_by("key")[:LISTED_CHILDREN]
         total = recipients.filter(slot=OuterRef("pk")).order_by().values("slot").annotate(n=Count("pk")).values("n")
         slots = self.select_related("job", "version").annotate(children_total=Coalesce(Subquery(total), 0))
@@ -42,9 +44,10 @@ class SlotQuerySet(models.QuerySet["Slot"]):
         return complete
 
     def with_unfinished_jobs(self) -> SlotQuerySet:
-        """Return the slots with a job that has not ended, their own or a recipient's."""
+        """Return the slots with a job that has not ended, their own or a recipient's, or with one that is to come."""
         of_recipient = apps.get_model("schedules", "SlotRecipient")._default_manager.filter(slot=OuterRef("pk"))
-        return self.filter(Q(job__status__in=UNFINISHED) | Exists(of_recipient.filter(job__status__in=UNFINISHED)))
+        of_recipients = Exists(of_recipient.filter(Q(waits=True) | Q(job__status__in=UNFINISHED)))
+        return self.filter(Q(job__status__in=UNFINISHED) | of_recipients)
 
 
 class ScheduleQuerySet(models.QuerySet["Schedule"]):
@@ -98,8 +101,27 @@ class ScheduleQuerySet(models.QuerySet["Schedule"]):
         return found
 
     def due(self) -> ScheduleQuerySet:
-        """Return the schedules with a time that has come and has no slot, the longest waiting first."""
-        return self.filter(next_at__lte=Now()).order_by("next_at")
+        """Return the schedules with a time that has come and has no slot, the longest waiting first. Not those of which
+        a host is reading what it needs for that."""
+        return self.not_being_read().filter(next_at__lte=Now()).order_by("next_at")
+
+    def not_being_read(self) -> ScheduleQuerySet:
+        """Return the schedules of which no host is reading recipients or choices, as far as is known."""
+        return self.filter(Q(reading_until=None) | Q(reading_until__lte=Now()))
+
+    def begin_reading(self, pk: UUID) -> datetime | None:
+        """Let this host alone read the schedule's recipients and choices for a while. None if another one does.
+
+        The slots themselves don't depend on it: it only saves the data source from the same query of each host. Returns
+        what `end_reading` takes. If the host dies, another one begins later.
+        """
+        mine = self.filter(pk=pk)
+        if not mine.not_being_read().update(reading_until=from_now(_READING_SECONDS)):
+            return None
+        return mine.values_list("reading_until", flat=True).first()
+
+    def end_reading(self, pk: UUID, until: datetime) -> None:
+        self.filter(pk=pk, reading_until=until).update(reading_until=None)
 
     def in_another_zone(self) -> ScheduleQuerySet:
         """Return the schedules whose `next_at` is of a time zone that isn't `Schedule.zone` any more."""

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from datetime import datetime
 from functools import partial
 from uuid import UUID
 
@@ -20,6 +19,7 @@ from jobs import deployment
 from jobs.clock import Now
 from jobs.queue import broker
 from schedules import slots
+from schedules.bursting import backfilling, splitting
 from schedules.models import Schedule
 from schedules.trouble import owners
 
@@ -37,6 +37,8 @@ _BATCH = 200
 _TOGETHER = 20
 #: The sleep while the slots of a schedule are created in the background, until they are done.
 _BACKGROUND_SLEEP = 0.5
+#: The sleep while recipients wait for the end of the job that reads their rows.
+_SPLIT_SLEEP = 2.0
 #: Seconds for which a schedule is left alone after failures in a row.
 _FAILURE_WAITS = Backoff(5, 300)
 
@@ -82,7 +84,9 @@ class Scheduler:
             ids = [*schedules.due().values_list("pk", flat=True)[:_BATCH]]
             ids += schedules.in_another_zone().values_list("pk", flat=True)[:_BATCH]
             recorded += self._record_all(list(dict.fromkeys(ids)))
+            self._begin_backfills()
             slots.release_waiting()
+            splitting.split_ended()
             self._check_owners()
             return self._seconds_to_next(more_may_be_due=recorded > 0)
         except Exception:
@@ -111,12 +115,19 @@ class Scheduler:
                 recorded += in_batch
                 # In any order: hosts that begin with different ones seldom read the same recipients twice.
                 for pk in random.sample(list(slow), len(slow)):
-                    self._in_background[pk] = self._background.submit(_record_in_background, pk, slow[pk])
+                    self._in_background[pk] = self._background.submit(
+                        _alone, pk, partial(slots.record_due, pk, noticed_at=slow[pk])
+                    )
             except Exception:
                 log.warning("Slots could not be created together. They are created one by one.", exc_info=True)
                 connections.close_all()
                 recorded += sum(self._record(pk, partial(slots.record_due, pk)) for pk in batch)
         return recorded
+
+    def _begin_backfills(self) -> None:
+        """Make the jobs of queued slots in the background."""
+        for pk in set(backfilling.waiting()).difference(self._left_alone(), self._in_background):
+            self._in_background[pk] = self._background.submit(_alone, pk, partial(backfilling.burst_queued, pk))
 
     def _collect(self) -> int:
         """Return how many slots were created in the background."""
@@ -142,7 +153,8 @@ class Scheduler:
         excluded = [*self._left_alone(), *self._in_background]
         upcoming = Schedule.objects.filter(next_at__isnull=False).exclude(pk__in=excluded)
         row = upcoming.order_by("next_at").values_list("next_at", Now()).first()
-        longest = _BACKGROUND_SLEEP if self._in_background else _LONGEST_SLEEP
+        longest = _SPLIT_SLEEP if splitting.is_any_waiting() else _LONGEST_SLEEP
+        longest = _BACKGROUND_SLEEP if self._in_background else longest
         if row is None or row[0] is None:
             return longest
         seconds = float((row[0] - row[1]).total_seconds())
@@ -151,8 +163,15 @@ class Scheduler:
         return min(longest, max(_SHORTEST_SLEEP, seconds))
 
 
-def _record_in_background(schedule_id: UUID, noticed_at: datetime) -> int:
+def _alone(schedule_id: UUID, make: Callable[[], int]) -> int:
+    """Make slots of a schedule, in a thread of its own, unless another host is reading its recipients or choices."""
     try:
-        return slots.record_due(schedule_id, noticed_at=noticed_at)
+        until = Schedule.objects.begin_reading(schedule_id)
+        if until is None:
+            return 0
+        try:
+            return make()
+        finally:
+            Schedule.objects.end_reading(schedule_id, until)
     finally:
         connections.close_all()

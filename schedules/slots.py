@@ -18,12 +18,12 @@ from django.db.models import Exists, OuterRef
 
 from accounts.models import User
 from audit.actions import PendingEntry
-from jobs import actions as jobs
 from jobs.clock import Now
 from jobs.delivery import outbox
-from jobs.models import DeliveryPlan, JobExecutionLog
+from jobs.models import JobExecutionLog
 from jobs.notices import events
 from jobs.notices import outbox as notices
+from jobs.queue import scheduled_jobs
 from jobs.sql import now as database_now
 from reports.choices.checked import looks_up_choices
 from reports.definitions.field_types import duration
@@ -31,10 +31,11 @@ from reports.exceptions import CallerAttributeMissing, ChoicesUnavailable, Inval
 from reports.models import ReportConfiguration
 from schedules.bursting.children import create_children
 from schedules.bursting.reading import read_recipients, sentences
+from schedules.bursting.splitting import enqueue_whole
+from schedules.deliveries.planning import delivery_plan
 from schedules.exceptions import RecipientsUnusable
 from schedules.models import Schedule, Slot, SlotRecipient
 from schedules.permissions import may_run_for
-from schedules.subscribing import actions as subscribing
 from schedules.trouble import pausing
 from schedules.trouble.pausing import OWNER_GONE, REPORT_DELETED, SlotFailed
 
@@ -144,7 +145,7 @@ def pause_for_deleted_report(report: ReportConfiguration, **_signal: object) -> 
     for schedule in locked:
         if schedule is None or schedule.paused:
             continue
-        failed = [_slot(schedule, time, State.FAILED, REPORT_DELETED) for time in _times_due(schedule)]
+        failed = [new_slot(schedule, time, State.FAILED, REPORT_DELETED) for time in _times_due(schedule)]
         Slot.objects.bulk_create(failed, batch_size=500, ignore_conflicts=True)
         schedule.paused, schedule.paused_reason, schedule.next_at = True, REPORT_DELETED, None
         schedule.save(update_fields=["next_at", "paused", "paused_reason"])
@@ -172,7 +173,9 @@ def _record(schedule: Schedule, times: list[datetime], now: datetime) -> None:
         planned = _up_to_first(planned, times)
     planned = _without_slots(schedule, planned, times)
     reason = "No server created a job in time."
-    Slot.objects.bulk_create([_slot(schedule, time, State.MISSED, reason) for time in planned.missed], batch_size=500)
+    Slot.objects.bulk_create(
+        [new_slot(schedule, time, State.MISSED, reason) for time in planned.missed], batch_size=500
+    )
     if planned.missed:
         last = planned.missed[-1].isoformat()
         events.times_missed(schedule.told, slot=last, number=len(planned.missed))
@@ -204,9 +207,9 @@ def _add_on_time(schedule: Schedule, time: datetime, overlap: str) -> None:
     if not _has_unfinished(schedule):
         add_slot(schedule, time)
     elif overlap == "skip":
-        _slot(schedule, time, State.SKIPPED, "An earlier job was still unfinished.").save()
+        new_slot(schedule, time, State.SKIPPED, "An earlier job was still unfinished.").save()
     elif Slot.objects.filter(schedule=schedule, waits=True).exists():
-        _slot(schedule, time, State.SKIPPED, "Another job was already waiting for an earlier one.").save()
+        new_slot(schedule, time, State.SKIPPED, "Another job was already waiting for an earlier one.").save()
     else:
         add_slot(schedule, time, waits=True)
 
@@ -223,7 +226,7 @@ def add_slot(
 
     `waits`: the job waits until the schedule has no other unfinished one. `slot`: use this one again, which has no job.
     """
-    new, children = _slot(schedule, time, State.CREATED, kind=kind), list[SlotRecipient]()
+    new, children = new_slot(schedule, time, State.CREATED, kind=kind), list[SlotRecipient]()
     schedule.is_idle = None
     new.pk = slot.pk if slot else None
     try:
@@ -254,6 +257,8 @@ def _add_jobs(schedule: Schedule, slot: Slot, waits: bool) -> list[SlotRecipient
         if not found:
             slot.state, slot.reason = State.SKIPPED, "The recipients' query returned no rows."
             return []
+        if schedule.recipients.split_by is not None:
+            return enqueue_whole(schedule, slot, found, waits=waits)
         # All or none, also if what is wrong shows only with the last recipient.
         with transaction.atomic():
             return create_children(schedule, slot, found, delivery_plan(schedule, slot), waits=waits)
@@ -277,7 +282,7 @@ def _who_runs(schedule: Schedule) -> tuple[ReportConfiguration, User]:
 
 def _enqueue(schedule: Schedule, report: ReportConfiguration, owner: User, slot: Slot, waits: bool) -> JobExecutionLog:
     fields = schedule.version.definition
-    return jobs.enqueue_scheduled(
+    job = scheduled_jobs.scheduled_job(
         report=report,
         owner=owner,
         parameters=fields["parameters"],
@@ -285,32 +290,16 @@ def _enqueue(schedule: Schedule, report: ReportConfiguration, owner: User, slot:
         # Versions from before this field existed lack it.
         section=fields.get("section"),
         moment=schedule.moment(slot.time),
-        waits=waits,
-        details={"schedule": schedule.slug, "slot": slot.time.isoformat()},
-        plan=delivery_plan(schedule, slot),
     )
+    details = {"schedule": schedule.slug, "slot": slot.time.isoformat()}
+    scheduled_jobs.enqueue_scheduled(job, owner, waits=waits, details=details, plan=delivery_plan(schedule, slot))
+    return job
 
 
-def delivery_plan(schedule: Schedule, slot: Slot) -> DeliveryPlan:
-    """Return what a job of the slot sends, without its job."""
-    version = schedule.version
-    approved, notify = version.approved or [], version.definition.get("notify")
-    deliveries = [entry | {"approved": entry["name"] in approved} for entry in version.definition.get("deliveries", [])]
-    deliveries += subscribing.entries(schedule, deliveries)
-    return DeliveryPlan(
-        schedule=schedule.pk,
-        schedule_slug=schedule.slug,
-        owner=schedule.owner,
-        slot=slot.time,
-        time_zone=schedule.zone.key,
-        deliveries=deliveries,
-        notify=notify and notify | {"approved": version.notify_approved},
-    )
-
-
-def _slot(
+def new_slot(
     schedule: Schedule, time: datetime, state: State, reason: str = "", *, kind: Slot.Kind = Slot.Kind.CRON
 ) -> Slot:
+    """Return a slot that isn't stored yet, by the schedule's version as it is now."""
     return Slot(
         schedule=schedule, time=time, state=state, reason=reason, kind=kind, version=schedule.version, created_at=Now()
     )
@@ -349,7 +338,7 @@ def forget(schedule: Schedule) -> None:
     notices.discard_unsent(schedule.pk, SCHEDULE_DELETED)
     events.forget(schedule.pk)
     for slot in schedule.slots.filter(waits=True):
-        jobs.release_waiting(slot.job_ids())
+        scheduled_jobs.release_waiting(slot.job_ids())
 
 
 def _release(slot: Slot) -> bool:
@@ -361,7 +350,7 @@ def _release(slot: Slot) -> bool:
             return False
         if not Slot.objects.filter(pk=slot.pk, waits=True).update(waits=False):
             return False
-        jobs.release_waiting(slot.job_ids())
+        scheduled_jobs.release_waiting(slot.job_ids())
     return True
 
 

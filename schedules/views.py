@@ -81,7 +81,8 @@ def command(request: HttpRequest, key: str, command: str) -> HttpResponse:
         match command:
             case "run":
                 slot = actions.run_now(schedule=schedule, actor=user)
-                return redirect("job", slot.job_id) if slot.job_id else redirect("schedule-slot", key, slot.pk)
+                is_burst = slot.job_id is None or slot.recipients.exists()
+                return redirect("schedule-slot", key, slot.pk) if is_burst else redirect("job", slot.job_id)
             case "pause":
                 actions.pause(schedule=schedule, actor=user)
                 messages.success(request, gettext("%(name)s is paused.") % {"name": schedule.slug})

@@ -56,7 +56,8 @@ def job_body(job: JobExecutionLog, *, shows_caller: bool = False) -> dict[str, A
         "attempt": job.attempt,
         "deliveryState": job.delivery_state or None,
         "retryOf": _id(job.retry_of_id),
-        "convertedFrom": _id(job.converted_from),
+        "convertedFrom": None if job.split_from else _id(job.converted_from),
+        "splitFrom": _id(job.split_from),
         "ranAs": job.ran_as_name,
     }
     if shows_caller:

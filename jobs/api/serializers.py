@@ -103,6 +103,9 @@ class JobSerializer(serializers.Serializer[JobExecutionLog]):
     )
     retryOf = serializers.UUIDField(allow_null=True)
     convertedFrom = serializers.UUIDField(allow_null=True, help_text="The job whose kept rows it renders.")
+    splitFrom = serializers.UUIDField(
+        allow_null=True, help_text="The job whose result was split by a schedule, if it has the rows of one recipient."
+    )
     ranAs = serializers.CharField(
         allow_null=True,
         help_text="The user whose attributes its queries used; null if they used none. Only that user and "

@@ -52,6 +52,9 @@ class Delivery(Outgoing):
         verbose_name_plural = _("deliveries")
         indexes = [
             models.Index(fields=["available_at"], name="delivery_due", condition=Q(state="pending")),
+            # The page of all deliveries.
+            models.Index(fields=["-created_at", "-id"], name="delivery_newest"),
+            models.Index(fields=["state", "-created_at", "-id"], name="delivery_newest_of_state"),
             # The last delivery of a name, and what a deleted schedule has not sent yet.
             models.Index(
                 fields=["schedule", "state", "name", "-ended_at"],
@@ -117,6 +120,11 @@ class DeliveryPlan(models.Model):
 
     def __str__(self) -> str:
         return f"{len(self.deliveries)} of {self.slot:%Y-%m-%d %H:%M}"
+
+    @property
+    def is_needed(self) -> bool:
+        """Whether it says anything: otherwise it need not be stored."""
+        return bool(self.deliveries or self.notify)
 
     @property
     def recipient_key(self) -> str | None:

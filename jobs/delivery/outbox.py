@@ -54,7 +54,7 @@ def add_deliveries(job: JobExecutionLog, result: Result) -> None:
 
 
 def _planned(job: JobExecutionLog, result: Result) -> list[Delivery]:
-    if job.converted_from:
+    if job.converted_from and not job.split_from:
         # What it shows was sent before.
         return []
     if job.is_scheduled:

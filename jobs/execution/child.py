@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import faulthandler
+import hashlib
 import os
 import shutil
 import signal
@@ -15,12 +16,13 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import NoReturn
+from pathlib import Path
+from typing import BinaryIO, NoReturn
 
 from common.children.limits import limit_resources, lower_priority
 from jobs.exceptions import HostFault, ResultMissing, RowsGone, StorageUnavailable
 from jobs.execution.child_output import redirect_output
-from jobs.execution.protocol import Assignment, Progress, Result, send
+from jobs.execution.protocol import Assignment, FilePart, Progress, Result, send
 from jobs.failures import Failure
 from jobs.results.publishing import StoredFile
 from jobs.results.stores.base import check_marker
@@ -31,6 +33,8 @@ _PROGRESS_SECONDS = 0.5
 #: Seconds of processor time beyond the timeout on every core. A child gets that far only if its worker is stopped:
 #: otherwise the worker has ended it by then.
 _SPARE_CPU_SECONDS = 5
+#: Bytes of kept rows that are copied at once.
+_BLOCK_BYTES = 1 << 20
 
 
 def run_child(assignment: Assignment, files: Sequence[int]) -> NoReturn:
@@ -88,6 +92,7 @@ def _run_report(assignment: Assignment, pipe: int) -> Result:
         with _store_faults():
             files = tuple(_publish(assignment, file) for file in run.files)
             kept = _publish(assignment, run.kept) if run.kept else None
+            pieces_file = _publish(assignment, run.pieces_file) if run.pieces_file else None
             # The share may have been unmounted meanwhile.
             check_marker(assignment.store, assignment.store_marker)
     publishing = round(run.seconds.get("publish", 0.0) + time.monotonic() - started_at, 3)
@@ -95,8 +100,10 @@ def _run_report(assignment: Assignment, pipe: int) -> Result:
         rows=run.rows,
         truncated=run.truncated,
         files=files,
-        kept=kept,
         content_digest=run.content_digest,
+        kept=kept,
+        pieces_file=pieces_file,
+        pieces=run.pieces,
         seconds={**run.seconds, "publish": publishing},
     )
 
@@ -108,11 +115,31 @@ def _with_kept_rows(assignment: Assignment) -> engine.RunSpec:
         return spec
     name, rows = assignment.kept
     copy = spec.limits.temp_dir / "kept"
+    store, size, sha256, stamp = assignment.store, rows.size, rows.sha256, rows.stamp
     try:
-        path = assignment.store.fetch_verified(name, copy, size=rows.size, sha256=rows.sha256, stamp=rows.stamp)
+        if assignment.part:
+            opened = store.open_verified(name, size=size, sha256=sha256, stamp=stamp)
+            path = _copy_part(opened.file, assignment.part, copy)
+        else:
+            path = store.fetch_verified(name, copy, size=size, sha256=sha256, stamp=stamp)
     except ResultMissing:
         raise RowsGone from None
     return replace(spec, kept=path)
+
+
+def _copy_part(file: BinaryIO, part: FilePart, copy: Path) -> Path:
+    """Copy a part of a file, which may be in an object store: all of it could be gigabytes. Raises ResultMissing."""
+    copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    digest, left = hashlib.sha256(), part.size
+    with file, copy.open("wb") as target:
+        file.seek(part.offset)
+        while left and (block := file.read(min(left, _BLOCK_BYTES))):
+            digest.update(block)
+            target.write(block)
+            left -= len(block)
+    if digest.hexdigest() != part.sha256:
+        raise ResultMissing
+    return copy
 
 
 def _publish(assignment: Assignment, file: engine.RenderedFile) -> StoredFile:

@@ -11,11 +11,22 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from jobs.failures import Failure
 from jobs.results.publishing import NamedFile, StoredFile
 from jobs.results.stores.base import Store
 from reports.engine import RunSpec
+from reports.kept_rows.pieces import LeftOut, Piece, Pieces
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilePart:
+    """A part of a file, in bytes."""
+
+    offset: int
+    size: int
+    sha256: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,8 +41,9 @@ class Assignment:
     #: The store, and the text of its marker.
     store: Store
     store_marker: str
-    #: What is rendered in place of the source; None for a run that reads it.
+    #: What is rendered in place of the source; None for a run that reads it. And the part of it that is, if not all.
     kept: NamedFile | None = None
+    part: FilePart | None = None
     #: Limits of the child. Seconds are wall time; memory is what it may use beyond what it has when it starts.
     timeout_seconds: int
     memory_bytes: int
@@ -54,7 +66,7 @@ class Result:
     """The complete files of a job, in the order of its formats. `truncated` says why they lack rows, if they do.
 
     `content_digest`: equal for the same columns and rows in any order; empty if nobody asked for it.
-    `kept` is the file of kept rows, if there is one.
+    `kept` is the file of kept rows, if there is one. `pieces` are in `pieces_file`, if the result was to be split.
     """
 
     rows: int
@@ -62,6 +74,8 @@ class Result:
     files: tuple[StoredFile, ...]
     content_digest: str = ""
     kept: StoredFile | None = None
+    pieces_file: StoredFile | None = None
+    pieces: Pieces | None = None
     #: How long each phase of the run took; see reports.engine.phases.
     seconds: Mapping[str, float] = field(default_factory=dict)
 
@@ -88,5 +102,12 @@ def parse(line: bytes) -> Message:
     [(name, fields)] = json.loads(line).items()
     if "files" in fields:
         fields["files"] = tuple(StoredFile(**file) for file in fields["files"])
-        fields["kept"] = fields["kept"] and StoredFile(**fields["kept"])
+        for field in ("kept", "pieces_file"):
+            fields[field] = fields[field] and StoredFile(**fields[field])
+        fields["pieces"] = fields["pieces"] and _pieces(**fields["pieces"])
     return _TYPES[name](**fields)
+
+
+def _pieces(pieces: list[dict[str, Any]], left_out: dict[str, Any]) -> Pieces:
+    keys = tuple(left_out["keys"])
+    return Pieces(pieces=tuple(Piece(**piece) for piece in pieces), left_out=LeftOut(**left_out | {"keys": keys}))

@@ -34,6 +34,7 @@ from jobs.failures import CANCELLED, DATABASE_LOST, MAX_TRACE_CHARACTERS, NOT_RE
 from jobs.models import Artifact, JobEvent, JobExecutionLog
 from jobs.notices import events
 from jobs.queue import broker, next_job
+from jobs.splitting.pieces import store_pieces
 from jobs.status import SUCCESSORS, Status
 from reports.models import version_with_source
 
@@ -224,10 +225,11 @@ def _add_artifact(job: JobExecutionLog, result: Result) -> None:
 
 
 def _expiry_of_original(job: JobExecutionLog) -> datetime | None:
-    """A conversion is kept no longer than the rows it shows."""
-    if job.converted_from is None:
+    """A conversion, or a piece, is kept no longer than the rows it shows."""
+    original = job.split_from or job.converted_from
+    if original is None:
         return None
-    return Artifact.objects.filter(job=job.converted_from).values_list("expires_at", flat=True).first()
+    return Artifact.objects.filter(job=original).values_list("expires_at", flat=True).first()
 
 
 def _record_success(job: JobExecutionLog, result: Result) -> None:
@@ -364,6 +366,12 @@ WriteOfFailure = Callable[[JobExecutionLog, Failure], None]
 WriteOfRelease = Callable[[JobExecutionLog, Failure, float], None]
 #: What the end of an attempt writes beside the job's row, in its transaction. An error in one of these steps doesn't
 #: keep the job Running: tests/faults/test_ends.py breaks each of them.
-WRITES_OF_SUCCESS: Sequence[WriteOfSuccess] = (_add_artifact, outbox.add_deliveries, _record_success, _audit_success)
+WRITES_OF_SUCCESS: Sequence[WriteOfSuccess] = (
+    _add_artifact,
+    store_pieces,
+    outbox.add_deliveries,
+    _record_success,
+    _audit_success,
+)
 WRITES_OF_FAILURE: Sequence[WriteOfFailure] = (_record_failure, _audit_failure)
 WRITES_OF_RELEASE: Sequence[WriteOfRelease] = (_record_release,)

@@ -21,14 +21,17 @@ from jobs.execution.child import run_child
 from jobs.execution.child_handle import ChildHandle
 from jobs.execution.fork_server import ForkServer
 from jobs.execution.lease import LeaseState
-from jobs.execution.protocol import Assignment, Result
+from jobs.execution.protocol import Assignment, FilePart, Result
 from jobs.failures import Failure
 from jobs.hosts import host_check, host_lock, host_pause
 from jobs.models import Artifact, DeliveryPlan, JobExecutionLog
 from jobs.queue import broker, next_job
 from jobs.results import kept_rows, opening, storage, store
+from jobs.results.kept_rows import ToConvert
+from jobs.splitting import pieces
 from reports.exceptions import ReportDeleted
 from reports.kept_rows.file import NAME as KEPT_ROWS
+from reports.kept_rows.pieces import NAME as PIECES
 from reports.run_spec import build_run_spec
 
 log = logging.getLogger(__name__)
@@ -131,7 +134,7 @@ def _run_attempt(job: JobExecutionLog) -> Failure | None:
 def _assignment(job: JobExecutionLog) -> Assignment:
     if job.version is None:
         raise ReportDeleted
-    to_convert = kept_rows.to_convert(job.converted_from) if job.converted_from else None
+    to_convert, part = _rows_to_render(job)
     spill_folder = storage.spill_folder(job.pk, job.file_stem)
     return Assignment(
         spec=build_run_spec(
@@ -144,21 +147,32 @@ def _assignment(job: JobExecutionLog) -> Assignment:
             locale=job.locale or "",
             section=job.section,
             truncated=to_convert and to_convert.truncated,
+            split=pieces.wanted_split(job),
             digests_content=job.is_scheduled and DeliveryPlan.compares_results(job.pk),
         ),
         draft=storage.draft_path(job.pk, job.file_stem),
         results={
             name: storage.result_name(job.pk, job.file_stem, opening.extension_of(name))
-            for name in (*job.formats, KEPT_ROWS)
+            for name in (*job.formats, KEPT_ROWS, PIECES)
         },
         store=store.current(),
         store_marker=store.expected_marker(),
         kept=to_convert and to_convert.rows,
+        part=part,
         timeout_seconds=job.timeout_seconds,
         memory_bytes=settings.JOB_MEMORY_BYTES,
         file_bytes=settings.JOB_FILE_BYTES,
         niceness=settings.JOB_NICENESS,
     )
+
+
+def _rows_to_render(job: JobExecutionLog) -> tuple[ToConvert | None, FilePart | None]:
+    """Return the rows that the job renders in place of the source, and their part in the file. Raises RowsGone."""
+    if job.converted_from is None:
+        return None, None
+    if job.split_from:
+        return pieces.to_render(job.converted_from)
+    return kept_rows.to_convert(job.converted_from), None
 
 
 def fork_server() -> ForkServer:

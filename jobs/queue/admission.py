@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Admission:
-    """The unfinished jobs of a new job's user and tenant, and the turn of the new job."""
+    """The unfinished jobs of a new job's user and tenant, and the turn of the new job.
+
+    `step`: how far the turns of the user's next jobs are apart.
+    """
 
     unfinished_of_user: int
     unfinished_of_tenant: int
     turn: int
+    step: int
 
     @classmethod
     def of(cls, job: JobExecutionLog) -> Admission:
@@ -33,10 +37,12 @@ class Admission:
         queue = sql.queue_state(
             tenant_id=job.tenant_id, user_id=job.requested_by_id, concurrency_key=job.concurrency_key
         )
+        step = queue.other_users + 1
         return cls(
             unfinished_of_user=queue.queued_by_user + queue.running_by_user,
             unfinished_of_tenant=queue.queued_in_tenant + queue.running_in_tenant,
-            turn=max(queue.next_turn, queue.last_turn) + queue.other_users + 1,
+            turn=max(queue.next_turn, queue.last_turn) + step,
+            step=step,
         )
 
     def check_limits(self) -> None:

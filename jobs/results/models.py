@@ -55,6 +55,13 @@ class Artifact(Claim):
         return [first, *(StoredFile(**file) for file in self.more_files or ())]
 
     @property
+    def all_files(self) -> list[StoredFile]:
+        """All files, and those of the kept rows and of the pieces, if there are any."""
+        split = getattr(self.job, "split", None)
+        pieces = StoredFile(**split.file) if split and split.file else None
+        return [file for file in (*self.files, self.kept, pieces) if file]
+
+    @property
     def total_size(self) -> int:
         """The bytes of all files."""
         more: int = sum(file["size"] for file in self.more_files or ())

@@ -9,10 +9,11 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from jobs.exceptions import ResultMissing, ResultPurged, StorageUnavailable, WrongStore
-from jobs.models import Artifact, JobExecutionLog
+from jobs.models import Artifact, JobExecutionLog, JobSplit
 from jobs.results import storage, store
 from jobs.results.publishing import StoredFile
 from reports.kept_rows import file as kept_rows
+from reports.kept_rows import pieces
 from reports.rendering import RENDERERS
 
 
@@ -52,8 +53,8 @@ def name_of(job: JobExecutionLog, artifact: Artifact, file: StoredFile) -> str:
 
 
 def extension_of(format: str) -> str:
-    """Return the extension of a format's files, or of the kept rows."""
-    return kept_rows.NAME if format == kept_rows.NAME else RENDERERS[format].extension
+    """Return the extension of a format's files, of the kept rows or of the pieces."""
+    return format if format in (kept_rows.NAME, pieces.NAME) else RENDERERS[format].extension
 
 
 def store_stamp(artifact: Artifact, file: StoredFile) -> None:
@@ -63,6 +64,9 @@ def store_stamp(artifact: Artifact, file: StoredFile) -> None:
         return
     if file.format == kept_rows.NAME:
         _unpurged(artifact).update(kept_rows=asdict(file))
+        return
+    if file.format == pieces.NAME:
+        JobSplit.objects.filter(job=artifact.job_id).update(file=asdict(file))
         return
     with transaction.atomic():
         # Locked: another process may store the stamp of another file.

@@ -1,4 +1,4 @@
-"""The files of a run while they are written: the writer of each format, the kept rows and the content digest."""
+"""The files of a run while they are written: the writer of each format, the kept rows, the pieces and the digest."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from reports.documents.template_renderer import renderer_for
 from reports.engine.content_digest import ContentDigest, SectionsDigest
 from reports.engine.spec import RunSpec
 from reports.kept_rows import file as kept_rows
+from reports.kept_rows import pieces
 from reports.kept_rows.file import KeptRowsWriter, KeptSectionsWriter
+from reports.kept_rows.pieces import Pieces, PiecesWriter
 from reports.rendering.base import Document, Renderer, Section, SectionsWriter, Writer
 
 
@@ -27,6 +29,7 @@ class Outputs:
         self._sections: list[SectionsWriter] = []
         self._digest = SectionsDigest() if spec.digests_content and spec.document.sections else None
         self._kept: KeptSectionsWriter | None = None
+        self._pieces = spec.split and PiecesWriter(outs[pieces.NAME], spec.split, outs[pieces.SPOOL])
         if spec.document.sections:
             self._sections = [_sections_writer(self.renderers[name], outs[name], spec) for name in spec.formats]
             if self._digest:
@@ -37,10 +40,12 @@ class Outputs:
 
     def begin(self, section: Section | None, schema: pa.Schema) -> list[Writer]:
         """Return the writers of the section's rows. Raises FormatCannotHold and DesignMismatch."""
+        # First, because it needs no time to find out that a column is missing.
+        writers = [self._pieces.begin(section, schema)] if self._pieces else []
         if section is not None:
-            return [writer.begin(section, schema) for writer in self._sections]
+            return writers + [writer.begin(section, schema) for writer in self._sections]
         spec = self._spec
-        writers = [
+        writers += [
             renderer.open(self._outs[format], schema, spec.document) for format, renderer in self.renderers.items()
         ]
         if spec.digests_content:
@@ -52,8 +57,8 @@ class Outputs:
         return writers
 
     def close(self, *, rows: int, truncated: str | None) -> None:
-        """Finish the files that have all sections."""
-        for writer in self._sections:
+        """Finish the files that have all sections, and that of the pieces."""
+        for writer in [*self._sections, *([self._pieces] if self._pieces else [])]:
             writer.close(rows=rows, truncated=truncated)
 
     @property
@@ -66,6 +71,10 @@ class Outputs:
     def is_kept(self) -> bool:
         kept = self._kept or self._plain_kept
         return bool(kept and kept.is_kept)
+
+    @property
+    def pieces(self) -> Pieces | None:
+        return self._pieces.pieces if self._pieces else None
 
     @property
     def content_digest(self) -> str:

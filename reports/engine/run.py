@@ -19,23 +19,27 @@ from reports.engine.reading import OpenRows, reading
 from reports.engine.spec import RenderedFile, RunResult, RunSpec
 from reports.exceptions import DesignMismatch, FormatCannotHold, OutOfSpace, QueryFailed, ResultTooLarge
 from reports.kept_rows import file as kept_rows
+from reports.kept_rows import pieces
+from reports.kept_rows.pieces import Pieces
 from reports.rendering.base import Section, in_section
 from reports.sources.base import Rows, SchemaWidened, Source
 from reports.sources.deadline import Deadline
 
 #: Called after every batch with the rows and bytes so far, and the estimated number of rows in total, if there is one.
 ReportProgress = Callable[[int, int, int | None], None]
-#: The files that a run writes, by format, and that of the kept rows.
+#: The files that a run writes, by format, and those of the kept rows, the pieces and their spool.
 Files = Mapping[str, BinaryIO]
 
 
 class _Written(NamedTuple):
-    """How many rows were written, why there are no more, whether they were kept, and the digest of what they say."""
+    """How many rows were written, why there are no more, whether they were kept, the digest of what they say, and the
+    pieces that they were divided into."""
 
     rows: int
     truncated: str | None
     is_kept: bool
     content_digest: str
+    pieces: Pieces | None
 
 
 def path_of(path: Path, format: str, spec: RunSpec) -> Path:
@@ -49,7 +53,9 @@ def run(spec: RunSpec, path: Path, report_progress: ReportProgress) -> RunResult
     Raises RunErrors. After an exception there are no files, also when `report_progress` raised it to stop the run.
     """
     deadline, phases = Deadline(spec.limits.timeout_seconds), Phases()
-    names = [*spec.formats, kept_rows.NAME] if spec.keep_rows else spec.formats
+    names = [*spec.formats]
+    names += [kept_rows.NAME] if spec.keep_rows else []
+    names += [pieces.NAME, pieces.SPOOL] if spec.split else []
     paths = {name: path_of(path, name, spec) for name in names}
     try:
         with storage_errors(), ExitStack() as opened:
@@ -58,9 +64,21 @@ def run(spec: RunSpec, path: Path, report_progress: ReportProgress) -> RunResult
             phases.enter("publish")
             finished = tuple(_finished(format, files[format]) for format in spec.formats)
             kept = _finished(kept_rows.NAME, files[kept_rows.NAME]) if written.is_kept else None
+            divided = _finished(pieces.NAME, files[pieces.NAME]) if spec.split else None
         if spec.keep_rows and not kept:
             paths[kept_rows.NAME].unlink()
-        return RunResult(written.rows, written.truncated, finished, kept, written.content_digest, phases.end())
+        if spec.split:
+            paths[pieces.SPOOL].unlink()
+        return RunResult(
+            written.rows,
+            written.truncated,
+            finished,
+            kept,
+            written.content_digest,
+            divided,
+            written.pieces,
+            phases.end(),
+        )
     except BaseException:
         for file in paths.values():
             file.unlink(missing_ok=True)
@@ -161,7 +179,8 @@ class _Writing:
         rows_in_files = limiter.rows
         if not self._outputs.has_all_sections:
             rows_in_files = rows_of_section[spec.section or spec.document.sections[0].name]
-        return _Written(rows_in_files, truncated, self._outputs.is_kept, self._outputs.content_digest)
+        outputs = self._outputs
+        return _Written(rows_in_files, truncated, outputs.is_kept, outputs.content_digest, outputs.pieces)
 
     def _write_section(self, section: Section | None, rows: Rows) -> int:
         """Write the rows that the limits allow. Return how many these are."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from reports.kept_rows.pieces import Pieces, Split
 from reports.parameters.values import TypedValue
 from reports.rendering.base import Document
 from reports.sources.base import Limits, SourceSpec
@@ -20,7 +21,8 @@ class RunSpec:
     hold only one.
 
     `max_rows` limits the rows, `max_bytes` each file. The rows of a result of up to `keep_rows` are kept, too. `kept`:
-    rows that an earlier run kept, to be read in place of the source; `truncated` says why it left some out.
+    rows that an earlier run kept, to be read in place of the source; `truncated` says why it left some out. `split`: by
+    what the rows are divided into pieces as well.
     """
 
     source: SourceSpec
@@ -37,6 +39,7 @@ class RunSpec:
     keep_rows: int = 0
     kept: Path | None = None
     truncated: str | None = None
+    split: Split | None = None
     #: Whether the result is to have a content digest, which takes some microseconds for each row.
     digests_content: bool = False
 
@@ -56,7 +59,8 @@ class RunResult:
     largest of them.
 
     `truncated` is a sentence that says why rows are missing; None if none are. `kept` is the file of kept rows, if
-    there is one. `content_digest` is empty unless the run was to have one. `seconds`: how long each phase took.
+    there is one. `content_digest` is empty unless the run was to have one. `pieces` are what the rows were divided
+    into, and are in `pieces_file`; None unless they were to be. `seconds`: how long each phase took.
     """
 
     rows: int
@@ -64,4 +68,6 @@ class RunResult:
     files: tuple[RenderedFile, ...]
     kept: RenderedFile | None = None
     content_digest: str = ""
+    pieces_file: RenderedFile | None = None
+    pieces: Pieces | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)

@@ -37,16 +37,27 @@ _ALIGNMENT = 64
 
 
 class KeptRowsWriter(Writer):
-    """Keeps the rows of a run, as long as there are few enough."""
+    """Keeps the rows of a run, as long as there are few enough.
 
-    def __init__(self, out: BinaryIO, schema: pa.Schema, max_rows: int, max_bytes: int = MAX_BYTES) -> None:
+    `batch_bytes`: batches end earlier if they are so large, and the position of a row no longer says in which it is.
+    """
+
+    def __init__(
+        self,
+        out: BinaryIO,
+        schema: pa.Schema,
+        max_rows: int,
+        max_bytes: int = MAX_BYTES,
+        batch_bytes: int | None = None,
+    ) -> None:
         self.rows = self.bytes = 0
         self._max_bytes = max_bytes
-        self._schema = pa.schema([(field.name, _stored_type(field.type)) for field in schema])
+        self._batch_bytes = batch_bytes
+        self._schema = pa.schema([(field.name, stored_type(field.type)) for field in schema])
         self._max_rows = max_rows
         #: Rows that don't fill a batch yet.
         self._batches: list[pa.RecordBatch] = []
-        self._waiting = 0
+        self._waiting = self._waiting_bytes = 0
         self._file: pa.RecordBatchFileWriter | None = None
         try:
             options = pa.ipc.IpcWriteOptions(compression="zstd", use_threads=False)
@@ -68,8 +79,10 @@ class KeptRowsWriter(Writer):
             return
         self._batches.append(batch)
         self._waiting += batch.num_rows
-        if self._waiting >= BATCH_ROWS:
-            self._flush(complete=False)
+        self._waiting_bytes += batch.nbytes
+        is_large = self._batch_bytes is not None and self._waiting_bytes >= self._batch_bytes
+        if is_large or self._waiting >= BATCH_ROWS:
+            self._flush(complete=is_large)
 
     def close(self, *, rows: int, truncated: str | None) -> None:
         if self._file is not None:
@@ -81,7 +94,7 @@ class KeptRowsWriter(Writer):
         """Write the batches that are full, or all that is left."""
         try:
             columns = [
-                pa.chunked_array([_stored(batch.column(at)) for batch in self._batches], field.type).combine_chunks()
+                pa.chunked_array([stored(batch.column(at)) for batch in self._batches], field.type).combine_chunks()
                 for at, field in enumerate(self._schema)
             ]
             rows = pa.Table.from_arrays(columns, schema=self._schema).combine_chunks()
@@ -90,6 +103,7 @@ class KeptRowsWriter(Writer):
                 for batch in rows.slice(start, min(BATCH_ROWS, end - start)).to_batches():
                     self._file.write_batch(batch)  # type: ignore[union-attr]
             self._batches, self._waiting = rows.slice(end).to_batches(), self._waiting - end
+            self._waiting_bytes = sum(batch.nbytes for batch in self._batches)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             # A type that Arrow has, but can't store. The result itself doesn't depend on it.
             self._give_up()
@@ -98,12 +112,14 @@ class KeptRowsWriter(Writer):
         self._file, self._batches = None, []
 
 
-def _stored_type(data_type: pa.DataType) -> pa.DataType:
+def stored_type(data_type: pa.DataType) -> pa.DataType:
+    """Return the type that a file of kept rows has for a column of this type."""
     # A file has one dictionary per column, and each batch of a source may bring its own.
     return data_type.value_type if pt.is_dictionary(data_type) else data_type
 
 
-def _stored(array: pa.Array) -> pa.Array:
+def stored(array: pa.Array) -> pa.Array:
+    """Return the values in the `stored_type`."""
     return array.dictionary_decode() if pt.is_dictionary(array.type) else array
 
 
@@ -135,9 +151,11 @@ class _PartFile(io.RawIOBase):
 class KeptSectionsWriter(SectionsWriter):
     """Keeps the rows of all sections, as long as they are few enough together."""
 
-    def __init__(self, out: BinaryIO, max_rows: int) -> None:
+    def __init__(
+        self, out: BinaryIO, max_rows: int, max_bytes: int = MAX_BYTES, batch_bytes: int | None = None
+    ) -> None:
         self._out = out
-        self._max_rows = max_rows
+        self._max_rows, self._max_bytes, self._batch_bytes = max_rows, max_bytes, batch_bytes
         self._sections: dict[str, _KeptSectionWriter] = {}
 
     @property
@@ -151,7 +169,8 @@ class KeptSectionsWriter(SectionsWriter):
             self._out,
             schema,
             max_rows=self._max_rows - sum(each.rows for each in earlier),
-            max_bytes=MAX_BYTES - sum(each.bytes for each in earlier),
+            max_bytes=self._max_bytes - sum(each.bytes for each in earlier),
+            batch_bytes=self._batch_bytes,
         )
         self._sections[section.name] = writer
         return writer
@@ -164,10 +183,12 @@ class KeptSectionsWriter(SectionsWriter):
 class _KeptSectionWriter(KeptRowsWriter):
     """Keeps the rows of one section. `part` is where they are, once it is closed."""
 
-    def __init__(self, out: BinaryIO, schema: pa.Schema, max_rows: int, max_bytes: int) -> None:
+    def __init__(
+        self, out: BinaryIO, schema: pa.Schema, max_rows: int, max_bytes: int, batch_bytes: int | None
+    ) -> None:
         self._whole, self._start = out, out.tell()
         self.part = _Part(self._start, 0, False)
-        super().__init__(_PartFile(out), schema, max_rows, max_bytes)  # type: ignore[arg-type]
+        super().__init__(_PartFile(out), schema, max_rows, max_bytes, batch_bytes)  # type: ignore[arg-type]
 
     def close(self, *, rows: int, truncated: str | None) -> None:
         super().close(rows=rows, truncated=truncated)

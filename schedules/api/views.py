@@ -182,7 +182,7 @@ class RunNow(ScheduleView):
     def post(self, request: Request, key: str) -> Response:
         """Run the schedule now, as its owner. Its other times don't change. With recipients, the answer is the slot."""
         slot = actions.run_now(schedule=self.schedule(key), actor=self.user)
-        if slot.job is None:
+        if slot.job is None or slot.recipients.exists():
             return slot_accepted(slot)
         slot.job.refresh_from_db()
         return accepted(slot.job)

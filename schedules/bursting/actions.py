@@ -16,18 +16,19 @@ from audit.models import Action
 from jobs import actions as jobs
 from jobs.delivery import outbox
 from jobs.exceptions import JobAlreadyRetried, NoFailedDelivery, ReportConfigurationMissing, ResultPurged
-from jobs.models import DeliveryPlan, JobExecutionLog
+from jobs.models import JobExecutionLog
 from jobs.queue import broker
 from jobs.status import Status
 from reports.choices.checked import looks_up_choices
 from schedules import exceptions, to_database
 from schedules.actions import check_can_run
-from schedules.bursting.children import create_children
+from schedules.bursting import splitting
+from schedules.bursting.children import create_children, row_of
 from schedules.bursting.progress import failed_recipients
 from schedules.bursting.reading import check_values, read_recipients
 from schedules.bursting.rows import Recipient
+from schedules.deliveries.planning import delivery_plan
 from schedules.models import Schedule, Slot, SlotRecipient
-from schedules.slots import delivery_plan
 
 #: Recipients that one call runs again: each is a transaction.
 MAX_RETRIES = 100
@@ -62,6 +63,8 @@ def retry_failed(*, schedule: Schedule, slot: Slot, actor: User) -> Retried:
     A host that dies halfway leaves the rest failed. Raises NothingToRetry, and as `preview`.
     """
     check_can_run(schedule)
+    if slot.job is not None and slot.job.status == Status.FAILED and slot.recipients.exists():
+        return _retry_whole(schedule, slot, slot.job, actor)
     failed = list(failed_recipients(slot).order_by("key").values_list("job", flat=True))
     if not failed:
         raise exceptions.NothingToRetry
@@ -73,6 +76,13 @@ def retry_failed(*, schedule: Schedule, slot: Slot, actor: User) -> Retried:
         most = MAX_RETRIES - number
         again = _create_again(schedule, slot, most, actor) if most else Retried(0, refused)
     return Retried(number + again.number, len(ids) + again.left)
+
+
+def _retry_whole(schedule: Schedule, slot: Slot, job: JobExecutionLog, actor: User) -> Retried:
+    """Run the job again whose result is split for the recipients of a slot, all of whom have waited for it."""
+    with contextlib.suppress(JobAlreadyRetried):
+        jobs.retry(job=job, actor=actor, requested_by=schedule.owner)
+    return Retried(slot.recipients.filter(waits=True).count(), failed_recipients(slot).count())
 
 
 def _retry(pk: UUID, schedule: Schedule, actor: User) -> bool:
@@ -102,13 +112,27 @@ def _create_again(schedule: Schedule, slot: Slot, most: int, actor: User) -> Ret
         check_values(locked, found, locked.moment(slot.time))
         ready = [each for each in found if not each.is_refused]
         tried = [each for each in found if each.is_refused] + ready[:most]
-        plan: DeliveryPlan = delivery_plan(locked, slot)
-        again = create_children(locked, slot, tried, plan, waits=False)
+        again = _children_again(locked, slot, tried)
         for child in again:
             child.pk = refused[child.key]
-        fields = ["job", "row", "addresses", "parameters", "reason"]
+        fields = ["job", "row", "addresses", "parameters", "reason", "waits"]
         SlotRecipient.objects.bulk_update(again, fields, batch_size=100)
-        created = sum(child.job is not None for child in again)
+        created = sum(child.job is not None or child.waits for child in again)
         details = {"slot": slot.time.isoformat(), "recipients": created}
         audit.record_all([to_database.audit_entry(Action.SCHEDULE_RUN, locked, **details)], actor)
     return Retried(created, len(ready[most:]))
+
+
+def _children_again(locked: Schedule, slot: Slot, tried: list[Recipient]) -> list[SlotRecipient]:
+    """Return the rows of recipients with their jobs; or waiting, if they are to get rows of the slot's job."""
+    if locked.recipients is None or locked.recipients.split_by is None:
+        return create_children(locked, slot, tried, delivery_plan(locked, slot), waits=False)
+    if slot.job_id is None:
+        # All of them were refused.
+        again = splitting.enqueue_whole(locked, slot, tried, waits=False)
+        slot.save(update_fields=["job"])
+        return again
+    again = [row_of(slot, recipient) for recipient in tried]
+    for child, recipient in zip(again, tried, strict=True):
+        child.waits = not recipient.is_refused
+    return again

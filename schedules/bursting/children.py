@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 
-from jobs import actions as jobs
 from jobs.models import DeliveryPlan, JobExecutionLog
+from jobs.queue import scheduled_jobs
+from jobs.queue.new_jobs import NewJob
 from reports.exceptions import InvalidParameters
-from reports.models import ReportConfiguration
 from schedules.bursting import reading
 from schedules.bursting.rows import Recipient
 from schedules.models import Schedule, Slot, SlotRecipient
@@ -21,64 +21,50 @@ def create_children(
 ) -> list[SlotRecipient]:
     """Queue a job for each recipient that isn't refused. Returns the rows of all, of a slot that is yet to be stored.
 
-    Raises as jobs.actions.enqueue_scheduled, except InvalidParameters, which is about one recipient.
+    Raises as jobs.queue.scheduled_jobs.scheduled_job, except InvalidParameters, which is about one recipient.
     """
-    report, owner = schedule.report, schedule.owner
-    assert report is not None and owner is not None  # noqa: S101 - the caller has checked it
+    owner = schedule.owner
+    assert owner is not None  # noqa: S101 - the caller has checked it
     reading.check_values(schedule, found, schedule.moment(slot.time))
-    return [_create(schedule, report, slot, recipient, plan, waits) for recipient in found]
+    children, new = [], list[NewJob]()
+    for recipient in found:
+        child = row_of(slot, recipient)
+        if not recipient.is_refused:
+            try:
+                child.job, child.parameters = _job(schedule, slot, recipient), recipient.values
+                new.append(new_job(schedule, slot, child, plan))
+            except InvalidParameters as error:
+                recipient.refuse(reading.sentences(error))
+        child.reason = recipient.reason[:_MAX_REASON]
+        children.append(child)
+    scheduled_jobs.enqueue_burst(new, owner, waits=waits)
+    return children
 
 
-def follow_retry(*, job: JobExecutionLog, new_job: JobExecutionLog, **_signal: object) -> None:
-    """Let a recipient have the job that takes the place of a failed one. Receives jobs.actions.job_retried."""
-    SlotRecipient.objects.filter(job=job).update(job=new_job)
+def row_of(slot: Slot, recipient: Recipient) -> SlotRecipient:
+    """Return the row of a recipient that has no job yet."""
+    reason = recipient.reason[:_MAX_REASON]
+    return SlotRecipient(slot=slot, key=recipient.key, row=recipient.row, addresses=recipient.addresses, reason=reason)
 
 
-def _create(
-    schedule: Schedule,
-    report: ReportConfiguration,
-    slot: Slot,
-    recipient: Recipient,
-    plan: DeliveryPlan,
-    waits: bool,
-) -> SlotRecipient:
-    child = SlotRecipient(slot=slot, key=recipient.key, row=recipient.row, addresses=recipient.addresses)
-    if not recipient.is_refused:
-        try:
-            child.job = _enqueue(schedule, report, slot, recipient, plan, waits)
-            child.parameters = recipient.values
-        except InvalidParameters as error:
-            recipient.refuse(reading.sentences(error))
-    child.reason = recipient.reason[:_MAX_REASON]
-    return child
+def new_job(schedule: Schedule, slot: Slot, child: SlotRecipient, plan: DeliveryPlan) -> NewJob:
+    """Return the job of a recipient with what it sends: mails go to the addresses of its rows."""
+    mine, to = copy(plan), {"to": child.addresses}
+    mine.deliveries = [entry | to if entry["kind"] == "email" else entry for entry in plan.deliveries]
+    mine.recipient = {"key": child.key, "row": child.row}
+    details = {"schedule": schedule.slug, "slot": slot.time.isoformat(), "recipient": child.key}
+    assert child.job is not None  # noqa: S101 - the caller has given it one
+    return NewJob(child.job, mine, details)
 
 
-def _enqueue(
-    schedule: Schedule,
-    report: ReportConfiguration,
-    slot: Slot,
-    recipient: Recipient,
-    plan: DeliveryPlan,
-    waits: bool,
-) -> JobExecutionLog:
-    fields, owner = schedule.version.definition, schedule.owner
-    assert owner is not None  # noqa: S101 - create_children has checked it
-    return jobs.enqueue_scheduled(
-        report=report,
-        owner=owner,
+def _job(schedule: Schedule, slot: Slot, recipient: Recipient) -> JobExecutionLog:
+    fields = schedule.version.definition
+    assert schedule.report is not None and schedule.owner is not None  # noqa: S101 - the caller has checked it
+    return scheduled_jobs.scheduled_job(
+        report=schedule.report,
+        owner=schedule.owner,
         parameters={**fields["parameters"], **recipient.values},
         formats=fields["formats"] or None,
         section=fields.get("section"),
         moment=schedule.moment(slot.time),
-        waits=waits,
-        details={"schedule": schedule.slug, "slot": slot.time.isoformat(), "recipient": recipient.key},
-        plan=_plan_for(plan, recipient),
     )
-
-
-def _plan_for(plan: DeliveryPlan, recipient: Recipient) -> DeliveryPlan:
-    """Return the plan for one recipient: mails go to the addresses of its rows."""
-    mine, to = copy(plan), {"to": recipient.addresses}
-    mine.deliveries = [entry | to if entry["kind"] == "email" else entry for entry in plan.deliveries]
-    mine.recipient = {"key": recipient.key, "row": recipient.row}
-    return mine

@@ -1,4 +1,4 @@
-"""Bursting: a query names the recipients of a schedule, and each gets a job with values of its own."""
+"""Bursting: a query names the recipients of a schedule, and each gets a job with values or rows of its own."""
 
 from __future__ import annotations
 
@@ -39,7 +39,11 @@ class Recipients(Definition):
         le=MAX_RECIPIENTS,
         description="If the query returns more rows, nothing is run and nothing is sent.",
     )
-    split_by: Column | None = Field(default=None, description="Can't be used yet.")
+    split_by: Column | None = Field(
+        default=None,
+        description="A column of the report. One job reads its rows for all recipients, and each gets the rows whose "
+        "text in this column is the key. By default, each recipient's job reads with values of its own.",
+    )
 
 
 def stored_recipients(entry: dict[str, object] | None) -> Recipients | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from jobs.models import JobExecutionLog
@@ -21,9 +22,9 @@ class Outcome(models.TextChoices):
     DELIVERED = "delivered", _("delivered")
 
 
-def outcome_of(status: str | None, delivery_state: str | None) -> Outcome:
-    """Return the outcome of a recipient whose job has these; None without a job, which is a failure."""
-    if status in UNFINISHED or delivery_state in (DeliveryState.PENDING, DeliveryState.HELD):
+def outcome_of(status: str | None, delivery_state: str | None, *, waits: bool = False) -> Outcome:
+    """Return the outcome of a recipient whose job has these; None without a job, which is a failure unless it waits."""
+    if waits or status in UNFINISHED or delivery_state in (DeliveryState.PENDING, DeliveryState.HELD):
         return Outcome.UNFINISHED
     if status != Status.SUCCEEDED or delivery_state in FAILED_DELIVERIES:
         return Outcome.FAILED
@@ -31,7 +32,10 @@ def outcome_of(status: str | None, delivery_state: str | None) -> Outcome:
 
 
 class SlotRecipient(models.Model):
-    """A key in the rows of a recipients' query, and its job. Inserted in the transaction of its slot."""
+    """A key in the rows of a recipients' query, and its job. Inserted in the transaction of its slot.
+
+    With `split_by`, the slot has a job of its own. Recipients wait for its result, which is then split for them.
+    """
 
     slot = models.ForeignKey("schedules.Slot", on_delete=models.CASCADE, related_name="recipients", db_index=False)
     key = models.CharField(max_length=200, help_text=_("Empty for rows without a key."))
@@ -49,8 +53,13 @@ class SlotRecipient(models.Model):
         max_length=1000, blank=True, db_default="", help_text=_("Why there is no job, or why addresses are left out.")
     )
 
+    waits = models.BooleanField(
+        default=False, db_default=False, help_text=_("Gets its job once the slot's own job has split its result.")
+    )
+
     class Meta:
         ordering = ["slot", "key"]
+        indexes = [models.Index(fields=["slot"], name="recipient_waiting", condition=Q(waits=True))]
         constraints = [models.UniqueConstraint(fields=["slot", "key"], name="slot_recipient_once")]
 
     def __str__(self) -> str:
@@ -58,12 +67,15 @@ class SlotRecipient(models.Model):
 
     @property
     def outcome(self) -> Outcome:
-        return outcome_of(self.job.status, self.job.delivery_state) if self.job else Outcome.FAILED
+        job = self.job
+        return outcome_of(job.status if job else None, job.delivery_state if job else None, waits=self.waits)
 
     @property
     def status(self) -> str:
-        """The status of its job; Failed without one."""
-        return self.job.status if self.job else Status.FAILED
+        """The status of its job; without one, Queued while it waits, or else Failed."""
+        if self.job:
+            return self.job.status
+        return Status.QUEUED if self.waits else Status.FAILED
 
     @property
     def delivery_name(self) -> str:
@@ -73,4 +85,5 @@ class SlotRecipient(models.Model):
     @property
     def why(self) -> str:
         """Why it failed, or was sent to fewer addresses."""
-        return self.reason or (self.job.error_message if self.job else "")
+        job = self.job or (None if self.waits else self.slot.job)
+        return self.reason or (job.error_message if job else "")

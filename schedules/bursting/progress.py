@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, OuterRef, Q, QuerySet
 
 from jobs.status import Status
 from schedules.bursting.models import FAILED_DELIVERIES, Outcome, outcome_of
@@ -48,14 +48,19 @@ def progress_of(slots: Iterable[int]) -> dict[int, Progress]:
     """Return the progress of those of the slots that have recipients, by id."""
     found: dict[int, Progress] = defaultdict(Progress)
     children = SlotRecipient.objects.filter(slot__in=list(slots)).order_by()
-    for slot, status, state, number in children.values_list("slot", "job__status", "job__delivery_state").annotate(
-        number=Count("pk")
-    ):
-        found[slot].counts[outcome_of(status, state)] += number
+    grouped = children.values_list("slot", "job__status", "job__delivery_state", "waits").annotate(number=Count("pk"))
+    for slot, status, state, waits, number in grouped:
+        found[slot].counts[outcome_of(status, state, waits=waits)] += number
     return dict(found)
 
 
 def failed_recipients(slot: Slot) -> QuerySet[SlotRecipient]:
     """Return those of a slot's recipients whose outcome is a failure."""
+    return failed_of(slot.pk)
+
+
+def failed_of(slot: int | OuterRef) -> QuerySet[SlotRecipient]:
+    """Return as `failed_recipients`, for the id of a slot or in a query of slots."""
     not_sent = Q(job__status=Status.SUCCEEDED, job__delivery_state__in=FAILED_DELIVERIES)
-    return slot.recipients.filter(Q(job=None) | Q(job__status=Status.FAILED) | not_sent)
+    failed = Q(job=None, waits=False) | Q(job__status=Status.FAILED) | not_sent
+    return SlotRecipient.objects.filter(failed, slot=slot)

@@ -24,8 +24,8 @@ Row = Mapping[str, str | None]
 class Recipient:
     """A key with the addresses of its rows, and the texts of its parameters. `row`: texts by column of its first row.
 
-    With `is_refused` it gets no job. `reasons` say why, or why some addresses are left out. `values` are those of its
-    parameters as generate takes them, once they are checked.
+    With `is_refused` it gets no job; without `has_key`, no row of a report can be for it. `reasons` say why, or why
+    some addresses are left out. `values` are those of its parameters as generate takes them, once they are checked.
     """
 
     key: str
@@ -35,6 +35,7 @@ class Recipient:
     addresses: list[str] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     is_refused: bool = False
+    has_key: bool = True
 
     def refuse(self, reason: str) -> None:
         self.is_refused = True
@@ -92,10 +93,11 @@ def _recipient(row: Row, recipients: Recipients) -> Recipient:
     parameters = {name: row[column] or "" for name, column in recipients.parameters.items()}
     recipient = Recipient(row[recipients.key] or "", texts, parameters)
     if not recipient.key:
+        recipient.has_key = False
         recipient.refuse("The key is NULL or empty.")
     elif "\0" in recipient.key or len(recipient.key) > MAX_KEY:
         digest = hashlib.sha256(recipient.key.encode()).hexdigest()[:16]
-        recipient.key = f"{recipient.key[:100]}… {digest}".replace("\0", "")
+        recipient.key, recipient.has_key = f"{recipient.key[:100]}… {digest}".replace("\0", ""), False
         recipient.refuse(f"A key is a text of at most {MAX_KEY} characters without NUL.")
     # NULL could mean "everything" to the report's query.
     for name, text in parameters.items():

@@ -44,6 +44,7 @@ KEYS = {
     "deliveryState": (str, type(None)),
     "retryOf": (str, type(None)),
     "convertedFrom": (str, type(None)),
+    "splitFrom": (str, type(None)),
     "expiresAt": (str, type(None)),
     "result": (dict, type(None)),
     "results": list,

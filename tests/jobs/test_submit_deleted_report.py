@@ -23,14 +23,14 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture
 def delete_during_request(report: ReportConfiguration, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
     """From now on, delete the report as soon as a job of it is created, before it is stored."""
-    new_job = actions._new_job
+    new_job = actions.new_job_of
 
     def new_job_of_deleted_report(*args: Any) -> JobExecutionLog:
         job = new_job(*args)
         ReportConfiguration.objects.filter(pk=report.pk).delete()
         return job
 
-    return lambda: monkeypatch.setattr(actions, "_new_job", new_job_of_deleted_report)
+    return lambda: monkeypatch.setattr(actions, "new_job_of", new_job_of_deleted_report)
 
 
 def test_a_request_fails_as_if_the_report_had_never_existed(
@@ -56,7 +56,7 @@ def test_a_retry_fails_because_the_report_is_missing(
     report: ReportConfiguration, user: User, delete_during_request: Callable[[], None]
 ) -> None:
     # Created without an action, because its audit entry could not be deleted after the test.
-    failed = actions._new_job(report.version, report, user)
+    failed = actions.new_job_of(report.version, report, user)
     failed.queued_at = failed.available_at = failed.ended_at = timezone.now()
     failed.notified_at, failed.status, failed.error_code = None, "Failed", "query_failed"
     failed.save()

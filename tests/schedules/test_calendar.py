@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from jobs.models import JobExecutionLog
 from schedules import actions, calendar
-from schedules.models import Schedule, Slot
+from schedules.models import Schedule, Slot, SlotRecipient
 from tests.pages.html import Page
 from tests.schedules.conftest import MakeSchedule, rewind
 from tests.schedules.test_pages import browser
@@ -78,3 +78,15 @@ def test_a_schedule_of_every_minute_is_counted_up_to_a_limit(make_schedule: Make
     later = timezone.now() + timedelta(days=70)
     shown = calendar.month_of(schedule, f"{later:%Y-%m}")
     assert shown.is_cut and shown.legend[0].number == 5_000
+
+
+def test_recipients_that_failed_and_queued_slots_are_counted(make_schedule: MakeSchedule) -> None:
+    schedule = make_schedule(cron="0 0 1 1 *", paused=True)
+    for day, outcome in enumerate([{}, {"waits": True}, {"reason": "The key is NULL or empty."}], 1):
+        made = slot(schedule, datetime(2020, 5, day, tzinfo=UTC), "Created")
+        SlotRecipient.objects.create(slot=made, key="a", **outcome)
+    assert made.recipients.get().outcome == "failed"
+    SlotRecipient.objects.filter(slot__time__day=1).delete()
+    slot(schedule, datetime(2020, 5, 4, tzinfo=UTC), "Queued", kind="backfill")
+    counts = {1: {"made": 1}, 2: {"made": 1}, 3: {"failed": 1}, 4: {"expected": 1}}
+    assert month(schedule, "2020-05") == counts

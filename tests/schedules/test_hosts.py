@@ -149,3 +149,37 @@ def test_hosts_that_are_killed_at_random_produce_one_job_for_each_slot(
     assert found["slots"] >= schedules * minutes
     assert found["created"] == found["with_job"] == found["jobs"] == found["scheduled"], found
     assert found["jobs"] == found["events"] == found["audited"], found
+
+
+#: A scheduler that notes each time that it runs a recipients' query, which takes some seconds.
+NOTING = """
+import os, django; django.setup()
+from schedules.bursting import reading
+read = reading.read_rows
+def noting(*given, **named):
+    with open({notes!r}, "a") as notes:
+        notes.write(f"{{os.getpid()}}\\n")
+    return read(*given, **named)
+reading.read_rows = noting
+from schedules.scheduler import run_scheduler; run_scheduler()
+"""
+
+
+def test_one_of_several_hosts_runs_a_slow_recipients_query(server: RunningServer, tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    server.manage("shell", "-v0", "-c", CREATE.format(schedules=1, minutes=0))
+    server.manage("shell", "-v0", "-c", BURST.format(bursting=1).replace("300000", "4000000"))
+    env = {**server.env, "DJANGO_SETTINGS_MODULE": "reportserver.settings"}
+    code = [sys.executable, "-c", NOTING.format(notes=str(notes))]
+    hosts = [subprocess.Popen(code, cwd=ROOT, env=env, stderr=subprocess.DEVNULL) for _ in range(3)]
+    try:
+        deadline = time.monotonic() + 120
+        while not (created := read(server)["created"]) and time.monotonic() < deadline:
+            time.sleep(0.5)
+    finally:
+        for host in hosts:
+            host.terminate()
+        for host in hosts:
+            host.wait(20)
+    # One more minute may have begun meanwhile.
+    assert created and len(notes.read_text().splitlines()) <= created + 1

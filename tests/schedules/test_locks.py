@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from jobs import actions as jobs
 from jobs.models import JobExecutionLog
+from jobs.queue import scheduled_jobs
 from reports import actions as reports
 from schedules.models import Schedule
 from tests.schedules.conftest import MakeSchedule, record
@@ -33,7 +33,7 @@ def test_deleting_a_report_waits_for_a_scheduler_that_lets_its_jobs_start(make_s
                 locked.set()
                 # Long enough for the other transaction to have locked what it locks first.
                 threading.Event().wait(1)
-                jobs.release_waiting([waiting])
+                scheduled_jobs.release_waiting([waiting])
         except DatabaseError as error:
             errors.append(error)
         finally:

@@ -64,7 +64,7 @@ class Command(BaseCommand):
         artifacts = Artifact.objects.filter(purged_at=None)
         with tqdm(total=artifacts.count(), unit=" results", file=self.stderr, disable=None) as bar:
             for artifact in _in_batches():
-                for file in filter(None, [*artifact.files, artifact.kept]):
+                for file in artifact.all_files:
                     what = _copy(artifact, file, target)
                     counts[what] += 1
                     if what == _MISSING:
@@ -92,7 +92,7 @@ def _in_batches() -> Iterator[Artifact]:
     last = 0
     # No cursor may be open for long: on SQLite it would keep the log from being shortened.
     while batch := list(
-        Artifact.objects.filter(purged_at=None, pk__gt=last).select_related("job").order_by("pk")[:_BATCH]
+        Artifact.objects.filter(purged_at=None, pk__gt=last).select_related("job__split").order_by("pk")[:_BATCH]
     ):
         yield from batch
         last = batch[-1].pk

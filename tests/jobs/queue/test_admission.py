@@ -24,7 +24,7 @@ def submit(report: ReportConfiguration) -> Submit:
     """Queue a job of this user, in the user's tenant."""
 
     def submit(user: User) -> JobExecutionLog:
-        job = actions._new_job(report.version, report, user)
+        job = actions.new_job_of(report.version, report, user)
         job.tenant_id, job.format = user.tenant_id, "csv"
         job.save(force_insert=True)
         return job

@@ -64,7 +64,7 @@ def finish(key: str, slot: Any) -> None:
         ([SHARE | {"path": "daily/{file_name}"}], {}, "deliveries[0].path", "Must have {recipient.key}"),
         ([SHARE | {"path": "daily/{{recipient.key}}"}], {}, "deliveries[0].path", "Must have {recipient.key}"),
         ([MAIL], {"recipients": RECIPIENTS | {"to": None}}, "recipients.to", "Name the column"),
-        ([MAIL], {"recipients": RECIPIENTS | {"split_by": "id"}}, "recipients.split_by", "not possible yet"),
+        ([MAIL], {"recipients": RECIPIENTS | {"split_by": "carrier"}}, "recipients.parameters", "Leave it out"),
         ([MAIL], {"recipients": RECIPIENTS | {"at_most": 2_001}}, "recipients.at_most", "Must be 2000 or less."),
         ([MAIL], {"recipients": RECIPIENTS | {"key": ""}}, "recipients.key", "Must not be empty."),
         ([MAIL], {"recipients": RECIPIENTS | {"query": "select :id"}}, "recipients.query", "Leave out :id."),

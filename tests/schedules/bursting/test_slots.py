@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from contextlib import nullcontext
+from concurrent.futures import Future
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connections
+from django.utils import timezone
 
 from accounts.models import User
 from audit.models import AuditLog
@@ -18,7 +20,10 @@ from jobs.models import DeliveryPlan, JobExecutionLog
 from reports.dry_run import query_rows
 from reports.exceptions import InvalidParameters
 from schedules import actions, slots
+from schedules.bursting import backfilling
 from schedules.models import Schedule, Slot, SlotRecipient
+from schedules.scheduler import Scheduler
+from schedules.trouble.pausing import OWNER_GONE
 from tests.jobs.helpers import succeed_with
 from tests.reports.definitions.sample_file import apply_definitions
 from tests.schedules.bursting.conftest import (
@@ -162,15 +167,68 @@ def test_each_transaction_makes_the_jobs_of_one_slot_and_all_times_keep_their_ru
     assert created[-1] >= 4 and not schedule.slots.exclude(state__in=("Created", "Skipped")).exists()
 
 
-def test_a_backfill_bursts_for_each_of_its_times_with_one_read(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backfill_is_queued_and_bursts_for_each_of_its_times_with_one_read(
+    people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reads = []
     run = query_rows.run_in_child
     monkeypatch.setattr(query_rows, "run_in_child", lambda *given, **named: reads.append(1) or run(*given, **named))
     schedule = due(missed="none", cron="30 * * * *")
     now = Schedule.objects.clock(schedule.pk)
+    record_times_due(schedule)
+    reads.clear()
     made = actions.backfill(schedule=schedule, first=now - timedelta(hours=3), last=now, actor="tester")
-    assert len(made) == 3 and len(reads) == 1
-    assert all(slot.recipients.count() == 2 for slot in made)
+    assert {slot.state for slot in made} == {"Queued"} and not reads and backfilling.waiting() == [schedule.pk]
+    again = actions.backfill(schedule=schedule, first=now - timedelta(hours=3), last=now, actor="tester")
+    assert again == [], "they are on their way"
+    assert backfilling.burst_queued(schedule.pk) == len(made) >= 2 and len(reads) == 1
+    slots_made = Slot.objects.filter(pk__in=[slot.pk for slot in made])
+    assert {(slot.state, slot.kind, slot.recipients.count()) for slot in slots_made} == {("Created", "backfill", 2)}
+    assert backfilling.burst_queued(schedule.pk) == 0 and backfilling.waiting() == []
+
+
+def record_times_due(schedule: Schedule) -> None:
+    while slots.record_due(schedule.pk):
+        pass
+
+
+def test_the_scheduler_makes_the_jobs_of_a_backfill(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
+    schedule = due(missed="none", cron="30 * * * *")
+    record_times_due(schedule)
+    now = Schedule.objects.clock(schedule.pk)
+    made = actions.backfill(schedule=schedule, first=now - timedelta(hours=3), last=now, actor="tester")
+    working = Scheduler()
+    begun: list[Any] = []
+    monkeypatch.setattr(working._background, "submit", lambda *call: begun.append(call) or Future())
+    assert working.work() <= 0.5 and working.work() <= 0.5 and len(begun) == 1
+    make, *given = begun[0]
+    monkeypatch.setattr(connections, "close_all", lambda: None)
+    assert make(*given) == len(made)
+    assert {slot.state for slot in schedule.slots.filter(kind="backfill")} == {"Created"}
+
+
+def test_a_queued_slot_that_can_not_be_made_says_why(people: People) -> None:
+    schedule = due(missed="none", cron="30 * * * *")
+    record_times_due(schedule)
+    now = Schedule.objects.clock(schedule.pk)
+    made = actions.backfill(schedule=schedule, first=now - timedelta(hours=3), last=now, actor="tester")
+    User.objects.filter(username="bob").update(is_active=False)
+    assert backfilling.burst_queued(schedule.pk) == len(made)
+    assert {(slot.state, slot.reason) for slot in schedule.slots.filter(kind="backfill")} == {("Failed", OWNER_GONE)}
+
+
+def test_one_host_reads_recipients_and_another_one_if_it_dies(people: People) -> None:
+    schedule = due()
+    until = Schedule.objects.begin_reading(schedule.pk)
+    assert until and Schedule.objects.begin_reading(schedule.pk) is None and not Schedule.objects.due().exists()
+    Schedule.objects.end_reading(schedule.pk, until - timedelta(seconds=1))
+    assert not Schedule.objects.due().exists(), "that was another host's claim"
+    Schedule.objects.end_reading(schedule.pk, until)
+    assert Schedule.objects.due().exists()
+    Schedule.objects.begin_reading(schedule.pk)
+    Schedule.objects.update(reading_until=timezone.now() - timedelta(seconds=1))
+    assert Schedule.objects.due().exists() and Schedule.objects.begin_reading(schedule.pk)
+    assert slots.record_due(schedule.pk), "somebody who changes the schedule doesn't wait"
 
 
 def dying_before(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
@@ -187,14 +245,18 @@ def dying_before(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
 
 def test_each_slot_of_a_backfill_is_a_transaction(people: People, monkeypatch: pytest.MonkeyPatch) -> None:
     schedule = due(missed="none", cron="30 * * * *")
+    record_times_due(schedule)
     now = Schedule.objects.clock(schedule.pk)
+    queued = len(actions.backfill(schedule=schedule, first=now - timedelta(hours=4), last=now, actor="tester"))
+    assert queued >= 3 and AuditLog.objects.get(action="Schedule Backfill").details["slots"] == queued
     dying_before(monkeypatch, 3)
-    for made in (2, 1):
-        with pytest.raises(KeyboardInterrupt) if made == 2 else nullcontext():
-            actions.backfill(schedule=schedule, first=now - timedelta(hours=3), last=now, actor="tester")
-        entries = list(AuditLog.objects.filter(action="Schedule Backfill"))
-        assert {entry.details["slots"] for entry in entries} == {1}
-        assert SlotRecipient.objects.exclude(job=None).count() == 2 * len(entries) == (4 if made == 2 else 6)
+    before = SlotRecipient.objects.exclude(job=None).count()
+    with pytest.raises(KeyboardInterrupt):
+        backfilling.burst_queued(schedule.pk)
+    assert SlotRecipient.objects.exclude(job=None).count() == before + 4
+    assert schedule.slots.filter(state="Queued").count() == queued - 2
+    assert backfilling.burst_queued(schedule.pk) == queued - 2
+    assert SlotRecipient.objects.exclude(job=None).count() == before + 2 * queued
 
 
 @pytest.mark.parametrize("change", ["pause", "edit"])
