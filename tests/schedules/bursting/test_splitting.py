@@ -150,7 +150,7 @@ def test_an_unknown_column_is_found_when_the_schedule_is_saved_or_run(flights: P
     job = run_next()
     assert job and (job.status, job.error_code) == ("Failed", "design_mismatch")
     assert splitting.split_ended() == 1 and waiting(slot) == []
-    [ann] = slot.recipients.filter(key="UA")
+    [ann] = Slot.objects.get(pk=slot.pk).recipients.filter(key="UA")
     assert ann.outcome == "failed" and ann.why == job.error_message and "no column carrier" in ann.why
 
 
