@@ -31,8 +31,8 @@ from reports.definitions.to_database import lock_report
 from reports.dry_run import template_checks
 from reports.dry_run.check import CheckResult, check
 from reports.dry_run.column_checks import check_columns
-from reports.dry_run.document_preview import preview_document
-from reports.dry_run.results import DocumentPreview
+from reports.dry_run.document_preview import preview_document, preview_html
+from reports.dry_run.results import DocumentPreview, HtmlPreview
 from reports.dry_run.row_preview import preview_rows
 from reports.dry_run.run_time_estimate import with_run_times
 from reports.dry_run.target import DryRunTarget
@@ -155,6 +155,15 @@ def preview_report_document(
     values = target.typed_values(parameters)
     _record_preview(report, target, actor, document=True)
     return preview_document(target, values, actor=actor, ppi=ppi)
+
+
+def preview_report_html(
+    *, report: ReportConfiguration, target: DryRunTarget, parameters: Mapping[str, object], actor: User
+) -> HtmlPreview:
+    """Return the report's html document with the first rows. As `preview_report_document`."""
+    values = target.typed_values(parameters)
+    _record_preview(report, target, actor, document=True)
+    return preview_html(target, values, actor=actor)
 
 
 @looks_up_choices

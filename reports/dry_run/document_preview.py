@@ -11,9 +11,10 @@ from common.children.messages import ChildLimits
 from reports.definitions import ReportDefinition
 from reports.definitions.errors import FieldErrors
 from reports.documents.diagnostics import Diagnostic
-from reports.dry_run import tasks
+from reports.dry_run import html_document, tasks
+from reports.dry_run.design_errors import CHART_SECONDS
 from reports.dry_run.limited import run_in_child
-from reports.dry_run.results import DocumentPreview
+from reports.dry_run.results import DocumentPreview, HtmlPreview
 from reports.dry_run.target import DryRunTarget
 from reports.exceptions import CallerAttributeMissing, RunError
 from reports.parameters.date_math import Moment
@@ -22,6 +23,8 @@ from reports.sources.base import SourceSpec
 
 #: Pages that are shown.
 MAX_PAGES = 10
+#: The task stops by itself; a child that doesn't is killed a little later.
+_SPARE_SECONDS = 2
 
 
 def preview_document(
@@ -40,6 +43,19 @@ def preview_document(
         return run_in_child(tasks.preview_document, target, values, seconds, ppi, MAX_PAGES, actor=actor, limits=limits)
     except RunError as error:
         return DocumentPreview(error=error.message)
+
+
+def preview_html(target: DryRunTarget, values: Mapping[str, TypedValue], *, actor: User | str) -> HtmlPreview:
+    """Make the html document of the first rows. Raises DryRunBusy."""
+    charts = sum(table.chart is not None for table in target.tables())
+    limits = ChildLimits(
+        seconds=tasks.rows_seconds(target) + CHART_SECONDS * charts + _SPARE_SECONDS,
+        result_bytes=html_document.MAX_HTML_BYTES * 2,
+    )
+    try:
+        return run_in_child(html_document.preview_html, target, values, actor=actor, limits=limits)
+    except RunError as error:
+        return HtmlPreview(error=error.message)
 
 
 def syntax_errors(template: str, *, actor: User | str) -> list[Diagnostic]:

@@ -7,6 +7,7 @@ from reports import rendering, sources
 from reports.choices.tasks import find, problems
 from reports.data_sources.tasks import list_tables
 from reports.dry_run import tasks
+from reports.dry_run.html_document import preview_html
 from reports.kept_rows import page
 from reports.kept_rows.mail_preview import mail_preview
 from reports.uploads.tasks import inspect_upload
@@ -19,6 +20,7 @@ for _task in (
     tasks.preview_rows,
     tasks.preview_document,
     tasks.check_syntax,
+    preview_html,
     find,
     problems,
     list_tables,

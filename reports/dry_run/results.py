@@ -113,6 +113,18 @@ class DocumentPreview:
 
 
 @dataclass(frozen=True)
+class HtmlPreview:
+    """A report's html document of its first rows, without a script; or the error that prevented it.
+
+    `driver_message` is for Administrators only.
+    """
+
+    html: str = ""
+    error: str = ""
+    driver_message: str = ""
+
+
+@dataclass(frozen=True)
 class SourceCheck:
     """Whether a data source answers: without `error`, it does."""
 

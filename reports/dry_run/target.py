@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from accounts.localization import DEFAULT
 from reports.choices.queries import ParameterChoices
 from reports.parameters.caller import Identity, caller_names, caller_values
 from reports.parameters.date_math import Moment
@@ -54,6 +55,8 @@ class DryRunTarget:
     formats: list[str]
     max_rows: int | None
     columns: Mapping[str, ColumnOptions] = field(default_factory=dict)
+    #: Of the document that is previewed.
+    locale: str = DEFAULT
     totals: TotalsOptions | None = None
     chart: Mapping[str, Any] | None = None
     template: str | None = None

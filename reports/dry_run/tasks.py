@@ -9,10 +9,11 @@ import base64
 import io
 import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from math import ceil
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
 
@@ -74,7 +75,7 @@ def describe(target: DryRunTarget, values: Values, is_complete: bool) -> Descrip
     try:
         described = _described(target, tables, values)
     except RunError as error:
-        return Description(errors=[_message(error)], driver_message=_driver_message(error))
+        return Description(errors=[error_message(error)], driver_message=error_of_driver(error))
     too_wide = [table for table, prepared in described if len(prepared.schema) > _MAX_COLUMNS]
     if too_wide:
         return Description(errors=[table.named(_TOO_WIDE) for table in too_wide])
@@ -112,7 +113,7 @@ def _described(
             try:
                 prepared = sources.describe(target.source, table.query, values, _limits(seconds, folder))
             except RunError as error:
-                error.message = table.named(_message(error))
+                error.message = table.named(error_message(error))
                 raise
             described.append((table, prepared))
     return described
@@ -158,7 +159,7 @@ def check_source(spec: SourceSpec) -> SourceCheck:
             for _ in rows.batches:
                 pass
     except RunError as error:
-        return SourceCheck(_message(error), _driver_message(error))
+        return SourceCheck(error_message(error), error_of_driver(error))
     return SourceCheck(warnings=_warnings(spec))
 
 
@@ -181,10 +182,10 @@ def _preview(target: DryRunTarget, table: DryRunTable, values: Values, deadline:
     """Run one query for its first rows. `tables` share what a preview may have."""
     section = (table.section.name, table.section.title) if table.section else ("", "")
     try:
-        schema, batches = _first_rows(target, table, values, deadline, shorten=True)
+        schema, batches = first_rows(target, table, values, deadline, _shortened_texts)
     except RunError as error:
-        message = table.named(_message(error))
-        return RowPreview([], [], False, message, _driver_message(error), *section)
+        message = table.named(error_message(error))
+        return RowPreview([], [], False, message, error_of_driver(error), *section)
     columns = [PreviewColumn(field.name, type_name(field.type), kind_of(field.type) in NUMBERS) for field in schema]
     rows = [list(row) for batch in batches for row in zip(*batch, strict=True)]
     shown = min(ROWS, _MAX_CELLS // tables // max(1, len(columns)))
@@ -207,7 +208,7 @@ def read_rows(source: SourceSpec, query: str, max_rows: int) -> QueryRows:
                 except SchemaWidened as widened:
                     opened = widened.source
     except RunError as error:
-        return QueryRows(fault=_message(error))
+        return QueryRows(fault=error_message(error))
 
 
 def _exact_texts(rows: Rows, number: int) -> list[list[str | None]]:
@@ -233,7 +234,7 @@ def preview_document(
         return DocumentPreview(error=error.message)
     except RunError as error:
         # Without rows, the template can still be checked for syntax errors.
-        return DocumentPreview(error=_message(error), errors=syntax_errors(template), no_rows=True)
+        return DocumentPreview(error=error_message(error), errors=syntax_errors(template), no_rows=True)
     pictures = document.files[:pages] if ppi else []
     return DocumentPreview(
         pictures=[base64.b64encode(picture).decode() for picture in pictures],
@@ -254,12 +255,12 @@ def check_syntax(template: str) -> list[Diagnostic]:
 def _compile(target: DryRunTarget, values: Values, seconds: int, ppi: int | None) -> CompiledDocument:
     tables, has_more, deadline = [], False, Deadline(rows_seconds(target))
     for table in target.tables():
-        schema, batches = _first_rows(target, table, values, deadline, shorten=False)
+        schema, batches = first_rows(target, table, values, deadline, _whole_texts)
         rows = [row for batch in batches for row in zip(*batch, strict=True)]
         has_more = has_more or len(rows) > ROWS
         columns = list(zip(*rows[:ROWS], strict=True)) or [()] * len(schema)
         tables.append(context.Table(schema, columns, table.section))
-    truncated = f"This is a preview of the first {ROWS} rows." if has_more else None
+    truncated = preview_note() if has_more else None
     shown = {parameter.name: values[parameter.name] for parameter in target.parameters}
     document = Document(
         title=target.name,
@@ -286,15 +287,18 @@ def _compile(target: DryRunTarget, values: Values, seconds: int, ppi: int | None
 # --- The first rows ---------------------------------------------------------------------------------------------------
 
 Texts = list[list[str | None]]
+Taken = TypeVar("Taken")
 
 
-def _first_rows(
-    target: DryRunTarget, table: DryRunTable, values: Values, deadline: Deadline, *, shorten: bool
-) -> tuple[pa.Schema, list[Texts]]:
-    """Return the schema, and by batch the texts of each column: ROWS + 1 rows at most, so that the caller can tell
-    whether there are more than ROWS. Raises RunErrors.
+def preview_note() -> str:
+    return f"This is a preview of the first {ROWS} rows."
 
-    `shorten`: only the beginnings of long values are kept. Otherwise their size is limited.
+
+def first_rows(
+    target: DryRunTarget, table: DryRunTable, values: Values, deadline: Deadline, take: Callable[[Rows], Taken]
+) -> tuple[pa.Schema, Taken]:
+    """Return the schema, and what `take` takes of the rows: ROWS + 1 at most, so that the caller can tell whether there
+    are more than ROWS. Raises RunErrors.
     """
     source: Source | None = None
     with tempfile.TemporaryDirectory() as folder:
@@ -304,9 +308,18 @@ def _first_rows(
                 with sources.read(target.source, table.query, values, limits, source=source) as rows:
                     if len(rows.schema) > _MAX_COLUMNS:
                         raise QueryFailed(_TOO_WIDE)
-                    return rows.schema, list(_batch_texts(rows, shorten=shorten))
+                    return rows.schema, take(rows)
             except SchemaWidened as widened:
                 source = widened.source
+
+
+def _whole_texts(rows: Rows) -> list[Texts]:
+    return list(_batch_texts(rows, shorten=False))
+
+
+def _shortened_texts(rows: Rows) -> list[Texts]:
+    """The texts by batch and column, with only the beginnings of long values."""
+    return list(_batch_texts(rows, shorten=True))
 
 
 def _batch_texts(rows: Rows, *, shorten: bool) -> Iterator[Texts]:
@@ -367,9 +380,9 @@ def _limits(seconds: int, folder: str) -> Limits:
     return Limits(timeout_seconds=seconds, memory_bytes=_SOURCE_BYTES, temp_dir=Path(folder))
 
 
-def _message(error: RunError) -> str:
+def error_message(error: RunError) -> str:
     return NO_MEMORY if error.message == errors.NO_MEMORY else error.message
 
 
-def _driver_message(error: RunError) -> str:
+def error_of_driver(error: RunError) -> str:
     return str(error.details.get("driver", ""))
