@@ -18,14 +18,14 @@ from accounts.models import Tenant, User
 from common.paging import paginate
 from reports.data_sources import actions
 from reports.data_sources.form import SourceForm
-from reports.data_sources.tasks import SourceTables
+from reports.data_sources.tasks import SourceTable, SourceTables, TableColumn
 from reports.data_sources.usage import uses_of
 from reports.definitions import SERVERS
 from reports.dry_run.results import SourceCheck
 from reports.exceptions import DryRunBusy, InvalidDefinition, SourceInUse, WrongKey
 from reports.models import DataSource
 from reports.querysets import source_key
-from reports.sources.catalog import searches_columns
+from reports.sources.catalog import quoted, searches_columns
 from reports.uploads.models import UploadedFile
 
 _FORM_METHODS = ["GET", "HEAD", "POST"]
@@ -130,16 +130,42 @@ def tables(request: HtmxHttpRequest, key: str) -> HttpResponse:
     """Return the tables of the source that contain the text `q`, as a part of a page."""
     found, user = _find(request, key), caller(request)
     text = request.GET.get("q", "").strip()[:_MAX_SEARCH]
-    try:
-        listed = actions.browse_source(source=found, search=text, actor=user)
-    except (DryRunBusy, WrongKey) as error:
-        listed = SourceTables(fault=gettext(error.message))
+    listed = _browse(found, text, user)
     context = {"source": found, "key": source_key(user, found), "listed": listed, "text": text}
     context["searches_columns"] = searches_columns(found.kind)
     if user.is_superuser:
         context["driver_message"] = listed.driver_message
     template = "reports/sources/_tables.html" if request.htmx else "reports/sources/tables.html"
     return render(request, template, context)
+
+
+@login_required
+@require_safe
+def query_tables(request: HttpRequest) -> HttpResponse:
+    """Return the tables of the data source that the editor's form names, to be put into the query beside them."""
+    user = require_administrator(request)
+    tenant, slug, text = (request.GET.get(name, "").replace("\0", "") for name in ("tenant", "data_source", "q"))
+    source = DataSource.objects.in_tenant_of(user).filter(tenant__slug=tenant, slug=slug).first()
+    context: dict[str, Any] = {"source": source, "text": text[:_MAX_SEARCH]}
+    if source is not None:
+        listed = _browse(source, text.strip()[:_MAX_SEARCH], user)
+        context |= {"listed": listed, "tables": _references(listed, source)}
+    return render(request, "reports/sources/_query_tables.html", context)
+
+
+def _browse(source: DataSource, text: str, user: User) -> SourceTables:
+    try:
+        return actions.browse_source(source=source, search=text, actor=user)
+    except (DryRunBusy, WrongKey) as error:
+        return SourceTables(fault=gettext(error.message))
+
+
+def _references(listed: SourceTables, source: DataSource) -> list[tuple[SourceTable, list[tuple[TableColumn, str]]]]:
+    """Return each table with its columns, and how a query writes each of these."""
+    if not listed.tables:
+        return []
+    dialect = source.dialect
+    return [(table, [(each, quoted(each.name, dialect)) for each in table.columns]) for table in listed.tables]
 
 
 @login_required

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from django.utils import timezone
@@ -13,12 +14,16 @@ from accounts.models import User
 from accounts.querysets import ADMINISTRATOR
 from accounts.roles import role_name, roles_of
 from reports import actions
+from reports.definitions import ReportDefinition
 from reports.definitions.from_database import definition_of, fingerprint
+from reports.definitions.to_database import Sources
 from reports.dry_run.check import CheckResult
 from reports.dry_run.target import DryRunTarget
+from reports.editing import live_preview
 from reports.editing.differences import Difference, differences
 from reports.editing.form import EditForm
 from reports.editing.form_controls import FormControls
+from reports.editing.live_preview import LivePreview
 from reports.exceptions import (
     CallerAttributeMissing,
     DryRunBusy,
@@ -26,6 +31,7 @@ from reports.exceptions import (
     InvalidParameters,
     ReportChanged,
     RunError,
+    WrongKey,
 )
 from reports.forms import Field, json_values, show_errors
 from reports.models import DataSource, ReportConfiguration
@@ -52,6 +58,8 @@ class EditPage:
     #: The name of the user whose attributes the preview uses; empty for the actor's own.
     preview_as: str = ""
     preview_as_error: str = ""
+    #: The name of the report that a new one starts as a copy of.
+    copied_from: str = ""
 
     @property
     def depends_on_caller(self) -> bool:
@@ -105,18 +113,12 @@ class EditPage:
         checked = form.check(self.report.tenant)
         if checked is None:
             return
-        definition, sources = checked
-        if self.is_new:
-            # For the audit entry.
-            self.report.slug = definition.slug
-        moment = Moment.of(timezone.now(), definition.time_zone, self.report.tenant.time_zone)
         try:
+            target = self._target(*checked, identity)
             self.checked = actions.dry_run_report(
                 report=self.report,
-                target=DryRunTarget.of_definition(
-                    definition, sources.report.spec(), moment, identity, sources.parameter_choices(definition)
-                ),
-                parameters=json_values(self.test_values, moment),
+                target=target,
+                parameters=json_values(self.test_values, target.moment),
                 actor=self.actor,
                 with_preview=True,
                 identity=identity,
@@ -134,10 +136,46 @@ class EditPage:
         # PostgreSQL refuses a NUL character.
         return users.filter(username=self.preview_as.replace("\0", " ")).first()
 
+    def preview(self, form: EditForm) -> LivePreview:
+        """Make the document of the form's definition, with the test values."""
+        checked = form.check(self.report.tenant)
+        if checked is None:
+            return LivePreview(fields=FormControls(form, list(self._sources)).error_links)
+        try:
+            target = self._target(*checked, self.actor)
+        except (RunError, CallerAttributeMissing) as error:
+            return LivePreview(error=gettext(error.message))
+        return live_preview.preview(self.report, checked[0], target, form.test_values(), self.actor)
+
+    def _target(self, definition: ReportDefinition, sources: Sources, identity: User) -> DryRunTarget:
+        """Raises WrongKey and CallerAttributeMissing."""
+        if self.is_new:
+            # For the audit entry.
+            self.report.slug = definition.slug
+        moment = Moment.of(timezone.now(), definition.time_zone, self.report.tenant.time_zone)
+        choices = sources.parameter_choices(definition)
+        return DryRunTarget.of_definition(definition, sources.report.spec(), moment, identity, choices)
+
+    def define_parameters(self, form: EditForm) -> None:
+        """Add a parameter for each name that the queries use and nobody has defined."""
+        form.define_parameters(form.undefined_names(self._dialect(form)))
+
+    @cached_property
+    def _sources(self) -> dict[str, DataSource]:
+        """The data sources to choose from, by slug."""
+        return {each.slug: each for each in DataSource.objects.filter(tenant=self.report.tenant).order_by("slug")}
+
+    def _dialect(self, form: EditForm) -> str:
+        source = self._sources.get(form.entry.get("data_source", ""))
+        try:
+            return source.dialect if source else "standard"
+        except WrongKey:
+            return "standard"
+
     def context(self, form: EditForm) -> dict[str, Any]:
         """Return the template's context."""
-        sources = DataSource.objects.filter(tenant=self.report.tenant).order_by("slug").values_list("slug", flat=True)
-        controls = FormControls(form, list(sources))
+        tab = "query" if self.checked else form.submission.data.get("tab", "")
+        controls = FormControls(form, list(self._sources), tab)
         submitted = form.submission.data.get("fingerprint", self.fingerprint)
         # Suggestions for the access table: the roles that users of the tenant have, and the users.
         users = User.objects.filter(tenant=self.report.tenant, is_active=True).order_by("username")
@@ -150,6 +188,7 @@ class EditPage:
             "controls": controls,
             "sections": controls.sections,
             "error_links": controls.error_links,
+            "undefined": form.undefined_names(self._dialect(form)),
             "test_values": self.test_values or form.test_values(),
             # Saving again after a conflict was shown overwrites the other change.
             "fingerprint": submitted if self.conflict is None else self.fingerprint,

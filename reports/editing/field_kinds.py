@@ -7,6 +7,7 @@ from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 
 class FieldKind(StrEnum):
@@ -27,6 +28,12 @@ class FieldKind(StrEnum):
     GROUP = "group"
     #: Anything else.
     YAML = "yaml"
+    #: What a form may show in place of YAML: a list of mappings, a mapping of them by name, one that may be absent, and
+    #: a chart.
+    ROWS = "list"
+    NAMED = "named"
+    OPTIONAL = "optional"
+    CHART = "chart"
 
 
 def kind_of(annotation: Any) -> FieldKind:
@@ -45,6 +52,34 @@ def kind_of(annotation: Any) -> FieldKind:
         # A group of controls can't express that an optional mapping is absent; YAML can.
         return FieldKind.GROUP if field_type is _without_metadata(annotation) else FieldKind.YAML
     return {bool: FieldKind.CHECK, int: FieldKind.NUMBER, str: FieldKind.TEXT}.get(field_type, FieldKind.YAML)
+
+
+def built_kind_of(annotation: Any) -> FieldKind:
+    """Return the kind of control for a field of this type where structures have controls of their own."""
+    kind, field_type = kind_of(annotation), without_none(annotation)
+    if kind is not FieldKind.YAML:
+        return kind
+    if get_origin(field_type) is dict:
+        value_type = without_none(get_args(field_type)[-1])
+        if value_type is Any:
+            return FieldKind.CHART
+        return FieldKind.NAMED if is_model(value_type) or get_origin(value_type) is Literal else kind
+    if get_origin(field_type) is list:
+        return FieldKind.ROWS if is_model(item_type_of(field_type)) else kind
+    return FieldKind.OPTIONAL if is_model(field_type) else kind
+
+
+def model_in(annotation: Any) -> type[BaseModel] | None:
+    """Return the model of a field, or of the entries of its list or mapping."""
+    field_type = without_none(annotation)
+    if get_origin(field_type) in (list, dict):
+        field_type = without_none(get_args(field_type)[-1])
+    return field_type if is_model(field_type) else None
+
+
+def fields_of_model(model: type[BaseModel]) -> dict[str, FieldInfo]:
+    """Return the fields by their names in the definitions file."""
+    return {info.alias or name: info for name, info in model.model_fields.items()}
 
 
 def choices_of(annotation: Any) -> list[str]:

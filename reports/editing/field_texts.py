@@ -4,23 +4,13 @@ the definitions file."""
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
 
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-if TYPE_CHECKING:
-    from django_stubs_ext import StrPromise
+from reports.editing.builders.texts import PRESENTATION_FIELDS, PRESENTATION_OPTIONS, ROW_HELP, FieldText
 
-
-class FieldText(NamedTuple):
-    """The texts of a field on the page. In `help`, backquotes mark code."""
-
-    label: StrPromise
-    help: StrPromise | str = ""
-
-
-_FIELDS = {
+_FIELDS = PRESENTATION_FIELDS | {
     "name": FieldText(_("Name")),
     "slug": FieldText(
         _("URL name"),
@@ -114,7 +104,7 @@ _FIELDS = {
     "max_attempts": FieldText(_("Attempts"), _("How often a job is tried if the failure may be temporary.")),
     "retention_days": FieldText(_("Result retention (days)")),
 }
-_OPTIONS = {
+_OPTIONS = PRESENTATION_OPTIONS | {
     "parameters.type": {
         "string": _("Text"),
         "integer": _("Whole number"),
@@ -133,24 +123,28 @@ _OPTIONS = {
 
 
 def label_of(path: str) -> str:
-    field = _without_numbers(path)
+    field = _field_of(path)
     if field in _FIELDS:
         return str(_FIELDS[field].label)
     return gettext(field.rpartition(".")[2].replace("_", " ").capitalize())
 
 
-def help_of(path: str, description: str | None) -> str:
-    """Return the field's help; `description` is that in the definitions file."""
-    field = _without_numbers(path)
+def help_of(path: str, description: str | None, *, in_rows: bool = False) -> str:
+    """Return the field's help; `description` is that in the definitions file. `in_rows`: it isn't edited as YAML."""
+    field = _field_of(path)
+    if in_rows and field in ROW_HELP:
+        return str(ROW_HELP[field])
     if field in _FIELDS:
         return str(_FIELDS[field].help)
     return gettext(description) if description else ""
 
 
 def option_text(path: str, value: str) -> str:
-    return str(_OPTIONS.get(_without_numbers(path), {}).get(value, value))
+    return str(_OPTIONS.get(_field_of(path), {}).get(value, value))
 
 
-def _without_numbers(path: str) -> str:
-    """Return "parameters.type" for "parameters[0].type"."""
-    return re.sub(r"\[\d+\]", "", path)
+def _field_of(path: str) -> str:
+    """Return "parameters.type" for "parameters[0].type". What sections have of their own is as in the report."""
+    field = re.sub(r"\[\d+\]", "", path)
+    below = field.removeprefix("sections.")
+    return below if field not in _FIELDS and below in _FIELDS else field

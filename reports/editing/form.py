@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,14 +14,22 @@ from reports.definitions import ParameterDefinition, ReportDefinition, parse_rep
 from reports.definitions.errors import FieldErrors, errors_in
 from reports.definitions.from_database import DELIVERY_DEFINITIONS
 from reports.definitions.to_database import Sources
+from reports.editing.builders import rows as rows_commands
+from reports.editing.builders.named_rows import plain
+from reports.editing.builders.round_trip import is_shown_in_full
 from reports.editing.grants import Grant, grants_entry, grants_of, submitted_grants
 from reports.editing.submission import Submission
 from reports.exceptions import InvalidDefinition
 from reports.forms import Field
+from reports.parameters.caller import PREFIX
 from reports.parameters.declarations import Parameter
+from reports.sources import placeholders
 
 #: Fields of a report that other pages edit; here they stay as they are.
 EDITED_ELSEWHERE = frozenset({"tenant", "template"})
+#: Fields of a report that are edited in rows or as YAML, as people like.
+BUILT = frozenset({"rules", "columns", "totals", "chart", "sections"})
+_NOT_SHOWN = "The form can't show all of this. Correct the YAML, or go on in YAML."
 #: Fields of a report that aren't read by their type alone.
 _SPECIAL = frozenset({"parameters", "delivery", "grants", "formats"})
 _AGREEING = frozenset({"query", "parameters", "sections"})
@@ -43,15 +51,20 @@ class EditForm:
     #: The path of the row, or of the list, that gets the keyboard focus.
     focus: str = ""
     errors: FieldErrors = field(default_factory=dict)
+    #: The fields of BUILT that are edited as YAML.
+    in_yaml: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, base: Mapping[str, Any]) -> EditForm:
         """Return the form for the stored report, or for a new one, which starts with the most widely read format."""
-        return cls(base, {"formats": ["csv"], **base}, grants_of(base.get("grants", {})), Submission(QueryDict()))
+        in_yaml = {name for name in BUILT if not is_shown_in_full(name, base.get(name))}
+        grants = grants_of(base.get("grants", {}))
+        return cls(base, {"formats": ["csv"], **base}, grants, Submission(QueryDict()), in_yaml=in_yaml)
 
     @classmethod
     def of_submitted(cls, data: QueryDict, base: Mapping[str, Any]) -> EditForm:
-        submission = Submission(data)
+        in_yaml = {name for name in BUILT if data.get(f"{name}.as") != "form"}
+        submission = Submission(data, BUILT - in_yaml | {"parameters"})
         grants = submitted_grants(submission)
         entry = submission.entry(ReportDefinition, "", without=_SPECIAL | EDITED_ELSEWHERE)
         for name, value in entry.items():
@@ -71,12 +84,18 @@ class EditForm:
         entry["parameters"] = [submission.entry(ParameterDefinition, path) for path in submission.rows("parameters")]
         entry["delivery"] = [_delivery(submission, path) for path in submission.rows("delivery")]
         entry["grants"] = grants_entry(grants)
-        return cls(base, entry, grants, submission)
+        return cls(base, entry, grants, submission, in_yaml=in_yaml)
 
     def change_rows(self, command: str) -> None:
         """Add, remove or move a row: "add parameters", "remove parameters 2", "up parameters 2"."""
         verb, name, number = [*command.split(" "), "", "", ""][:3]
+        if verb in ("form", "yaml"):
+            self._edit_as(verb, name)
+            return
         if name not in ("parameters", "delivery"):
+            if top_field(name) in BUILT - self.in_yaml:
+                self.focus = rows_commands.change(self.entry, command) or ""
+                self.submission.yaml_texts.clear()
             return
         rows = self.entry[name]
         row = int(number) if number.isascii() and number.isdigit() else -1
@@ -91,6 +110,41 @@ class EditForm:
             self.focus = f"{name}[{row - 1}]"
         # It is kept by path, and the paths have changed.
         self.submission.yaml_texts.clear()
+
+    def _edit_as(self, way: str, name: str) -> None:
+        """Go on with the field as YAML, or in the rows of the form, if these show all of it."""
+        if name not in BUILT or (way == "yaml") == (name in self.in_yaml):
+            return
+        self.focus = name
+        if way == "yaml":
+            self.in_yaml.add(name)
+            if self.submission.row_errors:
+                self.errors |= {
+                    path: errors for path, errors in self.submission.row_errors.items() if top_field(path) == name
+                }
+                self.in_yaml.discard(name)
+            return
+        if name in self.submission.yaml_errors:
+            self.errors[name] = self.submission.yaml_errors[name]
+        elif is_shown_in_full(name, self.entry.get(name)):
+            self.in_yaml.discard(name)
+        else:
+            self.errors[name] = [_NOT_SHOWN]
+
+    def undefined_names(self, dialect: str) -> list[str]:
+        """Return the names that the queries use and that are neither parameters nor what is known of the caller."""
+        sections = self.entry.get("sections")
+        parts = [self.entry, *(sections if isinstance(sections, list) else [])]
+        queries = [str(part.get("query") or "") for part in parts if isinstance(part, Mapping)]
+        used = [name for query in queries for name in placeholders.names(query, dialect)]
+        declared = {parameter.get("name") for parameter in self.entry.get("parameters", [])}
+        return [name for name in dict.fromkeys(used) if name not in declared and not name.startswith(PREFIX)]
+
+    def define_parameters(self, names: Sequence[str]) -> None:
+        """Add a parameter of each name."""
+        rows = self.entry["parameters"]
+        self.focus = f"parameters[{len(rows)}]" if names else "parameters"
+        rows.extend({"name": name, "type": "string"} for name in names)
 
     def test_values(self) -> list[Field]:
         """Return fields for the values that the query is checked with. None is required: a missing value is NULL."""
@@ -108,9 +162,13 @@ class EditForm:
 
     def definition(self) -> ReportDefinition:
         """Return the form's definition. Raises InvalidDefinition."""
-        if self.submission.yaml_errors:
-            raise InvalidDefinition(fields=self.submission.yaml_errors)
-        return parse_report(self.entry)
+        if errors := self._errors_of_input:
+            raise InvalidDefinition(fields=errors)
+        return parse_report(plain(self.entry))
+
+    @property
+    def _errors_of_input(self) -> FieldErrors:
+        return self.submission.row_errors | self.submission.yaml_errors
 
     def check(self, tenant: Tenant) -> tuple[ReportDefinition, Sources] | None:
         """Return the definition and its data sources; None if there are errors, which are then in `errors`."""
@@ -126,17 +184,18 @@ class EditForm:
 
         The checks against the database need a valid definition: invalid fields are replaced for them by valid ones.
         """
+        entry = plain(self.entry)
         try:
-            parse_report(self.entry)
+            parse_report(entry)
             in_entry: FieldErrors = {}
         except InvalidDefinition as invalid:
             in_entry = errors_in(invalid)
-        self.errors = in_entry | errors_in(error) | self.submission.yaml_errors
+        self.errors = in_entry | errors_in(error) | self._errors_of_input
         invalid_fields = {top_field(path) for path in self.errors}
         if invalid_fields & _AGREEING:
             # They have to agree with each other, so none can be checked alone.
             invalid_fields |= _AGREEING
-        valid = {name: value for name, value in self.entry.items() if name not in invalid_fields}
+        valid = {name: value for name, value in entry.items() if name not in invalid_fields}
         try:
             to_database.check_definition(parse_report(_VALID | valid), tenant)
         except InvalidDefinition as invalid:

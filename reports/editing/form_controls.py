@@ -12,18 +12,20 @@ from reports.definitions.from_database import DELIVERY_DEFINITIONS
 from reports.editing.controls import Control, control_id, default_of, field_control, flatten, model_controls
 from reports.editing.field_kinds import FieldKind
 from reports.editing.field_texts import label_of
-from reports.editing.form import EDITED_ELSEWHERE, EditForm, top_field
+from reports.editing.form import BUILT, EDITED_ELSEWHERE, EditForm, top_field
 from reports.editing.grants import RIGHTS, Grant, row_of
+from reports.editing.tabs import Tab, tabs
 
-#: The fields of each section of the page. Fields that aren't named here are below design (YAML) or limits.
+#: The fields of each panel of the page. Fields that aren't named here are limits.
 _SECTIONS = {
     "about": ("name", "slug", "description"),
     "query": ("data_source", "query", "sections"),
     "parameters": ("parameters",),
     "rules": ("rules", "time_zone"),
-    "files": ("formats", "locale", "csv"),
+    "files": ("formats", "csv"),
     "delivery": ("delivery",),
     "sending": ("deliver",),
+    "design": ("columns", "totals", "chart", "locale"),
 }
 _ORDER = [*(name for names in _SECTIONS.values() for name in names), "grants"]
 _FIELDS = {name: info for name, info in ReportDefinition.model_fields.items() if name not in EDITED_ELSEWHERE}
@@ -39,11 +41,12 @@ class ErrorLink(NamedTuple):
 
 
 class FormControls:
-    """The controls of a form. `sources`: the slugs of the data sources to choose from."""
+    """The controls of a form. `sources`: the slugs of the data sources to choose from. `tab`: the open one."""
 
-    def __init__(self, form: EditForm, sources: Sequence[str]) -> None:
+    def __init__(self, form: EditForm, sources: Sequence[str], tab: str = "") -> None:
         self._form = form
         self._sources = sources
+        self._tab = tab
         self._fields = {name: self._control(name) for name in _FIELDS if name != "grants"}
         self._by_path = {control.path: control for control in flatten(self._fields.values())}
         for path, sentences in form.errors.items():
@@ -52,10 +55,13 @@ class FormControls:
     @property
     def sections(self) -> dict[str, list[Control]]:
         sections = {section: [self._fields[name] for name in names] for section, names in _SECTIONS.items()}
-        others = [control for name, control in self._fields.items() if name not in _ORDER]
-        sections["design"] = [control for control in others if control.kind == FieldKind.YAML]
-        sections["limits"] = [control for control in others if control.kind != FieldKind.YAML]
+        sections["limits"] = [control for name, control in self._fields.items() if name not in _ORDER]
         return sections
+
+    @property
+    def tabs(self) -> list[Tab]:
+        fields = [top_field(self._control_path(path)) for path in self._form.errors]
+        return tabs(fields, top_field(self._form.focus), self._tab)
 
     @property
     def rights(self) -> list[tuple[str, str]]:
@@ -88,7 +94,7 @@ class FormControls:
         yaml_texts = self._form.submission.yaml_texts
         if name == "parameters":
             rows = [
-                model_controls(ParameterDefinition, entry, f"parameters[{row}]", yaml_texts)
+                model_controls(ParameterDefinition, entry, f"parameters[{row}]", yaml_texts, built=True)
                 for row, entry in enumerate(value)
             ]
             return _list_control(name, rows)
@@ -96,7 +102,10 @@ class FormControls:
             targets = [target if isinstance(target, Mapping) else target.model_dump(mode="json") for target in value]
             rows = [_delivery_controls(target, f"delivery[{row}]", yaml_texts) for row, target in enumerate(targets)]
             return _list_control(name, rows)
-        control = field_control(_FIELDS[name], name, value, yaml_texts)
+        is_built = name in BUILT and name not in self._form.in_yaml
+        control = field_control(_FIELDS[name], name, value, yaml_texts, built=is_built)
+        if name in BUILT:
+            control.edited_as = "form" if is_built else "yaml"
         if name == "query":
             control.kind = "code"
         elif name == "data_source":
@@ -125,11 +134,25 @@ class FormControls:
 
     def _control_path(self, path: str) -> str:
         """Return the path of the control that shows the error: the field's own, or the closest around it."""
+        path = self._row_path(path)
         if top_field(path) == "template":
             # Edited on its own page; what conflicts with it is the choice of formats.
             return "formats"
         while path and path not in self._by_path:
             path = path[: max(path.rfind("."), path.rfind("["), 0)]
+        return path
+
+    def _row_path(self, path: str) -> str:
+        """Return the path with numbers of rows in place of keys: "columns[0].format" for "columns.amount.format"."""
+        for control in flatten(self._fields.values()):
+            if control.kind != FieldKind.NAMED or not path.startswith(f"{control.path}."):
+                continue
+            for row in control.parts:
+                key = f"{control.path}.{row.name}"
+                if row.name and (path == key or path.startswith((f"{key}.", f"{key}["))):
+                    # Rows with nothing but a value have its errors beside it.
+                    rest = path[len(key) :] or (".value" if f"{row.path}.value" in self._by_path else "")
+                    return self._row_path(row.path + rest) if rest else row.path
         return path
 
     def _with_line(self, path: str, control_path: str, sentence: str) -> str:
@@ -155,7 +178,9 @@ class FormControls:
         head, _, rest = path.partition("[")
         number, _, below = rest.partition("]")
         if head not in ("parameters", "delivery") or not number.isdigit():
-            return label_of(self._control_path(path))
+            shown = self._control_path(path)
+            whole, field = label_of(top_field(shown)), label_of(shown)
+            return field if shown == top_field(shown) or top_field(shown) not in BUILT else f"{whole}: {field}"
         title = f"{gettext('Parameter') if head == 'parameters' else gettext('Delivery')} {int(number) + 1}"
         name = below.strip(".").partition("[")[0]
         return f"{title}: {label_of(f'{head}.{name}')}" if name else title

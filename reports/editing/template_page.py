@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -44,6 +44,19 @@ class Excerpt:
 
     error: Diagnostic
     lines: list[tuple[int, str, bool]]
+
+
+def excerpts(template: str, errors: Iterable[Diagnostic]) -> Iterator[Excerpt]:
+    """Yield each error with the lines around it."""
+    lines = template.split("\n")
+    for error in errors:
+        if error.line is None:
+            yield Excerpt(error, [])
+            continue
+        first = max(1, error.line - _CONTEXT_LINES)
+        last = min(len(lines), error.line + _CONTEXT_LINES)
+        around = [(number, lines[number - 1], number == error.line) for number in range(first, last + 1)]
+        yield Excerpt(error, around)
 
 
 @dataclass
@@ -104,15 +117,7 @@ class TemplatePage:
 
     @property
     def excerpts(self) -> Iterator[Excerpt]:
-        lines = self.text.split("\n")
-        for error in self.errors:
-            if error.line is None:
-                yield Excerpt(error, [])
-                continue
-            first = max(1, error.line - _CONTEXT_LINES)
-            last = min(len(lines), error.line + _CONTEXT_LINES)
-            around = [(number, lines[number - 1], number == error.line) for number in range(first, last + 1)]
-            yield Excerpt(error, around)
+        return excerpts(self.text, self.errors)
 
     @property
     def error_lines(self) -> str:

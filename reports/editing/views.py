@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
+from csp.decorators import csp_update
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
@@ -21,16 +25,33 @@ from reports.definitions.errors import errors_in
 from reports.definitions.from_database import definition_of, fingerprint, reload_report, version_entry
 from reports.editing.edit_page import EditPage
 from reports.editing.form import EditForm
+from reports.editing.live_preview import LivePreview, respond
 from reports.editing.template_page import TemplatePage
 from reports.editing.version_history import version_history
 from reports.exceptions import InvalidDefinition
 from reports.models import ReportConfiguration
 
 _FORM_METHODS = ["GET", "HEAD", "POST"]
+_MAX_NAME = 200
 
 
-@login_keeping_form
-@require_http_methods(_FORM_METHODS)
+def _editor(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Decorate a page with the form: it can show documents in frames, and what is typed survives the session."""
+    framing: Callable[..., Any] = csp_update({"frame-src": ["'self'"]})(login_keeping_form(view))
+
+    @wraps(view)
+    @require_http_methods(_FORM_METHODS)
+    def wrapper(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.POST.get("do") == "preview" and not request.user.is_authenticated:
+            # The page for signing in can't be in a frame.
+            return respond(request, LivePreview(is_signed_out=True))
+        response: HttpResponse = framing(request, *args, **kwargs)
+        return response
+
+    return wrapper
+
+
+@_editor
 def new(request: HttpRequest) -> HttpResponse:
     """Create a report. A superuser chooses its tenant first."""
     user = caller(request)
@@ -46,6 +67,17 @@ def new(request: HttpRequest) -> HttpResponse:
     return _edit(request, EditPage(ReportConfiguration(tenant=tenant), base, user))
 
 
+@_editor
+def duplicate(request: HttpRequest, slug: str) -> HttpResponse:
+    """Create a report that starts as a copy of another one. Only saving makes it."""
+    user = caller(request)
+    report = reload_report(ReportConfiguration.objects.find_administered(user, slug))
+    entry = definition_of(report).entry()
+    name = gettext("Copy of %(name)s") % {"name": entry["name"]}
+    base = {field: value for field, value in entry.items() if field != "slug"} | {"name": name[:_MAX_NAME]}
+    return _edit(request, EditPage(ReportConfiguration(tenant=report.tenant), base, user, copied_from=entry["name"]))
+
+
 def _first_query(request: HttpRequest) -> dict[str, str]:
     """Fields that a link from the tables of a data source fills in."""
     source, table = request.GET.get("source", ""), request.GET.get("table", "")
@@ -56,8 +88,7 @@ def _first_query(request: HttpRequest) -> dict[str, str]:
     return {"data_source": source, "query": f"select *\nfrom {table}", "name": name, "slug": "-".join(words).lower()}
 
 
-@login_keeping_form
-@require_http_methods(_FORM_METHODS)
+@_editor
 def edit(request: HttpRequest, slug: str) -> HttpResponse:
     report = reload_report(ReportConfiguration.objects.find_administered(caller(request), slug))
     definition = definition_of(report)
@@ -68,9 +99,11 @@ def _edit(request: HttpRequest, page: EditPage) -> HttpResponse:
     if request.method != "POST":
         kept = form_recovery.restore_form(request, _signed_out_notice())
         form = EditForm.of_submitted(kept, page.base) if kept else EditForm.of(page.base)
-        return render(request, "reports/edit.html", {**page.context(form), "unsaved": bool(kept)})
+        return render(request, "reports/edit/page.html", {**page.context(form), "unsaved": bool(kept)})
     form = EditForm.of_submitted(request.POST, page.base)
     command = request.POST.get("do", "check")
+    if command == "preview":
+        return respond(request, page.preview(form))
     if command == "save":
         notice = page.save(form, request.POST.get("fingerprint", ""))
         if notice:
@@ -78,9 +111,11 @@ def _edit(request: HttpRequest, page: EditPage) -> HttpResponse:
             return redirect("report", page.key)
     elif command == "check":
         page.check(form)
+    elif command == "define":
+        page.define_parameters(form)
     else:
         form.change_rows(command)
-    return render(request, "reports/edit.html", page.context(form))
+    return render(request, "reports/edit/page.html", page.context(form))
 
 
 @login_keeping_form

@@ -82,7 +82,7 @@ def _listed(spec: SourceSpec, limits: Limits) -> Iterator[Table]:
     rows = _rows(spec, limits, query) if listed is None else iter(listed)
     for (schema, name), columns in groupby(rows, key=lambda row: (row[0], row[1])):
         parts = [part for part in (schema, name) if part]
-        reference = ".".join(_quoted(part, spec.dialect) for part in parts)
+        reference = ".".join(quoted(part, spec.dialect) for part in parts)
         yield Table(".".join(parts), reference, [(column, type) for _, _, column, type in columns])
 
 
@@ -104,7 +104,7 @@ def _rows(spec: SourceSpec, limits: Limits, query: str) -> Iterator[CatalogRow]:
 
 def _described(spec: SourceSpec, limits: Limits, name: str, deadline: Deadline) -> Table:
     """The table with the types of its first rows."""
-    reference = _quoted(name, spec.dialect)
+    reference = quoted(name, spec.dialect)
     query = f"select * from {identifier(name)} limit {_SAMPLE_ROWS}"  # noqa: S608 -- quoted
     try:
         deadline.check()
@@ -116,7 +116,7 @@ def _described(spec: SourceSpec, limits: Limits, name: str, deadline: Deadline) 
         return Table(name, reference, fault=error.message)
 
 
-def _quoted(name: str, dialect: str) -> str:
+def quoted(name: str, dialect: str) -> str:
     """The name as a query can use it: in quotes where it needs them."""
     if _SIMPLE_NAME.fullmatch(name):
         return name

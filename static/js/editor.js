@@ -69,7 +69,7 @@ function setUp() {
 }
 
 document.addEventListener("input", (event) => {
-  const form = event.target.closest("[data-editor]");
+  const form = event.target.form?.closest("[data-editor]");
   // What only the preview uses isn't part of the report.
   if (form && !event.target.name.startsWith("param.") && event.target.name !== "preview_as") markUnsaved();
   const box = event.target.closest("[data-code]");
@@ -79,10 +79,11 @@ document.addEventListener("input", (event) => {
 });
 document.addEventListener("keydown", (event) => event.target.closest("[data-code]") && indent(event));
 document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.detail.requestConfig.verb !== "post") return;
   if (event.detail.requestConfig.elt?.value !== "check") unsaved = true;
   setUp();
 });
-document.addEventListener("submit", () => (unsaved = false));
+document.addEventListener("submit", (event) => event.submitter?.formTarget || (unsaved = false));
 // Redirected to the sign-in page: the server has saved the form.
 document.addEventListener("htmx:beforeOnLoad", (event) => {
   if (event.detail.xhr.getResponseHeader("HX-Redirect")) unsaved = false;

@@ -43,7 +43,8 @@ document.addEventListener("htmx:afterSwap", (event) => {
 // A form that is submitted twice would, for example, create two jobs.
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (form.method !== "post" || form.hasAttribute("hx-post")) return;
+  // What is sent into a frame leaves the form where it is.
+  if (form.method !== "post" || form.hasAttribute("hx-post") || event.submitter?.formTarget) return;
   if (form.dataset.submitted) event.preventDefault();
   form.dataset.submitted = "yes";
   form.querySelectorAll("button").forEach((button) => button.setAttribute("aria-busy", "true"));

@@ -15,6 +15,7 @@ from tests.server import Client
 def test_a_query_is_edited_in_colours_checked_previewed_and_saved(visit: Callable[..., Page], alice: Client) -> None:
     create_report(alice, "coloured")
     page = visit("alice", "/reports/coloured/edit")
+    page.get_by_role("tab", name="Query").click()
     query = page.get_by_role("textbox", name="Query", exact=True)
     assert page.locator(".highlight-layer .hljs-keyword").count() > 5
     assert ":region" in page.locator(".highlight-layer .hljs-variable").all_inner_texts()
@@ -28,6 +29,7 @@ def test_a_query_is_edited_in_colours_checked_previewed_and_saved(visit: Callabl
     assert query.input_value() == f"{written}\n  and :region is null\n  -- done", "a new line begins where the last did"
     expect(page.locator(".highlight-layer")).to_have_text(query.input_value())
     expect(page.get_by_text("unsaved changes")).to_be_visible()
+    page.get_by_role("tab", name="Parameters").click()
     page.get_by_role("button", name="Add parameter").click()
     expect(page.get_by_role("group", name="Parameter 3")).to_be_focused()
     page.keyboard.press("Tab")
@@ -36,6 +38,7 @@ def test_a_query_is_edited_in_colours_checked_previewed_and_saved(visit: Callabl
     page.keyboard.type("least")
     page.locator("[name='parameters[2].type']").select_option("integer")
     page.locator("[name='parameters[2].default']").fill("3")
+    page.get_by_role("tab", name="Query").click()
     page.get_by_role("button", name="Check and preview").last.click()
     expect(page.locator("#check-status")).to_contain_text("Query is valid: 2 columns")
     expect(page.get_by_role("region", name="First rows").locator("tbody tr")).to_have_count(3)
@@ -122,6 +125,8 @@ def test_what_is_typed_into_the_editor_survives_the_end_of_the_session(
     asked: list[str] = []
     page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
     page.get_by_label("Description").fill("Typed for an hour")
+    if button == "Add parameter":
+        page.get_by_role("tab", name="Parameters").click()
     sign_out_in_another_tab(page)
     page.get_by_role("button", name=button, exact=True).click()
     page.wait_for_url(SIGN_IN)
@@ -129,6 +134,7 @@ def test_what_is_typed_into_the_editor_survives_the_end_of_the_session(
     sign_in_again(page, "alice")
     page.wait_for_url("**/reports/kept/edit")
     expect(page.locator("#notices")).to_contain_text("Your input is restored.")
+    page.get_by_role("tab", name="General").click()
     expect(page.get_by_label("Description")).to_have_value("Typed for an hour")
     expect(page.get_by_text("unsaved changes")).to_be_visible()
     page.get_by_role("button", name="Save").click()

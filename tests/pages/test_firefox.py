@@ -67,6 +67,7 @@ def test_a_report_is_edited_in_firefox(window: Firefox, server: RunningServer, a
     sign_in(window, server, "alice", "/reports/fox/edit")
     window.wait_for("document.querySelectorAll('.highlight-layer .hljs-keyword').length > 5")
     invalid = "select region from sale where day >= :since and :region is null and amount > :least"
+    window.click(window.element("#tab-query-link"))
     window.type("#edit-query", invalid)
     window.wait_for("document.querySelector('.highlight-layer').textContent.includes('amount > :least')")
     assert window.value("document.querySelector('.highlight-layer .hljs-keyword').innerText") == "select"

@@ -24,13 +24,11 @@ def take_documentation_pictures(server: RunningServer) -> None:
 
 
 def _take_editor(page: Page, file: Path) -> None:
-    page.goto("/reports/busiest-routes/edit")
+    page.goto("/reports/busiest-routes/edit#tab-query")
+    page.locator("[data-table='flights'] summary").click()
     page.get_by_role("button", name="Check and preview").click()
     page.locator("#check table").wait_for()
-    page.evaluate("document.querySelectorAll('details').forEach(details => details.open = false)")
-    page.locator("section", has=page.locator("textarea[name=query]")).last.evaluate(
-        "section => scrollTo(0, scrollY + section.getBoundingClientRect().top - 16)"
-    )
+    page.evaluate("scrollTo(0, 0)")
     page.screenshot(path=file)
 
 
@@ -49,9 +47,11 @@ def _take_comparison(page: Page, file: Path) -> None:
     page.locator("[name=description]").fill(
         "The routes out of New York with the most flights in 2013, and their delays."
     )
+    page.get_by_role("tab", name="Files and limits").click()
     page.locator("[name=max_rows]").fill("500")
     _save(page)
     page.goto("/reports/busiest-routes/edit")
+    page.get_by_role("tab", name="Query").click()
     query = page.locator("textarea[name=query]")
     query.fill(query.input_value().replace("order by place", "having count(*) >= 100\norder by place"))
     _save(page)

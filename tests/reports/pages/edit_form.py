@@ -34,6 +34,11 @@ def submit(client: Client, data: dict[str, Any], command: str, slug: str = "smal
     return client.post(f"/reports/{slug}/edit", {**data, **changed, "do": command})
 
 
+def as_yaml(name: str, text: str) -> FormData:
+    """Return what the form contains of a field that is edited as YAML."""
+    return {name: [text], f"{name}.as": ["yaml"]}
+
+
 def version_number(report: ReportConfiguration) -> int:
     report.refresh_from_db()
     return report.version.number

@@ -20,7 +20,7 @@ from reports.definitions.from_database import DELIVERY_DEFINITIONS
 from reports.models import DataSource, ReportConfiguration
 from tests.pages.html import Page
 from tests.reports.deleted_sources import delete_source
-from tests.reports.pages.edit_form import current_entry, edit_form, form_data, get_page, submit, version_number
+from tests.reports.pages.edit_form import as_yaml, current_entry, edit_form, form_data, get_page, submit, version_number
 from tests.reports.pages.full_report import FULL_REPORT
 
 Browse = Callable[[str], Client]
@@ -54,7 +54,7 @@ def test_a_form_that_is_submitted_unchanged_changes_nothing(browse: Browse, full
 def test_sections_are_checked_and_saved_in_place_of_the_query(browse: Browse, small: ReportConfiguration) -> None:
     client = browse("alice")
     sections = "- {name: few, title: A few, query: select region from sale where amount < :least}"
-    both = edit_form(client, "small") | {"sections": [sections]}
+    both = edit_form(client, "small") | as_yaml("sections", sections)
     page = Page(submit(client, both, "save"))
     summary = page.by_id("error-summary")
     assert page.by_id(summary.get("link", "Query")["href"].removeprefix("#")).is_invalid
@@ -104,10 +104,10 @@ def test_only_administrators_of_the_tenant_can_edit(browse: Browse, small: Repor
 
 def test_yaml_is_saved(browse: Browse, small: ReportConfiguration) -> None:
     client = browse("alice")
-    data = edit_form(client, "small") | {"totals": ["columns:\n  amount: sum # of all"]}
+    data = edit_form(client, "small") | as_yaml("totals", "columns:\n  amount: sum # of all")
     assert submit(client, data, "save").status_code == 302
     assert current_entry(small)["totals"]["columns"] == {"amount": "sum"}
-    assert submit(client, edit_form(client, "small"), "save", totals="").status_code == 302
+    assert submit(client, edit_form(client, "small") | as_yaml("totals", ""), "save").status_code == 302
     assert current_entry(small)["totals"] is None
 
 
@@ -215,8 +215,8 @@ def test_an_invalid_command_changes_nothing(browse: Browse, small: ReportConfigu
     data = edit_form(client, "small")
     response = submit(client, data, command)
     assert response.status_code == 200
-    # Both are made anew for each page; the second contains the time.
-    of_the_page = {name: data[name] for name in ("csrfmiddlewaretoken", "form_owner")}
+    # The first two are made anew for each page; the tab is that of the button.
+    of_the_page = {name: data[name] for name in ("csrfmiddlewaretoken", "form_owner", "tab")}
     assert form_data(response) | of_the_page == data
 
 
@@ -284,7 +284,7 @@ def test_invalid_yaml_is_reported_with_its_line_and_kept(
     browse: Browse, small: ReportConfiguration, text: str, sentence: str
 ) -> None:
     client = browse("alice")
-    page = Page(submit(client, edit_form(client, "small"), "save", totals=text))
+    page = Page(submit(client, edit_form(client, "small") | as_yaml("totals", text), "save"))
     assert sentence in page.field("Totals YAML").description
     data = form_data(page)
     assert data["totals"] == [text.replace("\n", "\r\n")]
