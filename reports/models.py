@@ -15,6 +15,7 @@ from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
 from accounts.models import Tenant
 from common.compiled_sql import Statement, params
+from common.outbound.connecting import AddressRules
 from reports import crypto
 from reports.choices.queries import ParameterChoices, parents_first
 from reports.exceptions import ReportIncomplete, ReportNotFound, SourceMissing
@@ -26,6 +27,7 @@ from reports.querysets import DataSourceQuerySet, ReportQuerySet
 from reports.rendering.base import Section, section_of
 from reports.sources.base import SourceSpec
 from reports.sources.drivers.operators import OPERATORS_KINDS, OperatorRules
+from reports.sources.lake.url import LakeRules
 from reports.sources.locations import LocationRules
 from reports.sources.server_rules import OwnDatabase, ServerRules
 from reports.targets.models import DeliveryTarget
@@ -47,6 +49,7 @@ class DataSource(models.Model):
         POSTGRESQL = "postgresql", _("PostgreSQL server")
         SQL = "sql", _("Other database server")
         ADBC = "adbc", _("Database with an ADBC driver")
+        LAKE = "lake", _("Parquet, Delta and Iceberg tables in object storage")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     # PROTECT: deleting a tenant must not silently delete what it owns.
@@ -126,12 +129,14 @@ def location_rules(*, by_operator: bool) -> LocationRules:
     return LocationRules(protected, None if by_operator else tuple(map(str, settings.SOURCE_FOLDERS)))
 
 
-def server_rules(kind: str, *, by_operator: bool) -> ServerRules | OperatorRules | None:
+def server_rules(kind: str, *, by_operator: bool) -> ServerRules | OperatorRules | LakeRules | None:
     """Where the URL of a data source may lead to; None: anywhere."""
     if by_operator:
         return None
     if kind in OPERATORS_KINDS:
         return OperatorRules()
+    if kind == DataSource.Kind.LAKE:
+        return LakeRules(AddressRules(tuple(settings.WEBHOOK_ALLOW)))
     return ServerRules(_own_databases()) if kind == DataSource.Kind.POSTGRESQL else None
 
 

@@ -19,7 +19,7 @@ class SourceBody(Definition):
     # "new" would hide the page of the source.
     slug: ReportSlug = Field(description="Unique in the tenant.")
     tenant: TenantSlug = Field(description="The slug of the tenant.")
-    kind: Literal["sqlite", "duckdb", "files", "postgresql", "sql", "adbc"] = Field(
+    kind: Literal["sqlite", "duckdb", "files", "postgresql", "sql", "adbc", "lake"] = Field(
         description="What it is. sqlite, duckdb and files have a location; the others have a url. The url of adbc "
         "can only be set by a definitions file."
     )

@@ -22,6 +22,7 @@ from reports.exceptions import SourceInUse, WrongKey
 from reports.models import DataSource, location_rules
 from reports.parameters.caller import as_json, attribute_errors
 from reports.sources.adbc import url as adbc_url
+from reports.sources.lake import url as lake_url
 from reports.uploads.storage import uploads_location
 
 #: Any number that nothing else in this database locks.
@@ -225,10 +226,13 @@ def sync_sources(sync: Sync, definitions: Iterable[DataSourceDefinition]) -> Non
         _write_source(sync, source, definition, _url(sync, path, definition, source))
 
 
+_URL_ERRORS = {"adbc": adbc_url.url_error, "lake": lake_url.url_error}
+
+
 def url_error(kind: str, url: str) -> str | None:
     """Return what is wrong with a server's URL. The sentence doesn't quote the URL, which has a password."""
-    if kind == "adbc":
-        return adbc_url.url_error(url)
+    if kind in _URL_ERRORS:
+        return _URL_ERRORS[kind](url)
     is_postgresql = url.startswith(("postgresql://", "postgres://"))
     if kind == "postgresql":
         return None if is_postgresql else "Must start with postgresql://."

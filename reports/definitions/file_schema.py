@@ -31,7 +31,7 @@ from reports.definitions.providers.definition import IdentityDefinition, Identit
 from reports.definitions.report import ReportDefinition
 
 #: Kinds of data source with a URL. The others have a path.
-SERVERS = ("postgresql", "sql", "adbc")
+SERVERS = ("postgresql", "sql", "adbc", "lake")
 
 
 class AttributeDefinition(Definition):
@@ -121,10 +121,10 @@ class DataSourceDefinition(Definition):
 
     slug: ThingSlug = Field(description="Unique in the tenant.")
     tenant: TenantSlug = Field(description="The slug of the tenant.")
-    kind: Literal["sqlite", "duckdb", "files", "postgresql", "sql", "adbc"] = Field(
+    kind: Literal["sqlite", "duckdb", "files", "postgresql", "sql", "adbc", "lake"] = Field(
         description="sqlite, duckdb: a database file. files: a folder whose CSV, Parquet and JSON files are tables. "
         "postgresql: a server. sql: another database server, for example mysql or mariadb. adbc: a database with an "
-        "ADBC driver, for example snowflake."
+        "ADBC driver, for example snowflake. lake: Parquet, Delta and Iceberg tables in object storage."
     )
     location: PlainPath | None = Field(
         default=None, description="The path of the file or folder, relative to this file. For sqlite, duckdb and files."

@@ -26,6 +26,7 @@ from reports.sources.base import (
 from reports.sources.duckdb.database_file import DuckdbSource
 from reports.sources.errors import undeclared_placeholders
 from reports.sources.files.source import FilesSource
+from reports.sources.lake.source import LakeSource
 from reports.sources.normalization import normalize, normalized_schema
 from reports.sources.placeholders import Context, pieces, single_statement
 from reports.sources.postgresql import account_rights as postgresql_rights
@@ -50,7 +51,7 @@ _SQL = DeferredSqlSource()
 #: A new kind of source is one class and one entry here.
 SOURCES: dict[str, Source] = {
     source.kind: source
-    for source in (SqliteSource(), FilesSource(), DuckdbSource(), PostgresqlSource(), _SQL, AdbcSource())
+    for source in (SqliteSource(), FilesSource(), DuckdbSource(), PostgresqlSource(), _SQL, AdbcSource(), LakeSource())
 }
 
 

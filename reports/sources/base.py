@@ -13,6 +13,7 @@ import pyarrow as pa
 from reports.parameters.values import TypedValue
 from reports.sources.drivers.operators import OperatorRules
 from reports.sources.drivers.urls import dialect_of
+from reports.sources.lake.url import LakeRules
 from reports.sources.locations import LocationRules
 from reports.sources.server_rules import ServerRules
 
@@ -27,7 +28,7 @@ class SourceSpec:
     kind: str
     location: str = field(repr=False)
     #: Where it may lie or lead to; None: anywhere.
-    rules: LocationRules | ServerRules | OperatorRules | None = None
+    rules: LocationRules | ServerRules | OperatorRules | LakeRules | None = None
     #: Of uploads: the paths of the tables, in place of all files in the location.
     files: tuple[str, ...] | None = None
 
@@ -38,7 +39,7 @@ class SourceSpec:
             return "mysql" if self.location.startswith(("mysql", "mariadb")) else "standard"
         if self.kind in ("adbc", "odbc"):
             return dialect_of(self.location)
-        return "duckdb" if self.kind == "files" else self.kind
+        return "duckdb" if self.kind in ("files", "lake") else self.kind
 
 
 @dataclass(frozen=True, kw_only=True)

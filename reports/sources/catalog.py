@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby, islice
 
@@ -12,6 +12,7 @@ from reports.exceptions import QueryTimeout, RunError
 from reports.sources.base import CatalogRow, Limits, SourceSpec
 from reports.sources.deadline import Deadline
 from reports.sources.files.source import table_names
+from reports.sources.lake.source import lake_tables
 from reports.sources.placeholders import identifier
 
 #: Rows of a server's catalog, one for each column of a table, that are read.
@@ -53,9 +54,9 @@ class Table:
 def searches_columns(kind: str) -> bool:
     """Whether a search in a source of this kind also finds tables by their columns, which a catalog lists.
 
-    The columns of files and of SQLite databases take longer to read.
+    The columns of files, of lakes and of SQLite databases take longer to read.
     """
-    return kind not in ("files", "sqlite")
+    return kind not in ("files", "lake", "sqlite")
 
 
 def tables(spec: SourceSpec, limits: Limits, *, search: str, most: int) -> list[Table]:
@@ -66,9 +67,22 @@ def tables(spec: SourceSpec, limits: Limits, *, search: str, most: int) -> list[
     deadline, text = Deadline(limits.timeout_seconds), search.lower()
     if searches_columns(spec.kind):
         return list(islice((table for table in _listed(spec, limits) if _matches(table, text)), most))
-    names = table_names(spec) if spec.kind == "files" else _sqlite_names(spec, limits)
+    names = _NAMES[spec.kind](spec, limits)
     matching = [name for name in names if text in name.lower()][:most]
     return [_described(spec, limits, name, deadline) for name in matching]
+
+
+def _sqlite_names(spec: SourceSpec, limits: Limits) -> list[str]:
+    query = "select name from sqlite_master where type in ('table', 'view') and name not like 'sqlite\\_%' escape '\\'"
+    return [name for (name,) in _rows(spec, limits, f"{query} order by 1")]
+
+
+#: How to list tables where no catalog lists their columns.
+_NAMES: dict[str, Callable[[SourceSpec, Limits], list[str]]] = {
+    "files": lambda spec, limits: table_names(spec),
+    "lake": lambda spec, limits: lake_tables(spec),
+    "sqlite": _sqlite_names,
+}
 
 
 def _matches(table: Table, text: str) -> bool:
@@ -86,11 +100,6 @@ def _listed(spec: SourceSpec, limits: Limits) -> Iterator[Table]:
         yield Table(".".join(parts), reference, [(column, type) for _, _, column, type in columns])
 
 
-def _sqlite_names(spec: SourceSpec, limits: Limits) -> list[str]:
-    query = "select name from sqlite_master where type in ('table', 'view') and name not like 'sqlite\\_%' escape '\\'"
-    return [name for (name,) in _rows(spec, limits, f"{query} order by 1")]
-
-
 def _rows(spec: SourceSpec, limits: Limits, query: str) -> Iterator[CatalogRow]:
     missing = _MAX_CATALOG_ROWS
     with sources.read(spec, query, {}, limits) as rows:
@@ -105,7 +114,8 @@ def _rows(spec: SourceSpec, limits: Limits, query: str) -> Iterator[CatalogRow]:
 def _described(spec: SourceSpec, limits: Limits, name: str, deadline: Deadline) -> Table:
     """The table with the types of its first rows."""
     reference = quoted(name, spec.dialect)
-    query = f"select * from {identifier(name)} limit {_SAMPLE_ROWS}"  # noqa: S608 -- quoted
+    sample = 0 if spec.kind == "lake" else _SAMPLE_ROWS
+    query = f"select * from {identifier(name)} limit {sample}"  # noqa: S608 -- quoted
     try:
         deadline.check()
         with sources.read(spec, query, {}, limits) as rows:

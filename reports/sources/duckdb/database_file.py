@@ -38,7 +38,7 @@ class DuckdbSource(DuckdbEngine):
                 opened = self._open_locked(stack, spec, "", limits, deadline)
             yield opened
 
-    def expose(self, connection: duckdb.DuckDBPyConnection, spec: SourceSpec, query: str) -> Exposed:
+    def expose(self, connection: duckdb.DuckDBPyConnection, spec: SourceSpec, query: str, limits: Limits) -> Exposed:
         try:
             connection.execute(f"attach {string_literal(spec.location)} as source (type duckdb, read_only)")
         except duckdb.Error as error:

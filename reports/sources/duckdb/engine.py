@@ -55,11 +55,13 @@ class DuckdbEngine:
     """Base of the sources that DuckDB reads. They say how to open it, and what the query may read."""
 
     kind: ClassVar[str]
+    #: See `bind`.
+    items_at_most: ClassVar[int] = 0
 
     def open(self, spec: SourceSpec, limits: Limits) -> duckdb.DuckDBPyConnection:
         raise NotImplementedError
 
-    def expose(self, connection: duckdb.DuckDBPyConnection, spec: SourceSpec, query: str) -> Exposed:
+    def expose(self, connection: duckdb.DuckDBPyConnection, spec: SourceSpec, query: str, limits: Limits) -> Exposed:
         """Make available what the query may read."""
         raise NotImplementedError
 
@@ -73,7 +75,7 @@ class DuckdbEngine:
         snapshot: tuple[duckdb.DuckDBPyConnection, Exposed] | None = None,
     ) -> Iterator[Rows]:
         deadline = Deadline(limits.timeout_seconds)
-        sql, bound = bind(query, values)
+        sql, bound = bind(query, values, items_at_most=self.items_at_most)
         with ExitStack() as stack:
             with translated_errors(deadline, query):
                 opened = snapshot or self._open_locked(stack, spec, query, limits, deadline)
@@ -92,7 +94,7 @@ class DuckdbEngine:
         self, spec: SourceSpec, query: str, values: Mapping[str, TypedValue], limits: Limits
     ) -> QueryDescription:
         deadline = Deadline(limits.timeout_seconds)
-        sql, bound = bind(query, values)
+        sql, bound = bind(query, values, items_at_most=self.items_at_most)
         no_rows = f"select * from ({sql}\n) limit 0"  # noqa: S608 -- the author's own query, known to be a select
         with ExitStack() as stack:
             with translated_errors(deadline, query):
@@ -112,15 +114,18 @@ class DuckdbEngine:
         connection.execute("set TimeZone = 'UTC'")
         # After two seconds DuckDB would print a progress bar to standard output.
         connection.execute("set enable_progress_bar = false")
-        exposed = self.expose(connection, spec, query)
+        exposed = self.expose(connection, spec, query, limits)
         connection.execute(f"set allowed_paths = [{', '.join(map(string_literal, exposed.paths))}]")
         connection.execute("set enable_external_access = false")
         connection.execute("set lock_configuration = true")
         return connection, exposed
 
 
-def bind(query: str, values: Mapping[str, TypedValue]) -> tuple[str, dict[str, object]]:
-    """The query with DuckDB's placeholders, and their values. Casts give NULL and empty lists a type too."""
+def bind(query: str, values: Mapping[str, TypedValue], *, items_at_most: int = 0) -> tuple[str, dict[str, object]]:
+    """The query with DuckDB's placeholders, and their values. Casts give NULL and empty lists a type too.
+
+    After `in`, a list of up to `items_at_most` values becomes one placeholder for each, which filters files, too.
+    """
     # Numbered, because DuckDB takes $a and $A for the same placeholder.
     keys = {name: f"p{number}" for number, name in enumerate(values, start=1)}
     bound: dict[str, object] = {}
@@ -128,6 +133,17 @@ def bind(query: str, values: Mapping[str, TypedValue]) -> tuple[str, dict[str, o
     def replace(piece: Piece) -> str:
         typed, key = values[piece.name or ""], keys[piece.name or ""]
         is_list = isinstance(typed.value, tuple)
+        if (
+            isinstance(typed.value, tuple)
+            and piece.context is not Context.VALUE
+            and 0 < len(typed.value) <= items_at_most
+        ):
+            items = {f"{key}_{number}": item for number, item in enumerate(typed.value)}
+            bound.update(items)
+            sql = ", ".join(
+                f"${name}" if typed.type == "number" else f"cast(${name} as {_TYPES[typed.type]})" for name in items
+            )
+            return f"({sql})" if piece.context is Context.IN else sql
         bound[key] = list(typed.value) if isinstance(typed.value, tuple) else typed.value
         # DuckDB binds a Decimal with its own digits. A cast would make it less exact.
         if typed.type == "number" and typed.value not in (None, ()):

@@ -45,7 +45,7 @@ class FilesSource(DuckdbEngine):
     def open(self, spec: SourceSpec, limits: Limits) -> duckdb.DuckDBPyConnection:
         return duckdb.connect(config=configuration(limits))
 
-    def expose(self, connection: duckdb.DuckDBPyConnection, spec: SourceSpec, query: str) -> Exposed:
+    def expose(self, connection: duckdb.DuckDBPyConnection, spec: SourceSpec, query: str, limits: Limits) -> Exposed:
         tables = tables_in(_files(spec), query)
         wider = None if self.whole_files else FilesSource(whole_files=True)
         if spec.rules:
