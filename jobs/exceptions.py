@@ -127,6 +127,13 @@ class RowsBusy(DomainError):
     retryable = True
 
 
+class ComparisonFailed(DomainError):
+    """The results couldn't be compared at the moment. They may be too large. Try again shortly."""
+
+    code = "comparison_failed"
+    retryable = True
+
+
 class RowsGone(RunError):
     """The rows to convert were deleted before the job ran."""
 

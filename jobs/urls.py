@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from jobs.comparison import views as comparison
 from jobs.connections import views as connections
 from jobs.delivery import views
 from jobs.monitoring.views import bulk_actions, deliveries, job_list, job_page, job_rows, overview
@@ -21,6 +22,7 @@ urlpatterns = [
     path("jobs/<str:job_id>/rows", job_rows.rows, name="job-rows"),
     path("jobs/<str:job_id>/pdf", job_rows.inline_pdf, name="job-pdf"),
     path("jobs/<str:job_id>/convert", job_rows.convert, name="job-convert"),
+    path("jobs/<str:job_id>/compare", comparison.compare, name="job-compare"),
     path("jobs/<str:job_id>/retry", job_page.retry, name="job-retry"),
     path("jobs/<str:job_id>/send-again", job_page.resend, name="job-resend"),
     path("jobs/<str:job_id>/cancel", job_page.cancel, name="job-cancel"),

@@ -14,6 +14,7 @@ from jobs.api.job_body import job_body, status_url
 from jobs.connections import to_database
 from jobs.models import Connection, Delivery, DownloadLink, JobEvent, JobExecutionLog
 from jobs.status import DeliveryState, Status
+from reports.kept_rows.comparison import Change
 
 
 class JobReportSerializer(serializers.Serializer[Any]):
@@ -293,3 +294,32 @@ class ConnectionTestSerializer(serializers.Serializer[Any]):
     hostKey = serializers.CharField(
         source="host_key", help_text="Of a server whose key isn't pinned yet, to be compared; else empty."
     )
+
+
+class ComparedColumnSerializer(serializers.Serializer[object]):
+    name = serializers.CharField()
+    key = serializers.BooleanField(help_text="Whether its values identify a row: `compare_by` of the report.")
+
+
+class RowDifferenceSerializer(serializers.Serializer[object]):
+    """A row that differs, with values as the json format writes them."""
+
+    difference = serializers.ChoiceField([change.value for change in Change])
+    later = serializers.ListField(child=serializers.JSONField(allow_null=True), allow_null=True)
+    earlier = serializers.ListField(child=serializers.JSONField(allow_null=True), allow_null=True)
+
+
+class ComparisonSerializer(serializers.Serializer[object]):
+    """How the later of two results differs from the earlier one."""
+
+    later = serializers.UUIDField(help_text="The job that started later.")
+    earlier = serializers.UUIDField()
+    columns = ComparedColumnSerializer(many=True, help_text="That both have. Without a key, whole rows are compared.")
+    onlyLater = serializers.ListField(child=serializers.CharField(), help_text="Columns that aren't compared.")
+    onlyEarlier = serializers.ListField(child=serializers.CharField(), help_text="Columns that aren't compared.")
+    added = serializers.IntegerField()
+    removed = serializers.IntegerField()
+    changed = serializers.IntegerField()
+    unchanged = serializers.IntegerField()
+    truncated = serializers.BooleanField(help_text="Whether one of the results lacks rows.")
+    rows = RowDifferenceSerializer(many=True)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from jobs.api import connections, deliveries, kept_rows, run_report, views
+from jobs.api import comparison, connections, deliveries, kept_rows, run_report, views
 
 urlpatterns = [
     path("reports/<str:key>/generate", run_report.Generate.as_view(), name="api-generate"),
@@ -20,6 +20,7 @@ urlpatterns = [
     path("connections/<str:key>", connections.ConnectionDetail.as_view(), name="api-connection"),
     path("connections/<str:key>/test", connections.ConnectionTestCall.as_view(), name="api-connection-test"),
     path("jobs/<str:job_id>/rows", kept_rows.JobRows.as_view(), name="api-job-rows"),
+    path("jobs/<str:job_id>/compare", comparison.JobComparison.as_view(), name="api-job-compare"),
     path("jobs/<str:job_id>/convert", kept_rows.JobConvert.as_view(), name="api-job-convert"),
     path("jobs/<str:job_id>/events", views.JobEvents.as_view(), name="api-job-events"),
 ]

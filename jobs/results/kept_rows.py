@@ -27,7 +27,7 @@ from reports.exceptions import InvalidParameters
 from reports.kept_rows.mail_preview import MailPreview, mail_preview
 from reports.kept_rows.page import RowsPage, RowsQuery, json_page, text_page
 from reports.rendering.base import totals_options
-from reports.rendering.columns.options import column_options
+from reports.rendering.columns.options import ColumnOptions, column_options
 from reports.rendering.columns.views import label_of
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ def read_page(*, job: JobExecutionLog, actor: User, wanted: Wanted, as_json: boo
     Raises ResultNotReady, ResultOfFailedJob, JobNotFound, RowsNotKept, InvalidParameters, RowsBusy or
     StorageUnavailable.
     """
-    path = _local_path(job, downloadable_artifact(job, actor))
+    path = local_path(job, downloadable_artifact(job, actor))
     descending = wanted.sort.startswith("-")
     query = RowsQuery(
         path=str(path),
@@ -94,11 +94,23 @@ def read_page(*, job: JobExecutionLog, actor: User, wanted: Wanted, as_json: boo
 
 def column_labels(job: JobExecutionLog, page: RowsPage, section: str | None) -> list[str]:
     """Return the columns' labels, as the formats for people show them."""
+    options = options_of_columns(job, section)
+    return [label_of(column.name, options) for column in page.columns]
+
+
+def options_of_columns(job: JobExecutionLog, section: str | None) -> dict[str, ColumnOptions]:
+    """Return what the version that ran says about its columns, by name."""
     options = column_options(job.version.options) if job.version else {}
     for each in job.version.sections if job.version else ():
         if each.name == section:
             options = dict(each.columns)
-    return [label_of(column.name, options) for column in page.columns]
+    return options
+
+
+def locale_of(job: JobExecutionLog) -> str:
+    """Return the locale in which its files write numbers and dates."""
+    of_version = job.version.options.get("locale") if job.version else None
+    return str(job.locale or of_version or job.tenant.locale or DEFAULT)
 
 
 def preview_for_mail(job: JobExecutionLog) -> MailPreview | None:
@@ -108,10 +120,9 @@ def preview_for_mail(job: JobExecutionLog) -> MailPreview | None:
     """
     if job.result is None or job.version is None:
         return None
-    options = job.version.options
-    locale = job.locale or options.get("locale") or job.tenant.locale or DEFAULT
+    options, locale = job.version.options, locale_of(job)
     try:
-        path = str(_local_path(job, job.result))
+        path = str(local_path(job, job.result))
         caller = Caller(str(job.tenant_id), job.requested_by_name)
         section = section_to_show(job, None)
         columns, totals = column_options(options), totals_options(options)
@@ -149,7 +160,7 @@ def to_convert(original_id: UUID) -> ToConvert:
     return ToConvert(NamedFile(name_of(original, original.result, kept), kept), original.result.truncated or None)
 
 
-def _local_path(job: JobExecutionLog, artifact: Artifact) -> Path:
+def local_path(job: JobExecutionLog, artifact: Artifact) -> Path:
     """Return the path of the kept rows on this host, if they are what was published. Raises RowsNotKept."""
     kept = check(artifact)
     try:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from reports.definitions.base import Definition
-from reports.definitions.errors import FieldErrors, InvalidFields
+from reports.definitions.errors import FieldErrors, InvalidFields, duplicates
 from reports.definitions.field_types import STORABLE, SectionName, Text, storable
 from reports.rendering.charts import specification
 from reports.rendering.columns.date_format import date_pattern_error
@@ -138,6 +138,15 @@ class TotalsDefinition(Definition):
         return self
 
 
+def _check_distinct(names: list[str]) -> list[str]:
+    if errors := duplicates("", names):
+        raise InvalidFields(errors)
+    return names
+
+
+CompareBy = Annotated[list[ColumnName], Field(max_length=20), AfterValidator(_check_distinct)]
+
+
 class SectionDefinition(Definition):
     """A part of a report with a query of its own."""
 
@@ -148,6 +157,9 @@ class SectionDefinition(Definition):
     )
     columns: Columns = Field(default={}, description="By column name, how html, pdf and xlsx show it.")
     totals: TotalsDefinition | None = Field(default=None, description="Totals in html, pdf and xlsx.")
+    compare_by: CompareBy = Field(
+        default=[], description="Columns whose values identify a row when two results are compared. By default, all do."
+    )
     chart: ChartSpec | None = Field(
         default=None, description="A Vega-Lite specification of a chart of the query's columns, in html, pdf and xlsx."
     )

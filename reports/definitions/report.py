@@ -29,7 +29,14 @@ from reports.definitions.field_types import (
     TimeZone,
     WebAddress,
 )  # fmt: skip
-from reports.definitions.presentation import ChartSpec, ColumnDefinition, Columns, SectionDefinition, TotalsDefinition
+from reports.definitions.presentation import (
+    ChartSpec,
+    ColumnDefinition,
+    Columns,
+    CompareBy,
+    SectionDefinition,
+    TotalsDefinition,
+)
 from reports.exceptions import InvalidDefinition
 from reports.parameters.declarations import Parameter, contradictions
 from reports.parameters.rules import rule_error
@@ -246,6 +253,9 @@ class ReportDefinition(Definition):
         "limit.",
     )
     totals: TotalsDefinition | None = Field(default=None, description="Totals in html, pdf and xlsx.")
+    compare_by: CompareBy = Field(
+        default=[], description="Columns whose values identify a row when two results are compared. By default, all do."
+    )
     template: Template | None = Field(
         default=None, description="The design of its pdf, written in Typst. By default, the pdf is a table."
     )
@@ -270,6 +280,7 @@ class ReportDefinition(Definition):
             "rules",
             "time_zone",
             "columns",
+            "compare_by",
             "locale",
             "sections",
         }
@@ -278,7 +289,7 @@ class ReportDefinition(Definition):
     UNVERSIONED: ClassVar[frozenset[str]] = frozenset({"slug", "tenant", "grants"})
 
     #: What a report with sections has in each of them.
-    _OF_SECTIONS: ClassVar[tuple[str, ...]] = ("columns", "totals", "chart")
+    _OF_SECTIONS: ClassVar[tuple[str, ...]] = ("columns", "totals", "chart", "compare_by")
 
     @field_validator("query")
     @classmethod

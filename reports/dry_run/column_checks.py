@@ -21,7 +21,7 @@ from reports.parameters.date_math import Moment
 #: The task stops by itself; a child that doesn't is killed a little later.
 _SPARE_SECONDS = 2
 #: A change of any other field doesn't matter to the columns.
-_FIELDS = ("columns", "query", "sections", "parameters", "data_source")
+_FIELDS = ("columns", "compare_by", "query", "sections", "parameters", "data_source")
 
 
 def check_columns(
@@ -31,7 +31,8 @@ def check_columns(
 
     `before` is the stored definition. Without an answer from the data source, a run of the report will tell.
     """
-    has_columns = after.columns or any(section.columns for section in after.sections)
+    has_columns = bool(after.columns or after.compare_by)
+    has_columns = has_columns or any(section.columns or section.compare_by for section in after.sections)
     if not has_columns or (before and all(before.entry()[name] == after.entry()[name] for name in _FIELDS)):
         return
     source = DataSource.objects.filter(tenant=tenant, slug=after.data_source).first()

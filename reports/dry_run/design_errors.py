@@ -33,7 +33,11 @@ def design_errors(table: DryRunTable, prepared: QueryDescription) -> list[str]:
 
 def errors_in_columns(table: DryRunTable, prepared: QueryDescription) -> dict[str, list[str]]:
     """Options of columns that don't fit. Types that are only inferred may differ in a run, so they aren't compared."""
-    errors: dict[str, list[str]] = {}
+    errors = {
+        f"compare_by[{at}]": [missing_column(prepared.schema, name)]
+        for at, name in enumerate(table.compare_by)
+        if prepared.schema.get_field_index(name) < 0
+    }
     for name, options in table.columns.items():
         path, at = f"columns.{name}", prepared.schema.get_field_index(name)
         if at < 0:

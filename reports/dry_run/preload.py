@@ -9,6 +9,7 @@ from reports.data_sources.tasks import list_tables
 from reports.dry_run import tasks
 from reports.dry_run.html_document import preview_html
 from reports.kept_rows import page
+from reports.kept_rows.comparison import compare
 from reports.kept_rows.mail_preview import mail_preview
 from reports.uploads.tasks import inspect_upload
 
@@ -28,5 +29,5 @@ for _task in (
 ):
     result_type(_task)
 result_type(tasks.read_rows)
-for _page in (page.json_page, page.text_page, mail_preview):
+for _page in (page.json_page, page.text_page, mail_preview, compare):
     result_type(_page)

@@ -31,6 +31,7 @@ class DryRunTable(NamedTuple):
     totals: TotalsOptions | None
     chart: Mapping[str, Any] | None
     section: Section | None = None
+    compare_by: Sequence[str] = ()
 
     def named(self, message: str) -> str:
         """Return the message, with the section it is about."""
@@ -59,6 +60,7 @@ class DryRunTarget:
     locale: str = DEFAULT
     totals: TotalsOptions | None = None
     chart: Mapping[str, Any] | None = None
+    compare_by: Sequence[str] = ()
     template: str | None = None
     #: The head of a document shows these.
     name: str = ""
@@ -82,6 +84,7 @@ class DryRunTarget:
             columns=column_options(version.options),
             totals=totals_options(version.options),
             chart=version.options.get("chart"),
+            compare_by=version.options.get("compare_by", ()),
             template=version.options.get("template"),
             name=version.name,
             description=version.description,
@@ -116,6 +119,7 @@ class DryRunTarget:
             columns=column_options(definition.options()),
             totals=totals_options(definition.options()),
             chart=definition.chart,
+            compare_by=definition.compare_by,
             template=definition.template,
             name=definition.name,
             description=definition.description,
@@ -124,9 +128,9 @@ class DryRunTarget:
     def tables(self) -> list[DryRunTable]:
         """Return what it reads: one table, or one for each section."""
         if not self.sections:
-            return [DryRunTable(self.query, self.columns, self.totals, self.chart)]
+            return [DryRunTable(self.query, self.columns, self.totals, self.chart, compare_by=self.compare_by)]
         return [
-            DryRunTable(query, section.columns, section.totals, section.chart, section)
+            DryRunTable(query, section.columns, section.totals, section.chart, section, section.compare_by)
             for section, query in self.sections
         ]
 

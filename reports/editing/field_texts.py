@@ -53,7 +53,7 @@ _FIELDS = PRESENTATION_FIELDS | {
         _("Sections"),
         _(
             "In place of the query: parts of the report with a query each, `- {name: summary, title: Summary, query: "
-            "select …}`. A section also has its own `columns`, `totals` and `chart`."
+            "select …}`. A section also has its own `columns`, `totals`, `compare_by` and `chart`."
         ),
     ),
     "columns": FieldText(
@@ -76,6 +76,10 @@ _FIELDS = PRESENTATION_FIELDS | {
     ),
     "csv.header": FieldText(_("Header"), _("The columns' names, or their labels.")),
     "totals": FieldText(_("Totals"), _("Shown in HTML, PDF and XLSX files.")),
+    "compare_by": FieldText(
+        _("Compare by"),
+        _("Columns whose values identify a row when people compare two results, one per line. Leave empty for all."),
+    ),
     "chart": FieldText(
         _("Chart"), _("A Vega-Lite specification that uses the query's columns. Shown in HTML, PDF and XLSX files.")
     ),

@@ -25,7 +25,7 @@ _SECTIONS = {
     "files": ("formats", "csv"),
     "delivery": ("delivery",),
     "sending": ("deliver",),
-    "design": ("columns", "totals", "chart", "locale"),
+    "design": ("columns", "totals", "chart", "locale", "compare_by"),
 }
 _ORDER = [*(name for names in _SECTIONS.values() for name in names), "grants"]
 _FIELDS = {name: info for name, info in ReportDefinition.model_fields.items() if name not in EDITED_ELSEWHERE}

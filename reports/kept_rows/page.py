@@ -84,11 +84,11 @@ def text_page(query: RowsQuery) -> RowsPage:
     columns, total, rows = _page(query)
     if rows is None:
         return RowsPage(columns, total, known_sort=False)
-    texts = [_shortened(display_text(column)).to_pylist() for column in rows.columns]
+    texts = [shortened(display_text(column)).to_pylist() for column in rows.columns]
     return RowsPage(columns, total, texts=[list(row) for row in zip(*texts, strict=True)])
 
 
-def _shortened(texts: pa.Array) -> pa.Array:
+def shortened(texts: pa.Array) -> pa.Array:
     texts = texts.cast(TEXT)
     start = pc.utf8_slice_codeunits(texts, 0, _MAX_SHOWN)
     return pc.if_else(pc.equal(start, texts), start, concat(start, "…"))
@@ -115,7 +115,7 @@ def _page(query: RowsQuery) -> tuple[list[KeptColumn], int, pa.RecordBatch | Non
             chosen = pa.array(range(start, min(start + query.limit, total)), pa.uint64())
         else:
             chosen = chosen.slice(query.offset, query.limit)
-        return columns, total, _rows_at(file, chosen.to_pylist())
+        return columns, total, rows_at(file, chosen.to_pylist())
 
 
 def _row_count(file: pa.RecordBatchFileReader) -> int:
@@ -123,7 +123,7 @@ def _row_count(file: pa.RecordBatchFileReader) -> int:
     return (batches - 1) * BATCH_ROWS + file.get_batch(batches - 1).num_rows if batches else 0
 
 
-def _rows_at(file: pa.RecordBatchFileReader, positions: Sequence[int]) -> pa.RecordBatch:
+def rows_at(file: pa.RecordBatchFileReader, positions: Sequence[int]) -> pa.RecordBatch:
     """Return the rows at these positions, in this order."""
     by_batch: dict[int, list[int]] = {}
     for position in positions:

@@ -69,6 +69,8 @@ class Section:
     columns: Mapping[str, ColumnOptions] = field(default_factory=dict)
     totals: TotalsOptions | None = None
     chart: Mapping[str, Any] | None = None
+    #: Columns whose values identify a row when two results are compared; none: all do.
+    compare_by: tuple[str, ...] = ()
 
 
 def in_section(section: Section, message: str) -> str:
@@ -84,6 +86,7 @@ def section_of(stored: Mapping[str, Any]) -> Section:
         columns=column_options(stored),
         totals=totals_options(stored),
         chart=stored.get("chart"),
+        compare_by=tuple(stored.get("compare_by", ())),
     )
 
 

@@ -48,6 +48,7 @@ def job_page(request: HtmxHttpRequest, job_id: str) -> HttpResponse:
         "changes": job_detail.changes_since(job),
         "has_preview": job.format in result_preview.FORMATS,
         "has_pdf": "pdf" in job.formats,
+        "may_compare": bool(job.report_id and job.result and job.result.kept),
         "convertible": (convertible := job_detail.convertible_formats(job)),
         "sections": job.version.sections if job.version and not ONE_SECTION.isdisjoint(convertible) else [],
         # The live region announces it once, when the page that shows the job as unfinished learns of it.

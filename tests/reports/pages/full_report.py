@@ -58,6 +58,7 @@ FULL_REPORT: dict[str, Any] = {
     "locale": "de-CH",
     "max_running": 3,
     "keep_rows": 1_234,
+    "compare_by": ["region", "amount"],
     "totals": {"group_by": ["region"], "columns": {"amount": "sum", "a: b": "count"}, "grand": False, "decimals": 2},
     "template": "\n= A letter\n\nWith a line.\n",
     "chart": {

@@ -88,6 +88,7 @@ EXPECTED: dict[str, set[str]] = {
     "get api/v1/jobs/<str:job_id>/events": READ_JOB,
     "get api/v1/jobs/<str:job_id>/deliveries": READ_JOB,
     "get api/v1/jobs/<str:job_id>/rows": READ_JOB,
+    "get api/v1/jobs/<str:job_id>/compare": READ_JOB,
     # Another format of what the key can read anyway.
     "post api/v1/jobs/<str:job_id>/convert": READ_JOB,
     "post api/v1/deliveries/<str:delivery_id>/release": ADMINISTER,
