@@ -72,8 +72,8 @@ def submit(
     tenant by default, and with its first `section` where files have one. `max_age`: return a job that already has the
     user's result, read at most this many seconds ago. `deliver`: send the result to the report's targets on request.
     `notify`: send the user a mail when the job has ended. `from_text`: the parameters are texts from a form. Relative
-    dates are resolved against `moment`, by default now in the report's time zone. `mode`: how the caller gets the
-    result; None if it only has to be delivered. `idempotency`: return the job of the same request under this key.
+    dates are resolved against `moment`, by default now in the report's time zone. `mode`: how a caller of the API gets
+    the result; None for others. `idempotency`: return the job of the same request under this key.
 
     Raise CallerAttributeMissing, ReportNotAsynchronous, ReportNotSynchronous, InvalidParameters, ChoicesUnavailable,
     TooManyJobs, QueueUnavailable, IdempotencyConflict, or ReportNotFound if the report was deleted meanwhile.
@@ -81,8 +81,8 @@ def submit(
     if idempotency and (earlier := _earlier_job(report, actor, idempotency)):
         return Submission(earlier, is_replay=True)
     version = report.version
-    if mode is not None or not version.has_outbound_delivery:
-        check_mode(report, mode or Mode.ASYNCHRONOUS)
+    if mode is not None:
+        check_mode(report, mode)
     broker.ping()
     job = new_job_of(version, report, actor)
     bind_to(job, version, actor)

@@ -204,6 +204,7 @@ class JobQuerySet(models.QuerySet["JobExecutionLog"]):
             "status", "format", "more_formats", "report_name", "requested_by_name", "queued_at", "started_at",
             "ended_at", "percent", "rows", "delivery_state", "error_code", "error_message", "cancel_requested_at",
             "fence", "priority", "turn", "concurrency_key", "available_at", "report_id", "requested_by_id",
+            "version_id", "parameters", "parameter_labels",
             "tenant__name", "retried_as__id", "artifact__job_id", "artifact__size", "artifact__more_files",
             "artifact__rows", "artifact__purged_at",
         )  # fmt: skip

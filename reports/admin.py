@@ -200,7 +200,7 @@ class ReportAdmin(TenantScopedAdmin, GuardedModelAdmin):  # type: ignore[misc]
     list_filter = ["tenant"]
     list_select_related = ["tenant", "current"]
     search_fields = ["slug", "current__name"]
-    readonly_fields = ["tenant", "slug", "current", "created_at"]
+    readonly_fields = ["tenant", "slug", "folder", "current", "created_at"]
     inlines = [VersionInline]
     obj_perms_manage_template = "admin/reports/permissions.html"
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from django.urls import path
 
 from reports import views
+from reports.catalogue import pages as catalogue
 from reports.data_sources import pages as sources
 from reports.editing import views as editing
 from reports.uploads import pages as uploads
 
 urlpatterns = [
     path("relative-date", views.relative_date, name="relative-date"),
-    path("reports", views.report_list, name="reports"),
+    path("reports", catalogue.report_list, name="reports"),
     # Before the page of a report: no report can have the slug "new".
     path("reports/new", editing.new, name="report-new"),
     path("reports/<str:slug>", views.report, name="report"),
     path("reports/<str:slug>/choices/<str:name>", views.choices, name="report-choices"),
+    path("reports/<str:slug>/favorite", catalogue.favorite, name="report-favorite"),
     path("reports/<str:slug>/rules", views.rules, name="report-rules"),
     path("reports/<str:slug>/edit", editing.edit, name="report-edit"),
     path("reports/<str:slug>/duplicate", editing.duplicate, name="report-duplicate"),

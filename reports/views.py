@@ -1,15 +1,16 @@
-"""The list of reports, and a report's page with the form that runs it."""
+"""A report's page with the form that runs it."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -19,7 +20,6 @@ from accounts.localization import is_time_zone
 from common import form_recovery
 from common.exceptions import DomainError
 from common.form_recovery import login_keeping_form
-from common.paging import paginate
 from reports.choices.checking import list_choices
 from reports.choices.tasks import MAX_CHOICES
 from reports.dry_run.check import CheckResult
@@ -35,22 +35,6 @@ from reports.runner_port import report_runner
 
 #: Digits of a time in seconds: up to the year 5138.
 _MAX_DIGITS = 11
-
-
-@login_required
-@require_safe
-def report_list(request: HttpRequest) -> HttpResponse:
-    """List the reports that the user can view or run, with statistics of their jobs; `q` searches their texts."""
-    user = caller(request)
-    text = request.GET.get("q", "").strip().replace("\0", "")
-    reports = ReportConfiguration.objects.visible_to(user).select_related("current", "tenant")
-    if text:
-        in_texts = Q(current__name__icontains=text) | Q(current__description__icontains=text)
-        reports = reports.filter(in_texts | Q(slug__icontains=text))
-    page = paginate(request, reports.prefetch_related("current__delivery_targets"), "slug", "id")
-    stats = report_runner().stats(user, page.rows)
-    rows = [(report, stats.get(report.pk)) for report in page.rows]
-    return render(request, "reports/list.html", {"page": page, "rows": rows, "text": text})
 
 
 @login_keeping_form
@@ -192,6 +176,8 @@ def _report_page(
         "zone": moment.zone.key,
         "choices_key": report_key(user, report.slug, report.pk),
         "may_run": may_run,
+        "page_url": f"{settings.PUBLIC_URL}{reverse('report', args=[report_key(user, report.slug, report.pk)])}",
+        "is_favorite": report.favorites.filter(user=user).exists(),
         "administers": user.administers(report.tenant_id),
         "recent_jobs": runner.recent_jobs(user, report),
         "stats": runner.stats(user, [report]).get(report.pk),

@@ -17,6 +17,7 @@ from rest_framework import exceptions as drf
 from rest_framework.request import Request
 
 from accounts import exceptions as accounts
+from accounts.models import User
 from common import form_recovery
 from common.api.negotiation import parse_accept
 from common.exceptions import DomainError
@@ -32,6 +33,7 @@ log = logging.getLogger("reportserver.errors")
 PROBLEM = "application/problem+json"
 _NO_ACCESS = gettext_noop("You don't have access.")
 _KEY_SCOPE = "This API key can't be used for this: its rights or its reports don't include it."
+_MAX_ADMINISTRATORS = 5
 _INTERNAL = gettext_noop("Internal server error. The log has the details.")
 _NOT_VALID = gettext_noop("The request is not valid.")
 
@@ -238,7 +240,7 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return _response(request, 403, "permission_denied", _NO_ACCESS)
+    return _response(request, 403, "permission_denied", _NO_ACCESS, administrators=_administrators(request))
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -266,7 +268,16 @@ def domain_error_page(request: HttpRequest, error: DomainError) -> HttpResponse:
     return response
 
 
-def _response(request: HttpRequest, status: int, code: str, message: str) -> HttpResponse:
+def _administrators(request: HttpRequest) -> list[User]:
+    """Return some of those who can give the user access, to be shown on a page."""
+    tenant_id = getattr(request.user, "tenant_id", None)
+    if tenant_id is None or request.path.startswith("/api/"):
+        return []
+    found = User.objects.administrators_of(tenant_id).filter(service=False)
+    return list(found.order_by("first_name", "username")[:_MAX_ADMINISTRATORS])
+
+
+def _response(request: HttpRequest, status: int, code: str, message: str, **shown: object) -> HttpResponse:
     """An error body for addresses of the API, else a page, which needs neither a session nor the database."""
     if request.path.startswith("/api/"):
         return _json_response(request, status, {"error": message, "code": code})
@@ -275,5 +286,6 @@ def _response(request: HttpRequest, status: int, code: str, message: str) -> Htt
         "message": gettext(message),
         "no_access": code == "permission_denied",
         "request_id": getattr(request, "request_id", ""),
+        **shown,
     }
     return render(request, "error.html", context, status=status)

@@ -19,6 +19,7 @@ from accounts.models import User
 from common.templatetags.format import filesize, format_names, moment_with_text, rows, status_badge
 from jobs import permissions
 from jobs.models import JobExecutionLog
+from jobs.monitoring.parameter_words import parameters_in_words
 from jobs.status import Status
 from jobs.templatetags.jobs import delivery_label, progress, queue_position, run_time
 
@@ -36,13 +37,14 @@ _BUTTONS = {
 class Row:
     """A row of the list; texts and URLs are empty where the row has no such part.
 
-    `action`: what the user may do with the job now, "retry" or "cancel". `outcome` is the text of the link to the
-    result or, without one, how far the job is or why it failed.
+    `words`: the parameters. `action`: what the user may do with the job now, "retry" or "cancel". `outcome` is the text
+    of the link to the result or, without one, how far the job is or why it failed.
     """
 
     id: SafeString
     short_id: str
     name: str
+    words: str
     user: str
     format: str
     tenant: str
@@ -66,10 +68,12 @@ class Row:
 @register.simple_tag(takes_context=True)
 def job_rows(context: template.Context, jobs: Iterable[JobExecutionLog]) -> list[Row]:
     urls = {name: reverse(name, args=[_ID]) for name in ("job", "job-result", "job-retry", "job-cancel")}
-    return [_row(job, context["user"], urls) for job in jobs]
+    jobs = list(jobs)
+    words = parameters_in_words(jobs)
+    return [_row(job, words.get(job.pk, ""), context["user"], urls) for job in jobs]
 
 
-def _row(job: JobExecutionLog, user: User, urls: dict[str, str]) -> Row:
+def _row(job: JobExecutionLog, words: str, user: User, urls: dict[str, str]) -> Row:
     # The id is marked as safe to save escaping it a dozen times per row.
     id, name, format, result = SafeString(job.pk), job.report_name, format_names(job.formats), job.result
     queued, queued_text = moment_with_text(job.queued_at)
@@ -84,6 +88,7 @@ def _row(job: JobExecutionLog, user: User, urls: dict[str, str]) -> Row:
         id=id,
         short_id=id[:8],
         name=name,
+        words=words,
         user=job.requested_by_name,
         format=format,
         tenant=str(job.tenant) if user.is_superuser else "",

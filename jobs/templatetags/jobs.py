@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -15,6 +16,7 @@ from common.templatetags.format import duration, rows, until
 from jobs import permissions
 from jobs.models import JobEvent, JobExecutionLog
 from jobs.monitoring.job_detail import attempt_seconds
+from jobs.monitoring.parameter_words import parameters_in_words
 from jobs.queue.position import waits_for_another
 from jobs.status import DeliveryState
 from reports.targets.models import DeliveryTarget
@@ -87,6 +89,14 @@ def event_sentence(event: JobEvent) -> str:
 def delivery_label(job: JobExecutionLog) -> str:
     """What came of the job's deliveries; empty without any."""
     return gettext(_DELIVERY_LABELS[job.delivery_state]) if job.delivery_state in _DELIVERY_LABELS else ""
+
+
+@register.simple_tag
+def jobs_with_words(jobs: Iterable[JobExecutionLog]) -> list[tuple[JobExecutionLog, str]]:
+    """Each job with its parameters in a few words."""
+    jobs = list(jobs)
+    words = parameters_in_words(jobs)
+    return [(job, words.get(job.pk, "")) for job in jobs]
 
 
 @register.filter

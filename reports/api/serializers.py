@@ -76,6 +76,8 @@ class ReportSerializer(serializers.Serializer[ReportConfiguration]):
     slug = serializers.CharField()
     name = serializers.CharField(source="version.name")
     description = serializers.CharField(source="version.description")
+    folder = serializers.CharField(help_text='Where the list of reports has it: names with "/" between; "" in none.')
+    tags = serializers.ListField(child=serializers.CharField())
     version = serializers.IntegerField(source="version.number", help_text="Increases with every change.")
     parameters = serializers.SerializerMethodField(help_text="JSON Schema (2020-12) of the `parameters` to send.")
     rules = RuleSerializer(many=True, source="version.rules", help_text="Conditions between parameters.")

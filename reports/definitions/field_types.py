@@ -25,6 +25,7 @@ _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _DELIMITER = r"[^\"'\r\n\0\ufeffA-Za-z0-9.+:-]"
 
 _DURATION = re.compile(r"([1-9][0-9]{0,3})([mhd])")
+_MAX_FOLDERS = 5
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 #: How grants name a user: "user:bob". Other names are roles.
@@ -121,8 +122,27 @@ def storable(text: str) -> str:
     return text
 
 
+def _folder(path: str) -> str:
+    names = [" ".join(name.split()) for name in path.split("/")] if path.strip() else []
+    if not all(names):
+        raise ValueError('Put names between the "/", as in Sales/Europe.')
+    if len(names) > _MAX_FOLDERS:
+        raise ValueError(f"Use at most {_MAX_FOLDERS} folders inside each other.")
+    return "/".join(names)
+
+
+def _tag(tag: str) -> str:
+    word = " ".join(tag.split())
+    if not word:
+        raise ValueError("Must not be empty.")
+    return word
+
+
 STORABLE = AfterValidator(storable)
 Text = Annotated[str, STORABLE]
+#: Where a report is in the catalogue: names with "/" between, the outermost first.
+Folder = Annotated[Text, Field(max_length=200), AfterValidator(_folder)]
+Tag = Annotated[Text, Field(max_length=50), AfterValidator(_tag)]
 Name = Annotated[str, Field(min_length=1, max_length=200), STORABLE]
 Slug = Annotated[
     str,

@@ -75,7 +75,14 @@ def definition_of(report: ReportConfiguration, version: ReportVersion | None = N
     was deleted.
     """
     grants = _grants(report.rolegrant_set.all(), report.usergrant_set.all())
-    return _definition(version or report.version, slug=report.slug, tenant=report.tenant.slug, grants=grants)
+    return _definition(
+        version or report.version,
+        slug=report.slug,
+        tenant=report.tenant.slug,
+        folder=report.folder,
+        tags=report.tags,
+        grants=grants,
+    )
 
 
 def version_entry(version: ReportVersion) -> dict[str, Any]:

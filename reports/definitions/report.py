@@ -14,6 +14,7 @@ from reports.definitions.field_types import (
     Delimiter,
     Email,
     FlatValue,
+    Folder,
     Format,
     JobSeconds,
     Locale,
@@ -22,6 +23,7 @@ from reports.definitions.field_types import (
     ReportSlug,
     RowCount,
     SharePath,
+    Tag,
     Template,
     TenantSlug,
     Text,
@@ -177,12 +179,16 @@ def _asynchronous() -> list[DeliveryDefinition]:
 
 
 class ReportDefinition(Definition):
-    """A report. Changing any field except slug and grants creates a new version."""
+    """A report. Changing any field except slug, folder, tags and grants creates a new version."""
 
     slug: ReportSlug = Field(description="Unique in the tenant.")
     tenant: TenantSlug = Field(description="The slug of the tenant.")
     name: Name = Field(description="The name that people see.")
     description: Text = Field(max_length=10_000, default="", description="For people.")
+    folder: Folder = Field(
+        default="", description="Where the list of reports has it: Sales/Europe. By default, in no folder."
+    )
+    tags: list[Tag] = Field(default=[], max_length=20, description="Words by which people find it, besides its texts.")
     data_source: ThingSlug = Field(description="The slug of a data source of the tenant.")
     # Before the query, which is checked against it.
     sections: list[SectionDefinition] = Field(
@@ -286,7 +292,7 @@ class ReportDefinition(Definition):
         }
     )
     #: Stored with the report, not with its versions.
-    UNVERSIONED: ClassVar[frozenset[str]] = frozenset({"slug", "tenant", "grants"})
+    UNVERSIONED: ClassVar[frozenset[str]] = frozenset({"slug", "tenant", "grants", "folder", "tags"})
 
     #: What a report with sections has in each of them.
     _OF_SECTIONS: ClassVar[tuple[str, ...]] = ("columns", "totals", "chart", "compare_by")
@@ -310,6 +316,7 @@ class ReportDefinition(Definition):
             named = [name for name in self._OF_SECTIONS if getattr(self, name)]
             errors |= {name: ["Leave it out: each section has its own."] for name in named}
         errors |= duplicates("formats", self.formats)
+        errors |= duplicates("tags", self.tags)
         errors |= duplicates("delivery", [target.model_dump_json() for target in self.delivery])
         if self.template is not None and "pdf" not in self.formats:
             errors["template"] = ["A template designs the pdf. Add pdf to the formats."]

@@ -36,7 +36,8 @@ _VERSION_FIELDS = (
 def create_report(definition: ReportDefinition, tenant: Tenant, actor: User | str) -> ReportConfiguration:
     """Create the report and its version 1. Raises InvalidDefinition, also if the slug is taken."""
     sources = check_definition(definition, tenant)
-    report = ReportConfiguration(tenant=tenant, slug=definition.slug)
+    report = ReportConfiguration(tenant=tenant, slug=definition.slug, folder=definition.folder)
+    report.tags = definition.tags
     _save_slug(report)
     _lock_sources(sources)
     _add_version(report, definition, sources, actor)
@@ -62,6 +63,9 @@ def update_report(report: ReportConfiguration, definition: ReportDefinition, act
     if "slug" in changed:
         report.slug = definition.slug
         _save_slug(report)
+    if not {"folder", "tags"}.isdisjoint(changed):
+        report.folder, report.tags = definition.folder, definition.tags
+        report.save(update_fields=["folder", "tag_lines"])
     if set(changed) - ReportDefinition.UNVERSIONED:
         _lock_sources(sources)
         _add_version(report, definition, sources, actor)

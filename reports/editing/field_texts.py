@@ -17,6 +17,10 @@ _FIELDS = PRESENTATION_FIELDS | {
         _("Letters, digits, - and _. Links and API calls contain it, and stop working when it changes."),
     ),
     "description": FieldText(_("Description"), _("Shown in the list of reports and on the report's page.")),
+    "folder": FieldText(
+        _("Folder"), _("Where the list of reports has it, for example Sales/Europe. Leave empty for no folder.")
+    ),
+    "tags": FieldText(_("Tags"), _("Words by which people find it, one per line.")),
     "data_source": FieldText(_("Data source")),
     "query": FieldText(
         _("Query"),

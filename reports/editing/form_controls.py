@@ -18,7 +18,7 @@ from reports.editing.tabs import Tab, tabs
 
 #: The fields of each panel of the page. Fields that aren't named here are limits.
 _SECTIONS = {
-    "about": ("name", "slug", "description"),
+    "about": ("name", "slug", "description", "folder", "tags"),
     "query": ("data_source", "query", "sections"),
     "parameters": ("parameters",),
     "rules": ("rules", "time_zone"),

@@ -83,11 +83,11 @@ def test_the_list_takes_as_many_queries_for_one_job_as_for_many(
 ) -> None:
     client = browse("alice")
     make_job("Failed")
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         open_page(client, "/jobs")
     for _ in range(20):
         make_job("Failed")
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         open_page(client, "/jobs")
 
 

@@ -56,7 +56,7 @@ def test_the_overview_warns_if_no_workers_are_running(browse: Browse, make_job: 
     page = open_page(browse("alice"), "/")
     assert "No workers running" not in page.text
     assert "machine-1" in page.get("region", "Workers").text
-    assert "machine-1" not in open_page(browse("bob"), "/").text, "only administrators see the names of hosts"
+    assert not open_page(browse("bob"), "/").has("region", "Workers"), "machines are for administrators"
 
 
 def test_the_overview_shows_which_host_takes_no_jobs_and_administrators_why(browse: Browse) -> None:
@@ -66,8 +66,7 @@ def test_the_overview_shows_which_host_takes_no_jobs_and_administrators_why(brow
     WorkerHost.objects.create(instance="sick", paused_until=until, note=note, **host)
     workers = open_page(browse("alice"), "/").get("region", "Workers").text
     assert "Takes no jobs for a while." in workers and note in workers
-    workers = open_page(browse("bob"), "/").get("region", "Workers").text
-    assert "Takes no jobs for a while." in workers and note not in workers
+    assert note not in open_page(browse("bob"), "/").text
 
 
 @pytest.mark.parametrize("path", ["/", "/jobs/{job}", "/reports", "/audit", "/reports/sales"])
@@ -76,7 +75,8 @@ def test_no_page_takes_many_queries(browse: Browse, make_job: MakeJob, path: str
     client = browse("alice")
     with CaptureQueriesContext(connection) as queries:
         client.get(path.format(job=job.pk))
-    assert len(queries) <= 14
+    # The overview also has one's own results and favorites, and the folders.
+    assert len(queries) <= (19 if path == "/" else 14)
 
 
 def test_jobs_are_counted_by_hour_and_status(people: dict[str, User], make_job: MakeJob) -> None:
@@ -184,7 +184,7 @@ def test_hosts_are_shown_with_their_busy_slots(browse: Browse, make_job: MakeJob
     WorkerHost.objects.create(instance="w", host="h1", pid=1, slots=4, started_at=now, seen_at=now)
     make_job("Running")
     make_job("Running")
-    page = open_page(browse("bob"), "/")
+    page = open_page(browse("alice"), "/")
     assert "2 of 4 slots busy" in page.get("region", "Workers").text
     assert tile(page, "Running") == "Running 2 of 4 slots"
 

@@ -148,6 +148,14 @@ def test_reports_and_runs_can_have_locales(upgraded: Upgraded) -> None:
     assert (job["status"], job["locale"]) == ("Succeeded", "fr-FR")
 
 
+def test_reports_are_in_no_folder_until_they_get_one(upgraded: Upgraded) -> None:
+    before = upgraded.bob.get("/reports/sales").json()
+    assert (before["folder"], before["tags"]) == ("", [])
+    change = {"folder": "Sales/Europe", "tags": ["monthly"]}
+    after = upgraded.server.client("alice").request("PATCH", "/reports/sales", json=change).json()
+    assert (after["folder"], after["tags"], after["version"]) == ("Sales/Europe", ["monthly"], before["version"])
+
+
 def test_results_are_downloaded_as_they_were(upgraded: Upgraded) -> None:
     result = upgraded.bob.get(f"/jobs/{upgraded.job('succeeded')}/result")
     assert result.text.split() == ["region,total", "north,5", "south,220"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -48,6 +49,7 @@ def job_page(request: HtmxHttpRequest, job_id: str) -> HttpResponse:
         "changes": job_detail.changes_since(job),
         "has_preview": job.format in result_preview.FORMATS,
         "has_pdf": "pdf" in job.formats,
+        "page_url": f"{settings.PUBLIC_URL}{reverse('job', args=[job.pk])}",
         "may_compare": bool(job.report_id and job.result and job.result.kept),
         "convertible": (convertible := job_detail.convertible_formats(job)),
         "sections": job.version.sections if job.version and not ONE_SECTION.isdisjoint(convertible) else [],

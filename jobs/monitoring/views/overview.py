@@ -1,4 +1,4 @@
-"""The overview: jobs by status, latest failures, workers and statistics."""
+"""The overview: one's results and favorites, jobs by status, latest failures, workers and statistics."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from jobs.monitoring import status_counts, workload
 from jobs.monitoring.first_steps import first_steps
 from jobs.monitoring.live import changing_values, content_hash, live_response
 from jobs.monitoring.statistics import cached_statistics
+from jobs.monitoring.views.home import home_context, latest_context
 from jobs.status import Status
 
 _LATEST_FAILURES = 5
@@ -24,14 +25,18 @@ _LATEST_FAILURES = 5
 @require_safe
 def overview(request: HtmxHttpRequest) -> HttpResponse:
     user = caller(request)
-    # Two live regions: the statistics take longer to compute and change less often.
+    # Live regions of their own: the statistics take longer to compute and change less often.
+    if request.htmx and request.htmx.target == "latest":
+        context = latest_context(user)
+        context["content_hash"] = context["latest_hash"]
+        return live_response(request, "jobs/_latest.html", "jobs/_latest.html", context)
     if request.htmx and request.htmx.target == "statistics":
         context = _statistics_context(user)
         context["content_hash"] = context["statistics_hash"]
         return live_response(request, "jobs/_statistics.html", "jobs/_statistics.html", context)
     context = _overview_context(user)
     if not request.htmx:
-        context |= _statistics_context(user)
+        context |= home_context(user) | _statistics_context(user)
         context["first_steps"] = first_steps(user)
     return live_response(request, "jobs/overview.html", "jobs/_overview.html", context)
 
@@ -42,6 +47,7 @@ def _overview_context(user: User) -> dict[str, Any]:
     failed_jobs = list(jobs.filter(status=Status.FAILED).for_list().newest_first()[:_LATEST_FAILURES])
     workers, oldest_queued_at = workload.workers(), workload.oldest_queued_at(jobs)
     age_groups = workload.queue_by_age(jobs) if counts[0].count else []
+    # Machines are the business of those who run them.
     disk = workload.disk_usage() if user.is_administrator else None
     return {
         "counts": counts,

@@ -9,6 +9,8 @@ FULL_REPORT: dict[str, Any] = {
     "tenant": "acme",
     "name": 'Sales & "more" <b>',
     "description": "\nWhat was sold.\n\n  With blanks  \n",
+    "folder": "Sales & more/Größe",
+    "tags": ["b <b>", "a"],
     "data_source": "sales",
     "query": "\n\n-- a comment: a::int </textarea>\nselect region, amount from sale\n"
     "where (:region is null or region = :region) and amount > :least and day in :days\n"

@@ -87,7 +87,7 @@ def test_the_list_shows_statistics(
     make_job("Failed")
     last = make_job("Queued")
     client = browse("alice")
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         response = client.get("/reports")
     rows = listed(Page(response))
     sales = rows["/reports/sales"]
@@ -97,7 +97,7 @@ def test_the_list_shows_statistics(
     assert "Never" in rows["/reports/costs"].text
     for number in range(20):
         make_report(report.tenant, f"r{number}", "R", [])
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         client.get("/reports")
 
 

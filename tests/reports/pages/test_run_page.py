@@ -70,7 +70,7 @@ def test_the_page_takes_few_queries(
     client = browse("bob")
     for _ in range(2):
         make_job("Succeeded")
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(17):
         assert client.get("/reports/sales").status_code == 200
 
 
@@ -156,19 +156,13 @@ def test_a_format_that_is_not_offered_is_refused(browse: Browse, report: ReportC
     assert "Must be one of: csv, json." in Page(response).text
 
 
-def test_a_synchronous_report_names_its_api_call(browse: Browse, report: ReportConfiguration) -> None:
+def test_a_synchronous_report_runs_on_its_page(browse: Browse, report: ReportConfiguration) -> None:
     make_report(report.tenant, "now", "Now", [], mode="synchronous")
     client = browse("alice")
-    panel = get_page(client, "/reports/now").get("region", "Run this report")
-    assert "This report is available only through the API: POST /api/v1/reports/now/run" in panel.text
-    assert client.post("/reports/now", {}).status_code == 200
-    assert not JobExecutionLog.objects.exists()
-
-
-def test_a_report_that_became_synchronous_is_not_run_from_its_page(browse: Browse, report: ReportConfiguration) -> None:
-    report.version.delivery_targets.update(mode="synchronous")
-    assert browse("bob").post("/reports/sales", VALID).status_code == 200
-    assert not JobExecutionLog.objects.exists()
+    assert get_page(client, "/reports/now").get("button", "Run report")
+    response = client.post("/reports/now", {"format": "json"})
+    job = JobExecutionLog.objects.get()
+    assert (response.status_code, response.headers["Location"]) == (302, f"/jobs/{job.pk}")
 
 
 def test_a_report_that_is_only_sent_by_email_is_run_from_its_page(browse: Browse, report: ReportConfiguration) -> None:
