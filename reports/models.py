@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
 from datetime import datetime
 from functools import cached_property, lru_cache
 
@@ -18,7 +17,7 @@ from accounts.models import Tenant
 from common.compiled_sql import Statement, params
 from common.outbound.connecting import AddressRules
 from reports import crypto
-from reports.catalogue.models import FavoriteReport as FavoriteReport
+from reports.catalogue.models import InCatalogue
 from reports.choices.queries import ParameterChoices, parents_first
 from reports.exceptions import ReportIncomplete, ReportNotFound, SourceMissing
 from reports.parameters.date_math import DATE_TYPES, Moment
@@ -156,7 +155,7 @@ def _own_databases() -> tuple[OwnDatabase, ...]:
     return tuple(OwnDatabase(host, port or "5432", info.dbname) for host, port in zip(hosts, ports, strict=True))
 
 
-class ReportConfiguration(models.Model):
+class ReportConfiguration(InCatalogue):
     """A report. Its versions define what it does, its grants who can use it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -165,11 +164,6 @@ class ReportConfiguration(models.Model):
     current = models.OneToOneField(
         "ReportVersion", on_delete=models.SET_NULL, null=True, editable=False, related_name="current_of"
     )
-    folder = models.CharField(
-        max_length=200, blank=True, default="", db_default="", help_text=_("Where the list of reports has it.")
-    )
-    # As lines, so that every database finds one of them: a newline before, between and after.
-    tag_lines = models.TextField(blank=True, default="", db_default="", editable=False)
     is_caller_bound = models.BooleanField(
         default=False, db_default=False, editable=False, help_text="A version depends on who runs it."
     )
@@ -199,14 +193,6 @@ class ReportConfiguration(models.Model):
         if current is None:
             raise ReportIncomplete
         return current
-
-    @property
-    def tags(self) -> list[str]:
-        return self.tag_lines.split("\n")[1:-1]
-
-    @tags.setter
-    def tags(self, tags: Sequence[str]) -> None:
-        self.tag_lines = "".join(f"{tag}\n" for tag in ["", *tags]) if tags else ""
 
     def moment(self, instant: datetime) -> Moment:
         """Return what relative dates of a run at this instant are resolved against: the report's time zone, else the

@@ -28,12 +28,13 @@ class ParameterWords:
 
     def __init__(self, parameters: Sequence[Parameter], rules: Sequence[Rule]) -> None:
         self._parameters = parameters
-        dates = [each.name for each in parameters if each.type in DATE_TYPES and not each.multiple]
+        dates = {each.name: each.type for each in parameters if each.type in DATE_TYPES and not each.multiple}
         pairs = [pair for pair in ordered_pairs(rules, parameters) if set(pair) <= set(dates)]
         if not pairs and len(dates) == 2:
-            pairs = [(dates[0], dates[1])]
+            first, last = dates
+            pairs = [(first, last)]
         #: The last day of a period by its first.
-        self._periods = dict(pairs)
+        self._periods = {first: last for first, last in pairs if dates[first] == dates[last]}
 
     def of(self, stored: Mapping[str, object], labels: Labels) -> str:
         """Return the words for values as they are stored; "" if none was given."""

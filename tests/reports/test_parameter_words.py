@@ -53,6 +53,12 @@ def test_a_rule_says_which_of_several_dates_are_a_period() -> None:
     assert found == "Day 1 May 2013 · Jan 2013"
 
 
+def test_a_date_and_a_time_are_no_period() -> None:
+    since = {"name": "since", "type": "datetime", "label": "Since"}
+    found = words([{**START, "label": "From"}, since], start="2013-01-05", since="2013-02-01T08:00:00Z")
+    assert found == "From 5 Jan 2013 · Since 1 Feb 2013 08:00"
+
+
 def test_times_are_exact() -> None:
     start, end = ({"name": name, "type": "datetime"} for name in ("start", "end"))
     one_day = words([start, end], start="2013-01-05T08:00:00Z", end="2013-01-05T09:30:00Z")

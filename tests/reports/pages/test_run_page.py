@@ -78,7 +78,8 @@ def test_the_page_lists_recent_jobs(browse: Browse, report: ReportConfiguration,
     assert "No runs yet" in run_page(browse).get("region", "Recent jobs").text
     jobs = [make_job("Succeeded") for _ in range(6)]
     links = run_page(browse).get("region", "Recent jobs").get("list").all("link")
-    assert [link["href"] for link in links] == [f"/jobs/{job.pk}" for job in reversed(jobs[1:])]
+    pages = [f"/jobs/{job.pk}" for job in reversed(jobs[1:])]
+    assert [link["href"] for link in links] == [href for page in pages for href in (page, f"{page}/result")]
 
 
 def test_a_link_can_fill_in_the_form(browse: Browse, report: ReportConfiguration) -> None:
