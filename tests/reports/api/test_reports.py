@@ -61,6 +61,8 @@ def test_a_report_has_parameters_formats_and_delivery():
         "slug": "carrier-delays",
         "name": "Carrier delays",
         "description": "Mean delay by carrier",
+        "folder": "",
+        "tags": [],
         "version": 1,
         "formats": ["pdf", "csv"],
         "sections": [],
