@@ -57,7 +57,7 @@ def _set_header(catalog: Catalog) -> None:
 
 
 def _braces(text: str) -> tuple[str, ...]:
-    return tuple(sorted(re.findall(r"{\w*}|<[^>]+>", text)))
+    return tuple(sorted(re.findall(r"{\w*}|</?\w[^>]*>", text)))
 
 
 def compiled(catalog: Catalog) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrPromise
@@ -78,7 +79,13 @@ PRESENTATION_OPTIONS = {
         "max": _("Largest"),
         "count": _("Count"),
     },
-    "chart.mark": {"": _("No chart"), "bar": _("Bars"), "line": _("Line"), "area": _("Area"), "point": _("Points")},
+    "chart.mark": {
+        "": _("No chart"),
+        "bar": _("Bars"),
+        "line": pgettext_lazy("chart", "Line"),
+        "area": _("Area"),
+        "point": _("Points"),
+    },
     "chart.x_type": {
         "nominal": _("Names"),
         "ordinal": _("Names in order"),
