@@ -60,7 +60,7 @@ def update_schedule(
 @looks_up_choices
 def patch_schedule(*, schedule: Schedule, patch: Mapping[str, Any], actor: User) -> Schedule:
     """Apply a JSON merge patch to the definition. Raises as `update_schedule`."""
-    if isinstance(patch.get("recipients"), Mapping) or "report" in patch:
+    if isinstance(patch.get("recipients"), Mapping) or patch.get("report"):
         before = schedule.definition
         check_column(before, parse_schedule(merge_patch(before.entry(), patch)), schedule.tenant, actor=actor)
     with transaction.atomic():

@@ -48,7 +48,7 @@ def install() -> None:
     from jobs.results.stores.folder import FolderStore
 
     _add_gates(actions, "submit", before="before-submit", after="after-submit")
-    _add_gates(actions, "_enqueue", after="after-enqueue")
+    _add_gates(actions, "enqueue", after="after-enqueue")
     _add_gates(broker, "notify", before="before-notify")
     _add_gates(transitions, "claim", before="before-claim")
     _add_gates(worker, "run_job", before="after-claim")

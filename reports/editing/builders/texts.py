@@ -22,7 +22,8 @@ _COLUMN_OF_QUERY = _("A column of the query.")
 
 PRESENTATION_FIELDS = {
     "parameters.choices_query.query": FieldText(
-        _("Query"), _("Returns a value and, in a second column, its label. It can use other parameters: `:country`.")
+        _("Query of the choices"),
+        _("Returns a value and, in a second column, its label. It can use other parameters: `:country`."),
     ),
     "parameters.choices_query.data_source": FieldText(_("Data source"), _("Leave empty for the report's.")),
     "rules.check": FieldText(_("Condition"), _("`start <= end` or `amount > 0`")),
