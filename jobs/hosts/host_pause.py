@@ -12,7 +12,8 @@ import time
 
 from common.backoff import Backoff
 
-_WAITS = Backoff(first=1, longest=300)
+#: Each job is preceded by an examination, so a short wait costs a sick host little, and one that is well again works soon.
+_WAITS = Backoff(first=1, longest=30)
 #: When the pause ends by the monotonic clock, how many pauses there were in a row, and the reason for the last one.
 _FORMAT = struct.Struct("dq300s")
 #: Every process that is forked from now on shares this memory.

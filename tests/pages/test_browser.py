@@ -175,7 +175,7 @@ def test_the_help_lists_only_the_shortcuts_of_its_page(visit: Callable[..., Page
     failed = failed_job(bob)
     for name, path, keys in (
         ("alice", "/jobs", "/ j k x r c ?"), ("alice", f"/jobs/{failed}", "r c ?"), ("bob", f"/jobs/{failed}", "c ?"),
-        ("bob", "/", "?"), ("bob", "/reports", "/ ?"),
+        ("bob", "/", "/ ?"), ("bob", "/reports", "/ ?"),
     ):  # fmt: skip
         page = visit(name, path)
         page.keyboard.press("?")
