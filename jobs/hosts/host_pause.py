@@ -12,7 +12,7 @@ import time
 
 from common.backoff import Backoff
 
-#: Each job is preceded by an examination, so a short wait costs a sick host little, and one that is well again works soon.
+#: A host is examined before it takes a job, so short waits cost a sick one little, and a healed one works soon.
 _WAITS = Backoff(first=1, longest=30)
 #: When the pause ends by the monotonic clock, how many pauses there were in a row, and the reason for the last one.
 _FORMAT = struct.Struct("dq300s")

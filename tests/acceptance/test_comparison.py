@@ -32,7 +32,8 @@ ROWS = [
 
 @pytest.fixture(scope="module")
 def report(alice: Client) -> Iterator[str]:
-    yield from temporary_report(alice, **REPORT)
+    with temporary_report(alice, **REPORT) as slug:
+        yield slug
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +130,7 @@ def test_sections_are_compared_one_by_one(bob, alice):
 
     sections = [section("one", "select 1 as n, :x as v"), section("two", "select 2 as n, 5 as v")]
     changes = {"query": "", "sections": sections, "parameters": [{"name": "x", "type": "integer"}]}
-    for slug in temporary_report(alice, **changes):
+    with temporary_report(alice, **changes) as slug:
         earlier, later = (succeeded_job(bob, slug, parameters={"x": x}) for x in (1, 2))
         for name, changed in (("one", 1), ("two", 0)):
             parameters = {"with": earlier, "section": name}
