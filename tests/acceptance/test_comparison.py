@@ -96,10 +96,10 @@ def test_rights_on_both_jobs_are_checked(server, bob, jobs):
 
 
 def test_results_without_rows_are_not_compared(bob, alice, jobs):
-    for slug in temporary_report(alice, **REPORT, keep_rows=0):
+    with temporary_report(alice, **{**REPORT, "keep_rows": 0}) as slug:
         ids = [succeeded_job(bob, slug, parameters={"without": "west"}) for _ in range(2)]
         assert_error(bob.get(f"/jobs/{ids[1]}/compare", params={"with": ids[0]}), 404, "rows_not_kept")
-    for slug in temporary_report(alice, query="select * from no_such_table"):
+    with temporary_report(alice, query="select * from no_such_table") as slug:
         failed = failed_job(bob, slug)
         error = bob.get(f"/jobs/{failed}/compare", params={"with": failed_job(bob, slug)})
         assert error.status_code == 410
@@ -118,10 +118,10 @@ def test_both_reads_are_audited(server, bob, jobs):
 
 def test_a_column_that_the_query_lacks_is_refused(alice, report):
     answer = alice.request("PATCH", f"/reports/{report}", json={"compare_by": ["region", "price"]})
-    error = assert_error(answer, 400, "invalid_parameters")
+    error = assert_error(answer, 400, "invalid_definition")
     assert error["fields"] == {"compare_by[1]": ["The query has no column price. It has region, total."]}
     twice = alice.request("PATCH", f"/reports/{report}", json={"compare_by": ["region", "region"]})
-    assert list(assert_error(twice, 400, "invalid_parameters")["fields"]) == ["compare_by[1]"]
+    assert list(assert_error(twice, 400, "invalid_definition")["fields"]) == ["compare_by[1]"]
 
 
 def test_sections_are_compared_one_by_one(bob, alice):
