@@ -5,6 +5,8 @@ PYTHON ?= python3
 COVERAGE ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
+# Where it is set, each of the many processes would compile the whole program again.
+unexport PYTHONDONTWRITEBYTECODE
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement
 
 .PHONY: help run test chaos fidelity postgresql lint messages bench lock clean

@@ -277,7 +277,7 @@ class ConnectionSerializer(serializers.Serializer[Connection]):
     createdAt = serializers.DateTimeField(source="created_at")
     definition = serializers.SerializerMethodField(help_text="What PUT takes, without secrets, which then stay.")
 
-    @extend_schema_field({"type": "object", "properties": {"use": {"type": "array", "items": {"type": "string"}}}})
+    @extend_schema_field({"$ref": "#/components/schemas/ConnectionGrants"})
     def get_grants(self, connection: Connection) -> dict[str, Any]:
         return {"use": to_database.grants(connection)}
 
