@@ -168,7 +168,7 @@ from schedules.scheduler import run_scheduler; run_scheduler()
 def test_one_of_several_hosts_runs_a_slow_recipients_query(server: RunningServer, tmp_path: Path) -> None:
     notes = tmp_path / "notes"
     server.manage("shell", "-v0", "-c", CREATE.format(schedules=1, minutes=0))
-    server.manage("shell", "-v0", "-c", BURST.format(bursting=1).replace("300000", "4000000"))
+    server.manage("shell", "-v0", "-c", BURST.format(bursting=1).replace("300000", "1000000"))
     env = {**server.env, "DJANGO_SETTINGS_MODULE": "reportserver.settings"}
     code = [sys.executable, "-c", NOTING.format(notes=str(notes))]
     hosts = [subprocess.Popen(code, cwd=ROOT, env=env, stderr=subprocess.DEVNULL) for _ in range(3)]
