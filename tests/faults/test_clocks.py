@@ -35,7 +35,7 @@ def without_hosts(postgresql_hosts: Cluster) -> Iterator[Cluster]:
     postgresql_hosts.ensure_two_hosts()
 
 
-@pytest.mark.parametrize("ahead", [MONTH, -MONTH])
+@pytest.mark.parametrize("ahead", [MONTH, pytest.param(-MONTH, marks=pytest.mark.chaos)])
 def test_a_host_whose_clock_is_a_month_wrong_purges_nothing_and_keeps_its_results_as_long(
     without_hosts: Cluster, library: Path, ahead: int
 ) -> None:

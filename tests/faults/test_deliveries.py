@@ -35,6 +35,7 @@ def test_a_deliverer_that_is_killed_before_it_records_a_delivery_repeats_it_with
         assert sinks.cluster.event_kinds(job).count("delivered") == DELIVERIES
 
 
+@pytest.mark.chaos
 def test_a_mail_server_that_takes_long_to_accept_a_message_gets_it_once(sqlite_hosts: Cluster, tmp_path: Path) -> None:
     """Longer than it may take for any other reply, and longer than a lease."""
     with sinks_of(sqlite_hosts, tmp_path) as sinks:
@@ -42,6 +43,7 @@ def test_a_mail_server_that_takes_long_to_accept_a_message_gets_it_once(sqlite_h
         assert sinks.took_effect_once(*sinks.submit(1))
 
 
+@pytest.mark.chaos
 def test_a_copy_that_takes_longer_than_a_lease_is_made_once(sqlite_hosts: Cluster, tmp_path: Path) -> None:
     with sinks_of(sqlite_hosts, tmp_path) as sinks, slow_folder(sinks.share, bytes_per_second=40):
         assert sinks.took_effect_once(*sinks.submit(1))
@@ -51,6 +53,7 @@ def test_a_copy_that_takes_longer_than_a_lease_is_made_once(sqlite_hosts: Cluste
         assert b"\0" not in file.read_bytes()
 
 
+@pytest.mark.chaos
 def test_a_restart_of_the_database_between_sending_and_recording_sends_nothing_twice(
     postgresql_hosts: Cluster, tmp_path: Path
 ) -> None:

@@ -20,7 +20,7 @@ from tests.server import prepare_server
 STEPS = gates.steps()
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module", params=["sqlite", pytest.param("postgresql", marks=pytest.mark.chaos)])
 def ending(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster of its own with one host: what is broken here leaves gaps that the history of others must not have."""
     folder = memory_folder(f"ends-{request.param}")

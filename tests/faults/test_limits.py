@@ -69,7 +69,7 @@ def test_two_jobs_run_at_once_and_jobs_of_other_reports_do_not_wait(cluster: Clu
     # Cluster.check_history checks that no more than two ran at once.
 
 
-@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.chaos)])
 @pytest.mark.parametrize(
     ("report", "before", "caps"),
     [

@@ -103,7 +103,7 @@ def test_a_job_waits_for_a_store_out_of_reach_and_is_never_failed(server, proxy,
         doctor = server.manage("doctor", check=False).stdout
         assert "REPORTSERVER_ARTIFACTS_URL can't be used: " in doctor and "Traceback" not in doctor
     status = bob.wait(job)
-    assert (status["status"], status["attempt"]) == ("Succeeded", 1)
+    assert (status["status"], status["attempt"]) == ("Succeeded", 1), bob.get(f"/jobs/{job}/events").text
 
 
 def test_us096_ac005_a_deleted_object_is_an_internal_error(server, bob, alice, objects):
