@@ -102,7 +102,7 @@ class Submission:
         for row in self.rows(path):
             value = self.entry(model, row) if model else self.text(f"{row}.value")
             rows.append([self.text(f"{row}.{KEY}"), value])
-        self.row_errors |= rows.errors(path)
+        self.row_errors |= rows.errors(path, model)
         return rows or None
 
     def _chart(self, path: str) -> dict[str, Any] | None:

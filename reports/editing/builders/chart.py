@@ -42,17 +42,17 @@ def spec_of(fields: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def fields_of(spec: Any) -> dict[str, Any] | None:
-    """Return the fields that describe exactly this specification; None if there are no such."""
+    """Return the fields that describe exactly this specification, complete or not; None if there are no such."""
     if not spec:
         return {}
     try:
         encoding = spec["encoding"]
         x, y, color = encoding["x"], encoding["y"], encoding.get("color", {})
         found = {
-            "mark": spec["mark"],
+            "mark": spec.get("mark"),
             "title": spec.get("title"),
             "x": _column(x.get("field")),
-            "x_type": x["type"],
+            "x_type": x.get("type"),
             "x_title": x.get("title"),
             "y": _column(y.get("field")),
             "aggregate": y.get("aggregate"),
@@ -63,7 +63,7 @@ def fields_of(spec: Any) -> dict[str, Any] | None:
     except (KeyError, TypeError, AttributeError, ValueError):
         return None
     entry = fields.model_dump(exclude_none=True)
-    return entry if spec_of(entry) == spec and not errors(entry, "") else None
+    return entry if spec_of(entry) == spec else None
 
 
 def errors(fields: Mapping[str, Any], path: str) -> FieldErrors:

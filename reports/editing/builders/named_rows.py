@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from reports.definitions.errors import FieldErrors
+from pydantic import BaseModel, ValidationError
+
+from reports.definitions.errors import FieldErrors, errors_in, from_pydantic, join_path
 
 #: The field of a row with its key.
 KEY = "column"
@@ -21,22 +23,40 @@ class NamedRows(list[list[Any]]):
             return value
         return cls([key, part] for key, part in value.items()) if isinstance(value, dict) else cls()
 
-    def errors(self, path: str) -> FieldErrors:
-        """Return what is wrong with the keys, by the path of their fields."""
+    @property
+    def named(self) -> dict[str, Any]:
+        """The mapping that the rows are: the first of each key."""
+        mapping: dict[str, Any] = {}
+        for key, value in self:
+            if key:
+                mapping.setdefault(key, value)
+        return mapping
+
+    def errors(self, path: str, model: type[BaseModel] | None) -> FieldErrors:
+        """Return what is wrong with the keys, and in the rows that the mapping lacks, by the path of their fields."""
         errors: FieldErrors = {}
-        keys = [key for key, _ in self]
-        for at, key in enumerate(keys):
-            if not key:
-                errors[f"{path}[{at}].{KEY}"] = [_NO_KEY]
-            elif key in keys[:at]:
-                errors[f"{path}[{at}].{KEY}"] = [_TWICE]
+        seen: set[str] = set()
+        for at, (key, value) in enumerate(self):
+            if not key or key in seen:
+                row = f"{path}[{at}]"
+                errors[f"{row}.{KEY}"] = [_TWICE if key else _NO_KEY]
+                errors |= _errors_of_row(model, value, row) if model else {}
+            seen.add(key)
         return errors
+
+
+def _errors_of_row(model: type[BaseModel], value: Any, path: str) -> FieldErrors:
+    try:
+        model.model_validate(plain(value))
+    except ValidationError as error:
+        return {join_path(path, below): sentences for below, sentences in errors_in(from_pydantic(error)).items()}
+    return {}
 
 
 def plain(value: Any) -> Any:
     """Return the value with mappings in place of all their rows."""
     if isinstance(value, NamedRows):
-        return {key: plain(part) for key, part in value}
+        value = value.named
     if isinstance(value, dict):
         return {key: plain(part) for key, part in value.items()}
     return [plain(part) for part in value] if isinstance(value, list) else value

@@ -31,9 +31,10 @@ def test_an_administrator_creates_tests_browses_and_deletes_a_source(browse: Bro
     tried = post(alice, "/sources/new", location=location, do="test")
     assert "The data source works." in tried.content.decode() and not DataSource.objects.exists()
     made = post(alice, "/sources/new", location=location)
-    assert made["Location"] == "/sources/sales" and DataSource.objects.get().fault == ""
+    source = DataSource.objects.get()
+    assert made["Location"] == "/sources/sales" and source.fault == ""
     page = alice.get("/sources/sales").content.decode()
-    assert 'placeholder="Name of a table"' in page and " UTC</div>" in page
+    assert 'placeholder="Name of a table"' in page and f'title="{source.checked_at:%Y-%m-%d %H:%M:%S} UTC"' in page
     assert "Working" in page and location in page and "Nothing uses it yet" in page
     tables = Page(alice.get("/sources/sales/tables"))
     new_report = tables.get("link", "New report on sale")["href"]

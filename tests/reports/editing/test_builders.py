@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from reports.definitions import parse_report
+from reports.definitions.presentation import ColumnDefinition
 from reports.editing.builders import chart, rows
 from reports.editing.builders.named_rows import NamedRows, plain
 from reports.editing.builders.round_trip import is_shown_in_full
@@ -65,15 +66,18 @@ def test_a_simple_chart_is_described_by_fields() -> None:
     assert chart.spec_of(fields) == CHART
     assert is_shown_in_full("chart", CHART)
     assert chart.fields_of(CHART | {"width": 5}) is None
+    begun = {"title": "T", "x": "a", "x_type": "ordinal"}
+    assert chart.fields_of(chart.spec_of(begun)) == begun, "an incomplete one is not lost"
     assert chart.spec_of({"x_type": "nominal"}) is None, "no chart"
     assert set(chart.errors({"title": "T", "x_type": "nominal"}, "chart")) == {"chart.mark", "chart.x", "chart.y"}
     assert chart.errors({"mark": "bar", "x": "a", "aggregate": "count"}, "chart") == {}
 
 
 def test_keys_may_be_missing_or_occur_twice_while_they_are_typed() -> None:
-    named = NamedRows([["a", {}], ["", {}], ["a", {"label": "x"}]])
-    assert set(named.errors("columns")) == {"columns[1].column", "columns[2].column"}
-    assert plain({"columns": named}) == {"columns": {"a": {"label": "x"}, "": {}}}
+    named = NamedRows([["a", {}], ["", {}], ["a", {"width": 0}]])
+    errors = named.errors("columns", ColumnDefinition)
+    assert set(errors) == {"columns[1].column", "columns[2].column", "columns[2].width"}
+    assert plain({"columns": named}) == {"columns": {"a": {}}}
 
 
 def test_rows_are_changed_at_any_depth() -> None:
@@ -88,7 +92,8 @@ def test_rows_are_changed_at_any_depth() -> None:
         ("remove sections 0", "sections"),
     ]:
         assert rows.change(entry, command) == path
-    assert plain(entry) == {"sections": [{"columns": {"": {"highlight": [{}]}}, "totals": {"columns": {"": "sum"}}}]}
+    section = {"columns": [["", {"highlight": [{}]}]], "totals": {"columns": [["", "sum"]]}}
+    assert entry == {"sections": [section]}
 
 
 @pytest.mark.parametrize(

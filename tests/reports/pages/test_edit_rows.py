@@ -53,7 +53,8 @@ def test_errors_of_rows_are_beside_their_fields_and_lose_nothing(browse: Browse,
         data = form_data(submit(client, data, command))
     wrong = data | {
         "columns[0].column": ["amount"], "columns[0].format": ["0.0.0"], "columns[0].width": ["wide"],
-        "columns[1].column": ["amount"], "columns[2].label": ["No name"], "chart.title": ["Lost?"],
+        "columns[1].column": ["amount"], "columns[1].format": ["#.#.#"], "columns[2].label": ["No name"],
+        "columns[2].width": ["0"], "chart.title": ["Lost?"],
         "totals.columns[0].column": ["amount"], "totals.group_by": ["amount"], "rules[0].check": ["x < 1"],
     }  # fmt: skip
     page = Page(submit(client, wrong, "save"))
@@ -61,11 +62,13 @@ def test_errors_of_rows_are_beside_their_fields_and_lose_nothing(browse: Browse,
     assert first.field("Format").is_invalid
     assert "Must be a whole number." in first.field("Width").description
     assert "Duplicate of an earlier entry." in page.get("group", "Columns 2").field("Column").description
+    assert page.get("group", "Columns 2").field("Format").is_invalid
     assert "Enter the name of the column." in page.get("group", "Columns 3").field("Column").description
+    assert "Must be 1 or more." in page.get("group", "Columns 3").field("Width").description
     assert "Choose the kind of chart" in page.get("group", "Chart").field("Kind").description
     assert "can't have a total" in page.get("group", "Columns with totals 1").field("Total").description
     summary = page.by_id("error-summary")
-    assert summary.get("link", "Columns: Format")
+    assert len(summary.all("link", "Columns: Format")) == 2
     kept = form_data(page)
     assert {name: kept[name] for name in wrong if name.startswith(("columns", "totals", "chart", "rules"))} == {
         name: wrong[name] for name in wrong if name.startswith(("columns", "totals", "chart", "rules"))
