@@ -33,12 +33,8 @@ def look(page: Page, name: str) -> list[str]:
     return errors
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_schedule_is_made_from_a_reports_page_changed_and_backfilled(
-    visit: Callable[..., Page], bob: Client, scheme: str
-) -> None:
-    bob.request("DELETE", f"/schedules/{SLUG}")
-    page = visit("bob", "/reports/sales-by-region", color_scheme=scheme, reduced_motion="reduce")
+def fill_in_a_new_schedule(page: Page) -> list[str]:
+    """From the page of the report to the new schedule, past errors. Return what is wrong with the look of pages."""
     page.get_by_role("textbox", name="Since").fill("now-1M/M")
     page.get_by_role("button", name="Schedule…").click()
     expect(page.get_by_role("heading", name="New schedule")).to_be_visible()
@@ -65,13 +61,20 @@ def test_a_schedule_is_made_from_a_reports_page_changed_and_backfilled(
     page.get_by_label("Cron expression").press("Tab")
     page.get_by_role("button", name="Create schedule").click()
     page.wait_for_url(f"**/schedules/{SLUG}")
+    return errors
+
+
+def look_at_what_offers_it(page: Page) -> list[str]:
     expect(page.locator("#notices")).to_contain_text("“watched” was created.")
     page.goto("/subscriptions")
     expect(page.get_by_text(SLUG)).to_be_visible()
-    errors += look(page, "subscriptions")
+    errors = look(page, "subscriptions")
     page.goto("/reports/sales-by-region")
     expect(page.get_by_role("region", name="Get it regularly")).to_contain_text(SLUG)
-    errors += look(page, "report with subscriptions")
+    return errors + look(page, "report with subscriptions")
+
+
+def backfill_and_pause(page: Page) -> list[str]:
     page.goto(f"/schedules/{SLUG}")
     page.get_by_role("link", name="Backfill…").click()
     first = datetime.now(UTC) - timedelta(days=2)
@@ -79,7 +82,7 @@ def test_a_schedule_is_made_from_a_reports_page_changed_and_backfilled(
     page.get_by_label("Last day").fill(str((first + timedelta(days=1)).date()))
     page.get_by_role("button", name="Show times").click()
     expect(page.get_by_role("heading", name="2 times without a job")).to_be_visible()
-    errors += look(page, "backfill")
+    errors = look(page, "backfill")
     page.get_by_role("button", name="Run 2 jobs").click()
     expect(page.locator("#notices")).to_contain_text("2 slots created")
     expect(page.get_by_role("region", name="Slots").get_by_role("row")).to_have_count(3)
@@ -87,21 +90,36 @@ def test_a_schedule_is_made_from_a_reports_page_changed_and_backfilled(
     expect(page.locator("#calendar")).to_contain_text("expected")
     page.get_by_role("button", name="Pause").click()
     expect(page.locator("#notices")).to_contain_text("watched is paused.")
-    errors += look(page, "schedule")
+    return errors + look(page, "schedule")
+
+
+def change_and_delete(page: Page) -> list[str]:
     page.get_by_role("link", name="Edit").click()
     page.get_by_role("button", name="First of the month").click()
     expect(page.get_by_label("Cron expression")).to_have_value("30 6 1 * *")
     page.get_by_role("button", name="Save").click()
     page.get_by_role("link", name="Versions").click()
     expect(page.get_by_role("region", name="Version 1 → 2")).to_contain_text("30 6 1 * *")
-    errors += look(page, "versions")
+    errors = look(page, "versions")
     page.get_by_role("link", name="Edit").click()
     page.get_by_role("link", name="Delete…").click()
     expect(page.get_by_role("heading", name="Delete schedule")).to_be_visible()
     errors += look(page, "delete")
     page.get_by_role("button", name="Delete schedule").click()
     expect(page.locator("#notices")).to_contain_text("“watched” was deleted.")
-    errors += look(page, "list")
+    return errors + look(page, "list")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_schedule_is_made_from_a_reports_page_changed_and_backfilled(
+    visit: Callable[..., Page], bob: Client, scheme: str
+) -> None:
+    bob.request("DELETE", f"/schedules/{SLUG}")
+    page = visit("bob", "/reports/sales-by-region", color_scheme=scheme, reduced_motion="reduce")
+    errors = fill_in_a_new_schedule(page)
+    errors += look_at_what_offers_it(page)
+    errors += backfill_and_pause(page)
+    errors += change_and_delete(page)
     assert errors == []
 
 
