@@ -188,7 +188,8 @@ def test_the_help_lists_only_the_shortcuts_of_its_page(visit: Callable[..., Page
 def test_pages_are_accessible_small_and_as_wide_as_the_window(
     visit: Callable[..., Page], bob: Client, alice: Client, scheme: str, widths: tuple[int, ...]
 ) -> None:
-    failed, done = failed_job(bob), bob.generate("sales-by-region", {"region": "north"})
+    formats = ["csv", "json", "ndjson", "xlsx", "parquet", "html", "pdf"]
+    failed, done = failed_job(bob), bob.generate("sales-by-region", {"region": "north"}, formats=formats)
     bob.wait(done, "Succeeded")
     schedule = {"slug": f"mondays-{scheme}", "report": "sales-by-region", "cron": "0 7 * * MON"}
     assert bob.post("/schedules", json=schedule).status_code == 201
@@ -246,7 +247,7 @@ def test_an_estimate_appears_beside_the_form(visit: Callable[..., Page]) -> None
     page.get_by_label("rows", exact=True).fill("1000")
     page.get_by_role("button", name="Estimate").click()
     expect(page.locator("#estimate")).to_contain_text(re.compile("About [0-9,]+ rows"))
-    expect(page.get_by_label("rows")).to_have_value("1000")
+    expect(page.get_by_label("rows", exact=True)).to_have_value("1000")
     expect(page.get_by_role("button", name="Estimate")).to_be_focused()
 
 
