@@ -133,7 +133,7 @@ def test_what_is_typed_into_the_editor_survives_the_end_of_the_session(
     page.wait_for_url(SIGN_IN)
     assert asked == [], "who is led to the sign-in loses nothing, and is not asked whether to lose it"
     sign_in_again(page, "alice")
-    page.wait_for_url("**/reports/kept/edit")
+    page.wait_for_url("**/reports/kept/edit*")  # With the tab that was open, as a fragment.
     expect(page.locator("#notices")).to_contain_text("Your input is restored.")
     page.get_by_role("tab", name="General").click()
     expect(page.get_by_label("Description")).to_have_value("Typed for an hour")
