@@ -34,9 +34,9 @@ def dry_runs() -> None:
 
 @pytest.fixture
 def worker_here(dry_runs: None, as_worker: set[int], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A worker's fork server, started before the transaction of the test, because that closes connections."""
-    worker.fork_server()
+    """A worker's fork server. Starting it would close the connection, and with it the transaction of the test."""
     monkeypatch.setattr(connections, "close_all", lambda: None)
+    worker.fork_server()
     yield
     worker.fork_server().end()
 
