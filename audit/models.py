@@ -10,9 +10,12 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Tenant
 from accounts.names import OPERATOR, SYSTEM, UNKNOWN
+from audit.archive.models import AuditArchive
 from audit.chain import GENESIS, Link
 from audit.exceptions import AuditLogIsAppendOnly
 from audit.querysets import AuditLogQuerySet
+
+__all__ = ["Action", "AuditArchive", "AuditCheck", "AuditHead", "AuditLog", "AuditTally"]
 
 
 class Action(models.TextChoices):
@@ -86,6 +89,7 @@ class Action(models.TextChoices):
     PROVIDER_DELETE = "Provider Delete", _("Identity provider deleted")
     IDENTITY_LINK = "Identity Link", _("Identity linked to user")
     IDENTITY_UNLINK = "Identity Unlink", _("Identity unlinked from user")
+    HISTORY_ARCHIVE = "History Archive", _("Old jobs archived")
     AUDIT_EXPORT = "Audit Export", _("Audit log exported")
     DEPLOYMENT_ADOPT = "Deployment Adopt", _("Database adopted")
     AUDIT_ANCHOR = "Audit Anchor", _("Audit log accepted as it is")

@@ -13,41 +13,71 @@ import copy
 import hmac
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from typing import cast
 
-from django.conf import settings
 from django.db.models import Subquery
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from audit import chain
-from audit.chain import Checkpoint, VerificationFailure
+from audit.archive.lines import BadArchive
+from audit.archive.port import ArchiveUnavailable, archives
+from audit.archive.reading import find_returned, links_after
+from audit.chain import Checkpoint, Link, VerificationFailure
 from audit.heads.comparison import compare, host_name
 from audit.heads.keeping import begin, read_all
 from audit.key import empty_log_seal, signing_key
-from audit.models import AuditCheck, AuditHead, AuditLog
+from audit.models import Action, AuditCheck, AuditHead, AuditLog
 
 log = logging.getLogger(__name__)
 #: When verification starts again at the first entry, including the entries that were intact before.
 _RESTART_AFTER = timedelta(days=1)
+#: Time between two verifications of a process that watches the log.
+_PAUSE_SECONDS = 60
 
 
 def verify_log() -> VerificationFailure | None:
-    """Verify the whole log, and its end against what is kept outside the database. None if it is intact."""
+    """Verify the whole log with its archives, and its end against what is kept outside the database.
+
+    None if all is intact. Raises ArchiveUnavailable if the archives can't be read now.
+    """
     outside = read_all()
     head = read_head()
-    links = (entry.link() for entry in _entries_until(head.sequence))
-    failure = chain.verify_chain(signing_key(), links, head) or _find_unsealed()
-    return failure or compare(outside, head)
+    end: Checkpoint | VerificationFailure = chain.START
+    while isinstance(end, Checkpoint) and (result := _verify_next(end, head, with_jobs=True)):
+        end = result
+    failure = end if isinstance(end, VerificationFailure) else chain.verify_head(signing_key(), end, head)
+    return failure or _find_unsealed() or compare(outside, head)
 
 
-def _entries_until(last: int) -> Iterator[AuditLog]:
-    """Entries in their order, read in batches: a cursor outside of a transaction doesn't survive a pooler."""
-    entries, sequence = AuditLog.objects.filter(sequence__lte=last).order_by("sequence"), 0
-    while batch := list(entries.filter(sequence__gt=sequence)[: settings.AUDIT_BATCH_ENTRIES]):
-        yield from batch
-        sequence = batch[-1].sequence
+def _verify_next(
+    checkpoint: Checkpoint, head: chain.Head, *, with_jobs: bool
+) -> Checkpoint | VerificationFailure | None:
+    """Verify some entries that follow, in batches: a cursor outside of a transaction doesn't survive a pooler.
+
+    None if there are no others. With `with_jobs`, also the archives of jobs that these entries record. Raises
+    ArchiveUnavailable.
+    """
+    try:
+        links = links_after(checkpoint.sequence, head.sequence)
+    except BadArchive as bad:
+        return VerificationFailure(bad.sequence, bad.reason)
+    if not links:
+        return None
+    result = chain.verify_links(signing_key(), links, checkpoint)
+    bad_jobs = _bad_archive_of_jobs(links) if with_jobs and isinstance(result, Checkpoint) else None
+    return bad_jobs or result
+
+
+def _bad_archive_of_jobs(links: Iterable[Link]) -> VerificationFailure | None:
+    for link in links:
+        if link.content["action"] == Action.HISTORY_ARCHIVE:
+            details = cast("Mapping[str, object]", link.content["details"])
+            if problem := archives().problem(details):
+                return VerificationFailure(link.sequence, problem)
+    return None
 
 
 def is_intact(entry: AuditLog) -> bool:
@@ -83,7 +113,12 @@ def verify_for(*, seconds: float, restart: bool = False) -> bool:
     if now - check.started_at > _RESTART_AFTER or (restart and not check.in_progress):
         check.started_at, check.sequence, check.hash = now, 0, chain.GENESIS
     outside, head = read_all(), read_head()
-    failure, finished = _continue(check, head, time.monotonic() + seconds)
+    try:
+        failure, finished = _continue(check, head, time.monotonic() + seconds)
+    except ArchiveUnavailable as error:
+        # Which says nothing about the log.
+        log.warning("The audit log can't be verified now: %s", error)
+        return True
     # At each step: it takes few queries, and a shortened log may be long.
     if failure := failure or compare(outside, head):
         finished = True
@@ -104,9 +139,7 @@ def _continue(check: AuditCheck, head: chain.Head, deadline: float) -> tuple[Ver
     if head.sequence < max(check.verified_sequence or 0, check.sequence):
         return VerificationFailure(head.sequence + 1, "entries that were there before are missing"), True
     checkpoint = Checkpoint(check.sequence, check.hash)
-    entries = AuditLog.objects.filter(sequence__lte=head.sequence).order_by("sequence")
-    while batch := list(entries.filter(sequence__gt=checkpoint.sequence)[: settings.AUDIT_BATCH_ENTRIES]):
-        result = chain.verify_links(signing_key(), (entry.link() for entry in batch), checkpoint)
+    while result := _verify_next(checkpoint, head, with_jobs=False):
         if isinstance(result, VerificationFailure):
             return result, True
         checkpoint = result
@@ -117,10 +150,26 @@ def _continue(check: AuditCheck, head: chain.Head, deadline: float) -> tuple[Ver
 
 
 def _find_unsealed() -> VerificationFailure | None:
-    """The first entry after the head. One statement reads both, since others may be writing."""
+    """The first entry after the head, or one that was archived. One statement reads both: others may be writing."""
     head = Coalesce(Subquery(AuditHead.objects.values("sequence")[:1]), 0)
     first = AuditLog.objects.filter(sequence__gt=head).order_by("sequence").first()
-    return VerificationFailure(first.sequence, "entries follow the sealed end of the log") if first else None
+    if first:
+        return VerificationFailure(first.sequence, "entries follow the sealed end of the log")
+    return find_returned()
+
+
+class Watch:
+    """Verifies the log again and again, a little at a time."""
+
+    def __init__(self) -> None:
+        self._verified_at = float("-inf")
+
+    def work_for(self, *, seconds: float) -> None:
+        """Verify for about this time, unless verification was finished lately."""
+        is_due = time.monotonic() - self._verified_at > _PAUSE_SECONDS
+        # A verification that is not finished continues in the next round.
+        if is_due and verify_for(seconds=seconds):
+            self._verified_at = time.monotonic()
 
 
 def _save(check: AuditCheck, previous: AuditCheck | None) -> None:

@@ -14,8 +14,9 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Tenant
 from jobs.clock import Now
 from jobs.connections.models import Connection
-from jobs.delivery.models import Delivery, DeliveryPlan, DownloadLink, Unsubscription
+from jobs.delivery.models import DeliveredOutcome, Delivery, DeliveryPlan, DownloadLink, Unsubscription
 from jobs.execution.claim import Claim
+from jobs.history.models import HistoryTurn, JobArchive
 from jobs.hosts.models import Deployment, WorkerHost
 from jobs.monitoring.models import BulkAction, SavedView
 from jobs.notices.models import Notice, Streak
@@ -27,9 +28,9 @@ from jobs.status import ENDED, UNFINISHED, JobError, QueuePosition, Status
 from reports.models import ReportConfiguration, ReportVersion
 
 __all__ = [
-    "Artifact", "BulkAction", "Connection", "Delivery", "DeliveryPlan", "Deployment", "DownloadLink", "JobEvent",
-    "JobExecutionLog", "JobSplit", "Notice", "Piece", "ResultStore", "SavedView", "Streak", "Unsubscription",
-    "WorkerHost",
+    "Artifact", "BulkAction", "Connection", "DeliveredOutcome", "Delivery", "DeliveryPlan", "Deployment",
+    "DownloadLink", "HistoryTurn", "JobArchive", "JobEvent", "JobExecutionLog", "JobSplit", "Notice", "Piece",
+    "ResultStore", "SavedView", "Streak", "Unsubscription", "WorkerHost",
 ]  # fmt: skip
 
 

@@ -190,6 +190,8 @@ JOB_MEMORY_BYTES = whole_number("REPORTSERVER_JOB_MEMORY_MB", 4096) * 1_048_576
 JOB_FILE_BYTES = whole_number("REPORTSERVER_JOB_FILE_MB", 20_480) * 1_048_576
 KEEP_ROWS = whole_number("REPORTSERVER_KEEP_ROWS", 100_000, minimum=0, maximum=10_000_000)
 JOB_NICENESS = 10  # How far a job lowers its priority, from 0 to 19: nice(1).
+#: Days after which jobs and audit entries are archived; 0: never.
+HISTORY_DAYS = whole_number("REPORTSERVER_HISTORY_DAYS", 400, minimum=0, maximum=36_500)
 MAX_UNFINISHED_PER_USER = whole_number("REPORTSERVER_MAX_UNFINISHED_PER_USER", 200)
 MAX_UNFINISHED_PER_TENANT = whole_number("REPORTSERVER_MAX_UNFINISHED_PER_TENANT", 2000)
 #: Jobs that run at once, on all hosts together. None: one less than there are slots.

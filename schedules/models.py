@@ -217,6 +217,7 @@ class Slot(models.Model):
     )
     version = models.ForeignKey(ScheduleVersion, on_delete=models.SET_NULL, null=True, related_name="+")
     job = models.OneToOneField(JobExecutionLog, on_delete=models.SET_NULL, null=True, related_name="slot")
+    archived_job = models.UUIDField(null=True, help_text=_("Its job, once that is archived."))
     waits = models.BooleanField(
         default=False, db_default=False, help_text=_("Its job waits for the end of an earlier one.")
     )
@@ -243,6 +244,11 @@ class Slot(models.Model):
 
     def __str__(self) -> str:
         return f"{self.time:%Y-%m-%d %H:%M} {self.state}"
+
+    @property
+    def any_job_id(self) -> uuid.UUID | None:
+        """Its job, even if that is archived."""
+        return self.job_id or self.archived_job
 
     def job_ids(self) -> list[uuid.UUID]:
         """Return its job and those of its recipients."""

@@ -72,6 +72,7 @@ def allow_truncate(django_db_setup: None, django_db_blocker: DjangoDbBlocker) ->
     if connection.vendor == "postgresql":
         with django_db_blocker.unblock(), connection.cursor() as cursor:
             cursor.execute("alter table audit_auditlog disable trigger audit_no_truncate")
+            cursor.execute("alter table audit_auditarchive disable trigger audit_archive_no_truncate")
 
 
 @pytest.fixture(autouse=True)

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from audit import chain
+from audit.archive.reading import stored_hashes
 from audit.chain import VerificationFailure
 from audit.heads.file import Content
 from audit.heads.lines import Line
-from audit.models import AuditLog
 
 #: Of one query.
 _MAX_SEQUENCES = 500
@@ -53,7 +53,7 @@ def _compare(content: Content, head: chain.Head) -> VerificationFailure | None:
 
 
 def _stored_hashes(sequences: Iterable[int]) -> dict[int, str]:
-    found, remaining = {0: chain.GENESIS}, iter(sequences)
+    found, remaining = dict[int, str](), iter(sequences)
     while chunk := list(islice(remaining, _MAX_SEQUENCES)):
-        found.update(AuditLog.objects.filter(sequence__in=chunk).values_list("sequence", "hash"))
+        found.update(stored_hashes(chunk))
     return found

@@ -142,6 +142,26 @@ class DeliveryPlan(models.Model):
         return plan is not None and any(entry.get("when") == "changed" for entry in plan.deliveries)
 
 
+class DeliveredOutcome(models.Model):
+    """What was last delivered under a name of a schedule by a job that is archived: later ones are compared with it."""
+
+    schedule = models.UUIDField()
+    recipient_key = models.CharField(max_length=200, blank=True, help_text=_("Empty unless it bursts."))
+    name = models.CharField(max_length=100)
+    rows = models.PositiveBigIntegerField()
+    truncated = models.BooleanField()
+    content_digest = models.CharField(max_length=64, blank=True)
+    delivered_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["schedule", "recipient_key", "name"], name="delivered_outcome_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.rows} rows"
+
+
 class Unsubscription(models.Model):
     """An address that wants no more mails of a schedule. It outlives the address's place in the schedule."""
 

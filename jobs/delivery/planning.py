@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 from jobs.clock import Now
 from jobs.delivery import texts
-from jobs.delivery.models import Delivery, DeliveryPlan
+from jobs.delivery.models import DeliveredOutcome, Delivery, DeliveryPlan
 from jobs.delivery.senders import SENDERS
 from jobs.delivery.texts import TextFields
-from jobs.models import Artifact, JobExecutionLog
+from jobs.models import JobExecutionLog
 from reports.models import ReportVersion
 from reports.rendering import RENDERERS
 
@@ -101,8 +101,14 @@ def _held_for_rows(limit: int, outcome: Outcome, last: Outcome) -> str:
 
 def _last_delivered(plan: DeliveryPlan, name: str) -> Outcome | None:
     of_recipient = Delivery.objects.filter(schedule=plan.schedule, recipient_key=plan.recipient_key)
-    sent = of_recipient.filter(name=name, state=State.SENT).order_by("-ended_at")
-    artifact = Artifact.objects.filter(job__in=sent.values("job")[:1]).first()
+    sent = of_recipient.filter(name=name, state=State.SENT).order_by("-ended_at").select_related("job__artifact")
+    last = sent.first()
+    # Of a job that is archived.
+    kept = DeliveredOutcome.objects.filter(schedule=plan.schedule, recipient_key=plan.recipient_key or "", name=name)
+    archived = kept.first()
+    if archived and not (last and last.ended_at and last.ended_at > archived.delivered_at):
+        return Outcome(archived.rows, archived.truncated, archived.content_digest)
+    artifact = getattr(last.job, "artifact", None) if last else None
     return Outcome(artifact.rows, bool(artifact.truncated), artifact.content_digest) if artifact else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 
 from audit import chain
+from audit.archive.reading import archived_entries
 from audit.key import signing_key
 from audit.models import Action, AuditLog
 from jobs.delivery.models import Delivery
@@ -48,10 +50,17 @@ class Verified:
 def verify(job: JobExecutionLog, sha256: str | None = None) -> list[Verified]:
     """Return the receipts of a job, the first one first. `sha256`: of a file that each of them should be about.
 
+    Raise BadArchive, or ArchiveUnavailable.
+
     Each entry is checked against its own hash; verify_audit checks that the log has all entries.
     """
-    entries = AuditLog.objects.filter(target_type="job", target_id=str(job.pk), action=Action.DELIVERY_SENT)
-    return [Verified(entry, list(_faults(entry, job, sha256))) for entry in entries.order_by("sequence")]
+    archived = archived_entries(str(job.pk), since=job.queued_at)
+    stored = AuditLog.objects.filter(target_type="job", target_id=str(job.pk), action=Action.DELIVERY_SENT)
+    entries = itertools.chain(
+        (entry for entry in archived if (entry.target_type, entry.action) == ("job", Action.DELIVERY_SENT)),
+        stored.order_by("sequence"),
+    )
+    return [Verified(entry, list(_faults(entry, job, sha256))) for entry in entries]
 
 
 def _faults(entry: AuditLog, job: JobExecutionLog, sha256: str | None) -> Any:

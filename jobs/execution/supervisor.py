@@ -51,8 +51,8 @@ _WATCH_SECONDS, _RECOVERY_SECONDS = 0.2, 1.0
 _STUCK_SECONDS = 10
 #: Seconds that one round may spend on deleting what nobody needs any more.
 _TIDYING_SECONDS_PER_ROUND = 0.5
-#: Seconds between two verifications of the audit log, and seconds that one round may spend on it.
-_AUDIT_SECONDS, _AUDIT_SECONDS_PER_ROUND = 60, 0.5
+#: Seconds that one round may spend on verifying the audit log.
+_AUDIT_SECONDS_PER_ROUND = 0.5
 #: Seconds that one round may spend on bulk actions whose page was closed.
 _BULK_SECONDS_PER_ROUND = 2.0
 #: Seconds before a cluster that ended is started again.
@@ -80,7 +80,7 @@ class Supervisor:
     idle_since: float | None = None
     recovered_at: float = float("-inf")
     tidying: Tidying = field(default_factory=Tidying)
-    verified_at: float = float("-inf")
+    audit_watch: verification.Watch = field(default_factory=verification.Watch)
 
     def run(self) -> int:
         """Work until SIGTERM or SIGINT. Return the exit code: 0 for a clean stop, 1 if the cluster failed."""
@@ -134,7 +134,7 @@ class Supervisor:
         # This process forks others, so it must not use the client of an object store: the tidier does.
         if not settings.ARTIFACTS_URL:
             self._try(lambda: self.tidying.work_for(seconds=_TIDYING_SECONDS_PER_ROUND))
-        self._try(self._verify_audit_log)
+            self._try(lambda: self.audit_watch.work_for(seconds=_AUDIT_SECONDS_PER_ROUND))
         self._try(lambda: bulk_actions.work_on_all(seconds=_BULK_SECONDS_PER_ROUND))
 
     def _report(self) -> None:
@@ -156,12 +156,6 @@ class Supervisor:
             connections.close_all()
             return False
         return True
-
-    def _verify_audit_log(self) -> None:
-        # A verification that is not finished continues in the next round.
-        is_due = time.monotonic() - self.verified_at > _AUDIT_SECONDS
-        if is_due and verification.verify_for(seconds=_AUDIT_SECONDS_PER_ROUND):
-            self.verified_at = time.monotonic()
 
     def _sleep(self, seconds: float) -> None:
         """Sleep, but wake up at once if the cluster ends or a stop is requested."""

@@ -16,7 +16,9 @@ from functools import wraps
 from django.db import connections
 
 from accounts import expired_sessions
+from audit import verification
 from common.throttling import delete_old_counts
+from jobs.history import archiving
 from jobs.notices import outbox as notices
 from jobs.queue import broker
 from jobs.results import retention, rows_copies, stray_files, stray_objects
@@ -41,6 +43,7 @@ def _in_one_piece(delete: Callable[[], int | None]) -> Step:
 
 STEPS: Sequence[Step] = (
     retention.purge_expired,
+    archiving.archive_history,
     stray_files.delete_stray_files,
     stray_objects.delete_stray_objects,
     _in_one_piece(rows_copies.delete_unused),
@@ -54,13 +57,25 @@ STEPS: Sequence[Step] = (
 
 
 def run_tidier() -> None:
-    """Tidy up until SIGTERM: in a process of its own, where the supervisor must not use the store's client itself."""
+    """Tidy up and verify the audit log until SIGTERM.
+
+    In a process of its own, where the supervisor must not use the store's client itself.
+    """
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    tidying = Tidying()
+    tidying, audit_watch = Tidying(), verification.Watch()
     while not stopping.wait(_TIDIER_PAUSE_SECONDS):
         tidying.work_for(seconds=_TIDIER_SECONDS)
+        _try_to_verify(audit_watch)
+
+
+def _try_to_verify(watch: verification.Watch) -> None:
+    try:
+        watch.work_for(seconds=_TIDIER_SECONDS)
+    except Exception:
+        log.exception("The audit log could not be verified.")
+        connections.close_all()
 
 
 class Tidying:

@@ -23,6 +23,7 @@ from jobs import deployment
 from jobs.clock import Now, from_now
 from jobs.delivery.outgoing import count_overdue
 from jobs.exceptions import QueueUnavailable, StorageUnavailable, WrongStore
+from jobs.history.lag import LATE_SECONDS, lag_seconds
 from jobs.models import Delivery, JobExecutionLog, Notice
 from jobs.monitoring import workload
 from jobs.queue import broker
@@ -341,6 +342,18 @@ def _audit() -> Iterator[Finding]:
         yield Finding(Verdict.OK, "The audit log is intact.")
 
 
+def _history() -> Iterator[Finding]:
+    lag = lag_seconds()
+    if lag > LATE_SECONDS:
+        sentence = f"Jobs or audit entries should have been archived {lag / _DAY_SECONDS:,.0f} days ago."
+        remedy = "logs/jobs.log says why: look for archive_history. Start manage.py serve or jobserver if none runs."
+        yield Finding(Verdict.WARNING, sentence, remedy)
+    elif settings.HISTORY_DAYS:
+        yield Finding(Verdict.OK, f"All that is older than {settings.HISTORY_DAYS} days is archived, or will be today.")
+    else:
+        yield Finding(Verdict.OK, "Jobs and audit entries stay in the database: REPORTSERVER_HISTORY_DAYS is 0.")
+
+
 _CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "database": _database,
     "connection": _connection,
@@ -361,4 +374,5 @@ _CHECKS: dict[str, Callable[[], Iterator[Finding]]] = {
     "deliveries": _deliveries,
     "schedules": _schedules,
     "audit log": _audit,
+    "history": _history,
 }

@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from jobs.clock import from_now
 from jobs.exceptions import QueueUnavailable
+from jobs.history.lag import lag_seconds
 from jobs.models import Delivery, JobExecutionLog
 from jobs.monitoring import workload
 from jobs.monitoring.status_counts import COUNT_LIMIT
@@ -54,6 +55,8 @@ class Metrics(Collector):
         yield _gauge(
             "reportserver_late_slots", "Times of schedules that should have been recorded by now.", late_slots()
         )
+        help = "Time for which the oldest job or audit entry should have been archived."
+        yield _gauge("reportserver_history_lag_seconds", help, lag_seconds())
         free = shutil.disk_usage(settings.ARTIFACTS_DIR).free
         yield _gauge("reportserver_artifacts_free_bytes", "Free space for result files.", free)
 

@@ -87,7 +87,7 @@ class ChildSerializer(serializers.Serializer[SlotRecipient]):
     """A recipient of a slot, and its job."""
 
     key = serializers.CharField()
-    jobId = serializers.UUIDField(source="job_id", allow_null=True, help_text="The latest one, after a retry.")
+    jobId = serializers.UUIDField(source="any_job_id", allow_null=True, help_text="The latest one, after a retry.")
     jobStatus = serializers.CharField(source="job.status", default=None, allow_null=True)
     deliveryState = serializers.SerializerMethodField(help_text="As that of the job; null without deliveries.")
     outcome = serializers.ChoiceField(choices=Outcome.choices)
@@ -106,7 +106,7 @@ class SlotSerializer(serializers.Serializer[Slot]):
     slot = serializers.DateTimeField(source="time")
     kind = serializers.ChoiceField(choices=Slot.Kind.choices)
     state = serializers.ChoiceField(choices=Slot.State.choices)
-    jobId = serializers.UUIDField(source="job_id", allow_null=True)
+    jobId = serializers.UUIDField(source="any_job_id", allow_null=True)
     jobStatus = serializers.CharField(source="job.status", default=None, allow_null=True)
     children = ChildSerializer(
         source="listed_children", many=True, help_text="Of a burst: its first 100 recipients, by key."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -49,6 +51,10 @@ class SlotRecipient(models.Model):
         related_name="slot_recipient",
         help_text=_("The latest one: a retry takes the place of the job that failed."),
     )
+    archived_job = models.UUIDField(null=True, help_text=_("Its job, once that is archived."))
+    archived_outcome = models.CharField(  # noqa: DJ001 - null instead of empty, as in jobs
+        max_length=20, null=True, choices=Outcome, help_text=_("What came of that job.")
+    )
     reason = models.CharField(
         max_length=1000, blank=True, db_default="", help_text=_("Why there is no job, or why addresses are left out.")
     )
@@ -66,15 +72,27 @@ class SlotRecipient(models.Model):
         return self.key
 
     @property
+    def any_job_id(self) -> UUID | None:
+        """Its job, even if that is archived."""
+        return self.job_id or self.archived_job
+
+    @property
     def outcome(self) -> Outcome:
+        if self.archived_outcome:
+            return Outcome(self.archived_outcome)
         job = self.job
         return outcome_of(job.status if job else None, job.delivery_state if job else None, waits=self.waits)
 
     @property
     def status(self) -> str:
-        """The status of its job; without one, Queued while it waits, or else Failed."""
+        """The status of its job; without one, Queued while it waits, or else Failed.
+
+        Of an archived job, as far as its outcome says it.
+        """
         if self.job:
             return self.job.status
+        if self.archived_outcome and self.archived_outcome != Outcome.FAILED:
+            return Status.SUCCEEDED
         return Status.QUEUED if self.waits else Status.FAILED
 
     @property

@@ -48,14 +48,14 @@ def progress_of(slots: Iterable[int]) -> dict[int, Progress]:
     """Return the progress of those of the slots that have recipients, by id."""
     found: dict[int, Progress] = defaultdict(Progress)
     children = SlotRecipient.objects.filter(slot__in=list(slots)).order_by()
-    grouped = children.values_list("slot", "job__status", "job__delivery_state", "waits").annotate(number=Count("pk"))
-    for slot, status, state, waits, number in grouped:
-        found[slot].counts[outcome_of(status, state, waits=waits)] += number
+    columns = ("slot", "archived_outcome", "job__status", "job__delivery_state", "waits")
+    for slot, archived, status, state, waits, number in children.values_list(*columns).annotate(number=Count("pk")):
+        found[slot].counts[Outcome(archived) if archived else outcome_of(status, state, waits=waits)] += number
     return dict(found)
 
 
 def failed_recipients(slot: Slot) -> QuerySet[SlotRecipient]:
-    """Return those of a slot's recipients whose outcome is a failure."""
+    """Return those of a slot's recipients whose outcome is a failure, and whose job is not archived."""
     return failed_of(slot.pk)
 
 
@@ -63,4 +63,4 @@ def failed_of(slot: int | OuterRef) -> QuerySet[SlotRecipient]:
     """Return as `failed_recipients`, for the id of a slot or in a query of slots."""
     not_sent = Q(job__status=Status.SUCCEEDED, job__delivery_state__in=FAILED_DELIVERIES)
     failed = Q(job=None, waits=False) | Q(job__status=Status.FAILED) | not_sent
-    return SlotRecipient.objects.filter(failed, slot=slot)
+    return SlotRecipient.objects.filter(failed, slot=slot, archived_outcome=None)

@@ -9,6 +9,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from audit.archive.lines import BadArchive
+from audit.archive.port import ArchiveUnavailable
 from common.ids import parse_uuid
 from jobs.delivery import receipts
 from jobs.delivery.receipts import Verified
@@ -30,7 +32,10 @@ class Command(BaseCommand):
         job = JobExecutionLog.objects.filter(pk=uuid).first() if uuid else None
         if job is None:
             raise CommandError(f"There is no job {options['job']}.")
-        found = receipts.verify(job, _sha256(options["file"]) if options["file"] else None)
+        try:
+            found = receipts.verify(job, _sha256(options["file"]) if options["file"] else None)
+        except (BadArchive, ArchiveUnavailable) as error:
+            raise CommandError(f"The archives of the audit log can't be used: {error}.") from error
         for receipt in found:
             self._show(receipt)
         if not found:

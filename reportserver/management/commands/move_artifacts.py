@@ -1,4 +1,4 @@
-"""manage.py move_artifacts: copy all results into another folder or bucket, before the setting is changed."""
+"""manage.py move_artifacts: copy all results and archives into another folder or bucket, before the setting is changed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from tqdm import tqdm
 
+from audit.archive.port import ArchivedFile, ArchiveUnavailable
 from jobs.exceptions import ResultMissing, ResultPurged, StorageUnavailable, WrongStore
+from jobs.history import files
+from jobs.history.recorded import archived_files
 from jobs.models import Artifact, WorkerHost
 from jobs.results import opening, store
 from jobs.results.publishing import StoredFile
@@ -70,7 +73,21 @@ class Command(BaseCommand):
                     if what == _MISSING:
                         self.stderr.write(f"The {file.format} file of job {artifact.job_id} is {_MISSING}.")
                 bar.update()
+        for archive in archived_files():
+            what = _copy_archive(archive, target)
+            counts[what] += 1
+            if what == _MISSING:
+                self.stderr.write(f"The archive {archive.name} is {_MISSING}.")
         return counts
+
+
+def _copy_archive(archive: ArchivedFile, target: Store) -> str:
+    try:
+        return _COPIED if files.copy(archive, target) else _THERE
+    except ResultMissing:
+        return _MISSING
+    except ArchiveUnavailable as error:
+        raise CommandError(str(error)) from None
 
 
 def _store_at(place: str) -> Store:

@@ -7,8 +7,14 @@ from django.db import IntegrityError, connection, models
 from django.test.utils import isolate_apps
 
 TRIGGERS = {
-    "sqlite": {"accounts_user_end_sessions", "audit_no_delete", "audit_no_update", "report_version_immutable"},
-    "postgresql": {"accounts_user_end_sessions", "audit_no_change", "audit_no_truncate", "report_version_immutable"},
+    "sqlite": {
+        *("accounts_user_end_sessions", "audit_no_delete", "audit_no_update", "report_version_immutable"),
+        *("audit_archive_no_delete", "audit_archive_no_update"),
+    },
+    "postgresql": {
+        *("accounts_user_end_sessions", "audit_no_change", "audit_no_truncate", "report_version_immutable"),
+        *("audit_archive_no_change", "audit_archive_no_truncate"),
+    },
 }
 _NAMES = {
     "sqlite": "select name from sqlite_master where type = 'trigger'",

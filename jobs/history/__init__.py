@@ -1,0 +1,1 @@
+"""The history: jobs that ended long ago, in compressed files of the store of results."""
