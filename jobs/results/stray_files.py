@@ -15,6 +15,7 @@ from uuid import UUID
 from django.conf import settings
 from django.db.models import BooleanField, ExpressionWrapper, Q
 
+from jobs import deployment
 from jobs.clock import Now
 from jobs.models import JobExecutionLog
 from jobs.results import storage, store
@@ -36,6 +37,9 @@ def delete_stray_files() -> Iterator[int]:
     Raises WrongStore, or StorageUnavailable or OSError if the store can't be read: all jobs of another installation are
     unknown to this one.
     """
+    # A copy of the database doesn't know the jobs that its original has had since.
+    if deployment.is_suspended():
+        return
     folders = storage.job_folders()
     while batch := list(islice(folders, _BATCH)):
         # Each time: a share may be mounted at any moment.

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from jobs import deployment
 from jobs.models import JobExecutionLog
 from jobs.results import store
 from jobs.results.stores.abandoned_uploads import abort_old_uploads
@@ -26,7 +27,8 @@ def delete_stray_objects() -> Iterator[int]:
     Yields the number of objects deleted for each answer of the store, and last that of aborted uploads. Objects
     that aren't named like results are left alone. Raises WrongStore or StorageUnavailable.
     """
-    if not settings.ARTIFACTS_URL:
+    # A copy of the database doesn't know the jobs that its original has had since.
+    if not settings.ARTIFACTS_URL or deployment.is_suspended():
         return
     objects = ObjectStore(settings.ARTIFACTS_URL)
     store.check()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
@@ -13,6 +13,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from audit.archive.port import ArchiveUnavailable
 from common.ids import parse_uuid
 from jobs.history.search import Found, Kind, Search, entries_about, find_job
+
+#: The times of jobs are the database's, those of entries their host's.
+_MAX_CLOCK_SKEW = timedelta(days=1)
 
 
 class Command(BaseCommand):
@@ -54,8 +57,8 @@ class Command(BaseCommand):
         values = find_job(uuid, on_bad=self._bad.append) if uuid else None
         if values is None:
             raise CommandError(f"There is no archived job {job}.")
-        queued_at = datetime.fromisoformat(values["queued_at"])
-        values["audit"] = entries_about(values["id"], since=queued_at, on_bad=self._bad.append)
+        since = datetime.fromisoformat(values["queued_at"]) - _MAX_CLOCK_SKEW
+        values["audit"] = entries_about(values["id"], since=since, on_bad=self._bad.append)
         self.stdout.write(json.dumps(values, indent=2, ensure_ascii=False))
 
 

@@ -1,4 +1,4 @@
-"""manage.py move_artifacts: copy all results and archives into another folder or bucket, before the setting is changed."""
+"""manage.py move_artifacts: copy all results and archives to another folder or bucket, before the setting changes."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def test_harm_to_an_archive_is_found(
 
 def test_an_archive_that_is_changed_with_its_row_is_found(paths: dict[str, list[Path]], store: Path) -> None:
     """By somebody who has the database's password and the store, but not the key."""
-    path = paths["audit"][1]
+    path = paths["audit"][0]
     change(path, path)
     row = AuditArchive.objects.get(name=str(path.relative_to(store)))
     content = path.read_bytes()
