@@ -117,7 +117,8 @@ def _first_day(text: str) -> date | None:
 def _recorded(schedule: Schedule, start: datetime, end: datetime) -> dict[date, Counter[str]]:
     """Count the slots of each day, those that somebody added by hand left out."""
     # One recipient that failed is reason enough to look.
-    failed = Q(state=Slot.State.FAILED) | Q(job__status=Status.FAILED) | Q(has_failed_recipient=True)
+    of_job = Q(job__status=Status.FAILED) | Q(archived_status=Status.FAILED)
+    failed = Q(state=Slot.State.FAILED) | of_job | Q(has_failed_recipient=True)
     late = Q(kind=Slot.Kind.CRON, created_at__gt=F("time") + ON_TIME)
     slots = schedule.slots.filter(time__gte=start, time__lt=end).exclude(kind=Slot.Kind.MANUAL).order_by()
     slots = slots.annotate(has_failed_recipient=Exists(failed_of(OuterRef("pk"))))

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Tenant
 from jobs.models import Connection, JobExecutionLog
 from jobs.notices.events import Told
+from jobs.status import Status
 from reports.definitions.field_types import principal_of
 from reports.models import DataSource, ReportConfiguration
 from reports.parameters.date_math import Moment
@@ -218,6 +219,9 @@ class Slot(models.Model):
     version = models.ForeignKey(ScheduleVersion, on_delete=models.SET_NULL, null=True, related_name="+")
     job = models.OneToOneField(JobExecutionLog, on_delete=models.SET_NULL, null=True, related_name="slot")
     archived_job = models.UUIDField(null=True, help_text=_("Its job, once that is archived."))
+    archived_status = models.CharField(  # noqa: DJ001 - null instead of empty, as in jobs
+        max_length=10, null=True, choices=Status, help_text=_("Of that job.")
+    )
     waits = models.BooleanField(
         default=False, db_default=False, help_text=_("Its job waits for the end of an earlier one.")
     )
@@ -249,6 +253,11 @@ class Slot(models.Model):
     def any_job_id(self) -> uuid.UUID | None:
         """Its job, even if that is archived."""
         return self.job_id or self.archived_job
+
+    @property
+    def job_status(self) -> str | None:
+        """The status of its job, even if that is archived; None without one."""
+        return self.job.status if self.job else self.archived_status
 
     def job_ids(self) -> list[uuid.UUID]:
         """Return its job and those of its recipients."""

@@ -36,8 +36,9 @@ class SlotQuerySet(models.QuerySet["Slot"]):
         """Load what the API says about slots: of a burst, its first children and how many there are."""
         recipients = apps.get_model("schedules", "SlotRecipient")._default_manager
         # Whole jobs of all children of a page of slots would be gigabytes.
-        own = ("slot", "key", "addresses", "parameters", "reason", "waits", "archived_job", "archived_outcome")
-        fields = (*own, "job__status", "job__delivery_state")
+        own = ("slot", "key", "addresses", "parameters", "reason", "waits")
+        archived = ("archived_job", "archived_status", "archived_delivery_state")
+        fields = (*own, *archived, "job__status", "job__delivery_state")
         listed = recipients.select_related("job").only(*fields).order_by("key")[:LISTED_CHILDREN]
         total = recipients.filter(slot=OuterRef("pk")).order_by().values("slot").annotate(n=Count("pk")).values("n")
         slots = self.select_related("job", "version").annotate(children_total=Coalesce(Subquery(total), 0))

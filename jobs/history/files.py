@@ -34,12 +34,13 @@ def new_name(kind: str) -> str:
 
 def write(name: str, lines: Iterable[bytes]) -> ArchivedFile:
     """Write a file of the store, read it again, and compare. Raise ArchiveUnavailable or OSError."""
-    draft = _draft(name)
+    draft, digest = _draft(name), hashlib.sha256()
     draft.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         with draft.open("wb") as file:
             with gzip.GzipFile(fileobj=file, mode="wb", filename="", mtime=0) as compressed:
                 for line in lines:
+                    digest.update(line)
                     compressed.write(line)
             file.flush()
             os.fsync(file.fileno())
@@ -50,7 +51,9 @@ def write(name: str, lines: Iterable[bytes]) -> ArchivedFile:
         raise ArchiveUnavailable(_sentence(error)) from error
     finally:
         draft.unlink(missing_ok=True)
-    if read_compressed(written) is None:
+    # As whoever looks for something in it will: what can't be read again is no archive.
+    stored = read(written)
+    if stored is None or hashlib.sha256(stored).digest() != digest.digest():
         raise ArchiveUnavailable("The store returns another archive than was written.")
     return written
 

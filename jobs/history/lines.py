@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db.models import Model, prefetch_related_objects
 
-from jobs.models import JobExecutionLog
+from jobs.models import JobExecutionLog, JobSplit
 
 #: Jobs that are read at once.
 _CHUNK = 50
@@ -21,7 +21,7 @@ def lines_of(ids: Sequence[UUID]) -> Iterator[bytes]:
     """Yield the line of each of these jobs, in their order. A job that is gone has none."""
     for start in range(0, len(ids), _CHUNK):
         chunk = ids[start : start + _CHUNK]
-        jobs = JobExecutionLog.objects.select_related("artifact", "delivery_plan").in_bulk(chunk)
+        jobs = JobExecutionLog.objects.select_related("artifact", "delivery_plan", "split").in_bulk(chunk)
         found = [jobs[pk] for pk in chunk if pk in jobs]
         prefetch_related_objects(found, *_RELATED)
         yield from map(_line, found)
@@ -33,12 +33,18 @@ def _line(job: JobExecutionLog) -> bytes:
         "events": list(map(_fields, job.events.all())),
         "artifact": _fields(getattr(job, "artifact", None)),
         "delivery_plan": _fields(getattr(job, "delivery_plan", None)),
+        "split": _split(getattr(job, "split", None)),
         "deliveries": [
             {**(_fields(delivery) or {}), "link": _fields(getattr(delivery, "link", None))}
             for delivery in job.deliveries.all()
         ],
     }
     return json.dumps(values, default=_to_json, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+
+
+def _split(split: JobSplit | None) -> dict[str, Any]:
+    """Its columns and those of its pieces, which may be thousands; empty without one."""
+    return {**_fields(split), "pieces": list(split.pieces.order_by("key").values())} if split else {}
 
 
 def _fields(row: Model | None) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from audit.heads.keeping import own_files
 from audit.verification import read_head
 from jobs.exceptions import ResultMissing, ResultPurged
-from jobs.history import recorded
+from jobs.history import files, recorded
 from jobs.models import Artifact, Deployment
 from jobs.results import opening, store
 from jobs.results.publishing import StoredFile
@@ -92,14 +92,17 @@ def _write_secret(path: Path, value: str) -> None:
 
 def _copy_results(target: Path) -> Iterator[str]:
     """Copy all results, kept rows and archives of the snapshot. Yield a sentence for each that is missing."""
-    source = Path(settings.ARTIFACTS_DIR)
     target.mkdir(mode=0o700)
-    shutil.copyfile(source / MARKER, target / MARKER)
+    shutil.copyfile(Path(settings.ARTIFACTS_DIR) / MARKER, target / MARKER)
     for archive in recorded.archived_files():
         (target / archive.name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        shutil.copyfile(source / archive.name, target / archive.name)
+        content = files.read_compressed(archive)
+        if content is None:
+            yield f"The archive {archive.name} is missing or was changed."
+        else:
+            (target / archive.name).write_bytes(content)
     for artifact in _unpurged():
-        for file in filter(None, [*artifact.files, artifact.kept]):
+        for file in artifact.all_files:
             try:
                 _copy_result(artifact, file, target)
             except (ResultMissing, ResultPurged):
@@ -121,7 +124,7 @@ def _copy_bytes(original: BinaryIO, copy: BinaryIO) -> None:
 
 def _unpurged() -> Iterator[Artifact]:
     last = 0
-    unpurged = Artifact.objects.filter(purged_at=None).select_related("job").order_by("pk")
+    unpurged = Artifact.objects.filter(purged_at=None).select_related("job__split").order_by("pk")
     while batch := list(unpurged.filter(pk__gt=last)[:_BATCH]):
         yield from batch
         last = batch[-1].pk

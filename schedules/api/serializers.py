@@ -88,7 +88,7 @@ class ChildSerializer(serializers.Serializer[SlotRecipient]):
 
     key = serializers.CharField()
     jobId = serializers.UUIDField(source="any_job_id", allow_null=True, help_text="The latest one, after a retry.")
-    jobStatus = serializers.CharField(source="job.status", default=None, allow_null=True)
+    jobStatus = serializers.CharField(source="job_status", default=None, allow_null=True)
     deliveryState = serializers.SerializerMethodField(help_text="As that of the job; null without deliveries.")
     outcome = serializers.ChoiceField(choices=Outcome.choices)
     to = serializers.ListField(child=serializers.CharField(), source="addresses")
@@ -96,7 +96,7 @@ class ChildSerializer(serializers.Serializer[SlotRecipient]):
     reason = serializers.CharField(help_text="Why there is no job, or why addresses are left out.")
 
     def get_deliveryState(self, child: SlotRecipient) -> str | None:
-        return child.job.delivery_state or None if child.job else None
+        return child.delivery_state or None
 
 
 class SlotSerializer(serializers.Serializer[Slot]):
@@ -107,7 +107,7 @@ class SlotSerializer(serializers.Serializer[Slot]):
     kind = serializers.ChoiceField(choices=Slot.Kind.choices)
     state = serializers.ChoiceField(choices=Slot.State.choices)
     jobId = serializers.UUIDField(source="any_job_id", allow_null=True)
-    jobStatus = serializers.CharField(source="job.status", default=None, allow_null=True)
+    jobStatus = serializers.CharField(source="job_status", default=None, allow_null=True)
     children = ChildSerializer(
         source="listed_children", many=True, help_text="Of a burst: its first 100 recipients, by key."
     )

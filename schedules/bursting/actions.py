@@ -24,7 +24,7 @@ from schedules import exceptions, to_database
 from schedules.actions import check_can_run
 from schedules.bursting import splitting
 from schedules.bursting.children import create_children, row_of
-from schedules.bursting.progress import failed_recipients
+from schedules.bursting.progress import retriable_recipients
 from schedules.bursting.reading import check_values, read_recipients
 from schedules.bursting.rows import Recipient
 from schedules.deliveries.planning import delivery_plan
@@ -65,7 +65,7 @@ def retry_failed(*, schedule: Schedule, slot: Slot, actor: User) -> Retried:
     check_can_run(schedule)
     if slot.job is not None and slot.job.status == Status.FAILED and slot.recipients.exists():
         return _retry_whole(schedule, slot, slot.job, actor)
-    failed = list(failed_recipients(slot).order_by("key").values_list("job", flat=True))
+    failed = list(retriable_recipients(slot).order_by("key").values_list("job", flat=True))
     if not failed:
         raise exceptions.NothingToRetry
     ids, number = deque(pk for pk in failed if pk), 0
@@ -82,7 +82,7 @@ def _retry_whole(schedule: Schedule, slot: Slot, job: JobExecutionLog, actor: Us
     """Run the job again whose result is split for the recipients of a slot, all of whom have waited for it."""
     with contextlib.suppress(JobAlreadyRetried):
         jobs.retry(job=job, actor=actor, requested_by=schedule.owner)
-    return Retried(slot.recipients.filter(waits=True).count(), failed_recipients(slot).count())
+    return Retried(slot.recipients.filter(waits=True).count(), retriable_recipients(slot).count())
 
 
 def _retry(pk: UUID, schedule: Schedule, actor: User) -> bool:
@@ -107,7 +107,7 @@ def _create_again(schedule: Schedule, slot: Slot, most: int, actor: User) -> Ret
         locked = Schedule.objects.lock(schedule.pk)
         if locked is None or locked.recipients is None:
             raise exceptions.ScheduleChanged
-        refused = {child.key: child.pk for child in slot.recipients.filter(job=None)}
+        refused = {child.key: child.pk for child in slot.recipients.filter(job=None, archived_job=None)}
         found = [each for each in read_recipients(locked, locked.recipients) if each.key in refused]
         check_values(locked, found, locked.moment(slot.time))
         ready = [each for each in found if not each.is_refused]

@@ -52,9 +52,10 @@ class SlotRecipient(models.Model):
         help_text=_("The latest one: a retry takes the place of the job that failed."),
     )
     archived_job = models.UUIDField(null=True, help_text=_("Its job, once that is archived."))
-    archived_outcome = models.CharField(  # noqa: DJ001 - null instead of empty, as in jobs
-        max_length=20, null=True, choices=Outcome, help_text=_("What came of that job.")
+    archived_status = models.CharField(  # noqa: DJ001 - null instead of empty, as in jobs
+        max_length=10, null=True, choices=Status, help_text=_("Of that job.")
     )
+    archived_delivery_state = models.CharField(max_length=15, null=True, help_text=_("Of that job."))  # noqa: DJ001
     reason = models.CharField(
         max_length=1000, blank=True, db_default="", help_text=_("Why there is no job, or why addresses are left out.")
     )
@@ -77,28 +78,28 @@ class SlotRecipient(models.Model):
         return self.job_id or self.archived_job
 
     @property
+    def job_status(self) -> str | None:
+        """The status of its job, even if that is archived; None without one."""
+        return self.job.status if self.job else self.archived_status
+
+    @property
+    def delivery_state(self) -> str:
+        """That of its job, even if that is archived; empty without deliveries."""
+        return (self.job.delivery_state if self.job else self.archived_delivery_state) or ""
+
+    @property
     def outcome(self) -> Outcome:
-        if self.archived_outcome:
-            return Outcome(self.archived_outcome)
-        job = self.job
-        return outcome_of(job.status if job else None, job.delivery_state if job else None, waits=self.waits)
+        return outcome_of(self.job_status, self.delivery_state, waits=self.waits)
 
     @property
     def status(self) -> str:
-        """The status of its job; without one, Queued while it waits, or else Failed.
-
-        Of an archived job, as far as its outcome says it.
-        """
-        if self.job:
-            return self.job.status
-        if self.archived_outcome and self.archived_outcome != Outcome.FAILED:
-            return Status.SUCCEEDED
-        return Status.QUEUED if self.waits else Status.FAILED
+        """The status of its job; without one, Queued while it waits, or else Failed."""
+        return self.job_status or (Status.QUEUED if self.waits else Status.FAILED)
 
     @property
     def delivery_name(self) -> str:
         """What came of what it sends, for people."""
-        return str(DeliveryState(self.job.delivery_state).label) if self.job and self.job.delivery_state else ""
+        return str(DeliveryState(self.delivery_state).label) if self.delivery_state else ""
 
     @property
     def why(self) -> str:

@@ -148,6 +148,6 @@ def follow_retry(*, job: JobExecutionLog, new_job: JobExecutionLog, **_signal: o
         return
     Slot.objects.filter(pk=slot.pk).update(job=new_job)
     needs_address = slot.version is not None and slot.version.definition["recipients"]["to"] is not None
-    without_job, keys = slot.recipients.filter(job=None), set(split.keys)
+    without_job, keys = slot.recipients.filter(job=None, archived_job=None), set(split.keys)
     again = [child.pk for child in without_job if child.key in keys and (child.addresses or not needs_address)]
     without_job.filter(pk__in=again).update(waits=True)

@@ -15,7 +15,7 @@ from common.exceptions import DomainError
 from common.paging import paginate
 from jobs.monitoring.live import content_hash, live_response
 from schedules.bursting import actions
-from schedules.bursting.progress import Progress, failed_recipients, progress_of
+from schedules.bursting.progress import Progress, failed_recipients, progress_of, retriable_recipients
 from schedules.permissions import schedule_to_manage, slot_to_manage
 
 
@@ -35,6 +35,7 @@ def slot_page(request: HtmxHttpRequest, key: str, slot_id: int) -> HttpResponse:
         "slot": slot,
         "page": page,
         "progress": progress,
+        "can_retry": retriable_recipients(slot).exists(),
         "only_failed": only_failed,
         "content_hash": content_hash(sorted(progress.counts.items()), shown),
     }

@@ -8,6 +8,7 @@ from pathlib import Path
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from audit.archive.port import ArchiveUnavailable
 from jobs.exceptions import StorageUnavailable, WrongStore
 from reportserver.backup.manifest import BadBackup
 from reportserver.backup.writing import is_usable_folder, write_backup
@@ -33,6 +34,8 @@ class Command(BaseCommand):
             missing = list(write_backup(folder))
         except (WrongStore, StorageUnavailable) as error:
             raise CommandError(error.message) from None
+        except ArchiveUnavailable as error:
+            raise CommandError(f"The archives can't be read: {error}") from None
         except BadBackup as error:
             raise CommandError(f"The backup is not usable: {error}") from None
         except OSError as error:

@@ -14,16 +14,30 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.db.models import CASCADE
 from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
+from audit.archive.port import ArchiveUnavailable
 from audit.models import AuditArchive, AuditLog
 from audit.verification import read_head, verify_log
 from jobs import actions
 from jobs.exceptions import JobNotFound, WrongStore
 from jobs.history import archiving, files, turn
-from jobs.models import Artifact, Delivery, Deployment, HistoryTurn, JobArchive, JobExecutionLog
+from jobs.models import (
+    Artifact,
+    Delivery,
+    DeliveryPlan,
+    Deployment,
+    DownloadLink,
+    HistoryTurn,
+    JobArchive,
+    JobEvent,
+    JobExecutionLog,
+    JobSplit,
+    Piece,
+)
 from jobs.results.stores.folder import FolderStore
 from tests.audit.helpers import record
 from tests.server import prepare_server
@@ -71,6 +85,52 @@ def test_the_audit_log_moves_and_goes_on(old_job: MakeJob, user: User, store: Pa
     archive()
     assert AuditArchive.objects.count() == 2
     assert verify_log() is None
+
+
+def test_a_line_has_all_that_is_deleted_with_a_job() -> None:
+    """Whoever adds a table whose rows go with a job has to add it to the lines, too."""
+    tables, found = [JobExecutionLog], set()
+    while tables:
+        for relation in tables.pop()._meta.related_objects:
+            if relation.on_delete is CASCADE and relation.related_model not in found:
+                found.add(relation.related_model)
+                tables.append(relation.related_model)
+    assert found == {Artifact, Delivery, DeliveryPlan, DownloadLink, JobEvent, JobSplit, Piece}
+
+
+def test_archives_are_no_larger_than_they_can_be_read(
+    old_job: MakeJob, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archiving, "_MAX_BYTES", 1)
+    old = {str(old_job().pk) for _ in range(3)}
+    archive()
+    assert JobArchive.objects.count() == 3 and not JobExecutionLog.objects.exists()
+    assert {line["id"] for line in lines(store, "jobs")} == old
+    assert verify_log() is None
+
+
+@pytest.mark.parametrize("harm", ["too large", "another"])
+def test_nothing_is_deleted_unless_its_archive_can_be_read(
+    old_job: MakeJob, store: Path, monkeypatch: pytest.MonkeyPatch, harm: str
+) -> None:
+    old_job()
+    if harm == "too large":
+        monkeypatch.setattr(files, "_MAX_BYTES", 10)
+    else:
+        publish = FolderStore.publish
+
+        def damaged(self: FolderStore, draft: Path, name: str) -> str:
+            stamp = publish(self, draft, name)
+            path = store / name
+            path.write_bytes(path.read_bytes()[:-1] + b"x")
+            return stamp
+
+        monkeypatch.setattr(FolderStore, "publish", damaged)
+    entries = AuditLog.objects.count()
+    with pytest.raises(ArchiveUnavailable):
+        archive()
+    assert JobExecutionLog.objects.count() == 1 and AuditLog.objects.count() == entries
+    assert not JobArchive.objects.exists()
 
 
 def test_nothing_is_archived_twice(old_job: MakeJob) -> None:
