@@ -44,21 +44,23 @@ def verify_log() -> VerificationFailure | None:
     None if all is intact. Raises ArchiveUnavailable if the archives can't be read now.
     """
     outside = read_all()
+    # Before the head: the entries that record them were written before.
+    of_jobs = archives().names_of_jobs()
     head = read_head()
     end: Checkpoint | VerificationFailure = chain.START
-    while isinstance(end, Checkpoint) and (result := _verify_next(end, head, with_jobs=True)):
+    while isinstance(end, Checkpoint) and (result := _verify_next(end, head, of_jobs)):
         end = result
     failure = end if isinstance(end, VerificationFailure) else chain.verify_head(signing_key(), end, head)
-    return failure or _find_unsealed() or compare(outside, head)
+    return failure or _find_unsealed() or _find_unrecorded(of_jobs, head) or compare(outside, head)
 
 
 def _verify_next(
-    checkpoint: Checkpoint, head: chain.Head, *, with_jobs: bool
+    checkpoint: Checkpoint, head: chain.Head, of_jobs: set[str] | None = None
 ) -> Checkpoint | VerificationFailure | None:
     """Verify some entries that follow, in batches: a cursor outside of a transaction doesn't survive a pooler.
 
-    None if there are no others. With `with_jobs`, also the archives of jobs that these entries record. Raises
-    ArchiveUnavailable.
+    None if there are no others. With the names of archives of jobs, verify those that these entries record, and remove
+    their names. Raises ArchiveUnavailable.
     """
     try:
         links = links_after(checkpoint.sequence, head.sequence)
@@ -67,17 +69,24 @@ def _verify_next(
     if not links:
         return None
     result = chain.verify_links(signing_key(), links, checkpoint)
-    bad_jobs = _bad_archive_of_jobs(links) if with_jobs and isinstance(result, Checkpoint) else None
-    return bad_jobs or result
+    if of_jobs is None or isinstance(result, VerificationFailure):
+        return result
+    return _bad_archive_of_jobs(links, of_jobs) or result
 
 
-def _bad_archive_of_jobs(links: Iterable[Link]) -> VerificationFailure | None:
+def _bad_archive_of_jobs(links: Iterable[Link], names: set[str]) -> VerificationFailure | None:
     for link in links:
         if link.content["action"] == Action.HISTORY_ARCHIVE:
             details = cast("Mapping[str, object]", link.content["details"])
             if problem := archives().problem(details):
                 return VerificationFailure(link.sequence, problem)
+            names.discard(str(details["name"]))
     return None
+
+
+def _find_unrecorded(names: set[str], head: chain.Head) -> VerificationFailure | None:
+    """An archive of jobs that the server has not written."""
+    return VerificationFailure(head.sequence, f"no entry records the archive {min(names)}") if names else None
 
 
 def is_intact(entry: AuditLog) -> bool:
@@ -139,7 +148,7 @@ def _continue(check: AuditCheck, head: chain.Head, deadline: float) -> tuple[Ver
     if head.sequence < max(check.verified_sequence or 0, check.sequence):
         return VerificationFailure(head.sequence + 1, "entries that were there before are missing"), True
     checkpoint = Checkpoint(check.sequence, check.hash)
-    while result := _verify_next(checkpoint, head, with_jobs=False):
+    while result := _verify_next(checkpoint, head):
         if isinstance(result, VerificationFailure):
             return result, True
         checkpoint = result

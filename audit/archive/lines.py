@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from audit.archive.models import AuditArchive
@@ -40,11 +41,12 @@ def links_of(archive: AuditArchive) -> Iterator[Link]:
     content = archives().read(ArchivedFile(archive.name, archive.size, archive.sha256))
     if content is None:
         raise BadArchive(archive.first_sequence, f"the archive {archive.name} is missing or was changed")
-    sequence = archive.first_sequence
+    sequence, times = archive.first_sequence, set[datetime]()
     for line in content.splitlines():
         try:
             link = parse(line)
             is_expected = (link.sequence, link.hash) == (sequence, archive.hash_of(sequence))
+            times.add(datetime.fromisoformat(str(link.content["timestamp"])))
         except (ValueError, KeyError, TypeError):
             is_expected = False
         if not is_expected:
@@ -53,3 +55,6 @@ def links_of(archive: AuditArchive) -> Iterator[Link]:
         sequence += 1
     if sequence != archive.last_sequence + 1:
         raise BadArchive(sequence, f"the archive {archive.name} lacks the entry")
+    # A search relies on them.
+    if (archive.first_at, archive.last_at) != (min(times), max(times)):
+        raise BadArchive(archive.first_sequence, f"the row of the archive {archive.name} was changed")

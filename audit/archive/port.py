@@ -25,6 +25,10 @@ class Archives(Protocol):
         """Return the file's content, uncompressed; None if it is gone or was changed. Raise ArchiveUnavailable."""
         ...
 
+    def names_of_jobs(self) -> set[str]:
+        """Return the names of all archives of jobs that the database knows."""
+        ...
+
     def problem(self, details: Mapping[str, object]) -> str:
         """Return what is wrong with the archive of jobs that an entry of the log describes; "" if nothing is.
 

@@ -116,7 +116,7 @@ def _archive_jobs(before: datetime, turn: Turn) -> int:
             actor=audit.SYSTEM,
             tenant_id=None,
             target=("archive", archive.pk),
-            details={**file._asdict(), "jobs": len(jobs)},
+            details=archive.details(),
         )
     return len(jobs)
 

@@ -15,9 +15,13 @@ class StoredArchives:
     def read(self, file: ArchivedFile) -> bytes | None:
         return files.read(file)
 
+    def names_of_jobs(self) -> set[str]:
+        return set(JobArchive.objects.values_list("name", flat=True))
+
     def problem(self, details: Mapping[str, object]) -> str:
         file = ArchivedFile(str(details["name"]), int(str(details["size"])), str(details["sha256"]))
-        if not JobArchive.objects.filter(**file._asdict()).exists():
+        archive = JobArchive.objects.filter(name=file.name).first()
+        if archive is None or archive.details() != details:
             return f"the row of the archive {file.name} is missing or was changed"
         if files.read_compressed(file) is None:
             return f"the archive {file.name} is missing or was changed"

@@ -14,6 +14,7 @@ from pathlib import Path
 from django.conf import settings
 
 from audit.archive.port import ArchivedFile, ArchiveUnavailable
+from common.files import sync_folder
 from jobs.exceptions import ResultMissing, StorageUnavailable, WrongStore
 from jobs.results import store
 from jobs.results.stores.base import Store
@@ -22,7 +23,7 @@ from jobs.results.stores.objects import ObjectStore
 
 #: Below it are all archives. No job's folder has such a name.
 FOLDER = "history"
-_SUFFIX = ".ndjson.gz"
+_SUFFIX, _DRAFT_SUFFIX = ".ndjson.gz", ".part"
 #: More than any archive has, uncompressed: what somebody put in the place of one may be a bomb.
 _MAX_BYTES = 256 << 20
 
@@ -35,8 +36,8 @@ def new_name(kind: str) -> str:
 def write(name: str, lines: Iterable[bytes]) -> ArchivedFile:
     """Write a file of the store, read it again, and compare. Raise ArchiveUnavailable or OSError."""
     draft, digest = _draft(name), hashlib.sha256()
-    draft.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
+        _make_folder(draft.parent)
         with draft.open("wb") as file:
             with gzip.GzipFile(fileobj=file, mode="wb", filename="", mtime=0) as compressed:
                 for line in lines:
@@ -100,20 +101,29 @@ def copy(file: ArchivedFile, target: Store) -> bool:
     if content is None:
         raise ResultMissing
     folder = target.folder if isinstance(target, FolderStore) else Path(settings.ARTIFACTS_DIR)
-    draft = folder / f"{file.name}.part"
-    draft.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with draft.open("wb") as copied:
-        copied.write(content)
-        copied.flush()
-        os.fsync(copied.fileno())
-    target.publish(draft, file.name)
+    # No draft of an archive, which the next turn would delete.
+    draft = folder / f"{file.name}.copy"
+    _make_folder(draft.parent)
+    try:
+        with draft.open("wb") as copied:
+            copied.write(content)
+            copied.flush()
+            os.fsync(copied.fileno())
+        target.publish(draft, file.name)
+    finally:
+        draft.unlink(missing_ok=True)
     target.open_verified(file.name, size=file.size, sha256=file.sha256, stamp="").file.close()
     return True
 
 
+def delete_drafts() -> None:
+    """Delete what processes of this host, or of all that share the folder, left unfinished. Raise OSError."""
+    for draft in (Path(settings.ARTIFACTS_DIR) / FOLDER).glob(f"*/*{_DRAFT_SUFFIX}"):
+        draft.unlink(missing_ok=True)
+
+
 def delete(name: str) -> None:
-    """Delete a file and its draft. No error if they don't exist. Raise StorageUnavailable or OSError."""
-    _draft(name).unlink(missing_ok=True)
+    """Delete a file. No error if it doesn't exist. Raise StorageUnavailable or OSError."""
     if settings.ARTIFACTS_URL:
         ObjectStore(settings.ARTIFACTS_URL).delete([name])
     else:
@@ -121,7 +131,15 @@ def delete(name: str) -> None:
 
 
 def _draft(name: str) -> Path:
-    return Path(settings.ARTIFACTS_DIR) / f"{name}.part"
+    return Path(settings.ARTIFACTS_DIR) / f"{name}{_DRAFT_SUFFIX}"
+
+
+def _make_folder(folder: Path) -> None:
+    """Create the folder of a kind of archives, synced: its file is all that is left of the rows that it has."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Each time, because the process that created them may have been killed before it synced them.
+    for parent in list(folder.parents)[:2]:
+        sync_folder(parent)
 
 
 def _require_store() -> None:

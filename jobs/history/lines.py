@@ -39,7 +39,9 @@ def _line(job: JobExecutionLog) -> bytes:
             for delivery in job.deliveries.all()
         ],
     }
-    return json.dumps(values, default=_to_json, separators=(",", ":"), ensure_ascii=False).encode() + b"\n"
+    line = json.dumps(values, default=_to_json, separators=(",", ":"), ensure_ascii=False)
+    # Half of a surrogate pair, which columns of JSON can have, is written as JSON spells it.
+    return line.encode(errors="backslashreplace") + b"\n"
 
 
 def _split(split: JobSplit | None) -> dict[str, Any]:

@@ -22,6 +22,11 @@ class JobArchive(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def details(self) -> dict[str, object]:
+        """What the entry about it says: all that a search relies on."""
+        span = {"first_at": self.first_at.isoformat(), "last_at": self.last_at.isoformat()}
+        return {"name": self.name, "size": self.size, "sha256": self.sha256, "jobs": self.jobs, **span}
+
 
 class HistoryTurn(models.Model):
     """Whose turn it is to archive: one row."""

@@ -39,6 +39,8 @@ class Turn:
         until = from_now(_SECONDS)
         if not HistoryTurn.objects.filter(is_over, pk=1).update(owner=self._owner, until=until):
             return False
+        # Whoever still writes one has lost its turn.
+        files.delete_drafts()
         if pending := HistoryTurn.objects.values_list("pending", flat=True).get(pk=1):
             files.delete(pending)
             self._update(pending="")

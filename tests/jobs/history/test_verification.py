@@ -45,6 +45,14 @@ def paths(old_job: MakeJob, store: Path, monkeypatch: pytest.MonkeyPatch, user: 
     return {kind: [store / name for name in found] for kind, found in names.items()}
 
 
+def tamper_with_archives(statement: str) -> None:
+    """Run the statement like somebody who has the database's password: without the trigger."""
+    names = {"sqlite": "audit_archive_no_update", "postgresql": "audit_archive_no_change on audit_auditarchive"}
+    with connection.cursor() as cursor:
+        cursor.execute(f"drop trigger {names[connection.vendor]}")
+        cursor.execute(statement)
+
+
 def change(path: Path, other: Path) -> None:
     content = gzip.decompress(path.read_bytes()).replace(b"alice", b"mallo")
     path.write_bytes(gzip.compress(content))
@@ -84,12 +92,18 @@ def test_an_archive_that_is_changed_with_its_row_is_found(paths: dict[str, list[
     change(path, path)
     row = AuditArchive.objects.get(name=str(path.relative_to(store)))
     content = path.read_bytes()
-    with connection.cursor() as cursor:
-        names = {"sqlite": "audit_archive_no_update", "postgresql": "audit_archive_no_change on audit_auditarchive"}
-        cursor.execute(f"drop trigger {names[connection.vendor]}")
-    AuditArchive.objects.filter(pk=row.pk).update(size=len(content), sha256=hashlib.sha256(content).hexdigest())
+    sha256 = hashlib.sha256(content).hexdigest()
+    values = f"size = {len(content)}, sha256 = '{sha256}'"
+    tamper_with_archives(f"update audit_auditarchive set {values} where first_sequence = {row.pk}")
     failure = verify_log()
     assert failure and failure.reason == "the entry was changed after it was written"
+
+
+def test_an_archive_whose_times_were_changed_is_found(paths: dict[str, list[Path]]) -> None:
+    """Whoever looks for its entries would not find them."""
+    tamper_with_archives("update audit_auditarchive set last_at = first_at where first_sequence = 1")
+    failure = verify_log()
+    assert failure and "the row of the archive" in failure.reason
 
 
 def test_the_row_of_an_archive_of_jobs_cannot_be_removed_unnoticed(paths: dict[str, list[Path]]) -> None:
