@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import os
+import secrets
+import shutil
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from django.apps import apps
 from django.conf import settings
@@ -15,9 +17,18 @@ from django.core.management.color import no_style
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.graph import MigrationGraph
+from django.db.migrations.recorder import MigrationRecorder
+
+from common.files import sync_folder
+from jobs.models import Deployment
 
 FOLDER = "database"
 _SQLITE_FILE = "reportserver.sqlite3"
+#: What a restored database belongs to, even if this installation has the id of the original, until somebody adopts it.
+#: Without the model: the copy may have the table of an earlier version.
+BELONGING = Deployment._meta.db_table
+_BELONGS_TO_NOBODY = f"""insert into {BELONGING} (id, identifier) values (1, 'restored-{secrets.token_hex(16)}')
+on conflict (id) do update set identifier = excluded.identifier"""  # noqa: S608
 
 
 @contextmanager
@@ -82,9 +93,13 @@ def is_empty() -> bool:
 
 
 def fill(folder: Path, migrations: list[list[str]]) -> None:
-    """Fill the empty database from a copy. `migrations`: those that the copy has."""
+    """Fill the empty database from a copy, which belongs to nobody yet. `migrations`: those that the copy has.
+
+    All of it or nothing: no server that runs already, or starts after this process was killed, sends anything.
+    """
     if connection.vendor == "sqlite":
-        _place_file(folder / FOLDER / _SQLITE_FILE, Path(settings.DATABASES["default"]["NAME"]))
+        connection.close()
+        _fill_file(folder / FOLDER / _SQLITE_FILE, Path(settings.DATABASES["default"]["NAME"]))
         return
     executor = MigrationExecutor(connection)
     executor.migrate(_last_of_each_app(executor.loader.graph, {(app, name) for app, name in migrations}))
@@ -99,6 +114,8 @@ def fill(folder: Path, migrations: list[list[str]]) -> None:
         for table in found:
             _copy_in(table, folder / FOLDER / f"{table}.copy.gz")
         _reset_sequences()
+        with connection.cursor() as cursor:
+            cursor.execute(_BELONGS_TO_NOBODY)
 
 
 def _last_of_each_app(graph: MigrationGraph, migrations: set[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -108,15 +125,18 @@ def _last_of_each_app(graph: MigrationGraph, migrations: set[tuple[str, str]]) -
     return sorted(known - followed)
 
 
-def _place_file(source: Path, target: Path) -> None:
-    draft = target.with_name(f"{target.name}.restoring")
-    with source.open("rb") as original, draft.open("wb") as copy:
-        while block := original.read(1 << 20):
-            copy.write(block)
-        copy.flush()
-        os.fsync(copy.fileno())
-    draft.chmod(0o600)
-    draft.rename(target)
+def _fill_file(source: Path, target: Path) -> None:
+    # In a new folder: what an interrupted restore has left beside a draft would be taken for a part of the next one.
+    with TemporaryDirectory(prefix="restoring-", dir=target.parent) as folder:
+        draft = Path(folder) / target.name
+        shutil.copyfile(source, draft)
+        # Not by a rename: another process may have the empty file open, and files beside it are a part of it.
+        with closing(sqlite3.connect(draft)) as copy, closing(sqlite3.connect(target)) as database:
+            with copy:
+                copy.execute(_BELONGS_TO_NOBODY)
+            copy.backup(database)
+    target.chmod(0o600)
+    sync_folder(target.parent)
 
 
 def _copy_out(table: str, path: Path) -> None:
@@ -144,6 +164,7 @@ def _columns(table: str) -> str:
 
 def _reset_sequences() -> None:
     models = [model for model in apps.get_models(include_auto_created=True) if model._meta.managed]
+    models.append(MigrationRecorder(connection).Migration)
     with connection.cursor() as cursor:
         for statement in connection.ops.sequence_reset_sql(no_style(), models):
             cursor.execute(statement)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from common.files import sync_folder
+from common.files import rename_durably, sync_folder
 
 NAME = "manifest.json"
 #: The layout of a backup's folder. Another one can't be restored by this version.
@@ -43,13 +44,16 @@ class Manifest:
     files: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
-        """Add all files of the folder, and write the manifest: the last file of a backup."""
+        """Add all files of the folder, and write the manifest: the last file of a backup. All are synced."""
+        for path in folder.rglob("*"):
+            sync_folder(path) if path.is_dir() else _sync(path)
         self.files = {path: {"size": size, "sha256": sha256} for path, size, sha256 in _contents(folder)}
         draft = folder / f"{NAME}.part"
         content = json.dumps(asdict(self), indent=1, sort_keys=True)
         draft.write_text(json.dumps({"sha256": _digest(content), "manifest": content}))
-        draft.rename(folder / NAME)
-        sync_folder(folder)
+        _sync(draft)
+        rename_durably(draft, folder / NAME)
+        sync_folder(folder.parent)
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
@@ -79,9 +83,14 @@ def _digest(content: str) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
+def _sync(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
 def _contents(folder: Path) -> Iterator[tuple[str, int, str]]:
     for path in sorted(folder.rglob("*")):
-        if path.is_file() and path.name not in (NAME, f"{NAME}.part"):
+        if path.is_file() and path != folder / NAME:
             with path.open("rb") as file:
                 sha256 = hashlib.file_digest(file, "sha256").hexdigest()
             yield str(path.relative_to(folder)), path.stat().st_size, sha256

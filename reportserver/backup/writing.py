@@ -7,20 +7,23 @@ import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from django.conf import settings
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
+from django.db.models import QuerySet
 
 from audit.heads.keeping import own_files
 from audit.verification import read_head
-from jobs.exceptions import ResultMissing, ResultPurged
+from jobs.exceptions import ResultMissing
 from jobs.history import files, recorded
 from jobs.models import Artifact, Deployment
 from jobs.results import opening, store
 from jobs.results.publishing import StoredFile
 from jobs.results.stores.base import MARKER
+from reports.uploads.models import UploadedFile
+from reports.uploads.storage import file_path
 from reportserver.backup import database
 from reportserver.backup.manifest import Manifest
 from reportserver.keys import NAMES
@@ -31,6 +34,13 @@ _BATCH = 200
 _BLOCK_BYTES = 1 << 20
 #: Parts of the names of variables whose values may be or contain a secret.
 _SECRETS = ("KEY", "TOKEN", "PASSWORD", "SECRET", "URL", "CREDENTIAL")
+
+
+class _Missing(NamedTuple):
+    """A file that was not copied, and the rows that need it, if these may have been deleted meanwhile."""
+
+    sentence: str
+    rows: QuerySet[Any] | None = None
 
 
 def write_backup(folder: Path) -> Iterator[str]:
@@ -47,10 +57,11 @@ def write_backup(folder: Path) -> Iterator[str]:
         shutil.copyfile(heads, folder / HEADS)
     with database.snapshot(folder):
         manifest = _describe()
+        missing = list(_copy_uploads(folder / UPLOADS))
         if not settings.ARTIFACTS_URL:
-            yield from _copy_results(folder / ARTIFACTS)
-    if Path(settings.UPLOADS_DIR).is_dir():
-        shutil.copytree(settings.UPLOADS_DIR, folder / UPLOADS)
+            missing += _copy_results(folder / ARTIFACTS)
+    # Asked of the database as it is now.
+    yield from (file.sentence for file in missing if file.rows is None or file.rows.exists())
     manifest.write(folder)
     Manifest.read(folder)
 
@@ -90,23 +101,36 @@ def _write_secret(path: Path, value: str) -> None:
     path.write_text(f"{value}\n")
 
 
-def _copy_results(target: Path) -> Iterator[str]:
-    """Copy all results, kept rows and archives of the snapshot. Yield a sentence for each that is missing."""
+def _copy_uploads(target: Path) -> Iterator[_Missing]:
+    """Copy all uploads of the snapshot. Yield those that are missing."""
+    for upload in list(UploadedFile.objects.all()):
+        path = file_path(upload)
+        copy = target / path.relative_to(settings.UPLOADS_DIR)
+        copy.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            shutil.copyfile(path, copy)
+        except FileNotFoundError:
+            yield _Missing(f"The uploaded table {upload} is missing.", UploadedFile.objects.filter(pk=upload.pk))
+
+
+def _copy_results(target: Path) -> Iterator[_Missing]:
+    """Copy all results, kept rows and archives of the snapshot. Yield those that are missing."""
     target.mkdir(mode=0o700)
     shutil.copyfile(Path(settings.ARTIFACTS_DIR) / MARKER, target / MARKER)
     for archive in recorded.archived_files():
         (target / archive.name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         content = files.read_compressed(archive)
         if content is None:
-            yield f"The archive {archive.name} is missing or was changed."
+            yield _Missing(f"The archive {archive.name} is missing or was changed.")
         else:
             (target / archive.name).write_bytes(content)
     for artifact in _unpurged():
         for file in artifact.all_files:
             try:
                 _copy_result(artifact, file, target)
-            except (ResultMissing, ResultPurged):
-                yield f"The {file.format} file of job {artifact.job_id} is missing or was changed."
+            except ResultMissing:
+                sentence = f"The {file.format} file of job {artifact.job_id} is missing or was changed."
+                yield _Missing(sentence, Artifact.objects.filter(pk=artifact.pk, purged_at=None))
 
 
 def _copy_result(artifact: Artifact, file: StoredFile, target: Path) -> None:

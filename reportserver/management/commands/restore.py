@@ -27,7 +27,8 @@ class Command(BaseCommand):
         except (BadBackup, RestoreRefused) as error:
             raise CommandError(str(error)) from None
         except OSError as error:
-            raise CommandError(f"{error.filename}: {error.strerror}.") from error
+            # Of several files that can't be copied, it only has sentences.
+            raise CommandError(f"{error.filename}: {error.strerror}." if error.strerror else str(error)) from error
         except Error as error:
             raise CommandError(f"The database refuses the rows: {error}") from error
         self.stdout.write("Run manage.py prepare, then start the server. It sends nothing until manage.py adopt.")

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import subprocess
-import sys
-from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -40,7 +37,6 @@ from jobs.models import (
 )
 from jobs.results.stores.folder import FolderStore
 from tests.audit.helpers import record
-from tests.server import prepare_server
 
 MakeJob = Callable[[], JobExecutionLog]
 
@@ -250,68 +246,3 @@ def test_the_database_refuses_every_other_deletion(
     statement = statement.format(table).replace("first_at", "first_at" if "archive" in table else "timestamp")
     with pytest.raises(DatabaseError, match="append-only"), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement)
-
-
-#: Kills the process at a place, once.
-_KILLED = """
-import os, signal, sys
-from datetime import timedelta
-from django.utils import timezone
-from jobs.history import archiving, files
-from audit import actions as audit
-archiving.limit = lambda: timezone.now() + timedelta(days=1)
-archiving._MAX_JOBS = 10
-module, name, when = sys.argv[-1].split()
-module = {"files": files, "archiving": archiving, "audit": audit}[module]
-original = getattr(module, name)
-def killed(*args, **kwargs):
-    if when == "after":
-        original(*args, **kwargs)
-    os.kill(os.getpid(), signal.SIGKILL)
-setattr(module, name, killed)
-list(archiving.archive_history())
-"""
-_END_TURN = "from jobs.models import HistoryTurn; HistoryTurn.objects.update(until=None)"
-_ARCHIVE = """
-from datetime import timedelta
-from django.utils import timezone
-from jobs.history import archiving
-archiving.limit = lambda: timezone.now() + timedelta(days=1)
-archiving._MAX_JOBS = 10
-print(sum(archiving.archive_history()))
-"""
-_MANY_OLD = """
-from datetime import timedelta
-from uuid import uuid4
-from django.utils import timezone
-from accounts.models import Tenant
-from jobs.models import JobExecutionLog
-past = timezone.now() - timedelta(days=500)
-tenant = Tenant.objects.first()
-JobExecutionLog.objects.bulk_create(
-    JobExecutionLog(
-        tenant=tenant, report_uuid=uuid4(), report_slug="r", report_name="R", version_number=1, format="csv",
-        requested_by_name="a", status="Failed", error_code="x", queued_at=past, available_at=past, started_at=past,
-        ended_at=past, max_attempts=1, timeout_seconds=1, turn=1,
-    )
-    for _ in range(25)
-)
-"""
-_PLACES = ["files write before", "files write after", "archiving _delete before", "archiving _delete after"]
-
-
-@pytest.mark.skipif(connection.vendor != "sqlite", reason="The server has a database of its own.")
-def test_a_process_that_is_killed_loses_and_doubles_nothing(tmp_path: Path, prepared: Path) -> None:
-    server = prepare_server(tmp_path, prepared=prepared)
-    server.manage("shell", "--no-imports", "-c", _MANY_OLD)
-    for place in _PLACES:
-        code = f"import sys; sys.argv.append({place!r})\n{_KILLED}"
-        command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", code]
-        killed = subprocess.run(command, cwd=server.cwd, env=server.env, capture_output=True, check=False)
-        assert killed.returncode == -9, killed.stderr
-        server.manage("shell", "--no-imports", "-c", _END_TURN)
-    server.manage("shell", "--no-imports", "-c", _ARCHIVE)
-    found = Counter(line["id"] for line in lines(server.folder / "artifacts", "jobs"))
-    assert (len(found), set(found.values())) == (25, {1})
-    assert not list((server.folder / "artifacts").rglob("*.part"))
-    assert "Verified up to" in server.manage("verify_audit").stdout
