@@ -48,11 +48,15 @@ def store(settings: Settings, tmp_path: Path, db: None, monkeypatch: pytest.Monk
     cache.clear()
 
 
+def end_deliveries() -> None:
+    Delivery.objects.filter(state="pending").update(state="sent", ended_at=timezone.now())
+    JobExecutionLog.objects.filter(delivery_state=DeliveryState.PENDING).update(delivery_state=DeliveryState.DELIVERED)
+
+
 def archive() -> int:
     """Let all results expire and all deliveries end, and archive what may be. Return how many jobs were."""
     Artifact.objects.filter(purged_at=None).update(purged_at=timezone.now())
-    Delivery.objects.filter(state="pending").update(state="sent", ended_at=timezone.now())
-    JobExecutionLog.objects.filter(delivery_state=DeliveryState.PENDING).update(delivery_state=DeliveryState.DELIVERED)
+    end_deliveries()
     before = JobExecutionLog.objects.count()
     list(archiving.archive_history())
     return before - JobExecutionLog.objects.count()
@@ -117,6 +121,7 @@ def test_a_whole_result_stays_while_recipients_or_their_jobs_wait_for_it(split_p
     assert JobExecutionLog.objects.filter(pk=whole.pk).exists()
     assert Piece.objects.count() == 2
     end_next()
+    end_deliveries()
     before = shown(slot)
     assert archive() == 2
     assert not JobExecutionLog.objects.exists() and not JobSplit.objects.exists() and not Piece.objects.exists()
@@ -153,6 +158,7 @@ def test_a_retry_of_refused_recipients_runs_no_archived_one_again(people: People
     people([ANN, ("b2", "wrong", 20, "ben@example.com", "Ben")])
     slot = run_burst(bursting())
     done = end_next()
+    end_deliveries()
     before = shown(slot)
     assert archive() == 1
     after = shown(slot)
