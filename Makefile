@@ -5,7 +5,7 @@ PYTHON ?= python3
 COVERAGE ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
-# Where it is set, each of the many processes would compile the whole program again.
+# If it is set, every process that a server or test starts compiles the whole program again.
 unexport PYTHONDONTWRITEBYTECODE
 INSTALL := $(BIN)/pip install --quiet --disable-pip-version-check --require-hashes --requirement
 

@@ -2,6 +2,6 @@
 
 import gc
 
-# What a start imports stays. By default, Python looks for garbage among it so often that this takes a quarter of the
-# start, also of the shortest command.
+# Imports make many objects, and all of them stay. With Python's defaults, the collector looks at them so often that it
+# takes a quarter of every start, even of the shortest command.
 gc.set_threshold(10_000, 20, 20)

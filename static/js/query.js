@@ -33,13 +33,14 @@ document.addEventListener("click", (event) => {
   put(field, `${/[\w"`\])]$/.test(before) ? (button.matches("[data-column]") ? ", " : " ") : ""}${button.dataset.insert}`);
 });
 
-// Read once the query is seen, even if a narrow window shows the tables far below: the completion offers them.
+// Completion offers the tables, so they are read as soon as the query is shown: in a narrow window, they are far below it.
 function readTables() {
   const list = byId("query-table-list");
   if (list?.offsetParent) htmx.trigger(list, "seen");
 }
 document.addEventListener("htmx:load", readTables);
 document.addEventListener("tabs:open", readTables);
+
 document.addEventListener("change", (event) => {
   if (event.target.name === "data_source") htmx.trigger(byId("query-table-list"), "refresh");
 });

@@ -58,7 +58,7 @@ def test_a_cancelled_running_job_ends_within_seconds_and_leaves_no_process(serve
     assert status["errorDetails"]["code"] == "cancelled"
     assert not child.is_running()
     assert not psutil.pid_exists(child.pid) or psutil.Process(child.pid).create_time() != child.create_time()
-    # Its files are removed once its end is written.
+    # A job's files are removed after its end is written.
     assert wait_until(lambda: not list((server.folder / "artifacts" / job[:2] / job).iterdir()))
 
 

@@ -25,10 +25,10 @@ def host(cluster: Cluster) -> Iterator[Host]:
         cluster.stop_all_hosts()
 
 
-_FIRST, *_OTHERS = SICKNESSES
+FIRST, *OTHERS = SICKNESSES
 
 
-@pytest.mark.parametrize("name", [_FIRST, *[pytest.param(name, marks=pytest.mark.chaos) for name in _OTHERS]])
+@pytest.mark.parametrize("name", [FIRST, *[pytest.param(name, marks=pytest.mark.chaos) for name in OTHERS]])
 def test_a_sick_host_costs_no_attempt_and_leaves_the_jobs_to_others(cluster: Cluster, host: Host, name: str) -> None:
     """It gets sick after it has claimed a job. Others are requested while it is sick, and one when it is well again."""
     sickness, sentence = SICKNESSES[name]

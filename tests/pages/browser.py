@@ -18,13 +18,6 @@ def failed_job(client: Client) -> str:
     return job
 
 
-def create_report(alice: Client, slug: str) -> None:
-    """Create a report that only this test changes."""
-    definition = alice.get("/reports/sales-by-region").json()["definition"]
-    alice.request("DELETE", f"/reports/{slug}")
-    assert alice.post("/reports", json={**definition, "slug": slug, "name": slug.title()}).status_code == 201
-
-
 def job_row(page: Page, job_id: str) -> Locator:
     """Return the row of the job in the list of jobs."""
     return page.get_by_role("row").filter(has_text=job_id[:8])

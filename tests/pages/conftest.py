@@ -18,6 +18,7 @@ from jobs.models import Artifact, JobExecutionLog
 from jobs.status import Status
 from reports.models import DataSource, ReportConfiguration, ReportVersion, UserGrant
 from reports.targets.models import DeliveryTarget
+from tests.server import Client as ApiClient
 from tests.server import RunningServer
 
 PASSWORD = "a long password 1"
@@ -197,3 +198,21 @@ def visit(chromium: Browser, server: RunningServer) -> Iterator[Callable[..., Pa
     for context in contexts:
         context.close()
     assert errors == []
+
+
+@pytest.fixture
+def create_report(alice: ApiClient) -> Iterator[Callable[[str], None]]:
+    """Return a function that copies a report for this test, and delete the copies afterwards.
+
+    Ask for it before `visit`: pages are closed first, which would otherwise report that their report is gone.
+    """
+    definition = alice.get("/reports/sales-by-region").json()["definition"]
+    slugs: list[str] = []
+
+    def create(slug: str) -> None:
+        slugs.append(slug)
+        assert alice.post("/reports", json={**definition, "slug": slug, "name": slug.title()}).status_code == 201
+
+    yield create
+    for slug in slugs:
+        assert alice.request("DELETE", f"/reports/{slug}").status_code in (204, 404)

@@ -14,7 +14,6 @@ from playwright.sync_api import Page, Route, expect
 from tests.pages import html
 from tests.pages.browser import (
     accessibility_errors,
-    create_report,
     failed_job,
     horizontal_overflow,
     job_row,
@@ -259,9 +258,9 @@ Delivery.objects.filter(job="{}").update(state="failed", ended_at=timezone.now()
 
 
 def test_a_failed_delivery_is_resent_from_the_jobs_page(
-    visit: Callable[..., Page], server: RunningServer, alice: Client
+    create_report: Callable[[str], None], visit: Callable[..., Page], server: RunningServer, alice: Client
 ) -> None:
-    create_report(alice, "sent")
+    create_report("sent")
     mail = {"kind": "email", "to": ["a@example.com"]}
     delivery = [{"kind": "api_response", "mode": "asynchronous"}, mail]
     assert alice.request("PATCH", "/reports/sent", json={"delivery": delivery}).status_code == 200

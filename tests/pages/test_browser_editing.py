@@ -8,12 +8,14 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.pages.browser import accessibility_errors, create_report
+from tests.pages.browser import accessibility_errors
 from tests.server import Client
 
 
-def test_a_query_is_edited_in_colours_checked_previewed_and_saved(visit: Callable[..., Page], alice: Client) -> None:
-    create_report(alice, "coloured")
+def test_a_query_is_edited_in_colours_checked_previewed_and_saved(
+    create_report: Callable[[str], None], visit: Callable[..., Page], alice: Client
+) -> None:
+    create_report("coloured")
     page = visit("alice", "/reports/coloured/edit")
     page.get_by_role("tab", name="Query").click()
     query = page.get_by_role("textbox", name="Query", exact=True)
@@ -58,8 +60,10 @@ def test_a_query_is_edited_in_colours_checked_previewed_and_saved(visit: Callabl
     expect(page.locator("#notices")).to_contain_text("Version 1 restored as version 3.")
 
 
-def test_a_report_is_edited_without_javascript(visit: Callable[..., Page], alice: Client) -> None:
-    create_report(alice, "plain")
+def test_a_report_is_edited_without_javascript(
+    create_report: Callable[[str], None], visit: Callable[..., Page]
+) -> None:
+    create_report("plain")
     page = visit("alice", "/reports/plain/edit", java_script_enabled=False, viewport={"width": 320, "height": 800})
     query = page.get_by_role("textbox", name="Query", exact=True)
     query.fill(query.input_value().replace("day >= :since", "day >= :since and amount > :least"))
@@ -75,8 +79,10 @@ def test_a_report_is_edited_without_javascript(visit: Callable[..., Page], alice
 
 
 @pytest.mark.parametrize("scripts", [True, False])
-def test_a_template_is_previewed_corrected_and_saved(visit: Callable[..., Page], alice: Client, scripts: bool) -> None:
-    create_report(alice, "letter")
+def test_a_template_is_previewed_corrected_and_saved(
+    create_report: Callable[[str], None], visit: Callable[..., Page], alice: Client, scripts: bool
+) -> None:
+    create_report("letter")
     page = visit("alice", "/reports/letter/template", java_script_enabled=scripts)
     page.get_by_role("button", name="Preview").last.click()
     sheet = page.get_by_role("img", name="Page 1 of 1")
@@ -119,9 +125,9 @@ def sign_in_again(page: Page, name: str) -> None:
 
 @pytest.mark.parametrize("button", ["Save", "Add parameter"])
 def test_what_is_typed_into_the_editor_survives_the_end_of_the_session(
-    visit: Callable[..., Page], alice: Client, button: str
+    create_report: Callable[[str], None], visit: Callable[..., Page], alice: Client, button: str
 ) -> None:
-    create_report(alice, "kept")
+    create_report("kept")
     page = visit("alice", "/reports/kept/edit")
     asked: list[str] = []
     page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
@@ -133,7 +139,7 @@ def test_what_is_typed_into_the_editor_survives_the_end_of_the_session(
     page.wait_for_url(SIGN_IN)
     assert asked == [], "who is led to the sign-in loses nothing, and is not asked whether to lose it"
     sign_in_again(page, "alice")
-    page.wait_for_url("**/reports/kept/edit*")  # With the tab that was open, as a fragment.
+    page.wait_for_url("**/reports/kept/edit*")  # Its fragment names the tab that was open.
     expect(page.locator("#notices")).to_contain_text("Your input is restored.")
     page.get_by_role("tab", name="General").click()
     expect(page.get_by_label("Description")).to_have_value("Typed for an hour")

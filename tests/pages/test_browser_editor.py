@@ -8,8 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
-from tests.pages.browser import accessibility_errors, create_report, horizontal_overflow, unfold
-from tests.server import Client
+from tests.pages.browser import accessibility_errors, horizontal_overflow, unfold
 
 TABS = ["General", "Query", "Parameters", "Presentation", "Files and limits", "Delivery and access"]
 
@@ -19,8 +18,10 @@ def document(page: Page) -> FrameLocator:
     return page.frame_locator(".document-frame:not(.waiting)").frame_locator("iframe")
 
 
-def test_tabs_are_moved_through_by_keyboard_and_open_for_errors(visit: Callable[..., Page], alice: Client) -> None:
-    create_report(alice, "tabbed")
+def test_tabs_are_moved_through_by_keyboard_and_open_for_errors(
+    create_report: Callable[[str], None], visit: Callable[..., Page]
+) -> None:
+    create_report("tabbed")
     page = visit("alice", "/reports/tabbed/edit")
     expect(page.get_by_role("tabpanel", name="General")).to_be_visible()
     expect(page.get_by_role("textbox", name="Query", exact=True)).to_be_hidden()
@@ -45,8 +46,10 @@ def test_tabs_are_moved_through_by_keyboard_and_open_for_errors(visit: Callable[
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_tab_is_accessible_wide_and_narrow(visit: Callable[..., Page], alice: Client, scheme: str) -> None:
-    create_report(alice, "clear")
+def test_every_tab_is_accessible_wide_and_narrow(
+    create_report: Callable[[str], None], visit: Callable[..., Page], scheme: str
+) -> None:
+    create_report("clear")
     page = visit("alice", "/reports/clear/edit", color_scheme=scheme, reduced_motion="reduce")
     for name in TABS:
         page.get_by_role("tab", name=name).click()
@@ -59,8 +62,10 @@ def test_every_tab_is_accessible_wide_and_narrow(visit: Callable[..., Page], ali
             assert horizontal_overflow(page) <= 0, f"{name} at {width}"
 
 
-def test_names_are_put_into_the_query_and_completed(visit: Callable[..., Page], alice: Client) -> None:
-    create_report(alice, "completed")
+def test_names_are_put_into_the_query_and_completed(
+    create_report: Callable[[str], None], visit: Callable[..., Page]
+) -> None:
+    create_report("completed")
     page = visit("alice", "/reports/completed/edit")
     page.get_by_role("tab", name="Query").click()
     query = page.get_by_role("textbox", name="Query", exact=True)
@@ -94,8 +99,10 @@ def test_names_are_put_into_the_query_and_completed(visit: Callable[..., Page], 
     expect(page.locator("[name='parameters[2].name']")).to_have_value("new")
 
 
-def test_the_live_preview_follows_what_is_typed(visit: Callable[..., Page], alice: Client) -> None:
-    create_report(alice, "live")
+def test_the_live_preview_follows_what_is_typed(
+    create_report: Callable[[str], None], visit: Callable[..., Page]
+) -> None:
+    create_report("live")
     page = visit("alice", "/reports/live/edit")
     page.get_by_role("tab", name="Presentation").click()
     expect(document(page).get_by_role("heading", name="Live")).to_be_visible()
@@ -131,8 +138,10 @@ def test_the_url_name_of_a_new_report_follows_its_name(visit: Callable[..., Page
     expect(slug).to_have_value("sizes")
 
 
-def test_a_document_is_previewed_without_javascript(visit: Callable[..., Page], alice: Client) -> None:
-    create_report(alice, "scriptless")
+def test_a_document_is_previewed_without_javascript(
+    create_report: Callable[[str], None], visit: Callable[..., Page]
+) -> None:
+    create_report("scriptless")
     page = visit("alice", "/reports/scriptless/edit", java_script_enabled=False)
     for name in TABS:
         expect(page.get_by_role("link", name=name, exact=True).first).to_be_visible()

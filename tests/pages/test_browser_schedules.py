@@ -34,7 +34,7 @@ def look(page: Page, name: str) -> list[str]:
 
 
 def fill_in_a_new_schedule(page: Page) -> list[str]:
-    """From the page of the report to the new schedule, past errors. Return what is wrong with the look of pages."""
+    """Create a schedule from the page of the report, with errors on the way. Return what is wrong with the pages."""
     page.get_by_role("textbox", name="Since").fill("now-1M/M")
     page.get_by_role("button", name="Schedule…").click()
     expect(page.get_by_role("heading", name="New schedule")).to_be_visible()
@@ -64,7 +64,7 @@ def fill_in_a_new_schedule(page: Page) -> list[str]:
     return errors
 
 
-def look_at_what_offers_it(page: Page) -> list[str]:
+def look_at_subscriptions(page: Page) -> list[str]:
     expect(page.locator("#notices")).to_contain_text("“watched” was created.")
     page.goto("/subscriptions")
     expect(page.get_by_text(SLUG)).to_be_visible()
@@ -117,7 +117,7 @@ def test_a_schedule_is_made_from_a_reports_page_changed_and_backfilled(
     bob.request("DELETE", f"/schedules/{SLUG}")
     page = visit("bob", "/reports/sales-by-region", color_scheme=scheme, reduced_motion="reduce")
     errors = fill_in_a_new_schedule(page)
-    errors += look_at_what_offers_it(page)
+    errors += look_at_subscriptions(page)
     errors += backfill_and_pause(page)
     errors += change_and_delete(page)
     assert errors == []

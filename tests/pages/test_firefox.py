@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.firefox import Firefox, firefox
-from tests.pages.browser import create_report, failed_job
+from tests.pages.browser import failed_job
 from tests.server import Client, RunningServer
 
 RETRY = "Retry job Broken"
@@ -62,8 +62,10 @@ def test_other_users_have_no_retry_button_in_firefox_and_the_request_is_refused(
     assert status["result"]["value"] == 403
 
 
-def test_a_report_is_edited_in_firefox(window: Firefox, server: RunningServer, alice: Client) -> None:
-    create_report(alice, "fox")
+def test_a_report_is_edited_in_firefox(
+    create_report: Callable[[str], None], window: Firefox, server: RunningServer, alice: Client
+) -> None:
+    create_report("fox")
     sign_in(window, server, "alice", "/reports/fox/edit")
     window.wait_for("document.querySelectorAll('.highlight-layer .hljs-keyword').length > 5")
     invalid = "select region from sale where day >= :since and :region is null and amount > :least"

@@ -42,7 +42,7 @@ def spec_of(fields: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def fields_of(spec: Any) -> dict[str, Any] | None:
-    """Return the fields that describe exactly this specification, complete or not; None if there are no such."""
+    """Return the fields that describe exactly this specification, even an unfinished one; None if no fields can."""
     if not spec:
         return {}
     try:

@@ -25,7 +25,7 @@ class NamedRows(list[list[Any]]):
 
     @property
     def named(self) -> dict[str, Any]:
-        """The mapping that the rows are: the first of each key."""
+        """The rows as a mapping. Of rows with the same key, the first counts."""
         mapping: dict[str, Any] = {}
         for key, value in self:
             if key:
@@ -33,7 +33,7 @@ class NamedRows(list[list[Any]]):
         return mapping
 
     def errors(self, path: str, model: type[BaseModel] | None) -> FieldErrors:
-        """Return what is wrong with the keys, and in the rows that the mapping lacks, by the path of their fields."""
+        """Return the errors of the keys, and of the rows that `named` leaves out, by the path of their fields."""
         errors: FieldErrors = {}
         seen: set[str] = set()
         for at, (key, value) in enumerate(self):
